@@ -1,0 +1,1 @@
+"""The `vfs` command: parse, render, exit code."""

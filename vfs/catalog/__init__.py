@@ -1,0 +1,1 @@
+"""What snapshots contain: pages of tracked directories and facts per digest, in LMDB."""

@@ -1,0 +1,1 @@
+"""Settings of this machine and repository; the only reader of the environment."""

@@ -1,0 +1,1 @@
+"""The control socket of a mount: protocol, client, server."""

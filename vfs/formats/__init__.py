@@ -1,0 +1,1 @@
+"""Pure: bytes of DVC, Git LFS and our own files <-> values. No I/O."""

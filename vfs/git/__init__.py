@@ -1,0 +1,1 @@
+"""Git: revisions, trees, blobs, metadata-only clones. The home of pygit2."""

@@ -1,0 +1,1 @@
+"""Places that hold objects: one protocol, its drivers and its wrappers."""

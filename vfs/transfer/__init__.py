@@ -1,0 +1,1 @@
+"""Fetching blobs from places into the chunk store."""

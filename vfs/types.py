@@ -1,0 +1,91 @@
+"""Values that every layer shares: digests, blobs, directory entries.
+
+Rule: plain immutable data; no I/O and no behaviour beyond conversion.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Algorithm(IntEnum):
+    """How a digest names content. The numbers are part of the on-disk key formats."""
+
+    GIT = 1  # Git blob id (SHA-1, 20 bytes, or SHA-256, 32 bytes)
+    MD5 = 2  # DVC 3: MD5 of the bytes
+    MD5_DOS2UNIX = 3  # DVC <= 2: MD5 after CRLF -> LF in text-like files
+    SHA256 = 4  # Git LFS
+    BLAKE3 = 5  # chunks and files that vfs authored
+    PLACE = 6  # nobody hashed it: BLAKE3 of (url, version id, ETag) that pin the content
+
+
+class Digest(NamedTuple):
+    """The name of an immutable content."""
+
+    algorithm: Algorithm
+    value: bytes
+
+    @property
+    def key(self) -> bytes:
+        """Binary form used in keys: one algorithm byte, then the value."""
+        return bytes((self.algorithm,)) + self.value
+
+    @property
+    def hex(self) -> str:
+        """The value in lower-case hexadecimal."""
+        return self.value.hex()
+
+    def __str__(self) -> str:
+        return f"{self.algorithm.name.lower().replace('_', '-')}:{self.value.hex()}"
+
+    @classmethod
+    def from_key(cls, key: bytes) -> "Digest":
+        """Inverse of `key`."""
+        return cls(Algorithm(key[0]), bytes(key[1:]))
+
+
+class Blob(NamedTuple):
+    """An immutable content of known size (bytes)."""
+
+    digest: Digest
+    size: int
+
+
+class Kind(IntEnum):
+    """What a directory entry is."""
+
+    FILE = 1
+    EXECUTABLE = 2
+    SYMLINK = 3
+    DIRECTORY = 4
+    BROKEN = 5  # named by a snapshot, but it cannot be served; `Entry.problem` says why
+
+
+class Entry(NamedTuple):
+    """One name in a directory of a snapshot.
+
+    Attributes:
+        name: a single valid path component (bytes, as Git stores it).
+        kind: what it is.
+        digest: content of a file or symlink; None for directories and broken entries.
+        size: bytes; for a symlink the length of its target; 0 for directories.
+        mtime: seconds since the epoch.
+        origin: index into the snapshot's origins (where the bytes come from).
+        problem: for BROKEN, the sentence a user is shown.
+    """
+
+    name: bytes
+    kind: Kind
+    digest: Digest | None = None
+    size: int = 0
+    mtime: int = 0
+    origin: int = 0
+    problem: str = ""
+
+
+class Problem(NamedTuple):
+    """Something in a snapshot that cannot be served, and why."""
+
+    path: bytes
+    code: str
+    message: str
+    hint: str = ""
