@@ -1,0 +1,102 @@
+"""The table of file inodes: one compact record per immutable content the kernel holds.
+
+An inode number is computed from (content, mode), so it is the same in every snapshot, mount and process,
+and a switch never changes it. Two contents whose numbers collide (about 1 in 10^8 at a million files) are kept apart by
+taking the next free number.
+
+A million records must fit in about 200 MB, hence packed bytes in one dict rather than objects.
+"""
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from vfs.types import Algorithm, Blob, Digest, Kind
+
+_RECORD: Final = Struct("<IQqHBB")
+"""lookup count, size, mtime, origin, kind, algorithm; the digest value follows."""
+
+_LOOKUPS: Final = Struct("<I")
+_ORIGIN: Final = Struct("<H")
+_MOST_LOOKUPS: Final = 0xFFFF_FFFF
+
+FILE_BIT: Final = 1 << 62
+"""Set in every file inode number; directory numbers count up from 1 and never reach it."""
+
+_HASH_MASK: Final = FILE_BIT - 1
+
+
+class FileNode(NamedTuple):
+    """A file or symlink inode, unpacked."""
+
+    blob: Blob
+    kind: Kind
+    mtime: int
+    origin: int
+
+
+def number_for(digest: Digest, kind: Kind) -> int:
+    """The inode number a content would like to have.
+
+    Args:
+        digest: name of the content.
+        kind: FILE, EXECUTABLE or SYMLINK: the same bytes in another role are another inode.
+
+    Returns:
+        A number with `FILE_BIT` set.
+    """
+    value = digest.value
+    head = int.from_bytes(value[:8], "little")
+    # Digests are uniform already; spread algorithm and kind so that equal heads differ between roles.
+    return FILE_BIT | ((head ^ ((digest.algorithm * 8 + kind) * 0x9E37_79B9_7F4A_7C15)) & _HASH_MASK)
+
+
+class FileTable:
+    """File inodes the kernel knows, with their lookup counts.
+
+    Not thread-safe: only the event loop changes it.
+    """
+
+    def __init__(self) -> None:
+        self._records: dict[int, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __contains__(self, inode: int) -> bool:
+        return inode in self._records
+
+    def remember(self, blob: Blob, kind: Kind, mtime: int, origin: int) -> int:
+        """Count one lookup of a content; returns its inode number."""
+        digest, size = blob
+        inode = number_for(digest, kind)
+        tail = bytes((kind, digest.algorithm)) + digest.value
+        while (known := self._records.get(inode)) is not None:
+            if known[22:] == tail:
+                # The newest origin wins: it is the one a user can still repair.
+                count = min(_LOOKUPS.unpack_from(known)[0] + 1, _MOST_LOOKUPS)
+                self._records[inode] = _LOOKUPS.pack(count) + known[4:20] + _ORIGIN.pack(origin) + tail
+                return inode
+            inode = FILE_BIT | ((inode + 1) & _HASH_MASK)
+        self._records[inode] = _RECORD.pack(1, size, mtime, origin, kind, digest.algorithm) + digest.value
+        return inode
+
+    def get(self, inode: int) -> FileNode | None:
+        """The content behind an inode number, or None if the kernel never looked it up."""
+        record = self._records.get(inode)
+        if record is None:
+            return None
+        _, size, mtime, origin, kind, algorithm = _RECORD.unpack_from(record)
+        digest = Digest(Algorithm(algorithm), record[_RECORD.size :])
+        return FileNode(Blob(digest, size), Kind(kind), mtime, origin)
+
+    def forget(self, inode: int, lookups: int) -> bool:
+        """Take back `lookups`; returns True if the inode is gone."""
+        record = self._records.get(inode)
+        if record is None:
+            return False
+        left = _LOOKUPS.unpack_from(record)[0] - lookups
+        if left > 0:
+            self._records[inode] = _LOOKUPS.pack(left) + record[4:]
+            return False
+        del self._records[inode]
+        return True

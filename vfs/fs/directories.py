@@ -1,0 +1,143 @@
+"""Directory inodes: places in a view.
+
+A view shows one snapshot as a tree. The main view is the one that `vfs switch` re-points; every name under
+`.snapshots` is a view of its own that never changes. A directory inode is (view, path) and nothing else, so a switch leaves it
+in place and only what it answers changes.
+
+Owner: the event loop. `_resolve` may be called from the switch's thread on an explicit root only.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from vfs.fs.attributes import ROOT
+from vfs.types import Entry
+
+
+class Listing(Protocol):
+    """An immutable directory of a snapshot (`vfs.workspace` has the real one)."""
+
+    @property
+    def identity(self) -> bytes:
+        """Equal identities mean equal subtrees."""
+
+    @property
+    def mtime(self) -> int:
+        """Seconds since the epoch."""
+
+    def lookup(self, name: bytes) -> Entry | None:
+        """The entry of one name, or None."""
+
+    def subdirectory(self, name: bytes) -> "Listing | None":
+        """The directory of that name, or None if there is none."""
+
+    def entries(self, cookie: int = 0) -> Iterator[tuple[Entry, int]]:
+        """Entries after the position `cookie`, each with its own position."""
+
+    def changed(self, other: "Listing | None") -> Iterator[bytes]:
+        """Names whose entry differs from the same name in `other`."""
+
+
+@dataclass(slots=True, eq=False)
+class View:
+    """One snapshot shown as a tree.
+
+    Attributes:
+        root: its root directory.
+        label: the revision as the user gave it.
+        commit: full commit id, or None for a snapshot no commit names.
+        epoch: grows with every switch; what a directory inode has cached is valid for one epoch.
+    """
+
+    root: Listing
+    label: str
+    commit: str | None
+    epoch: int = 0
+    inodes: dict[bytes, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class DirectoryNode:
+    """A directory inode the kernel knows.
+
+    `listing` is what the path is in the view's snapshot of `epoch`; None if that path is not a directory there.
+    """
+
+    inode: int
+    view: View
+    path: bytes
+    lookups: int = 0
+    listing: Listing | None = None
+    epoch: int = -1
+
+
+class DirectoryTable:
+    """All directory inodes of a mount."""
+
+    def __init__(self, main: View) -> None:
+        self.main = main
+        self._nodes: dict[int, DirectoryNode] = {}
+        self._next = ROOT
+        self.open_root(main)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def open_root(self, view: View) -> DirectoryNode:
+        """The inode of a view's root; made at the first call."""
+        return self._node(view, b"")
+
+    def get(self, inode: int) -> DirectoryNode | None:
+        """The node of a directory inode number."""
+        return self._nodes.get(inode)
+
+    def child(self, parent: DirectoryNode, name: bytes) -> DirectoryNode:
+        """The node of a sub-directory that exists in the parent's current listing."""
+        return self._node(parent.view, join(parent.path, name))
+
+    def listing(self, node: DirectoryNode) -> Listing | None:
+        """What the node's path is now; None if the current snapshot has no such directory."""
+        view = node.view
+        if node.epoch != view.epoch:
+            node.listing = find_directory(view.root, node.path)
+            node.epoch = view.epoch
+        return node.listing
+
+    def known(self, view: View) -> list[DirectoryNode]:
+        """Every directory of the view that the kernel knows, parents before children."""
+        return sorted((n for n in self._nodes.values() if n.view is view), key=lambda n: n.path)
+
+    def forget(self, inode: int, lookups: int) -> None:
+        """Take back lookups; the node goes when none are left (the mount's root stays)."""
+        node = self._nodes.get(inode)
+        if node is None:
+            return
+        node.lookups -= lookups
+        if node.lookups <= 0 and inode != ROOT:
+            del self._nodes[inode]
+            node.view.inodes.pop(node.path, None)
+
+    def _node(self, view: View, path: bytes) -> DirectoryNode:
+        inode = view.inodes.get(path)
+        if inode is not None:
+            return self._nodes[inode]
+        node = DirectoryNode(self._next, view, path)
+        self._next += 1
+        self._nodes[node.inode] = node
+        view.inodes[path] = node.inode
+        return node
+
+
+def join(parent: bytes, name: bytes) -> bytes:
+    """Path of a name in a directory (the root is `b""`)."""
+    return parent + b"/" + name if parent else name
+
+
+def find_directory(root: Listing, path: bytes) -> Listing | None:
+    """Walk from a root to a directory; None if any component is missing or not a directory."""
+    found: Listing | None = root
+    if path:
+        for name in path.split(b"/"):
+            found = found.subdirectory(name) if found is not None else None
+    return found
