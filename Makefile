@@ -1,0 +1,68 @@
+# One entry point for people and for CI. Everything that is installed lands in
+# .venv and .tools inside the checkout, except Debian packages (tests/setup/system.sh).
+# Stamp files in .tools/stamps make repeated calls quick.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+STAMPS := .tools/stamps
+BIN := .venv/bin
+PYTEST_ARGS ?=
+
+.PHONY: help demo test lint bench soak clean wheel
+
+help: ## show the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
+
+demo: $(STAMPS)/venv ## mount a small repository with two data versions and switch between them
+	@$(BIN)/vfs demo
+
+test: lint wheel $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph ## lint, wheel, whole test suite
+	@env -u AWS_CA_BUNDLE -u REQUESTS_CA_BUNDLE HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMPS)/venv ## ruff, mypy --strict, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+wheel: $(STAMPS)/venv ## build the wheel, install it into a fresh venv, mount with it
+	@tests/setup/wheel.sh
+
+bench: $(STAMPS)/venv $(STAMPS)/bench $(STAMPS)/ceph $(STAMPS)/dvc3 ## measure every row of docs/benchmarks.md
+	@env -u AWS_CA_BUNDLE -u REQUESTS_CA_BUNDLE $(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+soak: $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph ## the long versions of the random tests
+	@env -u AWS_CA_BUNDLE -u REQUESTS_CA_BUNDLE HYPOTHESIS_PROFILE=soak VFS_TEST_SOAK=1 \
+	  $(BIN)/python -m pytest tests/fuse/test_machine.py tests/faults -o timeout=14400 \
+	  -o faulthandler_timeout=0 $(PYTEST_ARGS)
+
+clean: ## remove everything that was built or installed here
+	rm -rf .venv .tools .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMPS)/system: tests/setup/system.sh
+	@tests/setup/system.sh base
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/ceph: tests/setup/system.sh
+	@tests/setup/system.sh ceph
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/bench: tests/setup/system.sh
+	@tests/setup/system.sh bench
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/venv: pyproject.toml tests/setup/venv.sh tests/setup/constraints.txt $(STAMPS)/system
+	@tests/setup/venv.sh
+	@touch $@
+
+$(STAMPS)/dvc3: tests/setup/dvc.sh tests/setup/dvc3.txt | $(STAMPS)/venv
+	@tests/setup/dvc.sh dvc3
+	@touch $@
+
+$(STAMPS)/dvc2: tests/setup/dvc.sh tests/setup/dvc2.txt | $(STAMPS)/venv
+	@tests/setup/dvc.sh dvc2
+	@touch $@

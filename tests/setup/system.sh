@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Installs the Debian packages of one group, only those that are missing.
+#
+#   base   what building and running vfs and its tests needs
+#   ceph   a real S3 server (Ceph RADOS Gateway) for the tests of S3 remotes
+#   bench  tools that measure
+#
+# Only root installs. Anybody else is told the exact command, and the exit code is 1.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+group=${1:?usage: system.sh base|ceph|bench}
+missing=()
+
+need_command() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
+
+has_headers() {
+  local python
+  python=$("$here/python.sh") || return 1
+  "$python" -c 'import os, sys, sysconfig
+sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))'
+}
+
+case $group in
+  base)
+    need_command fusermount3 fuse3
+    need_command pkg-config pkg-config
+    need_command gcc gcc
+    need_command git git
+    need_command git-lfs git-lfs
+    need_command setpriv util-linux
+    pkg-config --exists fuse3 2>/dev/null || missing+=(libfuse3-dev)
+    [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
+    "$here/python.sh" >/dev/null || missing+=(python3 python3-venv)
+    has_headers || missing+=(python3-dev)
+    ;;
+  ceph)
+    need_command radosgw radosgw
+    need_command ceph-mon ceph-mon
+    need_command ceph-osd ceph-osd
+    need_command ceph-mgr ceph-mgr
+    need_command radosgw-admin ceph-common
+    need_command ceph ceph-common
+    ;;
+  bench)
+    need_command fio fio
+    need_command bindfs bindfs
+    ;;
+  *)
+    echo "unknown group $group" >&2
+    exit 2
+    ;;
+esac
+
+if [ ${#missing[@]} -gt 0 ]; then
+  install=(apt-get install -y --no-install-recommends "${missing[@]}")
+  if [ "$(id -u)" != 0 ]; then
+    echo "Some system packages are missing. Run this once, then repeat:" >&2
+    echo "    sudo apt-get update && sudo ${install[*]}" >&2
+    exit 1
+  fi
+  if ! command -v apt-get >/dev/null; then
+    echo "apt-get was not found; install the equivalents of: ${missing[*]}" >&2
+    exit 1
+  fi
+  echo "installing: ${missing[*]}"
+  stamp=$here/../../.tools/stamps/apt-update
+  if [ ! -e "$stamp" ]; then
+    apt-get update -q
+    mkdir -p "$(dirname "$stamp")"
+    touch "$stamp"
+  fi
+  DEBIAN_FRONTEND=noninteractive "${install[@]}" -q </dev/null
+fi
+
+if [ "$group" = base ]; then
+  if ! "$here/python.sh" >/dev/null; then
+    echo "No Python >= 3.11 with the venv module is on PATH; install one and repeat." >&2
+    exit 1
+  fi
+  if [ ! -e /dev/fuse ]; then
+    echo "/dev/fuse does not exist: the kernel has no FUSE, or this container was started without" >&2
+    echo "--device /dev/fuse --cap-add SYS_ADMIN." >&2
+    exit 1
+  fi
+fi
