@@ -20,7 +20,7 @@ demo: $(STAMPS)/venv ## mount a small repository with two data versions and swit
 	@$(BIN)/vfs demo
 
 test: lint wheel $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph ## lint, wheel, whole test suite
-	@env -u AWS_CA_BUNDLE -u REQUESTS_CA_BUNDLE HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(STAMPS)/venv ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .
@@ -32,10 +32,10 @@ wheel: $(STAMPS)/venv ## build the wheel, install it into a fresh venv, mount wi
 	@tests/setup/wheel.sh
 
 bench: $(STAMPS)/venv $(STAMPS)/bench $(STAMPS)/ceph $(STAMPS)/dvc3 ## measure every row of docs/benchmarks.md
-	@env -u AWS_CA_BUNDLE -u REQUESTS_CA_BUNDLE $(BIN)/python -m tests.bench $(BENCH_ARGS)
+	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
 
 soak: $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph ## the long versions of the random tests
-	@env -u AWS_CA_BUNDLE -u REQUESTS_CA_BUNDLE HYPOTHESIS_PROFILE=soak VFS_TEST_SOAK=1 \
+	@HYPOTHESIS_PROFILE=soak VFS_TEST_SOAK=1 \
 	  $(BIN)/python -m pytest tests/fuse/test_machine.py tests/faults -o timeout=14400 \
 	  -o faulthandler_timeout=0 $(PYTEST_ARGS)
 
