@@ -7,7 +7,7 @@ in place and only what it answers changes.
 Owner: the event loop. `_resolve` may be called from the switch's thread on an explicit root only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -47,12 +47,14 @@ class View:
         root: its root directory.
         label: the revision as the user gave it.
         commit: full commit id, or None for a snapshot no commit names.
+        origins: where the bytes of its entries come from; an entry names one by its index.
         epoch: grows with every switch; what a directory inode has cached is valid for one epoch.
     """
 
     root: Listing
     label: str
     commit: str | None
+    origins: tuple[Hashable, ...] = ()
     epoch: int = 0
     inodes: dict[bytes, int] = field(default_factory=dict)
 
@@ -116,7 +118,15 @@ class DirectoryTable:
         node.lookups -= lookups
         if node.lookups <= 0 and inode != ROOT:
             del self._nodes[inode]
-            node.view.inodes.pop(node.path, None)
+            self.retire(node)
+
+    def retire(self, node: DirectoryNode) -> None:
+        """Give the node's path a new inode when it is next looked up.
+
+        A directory that vanished and came back must not meet what the kernel cached below its first life.
+        """
+        if node.view.inodes.get(node.path) == node.inode:
+            del node.view.inodes[node.path]
 
     def _node(self, view: View, path: bytes) -> DirectoryNode:
         inode = view.inodes.get(path)

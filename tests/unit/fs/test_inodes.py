@@ -1,0 +1,69 @@
+"""The file inode table against a plain model."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vfs.core.inodes import FILE_BIT, FileTable, number_for
+from vfs.types import Algorithm, Blob, Digest, Kind
+
+digests = st.builds(
+    lambda algorithm, value: Digest(algorithm, value * 16),
+    st.sampled_from([Algorithm.MD5, Algorithm.MD5_DOS2UNIX]),
+    st.sampled_from([b"\0", b"\1", b"\xff"]),
+)
+contents = st.tuples(digests, st.sampled_from([Kind.FILE, Kind.EXECUTABLE]))
+
+
+@given(st.lists(st.tuples(st.booleans(), contents, st.integers(1, 3)), max_size=60))
+def test_lookups_and_forgets_balance(steps: list[tuple[bool, tuple[Digest, Kind], int]]) -> None:
+    table = FileTable()
+    model: dict[int, list[object]] = {}
+    for is_lookup, (digest, kind), amount in steps:
+        if is_lookup:
+            inode = table.remember(Blob(digest, 5), kind, 9, amount)
+            count = model.get(inode, [0])[0]
+            assert isinstance(count, int)
+            model[inode] = [count + 1, digest, kind, amount]
+        elif model:
+            inode = next(iter(model))
+            count = model[inode][0]
+            assert isinstance(count, int)
+            gone = table.forget(inode, min(amount, count))
+            model[inode][0] = count - min(amount, count)
+            assert gone == (model[inode][0] == 0)
+            if gone:
+                del model[inode]
+        assert len(table) == len(model)
+        for inode, (_, known, role, origin) in model.items():
+            node = table.get(inode)
+            assert node is not None
+            assert (node.blob.digest, node.kind, node.origin) == (known, role, origin)
+            assert (node.blob.size, node.mtime) == (5, 9)
+
+
+def test_colliding_contents_get_different_inodes() -> None:
+    table = FileTable()
+    first = Digest(Algorithm.MD5, b"12345678" + b"a" * 8)
+    second = Digest(Algorithm.MD5, b"12345678" + b"b" * 8)
+    assert number_for(first, Kind.FILE) == number_for(second, Kind.FILE)
+    one = table.remember(Blob(first, 1), Kind.FILE, 0, 0)
+    two = table.remember(Blob(second, 2), Kind.FILE, 0, 0)
+    assert one != two
+    node = table.get(two)
+    assert node is not None
+    assert node.blob.size == 2
+    assert table.remember(Blob(second, 2), Kind.FILE, 0, 0) == two
+
+
+def test_the_same_content_has_the_same_number_everywhere() -> None:
+    digest = Digest(Algorithm.SHA256, b"z" * 32)
+    numbers = {FileTable().remember(Blob(digest, 3), Kind.FILE, 1, 0) for _ in range(3)}
+    assert numbers == {number_for(digest, Kind.FILE)}
+    assert number_for(digest, Kind.FILE) != number_for(digest, Kind.EXECUTABLE)
+    assert number_for(digest, Kind.FILE) & FILE_BIT
+
+
+def test_an_unknown_inode_is_none_and_forgetting_it_does_nothing() -> None:
+    table = FileTable()
+    assert table.get(FILE_BIT | 5) is None
+    assert not table.forget(FILE_BIT | 5, 1)

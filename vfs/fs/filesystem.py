@@ -1,0 +1,278 @@
+"""The read-only file system: names and contents of snapshots as inodes, without FUSE.
+
+Rule: this module speaks inodes, bytes, and `VfsError`/`FsError` with an errno; it does not know which transport serves it.
+Every method that a transport calls for the main view decides synchronously between its last await and its return, so that a
+switch is atomic for it (`docs/concurrency.md`).
+"""
+
+import errno
+import logging
+from collections.abc import Iterator
+from typing import Final, NamedTuple, Protocol
+
+from vfs.core.inodes import FileNode, FileTable, number_for
+from vfs.fs.attributes import FOREVER, MODES, MOVING, ROOT, Attributes
+from vfs.fs.directories import DirectoryNode, DirectoryTable, Listing, View
+from vfs.fs.errors import FsError
+from vfs.fs.origins import OriginTable
+from vfs.fs.reader import Reader
+from vfs.fs.snapshots import NAME as SNAPSHOTS
+from vfs.fs.snapshots import RevisionSource, RevisionsNode, Snapshots
+from vfs.fs.statistics import Counters
+from vfs.types import Blob, Entry, Kind
+
+log = logging.getLogger("vfs.fs")
+
+LISTED_BIT: Final = 1 << 60
+"""Set in numbers that a listing shows for names whose inode the kernel must ask for."""
+
+DOTS: Final = 2
+"""Positions taken by `.` and `..` before the first entry of a listing."""
+
+ABSENT: Final = Attributes(0, 0, 0, 0)
+"""Answer for a name that does not exist, which the kernel may remember."""
+
+
+class Named(NamedTuple):
+    """A directory entry for `readdir`: its position, and attributes the kernel may link to the name."""
+
+    name: bytes
+    attributes: Attributes
+    cookie: int
+
+
+class Totals(Protocol):
+    """What `statfs` reports."""
+
+    size: int
+    files: int
+
+
+class FileSystem:
+    """All requests of one mount; one instance, on the event loop only."""
+
+    def __init__(self, main: View, revisions: RevisionSource, origins: OriginTable, reader: Reader) -> None:
+        self.directories = DirectoryTable(main)
+        self.snapshots = Snapshots(revisions)
+        self.files = FileTable()
+        self.origins = origins
+        self.reader = reader
+        self.counters = Counters()
+        self._handles: dict[int, _DirectoryHandle] = {}
+        self._next_handle = 1
+        self._reported: set[tuple[bytes, str]] = set()
+
+    # -- names -------------------------------------------------------------------------------------
+
+    async def lookup(self, parent: int, name: bytes) -> Attributes:
+        """Find a name in a directory; `ABSENT` if there is none."""
+        self.counters.lookups += 1
+        node = self.directories.get(parent)
+        if node is None:
+            return await self._lookup_revision(parent, name)
+        if name == SNAPSHOTS and parent == ROOT:
+            return self._revisions_attributes(self.snapshots.root)
+        listing = self.directories.listing(node)
+        if listing is None:
+            raise FsError(errno.ENOENT)  # the directory left the snapshot: nothing below it is cached
+        entry = listing.lookup(name)
+        if entry is None:
+            return ABSENT
+        return self._attributes_of(node, listing, entry, count=True)
+
+    async def _lookup_revision(self, parent: int, name: bytes) -> Attributes:
+        revisions = self.snapshots.get(parent)
+        if revisions is None:
+            raise FsError(errno.ESTALE)
+        found = await self.snapshots.lookup(revisions, name)
+        if found is None:
+            raise FsError(errno.ENOENT)  # not cached: the revision may be made at any time
+        if isinstance(found, RevisionsNode):
+            return self._revisions_attributes(found)
+        root = self.directories.open_root(found)
+        root.lookups += 1
+        return self._directory_attributes(root)._replace(lifetime=MOVING)
+
+    def forget(self, inode: int, lookups: int) -> None:
+        """The kernel drops `lookups` references to an inode."""
+        if inode in self.files:
+            if self.files.forget(inode, lookups):
+                self.reader.forget(inode)
+        else:
+            self.directories.forget(inode, lookups)
+
+    # -- attributes --------------------------------------------------------------------------------
+
+    async def getattr(self, inode: int) -> Attributes:
+        """Attributes of an inode the kernel knows."""
+        self.counters.getattrs += 1
+        file = self.files.get(inode)
+        if file is not None:
+            return Attributes(inode, MODES[file.kind], file.blob.size, file.mtime)
+        node = self.directories.get(inode)
+        if node is not None:
+            return self._directory_attributes(node)
+        revisions = self.snapshots.get(inode)
+        if revisions is not None:
+            return self._revisions_attributes(revisions)
+        raise FsError(errno.ESTALE)
+
+    async def readlink(self, inode: int) -> bytes:
+        """Target of a symlink."""
+        file = self._file(inode)
+        if file.kind is not Kind.SYMLINK:
+            raise FsError(errno.EINVAL)
+        return bytes(await self.reader.read(inode, file, 0, file.blob.size))
+
+    def _attributes_of(
+        self, node: DirectoryNode, listing: Listing, entry: Entry, *, count: bool
+    ) -> Attributes:
+        """Attributes of an entry; `count` adds one kernel reference."""
+        kind = entry.kind
+        if kind is Kind.DIRECTORY:
+            child = self.directories.child(node, entry.name)
+            if count:
+                child.lookups += 1
+            return Attributes(child.inode, MODES[kind], 0, entry.mtime)
+        if kind is Kind.BROKEN or entry.digest is None:
+            self._report(node, entry)
+            raise FsError(errno.EIO)
+        blob = Blob(entry.digest, entry.size)
+        if count:
+            origin = self.origins.intern(node.view, entry.origin)
+            inode = self.files.remember(blob, kind, entry.mtime, origin)
+        else:
+            inode = number_for(entry.digest, kind)
+        return Attributes(inode, MODES[kind], entry.size, entry.mtime)
+
+    def _directory_attributes(self, node: DirectoryNode) -> Attributes:
+        listing = self.directories.listing(node)
+        mtime = listing.mtime if listing is not None else 0
+        return Attributes(node.inode, MODES[Kind.DIRECTORY], 0, mtime)
+
+    def _revisions_attributes(self, node: RevisionsNode) -> Attributes:
+        return Attributes(node.inode, MODES[Kind.DIRECTORY] & ~0o200, 0, 0, MOVING)
+
+    def _report(self, node: DirectoryNode, entry: Entry) -> None:
+        """Say once per path and problem why it cannot be served."""
+        path = node.path + b"/" + entry.name
+        if (path, entry.problem) not in self._reported and len(self._reported) < 10_000:
+            self._reported.add((path, entry.problem))
+            log.warning("cannot serve %s: %s", path.decode("utf-8", "backslashreplace"), entry.problem)
+
+    # -- directories -------------------------------------------------------------------------------
+
+    async def opendir(self, inode: int) -> int:
+        """Open a directory; what it lists is fixed from here on. Returns a handle."""
+        node = self.directories.get(inode)
+        handle: _DirectoryHandle
+        if node is not None:
+            handle = _DirectoryHandle(node, self.directories.listing(node), node.view.epoch, [])
+        else:
+            revisions = self.snapshots.get(inode)
+            if revisions is None:
+                raise FsError(errno.ESTALE)
+            names = await self.snapshots.names(revisions)
+            handle = _DirectoryHandle(None, None, 0, names)
+        number = self._next_handle
+        self._next_handle += 1
+        self._handles[number] = handle
+        return number
+
+    def readdir(self, handle: int, cookie: int) -> Iterator[Named]:
+        """Entries after `cookie`; the caller counts those it delivers with `deliver`.
+
+        Entries are given attributes without a kernel reference; a handle of an older snapshot gives them a lifetime of
+        zero, so that the kernel asks again before it believes them.
+        """
+        self.counters.readdirs += 1
+        opened = self._handles[handle]
+        for position, name in enumerate((b".", b"..")[cookie:DOTS], cookie + 1):
+            yield Named(name, _unlinked(name, Kind.DIRECTORY), position)
+        after = max(0, cookie - DOTS)
+        node, listing = opened.node, opened.listing
+        if node is None:
+            for position, name in enumerate(opened.names[after:], after + 1):
+                yield Named(name, _unlinked(name, Kind.DIRECTORY), position + DOTS)
+        elif listing is not None:
+            current = opened.epoch == node.view.epoch
+            for entry, position in listing.entries(after):
+                found = self._listed(node, listing, entry, current)
+                yield Named(entry.name, found, position + DOTS)
+
+    def _listed(
+        self, node: DirectoryNode, listing: Listing, entry: Entry, current: bool
+    ) -> Attributes:
+        if entry.kind is Kind.BROKEN or entry.digest is None and entry.kind is not Kind.DIRECTORY:
+            return _unlinked(entry.name, Kind.FILE)
+        if entry.kind is Kind.DIRECTORY and not current:
+            return _unlinked(entry.name, Kind.DIRECTORY)
+        found = self._attributes_of(node, listing, entry, count=True)
+        return found if current else found._replace(lifetime=0.0)
+
+    def undeliver(self, named: Named) -> None:
+        """The last entry did not fit into the reply: take its kernel reference back."""
+        self.forget(named.attributes.inode, 1)
+
+    async def releasedir(self, handle: int) -> None:
+        """Close a directory handle."""
+        self._handles.pop(handle, None)
+
+    # -- files -------------------------------------------------------------------------------------
+
+    async def open(self, inode: int) -> bytes | None:
+        """Open a file for reading.
+
+        Returns:
+            The whole content if it is small, at hand, and the kernel cannot have it yet: the transport pushes it
+            into the page cache; else None.
+        """
+        self.counters.opens += 1
+        return self.reader.open(inode, self._file(inode))
+
+    def release(self, inode: int) -> None:
+        """The last reference to one `open` is gone."""
+        self.reader.release(inode)
+
+    async def read(self, inode: int, offset: int, length: int) -> bytes | bytearray | memoryview:
+        """Bytes of a file; shorter than `length` only at its end."""
+        self.counters.reads += 1
+        data = self.reader.read_nowait(inode, offset, length)
+        if data is None:
+            data = await self.reader.read(inode, self._file(inode), offset, length)
+        self.counters.read_bytes += len(data)
+        return data
+
+    def _file(self, inode: int) -> FileNode:
+        file = self.files.get(inode)
+        if file is None:
+            if self.directories.get(inode) is not None or self.snapshots.get(inode) is not None:
+                raise FsError(errno.EISDIR)
+            raise FsError(errno.ESTALE)
+        return file
+
+    @property
+    def inodes(self) -> int:
+        """How many inodes the kernel holds."""
+        return len(self.files) + len(self.directories)
+
+
+class _DirectoryHandle(NamedTuple):
+    """An open directory: its node and listing at `epoch`, or the names of a revisions directory."""
+
+    node: DirectoryNode | None
+    listing: Listing | None
+    epoch: int
+    names: list[bytes]
+
+
+def _unlinked(name: bytes, kind: Kind) -> Attributes:
+    """Attributes for a name that gets no inode by being listed: the kernel may not believe them at all.
+
+    The number is not 0, because libc skips such names.
+    """
+    number = (hash(name) & (LISTED_BIT - 1)) | LISTED_BIT
+    return Attributes(number, MODES[kind], 0, 0, 0.0)
+
+
+__all__ = ["ABSENT", "FOREVER", "FileSystem", "Named"]

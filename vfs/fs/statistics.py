@@ -1,0 +1,22 @@
+"""Counters of the requests a mount has answered; read by `vfs status` and by the benchmarks."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(slots=True)
+class Counters:
+    """Requests by kind, and what they moved. Only the event loop adds to them."""
+
+    lookups: int = 0
+    getattrs: int = 0
+    readdirs: int = 0
+    opens: int = 0
+    reads: int = 0
+    read_bytes: int = 0
+    pushed: int = 0
+    errors: int = 0
+    switches: int = 0
+
+    def snapshot(self) -> dict[str, int]:
+        """The figures as a plain dict."""
+        return asdict(self)

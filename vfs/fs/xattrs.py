@@ -1,0 +1,64 @@
+"""Extended attributes: where a path's content comes from and how much of it is at hand.
+
+| name | on | value |
+|---|---|---|
+| `user.vfs.digest` | files | algorithm and digest, e.g. `md5:d3b0…` |
+| `user.vfs.remote` | files | the place its bytes come from |
+| `user.vfs.cached` | files | percent of the content that is on this machine |
+| `user.vfs.verified` | files | `yes`, `no` (not all of it has been seen), or `bad` |
+| `user.vfs.rev` | directories | the revision shown, as it was given |
+| `user.vfs.commit` | directories | the full commit id |
+"""
+
+import errno
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from vfs.core.inodes import FileNode
+from vfs.fs.errors import FsError
+from vfs.fs.filesystem import FileSystem
+
+_OF_FILES: Final = (b"digest", b"remote", b"cached", b"verified")
+_OF_DIRECTORIES: Final = (b"rev", b"commit")
+_PREFIX: Final = b"user.vfs."
+
+Answer = Callable[[int, FileNode], Awaitable[str]]
+
+
+class Xattrs:
+    """Answers getxattr and listxattr."""
+
+    def __init__(self, filesystem: FileSystem) -> None:
+        self._fs = filesystem
+
+    def names(self, inode: int) -> list[bytes]:
+        """Names of the attributes of an inode."""
+        if inode in self._fs.files:
+            return [_PREFIX + name for name in _OF_FILES]
+        if self._fs.directories.get(inode) is not None:
+            return [_PREFIX + name for name in _OF_DIRECTORIES]
+        return []
+
+    async def get(self, inode: int, name: bytes) -> bytes:
+        """Value of one attribute; FsError(ENODATA) if the inode has none of that name."""
+        if not name.startswith(_PREFIX):
+            raise FsError(errno.ENODATA)
+        short = name[len(_PREFIX) :]
+        file = self._fs.files.get(inode)
+        if file is not None and short in _OF_FILES:
+            return (await self._of_file(inode, file, short)).encode()
+        directory = self._fs.directories.get(inode)
+        if directory is not None and short in _OF_DIRECTORIES:
+            view = directory.view
+            return ((view.label if short == b"rev" else view.commit) or "").encode()
+        raise FsError(errno.ENODATA)
+
+    async def _of_file(self, inode: int, file: FileNode, name: bytes) -> str:
+        reader = self._fs.reader
+        if name == b"digest":
+            return str(file.blob.digest)
+        if name == b"remote":
+            return await reader.label(file)
+        if name == b"cached":
+            return str(await reader.cached_percent(inode, file))
+        return reader.verified(file)

@@ -1,0 +1,106 @@
+"""The pyfuse3 transport: mount, serve, notify, unmount.
+
+The seam of the design: `vfs.daemon` knows this class's few methods and nothing of pyfuse3, so that another transport can take its
+place.
+"""
+
+import logging
+from pathlib import Path
+from typing import Final
+
+import pyfuse3
+import trio
+
+from vfs.errors import DaemonError
+from vfs.fs.filesystem import FileSystem
+from vfs.fs.xattrs import Xattrs
+from vfs.fuse.operations import Notifications, Operations
+from vfs.fuse.polling import Poller, stand_in
+from vfs.fuse.tuning import Tuning, device_of, tune
+
+log = logging.getLogger("vfs.fuse")
+
+SUBTYPE: Final = "vfs"
+"""The mount's type is `fuse.vfs` in `/proc/self/mountinfo`."""
+
+
+class Transport:
+    """One mount served through libfuse by pyfuse3. At most one per process (libfuse's session is global)."""
+
+    name = "pyfuse3"
+
+    def __init__(self, filesystem: FileSystem, mountpoint: Path, source: str, *, allow: str = "") -> None:
+        """Prepare a mount.
+
+        Args:
+            filesystem: what to serve.
+            mountpoint: an existing directory, absolute.
+            source: shown as the mount's device.
+            allow: `""`, `allow_other` or `allow_root`.
+        """
+        self._mountpoint = mountpoint
+        self._initialised = trio.Event()
+        self._stopping = False
+        self._operations = Operations(filesystem, Xattrs(filesystem), self._initialised.set)
+        self._options = {
+            "ro",
+            "default_permissions",
+            f"fsname={_option_value(source)}",
+            f"subtype={SUBTYPE}",
+        } | ({allow} if allow else set())
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the mount is on its way out: notifications may be cut short."""
+        return self._stopping
+
+    def mount(self) -> None:
+        """Mount; raises DaemonError with libfuse's reason where it gives one."""
+        pyfuse3.trio = stand_in(Poller())
+        try:
+            pyfuse3.init(self._operations, str(self._mountpoint), self._options)
+        except RuntimeError as error:
+            raise DaemonError(
+                f"cannot mount on {self._mountpoint}: {error}",
+                hint="run `vfs doctor`: it checks /dev/fuse, fusermount3 and /etc/fuse.conf",
+            ) from error
+
+    async def serve(self) -> None:
+        """Answer requests until the file system is unmounted or `stop` is called."""
+        try:
+            await pyfuse3.main()
+        finally:
+            self._stopping = True
+
+    async def tune(self, read_ahead: int, max_background: int) -> Tuning:
+        """Raise the kernel's limits for this mount, once it has answered INIT (which resets them)."""
+        await self._initialised.wait()
+        return await trio.to_thread.run_sync(self._tune, read_ahead, max_background)
+
+    def _tune(self, read_ahead: int, max_background: int) -> Tuning:
+        device = device_of(self._mountpoint, Path("/proc/self/mountinfo").read_text())
+        if device is None:
+            return Tuning(None, None, ())
+        return tune(device, read_ahead, max_background)
+
+    def notifications(self) -> Notifications:
+        """The kernel's ear; for worker threads only."""
+        return Notifications()
+
+    def stop(self) -> None:
+        """End `serve` soon; from the event loop."""
+        if not self._stopping:
+            self._stopping = True
+            pyfuse3.terminate()
+
+    def close(self) -> None:
+        """Unmount (lazily, if files are open) and free the session. Call once, after `serve`."""
+        pyfuse3.close(unmount=True)
+
+
+def _option_value(text: str) -> str:
+    """Spell a value so that libfuse's option parser takes it whole, in ASCII."""
+    safe = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
+    return safe.replace("\\", "\\\\").replace(",", "\\,")
+
+
