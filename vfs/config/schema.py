@@ -1,0 +1,102 @@
+"""The table of settings: name in files, field, how it is read, its bounds, and who may set it.
+
+Rule: a value that names a place on this machine, or claims its disk or memory, is *local*: the tracked
+`.vfs/config.yaml` comes with a clone, so anybody who can push could set it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from vfs.config.units import (
+    GIB,
+    KIB,
+    MIB,
+    TIB,
+    format_size,
+    parse_count,
+    parse_duration,
+    parse_size,
+)
+
+Value = int | float | Path
+
+
+class Setting(NamedTuple):
+    """One setting.
+
+    Attributes:
+        key: `section.name` in a configuration file.
+        field: attribute of `Settings`.
+        parse: text to value; raises `ValueError` saying what was expected.
+        low: least value allowed, in the value's own unit (bytes, seconds); None for paths.
+        high: greatest value allowed.
+        local: may only be set on this machine, never by the tracked file.
+        summary: one line for `docs/configuration.md`.
+    """
+
+    key: str
+    field: str
+    parse: Callable[[str], Value]
+    low: float | None
+    high: float | None
+    local: bool
+    summary: str
+
+
+def _path(text: str) -> Path:
+    if text.startswith("~/"):
+        return Path(text).expanduser()
+    if not text.startswith("/") or "\0" in text:
+        raise ValueError("expected an absolute path, or one that begins with ~/")
+    return Path(text)
+
+
+SETTINGS = (
+    Setting("cache.dir", "cache_dir", _path, None, None, True,
+            "directory of the cache shared by all mounts of this user"),
+    Setting("cache.limit", "cache_limit", parse_size, 64 * MIB, 1024 * TIB, True,
+            "most bytes the chunk cache may hold"),
+    Setting("cache.min_free", "min_free", parse_size, 0, 1024 * TIB, True,
+            "bytes of the disk that the cache leaves free"),
+    Setting("transfer.memory", "memory_limit", parse_size, 16 * MIB, TIB, True,
+            "bytes in flight between remotes and readers"),
+    Setting("transfer.jobs", "jobs", parse_count, 1, 256, False,
+            "parallel requests per remote"),
+    Setting("transfer.request_timeout", "request_timeout", parse_duration, 1, 3600, False,
+            "seconds one request may go without progress"),
+    Setting("transfer.deadline", "deadline", parse_duration, 1, 86400, False,
+            "seconds until a reader gets an I/O error when no place answers"),
+    Setting("mount.read_ahead", "read_ahead", parse_size, 0, GIB, False,
+            "bytes the kernel reads ahead, if we may set it"),
+    Setting("mount.max_background", "max_background", parse_count, 1, 4096, False,
+            "requests the kernel keeps in flight, if we may set it"),
+    Setting("mount.push_small", "push_small", parse_size, 0, 16 * MIB, False,
+            "files up to this size go to the page cache when opened; 0 turns it off"),
+)  # fmt: skip
+
+BY_KEY = {setting.key: setting for setting in SETTINGS}
+
+
+def parse_value(setting: Setting, text: str) -> Value:
+    """The value of `text`, within the bounds of its setting.
+
+    Raises:
+        ValueError: not understood or out of bounds; the message says what was expected.
+    """
+    value = setting.parse(text)
+    if isinstance(value, Path) or setting.low is None or setting.high is None:
+        return value
+    if not setting.low <= value <= setting.high:
+        shown = format_size if setting.parse is parse_size else _plain
+        raise ValueError(f"expected {shown(int(setting.low))} to {shown(int(setting.high))}")
+    return value
+
+
+def _plain(number: int) -> str:
+    return str(number)
+
+
+DEFAULT_MEMORY = 256 * MIB
+DEFAULT_READ_AHEAD = MIB
+DEFAULT_PUSH_SMALL = 64 * KIB
