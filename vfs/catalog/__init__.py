@@ -1,1 +1,16 @@
-"""What snapshots contain: pages of tracked directories and facts per digest, in LMDB."""
+"""What snapshots contain: facts per content, trees of tracked directories, small notes."""
+
+from vfs.catalog.catalog import Catalog, CatalogStatistics
+from vfs.catalog.entries import Conflict, SubdirName, TreeEntry, check_order
+from vfs.catalog.tree import Change, Tree
+
+__all__ = [
+    "Catalog",
+    "CatalogStatistics",
+    "Change",
+    "Conflict",
+    "SubdirName",
+    "Tree",
+    "TreeEntry",
+    "check_order",
+]

@@ -1,0 +1,125 @@
+"""Difference of two trees at the cost of what differs.
+
+A page that occurs in both trees holds the same entries in both, and a path occurs once in a
+tree, so nothing in a shared page can differ: only the pages that are not shared are read, and
+merged in order of their paths. Two of those with the same paths are compared column by column.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from vfs.catalog.page import Page
+
+if TYPE_CHECKING:
+    from vfs.catalog.tree import Change, Tree
+
+Piece = tuple[Page, int, int]
+
+
+def changes(old: "Tree", new: "Tree", prefix: bytes) -> "Iterator[Change]":
+    """Changes from `old` to `new` below `prefix`, sorted by path."""
+    if old.tree_id == new.tree_id:
+        return
+    old_ids, new_ids = old.root.page_ids(), new.root.page_ids()
+    shared = set(old_ids).intersection(new_ids)
+    left = _Reader(_pieces(old, prefix, shared))
+    right = _Reader(_pieces(new, prefix, shared))
+    while not (left.done and right.done):
+        if left.done or right.done:
+            yield from _one_sided(left, right)
+        elif left.whole and right.whole and left.page.same_paths(right.page):
+            yield from _same_paths(left, right)
+        else:
+            change = _step(left, right)
+            if change is not None:
+                yield change
+
+
+def _pieces(tree: "Tree", prefix: bytes, shared: set[bytes]) -> Iterator[Piece]:
+    for index, low, high in tree.pieces(*tree.span(prefix)):
+        if tree.root.page_id(index) not in shared:
+            yield tree.page(index), low, high
+
+
+class _Reader:
+    """A position in a sequence of page pieces; `path` is the current one's."""
+
+    __slots__ = ("_first", "_pieces", "done", "index", "page", "path", "stop")
+
+    def __init__(self, pieces: Iterator[Piece]) -> None:
+        self._pieces = pieces
+        self.done = False
+        self.path = b""
+        self.next_piece()
+
+    @property
+    def whole(self) -> bool:
+        """True at the start of a piece that is a whole page."""
+        return self.index == 0 and self.stop == self.page.count
+
+    def next_piece(self) -> None:
+        piece = next(self._pieces, None)
+        if piece is None:
+            self.done = True
+            return
+        self.page, self.index, self.stop = piece
+        self.path = self.page.path(self.index)
+
+    def advance(self) -> None:
+        self.index += 1
+        if self.index < self.stop:
+            self.path = self.page.path(self.index)
+        else:
+            self.next_piece()
+
+
+def _one_sided(left: _Reader, right: _Reader) -> "Iterator[Change]":
+    while not left.done:
+        yield left.path, left.page.entry_at(left.index, left.path), None
+        left.advance()
+    while not right.done:
+        yield right.path, None, right.page.entry_at(right.index, right.path)
+        right.advance()
+
+
+def _same_paths(left: _Reader, right: _Reader) -> "Iterator[Change]":
+    old, new = left.page, right.page
+    for index in old.differing(new, 0, old.count):
+        entry = old.entry(index)
+        yield entry.path, entry, new.entry_at(index, entry.path)
+    left.next_piece()
+    right.next_piece()
+
+
+def _step(left: _Reader, right: _Reader) -> "Change | None":
+    path = min(left.path, right.path)
+    old = new = None
+    if left.path == path:
+        old = left.page.entry_at(left.index, path)
+    if right.path == path:
+        new = right.page.entry_at(right.index, path)
+    if old is not None:
+        left.advance()
+    if new is not None:
+        right.advance()
+    return None if old == new else (path, old, new)
+
+
+def changed_names(old: "Tree", new: "Tree", prefix: bytes) -> Iterator[bytes]:
+    """Immediate names below `prefix` whose entry differs, each once."""
+    skip = len(prefix) + 1 if prefix else 0
+    last: bytes | None = None
+    turned: set[bytes] = set()  # may come again as a directory, and not next to each other
+    for path, before, after in changes(old, new, prefix):
+        name, slash, _ = path[skip:].partition(b"/")
+        if name == last or name in turned:
+            continue
+        last = name
+        if not slash:
+            if before is None or after is None:
+                turned.add(name)
+            yield name
+            continue
+        directory = path[: skip + len(name)]
+        if not (old.is_directory(directory) and new.is_directory(directory)):
+            yield name

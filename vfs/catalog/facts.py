@@ -1,0 +1,79 @@
+"""What is known about contents for ever: the size, and the time this machine first saw them.
+
+Key: `Digest.key`. Value: size u64, mtime i64, little-endian. A later size corrects an earlier
+one (a remote's LIST may have been wrong); the first mtime stays, so that a file's time changes
+exactly when its content does.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+
+from vfs.catalog.storage import Storage
+from vfs.errors import FormatError
+from vfs.types import Digest
+
+Fact = tuple[int, int]  # size in bytes, mtime in seconds
+
+_FACT = struct.Struct("<Qq")
+_TABLE = "facts"
+_BATCH = 1_000_000  # pairs per transaction: bounds the memory of an endless stream
+
+
+class Facts:
+    """The table of facts."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def get(self, digest: Digest) -> Fact | None:
+        """Size and first-seen time of one content (loop-safe)."""
+        value = self._storage.get(_TABLE, bytes((digest[0],)) + digest[1])
+        if value is None:
+            return None
+        size, mtime = _FACT.unpack(value)
+        return size, mtime
+
+    def get_many(self, digests: Sequence[Digest]) -> list[Fact | None]:
+        """Facts in the order of `digests`, None where nothing is known."""
+        keys = [bytes((algorithm,)) + value for algorithm, value in digests]
+        found = dict(self._storage.get_sorted(_TABLE, sorted(set(keys))))
+        unpack = _FACT.unpack
+        get = found.get
+        values = [get(key) for key in keys]
+        return [None if value is None else unpack(value) for value in values]
+
+    def learn(self, facts: Iterable[tuple[Digest, int, int]]) -> None:
+        """Store facts (digest, size, mtime).
+
+        Raises:
+            FormatError: a size is negative or does not fit.
+        """
+        batch: dict[bytes, bytes] = {}
+        pack = _FACT.pack
+        try:
+            for (algorithm, value), size, mtime in facts:
+                key = bytes((algorithm,)) + value
+                known = batch.get(key)
+                if known is not None:
+                    mtime = _FACT.unpack(known)[1]
+                batch[key] = pack(size, mtime)
+                if len(batch) >= _BATCH:
+                    self._store(batch)
+                    batch = {}
+        except struct.error as error:
+            raise FormatError(f"a size or time is out of range: {error}") from error
+        if batch:
+            self._store(batch)
+
+    def _store(self, batch: dict[bytes, bytes]) -> None:
+        items = sorted(batch.items())
+        if self._storage.put(_TABLE, items, replace=False) == len(items):
+            return
+        corrected = []
+        for key, stored in self._storage.get_sorted(_TABLE, [key for key, _ in items]):
+            size, _ = _FACT.unpack(batch[key])
+            known_size, mtime = _FACT.unpack(stored)
+            if size != known_size:
+                corrected.append((key, _FACT.pack(size, mtime)))
+        if corrected:
+            self._storage.put(_TABLE, corrected, replace=True)
