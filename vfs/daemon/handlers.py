@@ -1,0 +1,44 @@
+"""What the control socket of a mount can ask for; each handler is one verb.
+
+Handlers run on the event loop; results are plain JSON values.
+"""
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+if TYPE_CHECKING:
+    from vfs.daemon.service import Service
+
+Progress = Callable[[dict[str, Any]], Awaitable[None]]
+Handler = Callable[[dict[str, Any], Progress], Awaitable[dict[str, Any]]]
+
+
+def handlers(service: "Service") -> dict[str, Handler]:
+    """The verbs of one mount."""
+
+    async def status(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        return service.status()
+
+    async def switch(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        return await service.switch(str(args["rev"]), progress)
+
+    async def prefetch(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        return await service.prefetch(args, progress)
+
+    async def stop(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        await service.unmount(lazy=bool(args.get("lazy")))
+        return {"pid": os.getpid()}
+
+    async def statistics(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        return await trio.to_thread.run_sync(service.statistics)
+
+    return {
+        "status": status,
+        "switch": switch,
+        "prefetch": prefetch,
+        "stop": stop,
+        "statistics": statistics,
+    }

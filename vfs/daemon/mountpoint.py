@@ -1,0 +1,64 @@
+"""May we mount here? Pure refusals first, then what only the machine can tell.
+
+A mount over, or around, anything its own daemon reads or writes would make the daemon wait for itself, so such places are refused.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from vfs.errors import MountPointRefused
+
+
+def refuse_overlap(mountpoint: Path, own: Iterable[Path]) -> None:
+    """Refuse a mount point that covers, equals or lies inside one of our own places.
+
+    Args:
+        mountpoint: absolute, resolved.
+        own: directories that the daemon uses: repository data, caches, sockets, logs, local remotes; resolved.
+
+    Raises:
+        MountPointRefused: naming the place.
+    """
+    for place in own:
+        if mountpoint == place or mountpoint in place.parents:
+            raise MountPointRefused(
+                f"{mountpoint} would hide {place}, which vfs itself uses",
+                hint="choose an empty directory outside it, e.g. /mnt/data",
+            )
+        if place in mountpoint.parents:
+            raise MountPointRefused(
+                f"{mountpoint} lies inside {place}, which vfs itself uses",
+                hint="choose a directory outside it",
+            )
+
+
+def refuse_covering(mountpoint: Path, places: Iterable[Path]) -> None:
+    """Refuse a mount point that covers or equals one of `places` (lying inside them is fine)."""
+    for place in places:
+        if mountpoint == place or mountpoint in place.parents:
+            raise MountPointRefused(
+                f"{mountpoint} would hide {place}, which vfs itself uses",
+                hint="choose an empty directory, e.g. /mnt/data, or a new one inside the repository",
+            )
+
+
+def check_directory(mountpoint: Path) -> None:
+    """Refuse what is not an empty directory that we may mount on; never follows into another mount.
+
+    Raises:
+        MountPointRefused: it is missing, no directory, not empty, or not ours to cover.
+    """
+    try:
+        if not mountpoint.is_dir():
+            raise MountPointRefused(
+                f"mount point {mountpoint} is not a directory", hint=f"mkdir -p {mountpoint}"
+            )
+        names = os.listdir(mountpoint)
+    except OSError as error:
+        raise MountPointRefused(f"cannot use mount point {mountpoint}: {error.strerror}") from error
+    if names:
+        raise MountPointRefused(
+            f"mount point {mountpoint} is not empty ({names[0]!r} is in it)",
+            hint="mounting would hide what is there; choose an empty directory",
+        )

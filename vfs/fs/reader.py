@@ -1,0 +1,266 @@
+"""Reading file contents: from what is at hand without waiting, else through the fetcher.
+
+Order of places: the chunk store, the repository's own DVC cache and LFS objects (plain local files, read in place), then the
+remotes. The hot path (`read_nowait`) runs on the event loop: a dict, an extent, one `preadv` that returns rather than wait for the disk.
+"""
+
+import errno
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import trio
+
+from vfs.core.inodes import FileNode
+from vfs.errors import DataUnavailable, StoreCorrupt
+from vfs.fs.origins import OriginTable
+from vfs.store import ChunkStore, Extent
+from vfs.transfer import Fetcher, Place
+from vfs.types import BLOCK_SIZE, Blob
+
+Data = bytes | bytearray | memoryview
+
+MOST_FILES: Final = 4096
+"""Files whose extents are remembered; beyond that the longest unused without an open goes."""
+
+MOST_EXTENTS: Final = 4096
+"""Extents remembered per file: 1 GiB of a large file."""
+
+PlacesOf = Callable[[Hashable, Blob], Sequence[Place]]
+
+
+class LocalFile:
+    """A descriptor that closes when nobody holds this object, so that no thread reads from a reused number."""
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+    def read_nowait(self, offset: int, length: int) -> Data | None:
+        """Bytes in the page cache, or None if the disk would be waited for."""
+        buffer = bytearray(length)
+        try:
+            count = os.preadv(self.descriptor, [buffer], offset, os.RWF_NOWAIT)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
+                return None
+            raise
+        return buffer if count == length else None
+
+    def read(self, offset: int, length: int) -> Data:
+        """All of a range, waiting for the disk; for worker threads."""
+        data = os.pread(self.descriptor, length, offset)
+        while len(data) < length:
+            more = os.pread(self.descriptor, length - len(data), offset + len(data))
+            if not more:
+                raise DataUnavailable(
+                    f"a local file is shorter than recorded ({offset + len(data)} bytes): was it changed in place?",
+                    hint="`vfs doctor` names damaged cache files",
+                )
+            data += more
+        return data
+
+
+@dataclass(slots=True, eq=False)
+class OpenFile:
+    """What is remembered of a file that was read or is open.
+
+    Attributes:
+        blob: its content.
+        opens: handles now open.
+        local: a plain local file with exactly this content.
+        looked: set when a local file has been looked for.
+        pushed: whether the kernel has been given the whole content.
+        extents: where blocks are in the chunk store.
+    """
+
+    blob: Blob
+    prefix: bytes
+    opens: int = 0
+    local: LocalFile | None = None
+    looked: trio.Event | None = None
+    pushed: bool = False
+    extents: dict[int, Extent] = field(default_factory=dict)
+
+
+class Reader:
+    """Contents of the inodes of one mount."""
+
+    def __init__(
+        self,
+        store: ChunkStore,
+        fetcher: Fetcher,
+        origins: OriginTable,
+        places_of: PlacesOf,
+        *,
+        push_small: int,
+    ) -> None:
+        self._store = store
+        self._fetcher = fetcher
+        self._origins = origins
+        self._places_of = places_of
+        self._push_small = push_small
+        self._files: OrderedDict[int, OpenFile] = OrderedDict()
+
+    # -- open and close ----------------------------------------------------------------------------
+
+    def open(self, inode: int, node: FileNode) -> Data | None:
+        """Count an open; returns the whole content if it should be pushed into the page cache now."""
+        file = self._file(inode, node)
+        file.opens += 1
+        if file.opens > 1 or file.pushed or not 0 < node.blob.size <= self._push_small:
+            return None
+        content = self.read_nowait(inode, 0, node.blob.size)
+        if content is not None and len(content) == node.blob.size:
+            file.pushed = True
+            return content
+        return None
+
+    def release(self, inode: int) -> None:
+        """Count a close."""
+        file = self._files.get(inode)
+        if file is not None:
+            file.opens -= 1
+
+    def forget(self, inode: int) -> None:
+        """The kernel dropped the inode and with it every page it had."""
+        self._files.pop(inode, None)
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def read_nowait(self, inode: int, offset: int, length: int) -> Data | None:
+        """Bytes that are at hand, or None if reading would wait for a disk or a network."""
+        file = self._files.get(inode)
+        if file is None:
+            return None
+        end = min(offset + length, file.blob.size)
+        if offset >= end:
+            return b""
+        if file.local is not None:
+            return file.local.read_nowait(offset, end - offset)
+        first, last = offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE
+        if first == last:
+            extent = file.extents.get(first) or self._locate(file, first)
+            if extent is None:
+                return None
+            return self._store.read_nowait(extent, offset - first * BLOCK_SIZE, end - offset)
+        return self._gather_nowait(file, offset, end)
+
+    async def read(self, inode: int, node: FileNode, offset: int, length: int) -> Data:
+        """Bytes of a file, fetched if they must be.
+
+        Raises:
+            VfsError: no place has them, in time; the message names path-independent facts (remote, key, attempt).
+        """
+        end = min(offset + length, node.blob.size)
+        if offset >= end:
+            return b""
+        file = self._file(inode, node)
+        resident = self._resident(file, offset, end)
+        if not resident:
+            await self._look_for_local_file(file, node)
+        if file.local is not None:
+            return await trio.to_thread.run_sync(file.local.read, offset, end - offset)
+        if resident:
+            try:
+                return await trio.to_thread.run_sync(self._gather, file, offset, end)
+            except StoreCorrupt:
+                file.extents.clear()
+        return await self._fetcher.read(node.blob, self._places(node), offset, end - offset)
+
+    def _gather_nowait(self, file: OpenFile, offset: int, end: int) -> Data | None:
+        parts: list[Data] = []
+        for block in range(offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE + 1):
+            extent = file.extents.get(block) or self._locate(file, block)
+            if extent is None:
+                return None
+            start = max(0, offset - block * BLOCK_SIZE)
+            stop = min(BLOCK_SIZE, end - block * BLOCK_SIZE)
+            part = self._store.read_nowait(extent, start, stop - start)
+            if part is None:
+                return None
+            parts.append(part)
+        return b"".join(parts)
+
+    def _gather(self, file: OpenFile, offset: int, end: int) -> Data:
+        """Read resident blocks, waiting for the disk; for worker threads."""
+        parts = []
+        for block in range(offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE + 1):
+            start = max(0, offset - block * BLOCK_SIZE)
+            stop = min(BLOCK_SIZE, end - block * BLOCK_SIZE)
+            parts.append(self._store.read(file.extents[block], start, stop - start))
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _resident(self, file: OpenFile, offset: int, end: int) -> bool:
+        return all(
+            block in file.extents or self._locate(file, block) is not None
+            for block in range(offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE + 1)
+        )
+
+    def _locate(self, file: OpenFile, block: int) -> Extent | None:
+        extent = self._store.locate(file.prefix + block.to_bytes(4, "big"))
+        if extent is not None:
+            if len(file.extents) >= MOST_EXTENTS:
+                file.extents.clear()
+            file.extents[block] = extent
+        return extent
+
+    # -- local files -------------------------------------------------------------------------------
+
+    async def _look_for_local_file(self, file: OpenFile, node: FileNode) -> None:
+        """Find a plain file with this content (DVC cache, LFS object), once, and keep it open."""
+        if file.looked is not None:
+            await file.looked.wait()
+            return
+        file.looked = trio.Event()
+        try:
+            descriptor = await self._fetcher.open_local(node.blob, self._places(node))
+            if descriptor is not None:
+                file.local = LocalFile(descriptor)
+        finally:
+            file.looked.set()
+
+    def _places(self, node: FileNode) -> Callable[[], Sequence[Place]]:
+        """The places of a content, found only when they are needed (it may touch the disk)."""
+        origin = self._origins.get(node.origin)
+        return lambda: self._places_of(origin, node.blob)
+
+    def _file(self, inode: int, node: FileNode) -> OpenFile:
+        file = self._files.get(inode)
+        if file is None:
+            file = self._files[inode] = OpenFile(node.blob, node.blob.digest.key)
+            if len(self._files) > MOST_FILES:
+                self._drop_oldest()
+        else:
+            self._files.move_to_end(inode)
+        return file
+
+    def _drop_oldest(self) -> None:
+        for inode, file in self._files.items():
+            if file.opens <= 0:
+                del self._files[inode]
+                return
+
+    # -- facts for people --------------------------------------------------------------------------
+
+    async def label(self, node: FileNode) -> str:
+        """Names of the places the content may come from, best first."""
+        places = await trio.to_thread.run_sync(self._places(node))
+        return ", ".join(place.label for place in places)
+
+    async def cached_percent(self, inode: int, node: FileNode) -> int:
+        """How much of a file can be read without the network, in percent."""
+        file = self._files.get(inode)
+        if file is not None and file.local is not None:
+            return 100
+        return await trio.to_thread.run_sync(self._fetcher.resident_percent, node.blob)
+
+    def verified(self, node: FileNode) -> str:
+        """`yes`, `no` or `bad`: whether the whole content was checked against its digest."""
+        return {1: "yes", 2: "bad"}.get(self._store.verdict(node.blob.digest.key) or 0, "no")
