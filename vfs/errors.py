@@ -20,6 +20,7 @@
     ├── StoreError            the local chunk store or catalog failed
     │   └── StoreFull
     ├── DaemonError           the daemon of a mount failed or does not answer
+    │   └── ProtocolError     … or the two ends of a control socket do not understand each other
     └── Unsupported           known, but not built (yet)
 
 Rule: domain code raises these and nothing else across a package boundary; a foreign
@@ -195,6 +196,12 @@ class DaemonError(VfsError):
 
     code = "daemon-failed"
     exit_code = 19
+
+
+class ProtocolError(DaemonError):
+    """A frame on a control socket breaks the protocol or speaks another version of it."""
+
+    code = "control-protocol"
 
 
 class Unsupported(VfsError):

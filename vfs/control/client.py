@@ -1,0 +1,110 @@
+"""Talking to the daemon of a mount: synchronous, standard library only, cheap to import.
+
+Rule: whatever goes wrong with the socket becomes a `DaemonError`; an error of the handler arrives as the class the
+daemon raised. Leaving `call` early (Ctrl-C included) closes the connection, which cancels the request over there.
+"""
+
+import contextlib
+import socket
+import struct
+from collections.abc import Callable, Iterator
+
+from vfs.control.protocol import (
+    REPLY_LIMIT,
+    Data,
+    Decoder,
+    Failure,
+    Progress,
+    Reply,
+    Request,
+    Result,
+    decode_reply,
+    encode_request,
+    error_of,
+)
+from vfs.control.registry import MountRecord, connect, find_mount, find_mounts
+from vfs.errors import DaemonError
+
+__all__ = ["call", "find_mount", "find_mounts", "peer_process"]
+
+_READ = 64 << 10
+
+
+def call(
+    mount: MountRecord,
+    verb: str,
+    args: Data | None = None,
+    on_progress: Callable[[Data], None] | None = None,
+    *,
+    timeout: float | None = None,
+) -> Data:
+    """Ask the daemon of `mount` and wait for its result.
+
+    Args:
+        mount: whom to ask.
+        verb: the request; the daemon knows which there are.
+        args: its arguments, JSON values only.
+        on_progress: called for every interim report.
+        timeout: seconds of silence after which the daemon counts as dead; None waits for ever.
+
+    Raises:
+        DaemonError: no daemon, no answer, or no sense in it.
+        VfsError: whatever the handler raised.
+    """
+    frame = encode_request(Request(verb, args or {}))
+    with _translated(mount), connect(mount.socket) as connection:
+        connection.settimeout(timeout)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(frame)  # a refusal may lie in the buffer already: read it below
+        replies = _replies(connection)
+        for reply in replies:
+            match reply:
+                case Progress(data):
+                    if on_progress is not None:
+                        on_progress(data)
+                case Result(data):
+                    return data
+                case Failure():
+                    raise error_of(reply)
+    raise DaemonError(f"the daemon of {mount.mountpoint} closed the connection", hint=_hint(mount))
+
+
+def peer_process(mount: MountRecord) -> int | None:
+    """The process that listens on the control socket; None if nobody does or it lives in another namespace."""
+    try:
+        with connect(mount.socket) as connection:
+            raw = connection.getsockopt(
+                socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+            )
+    except OSError:
+        return None
+    pid = int(struct.unpack("3i", raw)[0])
+    return pid if pid > 0 else None
+
+
+def _replies(connection: socket.socket) -> Iterator[Reply]:
+    decoder = Decoder(REPLY_LIMIT)
+    while data := connection.recv(_READ):
+        for payload in decoder.feed(data):
+            yield decode_reply(payload)
+
+
+@contextlib.contextmanager
+def _translated(mount: MountRecord) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise DaemonError(
+            f"the daemon of {mount.mountpoint} (process {mount.pid}) does not answer",
+            hint=_hint(mount),
+        ) from error
+    except OSError as error:
+        raise DaemonError(
+            f"the daemon of {mount.mountpoint} cannot be reached: {error.strerror or error}",
+            hint=_hint(mount),
+        ) from error
+
+
+def _hint(mount: MountRecord) -> str:
+    reason = "" if mount.log is None else f"see {mount.log}; "
+    return f"{reason}to mount anew: vfs umount {mount.mountpoint}, then vfs mount"
