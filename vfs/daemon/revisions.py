@@ -1,0 +1,49 @@
+"""Revisions for `.snapshots` and for switches: snapshots built in worker threads, views made of them."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import trio
+
+from vfs.fs.directories import View
+from vfs.workspace import Snapshot, Workspace
+
+KEPT: Final = 32
+"""Snapshots kept ready, so that going back and forth costs nothing."""
+
+Report = Callable[[str, int, int | None], None]
+
+
+def view_of(snapshot: Snapshot) -> View:
+    """A view that shows a snapshot."""
+    return View(snapshot.root, snapshot.rev, snapshot.commit, tuple(snapshot.origins))
+
+
+class Revisions:
+    """`vfs.fs.snapshots.RevisionSource` over a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._kept: OrderedDict[str, Snapshot] = OrderedDict()
+
+    async def revisions(self) -> Sequence[bytes]:
+        """Names of tags and branches."""
+        return await trio.to_thread.run_sync(self._names)
+
+    async def view(self, revision: str) -> View:
+        """A fresh view of a revision; raises UnknownRevision."""
+        return view_of(await self.snapshot(revision))
+
+    async def snapshot(self, revision: str, report: Report | None = None) -> Snapshot:
+        """The snapshot of a revision, built if needed; raises UnknownRevision and what building raises."""
+        snapshot = await trio.to_thread.run_sync(self._build, revision, report, abandon_on_cancel=True)
+        return snapshot
+
+    def _build(self, revision: str, report: Report | None) -> Snapshot:
+        return self._workspace.snapshot(revision, report)
+
+    def _names(self) -> list[bytes]:
+        repository = self._workspace.repository
+        names = [name for name, _ in repository.tags()] + [name for name, _ in repository.branches()]
+        return [name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape") for name in names]

@@ -1,0 +1,125 @@
+"""From a mount request to its end, in this process."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from vfs import log as logs
+from vfs.config import Settings, load_settings, runtime_dir, state_dir
+from vfs.control.protocol import Failure, Progress, Result, encode_reply, failure_of
+from vfs.control.registry import mount_id
+from vfs.daemon.mountpoint import check_directory, refuse_covering, refuse_overlap
+from vfs.daemon.request import MountRequest
+from vfs.daemon.service import Service
+from vfs.errors import VfsError
+from vfs.workspace import Workspace, open_workspace
+
+log = logging.getLogger("vfs.daemon")
+
+INTERNAL_EXIT = 70
+"""Exit code of a bug (EX_SOFTWARE)."""
+
+
+class Reporter:
+    """Tells the process that started us how it goes; silent once it has gone."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def progress(self, stage: str, done: int, total: int | None) -> None:
+        """Some of a stage is done."""
+        self._send(encode_reply(Progress({"stage": stage, "done": done, "total": total})))
+
+    def ready(self, result: dict[str, Any]) -> None:
+        """The mount can be used."""
+        self._send(encode_reply(Result(result)))
+        self._close()
+
+    def failed(self, failure: Failure) -> None:
+        """There will be no mount."""
+        self._send(encode_reply(failure))
+        self._close()
+
+    def _send(self, frame: bytes) -> None:
+        if self._descriptor >= 0:
+            try:
+                os.write(self._descriptor, frame)
+            except OSError:
+                self._close()
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def run_reporting(request: MountRequest) -> int:
+    """Serve a mount and report over the request's descriptor; returns the exit code."""
+    reporter = Reporter(request.report)
+    try:
+        run(request, reporter)
+    except VfsError as error:
+        log.error("%s", error)
+        reporter.failed(failure_of(error))
+        return error.exit_code
+    except BaseException as error:
+        log.exception("internal error")
+        reporter.failed(Failure("internal", f"internal error: {error}", None, INTERNAL_EXIT))
+        return INTERNAL_EXIT
+    return 0
+
+
+def run(request: MountRequest, reporter: Reporter) -> None:
+    """Build the snapshot, mount, serve until the end."""
+    log_file = state_dir() / f"{mount_id(request.mountpoint)}.log"
+    close_log = logs.setup(log_file, request.foreground)
+    try:
+        workspace = open_workspace(request.repo, _settings(request))
+        try:
+            _serve(request, reporter, workspace, log_file)
+        finally:
+            workspace.close()
+    finally:
+        close_log()
+
+
+def _serve(request: MountRequest, reporter: Reporter, workspace: Workspace, log_file: Path) -> None:
+    check(request.mountpoint, workspace)
+    snapshot = workspace.snapshot(request.rev, reporter.progress)
+    for problem in snapshot.problems[:100]:
+        log.warning("%s: %s", os.fsdecode(problem.path), problem.message)
+    service = Service(request, workspace, snapshot, log_file)
+    service.mount()
+    log.info("mounted %s at %s", workspace.name, request.mountpoint)
+    trio.run(service.run, _announce(service, reporter))
+    log.info("unmounted %s", request.mountpoint)
+
+
+def _announce(service: Service, reporter: Reporter) -> Callable[[], None]:
+    def announce() -> None:
+        reporter.ready(service.status())
+
+    return announce
+
+
+def check(mountpoint: Path, workspace: Workspace) -> None:
+    """Refuse a mount point that would make the daemon wait for itself; raises MountPointRefused."""
+    check_directory(mountpoint)
+    own = [workspace.settings.cache_dir, runtime_dir(), state_dir(), *workspace.data_directories()]
+    refuse_overlap(mountpoint, [_real(path) for path in own])
+    covering = [Path(sys.prefix)] + ([workspace.root] if workspace.root is not None else [])
+    refuse_covering(mountpoint, [_real(path) for path in covering])
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _settings(request: MountRequest) -> Settings:
+    root = Path(request.repo)
+    return load_settings(root if root.is_dir() else None, dict(request.options.settings))

@@ -1,0 +1,244 @@
+"""One mount in service: the objects it is made of, and what can be asked of it.
+
+The composition root: everything below is constructed here and nowhere else, and handed down as arguments.
+"""
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import trio
+
+from vfs.control.registry import MountRecord, mount_id, register, socket_path, unregister
+from vfs.control.server import serve
+from vfs.daemon.handlers import handlers
+from vfs.daemon.prefetch import selected
+from vfs.daemon.request import MountRequest
+from vfs.daemon.revisions import Report, Revisions, view_of
+from vfs.daemon.unmount import unmount
+from vfs.errors import VfsError
+from vfs.fs.filesystem import FileSystem
+from vfs.fs.origins import OriginTable
+from vfs.fs.reader import Reader
+from vfs.fs.switch import SwitchReport, invalidate, swap
+from vfs.fuse.transport import Transport
+from vfs.fuse.tuning import Tuning
+from vfs.transfer import Fetcher
+from vfs.workspace import Snapshot, Workspace
+
+log = logging.getLogger("vfs.daemon")
+
+FOLLOW_SECONDS: Final = 1.0
+"""How often a mount of `worktree` looks whether the working tree has changed."""
+
+WORKTREE: Final = "worktree"
+
+SendProgress = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Service:
+    """A mount from its first snapshot to its end."""
+
+    def __init__(self, request: MountRequest, workspace: Workspace, snapshot: Snapshot, log_file: Path | None) -> None:
+        self._request = request
+        self._workspace = workspace
+        self._snapshot = snapshot
+        self._switching = trio.Lock()
+        self._tuning: Tuning | None = None
+        settings = workspace.settings
+        origins = OriginTable()
+        self._revisions = Revisions(workspace)
+        self._store = workspace.store
+        self._fetcher = Fetcher(self._store, settings)
+        reader = Reader(
+            self._store, self._fetcher, origins, workspace.places_of, push_small=settings.push_small
+        )
+        self.filesystem = FileSystem(view_of(snapshot), self._revisions, origins, reader)
+        self._transport = Transport(
+            self.filesystem, request.mountpoint, f"vfs:{workspace.name}", allow=_allow(request)
+        )
+        self.record = MountRecord(
+            id=mount_id(request.mountpoint),
+            mountpoint=request.mountpoint,
+            repo=workspace.name,
+            rev=snapshot.rev,
+            pid=os.getpid(),
+            started=time.time(),
+            log=log_file,
+            socket=socket_path(request.mountpoint),
+        )
+
+    def mount(self) -> None:
+        """Mount; requests wait in the kernel until `run` serves them."""
+        self._transport.mount()
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Serve until unmounted or told to stop; `ready` is called once the mount can be used and controlled."""
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(serve, self.record.socket, handlers(self))
+                await nursery.start(self._fetcher.run)
+                nursery.start_soon(self._watch_signals)
+                nursery.start_soon(self._tune)
+                nursery.start_soon(self._follow)
+                register(self.record)
+                ready()
+                await self._transport.serve()
+                nursery.cancel_scope.cancel()
+        finally:
+            unregister(self.record)
+            self._transport.close()
+
+    # -- verbs ---------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """What the mount shows and how it does."""
+        view = self.filesystem.directories.main
+        return {
+            "mountpoint": str(self.record.mountpoint),
+            "repo": self.record.repo,
+            "rev": view.label,
+            "commit": view.commit,
+            "pid": self.record.pid,
+            "started": self.record.started,
+            "log": None if self.record.log is None else str(self.record.log),
+            "transport": self._transport.name,
+            "inodes": self.filesystem.inodes,
+            "requests": self.filesystem.counters.snapshot(),
+            "transfer": _plain(self._fetcher.statistics()),
+            "problems": len(self._snapshot.problems),
+            "read_ahead_kib": self._tuning.read_ahead_kib if self._tuning else None,
+            "max_background": self._tuning.max_background if self._tuning else None,
+        }
+
+    def statistics(self) -> dict[str, Any]:
+        """Status with the chunk store's figures and the snapshot's problems; blocking."""
+        problems = [
+            {"path": os.fsdecode(p.path), "code": p.code, "message": p.message, "hint": p.hint}
+            for p in self._snapshot.problems
+        ]
+        return self.status() | {"store": _plain(self._store.statistics()), "problem_list": problems}
+
+    async def switch(self, rev: str, progress: SendProgress) -> dict[str, Any]:
+        """Show another revision; returns when a path opened anew shows it."""
+        started = trio.current_time()
+        async with self._switching:
+            snapshot = await self._revisions.snapshot(rev, _reporter(progress))
+            built = trio.current_time()
+            report = await self._show(snapshot)
+        return {
+            "rev": snapshot.rev,
+            "commit": snapshot.commit,
+            "build_seconds": round(built - started, 4),
+            "switch_seconds": round(trio.current_time() - built, 4),
+            "directories": report.directories,
+            "names": report.names,
+            "problems": len(snapshot.problems),
+        }
+
+    async def _show(self, snapshot: Snapshot) -> SwitchReport:
+        """Steps 2 to 4 of a switch (`docs/concurrency.md`); not to be cut short by a client that leaves."""
+        with trio.CancelScope(shield=True):
+            known = swap(self.filesystem.directories, view_of(snapshot))
+            self._snapshot = snapshot
+            self.filesystem.totals = snapshot.totals
+            report = await trio.to_thread.run_sync(
+                invalidate,
+                known,
+                snapshot.root,
+                self._transport.notifications(),
+                lambda: self._transport.stopping,
+            )
+            for inode in report.gone:
+                node = self.filesystem.directories.get(inode)
+                if node is not None:
+                    self.filesystem.directories.retire(node)
+            self.filesystem.counters.switches += 1
+            self.record = self.record._replace(rev=snapshot.rev)
+            register(self.record)
+        log.info("shows %s (%s)", snapshot.rev, snapshot.commit)
+        return report
+
+    async def prefetch(self, args: dict[str, Any], progress: SendProgress) -> dict[str, Any]:
+        """Fetch whole files into the chunk store."""
+        rev = args.get("rev")
+        snapshot = await self._revisions.snapshot(rev, None) if rev else self._snapshot
+        wanted = await trio.to_thread.run_sync(selected, self._workspace, snapshot, args)
+        send = _reporter(progress)
+        return _plain(await self._fetcher.prefetch(wanted, lambda done, total: send("fetch", done, total)))
+
+    async def unmount(self, *, lazy: bool) -> None:
+        """Unmount and end; raises VfsError if files are open and `lazy` is false."""
+        await trio.to_thread.run_sync(unmount, self.record.mountpoint, lazy)
+        self._transport.stop()
+
+    # -- tasks ---------------------------------------------------------------------------------------
+
+    async def _watch_signals(self) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            async for number in signals:
+                log.info("%s: unmounting", signal.Signals(number).name)
+                self._transport.stop()
+
+    async def _tune(self) -> None:
+        settings = self._workspace.settings
+        self._tuning = await self._transport.tune(settings.read_ahead, settings.max_background)
+        for path in self._tuning.refused:
+            log.info("not allowed to raise %s; `vfs doctor` says how", path)
+
+    async def _follow(self) -> None:
+        """Show edits of the working tree as they are made, while the mount shows `worktree`."""
+        seen: bytes | None = None
+        while True:
+            if self.filesystem.directories.main.label != WORKTREE:
+                seen = None
+            else:
+                seen = await self._follow_once(seen)
+            await trio.sleep(FOLLOW_SECONDS)
+
+    async def _follow_once(self, seen: bytes | None) -> bytes | None:
+        try:
+            now = await trio.to_thread.run_sync(self._workspace.repository.worktree_fingerprint)
+            if now != seen:
+                await self._refresh_worktree()
+            return now
+        except VfsError as error:
+            log.warning("cannot follow the working tree: %s", error)
+            return seen
+
+    async def _refresh_worktree(self) -> None:
+        async with self._switching:
+            if self.filesystem.directories.main.label == WORKTREE:
+                snapshot = await self._revisions.snapshot(WORKTREE)
+                if snapshot.identity != self._snapshot.identity:
+                    await self._show(snapshot)
+
+
+def _allow(request: MountRequest) -> str:
+    if request.options.allow_other:
+        return "allow_other"
+    return "allow_root" if request.options.allow_root else ""
+
+
+def _reporter(progress: SendProgress) -> Report:
+    """A progress callback that worker threads and the loop may call."""
+
+    def report(stage: str, done: int, total: int | None) -> None:
+        message = {"stage": stage, "done": done, "total": total}
+        try:
+            trio.from_thread.run(progress, message)
+        except RuntimeError:  # on the loop itself, or the client has gone
+            pass
+
+    return report
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """A frozen dataclass or NamedTuple of numbers as a dict."""
+    if hasattr(value, "_asdict"):
+        return dict(value._asdict())
+    return {name: getattr(value, name) for name in value.__slots__}

@@ -1,0 +1,117 @@
+"""Starting a mount: a daemon of its own in the background, or this process in the foreground."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from vfs.control.protocol import REPLY_LIMIT, Decoder, Failure, Progress, decode_reply, error_of
+from vfs.control.registry import MountOptions, MountRecord, find_mounts
+from vfs.daemon.request import MountRequest, encode
+from vfs.daemon.stale import clear_stale
+from vfs.errors import DaemonError, MountPointRefused
+
+OnProgress = Callable[[dict[str, Any]], None]
+
+_READ: Final = 65536
+
+
+def start_mount(
+    repo: str | None,
+    rev: str,
+    mountpoint: Path,
+    options: MountOptions,
+    foreground: bool,
+    progress: OnProgress,
+) -> MountRecord:
+    """Mount a revision of a repository.
+
+    Args:
+        repo: directory or Git URL; None means the repository of the current directory.
+        rev: revision to show.
+        mountpoint: an existing, empty directory.
+        options: how to mount.
+        foreground: serve in this process and return when unmounted.
+        progress: told about long work (`stage`, `done`, `total`).
+
+    Returns:
+        The record of the mount (in the foreground: of the mount that was).
+
+    Raises:
+        VfsError: whatever kept the mount from being made.
+    """
+    where = _resolve(mountpoint)
+    clear_stale(where)
+    mounts = {mount.mountpoint: mount for mount in find_mounts()}
+    if where in mounts:
+        raise MountPointRefused(
+            f"{where} already shows {mounts[where].rev} of {mounts[where].repo}",
+            hint=f"`vfs switch {rev} --mount {where}` changes what it shows",
+        )
+    source = repo if repo is not None else os.getcwd()
+    request = MountRequest(source, rev, where, options, foreground)
+    if foreground:
+        return _in_foreground(request)
+    _in_background(request, progress)
+    for mount in find_mounts():
+        if mount.mountpoint == where:
+            return mount
+    raise DaemonError(f"the daemon of {where} ended as soon as it was ready")
+
+
+def _resolve(mountpoint: Path) -> Path:
+    """Absolute and without symlinks, looking only at the parent: the directory itself may be a dead mount."""
+    plain = Path(os.path.abspath(mountpoint))
+    return Path(os.path.realpath(plain.parent)) / plain.name if plain.name else plain
+
+
+def _in_foreground(request: MountRequest) -> MountRecord:
+    from vfs.daemon.run import Reporter, run
+
+    run(request, Reporter(-1))
+    raise SystemExit(0)
+
+
+def _in_background(request: MountRequest, progress: OnProgress) -> None:
+    """Start the daemon and wait until it says that it is ready, or why it is not."""
+    ours, theirs = os.pipe()
+    with os.fdopen(ours, "rb", buffering=0) as reports:
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "vfs.daemon"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[theirs],
+                start_new_session=True,
+                cwd="/",
+            )
+        finally:
+            os.close(theirs)
+        assert process.stdin is not None
+        process.stdin.write(encode(request._replace(report=theirs)))
+        process.stdin.close()
+        _await_ready(reports.read, process, progress)
+
+
+def _await_ready(
+    read: Callable[[int], bytes], process: "subprocess.Popen[bytes]", progress: OnProgress
+) -> None:
+    decoder = Decoder(REPLY_LIMIT)
+    while data := read(_READ):
+        for payload in decoder.feed(data):
+            reply = decode_reply(payload)
+            if isinstance(reply, Failure):
+                process.wait()
+                raise error_of(reply)
+            if isinstance(reply, Progress):
+                progress(reply.data)
+            else:
+                process.returncode = 0  # it lives on without us; nobody is to wait for it
+                return
+    code = process.wait()
+    raise DaemonError(
+        f"the daemon died while it started (exit {code})", hint="`vfs mount --foreground` shows why"
+    )
