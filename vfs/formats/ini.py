@@ -1,0 +1,151 @@
+"""The INI dialect of `.dvc/config`.
+
+Purpose: bytes -> sections of plain texts, without a third-party library.
+
+Format (source: configobj 5, `configobj/__init__.py`, which DVC uses): `[section]`, possibly
+quoted; nested `[[section]]`; `key = value`; values bare, in one kind of quotes, in triple quotes
+over several lines, or a list with commas; `#` starts a comment outside quotes. Keys and section
+names may be quoted. Duplicates are errors.
+
+Differences: `%(name)s` is not interpolated (DVC's own options never use it); an option that is
+a list is joined with commas again, because every option we read is one text.
+
+Invariant: linear in the input; raises nothing but `FormatError`, with the line.
+"""
+
+import re
+
+from vfs.errors import FormatError
+from vfs.formats.fields import clip
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 8
+
+Section = dict[str, "str | Section"]
+
+_OPEN = re.compile(r"\s*((?:\[\s*)+)")
+_CLOSE = re.compile(r"((?:\s*\])+)\s*(?:#.*)?")
+
+
+def parse_ini(data: bytes, *, file: str) -> Section:
+    """The sections of a file, names and keys as written.
+
+    Raises:
+        FormatError: a line that is no section, option or comment; a duplicate; no UTF-8.
+    """
+    if len(data) > MAX_BYTES:
+        raise FormatError(f"has {len(data)} bytes, at most {MAX_BYTES} are read", file=file)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FormatError("is no UTF-8", file=file, line=line) from None
+    return _Parser(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), file).parse()
+
+
+class _Parser:
+    """Invariant: `_open` holds the open sections, the root first; its length - 1 is the depth."""
+
+    def __init__(self, lines: list[str], file: str) -> None:
+        self._lines = lines
+        self._file = file
+        self._number = 0  # of the current line, from 1
+        self._open: list[Section] = [{}]
+
+    def parse(self) -> Section:
+        root = self._open[0]
+        while self._number < len(self._lines):
+            line = self._lines[self._number]
+            self._number += 1
+            stripped = line.strip()
+            if not stripped or stripped.startswith("#"):
+                continue
+            if stripped.startswith("["):
+                self._section(stripped)
+            else:
+                self._option(stripped)
+        return root
+
+    def _section(self, line: str) -> None:
+        opening = _OPEN.match(line)
+        marks = opening[1] if opening else ""
+        depth = marks.count("[")
+        name, rest = self._name(line[len(marks) :], "]")
+        closing = _CLOSE.fullmatch(rest)
+        if closing is None or closing[1].count("]") != depth or not name:
+            raise self._error("is no section header, expected [name]")
+        if depth > len(self._open) or depth > MAX_DEPTH:
+            raise self._error("is a section nested too deep")
+        del self._open[depth:]
+        section: Section = {}
+        self._add(name, section, "section")
+        self._open.append(section)
+
+    def _option(self, line: str) -> None:
+        key, rest = self._name(line, "=")
+        rest = rest.lstrip()
+        if not key or not rest.startswith("="):
+            raise self._error(f"expected `key = value` or [section], found {clip(line)}")
+        value = rest[1:].strip()
+        if value[:3] in ('"""', "'''"):
+            self._add(key, self._multiline(value), "option")
+        else:
+            self._add(key, ",".join(self._values(value)), "option")
+
+    def _name(self, text: str, end: str) -> tuple[str, str]:
+        """A quoted or bare name, and what follows it."""
+        if text[:1] in ('"', "'"):
+            close = text.find(text[0], 1)
+            # A quote closes where the end mark follows; names may hold quotes themselves.
+            while close > 0 and text[close + 1 :].lstrip()[:1] != end:
+                close = text.find(text[0], close + 1)
+            return (text[1:close], text[close + 1 :]) if close > 0 else ("", text)
+        stop = text.find(end)
+        return (text[:stop].strip(), text[stop:]) if stop >= 0 else ("", text)
+
+    def _values(self, text: str) -> list[str]:
+        """The value of an option: one, or the items of a list."""
+        items: list[str] = []
+        while True:
+            item, rest = self._item(text)
+            rest = rest.lstrip()
+            if not rest or rest.startswith("#"):
+                return [*items, item] if item or not items else items
+            if not rest.startswith(","):
+                raise self._error(f"has text behind a quoted value: {clip(rest)}")
+            items.append(item)
+            text = rest[1:].lstrip()
+
+    def _item(self, text: str) -> tuple[str, str]:
+        if text[:1] in ('"', "'"):
+            close = text.find(text[0], 1)
+            if close < 0:
+                raise self._error("has a quote that is not closed")
+            return text[1:close], text[close + 1 :]
+        ends = [position for position in (text.find(","), text.find("#")) if position >= 0]
+        stop = min(ends, default=len(text))
+        return text[:stop].strip(), text[stop:]
+
+    def _multiline(self, text: str) -> str:
+        quote, first = text[:3], self._number
+        text = text[3:]
+        parts: list[str] = []
+        while (close := text.find(quote)) < 0:
+            parts.append(text)
+            if self._number >= len(self._lines):
+                self._number = first
+                raise self._error("has a triple quote that is not closed")
+            text = self._lines[self._number]
+            self._number += 1
+        rest = text[close + 3 :].strip()
+        if rest and not rest.startswith("#"):
+            raise self._error(f"has text behind a quoted value: {clip(rest)}")
+        return "\n".join([*parts, text[:close]])
+
+    def _add(self, name: str, value: "str | Section", what: str) -> None:
+        if name in self._open[-1]:
+            raise self._error(f"has the {what} {clip(name)} a second time")
+        self._open[-1][name] = value
+
+    def _error(self, message: str) -> FormatError:
+        return FormatError(message, file=self._file, line=self._number)

@@ -1,0 +1,279 @@
+"""YAML as DVC means it: the YAML 1.2 core schema, with limits.
+
+Purpose: turn the bytes of a `.dvc` file, `dvc.yaml`, `dvc.lock` or parameter file into plain
+Python values (dict, list, str, int, float, bool, None).
+
+Why not a ready loader: PyYAML's loaders resolve scalars by YAML 1.1 (`yes`, `1:20`, `010`
+change their meaning), recurse, follow aliases without bound, and accept duplicate keys. Only
+libyaml's event parser is used here; values are built by an explicit stack.
+
+Rules (YAML 1.2 §10.3, with two deliberate narrowings):
+  * null: `~`, `null`, `Null`, `NULL`, nothing; bool: `true`/`false` in three spellings;
+    int: decimal, `0o…`, `0x…`; float: decimal, `.inf`, `.nan`. All else is a string: also
+    `yes`, `on`, `1:20`, `1_000`, dates.
+  * a decimal number with a leading zero stays a string (`010`), since it may be a hash;
+  * below a key of `text_keys` a plain scalar is never a number or bool: hashes written by old
+    DVC without quotes (`12345e67…`) keep their text. Null stays null.
+  * `<<` merges mappings, as DVC's loader does.
+
+Limits: `max_bytes`, 100 levels, aliases may repeat at most 1,000,000 values. Duplicate keys,
+several documents, application tags (`!!python/…`) and keys that are not scalars are refused.
+
+Invariant: raises nothing but `FormatError`, with the line where it is known.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from vfs.errors import FormatError
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 100
+MAX_ALIASED = 1_000_000
+# A longer run of digits is text: nothing here counts that far, and Python refuses to parse it.
+_MAX_DIGITS = 64
+
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z")
+_OCT = re.compile(r"0o[0-7]+\Z")
+_HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_CONSTANTS: dict[str, object] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+_TAG = "tag:yaml.org,2002:"
+_MERGE = object()  # stands for the key `<<`
+
+
+def load(
+    data: bytes,
+    *,
+    file: str,
+    max_bytes: int = MAX_BYTES,
+    text_keys: frozenset[str] = frozenset(),
+) -> object:
+    """Read one YAML document; an empty file is None.
+
+    Args:
+        data: the file's bytes (UTF-8, or UTF-16 with a byte order mark).
+        file: name for messages.
+        max_bytes: longest input accepted.
+        text_keys: mapping keys whose plain scalar values are text whatever they look like.
+
+    Raises:
+        FormatError: the input is no YAML, or breaks a rule or limit of this module.
+    """
+    if len(data) > max_bytes:
+        raise FormatError(f"has {len(data)} bytes, at most {max_bytes} are read", file=file)
+    builder = _Builder(file, text_keys)
+    try:
+        for event in _events(data):
+            builder.feed(event)
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_error(error, data, file) from None
+    except (yaml.YAMLError, ValueError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise FormatError(f"is no valid YAML: {text}", file=file) from None
+    return builder.result
+
+
+def _events(data: bytes) -> Iterator[yaml.Event]:
+    parser = yaml.CLoader(data)  # used as an event source only; it constructs nothing
+    try:
+        while (event := parser.get_event()) is not None:
+            yield event
+    finally:
+        parser.dispose()
+
+
+def _syntax_error(error: yaml.MarkedYAMLError, data: bytes, file: str) -> FormatError:
+    mark = error.problem_mark or error.context_mark
+    hint = None
+    if b"\n<<<<<<< " in b"\n" + data and b"\n>>>>>>> " in data:
+        hint = "the file holds the marks of an unresolved Git merge; resolve it and commit"
+    problem = " ".join(part for part in (error.context, error.problem) if part)
+    line = None if mark is None else mark.line + 1
+    return FormatError(f"is no valid YAML: {problem}", file=file, line=line, hint=hint)
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A collection that is still open."""
+
+    value: Any  # the dict or list
+    anchor: str | None
+    first: int  # how many values had been built before it
+    is_mapping: bool
+    key: Any = None
+    has_key: bool = False
+    merges: list[Any] = field(default_factory=list)
+
+
+class _Builder:
+    """Builds values from events.
+
+    Invariants: `_stack` holds the open collections, outermost first; `_count` is the number of
+    values built so far with aliases counted as if they were written out.
+    """
+
+    def __init__(self, file: str, text_keys: frozenset[str]) -> None:
+        self.result: object = None
+        self._file = file
+        self._text_keys = text_keys
+        self._stack: list[_Frame] = []
+        self._anchors: dict[str, tuple[object, int]] = {}
+        self._count = 0
+        self._aliased = 0
+        self._documents = 0
+        self._line = 0
+
+    def feed(self, event: yaml.Event) -> None:
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            mark = event.start_mark
+            self._line = 0 if mark is None else mark.line + 1
+            handler(self, event)
+
+    def document(self, _event: Any) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            raise self._error("holds a second YAML document, expected one")
+
+    def scalar(self, event: Any) -> None:
+        self._count += 1
+        value = self._resolve(event)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (value, 1)
+        self._add(value)
+
+    def open(self, event: Any) -> None:
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        expected = _TAG + ("map" if is_mapping else "seq")
+        if event.tag not in (None, "!", expected):
+            raise self._error(f"has the unknown tag {event.tag!a:.100}")
+        if len(self._stack) >= MAX_DEPTH:
+            raise self._error(f"is nested deeper than {MAX_DEPTH} levels")
+        frame = _Frame({} if is_mapping else [], event.anchor, self._count, is_mapping)
+        self._anchors.pop(event.anchor, None)
+        self._count += 1
+        self._stack.append(frame)
+
+    def close(self, _event: Any) -> None:
+        frame = self._stack.pop()
+        for source in frame.merges:
+            self._merge(frame.value, source)
+        if frame.anchor is not None:
+            self._anchors[frame.anchor] = (frame.value, self._count - frame.first)
+        self._add(frame.value)
+
+    def alias(self, event: Any) -> None:
+        if event.anchor not in self._anchors:
+            raise self._error(f"has an alias to {event.anchor!a:.100} inside itself or undefined")
+        value, size = self._anchors[event.anchor]
+        self._count += size
+        self._aliased += size
+        if self._aliased > MAX_ALIASED:
+            raise self._error(f"repeats more than {MAX_ALIASED} values by aliases")
+        self._add(value)
+
+    def _add(self, value: Any) -> None:
+        if not self._stack:
+            self.result = value
+            return
+        frame = self._stack[-1]
+        if not frame.is_mapping:
+            frame.value.append(value)
+        elif not frame.has_key:
+            self._start_pair(frame, value)
+        else:
+            frame.has_key = False
+            if frame.key is _MERGE:
+                frame.merges.append(value)
+            else:
+                frame.value[frame.key] = value
+
+    def _start_pair(self, frame: _Frame, key: Any) -> None:
+        if isinstance(key, (dict, list)):
+            raise self._error("has a key that is a list or mapping, expected a plain key")
+        if key in frame.value or (key is _MERGE and frame.merges):
+            raise self._error(f"has the key {'<<' if key is _MERGE else key!a:.100} twice")
+        frame.key = key
+        frame.has_key = True
+
+    def _merge(self, into: dict[Any, Any], source: Any) -> None:
+        for mapping in source if isinstance(source, list) else [source]:
+            if not isinstance(mapping, dict):
+                raise self._error("merges (<<) something that is no mapping")
+            self._aliased += len(mapping)
+            if self._aliased > MAX_ALIASED:
+                raise self._error(f"repeats more than {MAX_ALIASED} values by merges")
+            for key, value in mapping.items():
+                into.setdefault(key, value)
+
+    def _resolve(self, event: Any) -> Any:
+        frame = self._stack[-1] if self._stack else None
+        is_key = frame is not None and frame.is_mapping and not frame.has_key
+        text: str = event.value
+        if event.tag is not None and event.tag != "!":
+            return self._tagged(event.tag, text)
+        if not event.implicit[0]:  # quoted, or tagged `!`: text
+            return text
+        if is_key:
+            return _MERGE if text == "<<" else _plain(text)
+        if frame is not None and frame.is_mapping and frame.key in self._text_keys:
+            return None if text in _CONSTANTS and _CONSTANTS[text] is None else text
+        return _plain(text)
+
+    def _tagged(self, tag: str, text: str) -> object:
+        name = tag.removeprefix(_TAG)
+        if name == "str":
+            return text
+        value = _plain(text)
+        kinds: dict[str, type | tuple[type, ...]] = {
+            "int": int,
+            "float": (int, float),
+            "bool": bool,
+            "null": type(None),
+        }
+        if tag == name or name not in kinds or not isinstance(value, kinds[name]):
+            raise self._error(f"has the unknown or unfitting tag {tag!a:.100}")
+        return value
+
+    def _error(self, message: str) -> FormatError:
+        return FormatError(message, file=self._file, line=self._line or None)
+
+
+_HANDLERS: dict[type[yaml.Event], Callable[[_Builder, Any], None]] = {
+    yaml.DocumentStartEvent: _Builder.document,
+    yaml.ScalarEvent: _Builder.scalar,
+    yaml.SequenceStartEvent: _Builder.open,
+    yaml.MappingStartEvent: _Builder.open,
+    yaml.SequenceEndEvent: _Builder.close,
+    yaml.MappingEndEvent: _Builder.close,
+    yaml.AliasEvent: _Builder.alias,
+}
+
+
+def _plain(text: str) -> object:
+    """The value of an untagged plain scalar."""
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if text[0] not in "0123456789+-." or len(text) > _MAX_DIGITS:
+        return text
+    if _INT.match(text):
+        return int(text)
+    if _OCT.match(text):
+        return int(text[2:], 8)
+    if _HEX.match(text):
+        return int(text[2:], 16)
+    if _FLOAT.match(text):
+        return float(text)
+    return text
