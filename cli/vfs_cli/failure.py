@@ -1,0 +1,63 @@
+"""From an exception to what the user sees and the exit code; the only place that decides either.
+
+    error: no revision 'v9'
+    hint: 'git tag' lists the tags
+
+With `--json` the same goes to standard error as one object: {"type": "error", "code", "message", "hint", "exit_code"}.
+"""
+
+import json
+import sys
+
+import click
+
+from vfs.config.environment import colour_wanted
+from vfs.errors import VfsError
+from vfs_cli.text import printable
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+BROKEN_PIPE = 141  # 128 + SIGPIPE
+INTERNAL = 70  # EX_SOFTWARE of <sysexits.h>
+USAGE = 2
+
+_INTERNAL_HINT = "VFS_DEBUG=1 shows where; please report it with that output"
+
+
+def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
+    """Show an exception on standard error; the exit code it stands for."""
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        return BROKEN_PIPE
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, VfsError):
+        return _show(error.code, error.message, error.hint, error.exit_code, as_json)
+    if isinstance(error, click.ClickException):
+        return _show("usage", error.format_message(), _usage_hint(error), USAGE, as_json)
+    name = type(error).__name__
+    return _show("internal", f"internal error ({name}: {error})", _INTERNAL_HINT, INTERNAL, as_json)
+
+
+def _usage_hint(error: click.ClickException) -> str | None:
+    context = getattr(error, "ctx", None)
+    return None if context is None else f"{context.command_path} --help"
+
+
+def _show(code: str, message: str, hint: str | None, exit_code: int, as_json: bool) -> int:
+    if as_json:
+        document = {"type": "error", "code": code, "message": message, "hint": hint}
+        sys.stderr.write(json.dumps(document | {"exit_code": exit_code}) + "\n")
+        return exit_code
+    _line("error: ", message, "red")
+    if hint:
+        _line("hint: ", hint, "cyan")
+    return exit_code
+
+
+def _line(label: str, text: str, colour: str) -> None:
+    if colour_wanted() and sys.stderr.isatty():
+        label = click.style(label, fg=colour, bold=True)
+    sys.stderr.write(f"{label}{printable(text)}\n")

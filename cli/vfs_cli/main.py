@@ -1,0 +1,78 @@
+"""Entry point of `vfs`: parse, run one verb, turn its outcome into an exit code.
+
+Rule: importing this module loads click and nothing else of weight; `vfs --help` must appear at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from vfs.config.environment import debug_wanted, environment
+from vfs_cli.failure import BROKEN_PIPE, report
+from vfs_cli.group import LazyGroup
+
+_COMPLETE = "_VFS_COMPLETE"
+
+
+def _show_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from vfs import __version__
+
+        click.echo(f"vfs {__version__}")
+        ctx.exit()
+
+
+@click.command(
+    "vfs",
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks (also: VFS_DEBUG=1).")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
+    help="Show the version.",
+)  # fmt: skip
+def cli(debug: bool) -> None:
+    """Mount any commit of a Git repository, with its large data, as a directory."""
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command line (without the program's name); its exit code. Never raises."""
+    plain = list(args)
+    words = plain[: plain.index("--")] if "--" in plain else plain
+    try:
+        with cli.make_context("vfs", plain) as context:
+            cli.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return _flushed(end.exit_code)
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        return report(error, as_json="--json" in words, debug="--debug" in words or debug_wanted())
+    return 0
+
+
+def _flushed(code: int) -> int:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return BROKEN_PIPE
+    return code
+
+
+def main() -> NoReturn:
+    """The `vfs` command."""
+    instruction = environment().get(_COMPLETE)
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(cli, {}, "vfs", _COMPLETE, instruction))
+    code = run(sys.argv[1:])
+    if code == BROKEN_PIPE:
+        # The interpreter flushes once more at exit; let that go nowhere, quietly.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)

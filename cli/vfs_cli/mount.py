@@ -1,0 +1,147 @@
+"""`vfs mount`: start a daemon that shows a revision at a mount point."""
+
+import os
+from pathlib import Path
+
+import click
+
+from vfs.control.mountinfo import answers, is_mounted, wait_until_unmounted
+from vfs.control.registry import MountOptions, MountRecord, find_mounts
+from vfs.errors import (
+    DaemonError,
+    MountPointRefused,
+    NotARepository,
+    UnknownRevision,
+    Unsupported,
+    UsageError,
+)
+from vfs_cli.group import VerbCommand
+from vfs_cli.options import json_option, repo_option
+from vfs_cli.output import Output
+from vfs_cli.progress import Progress
+from vfs_cli.text import printable
+from vfs_cli.umount import unmount_dead
+
+_FLAGS = ("nodev", "nosuid", "noexec", "default_permissions")
+_IMPLIED = ("ro", "auto", "noauto", "user", "nouser", "_netdev", "nofail", "defaults")
+_KNOWN = f"allow_other, allow_root, {', '.join(_FLAGS)}, ro, or a setting such as transfer.jobs=32"
+
+
+@click.command(
+    "mount",
+    cls=VerbCommand,
+    examples=(
+        ("vfs mount /mnt/data", "HEAD of the repository of this directory"),
+        ("vfs mount --rev v1.0 /mnt/old", "a second mount, pinned to a tag"),
+        ("vfs mount --rev worktree /mnt/now", "follows pointers that are not committed yet"),
+        ("vfs mount --repo https://host/r.git /mnt/r", "without a clone of your own"),
+        ("vfs mount -o allow_other /mnt/data", "readable for every user"),
+    ),
+    exits=(NotARepository, UnknownRevision, MountPointRefused, DaemonError, Unsupported),
+)
+@click.argument("mountpoint")
+@repo_option
+@click.option(
+    "--rev", default="HEAD", metavar="REV", show_default=True,
+    help="Whatever Git resolves, or 'worktree' for the pointers as they lie there now.",
+)  # fmt: skip
+@click.option(
+    "-f", "--foreground", is_flag=True, help="Stay in the foreground and log to the terminal."
+)
+@click.option(
+    "--transport",
+    type=click.Choice(["pyfuse3"]),
+    help="How to talk to the kernel (default: the fastest).",
+)
+@click.option(
+    "-o", "options", multiple=True, metavar="OPTION,…",
+    help="Mount options: allow_other, allow_root, nodev, nosuid, noexec, or SETTING=VALUE.",
+)  # fmt: skip
+@json_option
+def command(
+    mountpoint: str,
+    repo: str | None,
+    rev: str,
+    foreground: bool,
+    transport: str | None,
+    options: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Show a revision of a repository as a directory.
+
+    Returns when MOUNTPOINT can be used. Files appear at once; their bytes come when they are read. The mount is
+    read-only and lives until `vfs umount`.
+    """
+    from vfs.daemon.start import start_mount
+
+    parsed = parse_options(options, transport)
+    point = _mount_point(mountpoint)
+    with Progress(quiet=as_json or foreground) as progress:
+        record = start_mount(_source(repo), rev, point, parsed, foreground, progress.data)
+    if not foreground:
+        _show(Output(as_json), record)
+
+
+def parse_options(options: tuple[str, ...], transport: str | None = None) -> MountOptions:
+    """The values of `-o`, comma-separated and repeatable, as in mount(8).
+
+    Raises:
+        UsageError: an option vfs does not know.
+        Unsupported: a writable mount is asked for.
+    """
+    result = MountOptions(transport=transport)
+    for name in (word for option in options for word in option.split(",") if word):
+        if name in ("allow_other", "allow_root"):
+            result = result._replace(**{name: True})
+        elif name in _FLAGS:
+            result = result._replace(extra=(*result.extra, name))
+        elif "=" in name and "." in name.partition("=")[0]:
+            key, _, value = name.partition("=")
+            result = result._replace(settings=(*result.settings, (key, value)))
+        elif name == "rw":
+            raise Unsupported("a mount of vfs is read-only", hint="leave out the option 'rw'")
+        elif name not in _IMPLIED:
+            raise UsageError(f"unknown mount option {name!r}", hint=f"known: {_KNOWN}")
+    if result.allow_other and result.allow_root:
+        raise UsageError(
+            "allow_other and allow_root exclude each other", hint="allow_other includes root"
+        )
+    return result
+
+
+def _mount_point(text: str) -> Path:
+    """The mount point without symlinks; a dead mount of ours that is in the way is taken down first."""
+    plain = Path(os.path.normpath(Path.cwd() / text))
+    plain = Path(os.path.realpath(plain.parent)) / plain.name
+    if is_mounted(plain):
+        if any(record.mountpoint == plain for record in find_mounts()) or answers(plain):
+            raise MountPointRefused(
+                f"{plain}: vfs is mounted there already",
+                hint=f"vfs switch REV --mount {plain}, or vfs umount {plain} first",
+            )
+        unmount_dead(plain)
+        wait_until_unmounted(plain, 5.0)
+    return Path(os.path.realpath(plain))
+
+
+def _source(repo: str | None) -> str | None:
+    """The repository for a daemon that does not run in this directory."""
+    if repo is None:
+        return str(Path.cwd())
+    path = Path(repo).expanduser()
+    return str(path.absolute()) if path.exists() else repo
+
+
+def _show(output: Output, record: MountRecord) -> None:
+    if output.json:
+        output.document("mount", record_fields(record))
+    else:
+        output.line(f"{record.mountpoint} shows {record.rev} of {printable(record.repo)}")
+
+
+def record_fields(record: MountRecord) -> dict[str, object]:
+    """A record for JSON."""
+    fields: dict[str, object] = record._asdict()
+    for name in ("mountpoint", "log", "socket"):
+        fields[name] = None if fields[name] is None else str(fields[name])
+    return fields

@@ -1,0 +1,50 @@
+"""`vfs switch`: a mount shows another revision."""
+
+from pathlib import Path
+
+import click
+
+from vfs.control.client import call, find_mount
+from vfs.errors import DaemonError, NoSuchMount, UnknownRevision
+from vfs_cli.group import VerbCommand
+from vfs_cli.options import json_option, mount_option
+from vfs_cli.output import Output
+from vfs_cli.progress import Progress
+
+
+@click.command(
+    "switch",
+    cls=VerbCommand,
+    examples=(
+        ("vfs switch v1.2", "the mount of this directory shows tag v1.2"),
+        ("vfs switch HEAD~3 --mount /mnt/data", "a mount named by its path"),
+        (
+            "vfs switch worktree",
+            "the pointers as they lie in the working tree, followed from now on",
+        ),
+    ),
+    exits=(UnknownRevision, NoSuchMount, DaemonError),
+)
+@click.argument("rev")
+@mount_option
+@json_option
+def command(rev: str, mount: str | None, as_json: bool) -> None:
+    """Show REV in a mount.
+
+    Open files keep the bytes they were opened with; a path opened after this returns shows REV. If it fails, the mount
+    shows what it showed before.
+    """
+    output = Output(as_json)
+    record = find_mount(mount, Path.cwd())
+    with Progress(quiet=as_json) as progress:
+        result = call(record, "switch", {"rev": rev}, progress.data)
+    if output.json:
+        output.document("switch", {"mountpoint": str(record.mountpoint), **result})
+        return
+    commit = result.get("commit")
+    shown = (
+        f"{result.get('rev', rev)} ({str(commit)[:12]})" if commit else str(result.get("rev", rev))
+    )
+    output.line(f"{record.mountpoint} shows {shown}")
+    if result.get("problems"):
+        output.note(f"{result['problems']} paths cannot be served: vfs doctor lists them")

@@ -1,0 +1,49 @@
+"""The verbs: which module has each, and its line in `vfs --help`.
+
+Rule: nothing is imported to show the list; a module is loaded when its verb is used. It has a `click.Command` named
+`command`.
+"""
+
+from typing import NamedTuple
+
+
+class Verb(NamedTuple):
+    """A row of the table."""
+
+    name: str
+    module: str
+    summary: str
+
+
+SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
+    (
+        "Mounts",
+        (
+            Verb("mount", "vfs_cli.mount", "show a revision as a directory"),
+            Verb("switch", "vfs_cli.switch", "show another revision in a mount"),
+            Verb("umount", "vfs_cli.umount", "take mounts down"),
+            Verb("status", "vfs_cli.status", "what is mounted and how it does"),
+        ),
+    ),
+    (
+        "Contents, with or without a mount",
+        (
+            Verb("ls", "vfs_cli.ls", "list a directory of a revision"),
+            Verb("cat", "vfs_cli.cat", "write a file of a revision to standard output"),
+            Verb("log", "vfs_cli.log", "commits that changed a path's data"),
+            Verb("diff", "vfs_cli.diff", "what differs between two revisions"),
+            Verb("prefetch", "vfs_cli.prefetch", "fetch data ahead of reading it"),
+        ),
+    ),
+    (
+        "Machine",
+        (
+            Verb("cache", "vfs_cli.cache", "look at, check or empty the shared cache"),
+            Verb("doctor", "vfs_cli.doctor", "what limits vfs here, and how to mend it"),
+            Verb("demo", "vfs_cli.demo", "mount a small repository and switch between versions"),
+            Verb("completion", "vfs_cli.completion", "print a shell's completion script"),
+        ),
+    ),
+)
+
+VERBS = {verb.name: verb for _, verbs in SECTIONS for verb in verbs}

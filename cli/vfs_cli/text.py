@@ -1,0 +1,40 @@
+"""Values as people read them.
+
+Rule: names and messages may come from a hostile repository; whatever goes to a terminal has its control characters
+escaped, so that it can neither move the cursor nor pretend to be another line.
+"""
+
+import time
+
+from vfs.config.units import format_size
+
+__all__ = ["age", "date", "format_size", "printable", "readable"]
+
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
+_CONTROL |= {
+    code: f"\\u{code:04x}"
+    for code in (0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+
+
+def printable(text: str) -> str:
+    """`text` on one line, without control or direction-changing characters."""
+    return text.translate(_CONTROL).encode("utf-8", "backslashreplace").decode()
+
+
+def readable(path: bytes) -> str:
+    """A path for a terminal or a sentence."""
+    return printable(path.decode("utf-8", "backslashreplace"))
+
+
+def date(seconds: float) -> str:
+    """Local date and time to the minute."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def age(seconds: float) -> str:
+    """A span of time in its largest unit: `3 h`."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"

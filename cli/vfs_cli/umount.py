@@ -1,0 +1,169 @@
+"""`vfs umount`: stop daemons and take their mounts down, also those whose daemon died."""
+
+import contextlib
+import os
+import select
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+
+from vfs.control.client import call, peer_process
+from vfs.control.mountinfo import is_mounted, orphans, wait_until_unmounted
+from vfs.control.registry import MountRecord, find_mount, find_mounts
+from vfs.errors import DaemonError, NoSuchMount, UsageError
+from vfs_cli.group import VerbCommand
+from vfs_cli.options import json_option
+from vfs_cli.output import Output
+
+_ANSWER_SECONDS = 30.0
+_GONE_SECONDS = 10.0
+
+
+@click.command(
+    "umount",
+    cls=VerbCommand,
+    examples=(
+        ("vfs umount /mnt/data", "one mount"),
+        ("vfs umount --all", "every mount of this user, dead ones too"),
+        (
+            "vfs umount --lazy /mnt/data",
+            "now, although files are open; they stay readable until closed",
+        ),
+    ),
+    exits=(NoSuchMount, DaemonError),
+)
+@click.argument("mountpoint", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every mount of this user.")
+@click.option("--lazy", is_flag=True, help="Detach now, even if files are open there.")
+@json_option
+def command(mountpoint: str | None, everything: bool, lazy: bool, as_json: bool) -> None:
+    """Take a mount down.
+
+    Without MOUNTPOINT: the mount this directory belongs to. Returns when the mount is gone and its daemon has ended.
+    """
+    output = Output(as_json)
+    if everything and mountpoint is not None:
+        raise UsageError("--all and a mount point exclude each other")
+    if everything:
+        _everything(output, lazy)
+        return
+    cwd = Path.cwd()
+    dead = None if mountpoint is None else _dead_at(cwd / mountpoint)
+    if dead is not None:
+        unmount_dead(dead)
+        _done(output, dead)
+        return
+    record = find_mount(mountpoint, cwd)
+    stop(record, lazy=lazy)
+    _done(output, record.mountpoint)
+
+
+def stop(record: MountRecord, *, lazy: bool) -> None:
+    """Ask a daemon to unmount and end; wait until both have happened.
+
+    Raises:
+        DaemonError: it refuses (files are open), or the mount is still there afterwards.
+    """
+    process = _process(record)
+    try:
+        try:
+            call(record, "stop", {"lazy": lazy}, timeout=_ANSWER_SECONDS)
+        except DaemonError as error:
+            if (
+                error.code != DaemonError.code
+                or not is_mounted(record.mountpoint)
+                or _lives(record)
+            ):
+                raise
+            unmount_dead(record.mountpoint)
+        if not wait_until_unmounted(record.mountpoint, _GONE_SECONDS):
+            raise DaemonError(
+                f"{record.mountpoint}: is still mounted",
+                hint=f"close what is open there, or: vfs umount --lazy {record.mountpoint}",
+            )
+        if process is not None:
+            _await_end(process)
+    finally:
+        if process is not None:
+            os.close(process)
+
+
+def _everything(output: Output, lazy: bool) -> None:
+    """Take all mounts down, going on after one that refuses; the last refusal is raised at the end."""
+    records = find_mounts()
+    dead = orphans(records, os.geteuid())
+    refused: DaemonError | None = None
+    for record in records:
+        try:
+            stop(record, lazy=lazy)
+            _done(output, record.mountpoint)
+        except DaemonError as error:
+            refused = error
+            output.note(f"{record.mountpoint}: {error.message}")
+    for mount in dead:
+        unmount_dead(mount.path)
+        _done(output, mount.path)
+    if refused is not None:
+        raise refused
+
+
+def _dead_at(path: Path) -> Path | None:
+    """The mount point, if the kernel has a mount of ours exactly there and no daemon has it on record."""
+    plain = Path(os.path.normpath(path))
+    plain = Path(os.path.realpath(plain.parent)) / plain.name
+    found = [mount.path for mount in orphans(find_mounts(), os.geteuid()) if mount.path == plain]
+    return found[0] if found else None
+
+
+def _done(output: Output, path: Path) -> None:
+    if output.json:
+        output.document("umount", {"mountpoint": str(path)})
+    else:
+        output.line(f"{path} is unmounted")
+
+
+def _process(record: MountRecord) -> int | None:
+    """A descriptor that becomes readable when the daemon ends (pidfd_open(2)); None where that cannot be had."""
+    pid = peer_process(record)
+    if pid is None:
+        return None
+    with contextlib.suppress(OSError):
+        return os.pidfd_open(pid)
+    return None
+
+
+def _await_end(process: int) -> None:
+    ended = select.poll()
+    ended.register(process, select.POLLIN)
+    ended.poll(_GONE_SECONDS * 1000)
+
+
+def _lives(record: MountRecord) -> bool:
+    return peer_process(record) is not None
+
+
+def unmount_dead(path: Path) -> None:
+    """Detach a mount whose daemon does not answer any more.
+
+    Raises:
+        DaemonError: neither fusermount3 nor umount could.
+    """
+    commands = [["fusermount3", "-u", "-z", "-q", "--", str(path)]]
+    if os.geteuid() == 0:
+        commands.insert(0, ["umount", "--lazy", "--", str(path)])
+    reasons = []
+    for arguments in commands:
+        if shutil.which(arguments[0]) is None:
+            reasons.append(f"{arguments[0]} is not installed")
+            continue
+        done = subprocess.run(
+            arguments, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=30
+        )
+        if done.returncode == 0:
+            return
+        reasons.append(done.stderr.decode(errors="replace").strip() or f"{arguments[0]} failed")
+    raise DaemonError(
+        f"{path}: cannot be unmounted: {'; '.join(reasons)}", hint=f"as root: umount --lazy {path}"
+    )

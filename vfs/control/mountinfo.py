@@ -1,0 +1,110 @@
+"""Which vfs mounts the kernel knows, whether their daemons live or not.
+
+Format: `proc_pid_mountinfo(5)`; blanks, tabs, newlines and backslashes of a path are octal escapes.
+
+Rule: the table is read, the mounts themselves are not touched: looking at a dead mount fails with ENOTCONN and looking
+at a hung one hangs. Only `answers` looks, from a thread that may be left behind.
+"""
+
+import os
+import re
+import select
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from vfs.control.registry import MountRecord
+
+FILE_SYSTEM = "fuse.vfs"
+_TABLE = "/proc/self/mountinfo"
+_ESCAPE = re.compile(rb"\\([0-7]{3})")
+_USER = re.compile(r"(?:^|,)user_id=(\d+)(?:,|$)")
+
+
+class KernelMount(NamedTuple):
+    """One line of the mount table.
+
+    Attributes:
+        path: the mount point.
+        device: `major:minor`; the minor number names the directory in `/sys/fs/fuse/connections`.
+        uid: the user who mounted it, as FUSE knows it; None if the line does not say.
+    """
+
+    path: Path
+    device: str
+    uid: int | None
+
+
+def parse_mounts(table: bytes, file_system: str = FILE_SYSTEM) -> list[KernelMount]:
+    """The mounts of one type in the bytes of a mount table; lines that are not understood are passed over."""
+    found = []
+    wanted = file_system.encode()
+    for line in table.splitlines():
+        fields = line.split(b" ")
+        if b"-" not in fields[6:]:
+            continue
+        after = fields[fields.index(b"-", 6) + 1 :]
+        if len(after) < 3 or after[0] != wanted:
+            continue
+        user = _USER.search(after[2].decode("ascii", "replace"))
+        path = _ESCAPE.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), fields[4])
+        found.append(
+            KernelMount(
+                Path(os.fsdecode(path)), fields[2].decode("ascii", "replace"), user and int(user[1])
+            )
+        )
+    return found
+
+
+def vfs_mounts() -> list[KernelMount]:
+    """The vfs mounts of this mount namespace, of every user."""
+    return parse_mounts(Path(_TABLE).read_bytes())
+
+
+def is_mounted(path: Path) -> bool:
+    """Whether vfs is mounted exactly at `path` (absolute, without symlinks)."""
+    return any(mount.path == path for mount in vfs_mounts())
+
+
+def orphans(records: Iterable[MountRecord], uid: int) -> list[KernelMount]:
+    """Mounts of user `uid` that no running daemon has on record."""
+    known = {record.mountpoint for record in records}
+    return [mount for mount in vfs_mounts() if mount.uid == uid and mount.path not in known]
+
+
+def wait_until_unmounted(path: Path, seconds: float) -> bool:
+    """Wait until vfs is not mounted at `path` any more; False if it still is after `seconds`.
+
+    The kernel reports a change of the mount table as an exceptional condition of an open descriptor.
+    """
+    deadline = time.monotonic() + seconds
+    with open(_TABLE, "rb", buffering=0) as table:
+        changes = select.poll()
+        changes.register(table, select.POLLPRI | select.POLLERR)
+        while is_mounted(path):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            changes.poll(left * 1000)
+    return True
+
+
+def answers(path: Path, seconds: float = 2.0) -> bool:
+    """Whether the file system at `path` replies to a stat within `seconds`; a dead or hung daemon's does not."""
+    alive = threading.Event()
+
+    def look() -> None:
+        try:
+            os.stat(path)
+        except PermissionError:
+            alive.set()  # the mount of another user: the kernel answered for it
+        except OSError:
+            return
+        alive.set()
+
+    thread = threading.Thread(target=look, daemon=True, name="vfs-look-at-mount")
+    thread.start()
+    thread.join(seconds)
+    return alive.is_set()
