@@ -1,8 +1,9 @@
 """What snapshots contain: facts per content, trees of tracked directories, small notes."""
 
 from vfs.catalog.catalog import Catalog, CatalogStatistics
+from vfs.catalog.difference import Change
 from vfs.catalog.entries import Conflict, SubdirName, TreeEntry, check_order
-from vfs.catalog.tree import Change, Tree
+from vfs.catalog.tree import Tree
 
 __all__ = [
     "Catalog",

@@ -6,17 +6,41 @@ merged in order of their paths. Two of those with the same paths are compared co
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from vfs.catalog.entries import TreeEntry
 from vfs.catalog.page import Page
+from vfs.catalog.root import Root
 
-if TYPE_CHECKING:
-    from vfs.catalog.tree import Change, Tree
-
+Change = tuple[bytes, TreeEntry | None, TreeEntry | None]
 Piece = tuple[Page, int, int]
 
 
-def changes(old: "Tree", new: "Tree", prefix: bytes) -> "Iterator[Change]":
+class Pages(Protocol):
+    """What is needed of a tree (see `vfs.catalog.tree.Tree`)."""
+
+    @property
+    def tree_id(self) -> bytes:
+        """Names the content."""
+
+    @property
+    def root(self) -> Root:
+        """The list of pages."""
+
+    def page(self, index: int) -> Page:
+        """Page number `index`."""
+
+    def span(self, prefix: bytes) -> tuple[int, int]:
+        """Positions below a directory."""
+
+    def pieces(self, first: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """Positions as (page, low, high)."""
+
+    def is_directory(self, prefix: bytes) -> bool:
+        """True if some entry lies below."""
+
+
+def changes(old: Pages, new: Pages, prefix: bytes) -> Iterator[Change]:
     """Changes from `old` to `new` below `prefix`, sorted by path."""
     if old.tree_id == new.tree_id:
         return
@@ -35,7 +59,7 @@ def changes(old: "Tree", new: "Tree", prefix: bytes) -> "Iterator[Change]":
                 yield change
 
 
-def _pieces(tree: "Tree", prefix: bytes, shared: set[bytes]) -> Iterator[Piece]:
+def _pieces(tree: Pages, prefix: bytes, shared: set[bytes]) -> Iterator[Piece]:
     for index, low, high in tree.pieces(*tree.span(prefix)):
         if tree.root.page_id(index) not in shared:
             yield tree.page(index), low, high
@@ -73,7 +97,7 @@ class _Reader:
             self.next_piece()
 
 
-def _one_sided(left: _Reader, right: _Reader) -> "Iterator[Change]":
+def _one_sided(left: _Reader, right: _Reader) -> Iterator[Change]:
     while not left.done:
         yield left.path, left.page.entry_at(left.index, left.path), None
         left.advance()
@@ -82,7 +106,7 @@ def _one_sided(left: _Reader, right: _Reader) -> "Iterator[Change]":
         right.advance()
 
 
-def _same_paths(left: _Reader, right: _Reader) -> "Iterator[Change]":
+def _same_paths(left: _Reader, right: _Reader) -> Iterator[Change]:
     old, new = left.page, right.page
     for index in old.differing(new, 0, old.count):
         entry = old.entry(index)
@@ -91,7 +115,7 @@ def _same_paths(left: _Reader, right: _Reader) -> "Iterator[Change]":
     right.next_piece()
 
 
-def _step(left: _Reader, right: _Reader) -> "Change | None":
+def _step(left: _Reader, right: _Reader) -> Change | None:
     path = min(left.path, right.path)
     old = new = None
     if left.path == path:
@@ -105,7 +129,7 @@ def _step(left: _Reader, right: _Reader) -> "Change | None":
     return None if old == new else (path, old, new)
 
 
-def changed_names(old: "Tree", new: "Tree", prefix: bytes) -> Iterator[bytes]:
+def changed_names(old: Pages, new: Pages, prefix: bytes) -> Iterator[bytes]:
     """Immediate names below `prefix` whose entry differs, each once."""
     skip = len(prefix) + 1 if prefix else 0
     last: bytes | None = None

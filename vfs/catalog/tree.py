@@ -9,12 +9,12 @@ Memory: the root's bytes only. Pages come from a cache that all trees share.
 
 from collections.abc import Callable, Iterator
 
+from vfs.catalog.difference import Change, changed_names, changes
 from vfs.catalog.entries import SubdirName, TreeEntry
 from vfs.catalog.page import Page
 from vfs.catalog.root import LARGEST, Root
 
 PageLoader = Callable[[bytes], Page]
-Change = tuple[bytes, TreeEntry | None, TreeEntry | None]
 
 
 class Tree:
@@ -151,8 +151,6 @@ class Tree:
 
         Sorted by path. Reads only pages that are not in both trees.
         """
-        from vfs.catalog.difference import changes
-
         return changes(self, other, prefix)
 
     def changed_names(self, other: "Tree", prefix: bytes = b"") -> Iterator[bytes]:
@@ -161,6 +159,4 @@ class Tree:
         Added, removed, changed, or turned from file to directory; not a subdirectory that
         merely differs inside.
         """
-        from vfs.catalog.difference import changed_names
-
         return changed_names(self, other, prefix)

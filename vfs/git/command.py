@@ -1,0 +1,143 @@
+"""Runs the `git` program, for what libgit2 cannot do: talking to remotes, rare revision syntax.
+
+Rule: no prompt, no hook, no shell, no inherited `GIT_DIR`; arguments that come from outside stand
+behind `--` (the callers' duty) and URLs are checked before they get here. The environment is set
+through `env`, so that the user's own settings (HOME, SSH agent, proxies, helpers) stay in force.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from vfs.errors import AccessDenied, ObjectMissing, RemoteError, RemoteUnavailable, Unsupported
+
+_UNSET = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_TRACE",
+    "GIT_TRACE_CURL",
+)
+_SET = (
+    "GIT_TERMINAL_PROMPT=0",
+    "GIT_OPTIONAL_LOCKS=0",
+    "GIT_ALLOW_PROTOCOL=file:git:http:https:ssh",
+    "SSH_ASKPASS_REQUIRE=never",
+    "LC_ALL=C",
+)
+_CONFIG = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "submodule.recurse=false",
+    "http.lowSpeedLimit=1000",
+    "http.lowSpeedTime=60",
+)
+DEFAULT_TIMEOUT = 3600.0  # seconds; stalled HTTP transfers end after 60 s by themselves
+
+
+class GitFailed(Exception):
+    """`git` ended with an error; internal to vfs.git."""
+
+    def __init__(self, status: int, stderr: str) -> None:
+        super().__init__(stderr)
+        self.status = status
+        self.stderr = stderr
+
+
+def run_git(
+    arguments: Sequence[str],
+    *,
+    git_dir: Path | None = None,
+    data: bytes = b"",
+    timeout: float = DEFAULT_TIMEOUT,
+) -> bytes:
+    """Run `git arguments` and return what it printed.
+
+    Raises:
+        GitFailed: it ended with an error, or took longer than `timeout` seconds.
+        Unsupported: there is no `git` program.
+    """
+    unset = [part for name in _UNSET for part in ("-u", name)]
+    config = [part for item in _CONFIG for part in ("-c", item)]
+    where = [f"--git-dir={git_dir}"] if git_dir is not None else []
+    argv = ["env", *unset, *_SET, "git", *config, *where, *arguments]
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # no terminal to prompt on, and one group to kill
+    )
+    try:
+        output, errors = process.communicate(data, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        raise GitFailed(-1, f"git timed out after {timeout:.0f} s") from error
+    finally:
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    if process.returncode == 127:
+        raise Unsupported("the `git` program is needed for this", hint="install Git 2.30 or newer")
+    if process.returncode:
+        raise GitFailed(process.returncode, errors.decode("utf-8", "replace").strip())
+    return output
+
+
+_DENIED = (
+    "authentication failed",
+    "permission denied",
+    "could not read username",
+    "could not read password",
+    "terminal prompts disabled",
+    "host key verification failed",
+    "error: 403",
+)
+_AWAY = (
+    "could not resolve",
+    "couldn't connect",
+    "failed to connect",
+    "unable to connect",
+    "unable to look up",
+    "connection refused",
+    "connection reset",
+    "network is unreachable",
+    "timed out",
+    "early eof",
+    "hung up",
+    "error: 5",
+)
+_MISSING = (
+    "not found",
+    "does not exist",
+    "does not appear to be a git repository",
+    "couldn't find remote ref",
+    "not our ref",
+    "no such file or directory",
+    "no such remote ref",
+)
+
+
+def explain(error: GitFailed, label: str) -> RemoteError:
+    """The domain error for a failed conversation with the remote `label` (free of secrets)."""
+    text = error.stderr.lower()
+    last = error.stderr.splitlines()[-1] if error.stderr else f"status {error.status}"
+    message = f"Git remote {label}: {last}"
+    if any(sign in text for sign in _DENIED):
+        return AccessDenied(message, hint="check that `git fetch` works there without a prompt")
+    if any(sign in text for sign in _MISSING):
+        return ObjectMissing(message)
+    if any(sign in text for sign in _AWAY):
+        return RemoteUnavailable(message)
+    return RemoteError(message)

@@ -1,0 +1,73 @@
+"""Revision expressions -> commits; branches and tags.
+
+Rule: libgit2 resolves; what it does not know (`branch@{push}` and other rarities) is put to
+`git rev-parse`. A revision is data, never an option: strings that start with '-' are refused.
+"""
+
+from pathlib import Path
+
+import pygit2
+
+from vfs.errors import UnknownRevision
+from vfs.git.command import GitFailed, run_git
+from vfs.git.objects import Commit
+
+_REV_PARSE_TIMEOUT = 60.0
+
+
+def resolve(repository: pygit2.Repository, git_dir: Path, rev: str) -> Commit:
+    """The commit a revision expression names; annotated tags are peeled.
+
+    Raises:
+        UnknownRevision: it names nothing, or nothing that is a commit.
+    """
+    _refuse_hostile(rev)
+    found = _by_libgit2(repository, rev) or _by_git(repository, git_dir, rev)
+    if found is None:
+        raise UnknownRevision(
+            f"{rev!r} is no revision of {git_dir}", hint="see `git branch -a`, `git tag`, `git log`"
+        )
+    try:
+        commit = found.peel(pygit2.Commit)
+    except (pygit2.GitError, ValueError, KeyError) as error:
+        raise UnknownRevision(
+            f"{rev!r} names a {found.type_str}, not a commit, in {git_dir}"
+        ) from error
+    return Commit(str(commit.id), commit.tree_id.raw, commit.commit_time)
+
+
+def _refuse_hostile(rev: str) -> None:
+    if not rev or rev.startswith("-") or "\0" in rev or "\n" in rev:
+        raise UnknownRevision(f"{rev!r} is not a revision")
+
+
+def _by_libgit2(repository: pygit2.Repository, rev: str) -> pygit2.Object | None:
+    try:
+        return repository.revparse_single(rev)
+    except (pygit2.GitError, ValueError, KeyError, TypeError, OverflowError):
+        return None
+
+
+def _by_git(repository: pygit2.Repository, git_dir: Path, rev: str) -> pygit2.Object | None:
+    try:
+        output = run_git(
+            ["rev-parse", "--verify", "--quiet", rev], git_dir=git_dir, timeout=_REV_PARSE_TIMEOUT
+        )
+        return repository[output.decode("ascii").strip()]
+    except (GitFailed, KeyError, ValueError):
+        return None
+
+
+def list_refs(repository: pygit2.Repository, prefix: bytes) -> list[tuple[str, str]]:
+    """(short name, commit oid) of the refs below `prefix` that lead to commits, sorted."""
+    found = []
+    for raw in repository.raw_listall_references():
+        if not raw.startswith(prefix):
+            continue
+        try:
+            name = raw.decode("utf-8")
+            commit = repository.lookup_reference(name).peel(pygit2.Commit)
+        except (pygit2.GitError, ValueError, KeyError):
+            continue  # a dangling ref, a tag of a blob or tree, or a name that is not text
+        found.append((name[len(prefix) :], str(commit.id)))
+    return sorted(found)
