@@ -47,6 +47,8 @@ def _entries(snapshot: Snapshot, paths: list[str]) -> Iterator[tuple[bytes, Entr
             raise UnknownPath(f"{text} is not in {snapshot.rev}", hint="`vfs ls` shows what is")
 
 
-def _places(workspace: Workspace, snapshot: Snapshot, entry: Entry, blob: Blob) -> Callable[[], Sequence[Place]]:
+def _places(
+    workspace: Workspace, snapshot: Snapshot, entry: Entry, blob: Blob
+) -> Callable[[], Sequence[Place]]:
     origin = snapshot.origins[entry.origin]
     return lambda: workspace.places_of(origin, blob)

@@ -37,7 +37,9 @@ class Revisions:
 
     async def snapshot(self, revision: str, report: Report | None = None) -> Snapshot:
         """The snapshot of a revision, built if needed; raises UnknownRevision and what building raises."""
-        snapshot = await trio.to_thread.run_sync(self._build, revision, report, abandon_on_cancel=True)
+        snapshot = await trio.to_thread.run_sync(
+            self._build, revision, report, abandon_on_cancel=True
+        )
         return snapshot
 
     def _build(self, revision: str, report: Report | None) -> Snapshot:
@@ -45,5 +47,10 @@ class Revisions:
 
     def _names(self) -> list[bytes]:
         repository = self._workspace.repository
-        names = [name for name, _ in repository.tags()] + [name for name, _ in repository.branches()]
-        return [name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape") for name in names]
+        names = [name for name, _ in repository.tags()] + [
+            name for name, _ in repository.branches()
+        ]
+        return [
+            name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
+            for name in names
+        ]

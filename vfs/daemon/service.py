@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import trio
 
+from vfs.control.mountinfo import vfs_mounts
 from vfs.control.registry import MountRecord, mount_id, register, socket_path, unregister
 from vfs.control.server import serve
 from vfs.daemon.handlers import handlers
@@ -26,7 +27,7 @@ from vfs.fs.origins import OriginTable
 from vfs.fs.reader import Reader
 from vfs.fs.switch import SwitchReport, invalidate, swap
 from vfs.fuse.transport import Transport
-from vfs.fuse.tuning import Tuning
+from vfs.fuse.tuning import Tuning, tune
 from vfs.transfer import Fetcher
 from vfs.workspace import Snapshot, Workspace
 
@@ -34,6 +35,9 @@ log = logging.getLogger("vfs.daemon")
 
 FOLLOW_SECONDS: Final = 1.0
 """How often a mount of `worktree` looks whether the working tree has changed."""
+
+REPORT_SECONDS: Final = 0.2
+"""How often a client is told how far a prefetch is."""
 
 WORKTREE: Final = "worktree"
 
@@ -43,7 +47,9 @@ SendProgress = Callable[[dict[str, Any]], Awaitable[None]]
 class Service:
     """A mount from its first snapshot to its end."""
 
-    def __init__(self, request: MountRequest, workspace: Workspace, snapshot: Snapshot, log_file: Path | None) -> None:
+    def __init__(
+        self, request: MountRequest, workspace: Workspace, snapshot: Snapshot, log_file: Path | None
+    ) -> None:
         self._request = request
         self._workspace = workspace
         self._snapshot = snapshot
@@ -145,7 +151,6 @@ class Service:
         with trio.CancelScope(shield=True):
             known = swap(self.filesystem.directories, view_of(snapshot))
             self._snapshot = snapshot
-            self.filesystem.totals = snapshot.totals
             report = await trio.to_thread.run_sync(
                 invalidate,
                 known,
@@ -168,8 +173,16 @@ class Service:
         rev = args.get("rev")
         snapshot = await self._revisions.snapshot(rev, None) if rev else self._snapshot
         wanted = await trio.to_thread.run_sync(selected, self._workspace, snapshot, args)
-        send = _reporter(progress)
-        return _plain(await self._fetcher.prefetch(wanted, lambda done, total: send("fetch", done, total)))
+        state = {"stage": "fetch", "done": 0, "total": None}
+
+        def note(done: int, total: int | None) -> None:
+            state.update(done=done, total=total)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_send_often, progress, state)
+            result = await self._fetcher.prefetch(wanted, note)
+            nursery.cancel_scope.cancel()
+        return _plain(result)
 
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end; raises VfsError if files are open and `lazy` is false."""
@@ -186,7 +199,10 @@ class Service:
 
     async def _tune(self) -> None:
         settings = self._workspace.settings
-        self._tuning = await self._transport.tune(settings.read_ahead, settings.max_background)
+        await self._transport.initialised()
+        self._tuning = await trio.to_thread.run_sync(
+            tune_mount, self.record.mountpoint, settings.read_ahead, settings.max_background
+        )
         for path in self._tuning.refused:
             log.info("not allowed to raise %s; `vfs doctor` says how", path)
 
@@ -218,6 +234,14 @@ class Service:
                     await self._show(snapshot)
 
 
+def tune_mount(mountpoint: Path, read_ahead: int, max_background: int) -> Tuning:
+    """Raise the kernel's limits for the newest mount on a directory; blocking."""
+    for mount in reversed(vfs_mounts()):
+        if mount.path == mountpoint:
+            return tune(mount.device, read_ahead, max_background)
+    return Tuning(None, None, ())
+
+
 def _allow(request: MountRequest) -> str:
     if request.options.allow_other:
         return "allow_other"
@@ -225,16 +249,19 @@ def _allow(request: MountRequest) -> str:
 
 
 def _reporter(progress: SendProgress) -> Report:
-    """A progress callback that worker threads and the loop may call."""
+    """A progress callback for worker threads."""
 
     def report(stage: str, done: int, total: int | None) -> None:
-        message = {"stage": stage, "done": done, "total": total}
-        try:
-            trio.from_thread.run(progress, message)
-        except RuntimeError:  # on the loop itself, or the client has gone
-            pass
+        trio.from_thread.run(progress, {"stage": stage, "done": done, "total": total})
 
     return report
+
+
+async def _send_often(progress: SendProgress, state: dict[str, Any]) -> None:
+    """Report a state that changes on the loop, until cancelled."""
+    while True:
+        await progress(dict(state))
+        await trio.sleep(REPORT_SECONDS)
 
 
 def _plain(value: Any) -> dict[str, Any]:

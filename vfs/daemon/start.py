@@ -10,8 +10,7 @@ from typing import Any, Final
 from vfs.control.protocol import REPLY_LIMIT, Decoder, Failure, Progress, decode_reply, error_of
 from vfs.control.registry import MountOptions, MountRecord, find_mounts
 from vfs.daemon.request import MountRequest, encode
-from vfs.daemon.stale import clear_stale
-from vfs.errors import DaemonError, MountPointRefused
+from vfs.errors import DaemonError
 
 OnProgress = Callable[[dict[str, Any]], None]
 
@@ -31,7 +30,7 @@ def start_mount(
     Args:
         repo: directory or Git URL; None means the repository of the current directory.
         rev: revision to show.
-        mountpoint: an existing, empty directory.
+        mountpoint: an existing, empty directory; nothing is mounted on it.
         options: how to mount.
         foreground: serve in this process and return when unmounted.
         progress: told about long work (`stage`, `done`, `total`).
@@ -42,14 +41,7 @@ def start_mount(
     Raises:
         VfsError: whatever kept the mount from being made.
     """
-    where = _resolve(mountpoint)
-    clear_stale(where)
-    mounts = {mount.mountpoint: mount for mount in find_mounts()}
-    if where in mounts:
-        raise MountPointRefused(
-            f"{where} already shows {mounts[where].rev} of {mounts[where].repo}",
-            hint=f"`vfs switch {rev} --mount {where}` changes what it shows",
-        )
+    where = Path(os.path.realpath(mountpoint))
     source = repo if repo is not None else os.getcwd()
     request = MountRequest(source, rev, where, options, foreground)
     if foreground:
@@ -59,12 +51,6 @@ def start_mount(
         if mount.mountpoint == where:
             return mount
     raise DaemonError(f"the daemon of {where} ended as soon as it was ready")
-
-
-def _resolve(mountpoint: Path) -> Path:
-    """Absolute and without symlinks, looking only at the parent: the directory itself may be a dead mount."""
-    plain = Path(os.path.abspath(mountpoint))
-    return Path(os.path.realpath(plain.parent)) / plain.name if plain.name else plain
 
 
 def _in_foreground(request: MountRequest) -> MountRecord:

@@ -9,7 +9,7 @@ Owner: the event loop. `_resolve` may be called from the switch's thread on an e
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from vfs.fs.attributes import ROOT
 from vfs.types import Entry
@@ -39,6 +39,13 @@ class Listing(Protocol):
         """Names whose entry differs from the same name in `other`."""
 
 
+class Totals(NamedTuple):
+    """What a snapshot weighs: bytes and number of files."""
+
+    size: int = 0
+    files: int = 0
+
+
 @dataclass(slots=True, eq=False)
 class View:
     """One snapshot shown as a tree.
@@ -48,6 +55,7 @@ class View:
         label: the revision as the user gave it.
         commit: full commit id, or None for a snapshot no commit names.
         origins: where the bytes of its entries come from; an entry names one by its index.
+        totals: what the snapshot weighs, for `statfs`.
         epoch: grows with every switch; what a directory inode has cached is valid for one epoch.
     """
 
@@ -55,6 +63,7 @@ class View:
     label: str
     commit: str | None
     origins: tuple[Hashable, ...] = ()
+    totals: Totals = Totals()
     epoch: int = 0
     inodes: dict[bytes, int] = field(default_factory=dict)
 

@@ -8,7 +8,7 @@ switch is atomic for it (`docs/concurrency.md`).
 import errno
 import logging
 from collections.abc import Iterator
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from vfs.core.inodes import FileNode, FileTable, number_for
 from vfs.fs.attributes import FOREVER, MODES, MOVING, ROOT, Attributes
@@ -17,7 +17,7 @@ from vfs.fs.errors import FsError
 from vfs.fs.origins import OriginTable
 from vfs.fs.reader import Reader
 from vfs.fs.snapshots import NAME as SNAPSHOTS
-from vfs.fs.snapshots import RevisionSource, RevisionsNode, Snapshots
+from vfs.fs.snapshots import RevisionsNode, RevisionSource, Snapshots
 from vfs.fs.statistics import Counters
 from vfs.types import Blob, Entry, Kind
 
@@ -41,17 +41,12 @@ class Named(NamedTuple):
     cookie: int
 
 
-class Totals(Protocol):
-    """What `statfs` reports."""
-
-    size: int
-    files: int
-
-
 class FileSystem:
     """All requests of one mount; one instance, on the event loop only."""
 
-    def __init__(self, main: View, revisions: RevisionSource, origins: OriginTable, reader: Reader) -> None:
+    def __init__(
+        self, main: View, revisions: RevisionSource, origins: OriginTable, reader: Reader
+    ) -> None:
         self.directories = DirectoryTable(main)
         self.snapshots = Snapshots(revisions)
         self.files = FileTable()
@@ -74,7 +69,9 @@ class FileSystem:
             return self._revisions_attributes(self.snapshots.root)
         listing = self.directories.listing(node)
         if listing is None:
-            raise FsError(errno.ENOENT)  # the directory left the snapshot: nothing below it is cached
+            raise FsError(
+                errno.ENOENT
+            )  # the directory left the snapshot: nothing below it is cached
         entry = listing.lookup(name)
         if entry is None:
             return ABSENT
@@ -158,7 +155,9 @@ class FileSystem:
         path = node.path + b"/" + entry.name
         if (path, entry.problem) not in self._reported and len(self._reported) < 10_000:
             self._reported.add((path, entry.problem))
-            log.warning("cannot serve %s: %s", path.decode("utf-8", "backslashreplace"), entry.problem)
+            log.warning(
+                "cannot serve %s: %s", path.decode("utf-8", "backslashreplace"), entry.problem
+            )
 
     # -- directories -------------------------------------------------------------------------------
 
@@ -203,7 +202,7 @@ class FileSystem:
     def _listed(
         self, node: DirectoryNode, listing: Listing, entry: Entry, current: bool
     ) -> Attributes:
-        if entry.kind is Kind.BROKEN or entry.digest is None and entry.kind is not Kind.DIRECTORY:
+        if entry.kind is Kind.BROKEN or (entry.digest is None and entry.kind is not Kind.DIRECTORY):
             return _unlinked(entry.name, Kind.FILE)
         if entry.kind is Kind.DIRECTORY and not current:
             return _unlinked(entry.name, Kind.DIRECTORY)

@@ -18,9 +18,7 @@ from vfs.errors import VfsError
 log = logging.getLogger("vfs.fuse")
 
 HANDLERS = {
-    name
-    for name, member in vars(pyfuse3.Operations).items()
-    if inspect.iscoroutinefunction(member)
+    name for name, member in vars(pyfuse3.Operations).items() if inspect.iscoroutinefunction(member)
 }
 
 

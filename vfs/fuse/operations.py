@@ -5,7 +5,6 @@ Rule: one job, translation; nothing is decided here but what the protocol itself
 
 import errno
 import os
-import stat
 from collections.abc import Sequence
 from typing import Any
 
@@ -107,7 +106,7 @@ class Operations(Guarded):
 
     async def statfs(self, ctx: Any) -> pyfuse3.StatvfsData:
         """Size and number of files of the snapshot."""
-        totals = self._fs.totals()
+        totals = self._fs.directories.main.totals
         stats = pyfuse3.StatvfsData()
         stats.f_bsize = stats.f_frsize = 4096
         stats.f_blocks = (totals.size + 4095) // 4096
@@ -185,5 +184,3 @@ def _fill(entry: pyfuse3.EntryAttributes, found: Attributes) -> pyfuse3.EntryAtt
     entry.entry_timeout = lifetime
     entry.attr_timeout = lifetime
     return entry
-
-

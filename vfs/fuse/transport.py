@@ -16,7 +16,6 @@ from vfs.fs.filesystem import FileSystem
 from vfs.fs.xattrs import Xattrs
 from vfs.fuse.operations import Notifications, Operations
 from vfs.fuse.polling import Poller, stand_in
-from vfs.fuse.tuning import Tuning, device_of, tune
 
 log = logging.getLogger("vfs.fuse")
 
@@ -29,7 +28,9 @@ class Transport:
 
     name = "pyfuse3"
 
-    def __init__(self, filesystem: FileSystem, mountpoint: Path, source: str, *, allow: str = "") -> None:
+    def __init__(
+        self, filesystem: FileSystem, mountpoint: Path, source: str, *, allow: str = ""
+    ) -> None:
         """Prepare a mount.
 
         Args:
@@ -72,16 +73,9 @@ class Transport:
         finally:
             self._stopping = True
 
-    async def tune(self, read_ahead: int, max_background: int) -> Tuning:
-        """Raise the kernel's limits for this mount, once it has answered INIT (which resets them)."""
+    async def initialised(self) -> None:
+        """Return when the kernel has been answered INIT, which sets its limits for the mount."""
         await self._initialised.wait()
-        return await trio.to_thread.run_sync(self._tune, read_ahead, max_background)
-
-    def _tune(self, read_ahead: int, max_background: int) -> Tuning:
-        device = device_of(self._mountpoint, Path("/proc/self/mountinfo").read_text())
-        if device is None:
-            return Tuning(None, None, ())
-        return tune(device, read_ahead, max_background)
 
     def notifications(self) -> Notifications:
         """The kernel's ear; for worker threads only."""
@@ -102,5 +96,3 @@ def _option_value(text: str) -> str:
     """Spell a value so that libfuse's option parser takes it whole, in ASCII."""
     safe = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
     return safe.replace("\\", "\\\\").replace(",", "\\,")
-
-

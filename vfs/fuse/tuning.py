@@ -22,22 +22,6 @@ class Tuning(NamedTuple):
     refused: tuple[str, ...]
 
 
-def device_of(mountpoint: Path, mountinfo: str) -> str | None:
-    """Device number (`0:47`) of the newest mount on a directory, without touching the mount itself.
-
-    Args:
-        mountpoint: absolute path.
-        mountinfo: text of `/proc/self/mountinfo`.
-    """
-    wanted = _escape(str(mountpoint))
-    device = None
-    for line in mountinfo.splitlines():
-        fields = line.split(" ")
-        if len(fields) > 4 and fields[4] == wanted:
-            device = fields[2]
-    return device
-
-
 def tune(device: str, read_ahead: int, max_background: int) -> Tuning:
     """Raise read-ahead (bytes) and background requests of a mount where we may; blocking.
 
@@ -67,10 +51,3 @@ def _raise(path: Path, wanted: int, refused: list[str]) -> int | None:
         except (OSError, ValueError):
             return None
     return now
-
-
-def _escape(path: str) -> str:
-    """Spell a path as mountinfo does (space, tab, newline and backslash as octal)."""
-    for char in "\\ \t\n":
-        path = path.replace(char, f"\\{ord(char):03o}")
-    return path
