@@ -28,6 +28,7 @@ from rich.table import Table
 from vfs.config import environment
 from vfs.errors import DaemonError, VfsError
 from vfs_cli.demo_data import IMAGES_DIRECTORY, WEIGHTS, WEIGHTS_SIZE, DemoRepository, Version
+from vfs_cli.group import VerbCommand
 
 _SLICE = 1 << 20
 _OFFSET = 200 << 20
@@ -197,9 +198,17 @@ def _terminated_like_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-@click.command("demo")
+@click.command(
+    "demo",
+    cls=VerbCommand,
+    examples=(
+        ("vfs demo", "ten seconds, nothing stays behind"),
+        ("vfs demo --keep", "leaves the repository and the mount to look around in"),
+    ),
+    exits=(DaemonError,),
+)
 @click.option("--keep", is_flag=True, help="Leave the repository, the remote and the mount.")
-def demo(keep: bool) -> None:
+def command(keep: bool) -> None:
     """Show a lazy mount and a switch between two data versions.
 
     Makes a repository with a dataset of about 270 MB and a remote in a temporary directory,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from vfs.control.mountinfo import answers, is_mounted, wait_until_unmounted
-from vfs.control.registry import MountOptions, MountRecord, find_mounts
+from vfs.control.mountinfo import is_mounted
+from vfs.control.registry import MountOptions, MountRecord
 from vfs.errors import (
     DaemonError,
     MountPointRefused,
@@ -20,7 +20,6 @@ from vfs_cli.options import json_option, repo_option
 from vfs_cli.output import Output
 from vfs_cli.progress import Progress
 from vfs_cli.text import printable
-from vfs_cli.umount import unmount_dead
 
 _FLAGS = ("nodev", "nosuid", "noexec", "default_permissions")
 _IMPLIED = ("ro", "auto", "noauto", "user", "nouser", "_netdev", "nofail", "defaults")
@@ -91,8 +90,10 @@ def parse_options(options: tuple[str, ...], transport: str | None = None) -> Mou
     """
     result = MountOptions(transport=transport)
     for name in (word for option in options for word in option.split(",") if word):
-        if name in ("allow_other", "allow_root"):
-            result = result._replace(**{name: True})
+        if name == "allow_other":
+            result = result._replace(allow_other=True)
+        elif name == "allow_root":
+            result = result._replace(allow_root=True)
         elif name in _FLAGS:
             result = result._replace(extra=(*result.extra, name))
         elif "=" in name and "." in name.partition("=")[0]:
@@ -110,18 +111,9 @@ def parse_options(options: tuple[str, ...], transport: str | None = None) -> Mou
 
 
 def _mount_point(text: str) -> Path:
-    """The mount point without symlinks; a dead mount of ours that is in the way is taken down first."""
+    """The mount point, absolute; a symlink is followed unless something is mounted there that may not answer."""
     plain = Path(os.path.normpath(Path.cwd() / text))
-    plain = Path(os.path.realpath(plain.parent)) / plain.name
-    if is_mounted(plain):
-        if any(record.mountpoint == plain for record in find_mounts()) or answers(plain):
-            raise MountPointRefused(
-                f"{plain}: vfs is mounted there already",
-                hint=f"vfs switch REV --mount {plain}, or vfs umount {plain} first",
-            )
-        unmount_dead(plain)
-        wait_until_unmounted(plain, 5.0)
-    return Path(os.path.realpath(plain))
+    return plain if is_mounted(plain) else Path(os.path.realpath(plain))
 
 
 def _source(repo: str | None) -> str | None:

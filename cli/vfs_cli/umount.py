@@ -12,7 +12,7 @@ import click
 from vfs.control.client import call, peer_process
 from vfs.control.mountinfo import is_mounted, orphans, wait_until_unmounted
 from vfs.control.registry import MountRecord, find_mount, find_mounts
-from vfs.errors import DaemonError, NoSuchMount, UsageError
+from vfs.errors import DaemonError, MountPointRefused, NoSuchMount, UsageError, VfsError
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
@@ -32,7 +32,7 @@ _GONE_SECONDS = 10.0
             "now, although files are open; they stay readable until closed",
         ),
     ),
-    exits=(NoSuchMount, DaemonError),
+    exits=(MountPointRefused, NoSuchMount, DaemonError),
 )
 @click.argument("mountpoint", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every mount of this user.")
@@ -94,12 +94,12 @@ def _everything(output: Output, lazy: bool) -> None:
     """Take all mounts down, going on after one that refuses; the last refusal is raised at the end."""
     records = find_mounts()
     dead = orphans(records, os.geteuid())
-    refused: DaemonError | None = None
+    refused: VfsError | None = None
     for record in records:
         try:
             stop(record, lazy=lazy)
             _done(output, record.mountpoint)
-        except DaemonError as error:
+        except VfsError as error:
             refused = error
             output.note(f"{record.mountpoint}: {error.message}")
     for mount in dead:

@@ -63,7 +63,8 @@ def load_settings(repo_root: Path | None, overrides: Mapping[str, str] = _NONE) 
     if environment().get("VFS_CACHE_DIR"):
         values["cache_dir"] = cache_dir()
     for key, text in overrides.items():
-        values[_field(key, "command line")] = _value(key, Written(text, 0), "command line")
+        field = _field(key, "command line")
+        values[field] = _value(key, Written(text, 0), "command line")
     return _complete(values)
 
 

@@ -16,7 +16,7 @@ _SIZE_UNITS = {
 }  # fmt: skip
 _TIME_UNITS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0}
 # ASCII digits only, and few: `int()` would take others, and time grows with their number.
-_QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]{0,3})")
+_QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z]{0,3})")
 
 
 def parse_size(text: str) -> int:

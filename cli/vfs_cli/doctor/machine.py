@@ -1,0 +1,144 @@
+"""Checks of the machine: cache directory, limits, private directories.
+
+Source of file system names: /proc/self/mountinfo (types of the kernel and of common FUSE file systems).
+"""
+
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+from vfs.config import Settings
+from vfs.config.units import GIB, format_size
+from vfs_cli.doctor.finding import Finding, bad, note, ok
+
+_NETWORK = frozenset(
+    [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "9p",
+        "afs",
+        "ceph",
+        "glusterfs",
+        "lustre",
+        "gpfs",
+        "beegfs",
+        "fuse.sshfs",
+        "fuse.s3fs",
+        "fuse.rclone",
+        "fuse.glusterfs",
+        "fuse.ceph",
+        "virtiofs",
+    ]
+)
+_MEMORY = frozenset({"tmpfs", "ramfs"})
+_WANTED_FILES = 4096
+
+
+def cache_place(directory: Path, table: bytes | None = None) -> Finding:
+    """Is the cache on a local disk?"""
+    name = "cache-place"
+    kind = file_system_of(
+        directory, Path("/proc/self/mountinfo").read_bytes() if table is None else table
+    )
+    fix = "set cache.dir in ~/.config/vfs/config.yaml to a directory on a local disk"
+    if kind in _NETWORK:
+        return bad(
+            name, f"{directory} is on {kind}: a database file on a network may be damaged", fix
+        )
+    if kind in _MEMORY:
+        return note(
+            name, f"{directory} is on {kind}: the cache takes memory and is lost at restart", fix
+        )
+    return ok(name, f"{directory} is on {kind or 'a disk'}")
+
+
+def file_system_of(directory: Path, table: bytes) -> str:
+    """The type of the file system that `directory` lies on, by the mount table; empty if unknown."""
+    place, best, kind = os.path.realpath(directory), -1, ""
+    for line in table.decode("utf-8", "surrogateescape").splitlines():
+        fields = line.split(" ")
+        if "-" not in fields[6:]:
+            continue
+        point = fields[4].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
+        inside = place == point or place.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= best:
+            best, kind = len(point), fields[fields.index("-", 6) + 1]
+    return kind
+
+
+def cache_writable(directory: Path) -> Finding:
+    """May we write there? Looks at the nearest directory that exists."""
+    name = "cache-writable"
+    existing = _existing(directory)
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return bad(
+            name,
+            f"{existing} is not writable: nothing is cached",
+            f"sudo chown $(id -u) {existing}",
+        )
+    return ok(name, f"{directory} can be written")
+
+
+def cache_space(settings: Settings) -> Finding:
+    """Is there room for the cache?"""
+    name = "cache-space"
+    info = os.statvfs(_existing(settings.cache_dir))
+    free = info.f_bavail * info.f_frsize
+    if free <= settings.min_free:
+        return note(
+            name,
+            f"{format_size(free)} free, and {format_size(settings.min_free)} are to stay free: nothing new is cached",
+            "free some space, lower cache.min_free, or move cache.dir",
+        )
+    return ok(name, f"{format_size(free)} free, cache limit {format_size(settings.cache_limit)}")
+
+
+def open_files(limit: int | None = None) -> Finding:
+    """How many files may a daemon open?"""
+    name = "open-files"
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1] if limit is None else limit
+    if hard != resource.RLIM_INFINITY and hard < _WANTED_FILES:
+        return note(
+            name,
+            f"a process may open {hard} files, vfs wants {_WANTED_FILES}",
+            f"ulimit -Hn {_WANTED_FILES}, or a line in /etc/security/limits.conf",
+        )
+    return ok(name, f"a process may open {'any number of' if hard < 0 else hard} files")
+
+
+def private_directories(variable: str | None, runtime: Path, uid: int) -> Iterator[Finding]:
+    """Where sockets lie, and whether that is what the session meant."""
+    name = "runtime-directory"
+    if variable is None:
+        fix = f"log in through PAM (loginctl), or export XDG_RUNTIME_DIR=/run/user/{uid}"
+        yield note(name, f"XDG_RUNTIME_DIR is not set: sockets lie in {runtime}", fix)
+    elif not runtime.is_relative_to(variable):
+        yield note(
+            name,
+            f"XDG_RUNTIME_DIR={variable} is missing or belongs to somebody else: sockets lie in {runtime}",
+            f"export XDG_RUNTIME_DIR=/run/user/{uid}",
+        )
+    else:
+        yield ok(name, f"sockets lie in {runtime}")
+
+
+def memory(settings: Settings, table: Path = Path("/proc/meminfo")) -> Finding:
+    """Does the byte budget fit into memory?"""
+    name = "memory"
+    rows = dict(line.split(":", 1) for line in table.read_text().splitlines() if ":" in line)
+    total = int(rows["MemTotal"].split()[0]) << 10
+    text = f"{format_size(settings.memory_limit)} in flight at most, {format_size(total)} of memory"
+    if settings.memory_limit * 4 > total or total < GIB // 2:
+        return note(name, text, "set transfer.memory to less, e.g. 64MiB")
+    return ok(name, text)
+
+
+def _existing(directory: Path) -> Path:
+    for candidate in (directory, *directory.parents):
+        if candidate.exists():
+            return candidate
+    return Path("/")
