@@ -88,7 +88,7 @@ class HandmadeRepository:
         Returns:
             The commit id.
         """
-        blobs: dict[str, bytes] = {".dvc/config": self._config(), **(plain or {})}
+        blobs: dict[str, bytes] = {".dvc/config": self.config(), **(plain or {})}
         for path, data in (files or {}).items():
             blobs[f"{path}.dvc"] = pointer(path, self.put(data), len(data))
         for path, content in (directories or {}).items():
@@ -134,7 +134,8 @@ class HandmadeRepository:
             target.write_bytes(data)
         return oid
 
-    def _config(self) -> bytes:
+    def config(self) -> bytes:
+        """The bytes of `.dvc/config` that name the remote."""
         return f"[core]\n    remote = store\n['remote \"store\"']\n    url = {self.remote_url}\n".encode()
 
 

@@ -1,0 +1,252 @@
+"""How a mount begins and ends."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.mounts import Mount, MountFactory, daemons, is_mounted, vfs, wait_until
+from vfs.testing.sandbox import Sandbox
+
+pytestmark = pytest.mark.fuse
+
+DATA = bytes(range(256)) * 3_000
+
+
+@pytest.fixture
+def repository(handmade: HandmadeRepository) -> HandmadeRepository:
+    handmade.commit(plain={"git.txt": b"git"}, files={"big.bin": DATA}, tag="v1")
+    return handmade
+
+
+@pytest.fixture
+def mount(repository: HandmadeRepository, mounts: MountFactory) -> Mount:
+    return mounts(repository.root)
+
+
+def gone(mount: Mount, process: psutil.Process) -> None:
+    wait_until(lambda: not is_mounted(mount.path), "the mount to go")
+    wait_until(lambda: not process.is_running(), "the daemon to end")
+    run = Path(mount.sandbox.environ["XDG_RUNTIME_DIR"]) / "vfs"
+    assert list(run.glob("*.sock")) == []
+    assert list(run.glob("*.json")) == []
+
+
+def test_umount_command(mount: Mount) -> None:
+    process = mount.daemon()
+    mount.umount()
+    assert not is_mounted(mount.path)
+    gone(mount, process)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_end_it_cleanly(mount: Mount, number: signal.Signals) -> None:
+    process = mount.daemon()
+    assert (mount.path / "big.bin").read_bytes() == DATA
+    process.send_signal(number)
+    gone(mount, process)
+
+
+def test_umount_8(mount: Mount) -> None:
+    process = mount.daemon()
+    subprocess.run(["fusermount3", "-u", mount.path], check=True)
+    gone(mount, process)
+
+
+def test_umount_8_lazily_with_a_file_open(mount: Mount) -> None:
+    process = mount.daemon()
+    with (mount.path / "big.bin").open("rb", buffering=0) as file:
+        assert file.read(10) == DATA[:10]
+        subprocess.run(["fusermount3", "-u", "-z", mount.path], check=True)
+        assert os.pread(file.fileno(), len(DATA), 0) == DATA
+    gone(mount, process)
+
+
+def test_busy_mount_is_not_torn_away(mount: Mount) -> None:
+    with (mount.path / "big.bin").open("rb"):
+        done = mount.umount(check=False)
+        assert done.returncode not in (0, 1)
+        assert is_mounted(mount.path)
+    mount.umount()
+
+
+def test_killed_daemon_can_be_replaced(mount: Mount) -> None:
+    process = mount.daemon()
+    process.kill()
+    wait_until(lambda: not process.is_running(), "the daemon to end")
+    assert is_mounted(mount.path)
+    mount.start("v1")
+    assert (mount.path / "big.bin").read_bytes() == DATA
+
+
+def test_killed_daemon_can_be_unmounted(mount: Mount) -> None:
+    process = mount.daemon()
+    process.kill()
+    wait_until(lambda: not process.is_running(), "the daemon to end")
+    mount.umount()
+    gone(mount, process)
+
+
+def test_second_mount_at_the_same_place(mount: Mount) -> None:
+    done = mount.cli("mount", "--repo", str(mount.repository), mount.path, check=False)
+    assert done.returncode == 6
+    assert (mount.path / "git.txt").read_bytes() == b"git"
+
+
+def test_two_mounts_share_one_cache(mount: Mount, mounts: MountFactory) -> None:
+    assert (mount.path / "big.bin").read_bytes() == DATA
+    shutil.rmtree(Path(str(mount.repository) + "-remote"))
+    other = mounts(mount.repository, "v1")
+    assert (other.path / "big.bin").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("place", ["cache/vfs/inside", "run/vfs", "state/vfs/x"])
+def test_own_places_are_refused(
+    place: str, repository: HandmadeRepository, sandbox: Sandbox
+) -> None:
+    point = sandbox.root / place
+    point.mkdir(parents=True, exist_ok=True)
+    point.chmod(0o700)
+    done = vfs(sandbox, "mount", "--repo", repository.root, point, check=False)
+    assert done.returncode == 6, done.stderr
+    assert not is_mounted(point)
+
+
+def test_the_remote_is_refused(repository: HandmadeRepository, sandbox: Sandbox) -> None:
+    point = repository.remote / "mnt"
+    point.mkdir()
+    done = vfs(sandbox, "mount", "--repo", repository.root, point, check=False)
+    assert done.returncode == 6, done.stderr
+
+
+def test_unusable_mount_points(repository: HandmadeRepository, sandbox: Sandbox) -> None:
+    full = sandbox.root / "full"
+    full.mkdir()
+    (full / "mine").write_bytes(b"1")
+    for point in (sandbox.root / "missing", full, full / "mine"):
+        done = vfs(sandbox, "mount", "--repo", repository.root, point, check=False)
+        assert done.returncode == 6, done.stderr
+        assert str(point).encode() in done.stderr
+    assert daemons(sandbox) == []
+
+
+def test_not_a_repository(sandbox: Sandbox) -> None:
+    point = sandbox.root / "m"
+    point.mkdir()
+    done = vfs(sandbox, "mount", "--repo", sandbox.root / "home", point, check=False)
+    assert done.returncode == 3, done.stderr
+    assert daemons(sandbox) == []
+
+
+def test_a_mount_inside_the_work_tree(repository: HandmadeRepository, mounts: MountFactory) -> None:
+    mount = mounts(repository.root, name="repository/mnt")
+    assert (mount.path / "big.bin").read_bytes() == DATA
+    assert not (mount.path / "mnt").exists()
+
+
+def test_mount_point_with_an_odd_name(repository: HandmadeRepository, mounts: MountFactory) -> None:
+    mount = mounts(repository.root, name="odd näme\\ #1")
+    assert (mount.path / "git.txt").read_bytes() == b"git"
+    mount.switch("v1")
+
+
+def test_cache_removed_while_mounted(mount: Mount) -> None:
+    assert (mount.path / "big.bin").read_bytes() == DATA
+    shutil.rmtree(Path(mount.sandbox.environ["XDG_CACHE_HOME"]) / "vfs")
+    descriptor = os.open(mount.path / "big.bin", os.O_RDONLY | os.O_DIRECT)
+    os.close(descriptor)
+    assert (mount.path / "big.bin").read_bytes() == DATA
+    assert (mount.path / "git.txt").read_bytes() == b"git"
+    mount.switch("v1")
+    mount.umount()
+    mount.start("v1")
+    assert (mount.path / "big.bin").read_bytes() == DATA
+
+
+def test_foreground(repository: HandmadeRepository, mounts: MountFactory) -> None:
+    mount = mounts.prepare(repository.root)
+    mount.path.mkdir()
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "vfs_cli",
+            "mount",
+            "--foreground",
+            "--repo",
+            str(repository.root),
+            str(mount.path),
+        ],
+        env=mount.sandbox.environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    with process:
+        wait_until(lambda: is_mounted(mount.path), "the mount")
+        assert (mount.path / "git.txt").read_bytes() == b"git"
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode in (0, 130)
+    assert b"Traceback" not in output
+    assert not is_mounted(mount.path)
+
+
+_AS_USER = """\
+set -eu
+mknod -m 666 "$1/fuse" c 10 229
+mount --bind "$1/fuse" /dev/fuse
+exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all,+dac_read_search \
+  --ambient-caps=-all,+dac_read_search -- sh -eu -c '
+    "$1" -m vfs_cli mount --repo "$2" "$3"
+    head -c 1000 "$3/big.bin" | cmp - "$4"
+    stat -c "stat: %u %a" "$3/big.bin"
+    grep -F " $3 " /proc/self/mountinfo
+    "$1" -m vfs_cli umount "$3"
+  ' sh "$2" "$3" "$4" "$5"
+"""
+
+
+def test_as_an_ordinary_user(repository: HandmadeRepository, sandbox: Sandbox) -> None:
+    """Without any right to mount, through fusermount3; in a private mount namespace.
+
+    The namespace has a /dev/fuse that everybody may open, as every desktop and server has it.
+    CAP_DAC_READ_SEARCH lets the user reach a Python that may lie in root's home.
+    """
+    assert os.getuid() == 0, "run as root: as another user every test here proves the same"
+    point = sandbox.root / "user-mount"
+    point.mkdir()
+    head = sandbox.root / "head"
+    head.write_bytes(DATA[:1000])
+    subprocess.run(["chown", "-R", "65534:65534", sandbox.root], check=True)
+    device = Path("/dev") / f"vfs-test-{os.getpid()}"
+    device.mkdir()
+    try:
+        done = sandbox.run(
+            [
+                "unshare",
+                "--mount",
+                "sh",
+                "-c",
+                _AS_USER,
+                "sh",
+                device,
+                sys.executable,
+                repository.root,
+                point,
+                head,
+            ]
+        )
+    finally:
+        shutil.rmtree(device)
+    said = done.stdout.decode()
+    assert "stat: 65534 644\n" in said
+    line = next(line for line in said.splitlines() if f" {point} " in line)
+    assert "user_id=65534" in line
+    assert "nosuid" in line

@@ -1,0 +1,76 @@
+"""Nothing can be changed through a mount: every writing call is refused with EROFS."""
+
+import errno
+import os
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.mounts import Mount, MountFactory
+from vfs.testing.refusals import refused
+
+pytestmark = pytest.mark.fuse
+
+
+@pytest.fixture(scope="module")
+def mount(module_handmade: HandmadeRepository, module_mounts: MountFactory) -> Mount:
+    module_handmade.commit(
+        plain={"git.txt": b"git", "sub/x": b"x", "l:link": b"git.txt", "x:run": b"#!/bin/sh\n"},
+        files={"big.bin": b"data" * 1000},
+        directories={"data": {"a": b"a", "b/c": b"c"}},
+    )
+    return module_mounts(module_handmade.root)
+
+
+def _bind(path: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+
+
+WRITES: dict[str, Callable[[bytes], object]] = {
+    "open for writing": lambda m: os.open(m + b"/git.txt", os.O_WRONLY),
+    "open for reading and writing": lambda m: os.open(m + b"/big.bin", os.O_RDWR),
+    "open and truncate": lambda m: os.open(m + b"/data/a", os.O_RDONLY | os.O_TRUNC),
+    "open and append": lambda m: os.open(m + b"/data/a", os.O_WRONLY | os.O_APPEND),
+    "create": lambda m: os.open(m + b"/data/new", os.O_CREAT | os.O_WRONLY, 0o644),
+    "create exclusively": lambda m: os.open(m + b"/n", os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600),
+    "create unnamed": lambda m: os.open(m + b"/data", os.O_TMPFILE | os.O_RDWR, 0o600),
+    "mkdir": lambda m: os.mkdir(m + b"/data/dir"),
+    "mkdir in snapshots": lambda m: os.mkdir(m + b"/.snapshots/new-directory"),
+    "rmdir": lambda m: os.rmdir(m + b"/data/b"),
+    "unlink": lambda m: os.unlink(m + b"/data/a"),
+    "rename": lambda m: os.rename(m + b"/data/a", m + b"/data/z"),
+    "rename over": lambda m: os.rename(m + b"/git.txt", m + b"/big.bin"),
+    "link": lambda m: os.link(m + b"/git.txt", m + b"/hard"),
+    "symlink": lambda m: os.symlink(b"git.txt", m + b"/soft"),
+    "mkfifo": lambda m: os.mkfifo(m + b"/fifo"),
+    "bind a socket": lambda m: _bind(m + b"/s"),
+    "chmod": lambda m: os.chmod(m + b"/git.txt", 0o600),
+    "chmod a directory": lambda m: os.chmod(m, 0o700),
+    "chown": lambda m: os.chown(m + b"/git.txt", 1, 1),
+    "lchown a link": lambda m: os.lchown(m + b"/link", 1, 1),
+    "truncate": lambda m: os.truncate(m + b"/big.bin", 0),
+    "utime": lambda m: os.utime(m + b"/git.txt", (0, 0)),
+    "setxattr": lambda m: os.setxattr(m + b"/git.txt", b"user.mine", b"1"),
+    "removexattr": lambda m: os.removexattr(m + b"/git.txt", b"user.vfs.digest"),
+}
+
+
+@pytest.mark.parametrize("what", WRITES)
+def test_writing_is_refused(what: str, mount: Mount) -> None:
+    with refused(errno.EROFS):
+        WRITES[what](mount.raw)
+
+
+def test_access_says_so_too(mount: Mount) -> None:
+    assert os.access(mount.path / "git.txt", os.R_OK)
+    assert not os.access(mount.path / "git.txt", os.W_OK)
+    assert not os.access(mount.path, os.W_OK)
+
+
+def test_content_is_as_before(mount: Mount) -> None:
+    assert (mount.path / "git.txt").read_bytes() == b"git"
+    assert (mount.path / "big.bin").read_bytes() == b"data" * 1000
+    assert sorted(os.listdir(mount.path / "data")) == ["a", "b"]

@@ -1,0 +1,85 @@
+"""`.snapshots/REV/`: any revision, beside the one the mount shows."""
+
+import os
+
+import pytest
+
+from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.mounts import Mount, MountFactory, wait_until
+from vfs.testing.refusals import refused
+
+pytestmark = pytest.mark.fuse
+
+
+@pytest.fixture
+def history(handmade: HandmadeRepository) -> HandmadeRepository:
+    for number in (1, 2, 3):
+        handmade.commit(
+            plain={"n.txt": b"%d" % number},
+            directories={"data": {"same": b"same", "differs": b"%d" % number}},
+            tag=f"v{number}",
+        )
+    handmade.sandbox.git(handmade.root, "branch", "topic/one", "v1")
+    return handmade
+
+
+@pytest.fixture
+def mount(history: HandmadeRepository, mounts: MountFactory) -> Mount:
+    return mounts(history.root, "v2")
+
+
+def shown(mount: Mount, rev: str) -> tuple[bytes, bytes]:
+    base = mount.path / ".snapshots" / rev
+    return (base / "n.txt").read_bytes(), (base / "data" / "differs").read_bytes()
+
+
+def test_lists_tags_and_branches(mount: Mount) -> None:
+    assert {"v1", "v2", "v3", "main", "topic"} <= set(os.listdir(mount.path / ".snapshots"))
+    assert os.listdir(mount.path / ".snapshots" / "topic") == ["one"]
+
+
+def test_is_not_listed_by_the_root(mount: Mount) -> None:
+    assert ".snapshots" not in os.listdir(mount.path)
+    assert (mount.path / ".snapshots").is_dir()
+
+
+def test_any_revision(mount: Mount, history: HandmadeRepository) -> None:
+    head = history.head
+    for rev, number in (
+        ("v1", b"1"),
+        ("v3", b"3"),
+        ("topic/one", b"1"),
+        ("main", b"3"),
+        ("HEAD~1", b"2"),
+        (head, b"3"),
+        (head[:12], b"3"),
+        ("v3^^", b"1"),
+    ):
+        assert shown(mount, rev) == (number, number), rev
+
+
+def test_unknown_revisions_do_not_exist(mount: Mount) -> None:
+    for rev in ("nothing", "--upload-pack=x", "-h", "v1..v2", ":/x", "..."):
+        with refused(2):
+            os.lstat(mount.path / ".snapshots" / rev)
+
+
+def test_a_branch_that_moves(mount: Mount, history: HandmadeRepository) -> None:
+    assert shown(mount, "main") == (b"3", b"3")
+    history.commit(plain={"n.txt": b"4"}, directories={"data": {"differs": b"4"}})
+    wait_until(lambda: shown(mount, "main") == (b"4", b"4"), "the branch to be followed")
+
+
+def test_a_switch_leaves_them_alone(mount: Mount) -> None:
+    with (mount.path / ".snapshots" / "v1" / "data" / "differs").open("rb") as file:
+        mount.switch("v3")
+        assert file.read() == b"1"
+    assert shown(mount, "v1") == (b"1", b"1")
+    assert (mount.path / "n.txt").read_bytes() == b"3"
+
+
+def test_one_content_is_one_inode(mount: Mount) -> None:
+    """Equal bytes share an inode, hence a page cache, between versions."""
+    here = os.stat(mount.path / "data" / "same")
+    there = os.stat(mount.path / ".snapshots" / "v1" / "data" / "same")
+    assert here.st_ino == there.st_ino
