@@ -132,7 +132,7 @@ def remotes(config: DvcConfig) -> dict[str, RemoteConfig]:
     A remote that is broken (no URL, a chain without end) is left out: `remote` says why.
     """
     found: dict[str, RemoteConfig] = {}
-    for name in _sections(config):
+    for name in (*_sections(config), *(cloud for cloud in _CLOUDS if _early(config, cloud))):
         try:
             found[name] = remote(config, name)
         except ConfigError:
@@ -249,7 +249,7 @@ def _copy(value: Any) -> Any:
 
 
 def _sections(config: DvcConfig) -> dict[str, dict[str, Any]]:
-    """All `remote` sections, with DVC 0.9's cloud sections as remotes of their name."""
+    """All `remote` sections."""
     section = config.get("remote")
     if not isinstance(section, dict):
         return {}

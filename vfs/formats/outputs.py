@@ -74,7 +74,7 @@ def parse_out(fields: Fields, wdir: bytes) -> Out:
     return Out(
         path=path,
         digest=digest,
-        is_tree=is_tree or files is not None or bool(nfiles),
+        is_tree=files is not None or (bool(nfiles) if digest is None else is_tree),
         size=fields.count("size"),
         nfiles=nfiles,
         executable=fields.flag("isexec"),

@@ -69,7 +69,7 @@ class Pipeline:
         Raises:
             FormatError: the file is no pipeline.
         """
-        document = yaml12.load(data, file=file, max_bytes=MAX_BYTES)
+        document = yaml12.load(data, file=file, max_bytes=MAX_BYTES, dvc_numbers=True)
         top = Fields({} if document is None else document, file)
         stages = top.child("stages") if "stages" in top else Fields({}, file, "stages")
         self._file = file
@@ -230,7 +230,7 @@ def _foreach(items: Any, fields: Fields) -> dict[str, templating.Variables]:
         raise fields.error("foreach", f"expected a list or mapping, found {clip(items)}")
     if any(isinstance(item, (dict, list)) for item in items):
         return {str(index): {"item": item} for index, item in enumerate(items)}
-    return {_key(item): {"item": item} for item in items}
+    return {key: {"item": item} for spell in _SPELLINGS for item in items for key in [spell(item)]}
 
 
 def _matrix(matrix: dict[Any, Any], fields: Fields) -> dict[str, templating.Variables]:
@@ -241,13 +241,14 @@ def _matrix(matrix: dict[Any, Any], fields: Fields) -> dict[str, templating.Vari
         raise fields.error("matrix", f"makes more than {MAX_GENERATED} stages")
     generated: dict[str, templating.Variables] = {}
     for combination in product(*(enumerate(values) for values in matrix.values())):
-        item = {}
-        names = []
-        for name, (index, value) in zip(matrix, combination, strict=True):
-            item[name] = value
-            names.append(f"{name}{index}" if isinstance(value, (dict, list)) else _key(value))
-        key = "-".join(names)
-        generated[key] = {"item": item, "key": key}
+        pairs = list(zip(matrix, combination, strict=True))
+        item = {name: value for name, (_, value) in pairs}
+        for spell in _SPELLINGS:
+            key = "-".join(
+                f"{name}{index}" if isinstance(value, (dict, list)) else spell(value)
+                for name, (index, value) in pairs
+            )
+            generated.setdefault(key, {"item": item, "key": key})
     return generated
 
 
@@ -255,6 +256,11 @@ def _key(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
+
+
+# DVC spells a bool in a stage's name `true` if the list is written in place, `True` if it came
+# from a variable; either is looked up.
+_SPELLINGS = (_key, str)
 
 
 def _path(wdir: bytes, written: str) -> bytes:

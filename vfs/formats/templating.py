@@ -176,7 +176,7 @@ def parse_variables(data: bytes, path: bytes) -> dict[Any, Any]:
         elif suffix == b"json":
             value = json.loads(data)
         else:
-            value = yaml12.load(data, file=file, max_bytes=MAX_VARIABLES)
+            value = yaml12.load(data, file=file, max_bytes=MAX_VARIABLES, dvc_numbers=True)
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120]
         raise FormatError(f"cannot be read as variables: {reason}", file=file) from None

@@ -41,6 +41,8 @@ _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z")
 _OCT = re.compile(r"0o[0-7]+\Z")
 _HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_DVC_NUMBER = re.compile(r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9_]+)\Z")
+_BASES = {"0b": 2, "0o": 8, "0x": 16}
 _CONSTANTS: dict[str, object] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -59,6 +61,7 @@ def load(
     file: str,
     max_bytes: int = MAX_BYTES,
     text_keys: frozenset[str] = frozenset(),
+    dvc_numbers: bool = False,
 ) -> object:
     """Read one YAML document; an empty file is None.
 
@@ -67,13 +70,15 @@ def load(
         file: name for messages.
         max_bytes: longest input accepted.
         text_keys: mapping keys whose plain scalar values are text whatever they look like.
+        dvc_numbers: read `010`, `1_000`, `0b1` as the integers DVC's loader (ruamel.yaml) sees,
+            for files whose numbers become part of stage names and paths.
 
     Raises:
         FormatError: the input is no YAML, or breaks a rule or limit of this module.
     """
     if len(data) > max_bytes:
         raise FormatError(f"has {len(data)} bytes, at most {max_bytes} are read", file=file)
-    builder = _Builder(file, text_keys)
+    builder = _Builder(file, text_keys, _plain_dvc if dvc_numbers else _plain)
     try:
         for event in _events(data):
             builder.feed(event)
@@ -86,7 +91,7 @@ def load(
 
 
 def _events(data: bytes) -> Iterator[yaml.Event]:
-    parser = yaml.CLoader(data)  # used as an event source only; it constructs nothing
+    parser = yaml.CSafeLoader(data)  # used as an event source only; it constructs nothing
     try:
         while (event := parser.get_event()) is not None:
             yield event
@@ -124,10 +129,13 @@ class _Builder:
     values built so far with aliases counted as if they were written out.
     """
 
-    def __init__(self, file: str, text_keys: frozenset[str]) -> None:
+    def __init__(
+        self, file: str, text_keys: frozenset[str], plain: Callable[[str], object]
+    ) -> None:
         self.result: object = None
         self._file = file
         self._text_keys = text_keys
+        self._plain = plain
         self._stack: list[_Frame] = []
         self._anchors: dict[str, tuple[object, int]] = {}
         self._count = 0
@@ -224,19 +232,19 @@ class _Builder:
         text: str = event.value
         if event.tag is not None and event.tag != "!":
             return self._tagged(event.tag, text)
-        if not event.implicit[0]:  # quoted, or tagged `!`: text
+        if event.tag == "!" or not event.implicit[0]:  # tagged `!`, or quoted: text
             return text
         if is_key:
-            return _MERGE if text == "<<" else _plain(text)
+            return _MERGE if text == "<<" else self._plain(text)
         if frame is not None and frame.is_mapping and frame.key in self._text_keys:
             return None if text in _CONSTANTS and _CONSTANTS[text] is None else text
-        return _plain(text)
+        return self._plain(text)
 
     def _tagged(self, tag: str, text: str) -> object:
         name = tag.removeprefix(_TAG)
         if name == "str":
             return text
-        value = _plain(text)
+        value = self._plain(text)
         kinds: dict[str, type | tuple[type, ...]] = {
             "int": int,
             "float": (int, float),
@@ -245,7 +253,7 @@ class _Builder:
         }
         if tag == name or name not in kinds or not isinstance(value, kinds[name]):
             raise self._error(f"has the unknown or unfitting tag {tag!a:.100}")
-        return value
+        return float(value) if name == "float" and isinstance(value, int) else value
 
     def _error(self, message: str) -> FormatError:
         return FormatError(message, file=self._file, line=self._line or None)
@@ -277,3 +285,15 @@ def _plain(text: str) -> object:
     if _FLOAT.match(text):
         return float(text)
     return text
+
+
+def _plain_dvc(text: str) -> object:
+    """Like `_plain`, with the further integers and floats that ruamel.yaml knows in YAML 1.2."""
+    if text[:1] in "0123456789+-." and len(text) <= _MAX_DIGITS and _DVC_NUMBER.match(text):
+        bare = text.replace("_", "")
+        sign, digits = ("-", bare[1:]) if bare[0] == "-" else ("", bare.lstrip("+"))
+        try:
+            return int(sign + digits, _BASES.get(digits[:2].lower(), 10))
+        except ValueError:
+            return text
+    return _plain(text)
