@@ -25,13 +25,13 @@ _libc.readdir.argtypes = [ctypes.c_void_p]
 
 
 class _Dirent(ctypes.Structure):
-    _fields_ = (
+    _fields_ = [  # type: ignore[mutable-override]
         ("d_ino", ctypes.c_ulong),
         ("d_off", ctypes.c_long),
         ("d_reclen", ctypes.c_ushort),
         ("d_type", ctypes.c_ubyte),
         ("d_name", ctypes.c_char * 256),
-    )
+    ]
 
 
 _libc.readdir.restype = ctypes.POINTER(_Dirent)

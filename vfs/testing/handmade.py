@@ -97,7 +97,7 @@ class HandmadeRepository:
         return self.commit_raw(blobs, tag=tag)
 
     def commit_raw(
-        self, blobs: Mapping[str | bytes, bytes] | Mapping[str, bytes], *, tag: str = ""
+        self, blobs: Mapping[str, bytes] | Mapping[bytes, bytes], *, tag: str = ""
     ) -> str:
         """Make a commit of these blobs as they are; prefixes of paths as in `commit`."""
         stream = [

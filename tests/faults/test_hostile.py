@@ -1,0 +1,220 @@
+"""Repositories written by an enemy: each bad pointer is a problem of its own path, the rest is served.
+
+Nothing outside the repository's own data is ever named, opened or shown.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vfs.testing.handmade import HandmadeRepository, md5, object_path, pointer
+from vfs.testing.mounts import Mount, MountFactory
+
+pytestmark = pytest.mark.fuse
+
+SECRET = b"must never be seen through a mount"
+
+
+def out(path: str, oid: str, extra: str = "") -> bytes:
+    return f"outs:\n- md5: {oid}\n  size: 5\n  hash: md5\n  path: {path}\n{extra}".encode()
+
+
+def bomb() -> bytes:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    return "\n".join([*lines, "outs: *a11", ""]).encode()
+
+
+Poison = Callable[[HandmadeRepository], dict[str, bytes]]
+
+
+def listing(*relpaths: str, **bad: str) -> Poison:
+    def build(repo: HandmadeRepository) -> dict[str, bytes]:
+        oid = repo.put(b"fine!")
+        entries = [{"md5": bad.get("md5", oid), "relpath": path} for path in relpaths]
+        data = json.dumps(entries).encode()
+        name = md5(data)
+        target = object_path(repo.remote, name + ".dir")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        return {"bad.dvc": pointer("bad", name + ".dir", 5, len(entries))}
+
+    return build
+
+
+def raw_listing(data: bytes) -> Poison:
+    def build(repo: HandmadeRepository) -> dict[str, bytes]:
+        name = md5(data) + ".dir"
+        target = object_path(repo.remote, name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        return {"bad.dvc": pointer("bad", name, 5, 1)}
+
+    return build
+
+
+def plain(path: str, data: bytes) -> Poison:
+    return lambda repo: {path: data}
+
+
+def with_object(path: str, template: str) -> Poison:
+    return lambda repo: {path: template.format(oid=repo.put(b"fine!")).encode()}
+
+
+OID = "0" * 32
+
+POISONS: dict[str, Poison] = {
+    "out above the repository": plain("bad.dvc", out("../../outside", OID)),
+    "out with an absolute path": plain("bad.dvc", out("/etc/passwd", OID)),
+    "out inside .git": plain("bad.dvc", out(".git/hooks/post-checkout", OID)),
+    "out inside .GIT": plain("bad.dvc", out(".GIT/config", OID)),
+    "out inside .dvc": plain("bad.dvc", out(".dvc/config", OID)),
+    "out that is the repository": plain("bad.dvc", out(".", OID)),
+    "out with a NUL": plain("bad.dvc", out('"a\\0b"', OID)),
+    "out with a name of 5000 bytes": plain("bad.dvc", out("n" * 5000, OID)),
+    "wdir above the repository": plain("bad.dvc", out("x", OID, "wdir: ../../..\n")),
+    "digest that is a path": plain("bad.dvc", out("bad", "../../../../etc/passwd")),
+    "digest that is too short": plain("bad.dvc", out("bad", "'12'")),
+    "digest that is a number": plain("bad.dvc", out("bad", "12")),
+    "size that is negative": plain("bad.dvc", out("bad", OID).replace(b"5", b"-5")),
+    "size beyond all limits": plain("bad.dvc", out("bad", OID).replace(b"5", b"9" * 30)),
+    "pointer that is binary": plain("bad.dvc", bytes(range(256)) * 9),
+    "pointer that is empty": plain("bad.dvc", b""),
+    "pointer that is a list": plain("bad.dvc", b"- 1\n- 2\n"),
+    "pointer with an unclosed quote": plain("bad.dvc", b'outs:\n- path: "x\n'),
+    "pointer with doubled keys": plain("bad.dvc", out("bad", OID) + b"outs: []\n"),
+    "pointer with a YAML bomb": plain("bad.dvc", bomb()),
+    "pointer with a Python tag": plain("bad.dvc", b"outs: !!python/object/apply:os.system [id]\n"),
+    "pointer of deep nesting": plain("bad.dvc", b"outs: " + b"[" * 5000 + b"]" * 5000),
+    "pointer that is a link to a secret": plain("l:bad.dvc", b"../secret"),
+    "lock that is garbage": plain("dvc.lock", b"\xff\xfe{{{"),
+    "lock that names a place outside": with_object(
+        "dvc.lock",
+        "schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: ../../evil\n"
+        "      hash: md5\n      md5: {oid}\n      size: 5\n",
+    ),
+    "pipeline with a template bomb": plain(
+        "dvc.yaml",
+        b"vars:\n- a: ${a}\nstages:\n  s:\n    foreach: ${a}\n    do:\n      cmd: ${a}\n",
+    ),
+    "listing with an entry above": listing("../evil", "ok"),
+    "listing with an absolute entry": listing("/etc/cron.d/evil", "ok"),
+    "listing with .git": listing("sub/.git/config", "ok"),
+    "listing with an empty name": listing("a//b", "", "ok"),
+    "listing with dots": listing("./a", "b/..", "ok"),
+    "listing with a NUL": listing("a\0b", "ok"),
+    "listing with a name too long": listing("n" * 300, "ok"),
+    "listing with lone surrogates": listing("\ud800", "ok"),
+    "listing with doubles": listing("same", "same", "ok"),
+    "listing where a file is a directory": listing("a", "a/b", "a/b/c", "ok"),
+    "listing with bad digests": listing("ok", md5="../../../../etc/passwd"),
+    "listing that is not JSON": raw_listing(b"this is not json"),
+    "listing that is cut": raw_listing(b'[{"md5": "'),
+    "listing that is an object": raw_listing(b'{"md5": "x"}'),
+    "listing of numbers": raw_listing(b"[1, 2, 3]"),
+    "listing of deep nesting": raw_listing(b"[" * 100_000),
+    "listing that is missing": plain("bad.dvc", pointer("bad", OID + ".dir", 5, 1)),
+    "two outs at one path": with_object(
+        "bad.dvc",
+        "outs:\n- {{md5: {oid}, hash: md5, size: 5, path: twice}}\n"
+        "- {{md5: {oid}, hash: md5, size: 5, path: twice}}\n",
+    ),
+    "out over a file of Git": with_object(
+        "bad.dvc", "outs:\n- md5: {oid}\n  hash: md5\n  size: 5\n  path: git.txt\n"
+    ),
+    "out below a file of Git": with_object(
+        "bad.dvc", "outs:\n- md5: {oid}\n  hash: md5\n  size: 5\n  path: git.txt/below\n"
+    ),
+    "out through a link of Git": with_object(
+        "bad.dvc", "outs:\n- md5: {oid}\n  hash: md5\n  size: 5\n  path: out-link/evil\n"
+    ),
+}
+
+
+@pytest.fixture
+def secret(handmade: HandmadeRepository) -> Path:
+    path = handmade.root.parent / "secret"
+    path.write_bytes(SECRET)
+    return path
+
+
+def contents(mount: Mount) -> dict[str, bytes]:
+    """Every file that can be read, by path; the others must fail with an OSError."""
+    found = {}
+    for directory, _, names in os.walk(mount.path, followlinks=False):
+        for name in names:
+            path = Path(directory) / name
+            if path.is_symlink():
+                continue
+            with contextlib.suppress(OSError):
+                found[str(path.relative_to(mount.path))] = path.read_bytes()
+    return found
+
+
+def check(mount: Mount, text: bytes) -> None:
+    found = contents(mount)
+    assert found["git.txt"] == text or found["git.txt"] == b"fine!"
+    assert found["good.bin"] == b"good data"
+    assert found["dir/a"] == b"a"
+    assert found["dir/sub/b"] == b"b"
+    assert SECRET not in b"".join(found.values())
+    for path in found:
+        assert ".git/" not in path.lower()
+        assert "evil" not in path or path.startswith("bad/")
+
+
+@pytest.mark.parametrize("what", POISONS)
+def test_the_rest_is_served(
+    what: str, handmade: HandmadeRepository, mounts: MountFactory, secret: Path
+) -> None:
+    mounts.allow("WARNING")
+    repo = handmade
+    oid, size, count = repo.put_directory({"a": b"a", "sub/b": b"b"})
+    good = {
+        ".dvc/config": repo.config(),
+        "git.txt": b"git",
+        "l:out-link": b"/tmp",
+        "good.bin.dvc": pointer("good.bin", repo.put(b"good data"), 9),
+        "dir.dvc": pointer("dir", oid, size, count),
+    }
+    repo.commit_raw(good, tag="clean")
+    repo.commit_raw({**good, **POISONS[what](repo)}, tag="poisoned")
+    mount = mounts(repo.root, "poisoned")
+    check(mount, b"git")
+    mount.switch("clean")
+    check(mount, b"git")
+    assert os.stat(mount.path / "good.bin").st_size == 9
+    mount.switch("poisoned")
+    check(mount, b"git")
+
+
+def test_all_of_it_at_once(
+    handmade: HandmadeRepository, mounts: MountFactory, secret: Path
+) -> None:
+    """Every poison in a directory of its own, and still each good path is served."""
+    mounts.allow("WARNING")
+    repo = handmade
+    oid, size, count = repo.put_directory({"a": b"a", "sub/b": b"b"})
+    blobs = {
+        ".dvc/config": repo.config(),
+        "git.txt": b"git",
+        "l:out-link": b"/tmp",
+        "good.bin.dvc": pointer("good.bin", repo.put(b"good data"), 9),
+        "dir.dvc": pointer("dir", oid, size, count),
+    }
+    for number, poison in enumerate(POISONS.values()):
+        for path, data in poison(repo).items():
+            prefix, name = ("l:", path[2:]) if path.startswith("l:") else ("", path)
+            blobs[f"{prefix}p{number:02d}/{name}"] = data
+            blobs[f"p{number:02d}/neighbour"] = b"n%d" % number
+    repo.commit_raw(blobs, tag="v1")
+    mount = mounts(repo.root, "v1")
+    check(mount, b"git")
+    for number in range(len(POISONS)):
+        assert (mount.path / f"p{number:02d}" / "neighbour").read_bytes() == b"n%d" % number
+    status = json.loads(mount.cli("status", "--json", mount.path).stdout)
+    assert json.dumps(status).count("problems") >= 1

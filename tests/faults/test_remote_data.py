@@ -1,0 +1,85 @@
+"""The remote has wrong, short, or no bytes: an error of that path alone, and a log line naming it."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from vfs.testing.handmade import HandmadeRepository, md5, object_path
+from vfs.testing.mounts import Mount, MountFactory
+from vfs.testing.refusals import refused
+
+pytestmark = pytest.mark.fuse
+
+GOOD = b"good" * 50_000
+BAD = b"will be damaged" * 40_000
+
+
+@pytest.fixture
+def mount(handmade: HandmadeRepository, mounts: MountFactory) -> Mount:
+    mounts.allow(r"bad\.bin", r"data/bad", md5(BAD))
+    handmade.commit(plain={"git.txt": b"git"}, files={"good.bin": GOOD, "bad.bin": BAD}, tag="v1")
+    return mounts(handmade.root, "v1")
+
+
+def damaged(handmade: HandmadeRepository) -> Path:
+    return object_path(handmade.remote, md5(BAD))
+
+
+def rest(mount: Mount) -> None:
+    assert (mount.path / "good.bin").read_bytes() == GOOD
+    assert (mount.path / "git.txt").read_bytes() == b"git"
+
+
+def read_twice(path: Path) -> None:
+    """Read to the end, make the kernel forget, read again."""
+    with path.open("rb", buffering=0) as file:
+        for _ in range(2):
+            position = 0
+            while piece := os.pread(file.fileno(), 1 << 20, position):
+                position += len(piece)
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def test_missing(handmade: HandmadeRepository, mount: Mount) -> None:
+    damaged(handmade).unlink()
+    with refused(errno.EIO):
+        (mount.path / "bad.bin").read_bytes()
+    rest(mount)
+    assert "bad.bin" in mount.log() or md5(BAD) in mount.log()
+
+
+def test_missing_and_then_there(handmade: HandmadeRepository, mount: Mount) -> None:
+    damaged(handmade).unlink()
+    with refused(errno.EIO):
+        (mount.path / "bad.bin").read_bytes()
+    handmade.put(BAD)
+    assert (mount.path / "bad.bin").read_bytes() == BAD
+
+
+def test_truncated(handmade: HandmadeRepository, mount: Mount) -> None:
+    os.truncate(damaged(handmade), len(BAD) - 100_000)
+    with refused(errno.EIO):
+        (mount.path / "bad.bin").read_bytes()
+    rest(mount)
+
+
+def test_other_bytes_of_the_same_size(handmade: HandmadeRepository, mount: Mount) -> None:
+    """md5 of the whole is all there is: read whole, it must fail; it must not be served later."""
+    path = damaged(handmade)
+    path.write_bytes(b"X" + BAD[1:])
+    with refused(errno.EIO):
+        read_twice(mount.path / "bad.bin")
+    rest(mount)
+
+
+def test_everything_is_gone(handmade: HandmadeRepository, mounts: MountFactory) -> None:
+    mounts.allow("WARNING")
+    handmade.commit(plain={"git.txt": b"git"}, files={"bad.bin": BAD}, tag="v1")
+    mount = mounts(handmade.root, "v1")
+    handmade.lose_remote()
+    with refused(errno.EIO):
+        (mount.path / "bad.bin").read_bytes()
+    assert os.stat(mount.path / "bad.bin").st_size == len(BAD)
+    assert (mount.path / "git.txt").read_bytes() == b"git"
