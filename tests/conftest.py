@@ -1,8 +1,19 @@
-"""Fixtures of the whole suite: every `vfs/testing/fix_*.py` is a plugin."""
+"""Fixtures of the whole suite: every `vfs/testing/fix_*.py` is a plugin.
 
+`HYPOTHESIS_PROFILE` chooses how random the property tests are: `ci` runs the same examples each
+time, `soak` many new ones; without it Hypothesis explores as usual.
+"""
+
+import os
 from pathlib import Path
 
+from hypothesis import settings
+
 import vfs.testing
+
+settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
+settings.register_profile("soak", max_examples=5_000, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "default")
 
 pytest_plugins = [
     f"vfs.testing.{path.stem}"

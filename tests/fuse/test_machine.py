@@ -1,0 +1,256 @@
+"""Random histories of commits, switches, reads, evictions, damage, kills and outages on a real mount.
+
+Hypothesis chooses the steps; `vfs.testing.model` says what each must give. The rules:
+
+- a name shows the current commit's bytes, an open file the bytes it was opened with;
+- damage to the cache and kills of the daemon are never seen in the bytes;
+- while the remote is away a read may fail with EIO, but never give anything else.
+
+`make test` runs few, always the same examples; `make soak` runs many new ones.
+"""
+
+import contextlib
+import errno
+import os
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.model import Handle, Model, consistent
+from vfs.testing.mounts import MountFactory
+from vfs.testing.sandbox import Sandbox
+
+pytestmark = [pytest.mark.fuse, pytest.mark.slow]
+
+BLOCK = 256 << 10
+NAMES = ("a", "b", "a b", "B", "ü", "data", "x.bin")
+paths = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map("/".join)
+sizes = st.sampled_from((0, 1, 100, 4096, 65_536, 65_537, BLOCK, BLOCK + 1, 3 * BLOCK + 7))
+contents = st.builds(
+    lambda size, seed: random.Random(seed).randbytes(size), sizes, st.integers(0, 30)
+)
+trees = st.dictionaries(paths, contents, min_size=1, max_size=8).filter(consistent)
+numbers = st.integers(0, 1 << 30)
+
+
+class MountMachine(RuleBasedStateMachine):
+    """The real thing and the model, step by step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Model()
+        self.descriptors: list[tuple[int, Handle]] = []
+        self.sandbox = Sandbox.temporary()
+        self.mounts = MountFactory(self.sandbox)
+        self.mounts.allow("WARNING")  # damage and outages are warned about; errors are not allowed
+        self.repository = HandmadeRepository(self.sandbox, self.sandbox.root / "repository")
+        self.mount = self.mounts.prepare(self.repository.root)
+
+    @initialize(files=trees)
+    def begin(self, files: dict[str, bytes]) -> None:
+        self._commit(files)
+        self.model.switch("v0")
+        self.mount.start("v0")
+
+    def _commit(self, files: dict[str, bytes]) -> str:
+        tag = self.model.commit(files)
+        self.repository.commit(
+            directories={"tree": files}, plain={"tag.txt": tag.encode()}, tag=tag
+        )
+        return tag
+
+    @rule(files=trees)
+    @precondition(lambda self: self.model.fetchable)
+    def commit(self, files: dict[str, bytes]) -> None:
+        self._commit(files)
+
+    @rule(number=numbers)
+    @precondition(lambda self: self.model.fetchable)
+    def switch(self, number: int) -> None:
+        tags = list(self.model.commits)
+        tag = tags[number % len(tags)]
+        self.mount.switch(tag)
+        self.model.switch(tag)
+
+    @rule(number=numbers)
+    def read_whole(self, number: int) -> None:
+        path = self._path(number)
+        with self._outage_may_fail():
+            found = (self.mount.path / "tree" / path).read_bytes()
+            assert found == self.model.files[path]
+
+    @rule(number=numbers, offset=numbers, length=st.integers(1, 2 * BLOCK))
+    def read_slice(self, number: int, offset: int, length: int) -> None:
+        path = self._path(number)
+        content = self.model.files[path]
+        offset %= len(content) + 10
+        with (
+            self._outage_may_fail(),
+            (self.mount.path / "tree" / path).open("rb", buffering=0) as file,
+        ):
+            found = os.pread(file.fileno(), length, offset)
+            assert found == content[offset : offset + length]
+
+    @rule(number=numbers)
+    def open(self, number: int) -> None:
+        path = self._path(number)
+        with self._outage_may_fail():
+            descriptor = os.open(self.mount.path / "tree" / path, os.O_RDONLY)
+            self.descriptors.append((descriptor, self.model.open(path)))
+
+    @rule(number=numbers, offset=numbers, length=st.integers(1, 2 * BLOCK))
+    @precondition(lambda self: self.descriptors)
+    def read_open(self, number: int, offset: int, length: int) -> None:
+        descriptor, handle = self.descriptors[number % len(self.descriptors)]
+        offset %= len(handle.content) + 10
+        with self._outage_may_fail():
+            found = os.pread(descriptor, length, offset)
+            assert found == handle.content[offset : offset + length]
+
+    @rule(number=numbers)
+    @precondition(lambda self: self.descriptors)
+    def close(self, number: int) -> None:
+        descriptor, handle = self.descriptors.pop(number % len(self.descriptors))
+        self.model.handles.remove(handle)
+        os.close(descriptor)
+
+    @rule(probe=paths)
+    def look_up(self, probe: str) -> None:
+        expected = not self.model.absent([probe])
+        assert os.path.lexists(self.mount.path / "tree" / probe) == expected
+
+    @rule(number=numbers)
+    def look_into_snapshots(self, number: int) -> None:
+        tags = list(self.model.commits)
+        tag = tags[number % len(tags)]
+        with self._outage_may_fail():
+            shown = (self.mount.path / ".snapshots" / tag / "tag.txt").read_bytes()
+            assert shown == tag.encode()
+
+    @rule()
+    def forget_kernel_pages(self) -> None:
+        for path in self.model.files:
+            with contextlib.suppress(OSError):
+                descriptor = os.open(self.mount.path / "tree" / path, os.O_RDONLY)
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+                os.close(descriptor)
+
+    @rule(number=numbers, seed=numbers)
+    def damage_cache(self, number: int, seed: int) -> None:
+        chunks = Path(self.sandbox.environ["XDG_CACHE_HOME"]) / "vfs" / "chunks"
+        segments = sorted(
+            p for p in chunks.rglob("*") if p.is_file() and p.stat().st_size and "mdb" not in p.name
+        )
+        if not segments:
+            return
+        segment = segments[number % len(segments)]
+        with segment.open("r+b") as file:
+            position = random.Random(seed).randrange(segment.stat().st_size)
+            file.seek(position)
+            byte = file.read(1)
+            file.seek(position)
+            file.write(bytes((byte[0] ^ 1,)))
+
+    @rule()
+    def kill_and_remount(self) -> None:
+        process = self.mount.daemon()
+        process.kill()
+        process.wait(30)
+        for descriptor, _ in self.descriptors:
+            os.close(descriptor)
+        self.descriptors.clear()
+        self.model.lose_handles()
+        self.mount.start(self.model.current)
+
+    @rule()
+    @precondition(lambda self: self.model.fetchable and not self.descriptors)
+    def mount_with_an_empty_cache(self) -> None:
+        self.mount.umount()
+        shutil.rmtree(Path(self.sandbox.environ["XDG_CACHE_HOME"]) / "vfs", ignore_errors=True)
+        self.mount.start(self.model.current)
+
+    @rule()
+    @precondition(lambda self: self.model.fetchable)
+    def lose_the_cache_while_mounted(self) -> None:
+        shutil.rmtree(Path(self.sandbox.environ["XDG_CACHE_HOME"]) / "vfs", ignore_errors=True)
+
+    @rule()
+    @precondition(lambda self: self.model.fetchable)
+    def remote_goes_away(self) -> None:
+        self.repository.remote.rename(self.repository.remote.with_suffix(".away"))
+        self.model.fetchable = False
+
+    @rule()
+    @precondition(lambda self: not self.model.fetchable)
+    def remote_comes_back(self) -> None:
+        self.repository.remote.with_suffix(".away").rename(self.repository.remote)
+        self.model.fetchable = True
+
+    @invariant()
+    def names_are_those_of_the_commit(self) -> None:
+        if not self.model.current:
+            return
+        assert (self.mount.path / "tag.txt").read_bytes() == self.model.current.encode()
+        for directory in self.model.directories():
+            found = set(os.listdir(self.mount.path / "tree" / directory))
+            assert found == self.model.listing(directory)
+        for path, content in self.model.files.items():
+            assert os.stat(self.mount.path / "tree" / path).st_size == len(content)
+
+    def teardown(self) -> None:
+        for descriptor, _ in self.descriptors:
+            os.close(descriptor)
+        wrong = self.mounts.close()
+        self.sandbox.close()
+        assert not wrong, "\n".join(wrong)
+
+    def _path(self, number: int) -> str:
+        names = sorted(self.model.files)
+        return names[number % len(names)]
+
+    @contextlib.contextmanager
+    def _outage_may_fail(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if self.model.fetchable or error.errno != errno.EIO:
+                raise
+
+
+SOAK = bool(os.environ.get("VFS_TEST_SOAK"))
+
+
+@pytest.mark.timeout(14_000 if SOAK else 300)
+def test_random_histories() -> None:
+    common = settings(
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+        database=None,
+    )
+    chosen = (
+        settings(common, max_examples=400, stateful_step_count=60)
+        if SOAK
+        else settings(
+            common,
+            max_examples=8,
+            stateful_step_count=25,
+            derandomize=True,
+            phases=(Phase.explicit, Phase.generate),
+        )
+    )
+    run_state_machine_as_test(MountMachine, settings=chosen)
