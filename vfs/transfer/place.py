@@ -1,0 +1,77 @@
+"""Places: where the bytes of one blob may come from.
+
+Rule: the fetcher knows places only by these protocols. The methods block and are called in worker threads, several at
+a time; they raise `vfs.errors` classes and nothing else. Retries, backoff and time-outs are inside them.
+"""
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Protocol, Self, TypeAlias
+
+from vfs.types import Blob
+
+
+class Body(Protocol):
+    """The bytes of one answer, read once, front to back.
+
+    Attributes:
+        size: bytes of the whole object (not of the range), negative if the place does not say.
+        etag: names the version of the object; empty if the place has no such thing.
+    """
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def etag(self) -> str: ...
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill the front of `buffer`; the count of bytes, 0 at the end of the range."""
+
+    def close(self) -> None:
+        """Let go of the connection; allowed at any time, also half-way."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+
+class Place(Protocol):
+    """One place a blob may come from.
+
+    Attributes:
+        label: its name for people, without credentials; places with one label share `transfer.jobs` slots.
+        local: whether it is on this machine (asked before all others).
+    """
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def local(self) -> bool: ...
+
+    def open_file(self) -> int | None:
+        """A descriptor, owned by the caller, of a plain file that holds exactly the blob; None if there is none."""
+
+    def get(self, start: int, length: int, *, etag: str = "") -> Body:
+        """`length` bytes from `start`, in one request.
+
+        Args:
+            start: offset in the blob, bytes.
+            length: bytes, at least 1.
+            etag: if not empty, the answer must be of this version (If-Match).
+
+        Raises:
+            ObjectMissing, AccessDenied, RemoteUnavailable: as the place answered (or did not).
+            ObjectChanged: `etag` is no longer the version of the object.
+        """
+
+
+PlacesOf: TypeAlias = Callable[[], Sequence[Place]]
+"""Finds the places of a blob; may touch the disk, so it is called in a worker thread."""
+
+Wanted: TypeAlias = tuple[Blob, PlacesOf]
+"""A blob and where to get it."""
