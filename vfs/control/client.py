@@ -93,7 +93,7 @@ def _replies(connection: socket.socket) -> Iterator[Reply]:
 def _translated(mount: MountRecord) -> Iterator[None]:
     try:
         yield
-    except TimeoutError as error:
+    except (TimeoutError, BlockingIOError) as error:
         raise DaemonError(
             f"the daemon of {mount.mountpoint} (process {mount.pid}) does not answer",
             hint=_hint(mount),

@@ -17,6 +17,7 @@ import fcntl
 import json
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -164,14 +165,22 @@ def repository_root(path: Path) -> Path | None:
     return None
 
 
-def connect(path: Path) -> socket.socket:
+def connect(path: Path, patience: int = 5) -> socket.socket:
     """A connection to the control socket at `path`, which may be longer than `sun_path` allows.
 
+    A hung daemon accepts nobody; once its queue is full, connecting would block for ever. `patience` (seconds) bounds
+    that: the kernel applies the send timeout to it (unix(7), socket(7)).
+
     Raises:
-        OSError: nobody listens there.
+        OSError: nobody listens there (ECONNREFUSED, ENOENT), or nobody accepts (EAGAIN).
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        if patience:
+            connection.setsockopt(
+                socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", patience, 0)
+            )
+        connection.setblocking(patience > 0)
         with socket_address(path) as address:
             connection.connect(address)
     except BaseException:
@@ -234,7 +243,7 @@ def _load(file: Path) -> MountRecord | None:
 
 def _listens(path: Path) -> bool:
     try:
-        connect(path).close()
+        connect(path, patience=0).close()
     except OSError as error:
         return error.errno not in _REFUSING
     return True

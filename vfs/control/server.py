@@ -102,11 +102,12 @@ def _listen(path: Path) -> socket.socket:
 
 def _refuse_if_served(path: Path) -> None:
     try:
-        connect(path).close()
+        connect(path, patience=0).close()
     except OSError as error:
         if error.errno in (errno.ECONNREFUSED, errno.ENOENT, errno.ENOTSOCK):
             return
-        raise
+        if error.errno != errno.EAGAIN:
+            raise
     raise DaemonError(f"{path}: another daemon listens here", hint="vfs status shows it")
 
 
