@@ -18,7 +18,8 @@
     │   └── ContentMismatch   its bytes are not those the digest names
     ├── DataUnavailable       no place has the bytes of a path
     ├── StoreError            the local chunk store or catalog failed
-    │   └── StoreFull
+    │   ├── StoreFull
+    │   └── StoreCorrupt
     ├── DaemonError           the daemon of a mount failed or does not answer
     │   └── ProtocolError     … or the two ends of a control socket do not understand each other
     └── Unsupported           known, but not built (yet)
@@ -141,11 +142,15 @@ class ObjectMissing(RemoteError):
 
 
 class RemoteUnavailable(RemoteError):
-    """The remote did not answer, or asked us to come back later."""
+    """The remote did not answer, or asked us to come back later.
+
+    `retry_after`: seconds the remote asked us to wait, or None.
+    """
 
     code = "remote-unavailable"
     exit_code = 12
     retryable = True
+    retry_after: float | None = None
 
 
 class AccessDenied(RemoteError):
@@ -189,6 +194,13 @@ class StoreFull(StoreError):
 
     code = "store-full"
     exit_code = 18
+
+
+class StoreCorrupt(StoreError):
+    """A chunk on this machine is not what was written; it has been dropped and can be fetched again."""
+
+    code = "store-corrupt"
+    exit_code = 17
 
 
 class DaemonError(VfsError):

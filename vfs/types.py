@@ -4,7 +4,10 @@ Rule: plain immutable data; no I/O and no behaviour beyond conversion.
 """
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+BLOCK_SIZE: Final = 256 * 1024
+"""Bytes in a block of a content that vfs did not chunk itself; part of the on-disk key formats."""
 
 
 class Algorithm(IntEnum):
