@@ -31,9 +31,10 @@ MAX_PATH = 4095
 _HFS_IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 # What may follow `.git` or `git~1` so that NTFS still opens `.git` (Git: is_ntfs_dotgit).
 _NTFS_DOTGIT = re.compile(rb"(?:\.git|git~1)(?:[ .]*\Z|[ .]*[:\\])", re.IGNORECASE)
-# A path of which every component is certainly harmless: the cheap answer for nearly all.
+# A path of which every component is certainly harmless: the cheap answer for nearly all. It
+# starts with no dot and nothing HFS+ ignores (lead bytes E2, EF), and has no `~`.
 _HARMLESS = re.compile(
-    rb"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}(?:/[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199})*"
+    rb"(?:[A-Za-z0-9_\x80-\xe1\xe3-\xee\xf0-\xff][^/\0~]{0,199}+(?:/(?!\Z)|\Z))+\Z", re.DOTALL
 )
 # At most this many characters of a refused name are repeated in a message.
 _SHOWN = 80
@@ -142,7 +143,7 @@ def is_dotgit(name: bytes) -> bool:
 
 
 def _harmless(path: bytes) -> bool:
-    return len(path) <= MAX_PATH and _HARMLESS.fullmatch(path) is not None
+    return len(path) <= MAX_PATH and _HARMLESS.match(path) is not None
 
 
 def _reason(name: bytes) -> str:

@@ -44,7 +44,7 @@ class ListingEntry(NamedTuple):
 
 # A canonical entry. Group 2 is a path without escapes whose components are all harmless by
 # `check_listed`; group 3 any other JSON string. Possessive, so that no input backtracks.
-_NAME = rb"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,120}+"
+_NAME = rb"[A-Za-z0-9_][ !#-.0-\[\]-}]{0,120}+"
 _ENTRY = re.compile(
     rb'\{"md5": "([0-9a-f]{32})", "relpath": "'
     rb"(?:(" + _NAME + rb"(?:/" + _NAME + rb'){0,30}+)"\}|((?:[^"\\\x00-\x1f]|\\.)*+)"\})'
@@ -108,9 +108,9 @@ def dump_listing(entries: Iterable[tuple[bytes, Digest]]) -> bytes:
 
 def _unescape(raw: bytes, file: str) -> str:
     try:
-        text: str = json.loads(b'"' + raw + b'"')
+        text: str = _DECODER.raw_decode('"' + raw.decode() + '"')[0]
     except ValueError as error:
-        raise FormatError(f"is no JSON: {error}", file=file) from None
+        raise FormatError(f"is no listing: {error}", file=file) from None
     return text
 
 

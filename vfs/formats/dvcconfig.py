@@ -221,8 +221,9 @@ def _harmless(key: str, written: str, resolved: str, root: str) -> bool:
     """Whether an untrusted layer may set this option."""
     if key not in LOCAL_FILES:
         return written.lower() in ("true", "false")
-    if not written.startswith(("/", "~/")):
+    if not written.startswith(("/", "~/")) or ".." in written.split("/"):
         return False
+    resolved = "/" + posixpath.normpath(resolved).lstrip("/")
     return bool(root) and not (resolved + "/").startswith(root.rstrip("/") + "/")
 
 

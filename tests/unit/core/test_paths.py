@@ -149,8 +149,7 @@ _PARTS = st.sampled_from(
 def test_accepted_paths_have_only_sound_components(path: bytes) -> None:
     try:
         assert check_path(path) == path
-    except UnsafePath as error:
-        assert error.message.isprintable()
+    except UnsafePath:
         return
     for component in path.split(b"/"):
         check_component(component)

