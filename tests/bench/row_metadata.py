@@ -1,0 +1,82 @@
+"""Looking at 100,000 files the kernel does not know yet, and the memory of the daemon that answers."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.harness import Bench, Row, commit_listing, flat_names, median, seconds, spread
+from tests.bench.noop import noop
+
+RUNS = 3
+
+
+def run(bench: Bench) -> Iterator[Row]:
+    """Cold stat of single files, `ls -lR`, memory when idle and when all is known."""
+    count = 1_000_000 if bench.large else 100_000
+    names = flat_names(count)
+    repo = bench.repository("metadata")
+    objects = [repo.put(b"%06d" % n) for n in range(500)]
+    entries = [{"md5": objects[n % 500], "relpath": name} for n, name in enumerate(names)]
+    commit_listing(repo, entries, 6 * count, "v1")
+    mount = bench.mounts(repo.root, "v1")
+    idle = bench.rss(mount)
+    yield Row("memory", "memory of an idle daemon", idle, "MB", "<= 70 MB", idle <= 70)
+    some = names[:100_000]
+    ours, theirs, listed = [], [], []
+    for index in range(RUNS):
+        mount.umount()
+        mount.start("v1")
+        ours.append(_stat(mount.path / "data", some))
+        with noop(bench.sandbox.root / f"noop-{index}", 100_000, 6) as point:
+            theirs.append(_stat(point, some))
+    value, ceiling = median(ours), median(theirs)
+    yield Row(
+        "metadata",
+        "cold stat of 100,000 files",
+        value,
+        "files/s",
+        ">= 0.8 x no-op daemon",
+        value >= 0.8 * ceiling,
+        f"no-op daemon: {ceiling:,.0f}/s",
+        spread(ours),
+    )
+    for _ in range(RUNS):
+        mount.umount()
+        mount.start("v1")
+        listed.append(count / seconds(lambda: _ls(mount.path / "data")))
+    value = median(listed)
+    yield Row(
+        "metadata",
+        f"`ls -lR` of {count:,} files, cold kernel",
+        value,
+        "entries/s",
+        ">= 60,000/s",
+        value >= 60_000,
+        "",
+        spread(listed),
+    )
+    known = bench.rss(mount)
+    limit = 350 if bench.large else 120
+    yield Row(
+        "memory",
+        f"memory with {count:,} inodes known",
+        known,
+        "MB",
+        f"<= {limit} MB",
+        known <= limit,
+    )
+
+
+def _stat(root: Path, names: list[str]) -> float:
+    prefix = f"{root}/"
+
+    def action() -> None:
+        for name in names:
+            os.stat(prefix + name)
+
+    return len(names) / seconds(action)
+
+
+def _ls(root: Path) -> None:
+    subprocess.run(["ls", "-lR", str(root)], check=True, stdout=subprocess.DEVNULL)

@@ -1,0 +1,98 @@
+"""Switching the version of 100,000 files of which 1,000 differ, while readers run; `dvc checkout` beside it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.harness import (
+    Bench,
+    Readers,
+    Row,
+    commit_listing,
+    drop_caches,
+    flat_names,
+    median,
+    seconds,
+    spread,
+)
+from vfs.testing.mounts import Mount
+
+COUNT = 100_000
+DIFFERENT = 1_000
+RUNS = 6
+
+
+def run(bench: Bench) -> Iterator[Row]:
+    """1,000 and 50,000 names known to the kernel."""
+    repo = bench.repository("switch")
+    objects = [repo.put(b"%06d" % n) for n in range(2_000)]
+    names = flat_names(COUNT)
+    for tag in ("v1", "v2"):
+        entries = [
+            {"md5": objects[_content(n, tag)], "relpath": name} for n, name in enumerate(names)
+        ]
+        commit_listing(repo, entries, 6 * COUNT, tag)
+    mount = bench.mounts(repo.root, "v1")
+    mount.switch("v2")  # both catalogs are known from here on
+    mount.switch("v1")
+    yardstick = _dvc(bench, repo.root)
+    for known, limit in ((1_000, 0.150), (50_000, 1.0)):
+        values = _switches(mount, names, known)
+        value = median(values)
+        yield Row(
+            "switch",
+            f"switch 100,000 files, 1,000 differ, {known:,} names known, 4 readers",
+            value * 1000,
+            "ms",
+            f"<= {limit * 1000:g} ms",
+            value <= limit,
+            yardstick,
+            spread([v * 1000 for v in values]),
+        )
+
+
+def _content(number: int, tag: str) -> int:
+    changed = number % (COUNT // DIFFERENT) == 0
+    return 1_000 + number % 1_000 if changed and tag == "v2" else number % 1_000
+
+
+def _switches(mount: Mount, names: list[str], known: int) -> list[float]:
+    """Seconds the daemon needs, as the command is told; the names are looked up before each."""
+    root = mount.path / "data"
+    step = COUNT // known
+    values = []
+
+    def read(number: int) -> None:
+        (root / names[(number * 7_919) % COUNT]).read_bytes()
+
+    with Readers(read, 4):
+        for number in range(RUNS):
+            for name in names[::step]:
+                os.stat(root / name)
+            tag = "v2" if number % 2 == 0 else "v1"
+            values.append(seconds(lambda tag=tag: mount.switch(tag)))  # type: ignore[misc]
+            assert (root / names[0]).read_bytes() == b"%06d" % _content(0, tag)
+    return values
+
+
+def _dvc(bench: Bench, root: Path) -> str:
+    """`git checkout && dvc checkout` of the same two versions, everything local already."""
+    dvc = Path(__file__).resolve().parents[2] / ".tools" / "dvc3" / "bin" / "dvc"
+    dvc = Path(os.environ.get("VFS_TEST_DVC3") or dvc)
+    if not bench.large:
+        return "dvc checkout: with --large"
+    clone = bench.sandbox.root / "clone"
+    bench.sandbox.git(bench.sandbox.root, "clone", "-q", root, clone)
+    values = []
+    for tag in ("v1", "v2"):
+        bench.sandbox.git(clone, "checkout", "-q", tag)
+        bench.sandbox.run([dvc, "pull", "-q"], cwd=clone, timeout=1_200)
+    drop_caches()
+    for tag in ("v1", "v2", "v1"):
+        bench.sandbox.git(clone, "checkout", "-q", tag)
+        values.append(
+            seconds(lambda: bench.sandbox.run([dvc, "checkout", "-q"], cwd=clone, timeout=1_200))
+        )
+    shutil.rmtree(clone)
+    return f"dvc checkout: {median(values):.1f} s"
