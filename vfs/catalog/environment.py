@@ -79,14 +79,23 @@ class Environment:
                 metasync=False,
                 mode=0o600,
             )
-            self._refuse_truncated()
-            self._env.reader_check()
-            self._tables: dict[str, Any] = {
-                name: self._env.open_db(name.encode()) for name in DATABASES
-            }
         except lmdb.Error as error:
             raise _translate(error, directory) from error
+        try:
+            self._refuse_truncated()
+            self._env.reader_check()
+            self._tables = self._open_tables()
+        except lmdb.Error as error:
+            self._env.close()
+            raise _translate(error, directory) from error
         _LIVE.add(self)
+
+    def _open_tables(self) -> dict[str, Any]:
+        while True:
+            try:
+                return {name: self._env.open_db(name.encode()) for name in DATABASES}
+            except lmdb.MapResizedError:
+                self._env.set_mapsize(0)  # another process grew it since we opened it
 
     def _refuse_truncated(self) -> None:
         """LMDB maps the file without looking at its length; a read past its end is a SIGBUS."""
@@ -227,8 +236,12 @@ class Environment:
         _LIVE.discard(self)
 
     def abandon(self) -> None:
-        """In a forked child: never touch the parent's environment again."""
+        """In a forked child: let go of the parent's environment (py-lmdb leaves its files alone).
+
+        Only closing it lets the child open the directory for itself.
+        """
         self._dead = True
+        self._env.close()
 
 
 _LIVE: "weakref.WeakSet[Environment]" = weakref.WeakSet()
