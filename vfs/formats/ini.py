@@ -10,7 +10,7 @@ names may be quoted. Duplicates are errors.
 Differences: `%(name)s` is not interpolated (DVC's own options never use it); an option that is
 a list is joined with commas again, because every option we read is one text.
 
-Invariant: linear in the input; raises nothing but `FormatError`, with the line.
+Invariant: raises nothing but `FormatError`, with the line.
 """
 
 import re
@@ -19,6 +19,7 @@ from vfs.errors import FormatError
 from vfs.formats.fields import clip
 
 MAX_BYTES = 1 << 20
+MAX_LINE = 16 * 1024  # a line takes time quadratic in its quotes and commas
 MAX_DEPTH = 8
 
 Section = dict[str, "str | Section"]
@@ -57,6 +58,8 @@ class _Parser:
         while self._number < len(self._lines):
             line = self._lines[self._number]
             self._number += 1
+            if len(line) > MAX_LINE:
+                raise self._error(f"is longer than {MAX_LINE} characters")
             stripped = line.strip()
             if not stripped or stripped.startswith("#"):
                 continue

@@ -15,7 +15,7 @@ Invariant: raises nothing but `FormatError` (including `UnsafePath`).
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 from operator import itemgetter
 
@@ -177,16 +177,15 @@ def parse_files(fields: Fields) -> tuple[FileEntry, ...] | None:
     for number, value in enumerate(fields.items("files")):
         item = Fields(value, fields.file, fields.path(f"files[{number}]"))
         entries.append(_file_entry(item, algorithm))
-    entries.sort(key=itemgetter(0))
+    entries.sort(key=lambda entry: entry.path + b"/")
     for before, after in pairwise(entries):
         if before.path == after.path:
             raise fields.error("files", f"{show(after.path)} is listed twice")
-    paths = {entry.path for entry in entries}
-    for entry in entries:
-        inside = _owner(entry.path, paths)
-        if inside is not None:
-            raise fields.error("files", f"{show(inside)} is listed as a file and as a directory")
-    return tuple(entries)
+        if after.path.startswith(before.path + b"/"):
+            raise fields.error(
+                "files", f"{show(before.path)} is listed as a file and as a directory"
+            )
+    return tuple(sorted(entries, key=itemgetter(0)))
 
 
 def _file_entry(item: Fields, algorithm: Algorithm) -> FileEntry:
@@ -206,59 +205,35 @@ def _file_entry(item: Fields, algorithm: Algorithm) -> FileEntry:
 
 
 def keep_apart(outs: Iterable[Out], file: str) -> tuple[tuple[Out, ...], tuple[Problem, ...]]:
-    """Drop outs that claim a place another out already has, or one inside or above it.
+    """Drop outs that claim a place another out already has, or one inside it.
 
-    DVC forbids such overlaps; which of two is meant cannot be known, so the first one written
-    wins and each later one becomes a problem on its own path.
+    DVC forbids such overlaps; which one is meant cannot be known. The outermost wins, of equal
+    ones the first; each other becomes a problem on its own path.
 
     Returns:
         The outs that are left, in their order, and the problems.
     """
-    kept: list[Out] = []
-    problems: list[Problem] = []
-    taken: set[bytes] = set()
-    above: set[bytes] = set()  # directories that hold a taken path
-    for out in outs:
-        parents = _parents(out.path)
-        clash = _clash(out.path, parents, taken, above)
-        if clash is None:
-            kept.append(out)
-            taken.add(out.path)
-            above.update(parents)
-        else:
-            message = f"{file}: the output {show(out.path)} {clash}"
-            hint = "remove one of them with `dvc remove`, or move it"
-            problems.append(Problem(out.path, "overlapping-output", message, hint))
-    return tuple(kept), tuple(problems)
+    numbered = list(enumerate(outs))
+    # With a slash at the end, everything inside a directory sorts right behind it.
+    ordered = sorted(numbered, key=lambda pair: (pair[1].path + b"/", pair[0]))
+    dropped: dict[int, Problem] = {}
+    owner: bytes | None = None
+    for number, out in ordered:
+        inside = owner is not None and out.path.startswith(owner + b"/")
+        if owner is None or not (inside or out.path == owner):
+            owner = out.path
+            continue
+        clash = f"lies inside another output, {show(owner)}" if inside else "is claimed twice"
+        message = f"{file}: the output {show(out.path)} {clash}"
+        hint = "remove one of them with `dvc remove`, or move it"
+        dropped[number] = Problem(out.path, "overlapping-output", message, hint)
+    kept = tuple(out for number, out in numbered if number not in dropped)
+    return kept, tuple(dropped[number] for number in sorted(dropped))
 
 
 def problem_of(error: FormatError, path: bytes) -> Problem:
     """The problem that stands for an out (or file) that could not be read."""
     return Problem(path, error.code, error.message, error.hint or "")
-
-
-def _clash(
-    path: bytes, parents: Sequence[bytes], taken: set[bytes], above: set[bytes]
-) -> str | None:
-    if path in taken:
-        return "is claimed twice"
-    owner = next((parent for parent in parents if parent in taken), None)
-    if owner is not None:
-        return f"lies inside another output, {show(owner)}"
-    return "lies above another output" if path in above else None
-
-
-def _parents(path: bytes) -> list[bytes]:
-    found = []
-    end = path.rfind(b"/")
-    while end > 0:
-        found.append(path[:end])
-        end = path.rfind(b"/", 0, end)
-    return found
-
-
-def _owner(path: bytes, paths: set[bytes]) -> bytes | None:
-    return next((parent for parent in _parents(path) if parent in paths), None)
 
 
 def _etag(fields: Fields) -> str:

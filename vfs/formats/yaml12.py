@@ -16,7 +16,7 @@ Rules (YAML 1.2 §10.3, with two deliberate narrowings):
     DVC without quotes (`12345e67…`) keep their text. Null stays null.
   * `<<` merges mappings, as DVC's loader does.
 
-Limits: `max_bytes`, 100 levels, aliases may repeat at most 1,000,000 values. Duplicate keys,
+Limits: `max_bytes`, 100 levels, 5,000,000 values, of which aliases may repeat 1,000,000. Duplicate keys,
 several documents, application tags (`!!python/…`) and keys that are not scalars are refused.
 
 Invariant: raises nothing but `FormatError`, with the line where it is known.
@@ -33,6 +33,7 @@ from vfs.errors import FormatError
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 100
+MAX_VALUES = 5_000_000
 MAX_ALIASED = 1_000_000
 # A longer run of digits is text: nothing here counts that far, and Python refuses to parse it.
 _MAX_DIGITS = 64
@@ -149,6 +150,8 @@ class _Builder:
             mark = event.start_mark
             self._line = 0 if mark is None else mark.line + 1
             handler(self, event)
+            if self._count > MAX_VALUES:
+                raise self._error(f"has more than {MAX_VALUES} values")
 
     def document(self, _event: Any) -> None:
         self._documents += 1

@@ -221,6 +221,7 @@ def test_ini(text: str, sections: dict[str, object]) -> None:
         ("[a]\nk = 'x", 2, "quote that is not closed"),
         ("[a]\nk = 'x' y", 2, "text behind a quoted value"),
         ("[a]\nk = '''x\ny\nz", 2, "triple quote that is not closed"),
+        ("[a]\nk = " + "a," * 10_000, 2, "longer than 16384"),
         ("[a]\nk = '''x''' y", 2, "text behind a quoted value"),
     ],
 )

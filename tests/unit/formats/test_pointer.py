@@ -1,6 +1,7 @@
 """Pointers of every era, hostile pointers, and the two kinds of import."""
 
 import re
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -381,7 +382,12 @@ def test_problems_carry_the_out_s_own_path_if_it_is_sound() -> None:
         (["a", "a"], [b"a"], "'a' is claimed twice"),
         (["a", "./a/"], [b"a"], "'a' is claimed twice"),
         (["a", "a/b"], [b"a"], "'a/b' lies inside another output, 'a'"),
-        (["a/b/c", "a"], [b"a/b/c"], "'a' lies above another output"),
+        (["a/b/c", "a"], [b"a"], "'a/b/c' lies inside another output, 'a'"),
+        (
+            ["a-b", "a/b/c", "b", "a"],
+            [b"a-b", b"b", b"a"],
+            "'a/b/c' lies inside another output, 'a'",
+        ),
     ],
 )
 def test_overlapping_outs(paths: list[str], kept: list[bytes], message: str) -> None:
@@ -413,6 +419,16 @@ def test_neighbours_do_not_overlap() -> None:
 def test_unusable_files(text: str, message: str) -> None:
     with pytest.raises(FormatError, match="^" + re.escape(message)):
         parse(text)
+
+
+def test_many_deep_outs_stay_cheap() -> None:
+    text = "outs:\n" + "".join(f"- {{path: {i}/{'d/' * 1900}f}}\n" for i in range(200))
+    tracemalloc.start()
+    pointer = parse(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(pointer.outs) == 200
+    assert peak < 10 * len(text)
 
 
 def test_hostile_sizes() -> None:

@@ -148,6 +148,14 @@ def test_alias_bombs_are_refused() -> None:
         load(many)
 
 
+def test_value_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml12, "MAX_VALUES", 1000)
+    assert load("[" + "a," * 999 + "]")
+    for text in ("[" + "a," * 1000 + "]", "x: &a [" + "a," * 500 + "]\ny: *a"):
+        with pytest.raises(FormatError, match="more than 1000 values"):
+            load(text)
+
+
 def test_size_limit() -> None:
     with pytest.raises(FormatError, match="at most 10 are read"):
         load("k: 1234567890", max_bytes=10)
