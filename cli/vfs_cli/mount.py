@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from vfs.control.mountinfo import is_mounted
-from vfs.control.registry import MountOptions, MountRecord
+from vfs.control.registry import MountOptions, MountRecord, repository_root
 from vfs.errors import (
     DaemonError,
     MountPointRefused,
@@ -116,12 +116,12 @@ def _mount_point(text: str) -> Path:
     return plain if is_mounted(plain) else Path(os.path.realpath(plain))
 
 
-def _source(repo: str | None) -> str | None:
+def _source(repo: str | None) -> str:
     """The repository for a daemon that does not run in this directory."""
-    if repo is None:
-        return str(Path.cwd())
-    path = Path(repo).expanduser()
-    return str(path.absolute()) if path.exists() else repo
+    path = Path.cwd() if repo is None else Path(repo).expanduser().absolute()
+    if repo is not None and not path.exists():
+        return repo
+    return str(repository_root(path) or path)
 
 
 def _show(output: Output, record: MountRecord) -> None:

@@ -1,0 +1,114 @@
+"""`vfs cache`: the chunk store that all mounts of this user share."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vfs.config import Settings, load_settings
+from vfs.config.edit import set_user_setting
+from vfs.config.units import parse_size
+from vfs.control.registry import repository_root
+from vfs.errors import ConfigError, StoreError, UsageError
+from vfs_cli.group import VerbCommand
+from vfs_cli.options import json_option
+from vfs_cli.output import Output
+from vfs_cli.progress import Progress
+from vfs_cli.text import format_size
+
+if TYPE_CHECKING:
+    from vfs.store import ChunkStore
+
+_SIZES = ("bytes", "size", "limit", "free", "used")
+
+
+@click.command(
+    "cache",
+    cls=VerbCommand,
+    examples=(
+        ("vfs cache", "how large it is, and where"),
+        ("vfs cache limit 50GiB", "for this user, from now on"),
+        (
+            "vfs cache verify",
+            "read every chunk; bad ones are dropped and fetched again when needed",
+        ),
+        ("vfs cache clear", "empty it, also while mounts use it"),
+    ),
+    exits=(ConfigError, StoreError),
+)
+@click.argument(
+    "action", type=click.Choice(["status", "clear", "verify", "limit"]), default="status"
+)
+@click.argument("size", required=False)
+@json_option
+def command(action: str, size: str | None, as_json: bool) -> None:
+    """Look at the cache, empty it, check it, or limit it.
+
+    The cache may be lost at any time without loss. 'verify' ends with 1 if it found damage.
+    """
+    if size is not None and action != "limit":
+        raise UsageError(f"'vfs cache {action}' takes no size", hint="vfs cache limit 50GiB")
+    output = Output(as_json)
+    settings = load_settings(repository_root(Path.cwd()))
+    if action == "limit" and size is not None:
+        settings = _limit(output, settings, size)
+    with _store(settings) as store:
+        if action == "clear":
+            store.clear()
+        elif action == "verify":
+            _verify(output, store)
+            return
+        elif action == "limit" and size is not None:
+            store.set_limit(settings.cache_limit)
+        figures = {"directory": str(settings.cache_dir), **_fields(store.statistics())}
+    _show(output, "cache", figures)
+
+
+@contextmanager
+def _store(settings: Settings) -> "Iterator[ChunkStore]":
+    from vfs.store import ChunkStore
+
+    store = ChunkStore.open(
+        settings.cache_dir / "chunks", limit=settings.cache_limit, min_free=settings.min_free
+    )
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _limit(output: Output, settings: Settings, size: str) -> Settings:
+    """Write the limit into the user's configuration; mounts that run take it over when they start anew."""
+    try:
+        wanted = parse_size(size)
+    except ValueError as error:
+        raise UsageError(f"{size!r}: {error}") from error
+    file = set_user_setting("cache.limit", size)
+    output.note(f"cache.limit is {format_size(wanted)} in {file}")
+    return dataclasses.replace(settings, cache_limit=wanted)
+
+
+def _verify(output: Output, store: "ChunkStore") -> None:
+    with Progress(quiet=output.json) as progress:
+        report = _fields(store.verify(lambda done, total: progress.step("verify", done, total)))
+    _show(output, "verify", report)
+    if report.get("bad") or report.get("corrupt"):
+        raise click.exceptions.Exit(1)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    if hasattr(value, "_asdict"):
+        return dict(value._asdict())
+    return dataclasses.asdict(value)
+
+
+def _show(output: Output, kind: str, figures: dict[str, Any]) -> None:
+    if output.json:
+        output.document(kind, figures)
+        return
+    for name, value in figures.items():
+        sized = isinstance(value, int) and not isinstance(value, bool) and name.endswith(_SIZES)
+        output.line(f"{name}: {format_size(value) if sized else value}")

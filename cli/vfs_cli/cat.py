@@ -1,0 +1,117 @@
+"""`vfs cat`: the bytes of one file of a revision, through a mount or without one."""
+
+import os
+import stat
+import sys
+from contextlib import ExitStack
+
+import click
+
+from vfs.control.registry import MountRecord
+from vfs.errors import (
+    DataUnavailable,
+    NoSuchMount,
+    NotARepository,
+    RemoteUnavailable,
+    UnknownPath,
+    UnknownRevision,
+    UsageError,
+)
+from vfs.types import Blob, Entry, Kind
+from vfs_cli.group import VerbCommand
+from vfs_cli.options import mount_option, repo_option, rev_option
+from vfs_cli.progress import Progress
+from vfs_cli.target import Target, choose, opened, snapshot
+from vfs_cli.text import readable
+
+_READ = 1 << 20
+
+
+@click.command(
+    "cat",
+    cls=VerbCommand,
+    examples=(
+        ("vfs cat data/labels.csv | head", "only what is read is fetched"),
+        ("vfs cat --rev v1.0 model.pt > old.pt", "another revision"),
+        ("vfs cat --mount /mnt/data :/README.md", "what a mount shows"),
+    ),
+    exits=(
+        NotARepository,
+        UnknownRevision,
+        UnknownPath,
+        NoSuchMount,
+        RemoteUnavailable,
+        DataUnavailable,
+    ),
+)
+@click.argument("path")
+@rev_option
+@repo_option
+@mount_option
+@click.option(
+    "--json", "as_json", is_flag=True, help="Report errors as JSON; the data stays as it is."
+)
+def command(path: str, rev: str | None, repo: str | None, mount: str | None, as_json: bool) -> None:
+    """Write a file of a revision to standard output.
+
+    PATH is relative to this directory; ':/PATH' begins at the top of the repository. A symlink is not followed.
+    """
+    target = choose(repo, mount, rev)
+    wanted = target.path(path)
+    if mount is not None and rev is None and target.mount is not None:
+        _from_mount(target.mount, wanted)
+    else:
+        _from_snapshot(target, wanted)
+
+
+def _from_mount(record: MountRecord, path: bytes) -> None:
+    """Read through the kernel; no component may be a symlink, which could lead anywhere on this machine."""
+    name = readable(path)
+    with ExitStack() as stack:
+        try:
+            here = os.open(record.mountpoint, os.O_PATH | os.O_DIRECTORY)
+            stack.callback(os.close, here)
+            parts = path.split(b"/")
+            for part in parts[:-1]:
+                here = os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+                stack.callback(os.close, here)
+            file = os.open(parts[-1] or b".", os.O_RDONLY | os.O_NOFOLLOW, dir_fd=here)
+            stack.callback(os.close, file)
+            if stat.S_ISDIR(os.fstat(file).st_mode):
+                raise UsageError(f"{name} is a directory", hint=f"vfs ls {name}")
+            while data := os.read(file, _READ):
+                sys.stdout.buffer.write(data)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise UnknownPath(f"{record.mountpoint} has no {name}") from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            reason = error.strerror or "cannot be read"
+            raise DataUnavailable(
+                f"{name}: {reason}", hint="'vfs status' names the daemon's log"
+            ) from error
+
+
+def _from_snapshot(target: Target, path: bytes) -> None:
+    name = readable(path)
+    with opened(target) as workspace:
+        with Progress() as progress:
+            shown = snapshot(workspace, target.rev, progress)
+        found = shown.resolve(path)
+        if found is None:
+            raise UnknownPath(f"{shown.rev} has no {name}", hint="'vfs ls :/' shows the top")
+        if not isinstance(found, Entry):
+            raise UsageError(f"{name} is a directory", hint=f"vfs ls {name}")
+        blob = _blob(found, name)
+        from vfs_cli.fetching import stream
+
+        stream(workspace, shown, found, blob, sys.stdout.buffer.write)
+
+
+def _blob(entry: Entry, name: str) -> Blob:
+    """The content of an entry that is a plain file."""
+    if entry.kind is Kind.SYMLINK:
+        raise UsageError(f"{name} is a symlink", hint="name the file it points to")
+    if entry.kind is Kind.BROKEN or entry.digest is None:
+        raise DataUnavailable(f"{name}: {entry.problem or 'cannot be served'}", hint="vfs doctor")
+    return Blob(entry.digest, entry.size)

@@ -1,0 +1,93 @@
+"""Reading data without a mount: a fetcher of our own, for the length of one verb.
+
+Rule: bytes go through the same chunk store as those of mounts, so what is read once is there for all.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from vfs.transfer import Fetcher, Place
+from vfs.types import Blob, Entry
+from vfs_cli.progress import Progress
+from vfs_cli.target import Target, opened, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vfs.workspace import Snapshot, Workspace
+
+WINDOW = 4 << 20
+"""Bytes asked for at once; large enough for parallel requests, small against the byte budget."""
+
+
+def prefetch(target: Target, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Fetch what `args` select (`paths`, `glob`) into the chunk store; the fetcher's figures."""
+    from vfs.daemon.prefetch import selected
+
+    with opened(target) as workspace:
+        shown = snapshot(workspace, target.rev, progress)
+        wanted = selected(workspace, shown, args)
+
+        async def work() -> Any:
+            async with _running(workspace) as fetcher:
+                return await fetcher.prefetch(
+                    wanted, lambda done, total: progress.step("fetch", done, total)
+                )
+
+        result = _unwrapped(work)
+    return dict(result._asdict()) if hasattr(result, "_asdict") else _plain(result)
+
+
+def stream(
+    workspace: "Workspace",
+    shown: "Snapshot",
+    entry: Entry,
+    blob: Blob,
+    write: "Callable[[bytes], object]",
+) -> None:
+    """Hand the bytes of one file to `write`, in order."""
+    origin = shown.origins[entry.origin]
+
+    def places() -> Sequence[Place]:
+        return workspace.places_of(origin, blob)
+
+    async def work() -> None:
+        async with _running(workspace) as fetcher:
+            for offset, length in _windows(blob.size):
+                data = await fetcher.read(blob, places, offset, length)
+                await trio.to_thread.run_sync(write, data)
+
+    _unwrapped(work)
+
+
+def _windows(size: int) -> Iterator[tuple[int, int]]:
+    for offset in range(0, size, WINDOW):
+        yield offset, min(WINDOW, size - offset)
+
+
+@contextlib.asynccontextmanager
+async def _running(workspace: "Workspace") -> AsyncIterator[Fetcher]:
+    fetcher = Fetcher(workspace.store, workspace.settings)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(fetcher.run)
+        yield fetcher
+        nursery.cancel_scope.cancel()
+
+
+def _unwrapped(work: "Callable[[], Any]") -> Any:
+    """Run trio; an exception group around a single error gives way to that error."""
+    try:
+        return trio.run(work)
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from None
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    names = getattr(value, "__slots__", None) or vars(value)
+    return {name: getattr(value, name) for name in names}

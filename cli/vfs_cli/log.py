@@ -1,0 +1,136 @@
+"""`vfs log`: commits that changed the data below a path, with its size in each."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from vfs.errors import NotARepository, UnknownPath, UnknownRevision
+from vfs.types import Entry
+from vfs_cli.group import VerbCommand
+from vfs_cli.options import json_option, mount_option, repo_option, rev_option
+from vfs_cli.output import Output
+from vfs_cli.progress import Progress
+from vfs_cli.target import choose, opened
+from vfs_cli.text import date, format_size, readable
+
+if TYPE_CHECKING:
+    from vfs.git import CommitInfo
+    from vfs.workspace import Workspace
+
+
+class State(NamedTuple):
+    """What a path was in one commit: equal identities mean equal contents; `size` in bytes."""
+
+    identity: object
+    size: int | None
+    files: int
+
+
+@click.command(
+    "log",
+    cls=VerbCommand,
+    examples=(
+        ("vfs log data/images", "when the data changed, and how large it was"),
+        ("vfs log -n 3 --rev v2.0", "the last three commits before a tag"),
+        ("vfs log --json data | jq .size", "for programs"),
+    ),
+    exits=(NotARepository, UnknownRevision, UnknownPath),
+)
+@click.argument("path", required=False)
+@click.option(
+    "-n",
+    "limit",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Most commits to show.",
+)
+@click.option(
+    "--scan",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="Most commits to look at.",
+)
+@rev_option
+@repo_option
+@mount_option
+@json_option
+def command(
+    path: str | None,
+    limit: int,
+    scan: int,
+    rev: str | None,
+    repo: str | None,
+    mount: str | None,
+    as_json: bool,
+) -> None:
+    """Show the commits that changed PATH, also when only a pointer to its data changed.
+
+    PATH may be a pointer, a tracked directory, or a file inside one.
+    """
+    target = choose(repo, mount, rev)
+    wanted = b"" if path is None else target.path(path)
+    output = Output(as_json)
+    shown = 0
+    with opened(target) as workspace, Progress(quiet=as_json) as progress:
+        for commit, state in _changes(workspace, wanted, target.rev, scan, progress):
+            _show(output, commit, state)
+            shown += 1
+            if shown == limit:
+                break
+    if not shown and path is not None:
+        raise UnknownPath(f"no commit of {target.rev} has {readable(wanted)}")
+
+
+def _changes(
+    workspace: "Workspace", path: bytes, rev: str, scan: int, progress: Progress
+) -> "Iterator[tuple[CommitInfo, State | None]]":
+    """Commits whose state of `path` differs from that of their first parent, newest first."""
+    states: dict[str, State | None] = {}
+
+    def state(commit: str) -> State | None:
+        if commit not in states:
+            states[commit] = _state(workspace, commit, path)
+        return states[commit]
+
+    for number, commit in enumerate(workspace.repository.log(None, rev, scan)):
+        progress.step("commits", number, None)
+        now = state(commit.oid)
+        before = state(commit.parents[0]) if commit.parents else None
+        if (now and now.identity) != (before and before.identity):
+            yield commit, now
+        states.pop(commit.oid, None)
+
+
+def _state(workspace: "Workspace", commit: str, path: bytes) -> State | None:
+    """What `path` is in a commit; None if it is not there, or the commit is not (a shallow clone's edge)."""
+    try:
+        snapshot = workspace.snapshot(commit)
+    except UnknownRevision:
+        return None
+    found = snapshot.resolve(path)
+    if found is None:
+        return None
+    if isinstance(found, Entry):
+        return State((found.kind, found.digest, found.problem), found.size, 1)
+    weight = found.weigh()
+    return State(found.identity, weight.size, weight.files)
+
+
+def _show(output: Output, commit: "CommitInfo", state: State | None) -> None:
+    if output.json:
+        fields: dict[str, Any] = {
+            "commit": commit.oid,
+            "time": commit.time,
+            "author": commit.author,
+            "summary": commit.summary,
+            "present": state is not None,
+            "size": None if state is None else state.size,
+            "files": 0 if state is None else state.files,
+        }
+        output.document("commit", fields)
+        return
+    what = "removed" if state is None else f"{format_size(state.size or 0)} in {state.files} files"
+    output.line(f"{commit.oid[:12]} {date(commit.time)}  {what:<28} {commit.summary}")

@@ -1,0 +1,85 @@
+"""`vfs ls`: list a directory of a revision, without a mount or as one shows it."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from vfs.errors import NoSuchMount, NotARepository, UnknownPath, UnknownRevision
+from vfs.types import Entry
+from vfs_cli.entries import entry_fields, long_line
+from vfs_cli.group import VerbCommand
+from vfs_cli.options import json_option, mount_option, repo_option, rev_option
+from vfs_cli.output import Output
+from vfs_cli.progress import Progress
+from vfs_cli.target import choose, opened, snapshot
+
+if TYPE_CHECKING:
+    from vfs.workspace import Snapshot
+
+
+@click.command(
+    "ls",
+    cls=VerbCommand,
+    examples=(
+        ("vfs ls", "this directory, as HEAD has it, with the tracked data"),
+        ("vfs ls -l --rev v1.0 data/images", "sizes and dates of another revision"),
+        ("vfs ls -R --json | jq .size", "every file, for programs"),
+    ),
+    exits=(NotARepository, UnknownRevision, UnknownPath, NoSuchMount),
+)
+@click.argument("path", default=".")
+@click.option("-l", "long", is_flag=True, help="Show mode, size in bytes and date.")
+@click.option(
+    "-R", "recursive", is_flag=True, help="List every file below PATH, by its whole path."
+)
+@rev_option
+@repo_option
+@mount_option
+@json_option
+def command(
+    path: str,
+    long: bool,
+    recursive: bool,
+    rev: str | None,
+    repo: str | None,
+    mount: str | None,
+    as_json: bool,
+) -> None:
+    """List a directory or file of a revision.
+
+    Sizes are exact although nothing is downloaded. PATH is relative to this directory; ':/PATH' begins at the top of
+    the repository.
+    """
+    target = choose(repo, mount, rev)
+    top = target.path(path)
+    output = Output(as_json)
+    with opened(target) as workspace:
+        with Progress(quiet=as_json) as progress:
+            shown = snapshot(workspace, target.rev, progress)
+        for where, label, entry in _listed(shown, top, recursive):
+            if output.json:
+                output.document("entry", entry_fields(where, entry))
+            else:
+                output.path(label, long_line(entry) if long else "")
+
+
+def _listed(shown: "Snapshot", top: bytes, recursive: bool) -> Iterator[tuple[bytes, bytes, Entry]]:
+    """(path, what to print for it, entry) of everything to list.
+
+    Raises:
+        UnknownPath: the snapshot has no such path.
+    """
+    found = shown.resolve(top)
+    if found is None:
+        name = top.decode("utf-8", "backslashreplace")
+        raise UnknownPath(f"{shown.rev} has no {name}", hint="'vfs ls :/' shows the top")
+    if isinstance(found, Entry):
+        yield top, top, found
+    elif recursive:
+        for path, entry in shown.walk(top):
+            yield path, path, entry
+    else:
+        before = top + b"/" if top else b""
+        for entry, _ in found.entries():
+            yield before + entry.name, entry.name, entry

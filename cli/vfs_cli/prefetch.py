@@ -1,0 +1,152 @@
+"""`vfs prefetch`: fetch data into the cache ahead of reading it, through a mount or without one."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vfs.control.client import call, find_mount
+from vfs.control.registry import MountRecord
+from vfs.errors import (
+    DataUnavailable,
+    NoSuchMount,
+    NotARepository,
+    RemoteUnavailable,
+    UnknownPath,
+    UnknownRevision,
+    UsageError,
+)
+from vfs_cli.group import VerbCommand
+from vfs_cli.options import json_option, mount_option, repo_option, rev_option
+from vfs_cli.output import Output
+from vfs_cli.progress import Progress
+from vfs_cli.target import Target, choose
+
+_LIST_LIMIT = 64 << 20
+_BATCH_BYTES = 512 << 10
+"""Paths of one request to a daemon; a frame holds at most 1 MiB."""
+
+
+@click.command(
+    "prefetch",
+    cls=VerbCommand,
+    examples=(
+        ("vfs prefetch data/train", "everything below a directory"),
+        ("vfs prefetch --glob 'data/*.parquet' --rev v2", "by pattern, of another revision"),
+        ("vfs prefetch --from batch.txt", "the paths listed in a file, '-' for standard input"),
+    ),
+    exits=(
+        NotARepository,
+        UnknownRevision,
+        UnknownPath,
+        NoSuchMount,
+        RemoteUnavailable,
+        DataUnavailable,
+    ),
+)
+@click.argument("paths", nargs=-1, metavar="[PATH…]")
+@click.option("--from", "listing", metavar="FILE", help="Read paths from FILE, one per line.")
+@click.option("--glob", "pattern", metavar="G", help="Only paths that match; '*' also matches '/'.")
+@rev_option
+@repo_option
+@mount_option
+@json_option
+def command(
+    paths: tuple[str, ...],
+    listing: str | None,
+    pattern: str | None,
+    rev: str | None,
+    repo: str | None,
+    mount: str | None,
+    as_json: bool,
+) -> None:
+    """Fetch whole files into the cache that all mounts share.
+
+    Asks the mount of this directory if there is one, else works on its own. Without a path, pattern or list:
+    everything.
+    """
+    output = Output(as_json)
+    record = None if repo is not None else _mount(mount)
+    target = choose(repo, None if record is None else str(record.mountpoint), rev)
+    wanted = [target.path(text) for text in (*paths, *_listed(listing))]
+    if listing is not None and not wanted:
+        output.line("nothing to fetch")
+        return
+    args = {"glob": pattern, "rev": rev if record is not None else target.rev}
+    names = [path.decode("utf-8", "surrogateescape") for path in wanted]
+    with Progress(quiet=as_json) as progress:
+        if record is not None:
+            result = _ask(record, names, args, progress)
+        else:
+            result = _alone(target, names, args, progress)
+    _show(output, result)
+
+
+def _mount(mount: str | None) -> MountRecord | None:
+    try:
+        return find_mount(mount, Path.cwd())
+    except NoSuchMount:
+        if mount is not None:
+            raise
+        return None
+
+
+def _listed(listing: str | None) -> list[str]:
+    """The lines of a list of paths; empty ones are left out."""
+    if listing is None:
+        return []
+    try:
+        if listing == "-":
+            data = sys.stdin.buffer.read(_LIST_LIMIT + 1)
+        else:
+            with open(listing, "rb") as file:
+                data = file.read(_LIST_LIMIT + 1)
+    except OSError as error:
+        raise UsageError(f"{listing}: cannot be read: {error.strerror}") from error
+    if len(data) > _LIST_LIMIT:
+        raise UsageError(f"{listing}: is larger than {_LIST_LIMIT} bytes")
+    return [line.decode("utf-8", "surrogateescape") for line in data.split(b"\n") if line]
+
+
+def _ask(
+    record: MountRecord, names: list[str], args: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """Let the daemon fetch; long lists go in several requests, whose figures are added up."""
+    total: dict[str, Any] = {}
+    for batch in _batches(names):
+        answer = call(record, "prefetch", {**args, "paths": batch}, progress.data)
+        for name, value in answer.items():
+            known = total.get(name, 0)
+            number = isinstance(value, int | float) and isinstance(known, int | float)
+            total[name] = known + value if number else value
+    return total
+
+
+def _batches(names: list[str]) -> list[list[str]]:
+    batches: list[list[str]] = [[]]
+    size = 0
+    for name in names:
+        size += (
+            6 * len(name) + 4
+        )  # a character takes at most 6 bytes in JSON's escapes (12 beyond the BMP)
+        if size > _BATCH_BYTES:
+            batches.append([])
+            size = 6 * len(name)
+        batches[-1].append(name)
+    return batches
+
+
+def _alone(
+    target: Target, names: list[str], args: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
+    from vfs_cli.fetching import prefetch
+
+    return prefetch(target, {**args, "paths": names}, progress)
+
+
+def _show(output: Output, result: dict[str, Any]) -> None:
+    if output.json:
+        output.document("prefetch", result)
+        return
+    output.line(", ".join(f"{name} {value}" for name, value in result.items()) or "done")

@@ -1,0 +1,142 @@
+"""What a verb that works without a mount is about: a repository, a revision, and where paths begin.
+
+Paths are those of the snapshot. As with Git, one on the command line is relative to the current directory when that lies
+in the repository (or in a mount of it); `:/` in front, or an absolute path into the repository or mount, begins at its
+top.
+"""
+
+import os
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from vfs.control.client import call
+from vfs.control.registry import MountRecord, containing, find_mount, find_mounts, repository_root
+from vfs.errors import NotARepository, UsageError
+
+if TYPE_CHECKING:
+    from vfs.workspace import Snapshot, Workspace
+    from vfs_cli.progress import Progress
+
+_ANSWER_SECONDS = 10.0
+
+
+class Target(NamedTuple):
+    """The object of a verb.
+
+    Attributes:
+        repo: directory or URL for `open_workspace`.
+        rev: the revision meant.
+        tops: directories of this machine that stand for the snapshot's top.
+        here: the current directory within the snapshot (b"" at the top).
+        mount: the mount that was named, or that the current directory lies in.
+    """
+
+    repo: str
+    rev: str
+    tops: tuple[Path, ...] = ()
+    here: bytes = b""
+    mount: MountRecord | None = None
+
+    def path(self, text: str) -> bytes:
+        """A path of the command line as a path of the snapshot.
+
+        Raises:
+            UsageError: it leads out of the repository.
+        """
+        if text.startswith(":/"):
+            return _normal(os.fsencode(text[2:].lstrip("/")), text)
+        if not text.startswith("/"):
+            return _normal(posixpath.join(self.here, os.fsencode(text)), text)
+        plain = Path(os.path.normpath(text))
+        for top in self.tops:
+            if plain.is_relative_to(top):
+                return _normal(os.fsencode(plain.relative_to(top)), text)
+        raise UsageError(
+            f"{text} is not inside {self.repo}", hint="a path begins at the top of the repository"
+        )
+
+
+def _normal(path: bytes, text: str) -> bytes:
+    plain = posixpath.normpath(path)
+    if plain == b".":
+        return b""
+    if plain == b".." or plain.startswith((b"../", b"/")) or b"\0" in plain:
+        raise UsageError(f"{text} leads out of the repository")
+    return plain
+
+
+def choose(repo: str | None, mount: str | None, rev: str | None, cwd: Path | None = None) -> Target:
+    """The target of a verb, by its options and the current directory.
+
+    Raises:
+        UsageError: `--repo` and `--mount` at once.
+        NoSuchMount: `--mount` names none.
+        NotARepository: nothing is named and there is none here.
+    """
+    cwd = Path.cwd() if cwd is None else cwd
+    if repo is not None and mount is not None:
+        raise UsageError("--repo and --mount exclude each other")
+    if repo is not None:
+        path = Path(repo).expanduser().absolute()
+        if not path.exists():
+            return Target(repo, rev or "HEAD")
+        root = repository_root(path) or path
+        return Target(str(root), rev or "HEAD", (root,))
+    if mount is not None:
+        return _of_mount(find_mount(mount, cwd), rev, cwd)
+    inside = containing(cwd, find_mounts())
+    if inside is not None:
+        return _of_mount(inside, rev, cwd)
+    top = repository_root(cwd)
+    if top is None:
+        raise NotARepository(
+            f"{cwd} is not in a Git repository", hint="cd into one, or name it with --repo"
+        )
+    return Target(str(top), rev or "HEAD", (top,), _relative(cwd, top))
+
+
+def _of_mount(record: MountRecord, rev: str | None, cwd: Path) -> Target:
+    if rev is None:
+        status = call(record, "status", timeout=_ANSWER_SECONDS)
+        rev = str(status.get("commit") or status.get("rev") or record.rev)
+    tops = (
+        (record.mountpoint, Path(record.repo))
+        if record.repo.startswith("/")
+        else (record.mountpoint,)
+    )
+    here = b""
+    for top in tops:
+        if cwd.is_relative_to(top):
+            here = _relative(cwd, top)
+            break
+    if here.startswith(b".snapshots/"):
+        _, shown, *below = here.split(b"/", 2)
+        rev, here = os.fsdecode(shown), below[0] if below else b""
+    return Target(record.repo, rev, tops, here, record)
+
+
+def _relative(path: Path, top: Path) -> bytes:
+    return b"" if path == top else os.fsencode(path.relative_to(top))
+
+
+@contextmanager
+def opened(target: Target) -> Iterator["Workspace"]:
+    """The workspace of a target, closed at the end."""
+    from vfs.config import load_settings
+    from vfs.workspace import open_workspace
+
+    root = Path(target.repo)
+    settings = load_settings(root if root.is_absolute() and root.is_dir() else None)
+    workspace = open_workspace(target.repo, settings)
+    try:
+        yield workspace
+    finally:
+        workspace.close()
+
+
+def snapshot(workspace: "Workspace", rev: str, progress: "Progress") -> "Snapshot":
+    """A snapshot, with progress shown while it is built."""
+    return workspace.snapshot(rev, progress.step)
