@@ -10,7 +10,8 @@ names may be quoted. Duplicates are errors.
 Differences: `%(name)s` is not interpolated (DVC's own options never use it); an option that is
 a list is joined with commas again, because every option we read is one text.
 
-Invariant: raises nothing but `FormatError`, with the line.
+Invariant: raises nothing but `FormatError`, with the line; never repeats a value, which may be a
+secret.
 """
 
 import re
@@ -88,7 +89,7 @@ class _Parser:
         key, rest = self._name(line, "=")
         rest = rest.lstrip()
         if not key or not rest.startswith("="):
-            raise self._error(f"expected `key = value` or [section], found {clip(line)}")
+            raise self._error("expected `key = value` or [section]")
         value = rest[1:].strip()
         if value[:3] in ('"""', "'''"):
             self._add(key, self._multiline(value), "option")
@@ -115,7 +116,7 @@ class _Parser:
             if not rest or rest.startswith("#"):
                 return [*items, item] if item or not items else items
             if not rest.startswith(","):
-                raise self._error(f"has text behind a quoted value: {clip(rest)}")
+                raise self._error("has text behind a quoted value")
             items.append(item)
             text = rest[1:].lstrip()
 
@@ -142,7 +143,7 @@ class _Parser:
             self._number += 1
         rest = text[close + 3 :].strip()
         if rest and not rest.startswith("#"):
-            raise self._error(f"has text behind a quoted value: {clip(rest)}")
+            raise self._error("has text behind a quoted value")
         return "\n".join([*parts, text[:close]])
 
     def _add(self, name: str, value: "str | Section", what: str) -> None:

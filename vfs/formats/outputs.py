@@ -97,12 +97,19 @@ def out_path(fields: Fields, wdir: bytes) -> bytes:
     if external(written):
         raise fields.error(
             "path",
-            f"{clip(written)} is an output outside the repository, which vfs does not serve",
+            f"{_without_user(written)} is an output outside the repository, which vfs does not serve",
         )
     try:
         return check_path(resolve_relative(wdir, written))
     except FormatError as error:
         raise _placed(error, fields, "path") from None
+
+
+def _without_user(url: str) -> str:
+    """A URL for a message: without the user and password it may hold."""
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return clip(scheme + mark + host.rpartition("@")[2] + slash + path)
 
 
 def parse_hash(fields: Fields) -> tuple[Digest | None, bool]:

@@ -19,7 +19,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from vfs.core.paths import resolve_relative
+from vfs.core.paths import resolve_relative, show
 from vfs.errors import FormatError
 from vfs.formats import templating, yaml12
 from vfs.formats.fields import Fields, clip
@@ -101,6 +101,16 @@ class Pipeline:
         fields = Fields(definition, self._file, f"stages.{group}")
         body = fields.raw("do") if fields.has_key("foreach") else definition
         return self._declared(name, body, extra)
+
+    def variable_files(self) -> tuple[bytes, ...]:
+        """Repository paths of the variable files that any stage may need."""
+        found = {templating.variable_file(_DEFAULT_VARIABLES, self._directory)}
+        _named(self._vars, self._directory, found)
+        for definition in self._stages.values():
+            body = definition.get("do", definition) if isinstance(definition, dict) else None
+            if isinstance(body, dict) and isinstance(body.get("vars"), list):
+                _named(body["vars"], _directory(self._directory, body.get("wdir")), found)
+        return tuple(sorted(found))
 
     def _declared(self, name: str, body: object, extra: templating.Variables | None) -> Declaration:
         fields = Fields(body, self._file, f"stages.{name}")
@@ -190,16 +200,7 @@ def variable_files(data: bytes, path: bytes) -> tuple[bytes, ...]:
     Raises:
         FormatError: the file is no pipeline.
     """
-    pipeline = Pipeline(data, path, {}, repr(path)[2:-1])
-    directory = path.rpartition(b"/")[0]
-    found = {templating.variable_file(_DEFAULT_VARIABLES, directory)}
-    _named(pipeline._vars, directory, found)
-    for definition in pipeline._stages.values():
-        body = definition.get("do", definition) if isinstance(definition, dict) else None
-        if isinstance(body, dict) and isinstance(body.get("vars"), list):
-            wdir = body.get("wdir")
-            _named(body["vars"], _directory(directory, wdir), found)
-    return tuple(sorted(found))
+    return Pipeline(data, path, {}, show(path)[1:-1]).variable_files()
 
 
 def _directory(directory: bytes, wdir: object) -> bytes:

@@ -231,6 +231,17 @@ def test_bad_ini(text: str, line: int, message: str) -> None:
     assert raised.value.line == line
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["password: secret", "password = 'x' secret", "password = 'secret", "= secret", "[secret",
+     "password = '''secret"],
+)  # fmt: skip
+def test_ini_errors_never_repeat_values(line: str) -> None:
+    with pytest.raises(FormatError) as raised:
+        parse_ini(b"[a]\n" + line.encode(), file="config")
+    assert "secret" not in raised.value.message
+
+
 def test_bad_files() -> None:
     with pytest.raises(FormatError, match="no UTF-8") as raised:
         parse_dvc_config(b"[a]\nk = \xff", file="c")

@@ -371,6 +371,11 @@ def test_bad_outs_are_problems_that_say_where(out: str, message: str | None) -> 
     assert pointer.problems[0].message.startswith("d/x.dvc: ")
 
 
+def test_passwords_of_urls_stay_out_of_messages() -> None:
+    _, _, message = problem("outs: [{path: 'https://me:secret@host/x@y'}]")
+    assert "'https://host/x@y' is an output outside" in message
+
+
 def test_problems_carry_the_out_s_own_path_if_it_is_sound() -> None:
     assert problem("outs: [{path: a/b, md5: 1}]", b"d/x.dvc")[:2] == (b"d/a/b", "bad-format")
     assert problem("outs: [{path: ../../a}]", b"d/x.dvc")[:2] == (b"d/x.dvc", "unsafe-path")
