@@ -10,10 +10,11 @@ Fast where nobody uses filters: where no file above a path contains the word, th
 cached lookup.
 """
 
+import re
 import stat
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from vfs.core.lru import Lru
 from vfs.git.objects import TreeItem
@@ -26,8 +27,17 @@ _SET = b"\1set"
 _UNSET = b"\1unset"
 _UNSPECIFIED = b"\1unspecified"
 
-Find = Callable[[bytes, bytes], TreeItem | None]
 Assignments = tuple[tuple[bytes, bytes], ...]
+
+
+class Objects(Protocol):
+    """What is needed of a repository."""
+
+    def find(self, tree: bytes, path: bytes) -> TreeItem | None:
+        """The item at a path."""
+
+    def read_blob(self, oid: bytes) -> bytes:
+        """The bytes of a blob."""
 
 
 class Rule(NamedTuple):
@@ -51,24 +61,26 @@ Stack = tuple[AttributesFile, ...]
 
 
 class Attributes:
-    """Answers for any tree of one repository; thread-safe."""
+    """Answers for any tree of one repository; thread-safe.
 
-    def __init__(self, find: Find, read_blob: Callable[[bytes], bytes]) -> None:
-        self._find = find
-        self._read_blob = read_blob
+    The repository comes in with each question: holding it would make a cycle, and scratch
+    repositories must go as soon as nobody uses them.
+    """
+
+    def __init__(self) -> None:
         self._stacks: Lru[tuple[bytes, bytes], Stack] = Lru(_CACHED_DIRECTORIES)
         self._lock = threading.Lock()
 
-    def filter_of(self, tree: bytes, path: bytes) -> bytes | None:
+    def filter_of(self, repository: Objects, tree: bytes, path: bytes) -> bytes | None:
         """The value of `filter` for a file; None if unspecified, unset, or set without value."""
         directory, _, name = path.rpartition(b"/")
-        stack = self._stack(tree, directory)
+        stack = self._stack(repository, tree, directory)
         if not any(file.filters for file in stack):
             return None
         value = _evaluate(stack, path, name)
         return None if value in (None, _SET, _UNSET, _UNSPECIFIED) else value
 
-    def _stack(self, tree: bytes, directory: bytes) -> Stack:
+    def _stack(self, repository: Objects, tree: bytes, directory: bytes) -> Stack:
         """The files that govern a directory, nearest first."""
         missing: list[bytes] = []
         stack: Stack | None = None
@@ -81,19 +93,20 @@ class Attributes:
                     stack = ()
                 directory = directory.rpartition(b"/")[0]
         for below in reversed(missing):
-            own = self._load(tree, below)
+            own = _load(repository, tree, below)
             stack = stack if own is None else (own, *stack)
             with self._lock:
                 self._stacks.put((tree, below), stack)
         return stack
 
-    def _load(self, tree: bytes, directory: bytes) -> AttributesFile | None:
-        path = directory + b"/.gitattributes" if directory else b".gitattributes"
-        item = self._find(tree, path)
-        if item is None or not stat.S_ISREG(item.mode):
-            return None
-        data = self._read_blob(item.oid)
-        return parse_attributes(data, directory) if len(data) <= _MAX_BYTES else None
+
+def _load(repository: Objects, tree: bytes, directory: bytes) -> AttributesFile | None:
+    path = directory + b"/.gitattributes" if directory else b".gitattributes"
+    item = repository.find(tree, path)
+    if item is None or not stat.S_ISREG(item.mode):
+        return None
+    data = repository.read_blob(item.oid)
+    return parse_attributes(data, directory) if len(data) <= _MAX_BYTES else None
 
 
 def _evaluate(stack: Stack, path: bytes, name: bytes) -> bytes | None:
@@ -193,18 +206,24 @@ def _assignment(word: bytes) -> tuple[bytes, bytes]:
     return name, value if equals else _SET
 
 
+_SPECIAL = re.compile(rb"[*?\[\\]")
+
+
 def _rule(pattern: bytes, assignments: Assignments) -> Rule:
     by_name = b"/" not in pattern
     if pattern.startswith(b"/"):
         pattern = pattern[1:]
-    special = any(byte in pattern for byte in (b"*", b"?", b"[", b"\\"))
-    if not special:
+    special = _SPECIAL.search(pattern)
+    if special is None:
         return Rule(pattern.__eq__, by_name, assignments)
     suffix = pattern[1:]
-    if (
-        by_name
-        and pattern.startswith(b"*")
-        and not any(b in suffix for b in (b"*", b"?", b"[", b"\\"))
-    ):
+    if by_name and pattern.startswith(b"*") and not _SPECIAL.search(suffix):
         return Rule(lambda name: name.endswith(suffix), by_name, assignments)
-    return Rule(Wildmatch(pattern).match, by_name, assignments)
+    # Git compares the literal beginning first and gives only the rest to the matcher, where a
+    # '**' then stands at the start (dir.c, match_pathname): 'd**/x' matches 'd/e/x'.
+    literal, rest = pattern[: special.start()], Wildmatch(pattern[special.start() :])
+    return Rule(
+        lambda path: path.startswith(literal) and rest.match(path[len(literal) :]),
+        by_name,
+        assignments,
+    )

@@ -42,15 +42,17 @@ class Handles(threading.local):
         return self._handle
 
 
-def open_libgit2(path: Path) -> pygit2.Repository:
-    """Open the repository whose Git directory (or working tree) is `path`.
+def open_libgit2(path: Path, *, search: bool = True) -> pygit2.Repository:
+    """Open the repository at `path`, or that it lies in (unless `search` is false).
 
     Raises:
         NotARepository: it is none, or it belongs to another user.
         Unsupported: its format needs a newer or differently built libgit2.
     """
     try:
-        return pygit2.Repository(str(path))
+        no_search = pygit2.enums.RepositoryOpenFlag.NO_SEARCH
+        default = pygit2.enums.RepositoryOpenFlag.DEFAULT
+        return pygit2.Repository(str(path), default if search else no_search)
     except (pygit2.GitError, ValueError, KeyError, OSError) as error:
         raise _explain(path, str(error)) from error
 

@@ -15,6 +15,7 @@ import pygit2
 from pygit2.ffi import C, ffi
 
 from vfs.errors import Unsupported
+from vfs.git.handles import open_libgit2
 
 # ctime s/ns, mtime s/ns, dev, ino, mode, uid, gid, size, oid, flags, extended flags
 _ENTRY = struct.Struct("=iIiIIIIIII20sHH")
@@ -69,17 +70,18 @@ def index_signature(path: Path) -> tuple[int, int, int, int]:
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
-def read_index(path: Path) -> Iterator[IndexEntry]:
-    """The entries of an index file, sorted by path.
+def read_index(git_dir: Path) -> Iterator[IndexEntry]:
+    """The entries of a repository's index, sorted by path.
 
     Raises:
         Unsupported: libgit2 cannot read it (split or sparse index, or damaged).
     """
+    repository = open_libgit2(git_dir)  # a fresh one: handles keep the index they read first
     try:
-        index = pygit2.Index(str(path))
+        index = repository.index
     except (pygit2.GitError, OSError, ValueError) as error:
         raise Unsupported(
-            f"{path}: {error}",
+            f"the index of {git_dir} cannot be read: {error}",
             hint="git update-index --no-split-index; git sparse-checkout reapply --no-sparse-index",
         ) from error
     pointer = index._index

@@ -67,7 +67,7 @@ class Repository:
         self._keep = keep
         self._trees: Lru[bytes, ParsedTree] = Lru(CACHED_ITEMS)
         self._lock = threading.Lock()
-        self._attributes = Attributes(self.find, self.read_blob)
+        self._attributes = Attributes()
 
     @classmethod
     def discover(cls, path: Path) -> "Repository":
@@ -87,7 +87,8 @@ class Repository:
             NotARepository: there is none, or it belongs to another user.
             Unsupported: libgit2 cannot read its format.
         """
-        return cls(Path(open_libgit2(path).path))
+        git_dir = path / ".git" if (path / ".git").exists() else path
+        return cls(Path(open_libgit2(git_dir, search=False).path))
 
     def __repr__(self) -> str:
         return f"Repository({str(self.git_dir)!r})"
@@ -244,7 +245,7 @@ class Repository:
 
     def is_lfs(self, tree: bytes, path: bytes) -> bool:
         """True if the `.gitattributes` files of that tree say filter=lfs for the path."""
-        return self._attributes.filter_of(tree, path) == b"lfs"
+        return self._attributes.filter_of(self, tree, path) == b"lfs"
 
     def lfs_object_path(self, oid: str) -> Path:
         """Where the local LFS store keeps (or would keep) an object; honours `lfs.storage`.

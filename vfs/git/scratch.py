@@ -59,10 +59,17 @@ class Scratch:
 
     def add_file(self, path: bytes) -> bytes:
         """Store a file's bytes as they are; returns the blob id (never held in memory whole)."""
-        oid = pygit2.hashfile(os.fsdecode(path))
-        if not self._odb.exists(oid):
-            oid = self._repository.create_blob_fromdisk(os.fsdecode(path))
-        return oid.raw
+        # Through its descriptor: libgit2's binding takes no name that is not UTF-8, and a file
+        # that turned into a symlink since it was looked at is not followed.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            name = f"/proc/self/fd/{descriptor}"
+            oid = pygit2.hashfile(name)
+            if not self._odb.exists(oid):
+                oid = self._repository.create_blob_fromdisk(name)
+            return oid.raw
+        finally:
+            os.close(descriptor)
 
     def add(self, kind: pygit2.enums.ObjectType, data: bytes) -> bytes:
         """Store an object; returns its id."""

@@ -47,7 +47,7 @@ class WorkingTree:
         self._real: dict[bytes, bool] = {b"": True}
 
     def _read_index(self) -> Iterator[IndexEntry]:
-        return read_index(self.index_path) if self.index_path.exists() else iter(())
+        return read_index(self.index_path.parent) if self.index_path.exists() else iter(())
 
     def absolute(self, path: bytes) -> bytes:
         """The path in the file system."""
@@ -120,7 +120,9 @@ class WorkingTree:
         return os.path.lexists(self.absolute(directory) + b"/.git")
 
     def _ignored(self, path: bytes) -> bool:
-        return self._repository.path_is_ignored(os.fsdecode(path))
+        # pygit2 takes text only: bytes that are none are matched as U+FFFD, so every pattern but
+        # one that spells those bytes out still applies.
+        return self._repository.path_is_ignored(path.decode("utf-8", "replace"))
 
 
 def _is_pointer(path: bytes, name: bytes) -> bool:
