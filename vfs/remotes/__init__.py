@@ -1,1 +1,16 @@
 """Places that hold objects: one protocol, its drivers and its wrappers."""
+
+from vfs.remotes.base import Body, ObjectInfo, Remote, RemoteSpec, read_body
+from vfs.remotes.stack import open_remote
+from vfs.remotes.statistics import RemoteStatistics, Statistics
+
+__all__ = [
+    "Body",
+    "ObjectInfo",
+    "Remote",
+    "RemoteSpec",
+    "RemoteStatistics",
+    "Statistics",
+    "open_remote",
+    "read_body",
+]

@@ -1,0 +1,52 @@
+"""Many small requests at once, in threads.
+
+Rule: at most `jobs` requests are under way and at most a few more are queued, however long the list
+of keys is. An error ends the run: what has not begun is cancelled and the first error is raised.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+from vfs.errors import ObjectMissing
+from vfs.remotes.base import ObjectInfo
+
+T = TypeVar("T")
+
+
+def in_threads(work: Callable[[str], T], keys: Sequence[str], jobs: int) -> Iterator[tuple[str, T]]:
+    """`work` for every key, in order of completion."""
+    waiting = iter(keys)
+    pending: dict[Future[T], str] = {}
+    with ThreadPoolExecutor(max(1, min(jobs, len(keys))), "vfs-bulk") as pool:
+        try:
+            while True:
+                for key in waiting:
+                    pending[pool.submit(work, key)] = key
+                    if len(pending) >= 2 * jobs:
+                        break
+                if not pending:
+                    return
+                done, _ = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield pending.pop(future), future.result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def heads_in_threads(
+    head: Callable[[str], ObjectInfo], keys: Sequence[str], jobs: int
+) -> Iterator[tuple[str, ObjectInfo | None]]:
+    """`Remote.heads` made of `Remote.head`."""
+
+    def one(key: str) -> ObjectInfo | None:
+        try:
+            return head(key)
+        except ObjectMissing:
+            return None
+
+    if len(keys) == 1:
+        yield keys[0], one(keys[0])
+        return
+    yield from in_threads(one, keys, jobs)

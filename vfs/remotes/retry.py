@@ -1,0 +1,262 @@
+"""Repeats what failed for a passing reason, and resumes a body where it broke.
+
+Rules:
+  * only `RemoteUnavailable` (and its kind: `retryable`) is repeated; every other error is final;
+  * a broken body goes on at the byte it stopped at, pinned by version and ETag to the object it
+    began with: another object there is `ObjectChanged`, never a mixture;
+  * attempts count per request; for bodies, every further `PROGRESS` bytes buy one more, so a huge
+    object may break often, but a stream that gets nowhere ends;
+  * no slot of the concurrency limit is held while waiting (this wrapper is the outermost);
+  * giving up is `RemoteUnavailable` naming remote, key, attempts and the last reason.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import BinaryIO, TypeVar
+
+from vfs.errors import ObjectChanged, RemoteUnavailable, VfsError
+from vfs.remotes.backoff import Backoff, Pace
+from vfs.remotes.base import Body, ClosingBody, ObjectInfo, Remote, Writable
+from vfs.remotes.bulk import heads_in_threads
+
+T = TypeVar("T")
+PROGRESS = 4 << 20  # bytes of a body that buy one more attempt
+MIN_MOVED = 16 << 10  # bytes per `timeout` below which a body counts as stalled
+
+log = logging.getLogger("vfs.remotes")
+
+
+class RetryRemote:
+    """The retrying wrapper.
+
+    Args:
+        inner: the remote that tries once.
+        backoff: attempts and waits.
+        timeout: seconds in which a body must make progress.
+        jobs: parallel requests of `heads`.
+        sleep: waits; the default ends early when the remote is closed.
+        chance: uniform in [0, 1).
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        inner: Remote,
+        *,
+        backoff: Backoff | None = None,
+        timeout: float = 60.0,
+        jobs: int = 16,
+        sleep: Callable[[float], object] | None = None,
+        chance: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._inner = inner
+        self._closed = threading.Event()
+        self._sleep = sleep or self._closed.wait
+        self._jobs = jobs
+        self._chance = chance
+        self.url = inner.url
+        self.backoff = backoff or Backoff()
+        self.timeout = timeout
+        self.clock = clock
+
+    def get(
+        self,
+        key: str,
+        start: int = 0,
+        length: int | None = None,
+        *,
+        version: str = "",
+        etag: str = "",
+    ) -> Body:
+        """As `Remote.get`; the body resumes by itself."""
+        body = self.repeat(
+            lambda: self._inner.get(key, start, length, version=version, etag=etag), key
+        )
+        return _ResumingBody(self, self._inner, body, key, start, length, version, etag)
+
+    def head(self, key: str, *, version: str = "") -> ObjectInfo:
+        """As `Remote.head`."""
+        return self.repeat(lambda: self._inner.head(key, version=version), key)
+
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, ObjectInfo | None]]:
+        """As `Remote.heads`; every key is repeated for itself."""
+        return heads_in_threads(self.head, keys, self._jobs)
+
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+        """As `Remote.list`; goes on behind the last key it gave."""
+        failed = 0
+        while True:
+            try:
+                for found in self._inner.list(prefix, after=after):
+                    failed, after = 0, found.key
+                    yield found
+            except RemoteUnavailable as error:
+                failed += 1
+                self.wait(error, prefix or "listing", failed)
+            else:
+                return
+
+    def put(self, key: str, body: bytes | BinaryIO, *, if_absent: bool = False) -> bool:
+        """As `Remote.put`; a stream that cannot be rewound is sent once."""
+        if isinstance(body, bytes):
+            return self.repeat(lambda: self._inner.put(key, body, if_absent=if_absent), key)
+        if not body.seekable():
+            return self._inner.put(key, body, if_absent=if_absent)
+        start = body.tell()
+
+        def once() -> bool:
+            body.seek(start)
+            return self._inner.put(key, body, if_absent=if_absent)
+
+        return self.repeat(once, key)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """As `Remote.delete`."""
+        batch = list(keys)
+        self.repeat(lambda: self._inner.delete(batch), "deletion")
+
+    def close(self) -> None:
+        """As `Remote.close`; ends waits."""
+        self._closed.set()
+        self._inner.close()
+
+    def repeat(self, work: Callable[[], T], key: str) -> T:
+        """`work` until it succeeds, fails for good, or the attempts are used up."""
+        failed = 0
+        while True:
+            try:
+                return work()
+            except RemoteUnavailable as error:
+                failed += 1
+                self.wait(error, key, failed)
+
+    def wait(self, error: RemoteUnavailable, key: str, failed: int, extra: int = 0) -> None:
+        """Sleep before the next attempt.
+
+        Args:
+            error: of the attempt that failed.
+            key: for messages.
+            failed: attempts that failed in a row.
+            extra: attempts earned by progress.
+
+        Raises:
+            RemoteUnavailable: there is no next attempt.
+        """
+        if failed >= self.backoff.attempts + extra or self._closed.is_set():
+            raise self._given_up(error, key, failed) from error
+        delay = self.backoff.delay(
+            min(failed, self.backoff.attempts), self._chance(), error.retry_after
+        )
+        log.info("%s; attempt %d failed, next in %.2f s", error.message, failed, delay)
+        self._sleep(delay)
+        if self._closed.is_set():
+            raise self._given_up(error, key, failed) from error
+
+    def _given_up(self, error: RemoteUnavailable, key: str, failed: int) -> RemoteUnavailable:
+        times = "1 attempt" if failed == 1 else f"{failed} attempts"
+        final = RemoteUnavailable(
+            f"{self.url}: {key}: given up after {times}: {error.message}", hint=error.hint
+        )
+        final.retry_after = error.retry_after
+        return final
+
+
+class _ResumingBody(ClosingBody):
+    """A body that survives its connection."""
+
+    def __init__(
+        self,
+        remote: RetryRemote,
+        inner: Remote,
+        body: Body,
+        key: str,
+        start: int,
+        length: int | None,
+        version: str,
+        etag: str,
+    ) -> None:
+        self.size = body.size
+        self.etag = body.etag or etag
+        self._remote = remote
+        self._inner = inner
+        self._body = body
+        self._key = key
+        self._version = version
+        end = self.size if length is None else min(self.size, start + length)
+        self._position = start
+        self._left = max(end - start, 0)
+        self._received = 0
+        self._failed = 0
+        self._closed = False
+        self._pace = self._new_pace()
+
+    def readinto(self, buffer: Writable, /) -> int:
+        """As `Body.readinto`."""
+        view = memoryview(buffer)
+        if not self._left or not len(view):
+            return 0
+        while True:
+            try:
+                return self._read(view)
+            except RemoteUnavailable as error:
+                self._body.close()
+                if self._closed:
+                    raise
+                self._again(error)
+
+    def close(self) -> None:
+        """As `Body.close`."""
+        self._closed = True
+        self._body.close()
+
+    def _read(self, view: memoryview) -> int:
+        count = self._body.readinto(view[: self._left])
+        if not count:
+            raise RemoteUnavailable(f"{self._remote.url}: {self._key}: the stream ended early")
+        self._position += count
+        self._left -= count
+        self._received += count
+        if self._left and self._pace.stalled(count, self._remote.clock()):
+            # What came is good and is handed out; the next call opens a new connection.
+            self._body.close()
+        return count
+
+    def _again(self, error: RemoteUnavailable) -> None:
+        """Open the rest, or raise."""
+        while True:
+            self._failed += 1
+            self._remote.wait(error, self._key, self._failed, self._received // PROGRESS)
+            try:
+                body = self._inner.get(
+                    self._key,
+                    self._position,
+                    self._left,
+                    version=self._version,
+                    etag=self.etag,
+                )
+            except RemoteUnavailable as again:
+                error = again
+                continue
+            break
+        self._body = body
+        self._pace = self._new_pace()
+        if self._closed:
+            body.close()
+            raise error
+        if body.size != self.size:
+            body.close()
+            raise ObjectChanged(
+                f"{self._remote.url}: {self._key}: its size changed while it was read"
+            )
+
+    def _new_pace(self) -> Pace:
+        return Pace(self._remote.timeout, MIN_MOVED, self._remote.clock())
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether repeating may help."""
+    return isinstance(error, VfsError) and error.retryable

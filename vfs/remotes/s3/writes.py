@@ -1,0 +1,154 @@
+"""Putting and deleting objects through boto3."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from itertools import islice
+from typing import Any, BinaryIO
+
+from vfs.errors import ObjectMissing, RemoteError
+from vfs.remotes.keys import check_key, join
+from vfs.remotes.s3.calls import Calls, Refused
+from vfs.remotes.s3.errors import Refusal, translate
+
+DELETE_BATCH = 1000  # S3's limit for one DeleteObjects
+PART = 32 << 20  # bytes held in memory per upload; 10,000 parts are 312 GiB
+# What servers may answer to a request they do not know; AWS documents 501 for `If-None-Match`.
+_PERHAPS_UNKNOWN = (400, 405, 501)
+
+
+class Writes:
+    """Writes of one remote.
+
+    Args:
+        calls: how to reach the server.
+        bucket: its name.
+        prefix: of all keys.
+        arguments: of every upload (encryption, ACL).
+    """
+
+    def __init__(
+        self, calls: Calls, bucket: str, prefix: str, arguments: Mapping[str, str]
+    ) -> None:
+        self._calls = calls
+        self._bucket = bucket
+        self._prefix = prefix
+        self._arguments = dict(arguments)
+
+    def put(self, key: str, body: bytes | BinaryIO) -> None:
+        """Store an object, whatever was there."""
+        self._upload(key, body, {})
+
+    def put_if_absent(self, key: str, body: bytes | BinaryIO) -> bool | None:
+        """Store an object unless there is one.
+
+        Returns:
+            True if it was stored, False if there was one, None if the server cannot tell.
+        """
+        try:
+            self._upload(key, body, {"IfNoneMatch": "*"}, expected=(412, *_PERHAPS_UNKNOWN))
+        except Refused as refused:
+            refusal = refused.refusal
+            if refusal.status == 412:
+                return False
+            if refusal.status == 501 or refusal.code == "NotImplemented":
+                return None
+            raise translate(refusal, self._calls.where(key)) from None
+        return True
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects, a thousand per request."""
+        waiting = iter(keys)
+        while batch := [check_key(key) for key in islice(waiting, DELETE_BATCH)]:
+            try:
+                self._delete_batch(batch)
+            except Refused:
+                # Some servers insist on a Content-MD5 that boto3 no longer sends (Swift).
+                for key in batch:
+                    self._delete_one(key)
+
+    def _upload(
+        self,
+        key: str,
+        body: bytes | BinaryIO,
+        condition: Mapping[str, str],
+        expected: tuple[int, ...] = (),
+    ) -> None:
+        where = {"Bucket": self._bucket, "Key": join(self._prefix, check_key(key))}
+        if isinstance(body, bytes):
+            first, rest = body, None
+        else:
+            first = _read(body)
+            rest = body if len(first) == PART else None
+
+        def work(client: Any) -> None:
+            if rest is None:
+                client.put_object(**where, **self._arguments, **condition, Body=first)
+            else:
+                self._upload_parts(client, where, condition, first, rest)
+
+        self._calls.client(work, key=key, expected=expected)
+
+    def _upload_parts(
+        self,
+        client: Any,
+        where: Mapping[str, str],
+        condition: Mapping[str, str],
+        first: bytes,
+        rest: BinaryIO,
+    ) -> None:
+        upload = client.create_multipart_upload(**where, **self._arguments)["UploadId"]
+        customer = {k: v for k, v in self._arguments.items() if k.startswith("SSECustomer")}
+        parts: list[dict[str, Any]] = []
+        try:
+            data = first
+            while data:
+                number = len(parts) + 1
+                done = client.upload_part(
+                    **where, **customer, UploadId=upload, PartNumber=number, Body=data
+                )
+                parts.append({"PartNumber": number, "ETag": done["ETag"]})
+                data = _read(rest)
+            client.complete_multipart_upload(
+                **where,
+                **customer,
+                **condition,
+                UploadId=upload,
+                MultipartUpload={"Parts": parts},
+            )
+        except BaseException:
+            # Parts of an upload that never ends are stored, and paid for, for ever.
+            client.abort_multipart_upload(**where, UploadId=upload)
+            raise
+
+    def _delete_batch(self, keys: list[str]) -> None:
+        objects = [{"Key": join(self._prefix, key)} for key in keys]
+        answer = self._calls.client(
+            lambda client: client.delete_objects(
+                Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
+            ),
+            expected=_PERHAPS_UNKNOWN,
+        )
+        failed = [error for error in answer.get("Errors", ()) if error.get("Code") != "NoSuchKey"]
+        if failed:
+            code, message = str(failed[0].get("Code", "")), str(failed[0].get("Message", ""))
+            where = f"{self._calls.label}: {len(failed)} objects were not deleted"
+            error = translate(Refusal(400, code, message), where)
+            # A refusal of some objects is not the absence of any.
+            raise RemoteError(error.message) if isinstance(error, ObjectMissing) else error
+
+    def _delete_one(self, key: str) -> None:
+        full = join(self._prefix, key)
+        with suppress(ObjectMissing):
+            self._calls.client(
+                lambda client: client.delete_object(Bucket=self._bucket, Key=full), key=key
+            )
+
+
+def _read(stream: BinaryIO) -> bytes:
+    """The next part: as many bytes as a part holds, fewer only at the end."""
+    pieces: list[bytes] = []
+    wanted = PART
+    while wanted and (piece := stream.read(wanted)):
+        pieces.append(piece)
+        wanted -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -1,0 +1,98 @@
+"""From a configured remote to one that can be used: the driver by scheme, the wrappers around it.
+
+The one place that knows the order: retry(limit(statistics(driver))). Retry is outermost, so that no
+slot is held while it waits; statistics are innermost, so that they see every attempt and the
+server's own latency.
+"""
+
+from urllib.parse import unquote, urlsplit
+
+from vfs.errors import ConfigError, Unsupported
+from vfs.remotes.backoff import Backoff
+from vfs.remotes.base import Remote, RemoteSpec
+from vfs.remotes.limit import LimitRemote
+from vfs.remotes.local import LocalRemote
+from vfs.remotes.retry import RetryRemote
+from vfs.remotes.statistics import Statistics, StatisticsRemote
+
+_MIRROR = "mirror it to S3 or a local directory, or run `dvc fetch`: the DVC cache is read as well"
+_LATER = {
+    "ssh": "mount it with sshfs and use the directory as remote, or run `dvc fetch`",
+    "sftp": "mount it with sshfs and use the directory as remote, or run `dvc fetch`",
+    "gs": "use the bucket's S3 interoperability endpoint: s3:// with "
+    "endpointurl = https://storage.googleapis.com and HMAC keys, or run `dvc fetch`",
+    "azure": _MIRROR,
+    "abfs": _MIRROR,
+    "http": _MIRROR,
+    "https": _MIRROR,
+    "webdav": _MIRROR,
+    "webdavs": _MIRROR,
+    "hdfs": _MIRROR,
+    "webhdfs": _MIRROR,
+    "oss": "use the bucket's S3 endpoint: s3:// with endpointurl, or run `dvc fetch`",
+    "gdrive": _MIRROR,
+}
+
+
+def open_remote(
+    config: RemoteSpec,
+    *,
+    jobs: int = 16,
+    timeout: float = 60.0,
+    backoff: Backoff | None = None,
+    statistics: Statistics | None = None,
+) -> Remote:
+    """A remote, ready to use; touches neither network nor disk.
+
+    Args:
+        config: as configured; `jobs` in its options lowers ours.
+        jobs: requests at the same time.
+        timeout: seconds one request may take without progress.
+        backoff: how to repeat failed requests.
+        statistics: a collector to fill.
+
+    Raises:
+        ConfigError: the URL or an option makes no sense.
+        Unsupported: a scheme that vfs does not speak (yet).
+    """
+    scheme = urlsplit(config.url).scheme.lower() if "://" in config.url else ""
+    collector = statistics or Statistics()
+    jobs = min(jobs, _jobs(config) or jobs)
+    if scheme in ("", "file"):
+        local = LocalRemote(_local_path(config), name=config.name)
+        return StatisticsRemote(local, collector, jobs=1)
+    if scheme == "s3":
+        from vfs.remotes.s3 import S3Remote
+
+        driver: Remote = S3Remote(config, jobs=jobs, timeout=timeout)
+        measured = StatisticsRemote(driver, collector, jobs=jobs)
+        limited = LimitRemote(measured, jobs)
+        return RetryRemote(limited, backoff=backoff, timeout=timeout, jobs=jobs)
+    if scheme in _LATER:
+        raise Unsupported(
+            f"remote {config.name}: {scheme}:// is not read yet, it comes later",
+            hint=_LATER[scheme],
+        )
+    raise Unsupported(f"remote {config.name}: nothing reads {scheme[:20]!a}:// remotes")
+
+
+def _local_path(config: RemoteSpec) -> str:
+    """The directory of a local remote: a path as it is, or a `file://` URL decoded."""
+    if "://" not in config.url:
+        return config.url
+    parts = urlsplit(config.url)
+    if parts.netloc not in ("", "localhost"):
+        raise ConfigError(
+            f"remote {config.name}: file:// names a host", hint="file:///absolute/path"
+        )
+    return unquote(parts.path)
+
+
+def _jobs(config: RemoteSpec) -> int:
+    """The remote's own `jobs`, 0 if it has none."""
+    text = config.options.get("jobs", "")
+    if not text:
+        return 0
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 1024:
+        raise ConfigError(f"remote {config.name}: jobs must be a number from 1 to 1024")
+    return int(text)

@@ -1,0 +1,219 @@
+"""What a remote was asked and how it answered: counts, bytes, errors, latencies.
+
+Rule: measured next to the driver, so every attempt counts, waiting for a slot does not. Latency is
+the time to the answer's head. Memory is bounded: latencies go into a histogram of logarithmic
+buckets, so a percentile is right to about 9 %.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import BinaryIO, NamedTuple
+
+from vfs.errors import VfsError
+from vfs.remotes.base import Body, ClosingBody, ObjectInfo, Remote, Writable
+from vfs.remotes.bulk import heads_in_threads
+
+_PER_OCTAVE = 4
+_SMALLEST = 1e-5  # seconds
+_BUCKETS = _PER_OCTAVE * 25  # up to about 330 s
+
+
+class RemoteStatistics(NamedTuple):
+    """A moment's copy of the numbers.
+
+    Attributes:
+        requests: attempts that were begun.
+        received: bytes of objects that came in.
+        sent: bytes of objects that went out, where they are known.
+        errors: failed attempts by `VfsError.code`.
+        latency: seconds to the head of an answer, by percentile (50, 90, 99); 0 without data.
+    """
+
+    requests: int
+    received: int
+    sent: int
+    errors: Mapping[str, int]
+    latency: Mapping[int, float]
+
+
+class Histogram:
+    """Counts of durations in buckets whose bounds grow by 2^(1/4)."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * _BUCKETS
+        self._total = 0
+
+    def add(self, seconds: float) -> None:
+        """Count one duration."""
+        position = math.log2(max(seconds, _SMALLEST) / _SMALLEST) * _PER_OCTAVE
+        self._counts[min(int(position), _BUCKETS - 1)] += 1
+        self._total += 1
+
+    def percentile(self, percent: float) -> float:
+        """The duration that `percent` of all do not exceed (middle of its bucket)."""
+        wanted = max(1, math.ceil(self._total * percent / 100))
+        seen = 0
+        for bucket, count in enumerate(self._counts):
+            seen += count
+            if count and seen >= wanted:
+                return float(_SMALLEST * 2 ** ((bucket + 0.5) / _PER_OCTAVE))
+        return 0.0
+
+
+class Statistics:
+    """The collector; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests = 0
+        self._received = 0
+        self._sent = 0
+        self._errors: dict[str, int] = {}
+        self._latency = Histogram()
+
+    def snapshot(self) -> RemoteStatistics:
+        """The numbers now."""
+        with self._lock:
+            return RemoteStatistics(
+                self._requests,
+                self._received,
+                self._sent,
+                MappingProxyType(dict(self._errors)),
+                MappingProxyType({p: self._latency.percentile(p) for p in (50, 90, 99)}),
+            )
+
+    def began(self) -> None:
+        """A request is sent."""
+        with self._lock:
+            self._requests += 1
+
+    def answered(self, seconds: float) -> None:
+        """Its answer began."""
+        with self._lock:
+            self._latency.add(seconds)
+
+    def failed(self, error: VfsError) -> None:
+        """It, or its body, failed."""
+        with self._lock:
+            self._errors[error.code] = self._errors.get(error.code, 0) + 1
+
+    def moved(self, *, received: int = 0, sent: int = 0) -> None:
+        """Payload bytes."""
+        with self._lock:
+            self._received += received
+            self._sent += sent
+
+
+class StatisticsRemote:
+    """The measuring wrapper.
+
+    Args:
+        inner: the remote.
+        statistics: where the numbers go.
+        jobs: parallel requests of `heads`.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        inner: Remote,
+        statistics: Statistics,
+        *,
+        jobs: int = 16,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._inner = inner
+        self._statistics = statistics
+        self._jobs = jobs
+        self._clock = clock
+        self.url = inner.url
+
+    def get(
+        self,
+        key: str,
+        start: int = 0,
+        length: int | None = None,
+        *,
+        version: str = "",
+        etag: str = "",
+    ) -> Body:
+        """As `Remote.get`."""
+        with self._measured():
+            body = self._inner.get(key, start, length, version=version, etag=etag)
+        return _CountingBody(body, self._statistics)
+
+    def head(self, key: str, *, version: str = "") -> ObjectInfo:
+        """As `Remote.head`."""
+        with self._measured():
+            return self._inner.head(key, version=version)
+
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, ObjectInfo | None]]:
+        """As `Remote.heads`."""
+        return heads_in_threads(self.head, keys, self._jobs)
+
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+        """As `Remote.list`; one listing counts as one request, however many pages it has."""
+        self._statistics.began()
+        try:
+            yield from self._inner.list(prefix, after=after)
+        except VfsError as error:
+            self._statistics.failed(error)
+            raise
+
+    def put(self, key: str, body: bytes | BinaryIO, *, if_absent: bool = False) -> bool:
+        """As `Remote.put`."""
+        with self._measured():
+            stored = self._inner.put(key, body, if_absent=if_absent)
+        if stored and isinstance(body, bytes):
+            self._statistics.moved(sent=len(body))
+        return stored
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """As `Remote.delete`."""
+        with self._measured():
+            self._inner.delete(keys)
+
+    def close(self) -> None:
+        """As `Remote.close`."""
+        self._inner.close()
+
+    @contextmanager
+    def _measured(self) -> Iterator[None]:
+        self._statistics.began()
+        started = self._clock()
+        try:
+            yield
+        except VfsError as error:
+            self._statistics.failed(error)
+            raise
+        finally:
+            self._statistics.answered(self._clock() - started)
+
+
+class _CountingBody(ClosingBody):
+    """A body whose bytes are counted once, at its end."""
+
+    def __init__(self, body: Body, statistics: Statistics) -> None:
+        self.size = body.size
+        self.etag = body.etag
+        self._body = body
+        self._statistics = statistics
+        self._received = 0
+
+    def readinto(self, buffer: Writable, /) -> int:
+        """As `Body.readinto`."""
+        try:
+            count = self._body.readinto(buffer)
+        except VfsError as error:
+            self._statistics.failed(error)
+            raise
+        self._statistics.moved(received=count)
+        return count
+
+    def close(self) -> None:
+        """As `Body.close`."""
+        self._body.close()
