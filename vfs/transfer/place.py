@@ -20,9 +20,12 @@ class Body(Protocol):
     """
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """See the class."""
+
     @property
-    def etag(self) -> str: ...
+    def etag(self) -> str:
+        """See the class."""
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill the front of `buffer`; the count of bytes, 0 at the end of the range."""
@@ -49,9 +52,12 @@ class Place(Protocol):
     """
 
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """See the class."""
+
     @property
-    def local(self) -> bool: ...
+    def local(self) -> bool:
+        """See the class."""
 
     def open_file(self) -> int | None:
         """A descriptor, owned by the caller, of a plain file that holds exactly the blob; None if there is none."""

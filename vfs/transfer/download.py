@@ -1,0 +1,194 @@
+"""`download`: what a worker thread does for one job.
+
+Rules: a block is announced as soon as it is complete; blocks are given to the store in batches, in this thread. A blob
+that comes whole is hashed before anything of it is announced or stored. Nothing here waits for the event loop.
+
+Invariant: a buffer is never written again once it has been announced.
+"""
+
+import os
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Protocol, Self
+
+from vfs.core.ranges import block_length
+from vfs.errors import ContentMismatch, RemoteUnavailable
+from vfs.formats.hashing import hasher_for
+from vfs.transfer.job import Data, Job
+from vfs.transfer.place import Body, Place
+from vfs.types import BLOCK_SIZE
+
+if TYPE_CHECKING:
+    from vfs.store import ChunkStore
+
+BATCH_BLOCKS: Final = 4
+"""Blocks given to the store at once (1 MiB): one index transaction for all."""
+
+VERIFIED: Final = 1
+BAD: Final = 2
+"""Verdicts in the store."""
+
+
+class Announce(Protocol):
+    """Where the thread reports to; every method returns at once."""
+
+    def opened(self, job: Job, etag: str) -> None:
+        """The place answers; this is the version of its object."""
+
+    def arrived(self, job: Job, block: int, data: Data) -> None:
+        """A block is complete, and verified if the job is `whole`."""
+
+    def stored(self, job: Job, blocks: list[int], taken: bool) -> None:
+        """Announced blocks are in the store, or the store did not take them."""
+
+
+def download(job: Job, place: Place, etag: str, store: "ChunkStore", announce: Announce) -> None:
+    """Read the job's blocks from a place.
+
+    Raises:
+        VfsError: of the place.
+        ContentMismatch: the object has another size than the blob, or (whole) other bytes than its digest names.
+        RemoteUnavailable: the answer ended before its end.
+    """
+    try:
+        body, keep = _open(job, place, etag)
+        with body:
+            job.body = body
+            _check_size(job, place, body)
+            announce.opened(job, body.etag)
+            if job.whole:
+                _read_whole(job, place, body, store if keep else None, announce)
+            else:
+                _read_part(job, place, body, store if keep else None, announce)
+    finally:
+        job.body = None
+        job.ended.set()
+
+
+def _open(job: Job, place: Place, etag: str) -> tuple[Body, bool]:
+    """The bytes of the job's range, and whether the store should keep them (no copies of local files)."""
+    start = job.first * BLOCK_SIZE
+    if place.local:
+        descriptor = place.open_file()
+        if descriptor is not None:
+            return _FileBody(descriptor, start, job.size), False
+    return place.get(start, job.size, etag=etag), True
+
+
+def _check_size(job: Job, place: Place, body: Body) -> None:
+    size = job.state.blob.size
+    if 0 <= body.size != size:
+        raise ContentMismatch(
+            f"{job.state.blob.digest} at {place.label} has {body.size} bytes, expected {size}",
+            hint="the object there is damaged or was replaced; push it again",
+        )
+
+
+def _read_whole(
+    job: Job, place: Place, body: Body, store: "ChunkStore | None", announce: Announce
+) -> None:
+    blob = job.state.blob
+    hasher = hasher_for(blob.digest, blob.size) if job.state.provable else None
+    blocks: list[tuple[int, bytearray]] = []
+    for block in job.run:
+        if job.cancelled:
+            return
+        data = _read_block(job, place, body, block)
+        if hasher is not None:
+            hasher.update(data)
+        blocks.append((block, data))
+    if hasher is not None and not hasher.matches(blob.digest.value):
+        raise ContentMismatch(
+            f"{blob.digest} at {place.label}: its bytes are not those the digest names",
+            hint="the object there is damaged; push it again from a clone that has it",
+        )
+    for block, data in blocks:
+        announce.arrived(job, block, data)
+    taken = _store(job, blocks, store, announce)
+    if taken and store is not None and hasher is not None:
+        store.set_verdict(blob.digest.key, VERIFIED)
+
+
+def _read_part(
+    job: Job, place: Place, body: Body, store: "ChunkStore | None", announce: Announce
+) -> None:
+    batch: list[tuple[int, bytearray]] = []
+    try:
+        for block in range(job.first, job.stop):
+            if job.cancelled or block >= job.stop:
+                return
+            data = _read_block(job, place, body, block)
+            announce.arrived(job, block, data)
+            batch.append((block, data))
+            if len(batch) >= BATCH_BLOCKS:
+                full, batch = batch, []
+                _store(job, full, store, announce)
+    finally:
+        if batch:
+            _store(job, batch, store, announce)
+
+
+def _store(
+    job: Job,
+    blocks: list[tuple[int, bytearray]],
+    store: "ChunkStore | None",
+    announce: Announce,
+) -> bool:
+    """Give announced blocks to the store; reports whatever comes of it, so that nobody holds them for ever."""
+    taken = False
+    try:
+        if store is not None:
+            taken = store.append([(job.state.key(block), data) for block, data in blocks])
+    finally:
+        announce.stored(job, [block for block, _ in blocks], taken)
+    return taken
+
+
+def _read_block(job: Job, place: Place, body: Body, block: int) -> bytearray:
+    data = bytearray(block_length(job.state.blob.size, block))
+    view = memoryview(data)
+    filled = 0
+    while filled < len(data):
+        count = body.readinto(view[filled:])
+        if count <= 0:
+            raise RemoteUnavailable(
+                f"{job.state.blob.digest} at {place.label}: the answer ended at byte "
+                f"{block * BLOCK_SIZE + filled}, before byte {job.first * BLOCK_SIZE + job.size}"
+            )
+        filled += count
+    view.release()
+    return data
+
+
+class _FileBody:
+    """A range of a plain local file."""
+
+    etag = ""
+
+    def __init__(self, descriptor: int, start: int, length: int) -> None:
+        self._descriptor = descriptor
+        self._offset = start
+        self._end = start + length
+        self.size = os.fstat(descriptor).st_size
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        room = min(len(buffer), self._end - self._offset)
+        count = os.preadv(self._descriptor, [buffer[:room]], self._offset)
+        self._offset += count
+        return count
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        self.close()

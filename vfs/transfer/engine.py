@@ -1,0 +1,442 @@
+"""`Engine`: brings blocks that are asked for, each once, in order of rank.
+
+Purpose: from `request(state, blocks, level)` to blocks that have arrived, waiters that are woken, bytes in the store.
+Rules and invariants: `docs/concurrency.md`, "Fetching". Everything here runs on the event loop and is a plain function,
+except the three tasks (`run`, `_find_places`, `_work`), so no state is left half-changed across an await.
+"""
+
+import copy
+import functools
+import logging
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from vfs.core.lru import Lru
+from vfs.core.ranges import coalesce
+from vfs.errors import ContentMismatch, DataUnavailable, ObjectChanged, RemoteError, VfsError
+from vfs.transfer.checker import Checker
+from vfs.transfer.claims import Claims
+from vfs.transfer.download import download
+from vfs.transfer.failures import Journal, pause_after, unavailable, wrong
+from vfs.transfer.inbox import Inbox
+from vfs.transfer.job import Data, Job, Level
+from vfs.transfer.lanes import Budget, Lane
+from vfs.transfer.place import PlacesOf
+from vfs.transfer.proving import prove, seen_blocks
+from vfs.transfer.state import BlobState, Source
+from vfs.transfer.statistics import FetchCounters
+from vfs.types import BLOCK_SIZE, Blob
+
+if TYPE_CHECKING:
+    from vfs.store import ChunkStore
+
+log = logging.getLogger("vfs.transfer")
+
+MOST_STATES: Final = 1024
+"""Blobs remembered; beyond that the longest unused idle one goes."""
+
+LAST_SECONDS: Final = 2.0
+"""How long the end of `run` waits for worker threads."""
+
+
+class Engine:
+    """See the module."""
+
+    def __init__(
+        self, store: "ChunkStore", *, memory_limit: int, jobs: int, on_bad: Callable[[Blob], None]
+    ) -> None:
+        self.store = store
+        self._on_bad = on_bad
+        self.counters = FetchCounters()
+        self.journal = Journal()
+        self.budget = Budget(memory_limit)
+        self.recent: Lru[tuple[bytes, int], Data] = Lru(memory_limit // 4)
+        self.received: dict[str, int] = {}
+        self.running: set[Job] = set()
+        self.closed = False
+        self._claims = Claims(self.budget, self.counters, self._put, self._remove)
+        self._jobs = jobs
+        self._lanes: dict[str, Lane] = {}
+        self._states: OrderedDict[bytes, BlobState] = OrderedDict()
+        self._threads = trio.CapacityLimiter(math.inf)
+        self._nursery: trio.Nursery | None = None
+        self._inbox: Inbox | None = None
+        self._checker: Checker | None = None
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled; then nobody is left waiting."""
+        self._inbox = Inbox(self._opened, self._arrived, self._stored)
+        self._checker = Checker()
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                task_status.started()
+                await trio.sleep_forever()
+        finally:
+            self.closed = True
+            self._nursery = None
+            self._wake_all()
+            with trio.CancelScope(shield=True):
+                await self._end_threads()
+
+    @property
+    def queued(self) -> int:
+        """Jobs that wait for a slot or for their places."""
+        unplaced = sum(len(state.unplaced) for state in self._states.values())
+        return unplaced + sum(lane.queued for lane in self._lanes.values())
+
+    @property
+    def checking(self) -> int:
+        """Orders the checker has not finished."""
+        return 0 if self._checker is None else self._checker.pending
+
+    # -- blobs ---------------------------------------------------------------------------------------
+
+    def state(self, blob: Blob, places_of: PlacesOf) -> BlobState:
+        """What is known of a blob; made if need be."""
+        state = self._states.get(blob.digest.key)
+        if state is None:
+            self._forget_idle()
+            state = self._states[blob.digest.key] = BlobState(blob, places_of)
+        else:
+            self._states.move_to_end(blob.digest.key)
+            state.places_of = places_of
+        return state
+
+    def refuse(self, state: BlobState) -> None:
+        """Repeat a recent failure instead of asking all places again for every request of the kernel."""
+        if state.refused is None:
+            return
+        error, until = state.refused
+        if trio.current_time() < until:
+            raise copy.copy(error)
+        state.refused = None
+
+    def _forget_idle(self) -> None:
+        if len(self._states) < MOST_STATES:
+            return
+        for key, state in self._states.items():
+            if state.idle and (state.refused is None or state.refused[1] < math.inf):
+                del self._states[key]
+                return
+
+    def at_hand(self, state: BlobState, block: int) -> Data | None:
+        """A block that is in memory."""
+        return state.arrived.get(block) or self.recent.get((state.prefix, block))
+
+    # -- asking --------------------------------------------------------------------------------------
+
+    def request(self, state: BlobState, blocks: Iterable[int], level: Level) -> None:
+        """See to it that blocks which are nowhere come; see `Claims.request`."""
+        self._claims.request(state, blocks, level)
+
+    def withdraw(self, state: BlobState, blocks: Iterable[int], level: Level) -> None:
+        """Give up what nobody waits for; see `Claims.withdraw`."""
+        self._claims.withdraw(state, blocks, level)
+
+    def _put(self, job: Job) -> None:
+        if self._nursery is None:
+            self._lose(job, DataUnavailable("vfs is shutting down"))
+        elif job.state.sources is None:
+            job.state.unplaced.append(job)
+            self._ask(job.state)
+        else:
+            self._place(job)
+
+    def _remove(self, job: Job) -> None:
+        if job in job.state.unplaced:
+            job.state.unplaced.remove(job)
+        elif job.source is not None:
+            self._lane(job.source.place.label).withdraw(job)
+
+    # -- places --------------------------------------------------------------------------------------
+
+    def _ask(self, state: BlobState) -> None:
+        if not state.asking and self._nursery is not None:
+            state.asking = True
+            self._nursery.start_soon(self._find_places, state)
+
+    async def _find_places(self, state: BlobState) -> None:
+        error: VfsError | None = None
+        try:
+            places = await trio.to_thread.run_sync(
+                state.places_of, abandon_on_cancel=True, limiter=self._threads
+            )
+            ordered = sorted(places, key=lambda place: not place.local)
+            state.sources = [Source(place) for place in ordered]
+        except VfsError as failure:
+            error = failure
+        except Exception:
+            log.exception("cannot find the places of %s (this is a bug)", state.blob.digest)
+            error = DataUnavailable(f"cannot find out where the bytes of {state.blob.digest} are")
+        finally:
+            state.asking = False
+        jobs, state.unplaced = state.unplaced, []
+        for job in jobs:
+            if error is None:
+                self._place(job)
+            else:
+                self.journal.write(state.blob, error)
+                self._lose(job, error)
+
+    def _place(self, job: Job) -> None:
+        """Queue a job at the best place that has not failed, or give it up."""
+        state = job.state
+        now = trio.current_time()
+        for source in state.sources or ():
+            if source.until <= now:
+                job.source = source
+                self._lane(source.place.label).put(job)
+                self.pump()
+                return
+        if state.sources is not None or state.refused is None:
+            state.refused = unavailable(state.blob, state.sources or ())
+            state.sources = None
+            self.journal.write(state.blob, state.refused[0])
+        self._lose(job, state.refused[0])
+
+    def _lose(self, job: Job, error: VfsError) -> None:
+        """The job's blocks will not come."""
+        state = job.state
+        state.disown(job, job.run)
+        state.streams.retract(job.first * BLOCK_SIZE)
+        state.fail(job.run, error)
+
+    def _lane(self, label: str) -> Lane:
+        lane = self._lanes.get(label)
+        if lane is None:
+            lane = self._lanes[label] = Lane(self._jobs)
+        return lane
+
+    # -- running -------------------------------------------------------------------------------------
+
+    def pump(self) -> None:
+        """Start every job that may start."""
+        if self._nursery is None:
+            return
+        for lane in self._lanes.values():
+            while (job := lane.start(self.budget)) is not None:
+                job.running = True
+                self.running.add(job)
+                self._nursery.start_soon(self._work, job, lane)
+
+    async def _work(self, job: Job, lane: Lane) -> None:
+        """One GET, from its slot to the end of its job."""
+        source = job.source
+        assert source is not None
+        assert self._inbox is not None
+        self.counters.requests += 1
+        error: VfsError | None = None
+        try:
+            await trio.to_thread.run_sync(
+                download,
+                job,
+                source.place,
+                source.etag,
+                self.store,
+                self._inbox,
+                abandon_on_cancel=True,
+                limiter=self._threads,
+            )
+        except VfsError as failure:
+            error = failure
+        except Exception as failure:
+            log.exception("%s failed in an unforeseen way (this is a bug)", source.place.label)
+            error = RemoteError(f"{source.place.label}: {type(failure).__name__}")
+        self._inbox.drain()
+        lane.end()
+        self._settle(job, source, error)
+        self.pump()
+
+    def _settle(self, job: Job, source: Source, error: VfsError | None) -> None:
+        """A GET has ended: hand on what it did not bring."""
+        state = job.state
+        job.running = False
+        self.running.discard(job)
+        self.budget.give_back(job, job.held)
+        rest = [block for block in job.run if state.owners.get(block) is job]
+        state.disown(job, job.run)
+        if error is not None:
+            self.counters.failed_requests += 1
+            self.counters.mismatches += isinstance(error, ContentMismatch)
+        if not rest:
+            return
+        if error is None:  # cancelled; somebody may have come since the thread looked
+            if state.wanted(job.run):
+                self.request(state, rest, Level.DEMAND)
+            return
+        self._note_failure(state, source, error)
+        self.counters.retries += 1
+        level = Level.DEMAND if state.wanted(job.run) else job.level
+        for run in coalesce(rest, len(rest)):
+            again = Job(state, run, level, whole=job.whole)
+            again.attempt = job.attempt + 1
+            self._claims.submit(again)
+
+    def _note_failure(self, state: BlobState, source: Source, error: VfsError) -> None:
+        if isinstance(error, ObjectChanged) and state.provable and not source.repinned:
+            source.repinned = True  # the digest will tell whether the new object is the right one
+            source.etag = ""
+        else:
+            source.error = error
+            source.until = trio.current_time() + pause_after(error)
+        self.journal.write(state.blob, error, source.place.label)
+
+    # -- news from the threads -----------------------------------------------------------------------
+
+    def _opened(self, job: Job, etag: str) -> None:
+        if job.source is not None and not job.source.etag:
+            job.source.etag = etag
+
+    def _arrived(self, job: Job, block: int, data: Data) -> None:
+        state = job.state
+        self._count(job, len(data))
+        job.progress = block + 1
+        if state.refused is not None and state.refused[1] == math.inf:
+            return
+        state.arrive(block, data)
+
+    def _count(self, job: Job, size: int) -> None:
+        self.counters.bytes_received += size
+        if job.level is Level.DEMAND:
+            self.counters.bytes_demand += size
+        elif job.level is Level.AHEAD:
+            self.counters.bytes_read_ahead += size
+        else:
+            self.counters.bytes_warm_up += size
+        if job.source is not None:
+            label = job.source.place.label
+            self.received[label] = self.received.get(label, 0) + size
+
+    def _stored(self, job: Job, blocks: list[int], taken: bool) -> None:
+        state = job.state
+        for block in blocks:
+            data = state.settle(block, taken=taken)
+            if data is None:
+                continue
+            self.budget.give_back(job, len(data))
+            if taken:
+                self.counters.bytes_stored += len(data)
+            else:
+                self.counters.bytes_unstored += len(data)
+                self.recent.put((state.prefix, block), data, len(data))
+                self.budget.set_aside = self.recent.weight
+            if state.proof is not None:
+                state.proof.see(block)
+        self._check(state)
+        self.pump()
+
+    # -- the whole of large blobs --------------------------------------------------------------------
+
+    def _check(self, state: BlobState) -> None:
+        """Post the next piece of work on a blob's proof, if there is one."""
+        proof = state.proof
+        if proof is None or proof.busy or self._checker is None or self.closed:
+            return
+        if not proof.scanned:
+            proof.scanned = proof.busy = True
+            self._checker.post(
+                functools.partial(seen_blocks, self.store, state.prefix, state.blocks),
+                functools.partial(self._scanned, state),
+            )
+            return
+        run = proof.next_order()
+        if run is not None:
+            proof.busy = True
+            memory = {block: data for block in run if (data := self.at_hand(state, block))}
+            self._checker.post(
+                functools.partial(prove, self.store, state.blob, proof, run, memory),
+                functools.partial(self._proved, state),
+            )
+
+    def _scanned(self, state: BlobState, found: list[int] | Exception) -> None:
+        assert state.proof is not None
+        state.proof.busy = False
+        if isinstance(found, Exception):
+            log.warning("cannot look through the chunk store: %s", found)
+        else:
+            for block in found:
+                state.proof.see(block)
+        self._check(state)
+
+    def _proved(self, state: BlobState, result: int | bool | Exception | None) -> None:
+        """A piece was hashed: None; a block is gone: its number; all is done: whether the blob is right."""
+        assert state.proof is not None
+        state.proof.busy = False
+        if isinstance(result, Exception):
+            log.warning("cannot check %s: %s", state.blob.digest, result)
+            state.proof = None
+        elif result is True:
+            self.counters.verified += 1
+            state.proof = None
+        elif result is False:
+            self.counters.bad += 1
+            self._condemn(state)
+        elif result is not None:
+            state.proof.unsee(result)
+            self._check(state)
+        else:
+            self._check(state)
+
+    def _condemn(self, state: BlobState) -> None:
+        """The blob is wrong: nobody gets more of it from this process."""
+        state.proof = None
+        error = wrong(state.blob)
+        self.journal.write(state.blob, error)
+        state.refused = (error, math.inf)
+        for job in set(state.owners.values()):
+            if not job.running:
+                self._remove(job)
+            job.cancelled = True
+            state.disown(job, job.run)
+        state.arrived.clear()
+        for block in range(state.blocks):
+            self.recent.discard((state.prefix, block))
+        self.budget.set_aside = self.recent.weight
+        state.fail_all(error)
+        self._on_bad(state.blob)
+
+    # -- the end -------------------------------------------------------------------------------------
+
+    def _wake_all(self) -> None:
+        error = DataUnavailable("vfs is shutting down")
+        error.log_level = logging.DEBUG
+        for lane in self._lanes.values():
+            lane.drain()
+        for job in self.running:
+            job.cancelled = True
+        for state in self._states.values():
+            state.unplaced.clear()
+            state.owners.clear()
+            state.fail_all(error)
+
+    async def _end_threads(self) -> None:
+        """Close what the threads read from, and give them a moment to let go of the store."""
+        if self._checker is not None:
+            await self._checker.stop()
+        jobs = list(self.running)
+        if jobs:
+            await trio.to_thread.run_sync(_end, jobs, LAST_SECONDS)
+        if self._inbox is not None:
+            self._inbox.drain()
+        for job in jobs:
+            self.budget.give_back(job, job.held)
+        self.running.clear()
+        for state in self._states.values():
+            state.arrived.clear()
+
+
+def _end(jobs: list[Job], seconds: float) -> None:
+    """Close the answers of jobs and wait (at most `seconds`) until their threads have let go; in a thread."""
+    for job in jobs:
+        body = job.body
+        if body is not None:
+            body.close()
+    until = time.monotonic() + seconds
+    for job in jobs:
+        job.ended.wait(max(0.0, until - time.monotonic()))

@@ -1,0 +1,78 @@
+"""What is said when places fail, and how often."""
+
+import logging
+import math
+from collections.abc import Sequence
+
+from vfs.core.lru import Lru
+from vfs.errors import ContentMismatch, DataUnavailable, RemoteUnavailable, VfsError
+from vfs.transfer.job import Job
+from vfs.transfer.state import BlobState, Source
+from vfs.types import Blob
+
+log = logging.getLogger("vfs.transfer")
+
+RETRY_AFTER = 3.0
+"""Seconds for which a place that failed is not asked for the same blob again."""
+
+RETRY_MISMATCH = 60.0
+"""The same for a place whose object has wrong bytes: asking costs a whole GET."""
+
+
+def pause_after(error: VfsError) -> float:
+    """How long (s) to leave a place alone after this error."""
+    return RETRY_MISMATCH if isinstance(error, ContentMismatch) else RETRY_AFTER
+
+
+def unavailable(blob: Blob, sources: Sequence[Source]) -> tuple[VfsError, float]:
+    """The error of a blob none of whose places has it, with each reason, and when (trio's clock) to try anew."""
+    if not sources:
+        message = f"nothing says where the bytes of {blob.digest} are"
+        return DataUnavailable(message, hint="is a remote configured?"), -math.inf
+    reasons = "; ".join(f"{source.place.label}: {source.error}" for source in sources)
+    until = min(source.until for source in sources)
+    hint = next((s.error.hint for s in sources if s.error is not None and s.error.hint), None)
+    if all(isinstance(source.error, ContentMismatch) for source in sources):
+        return ContentMismatch(f"{blob.digest} is damaged everywhere ({reasons})", hint=hint), until
+    return DataUnavailable(f"no place has {blob.digest} ({reasons})", hint=hint), until
+
+
+def late(state: BlobState, block: int, job: Job | None, deadline: float) -> VfsError:
+    """The error of a reader whose deadline passed while it waited for a block."""
+    if job is None or job.source is None:
+        where, attempt = "its places", 1
+    else:
+        where, attempt = job.source.place.label, job.attempt
+    error = RemoteUnavailable(
+        f"{state.blob.digest}, block {block}: no answer from {where} within {deadline:g} s (request {attempt})",
+        hint="is the remote reachable? `vfs doctor` checks; `transfer.deadline` sets the time",
+    )
+    error.log_level = logging.DEBUG
+    return error
+
+
+def wrong(blob: Blob) -> VfsError:
+    """The error of a large blob that was read in part and turned out to be wrong as a whole."""
+    return ContentMismatch(
+        f"{blob.digest}: the bytes that came are not those the digest names; what was read of it is wrong",
+        hint="the object on the remote is damaged: push it again, then mount anew",
+    )
+
+
+class Journal:
+    """Writes each failure to the log once, however often it is met.
+
+    Rule: what was written has `log_level` DEBUG from then on, so that whoever it is raised to does not write it again.
+    """
+
+    def __init__(self) -> None:
+        self._written: Lru[tuple[bytes, str, str], bool] = Lru(4096)
+
+    def write(self, blob: Blob, error: VfsError, where: str = "") -> None:
+        """Note a failure of a blob (at a place)."""
+        key = (blob.digest.key, where, error.code)
+        if self._written.get(key) is None:
+            level = error.log_level
+            log.log(level, "%s%s", f"{where}: " if where else "", error)
+        self._written.put(key, True)
+        error.log_level = logging.DEBUG

@@ -1,0 +1,276 @@
+"""`Fetcher`: reads and prefetches blobs that are not on this machine. One per daemon; also for `trio.run` in the CLI.
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(fetcher.run)
+        data = await fetcher.read(blob, places_of, offset, length)
+        nursery.cancel_scope.cancel()
+
+Rules and invariants: `docs/concurrency.md`, "Fetching". All methods belong to the event loop, except `resident_percent`.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+import trio
+
+from vfs.core.ranges import block_count, blocks_of
+from vfs.core.streams import MIB
+from vfs.errors import StoreCorrupt, StoreError
+from vfs.transfer.engine import Engine
+from vfs.transfer.failures import late
+from vfs.transfer.job import Data, Level, Waiter
+from vfs.transfer.place import PlacesOf, Wanted
+from vfs.transfer.proving import seen_blocks
+from vfs.transfer.state import BlobState
+from vfs.transfer.statistics import FetchStatistics
+from vfs.transfer.warmup import PrefetchReport, WarmUp, open_local
+from vfs.types import BLOCK_SIZE, Blob
+
+if TYPE_CHECKING:
+    from vfs.store import ChunkStore, Extent
+
+log = logging.getLogger("vfs.transfer")
+
+SMALLEST_CEILING: Final = MIB
+"""A stream may always go this far ahead, however many share the budget."""
+
+
+class Limits(Protocol):
+    """The settings the fetcher looks at (`vfs.config.Settings` has them)."""
+
+    @property
+    def memory_limit(self) -> int:
+        """Most bytes in flight."""
+
+    @property
+    def jobs(self) -> int:
+        """Most requests at once per place."""
+
+    @property
+    def deadline(self) -> float:
+        """Seconds until a reader gets an error."""
+
+
+@dataclass(slots=True, eq=False)
+class _Parts:
+    """What a read has found: bytes and extents by block, and the blocks that must be fetched."""
+
+    data: dict[int, Data]
+    extents: "dict[int, Extent]"
+    missing: set[int]
+
+
+class Fetcher:
+    """See the module.
+
+    Args of the constructor:
+        store: where blocks are kept.
+        settings: limits.
+        on_bad: called on the loop when a large blob turned out to be wrong as a whole, after bytes of it were handed
+            out: forget its extents and what the kernel has cached of it.
+    """
+
+    def __init__(
+        self,
+        store: "ChunkStore",
+        settings: Limits,
+        *,
+        on_bad: Callable[[Blob], None] = lambda blob: None,
+    ) -> None:
+        self._store = store
+        self._deadline = settings.deadline
+        self._engine = Engine(
+            store, memory_limit=settings.memory_limit, jobs=settings.jobs, on_bad=on_bad
+        )
+        self._flowing: dict[bytes, BlobState] = {}
+        self._waiting = 0
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled. Whoever waits then gets an error; worker threads are told to stop."""
+        await self._engine.run(task_status=task_status)
+
+    # -- reading -------------------------------------------------------------------------------------
+
+    async def read(self, blob: Blob, places: PlacesOf, offset: int, length: int) -> Data:
+        """Bytes [offset, offset + length) of a blob, cut at its end; fetched if they must be.
+
+        Does not suspend if the bytes are in memory. Cancelling it disturbs nobody else.
+
+        Raises:
+            DataUnavailable: no place has them; the message gives each reason.
+            ContentMismatch: the places have other bytes than the digest names.
+            RemoteUnavailable: the deadline passed.
+            VfsError: as `places` raises.
+        """
+        end = min(offset + length, blob.size)
+        if offset >= end or offset < 0:
+            return b""
+        state = self._engine.state(blob, places)
+        state.readers += 1
+        self._engine.counters.reads += 1
+        try:
+            try:
+                return await self._read(state, offset, end)
+            except StoreError as error:  # a damaged or vanished block: the store has dropped it
+                self._engine.counters.corrupt += isinstance(error, StoreCorrupt)
+                log.warning("%s; fetching it again", error)
+                return await self._read(state, offset, end)
+        finally:
+            state.readers -= 1
+
+    def advance(self, blob: Blob, offset: int, length: int) -> None:
+        """Tell of a read that was served from the store, so that read-ahead goes on; a dict lookup if there is none."""
+        state = self._flowing.get(blob.digest.key)
+        if state is not None:
+            self._read_ahead(state, offset, length, stalled=False)
+
+    async def open_local(self, blob: Blob, places: PlacesOf) -> int | None:
+        """A descriptor (owned by the caller) of a plain local file with exactly this content, or None."""
+        return await trio.to_thread.run_sync(open_local, blob, places)
+
+    async def _read(self, state: BlobState, offset: int, end: int) -> Data:
+        self._engine.refuse(state)
+        blocks = blocks_of(offset, end)
+        found = self._collect(state, blocks)
+        waiter: Waiter | None = None
+        if found.missing:
+            waiter = Waiter(set(found.missing))
+            state.wait_for(waiter)
+            self._engine.request(state, sorted(found.missing), Level.DEMAND)
+        self._read_ahead(state, offset, end - offset, stalled=waiter is not None)
+        if waiter is not None:
+            await self._wait(state, waiter)
+            found.data.update(waiter.data)
+        return await self._assemble(state, found, offset, end)
+
+    def _collect(self, state: BlobState, blocks: range) -> _Parts:
+        found = _Parts({}, {}, set())
+        counters = self._engine.counters
+        for block in blocks:
+            data = self._engine.at_hand(state, block)
+            if data is not None:
+                found.data[block] = data
+                counters.hits_memory += 1
+                continue
+            extent = self._store.locate(state.key(block))
+            if extent is not None:
+                found.extents[block] = extent
+                counters.hits_store += 1
+            else:
+                found.missing.add(block)
+                counters.misses += 1
+        return found
+
+    async def _wait(self, state: BlobState, waiter: Waiter) -> None:
+        """Until the blocks of a waiter are here, or the deadline."""
+        self._waiting += 1
+        self._engine.counters.waits += 1
+        try:
+            with trio.move_on_after(self._deadline) as scope:
+                await waiter.wait()
+            if scope.cancelled_caught:
+                self._give_up(state, waiter)
+        finally:
+            self._waiting -= 1
+            state.leave(waiter)
+            if waiter.pending:
+                self._engine.withdraw(state, sorted(waiter.pending), Level.DEMAND)
+
+    def _give_up(self, state: BlobState, waiter: Waiter) -> None:
+        block = min(waiter.pending)
+        error = late(state, block, state.owners.get(block), self._deadline)
+        self._engine.counters.timeouts += 1
+        self._engine.journal.write(state.blob, error, "deadline")
+        raise error
+
+    async def _assemble(self, state: BlobState, found: _Parts, offset: int, end: int) -> Data:
+        parts: list[Data | None] = []
+        reads: list[tuple[int, Extent, int, int]] = []
+        for block in blocks_of(offset, end):
+            start = max(0, offset - block * BLOCK_SIZE)
+            stop = min(BLOCK_SIZE, end - block * BLOCK_SIZE)
+            data = found.data.get(block)
+            if data is not None:
+                parts.append(memoryview(data)[start:stop])
+                continue
+            extent = found.extents[block]
+            part = self._store.read_nowait(extent, start, stop - start)
+            if part is None:
+                reads.append((len(parts), extent, start, stop - start))
+            parts.append(part)
+        if reads:
+            for (index, *_), part in zip(
+                reads, await trio.to_thread.run_sync(self._read_extents, reads), strict=True
+            ):
+                parts[index] = part
+        whole = [part for part in parts if part is not None]
+        return whole[0] if len(whole) == 1 else b"".join(whole)
+
+    def _read_extents(self, reads: "list[tuple[int, Extent, int, int]]") -> list[Data]:
+        return [self._store.read(extent, start, length) for _, extent, start, length in reads]
+
+    # -- read-ahead ----------------------------------------------------------------------------------
+
+    def _read_ahead(self, state: BlobState, offset: int, length: int, *, stalled: bool) -> None:
+        if state.whole:
+            return
+        share = self._engine.budget.limit // 2 // max(1, len(self._flowing))
+        ceiling = max(SMALLEST_CEILING, share)
+        ahead = state.streams.observe(offset, length, stalled=stalled, ceiling=ceiling)
+        if state.streams.flowing:
+            self._flowing[state.prefix] = state
+        else:
+            self._flowing.pop(state.prefix, None)
+        if ahead:
+            self._fetch_ahead(state, blocks_of(ahead.start, ahead.stop))
+
+    def _fetch_ahead(self, state: BlobState, run: range) -> None:
+        extents = self._store.locate_run(state.prefix, run.start, len(run))
+        missing = [
+            block
+            for block, extent in zip(run, extents, strict=True)
+            if extent is None and self._engine.at_hand(state, block) is None
+        ]
+        if missing:
+            self._engine.request(state, missing, Level.AHEAD)
+
+    # -- whole files ---------------------------------------------------------------------------------
+
+    async def prefetch(
+        self, items: Iterable[Wanted], progress: Callable[[int, int], None] | None = None
+    ) -> PrefetchReport:
+        """Bring whole blobs into the store, at the lowest rank; what is here already is skipped.
+
+        Args:
+            items: blobs and their places; read lazily, in order.
+            progress: told (bytes done, bytes known so far) now and then, in a worker thread.
+
+        Raises:
+            StoreFull: the store takes nothing more.
+        """
+        return await WarmUp(self._engine, progress).run(items)
+
+    # -- facts ---------------------------------------------------------------------------------------
+
+    def resident_percent(self, blob: Blob) -> int:
+        """How many of a blob's blocks are in the store, in percent, rounded down; any thread."""
+        count = block_count(blob.size)
+        if count == 0:
+            return 100
+        return len(seen_blocks(self._store, blob.digest.key, count)) * 100 // count
+
+    def statistics(self) -> FetchStatistics:
+        """A picture of now."""
+        engine = self._engine
+        return FetchStatistics(
+            **engine.counters.snapshot(),
+            in_flight_bytes=engine.budget.held,
+            in_flight_requests=len(engine.running),
+            queued=engine.queued,
+            waiting_readers=self._waiting,
+            checking=engine.checking,
+            memory_cached=engine.recent.weight,
+            places=dict(engine.received),
+        )

@@ -1,0 +1,54 @@
+"""`Inbox`: how worker threads tell the event loop what they have done.
+
+Rule: threads append to a deque and ask the loop to look; many announcements cost one wake-up. Announcements of one
+thread are handled in their order, and all of them before the job's task learns that the thread has ended.
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Callable
+
+import trio
+
+from vfs.transfer.job import Data, Job
+
+
+class Inbox:
+    """Announcements of downloads (implements `download.Announce`).
+
+    `on_opened`, `on_arrived`, `on_stored` are called on the loop.
+    """
+
+    def __init__(
+        self,
+        on_opened: Callable[[Job, str], None],
+        on_arrived: Callable[[Job, int, Data], None],
+        on_stored: Callable[[Job, list[int], bool], None],
+    ) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        self._news: deque[Callable[[], None]] = deque()
+        self._on_opened = on_opened
+        self._on_arrived = on_arrived
+        self._on_stored = on_stored
+
+    def opened(self, job: Job, etag: str) -> None:
+        """In a worker thread: a place answers."""
+        self._tell(lambda: self._on_opened(job, etag))
+
+    def arrived(self, job: Job, block: int, data: Data) -> None:
+        """In a worker thread: a block is complete."""
+        self._tell(lambda: self._on_arrived(job, block, data))
+
+    def stored(self, job: Job, blocks: list[int], taken: bool) -> None:
+        """In a worker thread: blocks are in the store, or not taken."""
+        self._tell(lambda: self._on_stored(job, blocks, taken))
+
+    def drain(self) -> None:
+        """On the loop: handle everything announced so far."""
+        while self._news:
+            self._news.popleft()()
+
+    def _tell(self, news: Callable[[], None]) -> None:
+        self._news.append(news)
+        with contextlib.suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self.drain, idempotent=True)

@@ -1,0 +1,105 @@
+"""Who may start now: queues and slots per place, and the byte budget of all.
+
+Rules:
+  * Per place: a demand goes before read-ahead, read-ahead before warm-up; first come, first served within a rank.
+  * Slots per place: demands may fill all `jobs` (two at least, so that one slow GET of a lower rank is never in the way);
+    read-ahead leaves an eighth free, warm-up a quarter.
+  * Budget: demands may fill it, read-ahead three quarters, warm-up half. What does not fit waits; but when nothing is
+    held a job of any size starts, so nothing waits for ever.
+
+Invariants: `Budget.held` is the sum of `Job.held`; both are changed here only. Loop only; no awaits.
+"""
+
+from collections import deque
+
+from vfs.transfer.job import Job, Level
+
+
+class Budget:
+    """Bytes that have been asked for and not yet handed to the store and the readers."""
+
+    __slots__ = ("held", "limit", "set_aside")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+        self.set_aside = 0
+
+    def allows(self, level: Level, size: int) -> bool:
+        """Whether a job of this rank and size may start now."""
+        limit = self.limit - self.set_aside
+        share = (limit, limit * 3 // 4, limit // 2)[level]
+        return self.held == 0 or self.held + size <= share
+
+    def take(self, job: Job) -> None:
+        """Hold all bytes of a job that starts."""
+        job.held = job.size
+        self.held += job.held
+
+    def give_back(self, job: Job, size: int) -> None:
+        """Let go of bytes of a job, at most what it holds."""
+        size = min(size, job.held)
+        job.held -= size
+        self.held -= size
+
+
+class Lane:
+    """The queues and slots of one place (by label)."""
+
+    __slots__ = ("_limits", "_queues", "running")
+
+    def __init__(self, jobs: int) -> None:
+        reserve = max(1, jobs // 8)
+        self._limits = (max(2, jobs), max(1, jobs - reserve), max(1, jobs - 2 * reserve))
+        self._queues: tuple[deque[Job], ...] = (deque(), deque(), deque())
+        self.running = 0
+
+    @property
+    def queued(self) -> int:
+        """Jobs that wait for a slot."""
+        return sum(map(len, self._queues))
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs and nothing waits."""
+        return self.running == 0 and not any(self._queues)
+
+    def put(self, job: Job, *, front: bool = False) -> None:
+        """Queue a job by its rank."""
+        queue = self._queues[job.level]
+        if front:
+            queue.appendleft(job)
+        else:
+            queue.append(job)
+
+    def withdraw(self, job: Job) -> bool:
+        """Take a job out of its queue; False if it is not there."""
+        try:
+            self._queues[job.level].remove(job)
+        except ValueError:
+            return False
+        return True
+
+    def start(self, budget: Budget) -> Job | None:
+        """The job to start now, which then has a slot and holds its bytes; None if none may."""
+        for level, queue in zip(Level, self._queues, strict=True):
+            if not queue:
+                continue
+            if self.running >= self._limits[level] or not budget.allows(level, queue[0].size):
+                return None  # a lower rank has no better chance, and must not overtake
+            job = queue.popleft()
+            self.running += 1
+            budget.take(job)
+            return job
+        return None
+
+    def end(self) -> None:
+        """A job that was started is over."""
+        self.running -= 1
+
+    def drain(self) -> list[Job]:
+        """Take out everything that waits."""
+        jobs = [job for queue in self._queues for job in queue]
+        for queue in self._queues:
+            queue.clear()
+        return jobs

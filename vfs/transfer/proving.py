@@ -1,0 +1,62 @@
+"""What the checker's thread does: looks for resident blocks, hashes a piece, and settles the verdict of a blob."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from vfs.core.ranges import block_count, block_length
+from vfs.errors import StoreError
+from vfs.transfer.download import BAD, VERIFIED
+from vfs.transfer.job import Data
+from vfs.transfer.proof import Proof
+from vfs.types import Blob
+
+if TYPE_CHECKING:
+    from vfs.store import ChunkStore
+
+SCAN_BLOCKS: Final = 1024
+"""Blocks looked up at once."""
+
+
+def seen_blocks(store: "ChunkStore", prefix: bytes, count: int) -> list[int]:
+    """The blocks of a blob (of `count`) that are in the store."""
+    found: list[int] = []
+    for first in range(0, count, SCAN_BLOCKS):
+        extents = store.locate_run(prefix, first, min(SCAN_BLOCKS, count - first))
+        found += [first + i for i, extent in enumerate(extents) if extent is not None]
+    return found
+
+
+def prove(
+    store: "ChunkStore", blob: Blob, proof: Proof, run: range, memory: Mapping[int, Data]
+) -> int | bool | None:
+    """Hash one run of blocks, from memory or from the store; at the end of the blob record the verdict.
+
+    Returns:
+        None: hashed, more is to come. True or False: the whole is right or wrong (then its blocks have been dropped).
+        A block number: it is not in the store any more.
+    """
+
+    def read(block: int) -> Data | None:
+        data = memory.get(block)
+        if data is not None:
+            return data
+        extent = store.locate(blob.digest.key + block.to_bytes(4, "big"))
+        if extent is None:
+            return None
+        try:
+            return store.read(extent, 0, block_length(blob.size, block))
+        except StoreError:
+            return None
+
+    missing = proof.advance(run, read)
+    if missing is not None:
+        return missing
+    if not proof.complete:
+        return None
+    if proof.holds():
+        store.set_verdict(blob.digest.key, VERIFIED)
+        return True
+    store.set_verdict(blob.digest.key, BAD)
+    keys = [blob.digest.key + n.to_bytes(4, "big") for n in range(block_count(blob.size))]
+    store.drop(keys)
+    return False

@@ -1,0 +1,184 @@
+"""`BlobState`: all the fetcher knows of one blob. Loop only.
+
+Invariants: see `docs/concurrency.md`, "Fetching": a block has at most one owner; a waiter's pending block has an owner.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from vfs.core.ranges import block_count
+from vfs.core.streams import StreamTable
+from vfs.errors import VfsError
+from vfs.transfer.job import Data, Job, Waiter
+from vfs.transfer.place import Place, PlacesOf
+from vfs.transfer.proof import Proof
+from vfs.types import Algorithm, Blob
+
+WHOLE_SIZE: Final = 4 * 1024 * 1024
+"""Blobs up to this size (bytes) come in one GET and are verified before a byte of them is handed out."""
+
+
+@dataclass(slots=True, eq=False)
+class Source:
+    """A place of one blob, and how it has done.
+
+    Attributes:
+        place: which one.
+        etag: version of the object its first answer was of; later answers must be of the same.
+        repinned: the object was replaced once already.
+        error: why it failed last.
+        until: when it may be asked again (trio's clock).
+    """
+
+    place: Place
+    etag: str = ""
+    repinned: bool = False
+    error: VfsError | None = None
+    until: float = -math.inf
+
+
+class BlobState:
+    """What is going on with one blob.
+
+    Attributes:
+        blob: which one.
+        places_of: finds its places.
+        sources: its places, best first; None if not asked for yet, or to be asked for again.
+        asking: whether a task is finding the places.
+        unplaced: jobs that wait for the places.
+        owners: queued and running jobs, by block that has not arrived.
+        arrived: bytes of blocks that are not in the store yet.
+        waiters: who waits for a block to arrive.
+        storing: who waits for a block that has arrived to be stored.
+        streams: the readers walking through it.
+        refused: the failure of all places, and until when it is repeated without asking.
+        proof: check of the whole; None for small blobs, what cannot be checked, and what has been.
+        readers: tasks inside `Fetcher.read` or `prefetch`.
+    """
+
+    __slots__ = (
+        "arrived",
+        "asking",
+        "blob",
+        "blocks",
+        "owners",
+        "places_of",
+        "prefix",
+        "proof",
+        "readers",
+        "refused",
+        "sources",
+        "storing",
+        "streams",
+        "unplaced",
+        "waiters",
+    )
+
+    def __init__(self, blob: Blob, places_of: PlacesOf) -> None:
+        self.blob = blob
+        self.prefix = blob.digest.key
+        self.blocks = block_count(blob.size)
+        self.places_of = places_of
+        self.sources: list[Source] | None = None
+        self.asking = False
+        self.unplaced: list[Job] = []
+        self.owners: dict[int, Job] = {}
+        self.arrived: dict[int, Data] = {}
+        self.waiters: dict[int, list[Waiter]] = {}
+        self.storing: dict[int, list[Waiter]] = {}
+        self.streams = StreamTable(blob.size)
+        self.refused: tuple[VfsError, float] | None = None
+        self.proof = Proof(blob) if self.provable and not self.whole else None
+        self.readers = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether it comes in one piece."""
+        return self.blob.size <= WHOLE_SIZE
+
+    @property
+    def provable(self) -> bool:
+        """Whether its digest is a hash of its bytes."""
+        return self.blob.digest.algorithm is not Algorithm.PLACE
+
+    @property
+    def idle(self) -> bool:
+        """Whether it may be forgotten."""
+        return not (
+            self.readers
+            or self.owners
+            or self.arrived
+            or self.waiters
+            or self.storing
+            or self.asking
+            or (self.proof is not None and self.proof.busy)
+        )
+
+    def key(self, block: int) -> bytes:
+        """Key of a block in the store."""
+        return self.prefix + block.to_bytes(4, "big")
+
+    def wait_for(self, waiter: Waiter) -> None:
+        """Register a waiter for its pending blocks."""
+        for block in waiter.pending:
+            stage = self.storing if not waiter.keep and block in self.arrived else self.waiters
+            stage.setdefault(block, []).append(waiter)
+
+    def leave(self, waiter: Waiter) -> None:
+        """Remove a waiter from the blocks that did not come."""
+        for block in waiter.pending:
+            for stage in (self.waiters, self.storing):
+                waiting = stage.get(block)
+                if waiting is not None and waiter in waiting:
+                    waiting.remove(waiter)
+                    if not waiting:
+                        del stage[block]
+
+    def arrive(self, block: int, data: Data) -> None:
+        """A block is here: it has no owner any more, and whoever waits for its bytes has them."""
+        self.arrived[block] = data
+        self.owners.pop(block, None)
+        for waiter in self.waiters.pop(block, ()):
+            if waiter.keep:
+                waiter.arrive(block, data)
+            else:
+                self.storing.setdefault(block, []).append(waiter)
+
+    def settle(self, block: int, *, taken: bool) -> Data | None:
+        """A block that arrived is in the store, or was not taken; its bytes, None if this was known."""
+        data = self.arrived.pop(block, None)
+        for waiter in self.storing.pop(block, ()):
+            waiter.unstored |= not taken
+            waiter.arrive(block, b"")
+        return data
+
+    def fail(self, blocks: range, error: VfsError) -> None:
+        """Wake everyone who waits for one of these blocks."""
+        for block in blocks if len(blocks) < len(self.waiters) else list(self.waiters):
+            if block in blocks:
+                for waiter in self.waiters.pop(block, ()):
+                    waiter.fail(error)
+
+    def fail_all(self, error: VfsError) -> None:
+        """Wake everyone."""
+        for stage in (self.waiters, self.storing):
+            for waiting in stage.values():
+                for waiter in waiting:
+                    waiter.fail(error)
+            stage.clear()
+
+    def wanted(self, blocks: range) -> bool:
+        """Whether somebody waits for one of these blocks."""
+        return any(block in self.waiters for block in blocks)
+
+    def own(self, job: Job) -> None:
+        """Make a job the owner of its blocks."""
+        for block in job.run:
+            self.owners[block] = job
+
+    def disown(self, job: Job, blocks: range) -> None:
+        """End a job's ownership of some blocks."""
+        for block in blocks:
+            if self.owners.get(block) is job:
+                del self.owners[block]

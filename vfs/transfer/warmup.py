@@ -1,0 +1,276 @@
+"""Prefetch: whole blobs into the chunk store, at the lowest rank.
+
+Rules:
+  * Items are read lazily and surveyed in batches in a worker thread: what is resident, or lies here as a plain file, is
+    skipped without asking any remote.
+  * Many blobs are fetched at once (small files cost a round trip each); of a large one, two stretches of 32 MiB at most
+    are wanted at a time.
+  * Cancelling withdraws what was asked for, unless somebody else waits for it.
+  * A blob that no place has is counted and named; it does not end the rest. A store that takes nothing does.
+"""
+
+import contextlib
+import itertools
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import trio
+
+from vfs.core.ranges import block_count, block_length, run_length
+from vfs.errors import StoreFull, VfsError
+from vfs.transfer.engine import Engine
+from vfs.transfer.job import PART_BLOCKS, Level, Waiter
+from vfs.transfer.place import Place, PlacesOf, Wanted
+from vfs.transfer.state import BlobState
+from vfs.types import Blob
+
+log = logging.getLogger("vfs.transfer")
+
+BATCH: Final = 64
+"""Items surveyed at once."""
+
+AT_ONCE: Final = 32
+"""Blobs fetched at once; what really runs is decided by the slots of the places."""
+
+STRETCH_BLOCKS: Final = 8 * PART_BLOCKS
+"""Blocks of a large blob asked for at once (32 MiB)."""
+
+MOST_PROBLEMS: Final = 20
+"""Failures named in a report."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PrefetchReport:
+    """What a prefetch did.
+
+    Attributes:
+        files, bytes: asked for.
+        fetched_files, fetched_bytes: brought into the store now (blobs of which at least one block was missing).
+        resident_files, local_files: here already, in the store or as plain files.
+        failed_files: could not be had; `problems` says why for the first of them.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    fetched_files: int = 0
+    fetched_bytes: int = 0
+    resident_files: int = 0
+    local_files: int = 0
+    failed_files: int = 0
+    problems: tuple[str, ...] = ()
+
+
+class _Surveyed(NamedTuple):
+    """An item that must be fetched (`places` given), or why not."""
+
+    blob: Blob
+    places: PlacesOf | None
+    local: bool
+
+
+class _Stretch(NamedTuple):
+    """Blocks of a blob that were asked for: who waits, bytes in all, and bytes that were missing."""
+
+    waiter: Waiter
+    size: int
+    missing: int
+
+
+class WarmUp:
+    """One prefetch."""
+
+    def __init__(self, engine: Engine, progress: Progress | None) -> None:
+        self._engine = engine
+        self._progress = progress
+        self._changed = trio.Event()
+        self._full = False
+        self._files = self._bytes = self._done = 0
+        self._fetched_files = self._fetched_bytes = 0
+        self._resident = self._local = self._failed = 0
+        self._problems: list[str] = []
+
+    async def run(self, items: Iterable[Wanted]) -> PrefetchReport:
+        """See `Fetcher.prefetch`."""
+        async with trio.open_nursery() as telling:
+            if self._progress is not None:
+                telling.start_soon(self._tell, self._progress)
+            send, receive = trio.open_memory_channel[_Surveyed](0)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._survey, iter(items), send)
+                for _ in range(AT_ONCE):
+                    nursery.start_soon(self._work, receive.clone(), nursery.cancel_scope)
+                receive.close()
+            telling.cancel_scope.cancel()
+        if self._progress is not None:
+            await trio.to_thread.run_sync(self._progress, self._done, self._bytes)
+        if self._full:
+            raise StoreFull(
+                f"the cache takes nothing more; {self._fetched_files} files were fetched",
+                hint="free disk space, or set `cache.limit` or `cache.dir`",
+            )
+        return self._report()
+
+    def _report(self) -> PrefetchReport:
+        return PrefetchReport(
+            self._files,
+            self._bytes,
+            self._fetched_files,
+            self._fetched_bytes,
+            self._resident,
+            self._local,
+            self._failed,
+            tuple(self._problems),
+        )
+
+    # -- tasks ---------------------------------------------------------------------------------------
+
+    async def _survey(
+        self, items: Iterator[Wanted], send: "trio.MemorySendChannel[_Surveyed]"
+    ) -> None:
+        async with send:
+            while batch := await trio.to_thread.run_sync(self._survey_batch, items):
+                for found in batch:
+                    self._files += 1
+                    self._bytes += found.blob.size
+                for found in batch:
+                    if found.places is not None:
+                        await send.send(found)
+                    else:
+                        self._local += found.local
+                        self._resident += not found.local
+                        self._advance(found.blob.size)
+
+    def _survey_batch(self, items: Iterator[Wanted]) -> list[_Surveyed]:
+        """In a worker thread."""
+        return [self._survey_one(*item) for item in itertools.islice(items, BATCH)]
+
+    def _survey_one(self, blob: Blob, places_of: PlacesOf) -> _Surveyed:
+        if self._is_resident(blob):
+            return _Surveyed(blob, None, local=False)
+        with contextlib.suppress(VfsError):  # the fetch meets it again and names it
+            places = list(places_of())
+            descriptor = open_local(blob, lambda: places)
+            if descriptor is not None:
+                os.close(descriptor)
+                return _Surveyed(blob, None, local=True)
+            return _Surveyed(blob, lambda: places, local=False)
+        return _Surveyed(blob, places_of, local=False)
+
+    def _is_resident(self, blob: Blob) -> bool:
+        count = block_count(blob.size)
+        for first in range(0, count, STRETCH_BLOCKS):
+            run = min(STRETCH_BLOCKS, count - first)
+            if None in self._engine.store.locate_run(blob.digest.key, first, run):
+                return False
+        return True
+
+    async def _work(
+        self, receive: "trio.MemoryReceiveChannel[_Surveyed]", scope: trio.CancelScope
+    ) -> None:
+        async with receive:
+            async for blob, places, _ in receive:
+                assert places is not None
+                try:
+                    stored = await self._fetch(blob, places)
+                except VfsError as error:
+                    self._fail(blob, error)
+                    continue
+                if not stored:
+                    self._full = True
+                    scope.cancel()
+                    return
+                self._fetched_files += 1
+
+    async def _tell(self, progress: Progress) -> None:
+        """Pass progress on, one call at a time: a slow listener is told less often."""
+        while True:
+            await self._changed.wait()
+            self._changed = trio.Event()
+            await trio.to_thread.run_sync(progress, self._done, self._bytes)
+
+    # -- one blob ------------------------------------------------------------------------------------
+
+    async def _fetch(self, blob: Blob, places: PlacesOf) -> bool:
+        """Whether the store took all of it."""
+        state = self._engine.state(blob, places)
+        state.readers += 1
+        waiting: deque[_Stretch] = deque()
+        stored = True
+        try:
+            self._engine.refuse(state)
+            for first in range(0, state.blocks, STRETCH_BLOCKS):
+                run = range(first, min(first + STRETCH_BLOCKS, state.blocks))
+                waiting.append(self._ask(state, run))
+                if len(waiting) > 1:
+                    stored = await self._finish(waiting) and stored
+            while waiting:
+                stored = await self._finish(waiting) and stored
+            return stored
+        finally:
+            state.readers -= 1
+            for waiter, _, _ in waiting:
+                state.leave(waiter)
+                self._engine.withdraw(state, sorted(waiter.pending), Level.WARM)
+
+    def _ask(self, state: BlobState, run: range) -> _Stretch:
+        extents = self._engine.store.locate_run(state.prefix, run.start, len(run))
+        missing = {b for b, extent in zip(run, extents, strict=True) if extent is None}
+        waiter = Waiter(set(missing), keep=False)
+        state.wait_for(waiter)
+        if missing:
+            self._engine.request(state, sorted(missing), Level.WARM)
+        size = state.blob.size
+        return _Stretch(
+            waiter, run_length(size, run), sum(block_length(size, block) for block in missing)
+        )
+
+    async def _finish(self, waiting: deque[_Stretch]) -> bool:
+        waiter, size, missing = waiting[0]
+        await waiter.wait()
+        waiting.popleft()
+        self._fetched_bytes += missing
+        self._advance(size)
+        return not waiter.unstored
+
+    def _advance(self, size: int) -> None:
+        self._done += size
+        self._changed.set()
+
+    def _fail(self, blob: Blob, error: VfsError) -> None:
+        self._failed += 1
+        self._advance(0)
+        if len(self._problems) < MOST_PROBLEMS:
+            self._problems.append(str(error))
+
+
+def open_local(blob: Blob, places_of: PlacesOf) -> int | None:
+    """A descriptor of a plain local file with exactly a blob's content (by its size), or None; blocking."""
+    try:
+        places = places_of()
+    except VfsError as error:
+        log.debug("no places for %s: %s", blob.digest, error)
+        return None
+    for place in places:
+        descriptor = _open(place) if place.local else None
+        if descriptor is None:
+            continue
+        size = os.fstat(descriptor).st_size
+        if size == blob.size:
+            return descriptor
+        os.close(descriptor)
+        log.warning("%s: %s has %d bytes, expected %d", place.label, blob.digest, size, blob.size)
+    return None
+
+
+def _open(place: Place) -> int | None:
+    try:
+        return place.open_file()
+    except (VfsError, OSError) as error:
+        log.debug("%s: %s", place.label, error)
+        return None
