@@ -52,7 +52,8 @@ def stream(
     origin = shown.origins[entry.origin]
 
     def places() -> Sequence[Place]:
-        return workspace.places_of(origin, blob)
+        found: Sequence[Place] = workspace.places_of(origin, blob)
+        return found
 
     async def work() -> None:
         async with _running(workspace) as fetcher:

@@ -82,7 +82,7 @@ class VerbCommand(click.Command):
         """Write the two closing sections."""
         _write_examples(formatter, self._examples)
         codes = {0: "done", 2: "the command line is wrong"}
-        codes.update((cls.exit_code, _meaning(cls)) for cls in self._exits)
+        codes.update((cls.exit_code, meaning(cls)) for cls in self._exits)
         _write_exit_status(formatter, sorted(codes.items()))
 
 
@@ -101,10 +101,10 @@ def _write_exit_status(
         formatter.write_text("All codes: docs/cli.md")
 
 
-def _meaning(cls: type[VfsError]) -> str:
+def meaning(cls: type[VfsError]) -> str:
     """The first sentence of an error's docstring, as a line of a list."""
     first = (cls.__doc__ or "").strip().splitlines()[0].rstrip(".")
-    return first[:1].lower() + first[1:]
+    return first if first.startswith("Git ") else first[:1].lower() + first[1:]
 
 
 def _families() -> list[tuple[int | str, str]]:

@@ -1,0 +1,130 @@
+"""A private runtime directory, daemons that answer what a test says, and `vfs` as a process or in this one."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import trio
+
+from vfs.control.registry import MountRecord, mount_id, register
+from vfs.control.server import Handler, serve
+from vfs_cli.main import run
+
+Data = dict[str, Any]
+
+
+class Done(NamedTuple):
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def documents(self) -> list[Data]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def error(self) -> Data:
+        return dict(json.loads(self.err))
+
+
+class Daemons:
+    """Real control servers, each in a thread."""
+
+    def __init__(self, runtime: Path, stack: ExitStack) -> None:
+        self._runtime = runtime
+        self._stack = stack
+        self.stops: dict[str, Callable[[], None]] = {}
+
+    def start(self, mountpoint: Path, repo: Path, **handlers: Handler) -> MountRecord:
+        name = mount_id(mountpoint)
+        record = MountRecord(
+            name,
+            mountpoint,
+            str(repo),
+            "HEAD",
+            os.getpid(),
+            1e9,
+            None,
+            self._runtime / f"{name}.sock",
+        )
+        ready = threading.Event()
+        scope = trio.CancelScope()
+        token: list[trio.lowlevel.TrioToken] = []
+
+        async def main() -> None:
+            token.append(trio.lowlevel.current_trio_token())
+            with scope:
+                async with trio.open_nursery() as nursery:
+                    await nursery.start(serve, record.socket, handlers)
+                    ready.set()
+
+        thread = threading.Thread(target=trio.run, args=(main,))
+        thread.start()
+        assert ready.wait(30)
+        register(record)
+
+        def stop() -> None:
+            if thread.is_alive():
+                token[0].run_sync_soon(scope.cancel)
+                thread.join(30)
+
+        self.stops[str(mountpoint)] = stop
+        self._stack.callback(stop)
+        return record
+
+
+@pytest.fixture(autouse=True)
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in list(os.environ):
+        if name.startswith(("XDG_", "VFS_", "DVC_", "GIT_")):
+            monkeypatch.delenv(name)
+    for name in ("run", "config", "cache", "state", "home"):
+        (tmp_path / name).mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.chdir(tmp_path / "home")
+    return tmp_path
+
+
+@pytest.fixture
+def daemons(world: Path) -> Iterator[Daemons]:
+    runtime = world / "run" / "vfs"
+    runtime.mkdir(mode=0o700)
+    with ExitStack() as stack:
+        yield Daemons(runtime, stack)
+
+
+@pytest.fixture
+def vfs(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Done]:
+    """Run a command line in this process."""
+
+    def call(*args: str | Path) -> Done:
+        code = run([str(arg) for arg in args])
+        sys.stdout.flush()
+        sys.stderr.flush()
+        out, err = capfdbinary.readouterr()
+        return Done(code, out.decode("utf-8", "surrogateescape"), err.decode())
+
+    return call
+
+
+def process(
+    *args: str | Path, interpreter: tuple[str, ...] = (), **options: Any
+) -> subprocess.CompletedProcess[bytes]:
+    """Run `vfs` as a process of its own."""
+    script = f"import sys; sys.path[:0] = {sys.path!r}; from vfs_cli.main import main; main()"
+    command = [sys.executable, *interpreter, "-c", script, *map(str, args)]
+    return subprocess.run(command, capture_output=True, check=False, timeout=60, **options)

@@ -1,0 +1,138 @@
+"""The checks of `vfs doctor`, shown machines of every kind."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Done
+from vfs.config import Settings
+from vfs.config.units import GIB, TIB
+from vfs.control.mountinfo import KernelMount
+from vfs_cli.doctor import fuse, machine
+from vfs_cli.doctor.finding import State
+
+TABLE = b"""\
+20 1 8:1 / / rw - ext4 /dev/sda rw
+21 20 0:40 / /home rw - nfs4 server:/home rw
+22 20 0:41 / /tmp rw - tmpfs none rw
+23 21 8:2 / /home/my\\040disk rw - xfs /dev/sdb rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("directory", "kind", "state"),
+    [
+        ("/var/cache/x", "ext4", State.OK),
+        ("/home/u/.cache", "nfs4", State.BAD),
+        ("/tmp/x", "tmpfs", State.NOTE),
+        ("/home/my disk/x", "xfs", State.OK),
+        ("/homework", "ext4", State.OK),
+    ],
+)
+def test_where_the_cache_lies(directory: str, kind: str, state: State) -> None:
+    assert machine.file_system_of(Path(directory), TABLE) == kind
+    assert machine.cache_place(Path(directory), TABLE).state is state
+
+
+def test_space() -> None:
+    plenty = Settings(Path("/nowhere/cache"), GIB, 0)
+    assert machine.cache_space(plenty).state is State.OK
+    none = Settings(Path("/nowhere/cache"), GIB, 1000 * TIB)
+    assert machine.cache_space(none).state is State.NOTE
+
+
+def test_open_files() -> None:
+    assert machine.open_files(256).state is State.NOTE
+    assert "4096" in machine.open_files(256).fix
+    assert machine.open_files(1 << 20).state is State.OK
+
+
+def test_memory(tmp_path: Path) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal:       524288 kB\nMemFree: 1 kB\n")
+    assert machine.memory(Settings(Path("/"), 0, 0), tmp_path / "meminfo").state is State.NOTE
+
+
+def test_runtime_directory() -> None:
+    (unset,) = machine.private_directories(None, Path("/tmp/vfs-5"), 5)
+    (foreign,) = machine.private_directories("/run/user/1", Path("/tmp/vfs-5"), 5)
+    (good,) = machine.private_directories("/run/user/5", Path("/run/user/5/vfs"), 5)
+    assert [f.state for f in (unset, foreign, good)] == [State.NOTE, State.NOTE, State.OK]
+    assert foreign.fix == "export XDG_RUNTIME_DIR=/run/user/5"
+
+
+def test_the_fuse_device(tmp_path: Path) -> None:
+    assert fuse.fuse_device(tmp_path / "none").state is State.BAD
+    assert fuse.fuse_device(tmp_path).state is State.BAD
+    (tmp_path / "device").touch()
+    assert fuse.fuse_device(tmp_path / "device").state is State.OK
+
+
+def test_fusermount(tmp_path: Path) -> None:
+    assert fuse.fusermount(str(tmp_path)).fix == "sudo apt-get install fuse3"
+    (tmp_path / "fusermount3").touch(mode=0o4755)
+    (tmp_path / "fusermount3").chmod(0o4755)
+    assert fuse.fusermount(str(tmp_path)).state is State.OK
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("user_allow_other\n", State.OK),
+        ("#user_allow_other\n", State.NOTE),
+        (" user_allow_other \n", State.OK),
+        ("", State.NOTE),
+    ],
+)
+def test_allow_other(tmp_path: Path, text: str, state: State) -> None:
+    config = tmp_path / "fuse.conf"
+    config.write_text(text)
+    assert fuse.allow_other(config, uid=1000).state is state
+    assert fuse.allow_other(tmp_path / "none", uid=0).state is State.OK
+
+
+def test_kernel_knobs(tmp_path: Path) -> None:
+    mount = KernelMount(Path("/mnt/a"), "0:47", 0)
+    for name in ("0:47", "47"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "0:47" / "read_ahead_kb").write_text("128\n")
+    (tmp_path / "47" / "max_background").write_text("64\n")
+    (slow,) = fuse.read_ahead([mount], 1 << 20, tmp_path)
+    assert slow.fix == f"echo 1024 | sudo tee {tmp_path}/0:47/read_ahead_kb"
+    (good,) = fuse.max_background([mount], 64, tmp_path)
+    assert good.state is State.OK
+    (tmp_path / "empty").mkdir()
+    (unmounted,) = fuse.max_background([mount], 64, tmp_path / "empty")
+    assert "mount -t fusectl" in unmounted.fix
+    (missing,) = fuse.max_background([], 64, tmp_path / "none")
+    assert "modprobe" in missing.fix
+    assert [f.state for f in fuse.dead_mounts([mount])] == [State.BAD]
+    assert [f.state for f in fuse.dead_mounts([])] == [State.OK]
+
+
+def test_the_verb_speaks_json_and_its_code_tells(vfs: Callable[..., Done]) -> None:
+    done = vfs("doctor", "--offline", "--json")
+    documents = done.documents
+    assert {d["type"] for d in documents} == {"check"}
+    assert {d["state"] for d in documents} <= {"ok", "note", "bad"}
+    assert done.code == (1 if any(d["state"] == "bad" for d in documents) else 0)
+    names = {d["name"] for d in documents}
+    assert names >= {
+        "fuse-device",
+        "fusermount3",
+        "cache-place",
+        "cache-space",
+        "open-files",
+        "runtime-directory",
+    }
+
+
+def test_a_broken_configuration_is_a_finding(vfs: Callable[..., Done]) -> None:
+    file = Path(os.environ["XDG_CONFIG_HOME"]) / "vfs" / "config.yaml"
+    file.parent.mkdir()
+    file.write_text("cache: {limt: 1}")
+    done = vfs("doctor", "--offline")
+    assert done.code == 1
+    assert "BAD   configuration: " in done.out
+    assert "unknown setting 'cache.limt'" in done.out

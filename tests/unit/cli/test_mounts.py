@@ -1,0 +1,179 @@
+"""status, switch, umount and prefetch against real control servers."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.cli.conftest import Daemons, Done
+from vfs.errors import MountPointRefused, UnknownRevision, Unsupported, UsageError
+from vfs_cli.mount import parse_options
+
+Vfs = Callable[..., Done]
+Data = dict[str, Any]
+STATUS = {"rev": "main", "commit": "ab" * 20, "problems": 0, "store": {"bytes": 2048}}
+
+
+async def status(args: Data, progress: object) -> Data:
+    return STATUS
+
+
+def test_nothing_is_mounted(vfs: Vfs) -> None:
+    assert vfs("status") == Done(0, "nothing is mounted\n", "")
+    assert vfs("status", "--json") == Done(0, "", "")
+
+
+def test_status_lists_mounts(vfs: Vfs, daemons: Daemons, world: Path) -> None:
+    for name in ("b", "a"):
+        daemons.start(world / name, world / "repo", status=status)
+    documents = vfs("status", "--json").documents
+    assert [d["mountpoint"] for d in documents] == [str(world / "a"), str(world / "b")]
+    assert documents[0]["type"] == "mount"
+    assert documents[0]["state"] == "ready"
+    assert documents[0]["commit"] == "ab" * 20
+    plain = vfs("status").out.splitlines()
+    assert plain[0].split()[:2] == ["MOUNT", "POINT"]
+    assert plain[1].split()[:3] == [str(world / "a"), "main", "abababababab"]
+    assert len(plain) == 3
+
+
+def test_status_of_one_mount(vfs: Vfs, daemons: Daemons, world: Path) -> None:
+    daemons.start(world / "a", world / "repo", status=status, statistics=status)
+    assert "store.bytes: 2.0 KiB\n" in vfs("status", world / "a").out
+    (document,) = vfs("status", world / "a", "--json").documents
+    assert document["store"] == {"bytes": 2048}
+
+
+def test_a_daemon_that_fails_is_shown_and_ends_the_command_with_its_code(
+    vfs: Vfs, daemons: Daemons, world: Path
+) -> None:
+    async def broken(args: Data, progress: object) -> Data:
+        raise Unsupported("cannot tell")
+
+    daemons.start(world / "a", world / "repo", status=broken)
+    daemons.start(world / "b", world / "repo", status=status)
+    done = vfs("status", "--json")
+    assert [d["state"] for d in done.documents] == ["silent", "ready"]
+    assert (done.code, done.error["code"]) == (20, "unsupported")
+
+
+def test_switch(vfs: Vfs, daemons: Daemons, world: Path) -> None:
+    asked: list[Data] = []
+
+    async def switch(args: Data, progress: Callable[[Data], Any]) -> Data:
+        asked.append(args)
+        await progress({"stage": "trees", "done": 1, "total": 2})
+        return {"rev": args["rev"], "commit": "cd" * 20, "names": 3, "problems": 2}
+
+    daemons.start(world / "mnt", world / "repo", switch=switch)
+    done = vfs("switch", "v1.2", "--mount", world / "mnt")
+    assert done.code == 0
+    assert done.out == f"{world / 'mnt'} shows v1.2 (cdcdcdcdcdcd)\n"
+    assert "2 paths cannot be served" in done.err
+    (document,) = vfs("switch", "v1.2", "--mount", world / "mnt", "--json").documents
+    assert document["type"] == "switch"
+    assert document["names"] == 3
+    assert asked == [{"rev": "v1.2"}] * 2
+
+
+def test_switch_passes_the_daemon_s_error_on(vfs: Vfs, daemons: Daemons, world: Path) -> None:
+    async def switch(args: Data, progress: object) -> Data:
+        raise UnknownRevision("no revision 'v9'", hint="git tag")
+
+    daemons.start(world / "mnt", world / "repo", switch=switch)
+    assert vfs("switch", "v9", "--mount", world / "mnt") == Done(
+        4, "", "error: no revision 'v9'\nhint: git tag\n"
+    )
+
+
+def test_umount_waits_for_nothing_that_is_gone(vfs: Vfs, daemons: Daemons, world: Path) -> None:
+    asked: list[Data] = []
+
+    async def stop(args: Data, progress: object) -> Data:
+        asked.append(args)
+        return {}
+
+    async def refuse(args: Data, progress: object) -> Data:
+        raise MountPointRefused("files are open")
+
+    daemons.start(world / "a", world / "repo", stop=stop)
+    assert vfs("umount", world / "a", "--lazy", "--json").documents == [
+        {"type": "umount", "mountpoint": str(world / "a")}
+    ]
+    assert asked == [{"lazy": True}]
+    daemons.start(world / "b", world / "repo", stop=refuse)
+    daemons.start(world / "c", world / "repo", stop=stop)
+    done = vfs("umount", "--all")
+    assert done.code == 6
+    assert f"{world / 'c'} is unmounted" in done.out
+    assert f"{world / 'b'}: files are open" in done.err
+
+
+def test_prefetch_asks_the_mount_of_the_repository(
+    vfs: Vfs, daemons: Daemons, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = world / "repo"
+    (repo / ".git").mkdir(parents=True)
+    (repo / "data").mkdir()
+    asked: list[Data] = []
+
+    async def prefetch(args: Data, progress: object) -> Data:
+        asked.append(args)
+        return {"files": len(args["paths"]), "bytes": 10}
+
+    daemons.start(world / "mnt", repo, status=status, prefetch=prefetch)
+    monkeypatch.chdir(repo / "data")
+    (world / "list").write_bytes(b"x\n\ny\xff\n")
+    done = vfs("prefetch", "images", ":/top", "--glob", "*.png", "--from", world / "list", "--json")
+    assert done.documents == [{"type": "prefetch", "files": 4, "bytes": 10}]
+    assert asked == [
+        {"glob": "*.png", "rev": None, "paths": ["data/images", "top", "data/x", "data/y\udcff"]}
+    ]
+
+
+def test_a_long_list_is_sent_in_parts(vfs: Vfs, daemons: Daemons, world: Path) -> None:
+    seen: list[str] = []
+
+    async def prefetch(args: Data, progress: object) -> Data:
+        seen.extend(args["paths"])
+        return {"files": len(args["paths"])}
+
+    daemons.start(world / "mnt", world / "repo", status=status, prefetch=prefetch)
+    names = [f"data/{number:06}-é" for number in range(50_000)]
+    (world / "list").write_text("\n".join(names))
+    done = vfs("prefetch", "--mount", world / "mnt", "--from", world / "list", "--json")
+    assert done.documents == [{"type": "prefetch", "files": 50_000}]
+    assert seen == names
+
+
+def test_mount_options() -> None:
+    options = parse_options(("allow_other,nodev", "transfer.jobs=32,ro,_netdev"), "pyfuse3")
+    assert options.allow_other
+    assert options.extra == ("nodev",)
+    assert options.settings == (("transfer.jobs", "32"),)
+    assert options.transport == "pyfuse3"
+    for bad in ("allow_other,allow_root", "sing", "fsname=x", "=", "a="):
+        with pytest.raises(UsageError):
+            parse_options((bad,))
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_completion(vfs: Vfs, shell: str) -> None:
+    done = vfs("completion", shell)
+    assert done.code == 0
+    assert "_VFS_COMPLETE" in done.out
+
+
+def test_the_shell_completes_verbs() -> None:
+    import os
+
+    from tests.unit.cli.conftest import process
+
+    environment = {
+        **os.environ,
+        "_VFS_COMPLETE": "fish_complete",
+        "COMP_WORDS": "vfs sw",
+        "COMP_CWORD": "sw",
+    }
+    assert b"switch" in process(env=environment).stdout

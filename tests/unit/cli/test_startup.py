@@ -1,0 +1,85 @@
+"""What a command imports before it does anything: start-up is felt with every call."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Daemons, process
+
+HEAVY = (
+    "rich",
+    "boto3",
+    "botocore",
+    "trio",
+    "pyfuse3",
+    "pygit2",
+    "lmdb",
+    "yaml",
+    "asyncio",
+    "hypothesis",
+)
+
+
+def imported(*args: str) -> set[str]:
+    done = process(*args, interpreter=("-X", "importtime"))
+    assert done.returncode == 0, done.stderr.decode()
+    return set(re.findall(r"\| +(\S+)$", done.stderr.decode(), re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    "args", [("--help",), ("--version",), ("mount", "--help"), ("status",), ("status", "--json")]
+)
+def test_light_commands_import_nothing_heavy(args: tuple[str, ...]) -> None:
+    names = imported(*args)
+    assert "click" in names
+    assert not names & set(HEAVY)
+
+
+def test_help_imports_no_verb() -> None:
+    ours = {name for name in imported("--help") if name.startswith(("vfs.", "vfs_cli."))}
+    assert ours == {
+        "vfs.config",
+        "vfs.config.environment",
+        "vfs.config.files",
+        "vfs.config.places",
+        "vfs.config.schema",
+        "vfs.config.settings",
+        "vfs.config.units",
+        "vfs.errors",
+        "vfs_cli.failure",
+        "vfs_cli.group",
+        "vfs_cli.main",
+        "vfs_cli.table",
+        "vfs_cli.text",
+    }
+
+
+def test_status_of_a_mount_needs_only_the_client(daemons: Daemons, world: Path) -> None:
+    async def status(args: dict[str, object], progress: object) -> dict[str, object]:
+        return {"rev": "main", "commit": "0" * 40}
+
+    daemons.start(world / "mnt", world / "repo", status=status)
+    names = imported("status")
+    assert not names & set(HEAVY)
+    assert {name for name in names if name.startswith("vfs.")} <= {
+        "vfs.control",
+        "vfs.control.client",
+        "vfs.control.mountinfo",
+        "vfs.control.protocol",
+        "vfs.control.registry",
+        "vfs.config",
+        "vfs.config.environment",
+        "vfs.config.files",
+        "vfs.config.places",
+        "vfs.config.schema",
+        "vfs.config.settings",
+        "vfs.config.units",
+        "vfs.errors",
+    }
+
+
+def test_python_m() -> None:
+    assert process("--version").stdout.startswith(b"vfs ")
+    assert sys.version_info >= (3, 11)
