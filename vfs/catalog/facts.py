@@ -16,7 +16,7 @@ Fact = tuple[int, int]  # size in bytes, mtime in seconds
 
 _FACT = struct.Struct("<Qq")
 _TABLE = "facts"
-_BATCH = 1_000_000  # pairs per transaction: bounds the memory of an endless stream
+_BATCH = 250_000  # pairs per transaction: bounds the memory of an endless stream
 
 
 class Facts:

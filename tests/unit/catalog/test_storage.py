@@ -89,13 +89,14 @@ def test_the_map_grows_under_running_readers(tmp_path: Path) -> None:
     readers = [threading.Thread(target=read) for _ in range(2)]
     for thread in readers:
         thread.start()
-    for start in range(0, 4000, 100):
-        catalog.learn((digest(n), 1, 1) for n in range(start, start + 100))
+    for number in range(100):
+        catalog.remember(b"%d" % number, bytes(20_000))
     done.set()
     for thread in readers:
         thread.join()
     assert wrong == []
-    assert catalog.statistics().facts == 4000
+    assert catalog.recall(b"99") == bytes(20_000)
+    assert catalog.statistics().bytes > 16 * SMALL
     catalog.close()
 
 
