@@ -1,0 +1,352 @@
+"""A Git tree -> a snapshot.
+
+Steps: learn the sizes of new Git blobs; find the pointers; read configuration; decide which outs
+are served; make a leaf of each; put the leaves over the Git tree.
+
+Rule: nothing a pointer says stops the others: whatever cannot be served is a `Problem` on its path.
+Only a damaged repository or catalog raises.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vfs.core.paths import MAX_PATH, show
+from vfs.errors import FormatError, VfsError
+from vfs.formats.dvcconfig import DvcConfig
+from vfs.formats.lfs import MAX_BYTES as MAX_LFS
+from vfs.formats.lfs import parse_lfs_pointer
+from vfs.git import MODE_COMMIT, MODE_TREE, Repository, TreeItem
+from vfs.types import Entry, Kind, Problem
+from vfs.workspace.directory import Directory
+from vfs.workspace.graft_outs import Grafted, OutGrafter, broken
+from vfs.workspace.grafts import Grafts
+from vfs.workspace.ignore import without_ignored
+from vfs.workspace.imports import Base, ImportGrafter, OpenSource, Trail
+from vfs.workspace.listings import Listings
+from vfs.workspace.merged import GitView, MergedDirectory
+from vfs.workspace.origins import LfsOrigin
+from vfs.workspace.outs import Claim, Claims, Parser, collect
+from vfs.workspace.pointers import Found, Progress, Summaries
+from vfs.workspace.session import Session
+from vfs.workspace.snapshot import Snapshot
+from vfs.workspace.stores import DvcStore, Roots, Surroundings, load_store
+from vfs.workspace.summary import NO_OID, Mark, is_file
+from vfs.workspace.urls import UrlGrafter
+
+_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to build.
+
+    Attributes:
+        rev: as the caller named it.
+        commit: its id, None for the working tree.
+        tree: oid of the tree.
+        time: seconds; when contents that are new here are first seen.
+        scope: only this path and what is below is wanted (an import's).
+        config: laid over the repository's configuration (an import's).
+        remote: the remote to prefer (an import's).
+        trail: the imports that led here.
+    """
+
+    rev: str
+    commit: str | None
+    tree: bytes
+    time: int
+    scope: bytes = b""
+    config: DvcConfig | None = None
+    remote: str | None = None
+    trail: Trail = field(default_factory=Trail)
+
+
+class Builder:
+    """Builds one snapshot of one repository.
+
+    `repository` has the objects (for the working tree a scratch store), `home` is the user's.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        repository: Repository,
+        home: Repository,
+        where: Surroundings,
+        listings: Listings,
+        parser: Parser,
+        open_source: OpenSource,
+        plan: Plan,
+        progress: Progress,
+    ) -> None:
+        self._session = session
+        self._repository = repository
+        self._home = home
+        self._where = where
+        self._listings = listings
+        self._parser = parser
+        self._open_source = open_source
+        self._plan = plan
+        self._progress = progress
+        self._problems: list[Problem] = []
+        self._grafts = Grafts()
+        self._summaries = Summaries(session.catalog, repository, progress)
+
+    def build(self) -> Snapshot:
+        """The snapshot.
+
+        Raises:
+            StoreError: the repository or the catalog is damaged.
+            RemoteError: a partial clone's remote did not give an object.
+        """
+        plan = self._plan
+        inside = self._scope_tree()
+        if inside is not None:
+            self._summaries.contents(inside, plan.time)
+        found = list(self._summaries.names(plan.tree))
+        self._repository.ensure_blobs(
+            [f.oid for f in found if f.mark in (Mark.POINTER, Mark.LOCK, Mark.DVCIGNORE)]
+        )
+        roots = self._roots(found)
+        live = without_ignored(found, roots, self._repository.read_blob)
+        claims = collect(live, self._parser, self._read_path)
+        self._problems += [p for p in claims.problems if self._in_scope(p.path)]
+        if inside is not None:
+            self._put_lfs(inside)
+        self._put_claims(claims, roots)
+        return self._finish()
+
+    # Scope ------------------------------------------------------------------------------------
+
+    def _in_scope(self, path: bytes) -> bool:
+        scope = self._plan.scope
+        return (
+            not scope
+            or path == scope
+            or path.startswith(scope + b"/")
+            or scope.startswith(path + b"/")
+        )
+
+    def _scope_tree(self) -> bytes | None:
+        """The Git tree whose blobs' sizes are needed; a file's parent directory for a file."""
+        scope, tree = self._plan.scope, self._plan.tree
+        if not scope:
+            return tree
+        item = self._repository.find(tree, scope)
+        if item is None:
+            return None
+        if item.mode == MODE_TREE:
+            return item.oid
+        if is_file(item.mode):
+            self._repository.ensure_blobs([item.oid])
+        return None
+
+    # Configuration ----------------------------------------------------------------------------
+
+    def _roots(self, found: Sequence[Found]) -> Roots:
+        """The DVC repositories of the tree; the top is one whether or not it has a `.dvc`."""
+        roots = Roots()
+        marked = {f.path.rpartition(b"/")[0]: f.oid for f in found if f.mark is Mark.DVC_ROOT}
+        for path, oid in {b"": NO_OID, **marked}.items():
+            tracked = None
+            if oid != NO_OID:
+                item = self._repository.find(oid, b"config")
+                if item is not None and is_file(item.mode):
+                    tracked = self._repository.read_blob(item.oid)
+            store, problems = load_store(tracked, path, self._where, self._plan.config)
+            roots.add(path, self._preferring(store))
+            self._problems += problems
+        return roots
+
+    def _preferring(self, store: DvcStore) -> DvcStore:
+        name = self._plan.remote
+        if name is None or store.remote(name) is None:
+            return store
+        return DvcStore(store.caches, store.ordered(name), store.foreign, True)
+
+    def _read_path(self, path: bytes) -> bytes | None:
+        item = self._repository.find(self._plan.tree, path)
+        if item is None or not is_file(item.mode):
+            return None
+        return self._repository.read_blob(item.oid)
+
+    # Leaves -----------------------------------------------------------------------------------
+
+    def _put_lfs(self, tree: bytes) -> None:
+        """Git LFS pointers whose path has filter=lfs become the files they name."""
+        origin = self._session.origins.number(LfsOrigin(str(self._home.git_dir)))
+        prefix = self._plan.scope
+        candidates = list(self._summaries.lfs_candidates(tree))
+        blobs = []
+        for mark, below, oid in candidates:
+            path = prefix + b"/" + below if prefix else below
+            if not self._repository.is_lfs(self._plan.tree, path):
+                continue
+            data = self._repository.read_blob(oid)
+            blob = parse_lfs_pointer(data) if len(data) <= MAX_LFS else None
+            if blob is not None:
+                blobs.append((path, mark, blob))
+        known = self._session.catalog.facts_many([blob.digest for _, _, blob in blobs])
+        grafter = OutGrafter(self._session, self._listings, self._plan.time, self._progress)
+        for (path, mark, blob), fact in zip(blobs, known, strict=True):
+            kind = Kind.EXECUTABLE if mark is Mark.MAYBE_LFS_EXECUTABLE else Kind.FILE
+            time = fact[1] if fact is not None else grafter.first_seen(blob.digest)
+            name = path.rpartition(b"/")[2]
+            self._grafts.put(path, Entry(name, kind, blob.digest, blob.size, time, origin))
+
+    def _put_claims(self, claims: Claims, roots: Roots) -> None:
+        served = [claim for claim in claims.served if self._in_scope(claim.out.path)]
+        for problem in claims.broken:
+            if self._in_scope(problem.path):
+                self._put_broken(
+                    problem.path, FormatError(problem.message, hint=problem.hint), problem
+                )
+        placed = [claim for claim in served if self._has_room(claim)]
+        make = self._maker(placed, roots)
+        for claim, made in zip(placed, self._in_threads(make, placed), strict=True):
+            if isinstance(made, VfsError):
+                self._put_broken(claim.out.path, made, None)
+            else:
+                self._problems += made.problems
+                self._put(claim.out.path, made.leaf)
+
+    def _maker(
+        self, placed: Sequence[Claim], roots: Roots
+    ) -> Callable[[Claim], Grafted | VfsError]:
+        plan, session = self._plan, self._session
+        grafter = OutGrafter(session, self._listings, plan.time, self._progress)
+        base = Base(str(self._home.git_dir), self._local_root())
+        imports = ImportGrafter(
+            session,
+            grafter,
+            self._listings,
+            self._open_source,
+            base,
+            plan.trail,
+            plan.time,
+            self._progress,
+        )
+        urls = UrlGrafter(session, grafter, base.root, plan.time)
+        stores = {claim.pointer: roots.store_of(claim.pointer) for claim in placed}
+        grafter.prepare([(claim, stores[claim.pointer]) for claim in placed])
+
+        def make(claim: Claim) -> Grafted | VfsError:
+            root = roots.root_of(claim.pointer)
+            try:
+                return grafter.graft(claim, stores[claim.pointer], root, imports.graft, urls.graft)
+            except VfsError as error:
+                return error
+
+        return make
+
+    def _local_root(self) -> Path | None:
+        """Where relative local URLs start; None if a stranger's repository may not use them."""
+        if self._where.foreign:
+            return None
+        return self._where.root if self._where.root is not None else self._home.git_dir
+
+    def _has_room(self, claim: Claim) -> bool:
+        """Whether an out can be at its path; says what is in the way, or hidden."""
+        path = claim.out.path
+        names = path.split(b"/")
+        tree: bytes | None = self._plan.tree
+        item: TreeItem | None = None
+        if len(path) > MAX_PATH:
+            return False
+        for depth, name in enumerate(names):
+            item = None if tree is None else self._repository.find(tree, name)
+            if item is None:
+                return True
+            last = depth == len(names) - 1
+            if not last and item.mode not in (MODE_TREE, MODE_COMMIT):
+                blocking = b"/".join(names[: depth + 1])
+                message = (
+                    f"{show(path)} of {show(claim.pointer)} lies below {show(blocking)}, which is "
+                    "no directory in Git"
+                )
+                hint = "remove one of them; `dvc checkout` fails here too"
+                self._problems.append(Problem(path, "below-a-file", message, hint))
+                return False
+            tree = item.oid if item.mode == MODE_TREE else None
+        message = f"{show(path)} is tracked by Git and is an output of {show(claim.pointer)}; "
+        message += "DVC's data is shown, as after `dvc checkout --force`"
+        hint = "`git rm --cached` it, or set `cache: false` in the pointer"
+        self._problems.append(Problem(path, "tracked-twice", message, hint))
+        return True
+
+    def _put(self, path: bytes, leaf: Entry | Directory) -> None:
+        self._grafts.put(path, leaf)
+
+    def _put_broken(self, path: bytes, error: VfsError, problem: Problem | None) -> None:
+        """A path that cannot be served: broken, unless Git has something there."""
+        entry, made = broken(path, error, self._plan.time)
+        self._problems.append(problem or made)
+        if self._repository.find(self._plan.tree, path) is None and self._free(path):
+            self._put(path, entry)
+
+    def _free(self, path: bytes) -> bool:
+        """Whether no component above the path is a file in Git."""
+        tree: bytes | None = self._plan.tree
+        for name in path.split(b"/")[:-1]:
+            item = None if tree is None else self._repository.find(tree, name)
+            if item is None:
+                return True
+            if item.mode not in (MODE_TREE, MODE_COMMIT):
+                return False
+            tree = item.oid if item.mode == MODE_TREE else None
+        return True
+
+    def _in_threads(
+        self, make: Callable[[Claim], Grafted | VfsError], claims: Sequence[Claim]
+    ) -> Iterator[Grafted | VfsError]:
+        """Leaves in the order of claims; several at once: most of it is waiting for remotes."""
+        if len(claims) <= 1:
+            yield from map(make, claims)
+            return
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="vfs-outs") as pool:
+            for number, made in enumerate(pool.map(make, claims), 1):
+                self._progress("outputs", number, len(claims))
+                yield made
+
+    # End --------------------------------------------------------------------------------------
+
+    def _finish(self) -> Snapshot:
+        plan, session = self._plan, self._session
+        origin = session.register(self._repository)
+        view = GitView(self._repository, session.catalog, origin, plan.time)
+        self._grafts.seal(plan.tree, self._subtree)
+        self._date(view)
+        root = MergedDirectory(view, plan.tree, self._grafts.root, plan.time)
+        unique = dict.fromkeys(sorted(self._problems))
+        return Snapshot(
+            plan.rev,
+            plan.commit,
+            plan.time,
+            root,
+            tuple(unique),
+            session.origins.all(),
+            root.weigh(),
+            plan.tree,
+        )
+
+    def _subtree(self, tree: bytes, name: bytes) -> bytes | None:
+        item = self._repository.find(tree, name)
+        return item.oid if item is not None and item.mode == MODE_TREE else None
+
+    def _date(self, view: GitView) -> None:
+        """Give merged directories the time their identity was first seen."""
+        catalog = self._session.catalog
+        nodes = list(self._grafts.directories())
+        keys = [b"seen-dir-1\0" + node.identity for node in nodes]
+        fresh = []
+        for node, key, note in zip(nodes, keys, catalog.recall_many(keys), strict=True):
+            if not node.children and node.tree is not None:
+                node.mtime = view.tree_time(node.tree)
+            elif note is None:
+                node.mtime = self._plan.time
+                fresh.append((key, node.mtime.to_bytes(8, "little", signed=True)))
+            else:
+                node.mtime = int.from_bytes(note, "little", signed=True)
+        catalog.remember_many(fresh)

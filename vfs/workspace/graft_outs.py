@@ -1,0 +1,221 @@
+"""An out of a pointer -> the leaf it puts into a snapshot.
+
+Rule: one claim gives one leaf or raises a `VfsError` whose message becomes the problem on its path.
+
+Sizes of single files: the catalog's fact, else the DVC cache's file, else what the pointer says,
+else a HEAD on the remote. The pointer's size is written by DVC together with the hash; it is
+believed for the file itself but never becomes a fact about the digest, because a hostile pointer
+could then spoil a content that other repositories share.
+"""
+
+import os
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from vfs.errors import DataUnavailable, Unsupported, VfsError
+from vfs.formats.values import ImportSource, Out, UrlSource
+from vfs.types import Algorithm, Digest, Entry, Kind, Problem
+from vfs.workspace.directory import Directory, TreeDirectory
+from vfs.workspace.listings import Listing, Listings
+from vfs.workspace.origins import DvcOrigin, Origin, VersionedOrigin
+from vfs.workspace.outs import Claim
+from vfs.workspace.pointers import Progress
+from vfs.workspace.session import Session
+from vfs.workspace.sizes import Sizes
+from vfs.workspace.stores import DvcStore
+from vfs.workspace.versioned import digest_of, file_entries, remember, remote_of
+
+_SEEN = struct.Struct("<q")
+_SHOWN = 3
+
+
+class Grafted(NamedTuple):
+    """A leaf and what is wrong inside it (paths are the repository's)."""
+
+    leaf: Entry | Directory
+    problems: tuple[Problem, ...] = ()
+
+
+ImportGraft = Callable[[Claim, DvcStore], Grafted]
+
+
+class OutGrafter:
+    """Makes leaves of the claims of one snapshot."""
+
+    def __init__(self, session: Session, listings: Listings, time: int, progress: Progress) -> None:
+        self._session = session
+        self._catalog = session.catalog
+        self._listings = listings
+        self._time = time
+        self._progress = progress
+        self._sizes: dict[Digest, int] = {}
+
+    # Single files -----------------------------------------------------------------------------
+
+    def prepare(self, claims: Sequence[tuple[Claim, DvcStore]]) -> None:
+        """Find the sizes of single files that neither the catalog nor the pointer knows, at once."""
+        groups: dict[tuple[DvcStore, str | None, Algorithm], set[bytes]] = {}
+        for claim, store in claims:
+            out = claim.out
+            if out.digest is None or out.is_tree or out.size is not None or out.place is not None:
+                continue
+            if not isinstance(claim.source, ImportSource) and not self._catalog.facts(out.digest):
+                key = (store, out.remote, out.digest.algorithm)
+                groups.setdefault(key, set()).add(out.digest.value)
+        for (store, remote, algorithm), unknown in groups.items():
+            finder = Sizes(self._session, store, self._progress)
+            finder.find(algorithm, unknown, self._time, remote=remote)
+
+    def file(self, out: Out, store: DvcStore, origin: Origin) -> Entry:
+        """The entry of a single file with a hash.
+
+        Raises:
+            DataUnavailable: nobody knows its size.
+        """
+        digest = out.digest
+        assert digest is not None
+        name = out.path.rpartition(b"/")[2]
+        kind = Kind.EXECUTABLE if out.executable else Kind.FILE
+        number = self._session.origins.number(origin)
+        fact = self._catalog.facts(digest)
+        if fact is None:
+            fact = self._local_fact(digest, store)
+        if fact is not None:
+            return Entry(name, kind, digest, fact[0], fact[1], number)
+        if out.size is None:
+            raise DataUnavailable(
+                f"the size of {digest} is not known: the pointer does not say it, and no cache or "
+                "remote has the object",
+                hint="run `dvc push` where the data was added",
+            )
+        return Entry(name, kind, digest, out.size, self.first_seen(digest), number)
+
+    def _local_fact(self, digest: Digest, store: DvcStore) -> tuple[int, int] | None:
+        """What the DVC caches say, learned."""
+        finder = Sizes(self._session, store, lambda *_: None)
+        finder.find(digest.algorithm, {digest.value}, self._time, caches_only=True)
+        return self._catalog.facts(digest)
+
+    def first_seen(self, digest: Digest) -> int:
+        """When a content without a fact was first named; kept like a fact's time."""
+        key = b"seen-1\0" + digest.key
+        note = self._catalog.recall(key)
+        if note is None:
+            self._catalog.remember(key, _SEEN.pack(self._time))
+            return self._time
+        seen: int = _SEEN.unpack(note)[0]
+        return seen
+
+    # Directories ------------------------------------------------------------------------------
+
+    def directory(self, out: Out, store: DvcStore, origin: Callable[[bytes], Origin]) -> Grafted:
+        """The directory of a `.dir` listing; `origin` is given the tree's id.
+
+        Raises:
+            DataUnavailable, FormatError: as `Listings.get`.
+        """
+        assert out.digest is not None
+        listing = self._listings.get(out.digest, store, out.remote, self._time, self._progress)
+        return self.tree(out.path, listing, origin)
+
+    def tree(self, path: bytes, listing: Listing, origin: Callable[[bytes], Origin]) -> Grafted:
+        """A directory of a tree that is built."""
+        number = self._session.origins.number(origin(listing.tree))
+        directory = TreeDirectory(self._catalog.open_tree(listing.tree), number)
+        problems = [
+            problem._replace(path=path + b"/" + problem.path if problem.path else path)
+            for problem in listing.problems
+        ]
+        if listing.missing:
+            problems.append(_missing(path, directory, listing))
+        return Grafted(directory, tuple(problems))
+
+    # Cloud versioning -------------------------------------------------------------------------
+
+    def versioned(self, out: Out, store: DvcStore, root: bytes) -> Grafted:
+        """An out whose pointer says where each file lies on a version-aware remote.
+
+        Raises:
+            Unsupported: the remote is not known, or may not be used.
+            DataUnavailable: a size is missing.
+        """
+        files = out.files or ()
+        place = out.place or next((file.place for file in files if file.place is not None), None)
+        ref = remote_of(store, place)
+        base = os.fsdecode(out.path[len(root) + 1 :] if root else out.path)
+        origin = VersionedOrigin(store, ref)
+        if out.files is None:
+            digest = digest_of(ref, base, out.digest, out.place)
+            remember(self._catalog, ref, [(digest, base, out.place)])
+            return Grafted(self.file(_with(out, digest), store, origin))
+        entries, lying = file_entries(out, ref, base, files, self._time)
+        times = [self.first_seen(entry.digest) for entry in entries]
+        entries = [entry._replace(mtime=t) for entry, t in zip(entries, times, strict=True)]
+        remember(self._catalog, ref, lying)
+        tree = self._catalog.build_tree(entries, mtime=self._time)
+        missing = sum(1 for entry in entries if entry.size < 0)
+        return self.tree(out.path, Listing(tree, missing), lambda _: origin)
+
+    # All --------------------------------------------------------------------------------------
+
+    def graft(
+        self, claim: Claim, store: DvcStore, root: bytes, imports: ImportGraft, urls: ImportGraft
+    ) -> Grafted:
+        """The leaf of a claim.
+
+        Args:
+            claim: what a pointer says.
+            store: of the DVC repository the pointer belongs to.
+            root: its root.
+            imports: makes leaves of `dvc import` outs.
+            urls: makes leaves of `dvc import-url` outs.
+
+        Raises:
+            VfsError: why there is none.
+        """
+        out, source = claim.out, claim.source
+        if isinstance(source, ImportSource):
+            return imports(claim, store)
+        if isinstance(source, UrlSource):
+            return urls(claim, store)
+        if out.files is not None or (out.place is not None and out.place.remote is not None):
+            return self.versioned(out, store, root)
+        if out.digest is None:
+            raise Unsupported(
+                "its pointer has no hash: the data was never committed",
+                hint="run `dvc commit` (or `dvc repro`) and commit the pointer",
+            )
+        origin = DvcOrigin(store, out.remote)
+        if out.is_tree:
+            return self.directory(out, store, lambda _: origin)
+        return Grafted(self.file(out, store, origin))
+
+
+def broken(path: bytes, error: VfsError, time: int) -> tuple[Entry, Problem]:
+    """The entry and problem of a path that cannot be served."""
+    name = path.rpartition(b"/")[2]
+    entry = Entry(name, Kind.BROKEN, None, 0, time, 0, error.message)
+    return entry, Problem(path, error.code, error.message, error.hint or "")
+
+
+def _missing(path: bytes, directory: TreeDirectory, listing: Listing) -> Problem:
+    names = []
+    for entry in directory.tree.walk():
+        if entry.size < 0:
+            names.append(entry.path.decode("utf-8", "backslashreplace"))
+            if len(names) == _SHOWN:
+                break
+    shown = ", ".join(names) + (", …" if listing.missing > len(names) else "")
+    reasons = "; ".join(listing.reasons) or "no cache or remote has them"
+    return Problem(
+        path,
+        "objects-missing",
+        f"{listing.missing} of {directory.tree.count} files cannot be served ({shown}): {reasons}",
+        "run `dvc push` where the data was added",
+    )
+
+
+def _with(out: Out, digest: Digest) -> Out:
+    return replace(out, digest=digest)

@@ -1,0 +1,107 @@
+"""`.dvcignore`: pointers that DVC does not see.
+
+Rules (source: DVC's `ignore.py`, gitignore syntax): the patterns of a `.dvcignore` apply to what is
+below its directory; files nearer to the path, and later lines, win; once a directory is ignored
+nothing below it can come back. A `.dvcignore` ends at the border of its DVC repository.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from vfs.git.wildmatch import Wildmatch
+from vfs.workspace.pointers import Found
+from vfs.workspace.stores import Roots
+from vfs.workspace.summary import Mark
+
+_MAX_BYTES = 1 << 20
+
+
+class Pattern(NamedTuple):
+    """One line of a `.dvcignore`."""
+
+    matches: Callable[[bytes], bool]
+    by_name: bool
+    directories_only: bool
+    negated: bool
+
+
+def without_ignored(
+    found: Sequence[Found], roots: Roots, read_blob: Callable[[bytes], bytes]
+) -> list[Found]:
+    """The pointers and locks that DVC would see, and all that are neither."""
+    files: dict[bytes, list[Pattern]] = {}
+    for mark, path, oid in found:
+        if mark is Mark.DVCIGNORE:
+            data = read_blob(oid)
+            patterns = parse_ignore(data) if len(data) <= _MAX_BYTES else []
+            if patterns:
+                files[path.rpartition(b"/")[0]] = patterns
+    if not files:
+        return list(found)
+    ignored: dict[bytes, bool] = {}
+    kept = []
+    for item in found:
+        if item.mark in (Mark.POINTER, Mark.LOCK):
+            root = roots.root_of(item.path)
+            if _ignored(item.path, root, files, ignored, is_directory=False):
+                continue
+        kept.append(item)
+    return kept
+
+
+def parse_ignore(data: bytes) -> list[Pattern]:
+    """The bytes of a `.dvcignore` -> its patterns, in order; DVC strips every line."""
+    patterns = []
+    for raw in data.splitlines():
+        line = raw.strip()
+        if not line or line.startswith(b"#"):
+            continue
+        negated = line.startswith(b"!")
+        if negated or line.startswith((b"\\!", b"\\#")):
+            line = line[1:]
+        directories_only = line.endswith(b"/")
+        line = line.rstrip(b"/")
+        if not line:
+            continue
+        by_name = b"/" not in line
+        patterns.append(
+            Pattern(Wildmatch(line.lstrip(b"/")).match, by_name, directories_only, negated)
+        )
+    return patterns
+
+
+def _ignored(
+    path: bytes,
+    root: bytes,
+    files: dict[bytes, list[Pattern]],
+    known: dict[bytes, bool],
+    *,
+    is_directory: bool,
+) -> bool:
+    """Whether a path or a directory above it (below `root`) is ignored."""
+    if path == root or not path:
+        return False
+    if is_directory and path in known:
+        return known[path]
+    directory, _, name = path.rpartition(b"/")
+    result = _ignored(directory, root, files, known, is_directory=True) or _decided(
+        path, name, root, files, is_directory=is_directory
+    )
+    if is_directory:
+        known[path] = result
+    return result
+
+
+def _decided(
+    path: bytes, name: bytes, root: bytes, files: dict[bytes, list[Pattern]], *, is_directory: bool
+) -> bool:
+    directory = path
+    while directory and directory != root:
+        directory = directory.rpartition(b"/")[0]
+        relative = path[len(directory) + 1 :] if directory else path
+        for pattern in reversed(files.get(directory, [])):
+            if pattern.directories_only and not is_directory:
+                continue
+            if pattern.matches(name if pattern.by_name else relative):
+                return not pattern.negated
+    return False

@@ -1,0 +1,340 @@
+"""A tracked directory's `.dir` object -> a tree in the catalog, built once per listing and machine.
+
+Steps: find the object (DVC caches, then remotes) and check its MD5; stream its entries; look up
+their sizes in batches; have `vfs.workspace.sizes` find the unknown ones; build the tree.
+
+Notes in the catalog, by the listing's digest: `dir-1` -> tree id, whether it is complete, problems;
+`dir-missing-1` -> the digests whose size is unknown. An incomplete tree is served as it is, its
+unknown files BROKEN, and only the missing digests are asked for again, at most once a minute.
+
+Memory: the listing's bytes, 16 bytes per file, and the unknown digests.
+"""
+
+import hashlib
+import json
+import os
+from array import array
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from vfs.catalog import Conflict, TreeEntry, check_order
+from vfs.core.paths import show
+from vfs.errors import DataUnavailable, FormatError, VfsError
+from vfs.formats.dirlisting import MAX_BYTES, ListingEntry, iter_listing
+from vfs.formats.layout import object_path
+from vfs.remotes import Remote
+from vfs.types import Digest, Kind, Problem
+from vfs.workspace.pointers import Progress
+from vfs.workspace.session import Session
+from vfs.workspace.sizes import Sizes
+from vfs.workspace.stores import DvcStore
+
+_BATCH = 8192
+_KEPT_PROBLEMS = 50
+_KEPT_MISSING = 1_000_000
+_RETRY_SECONDS = 60
+_UNKNOWN = -1
+
+
+class Listing(NamedTuple):
+    """A tracked directory, ready to be served.
+
+    Attributes:
+        tree: id of the catalog tree.
+        missing: number of files whose size nobody knows.
+        problems: (path in the directory, code, sentence) of what is wrong inside.
+        reasons: why sizes are missing.
+    """
+
+    tree: bytes
+    missing: int = 0
+    problems: tuple[Problem, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+class Listings:
+    """Builds and remembers trees of tracked directories; thread-safe."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._catalog = session.catalog
+        self._tried: dict[bytes, tuple[float, tuple[str, ...]]] = {}
+
+    def recall(self, digest: Digest) -> Listing | None:
+        """The tree of a listing, if this machine has built it."""
+        note = self._catalog.recall(b"dir-1\0" + digest.key)
+        if note is None:
+            return None
+        tree, details = note[:32], json.loads(note[32:])
+        if not self._catalog.has_tree(tree):
+            return None
+        problems = tuple(
+            Problem(bytes.fromhex(path), code, message)
+            for path, code, message in details["problems"]
+        )
+        return Listing(tree, details["missing"], problems)
+
+    def get(
+        self,
+        digest: Digest,
+        store: DvcStore,
+        remote: str | None,
+        time: int,
+        progress: Progress,
+        *,
+        local_only: bool = False,
+    ) -> Listing:
+        """The tree of a listing, built if need be.
+
+        Args:
+            digest: of the `.dir` object.
+            store: where to look.
+            remote: the out's own remote.
+            time: seconds; when contents that are new here are first seen.
+            progress: told (stage, done, total).
+            local_only: ask no remote.
+
+        Raises:
+            DataUnavailable: no place has the `.dir` object.
+            FormatError: it is not a listing.
+        """
+        with self._session.locks.holding(b"dir" + digest.key):
+            known = self.recall(digest)
+            if known is not None and not known.missing:
+                return known
+            builder = _Builder(self._session, digest, store, remote, time, progress, local_only)
+            if known is not None:
+                return self._again(known, digest, builder)
+            return self._keep(digest, builder, builder.build(builder.fetch()))
+
+    def _again(self, known: Listing, digest: Digest, builder: "_Builder") -> Listing:
+        """Ask once more for sizes that were missing; rebuild if some were found."""
+        now = self._session.clock()
+        last, reasons = self._tried.get(digest.key, (0.0, ()))
+        if now - last < _RETRY_SECONDS:
+            return known._replace(reasons=reasons)
+        note = self._catalog.recall(b"dir-missing-1\0" + digest.key) or b""
+        missing = {note[i : i + 16] for i in range(0, len(note), 16)}
+        before = len(missing)
+        builder.find_sizes(missing)
+        if missing and len(missing) == before:
+            self._tried[digest.key] = (now, builder.reasons)
+            return known._replace(reasons=builder.reasons)
+        return self._keep(digest, builder, builder.build(builder.fetch()))
+
+    def _keep(self, digest: Digest, builder: "_Builder", listing: Listing) -> Listing:
+        details = {
+            "missing": listing.missing,
+            "problems": [(p.path.hex(), p.code, p.message) for p in listing.problems],
+        }
+        self._catalog.remember_many(
+            [
+                (b"dir-missing-1\0" + digest.key, b"".join(islice(builder.missing, _KEPT_MISSING))),
+                (b"dir-1\0" + digest.key, listing.tree + json.dumps(details).encode()),
+            ]
+        )
+        if listing.missing:
+            self._tried[digest.key] = (self._session.clock(), listing.reasons)
+        return listing
+
+
+class _Builder:
+    """Builds one listing's tree."""
+
+    def __init__(
+        self,
+        session: Session,
+        digest: Digest,
+        store: DvcStore,
+        remote: str | None,
+        time: int,
+        progress: Progress,
+        local_only: bool,
+    ) -> None:
+        self._session = session
+        self._catalog = session.catalog
+        self._digest = digest
+        self._store = store
+        self._remote = remote
+        self._time = time
+        self._progress = progress
+        self._local_only = local_only
+        self._name = f"{digest.hex}.dir"
+        self._problems: list[Problem] = []
+        self._dropped = 0
+        self.missing: set[bytes] = set()
+        self.reasons: tuple[str, ...] = ()
+
+    # The object -------------------------------------------------------------------------------
+
+    def fetch(self) -> bytes:
+        """The bytes of the `.dir` object, checked.
+
+        Raises:
+            DataUnavailable: no place has it.
+        """
+        key = object_path(self._digest, is_tree=True)
+        answers: list[str] = []
+        for cache in self._store.caches:
+            data = _read_file(os.path.join(cache, key))
+            if data is not None and self._checked(data, cache, answers):
+                return data
+        for ref in self._store.ordered(self._remote) if not self._local_only else ():
+            if ref.versioned and not ref.worktree:
+                continue
+            try:
+                remote = self._session.remote(ref)
+                data = self._download(ref.prefix + key, remote)
+                if self._checked(data, remote.url, answers):
+                    return data
+            except VfsError as error:
+                answers.append(error.message)
+        raise DataUnavailable(
+            f"the file list {self._name} was not found: "
+            + ("; ".join(answers) or "there is no cache and no remote that could have it"),
+            hint="run `dvc push` where the data was added, or `dvc remote add` the remote that has it",
+        )
+
+    def _download(self, key: str, remote: Remote) -> bytes:
+        data = bytearray()
+        buffer = bytearray(1 << 20)
+        with remote.get(key) as body:
+            if body.size > MAX_BYTES:
+                raise FormatError(
+                    f"{self._name} has {body.size} bytes, at most {MAX_BYTES} are read"
+                )
+            while count := body.readinto(buffer):
+                data += memoryview(buffer)[:count]
+                if len(data) > MAX_BYTES:
+                    raise FormatError(f"{self._name} has more than {MAX_BYTES} bytes")
+                self._progress("listing", len(data), body.size if body.size >= 0 else None)
+        return bytes(data)
+
+    def _checked(self, data: bytes, where: str, answers: list[str]) -> bool:
+        if hashlib.md5(data, usedforsecurity=False).digest() == self._digest.value:
+            return True
+        answers.append(f"{where} has other bytes under that name (damaged)")
+        return False
+
+    # The tree ---------------------------------------------------------------------------------
+
+    def build(self, data: bytes) -> Listing:
+        """The tree of a listing's bytes.
+
+        Raises:
+            FormatError: they are no listing.
+        """
+        sizes, times, ordered, unknown = self._look_up(data)
+        self.find_sizes(unknown)
+        self.missing = unknown
+        entries = self._entries(data, sizes, times, unknown)
+        if not ordered:
+            entries = iter(sorted(entries, key=lambda entry: entry[0]))
+        count = len(sizes)
+        kept = check_order(self._counted(entries, count), self._conflict)
+        tree = self._catalog.build_tree(kept, mtime=self._time)
+        if self._dropped > _KEPT_PROBLEMS:
+            more = f"and {self._dropped - _KEPT_PROBLEMS} more entries like these"
+            self._problems.append(Problem(b"", "bad-format", f"{self._name}: {more}"))
+        broken = len(self.missing)
+        return Listing(tree, broken, tuple(self._problems), self.reasons)
+
+    def find_sizes(self, unknown: set[bytes]) -> None:
+        """Learn unknown sizes; `unknown` keeps what was not found."""
+        if not unknown:
+            return
+        finder = Sizes(self._session, self._store, self._progress)
+        found = finder.find(
+            self._digest.algorithm,
+            unknown,
+            self._time,
+            remote=self._remote,
+            caches_only=self._local_only,
+        )
+        self.reasons = found.reasons
+
+    def _look_up(self, data: bytes) -> "tuple[array[int], array[int], bool, set[bytes]]":
+        """Known sizes and times by position, whether paths are sorted, and the unknown digests."""
+        sizes, times = array("q"), array("q")
+        unknown: set[bytes] = set()
+        ordered, previous = True, b""
+        for batch in self._batches(data, report=True):
+            facts = self._catalog.facts_many([entry[1] for entry in batch])
+            for (path, digest, _), fact in zip(batch, facts, strict=True):
+                if fact is None:
+                    unknown.add(digest[1])
+                    sizes.append(_UNKNOWN)
+                    times.append(0)
+                else:
+                    sizes.append(fact[0])
+                    times.append(fact[1])
+                if path < previous:
+                    ordered = False
+                previous = path
+            self._progress("list", len(sizes), None)
+        return sizes, times, ordered, unknown
+
+    def _entries(
+        self, data: bytes, sizes: "array[int]", times: "array[int]", missing: set[bytes]
+    ) -> Iterator[TreeEntry]:
+        position = 0
+        for batch in self._batches(data, report=False):
+            late = [entry[1] for i, entry in enumerate(batch, position) if sizes[i] == _UNKNOWN]
+            found = dict(zip(late, self._catalog.facts_many(late), strict=True)) if late else {}
+            for path, digest, _ in batch:
+                size, time = sizes[position], times[position]
+                position += 1
+                if size == _UNKNOWN:
+                    fact = found[digest]
+                    if fact is None:
+                        missing.add(digest[1])
+                        yield TreeEntry(path, Kind.BROKEN, digest, _UNKNOWN, self._time)
+                        continue
+                    size, time = fact
+                yield TreeEntry(path, Kind.FILE, digest, size, time)
+
+    def _counted(self, entries: Iterator[TreeEntry], total: int) -> Iterator[TreeEntry]:
+        for number, entry in enumerate(entries):
+            if not number % _BATCH:
+                self._progress("tree", number, total)
+            yield entry
+
+    def _batches(self, data: bytes, *, report: bool) -> Iterator[list[ListingEntry]]:
+        entries = iter_listing(data, file=self._name, algorithm=self._digest.algorithm)
+        while part := list(islice(entries, _BATCH)):
+            good = [entry for entry in part if isinstance(entry, ListingEntry)]
+            if report and len(good) < len(part):
+                for entry in part:
+                    if isinstance(entry, Problem):
+                        self._drop(entry)
+            yield good
+
+    def _conflict(self, conflict: Conflict) -> None:
+        other = show(conflict.other)
+        reason = (
+            "is listed twice" if conflict.reason == "duplicate" else f"lies below the file {other}"
+        )
+        message = f"{self._name}: {show(conflict.path)} {reason}"
+        self._drop(Problem(conflict.path, "bad-format", message))
+
+    def _drop(self, problem: Problem) -> None:
+        self._dropped += 1
+        if len(self._problems) < _KEPT_PROBLEMS:
+            self._problems.append(problem)
+
+
+def _read_file(path: str) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        if not 0 <= os.fstat(descriptor).st_size <= MAX_BYTES:
+            return None
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)

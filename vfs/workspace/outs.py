@@ -1,0 +1,193 @@
+"""Pointers of a commit -> the outs that are to be served, and what is wrong with the others.
+
+Rules for what `git checkout && dvc checkout` would leave in the working tree (tried with DVC 3.67):
+
+* `cache: false` outs are Git's business: nothing is put there.
+* An out that Git tracks as well: DVC refuses without `--force` and replaces Git's content with
+  it. The snapshot shows DVC's data and a problem says so.
+* An out below a file or symlink of Git cannot exist; Git's entry is served.
+* Two pointers that claim one path with different content, or one inside the other: DVC refuses
+  the whole repository. Here the same path twice is broken; of nested ones the outer is served.
+
+Rule: pure but for reading blobs; a pointer that cannot be read is a `Problem` on its own path.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from vfs.core.paths import show
+from vfs.errors import FormatError, VfsError
+from vfs.formats.lock import Lock, parse_lock, variable_files
+from vfs.formats.pointer import parse_pointer
+from vfs.formats.values import ImportSource, Out, Pointer, UrlSource
+from vfs.types import Problem
+from vfs.workspace.pointers import Found
+from vfs.workspace.summary import Mark
+
+MAX_POINTER = 64 << 20
+
+ReadPath = Callable[[bytes], bytes | None]
+ReadBlob = Callable[[bytes], bytes]
+
+
+class Claim(NamedTuple):
+    """One out and the pointer that claims it."""
+
+    out: Out
+    pointer: bytes
+    source: ImportSource | UrlSource | None = None
+
+
+@dataclass(slots=True)
+class Claims:
+    """What the pointers of a commit say.
+
+    Attributes:
+        served: outs to be put into the snapshot; no two of them overlap.
+        broken: paths that exist but cannot be served: (path, why).
+        problems: everything else that is wrong.
+    """
+
+    served: list[Claim]
+    broken: list[Problem]
+    problems: list[Problem]
+
+
+class Parser:
+    """Parses pointers and keeps the results of the last ones (a switch meets mostly known ones)."""
+
+    def __init__(self, read_blob: ReadBlob) -> None:
+        self._read_blob = read_blob
+        self._pointers: dict[tuple[bytes, bytes], Pointer | Problem] = {}
+
+    def pointer(self, path: bytes, oid: bytes) -> Pointer | Problem:
+        """The pointer at `path`, or why there is none."""
+        known = self._pointers.get((path, oid))
+        if known is None:
+            try:
+                known = parse_pointer(self._read(oid, path), path)
+            except VfsError as error:
+                known = problem_of(error, path)
+            if len(self._pointers) > 50_000:
+                self._pointers.clear()
+            self._pointers[path, oid] = known
+        return known
+
+    def lock(self, path: bytes, oid: bytes, read_path: ReadPath) -> Lock | Problem | None:
+        """The lock at `path`; None if there is no `dvc.yaml` beside it (DVC then ignores it)."""
+        directory = path.rpartition(b"/")[0]
+        beside = directory + b"/dvc.yaml" if directory else b"dvc.yaml"
+        try:
+            pipeline = read_path(beside)
+            if pipeline is None:
+                return None
+            variables = {}
+            for name in variable_files(pipeline, beside):
+                content = read_path(name)
+                if content is not None:
+                    variables[name] = content
+            return parse_lock(self._read(oid, path), path, pipeline, variables)
+        except VfsError as error:
+            return problem_of(error, path)
+
+    def _read(self, oid: bytes, path: bytes) -> bytes:
+        data = self._read_blob(oid)
+        if len(data) > MAX_POINTER:
+            raise FormatError(f"has {len(data)} bytes, too many for a pointer", file=show(path))
+        return data
+
+
+def collect(found: Iterable[Found], parser: Parser, read_path: ReadPath) -> Claims:
+    """Parse pointers and decide which outs are served."""
+    claims: list[Claim] = []
+    problems: list[Problem] = []
+    for mark, path, oid in found:
+        if mark is Mark.BAD_NAME:
+            problems.append(_bad_name(path))
+        elif mark is Mark.POINTER:
+            _add(parser.pointer(path, oid), path, claims, problems)
+        elif mark is Mark.LOCK:
+            _add(parser.lock(path, oid, read_path), path, claims, problems)
+    return settle(claims, problems)
+
+
+def _add(
+    parsed: Pointer | Lock | Problem | None,
+    path: bytes,
+    claims: list[Claim],
+    problems: list[Problem],
+) -> None:
+    if parsed is None:
+        return
+    if isinstance(parsed, Problem):
+        problems.append(parsed)
+        return
+    source = parsed.source if isinstance(parsed, Pointer) else None
+    claims += [Claim(out, path, source) for out in parsed.outs if out.cached]
+    problems += parsed.problems
+
+
+def settle(claims: Sequence[Claim], problems: list[Problem]) -> Claims:
+    """Decide between claims that are in each other's way."""
+    result = Claims([], [], problems)
+    by_path: dict[bytes, list[Claim]] = {}
+    for claim in claims:
+        by_path.setdefault(claim.out.path, []).append(claim)
+    for path in sorted(by_path, key=lambda one: one.split(b"/")):
+        rivals = by_path[path]
+        owner = next((above for above in _above(path) if above in by_path), None)
+        if owner is not None:
+            result.problems.append(_nested(rivals[0], by_path[owner][0]))
+        elif any(_content(rival) != _content(rivals[0]) for rival in rivals[1:]):
+            result.broken.append(_twice(rivals))
+        else:
+            if len(rivals) > 1:
+                result.problems.append(_twice(rivals))
+            result.served.append(rivals[0])
+    return result
+
+
+def _content(claim: Claim) -> tuple[object, ...]:
+    out = claim.out
+    return out.digest, out.is_tree, out.executable, out.files, out.place, claim.source
+
+
+def _above(path: bytes) -> Iterator[bytes]:
+    while b"/" in path:
+        path = path.rpartition(b"/")[0]
+        yield path
+
+
+def _twice(rivals: Sequence[Claim]) -> Problem:
+    names = " and ".join(show(pointer) for pointer in sorted({r.pointer for r in rivals})[:4])
+    return Problem(
+        rivals[0].out.path,
+        "overlapping-output",
+        f"{show(rivals[0].out.path)} is an output of both {names}",
+        "remove one of them with `dvc remove`; DVC refuses such a repository too",
+    )
+
+
+def _nested(inner: Claim, outer: Claim) -> Problem:
+    return Problem(
+        inner.out.path,
+        "overlapping-output",
+        f"{show(inner.out.path)} of {show(inner.pointer)} lies inside {show(outer.out.path)} of "
+        f"{show(outer.pointer)}, which is served",
+        "remove one of them with `dvc remove`; DVC refuses such a repository too",
+    )
+
+
+def _bad_name(path: bytes) -> Problem:
+    return Problem(
+        path,
+        "unsafe-path",
+        f"Git holds {show(path)}, which no file system may show; it is left out",
+        "the commit was made by hand or by a hostile tool; see `git fsck`",
+    )
+
+
+def problem_of(error: VfsError, path: bytes) -> Problem:
+    """The problem an error stands for, on a path."""
+    return Problem(path, error.code, error.message, error.hint or "")

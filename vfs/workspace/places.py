@@ -1,0 +1,197 @@
+"""Places of a blob: files of this machine, Git objects, remotes (`vfs.transfer.Place`).
+
+Rule: constructing a place touches nothing; its methods block and run in worker threads. What is
+served from a plain file is exactly as long as the snapshot says, is a regular file, and is never
+reached through a symlink in its last component.
+"""
+
+import errno
+import logging
+import os
+import stat
+from collections.abc import Callable, Sequence
+
+from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
+from vfs.formats.layout import object_path
+from vfs.transfer import Body, Place
+from vfs.types import Algorithm, Blob
+from vfs.workspace.bodies import BytesBody, FileBody
+from vfs.workspace.origins import DvcOrigin
+from vfs.workspace.session import Session
+from vfs.workspace.stores import DvcStore, RemoteRef
+
+log = logging.getLogger("vfs.workspace")
+
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class FilePlace:
+    """A plain file: an object of a DVC cache or of the local LFS store."""
+
+    local = True
+
+    def __init__(self, path: str, size: int, label: str) -> None:
+        self.label = label
+        self._path = path
+        self._size = size
+
+    def open_file(self) -> int | None:
+        """A descriptor of the file if it is there, regular, and of the right size."""
+        try:
+            descriptor = os.open(self._path, _OPEN)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                log.warning("cannot open %s: %s", self._path, error.strerror)
+            return None
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode) and found.st_size == self._size:
+            return descriptor
+        os.close(descriptor)
+        log.warning("%s is not the regular file of %d bytes it should be", self._path, self._size)
+        return None
+
+    def get(self, start: int, length: int, *, etag: str = "") -> Body:
+        """A range of the file.
+
+        Raises:
+            ObjectMissing: it is not there (any more).
+        """
+        descriptor = self.open_file()
+        if descriptor is None:
+            raise ObjectMissing(f"{self.label}: no file {self._path}")
+        return FileBody(descriptor, self._size, start, length)
+
+
+class GitPlace:
+    """A blob of a Git repository."""
+
+    local = True
+    label = "git"
+
+    def __init__(self, session: Session, git_dir: str, blob: Blob) -> None:
+        self._session = session
+        self._git_dir = git_dir
+        self._blob = blob
+
+    def open_file(self) -> int | None:
+        """Git's objects are compressed: never a plain file."""
+        return None
+
+    def get(self, start: int, length: int, *, etag: str = "") -> Body:
+        """A range of the blob.
+
+        Raises:
+            ObjectMissing: the repository does not have it (a shallow or damaged clone).
+        """
+        try:
+            data = self._session.git_blob(self._git_dir, self._blob.digest.value)
+        except VfsError as error:
+            raise ObjectMissing(error.message, hint=error.hint) from error
+        return BytesBody(data, start, length)
+
+
+class RemotePlace:
+    """An object on a remote."""
+
+    local = False
+
+    def __init__(
+        self,
+        session: Session,
+        ref: RemoteRef,
+        key: str,
+        blob: Blob,
+        *,
+        version: str = "",
+        etag: str = "",
+    ) -> None:
+        self.label = ref.name
+        self._session = session
+        self._ref = ref
+        self._key = key
+        self._blob = blob
+        self._version = version
+        self._etag = etag
+
+    def open_file(self) -> int | None:
+        """Remotes are read through the chunk store, also those that are local directories."""
+        return None
+
+    def get(self, start: int, length: int, *, etag: str = "") -> Body:
+        """A range of the object.
+
+        Raises:
+            ContentMismatch: the object has another size than the snapshot says.
+            RemoteError: as the remote answered.
+        """
+        remote = self._session.remote(self._ref)
+        pinned = etag or self._etag
+        body = remote.get(self._key, start, length, version=self._version, etag=pinned)
+        if body.size in (self._blob.size, -1):
+            return body
+        size = body.size
+        body.close()
+        if not self._version and not self._etag:
+            # The size of a pointer was wrong, or the object is damaged; the next snapshot uses
+            # what the remote has, and a reader then meets the digest's verdict.
+            self._session.catalog.learn([(self._blob.digest, size, int(self._session.clock()))])
+        raise ContentMismatch(
+            f"{remote.url}: {self._key} has {size} bytes, expected {self._blob.size}",
+            hint="the recorded size is wrong or the object is damaged: mount again to use the "
+            "remote's size, or push the data again",
+        )
+
+
+class DeferredPlace:
+    """Places that take work to find (the source of an import), found when bytes are wanted."""
+
+    local = False
+
+    def __init__(self, label: str, find: Callable[[], Sequence[Place]]) -> None:
+        self.label = label
+        self._find = find
+
+    def open_file(self) -> int | None:
+        """Not before it was found: looking may use the network."""
+        return None
+
+    def get(self, start: int, length: int, *, etag: str = "") -> Body:
+        """A range from the first place that gives it.
+
+        Raises:
+            RemoteError: none did.
+        """
+        failure: VfsError | None = None
+        try:
+            for place in self._find():
+                try:
+                    return place.get(start, length, etag=etag)
+                except RemoteUnavailable:
+                    raise
+                except VfsError as error:
+                    failure = error
+        except VfsError as error:
+            failure = error
+        if failure is None:
+            raise ObjectMissing(f"{self.label} does not have the content")
+        if isinstance(failure, RemoteUnavailable):
+            raise failure
+        raise ObjectMissing(f"{self.label}: {failure.message}", hint=failure.hint) from failure
+
+
+def cache_files(store: DvcStore, blob: Blob) -> list[Place]:
+    """Where DVC caches would keep an object."""
+    key = object_path(blob.digest)
+    return [FilePlace(os.path.join(cache, key), blob.size, "dvc-cache") for cache in store.caches]
+
+
+def dvc_places(session: Session, origin: DvcOrigin, blob: Blob) -> list[Place]:
+    """Caches, then remotes in the order of `DvcStore.ordered`."""
+    if blob.digest.algorithm not in (Algorithm.MD5, Algorithm.MD5_DOS2UNIX):
+        return []
+    key = object_path(blob.digest)
+    return cache_files(origin.store, blob) + [
+        RemotePlace(session, ref, ref.prefix + key, blob)
+        for ref in origin.store.ordered(origin.remote)
+        if ref.worktree or not ref.versioned
+    ]

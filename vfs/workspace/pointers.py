@@ -1,0 +1,230 @@
+"""Which pointers a Git tree holds, and what is to be known about its blobs.
+
+Rule: a tree object that was summarised once, in any commit of any repository, is never walked
+again. Facts about blobs are learned before the note that says so is written, so a crash between
+the two costs a second look, never a missing size.
+
+Bounds: paths longer than 4095 bytes are not followed (nobody could open them); a tree that
+repeats itself (a "Git bomb") is summarised once, and `MAX_POINTERS` ends the walk below.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from vfs.catalog import Catalog
+from vfs.core.paths import MAX_PATH
+from vfs.errors import FormatError
+from vfs.git import MODE_SYMLINK, MODE_TREE, Repository
+from vfs.types import Algorithm, Digest
+from vfs.workspace.summary import (
+    CONTENTS_KEY,
+    LARGEST,
+    NAMES_KEY,
+    Contents,
+    Mark,
+    Marked,
+    decode_contents,
+    decode_names,
+    encode_contents,
+    encode_names,
+    is_file,
+    lfs_mark,
+    mark_of,
+    served_items,
+    unique_items,
+)
+
+MAX_POINTERS = 1_000_000
+_BATCH = 4096
+
+Progress = Callable[[str, int, int | None], object]
+
+
+class Found(NamedTuple):
+    """A marked name with its whole path."""
+
+    mark: Mark
+    path: bytes
+    oid: bytes
+
+
+class Summaries:
+    """Summaries of the trees of one repository."""
+
+    def __init__(self, catalog: Catalog, repository: Repository, progress: Progress) -> None:
+        self._catalog = catalog
+        self._repository = repository
+        self._progress = progress
+        self._names: dict[bytes, tuple[Marked, ...]] = {}
+        self._seen = 0
+
+    # Names ------------------------------------------------------------------------------------
+
+    def names(self, tree: bytes) -> Iterator[Found]:
+        """Every marked name below a tree, by path.
+
+        Raises:
+            StoreError: an object is missing or damaged.
+            FormatError: there are more than `MAX_POINTERS`.
+        """
+        self._summarise_names(tree)
+        for count, found in enumerate(_walk(tree, self._recall_names), 1):
+            if count > MAX_POINTERS:
+                raise FormatError(f"the commit holds more than {MAX_POINTERS} pointers")
+            yield found
+
+    def _recall_names(self, tree: bytes) -> tuple[Marked, ...]:
+        known = self._names.get(tree)
+        if known is None:
+            note = self._catalog.recall(NAMES_KEY + tree)
+            if note is None:  # the catalog lost it while we looked
+                self._summarise_names(tree)
+                return self._names[tree]
+            known = self._names[tree] = decode_names(note)
+        return known
+
+    def _summarise_names(self, root: bytes) -> None:
+        """Summarise every tree below `root` that has no note yet, children first."""
+        fresh: list[tuple[bytes, bytes]] = []
+        for tree in _new_trees(root, self._subtrees, self._known_names):
+            marked = []
+            for item in unique_items(self._repository.read_tree(tree)):
+                mark = mark_of(item)
+                if mark is None or (mark is Mark.SUBTREE and not self._names[item.oid]):
+                    continue
+                marked.append(Marked(mark, item.name[:1024], item.oid))
+            self._names[tree] = tuple(marked)
+            fresh.append((NAMES_KEY + tree, encode_names(marked)))
+            self._tick("trees")
+        self._catalog.remember_many(fresh)
+
+    def _known_names(self, trees: list[bytes]) -> list[bool]:
+        missing = [tree for tree in trees if tree not in self._names]
+        notes = self._catalog.recall_many([NAMES_KEY + tree for tree in missing])
+        for tree, note in zip(missing, notes, strict=True):
+            if note is not None:
+                self._names[tree] = decode_names(note)
+        return [tree in self._names for tree in trees]
+
+    def _subtrees(self, tree: bytes) -> list[bytes]:
+        items = served_items(self._repository.read_tree(tree))
+        return [i.oid for i in items if i.mode == MODE_TREE and i.name != b".dvc"]
+
+    # Contents ---------------------------------------------------------------------------------
+
+    def contents(self, tree: bytes, time: int) -> Contents:
+        """Learn the size of every blob below a tree; `time` is what new ones were first seen at.
+
+        Raises:
+            StoreError: an object is missing or damaged.
+            RemoteError: a partial clone's remote did not give a blob.
+        """
+        known: dict[bytes, Contents] = {}
+
+        def recall(trees: list[bytes]) -> list[bool]:
+            notes = self._catalog.recall_many([CONTENTS_KEY + one for one in trees])
+            for one, note in zip(trees, notes, strict=True):
+                if note is not None:
+                    known[one] = decode_contents(note)
+            return [one in known for one in trees]
+
+        fresh: list[tuple[bytes, bytes]] = []
+        for one in _new_trees(tree, self._all_subtrees, recall):
+            known[one] = self._contents_of(one, time, known)
+            fresh.append((CONTENTS_KEY + one, encode_contents(known[one])))
+            self._tick("files")
+        self._catalog.remember_many(fresh)
+        return known[tree]
+
+    def lfs_candidates(self, tree: bytes) -> Iterator[Found]:
+        """The blobs below a tree that may be LFS pointers; after `contents`."""
+
+        def recall(one: bytes) -> tuple[Marked, ...]:
+            note = self._catalog.recall(CONTENTS_KEY + one)
+            return () if note is None else decode_contents(note).marked
+
+        return _walk(tree, recall)
+
+    def _all_subtrees(self, tree: bytes) -> list[bytes]:
+        items = served_items(self._repository.read_tree(tree))
+        return [item.oid for item in items if item.mode == MODE_TREE]
+
+    def _contents_of(self, tree: bytes, time: int, known: dict[bytes, Contents]) -> Contents:
+        items = served_items(self._repository.read_tree(tree))
+        blobs = [item for item in items if is_file(item.mode) or item.mode == MODE_SYMLINK]
+        sizes = self._learn([item.oid for item in blobs], time)
+        marked: list[Marked] = []
+        files, total = len(blobs), sum(sizes)
+        for item, size in zip(blobs, sizes, strict=True):
+            mark = None if item.mode == MODE_SYMLINK else lfs_mark(item, size)
+            if mark is not None:
+                marked.append(Marked(mark, item.name, item.oid))
+        for item in items:
+            if item.mode == MODE_TREE:
+                below = known[item.oid]
+                files, total = files + below.files, total + below.size
+                if below.marked:
+                    marked.append(Marked(Mark.SUBTREE, item.name, item.oid))
+        return Contents(time, min(files, LARGEST), min(total, LARGEST), tuple(marked))
+
+    def _learn(self, oids: list[bytes], time: int) -> list[int]:
+        """Sizes of blobs, from the catalog or from the objects' headers."""
+        sizes: list[int] = []
+        for start in range(0, len(oids), _BATCH):
+            part = [Digest(Algorithm.GIT, oid) for oid in oids[start : start + _BATCH]]
+            facts = self._catalog.facts_many(part)
+            unknown = [d for d, fact in zip(part, facts, strict=True) if fact is None]
+            self._repository.ensure_blobs([digest.value for digest in unknown])
+            fresh = {digest: self._repository.blob_size(digest.value) for digest in unknown}
+            self._catalog.learn((digest, size, time) for digest, size in fresh.items())
+            sizes += [
+                fact[0] if fact is not None else fresh[d]
+                for d, fact in zip(part, facts, strict=True)
+            ]
+        return sizes
+
+    def _tick(self, stage: str) -> None:
+        self._seen += 1
+        if self._seen % 256 == 0:
+            self._progress(stage, self._seen, None)
+
+
+def _new_trees(
+    root: bytes,
+    subtrees: Callable[[bytes], list[bytes]],
+    known: Callable[[list[bytes]], list[bool]],
+) -> Iterator[bytes]:
+    """Trees without a note, each once, children before parents (no recursion: trees are deep)."""
+    done: set[bytes] = set()
+    if known([root])[0]:
+        return
+    stack: list[tuple[bytes, list[bytes]]] = [(root, _unknown(subtrees(root), known))]
+    while stack:
+        tree, todo = stack[-1]
+        if todo:
+            child = todo.pop()
+            if child not in done:
+                stack.append((child, _unknown(subtrees(child), known)))
+        else:
+            stack.pop()
+            if tree not in done:
+                done.add(tree)
+                yield tree
+
+
+def _unknown(trees: list[bytes], known: Callable[[list[bytes]], list[bool]]) -> list[bytes]:
+    unique = list(dict.fromkeys(trees))
+    return [t for t, is_known in zip(unique, known(unique), strict=True) if not is_known]
+
+
+def _walk(root: bytes, marked_of: Callable[[bytes], tuple[Marked, ...]]) -> Iterator[Found]:
+    stack = [(b"", root)]
+    while stack:
+        directory, tree = stack.pop()
+        for mark, name, oid in marked_of(tree):
+            path = directory + b"/" + name if directory else name
+            if mark is Mark.SUBTREE:
+                if len(path) <= MAX_PATH:
+                    stack.append((path, oid))
+            else:
+                yield Found(mark, path, oid)

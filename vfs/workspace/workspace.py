@@ -1,0 +1,320 @@
+"""One repository in use: its snapshots, and the places of their contents.
+
+Rule: blocking and thread-safe. Snapshots of equal trees under equal configuration are built once
+and kept (the last `KEPT`), so that going back and forth costs nothing.
+"""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vfs.config import Settings, dvc_config_paths
+from vfs.core.lru import Lru
+from vfs.errors import UnknownPath, VfsError
+from vfs.git import Repository, clone_metadata
+from vfs.transfer import Place
+from vfs.types import Blob, Entry
+from vfs.workspace.builder import Builder, Plan
+from vfs.workspace.directory import Directory
+from vfs.workspace.imports import Source, Trail, import_places, nested
+from vfs.workspace.listings import Listings
+from vfs.workspace.origins import (
+    DvcOrigin,
+    GitOrigin,
+    ImportOrigin,
+    ImportRef,
+    LfsOrigin,
+    Origin,
+    UrlOrigin,
+    VersionedOrigin,
+)
+from vfs.workspace.outs import Parser
+from vfs.workspace.places import FilePlace, GitPlace, dvc_places
+from vfs.workspace.pointers import Progress
+from vfs.workspace.session import Session
+from vfs.workspace.snapshot import Snapshot
+from vfs.workspace.stores import DvcStore, RemoteRef, Surroundings
+from vfs.workspace.urls import url_places
+from vfs.workspace.versioned import places as versioned_places
+
+if TYPE_CHECKING:
+    from vfs.store import ChunkStore
+
+WORKTREE = "worktree"
+KEPT = 32
+
+
+def _silent(stage: str, done: int, total: int | None) -> None:
+    """Progress that nobody asked for."""
+
+
+class Workspace:
+    """A repository with everything that is needed to serve it.
+
+    Attributes:
+        name: how it is called in messages: its root, or its URL without credentials.
+        root: the working tree; None for a bare repository or a clone of a URL.
+        repository: the Git part.
+        session: shared with the sources of its imports.
+    """
+
+    def __init__(
+        self, session: Session, repository: Repository, *, name: str, foreign: bool
+    ) -> None:
+        """Use `vfs.workspace.open_workspace`."""
+        self.name = name
+        self.repository = repository
+        self.session = session
+        self.root = None if foreign else repository.root
+        self._where = Surroundings(self.root, _main_root(repository, self.root), foreign)
+        self._listings = Listings(session)
+        self._parser = Parser(repository.read_blob)
+        self._kept: Lru[bytes, Snapshot] = Lru(KEPT)
+        self._sources: dict[str, Workspace] = {}
+        self._guard = threading.RLock()
+        self._store: ChunkStore | None = None
+        session.register(repository)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the process."""
+        return self.session.settings
+
+    @property
+    def store(self) -> "ChunkStore":
+        """The chunk store, opened when first asked for."""
+        from vfs.store import ChunkStore  # what only lists names does without it
+
+        with self._guard:
+            if self._store is None:
+                settings = self.settings
+                self._store = ChunkStore.open(
+                    settings.cache_dir / "chunks",
+                    limit=settings.cache_limit,
+                    min_free=settings.min_free,
+                )
+            return self._store
+
+    # Snapshots --------------------------------------------------------------------------------
+
+    def snapshot(self, rev: str, progress: Progress | None = None) -> Snapshot:
+        """The snapshot of a revision; `worktree` is the working tree as it lies there now.
+
+        Args:
+            rev: whatever `git rev-parse` takes, or `worktree`.
+            progress: told (stage, done, total or None), from any thread.
+
+        Raises:
+            UnknownRevision: Git does not know it.
+            StoreError: the repository or the catalog is damaged.
+            RemoteError: a partial clone's remote did not give an object.
+        """
+        tell = progress or _silent
+        if rev == WORKTREE:
+            tell("worktree", 0, None)
+            tree, repository = self.repository.snapshot_worktree(self.settings.cache_dir)
+            plan = Plan(rev, None, tree, int(self.session.clock()))
+            return self._build(repository, plan, tell)
+        commit = self.repository.resolve(rev)
+        return self._snapshot(Plan(rev, commit.oid, commit.tree, commit.time), tell)
+
+    def _snapshot(self, plan: Plan, progress: Progress) -> Snapshot:
+        key = self._key(plan)
+        with self._guard:
+            kept = self._kept.get(key)
+        if kept is None:
+            with self.session.locks.holding(b"snapshot" + key):
+                with self._guard:
+                    kept = self._kept.get(key)
+                if kept is None:
+                    kept = self._build(self.repository, plan, progress)
+                    if not kept.problems:  # otherwise look again: what was missing may be there
+                        with self._guard:
+                            self._kept.put(key, kept)
+        return _renamed(kept, plan)
+
+    def _build(self, repository: Repository, plan: Plan, progress: Progress) -> Snapshot:
+        return Builder(
+            self.session,
+            repository,
+            self.repository,
+            self._where,
+            self._listings,
+            self._parser if repository is self.repository else Parser(repository.read_blob),
+            lambda ref, trail: self.source(ref, trail, progress),
+            plan,
+            progress,
+        ).build()
+
+    def _key(self, plan: Plan) -> bytes:
+        """What a snapshot depends on: the tree, its scope, and configuration outside of Git."""
+        parts = [plan.tree.hex(), plan.scope.hex(), repr(plan.config), repr(plan.remote)]
+        parts += [_state(file) for file in (*dvc_config_paths(), self._config_local())]
+        return "\0".join(parts).encode("utf-8", "surrogateescape")
+
+    def _config_local(self) -> Path | None:
+        return None if self.root is None else self.root / ".dvc" / "config.local"
+
+    # Imports ----------------------------------------------------------------------------------
+
+    def source(self, ref: ImportRef, trail: Trail, progress: Progress = _silent) -> Source:
+        """What the source of an import has at the imported path.
+
+        Raises:
+            VfsError: the repository, the commit or the path cannot be had.
+        """
+        further = trail.further(ref)
+        workspace = self._workspace_of(ref)
+        commit = workspace.repository.resolve(ref.revision or "HEAD")
+        plan = Plan(
+            ref.revision or "HEAD",
+            commit.oid,
+            commit.tree,
+            commit.time,
+            scope=ref.path,
+            config=nested(ref.config) or None,
+            remote=ref.remote,
+            trail=further,
+        )
+        snapshot = workspace._snapshot(plan, progress)
+        return Source(snapshot.resolve(ref.path))
+
+    def _workspace_of(self, ref: ImportRef) -> "Workspace":
+        """The repository an import names, opened once; the commit it needs is in it."""
+        with self.session.locks.holding(b"source" + ref.url.encode("utf-8", "surrogateescape")):
+            with self._guard:
+                known = self._sources.get(ref.url)
+            if known is not None and _has(known.repository, ref.revision):
+                return known
+            repository = clone_metadata(
+                ref.url, self.settings.cache_dir, revision=ref.revision or None
+            )
+            if known is None or known.repository.git_dir != repository.git_dir:
+                foreign = not ref.url.startswith("/")
+                known = Workspace(self.session, repository, name=ref.url, foreign=foreign)
+            with self._guard:
+                self._sources[ref.url] = known
+            return known
+
+    # Places -----------------------------------------------------------------------------------
+
+    def places(self, snapshot: Snapshot, entry: Entry, path: bytes) -> Sequence[Place]:
+        """Where the bytes of an entry may come from, best first; may touch the disk.
+
+        Args:
+            snapshot: that the entry is of.
+            entry: a file or symlink.
+            path: of the entry, for messages.
+
+        Raises:
+            UnknownPath: the entry has no content.
+        """
+        if entry.digest is None:
+            shown = path.decode("utf-8", "backslashreplace")
+            raise UnknownPath(f"{shown} has no content: {entry.problem or 'it is a directory'}")
+        return self.places_of(snapshot.origins[entry.origin], Blob(entry.digest, entry.size))
+
+    def places_of(self, origin: object, blob: Blob) -> Sequence[Place]:
+        """Places of a blob by its origin (`Snapshot.origins`)."""
+        session = self.session
+        match origin:
+            case GitOrigin(git_dir=git_dir):
+                return [GitPlace(session, git_dir, blob)]
+            case LfsOrigin(git_dir=git_dir):
+                path = session.repository(git_dir).lfs_object_path(blob.digest.hex)
+                return [FilePlace(str(path), blob.size, "lfs")]
+            case DvcOrigin():
+                return dvc_places(session, origin, blob)
+            case VersionedOrigin():
+                return versioned_places(session, origin, blob)
+            case UrlOrigin():
+                return url_places(session, origin, blob)
+            case ImportOrigin():
+                return import_places(session, origin, blob, self._source_places)
+        raise TypeError(f"{origin!r} is no origin")
+
+    def _source_places(self, ref: ImportRef, below: bytes) -> list[Place]:
+        """Places of a file below an import's source."""
+        path = b"/".join(part for part in (ref.path, below) if part)
+        found = self.source(ref, Trail()).found
+        for name in below.split(b"/") if below else ():
+            entry = found.lookup(name) if isinstance(found, Directory) else None
+            directory = found.subdirectory(name) if isinstance(found, Directory) else None
+            found = directory or entry or _no(path)
+        if isinstance(found, Directory) or found.digest is None:
+            raise UnknownPath(
+                f"{path.decode('utf-8', 'replace')} is no file in the import's source"
+            )
+        origin = self.session.origins.all()[found.origin]
+        return list(self.places_of(origin, Blob(found.digest, found.size)))
+
+    def data_directories(self) -> list[Path]:
+        """Directories of this machine that serving reads: Git data, DVC caches, local remotes."""
+        found = {self.repository.git_dir, self.repository.common_dir}
+        for origin in self.session.origins.all():
+            for store in _stores(origin):
+                found.update(Path(cache) for cache in store.caches)
+                found.update(_path(remote) for remote in store.remotes if remote.local)
+            if isinstance(origin, GitOrigin):
+                found.add(Path(origin.git_dir))
+        return sorted(found)
+
+    def close(self) -> None:
+        """Give everything back; the workspace is of no use afterwards."""
+        with self._guard:
+            store, self._store = self._store, None
+            self._kept.clear()
+        if store is not None:
+            store.close()
+        self.session.close()
+
+
+def _renamed(snapshot: Snapshot, plan: Plan) -> Snapshot:
+    if (snapshot.rev, snapshot.commit) == (plan.rev, plan.commit):
+        return snapshot
+    from dataclasses import replace
+
+    return replace(snapshot, rev=plan.rev, commit=plan.commit, time=plan.time)
+
+
+def _main_root(repository: Repository, root: Path | None) -> Path | None:
+    """The main working tree, if `root` is a linked one."""
+    common = repository.common_dir
+    if root is None or common == repository.git_dir or common.name != ".git":
+        return None
+    return common.parent
+
+
+def _state(file: Path | None) -> str:
+    if file is None:
+        return ""
+    try:
+        status = file.stat()
+    except OSError:
+        return ""
+    return f"{status.st_mtime_ns}:{status.st_size}:{status.st_ino}"
+
+
+def _has(repository: Repository, revision: str) -> bool:
+    try:
+        repository.resolve(revision or "HEAD")
+    except VfsError:
+        return False
+    return True
+
+
+def _no(path: bytes) -> Entry:
+    raise UnknownPath(f"{path.decode('utf-8', 'replace')} is not in the import's source")
+
+
+def _stores(origin: Origin) -> list[DvcStore]:
+    if isinstance(origin, DvcOrigin | VersionedOrigin):
+        return [origin.store]
+    if isinstance(origin, UrlOrigin | ImportOrigin):
+        return [origin.objects.store]
+    return []
+
+
+def _path(remote: RemoteRef) -> Path:
+    return Path(remote.url.removeprefix("file://"))
