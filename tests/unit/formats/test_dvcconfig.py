@@ -271,3 +271,10 @@ def test_arbitrary_bytes(data: bytes) -> None:
         assert isinstance(cache_directory(everything, "/d"), str)
         assert default_remote(everything) is None or default_remote(everything)
         assert all(problem.message for problem in problems)
+
+
+def test_untrusted_paths_may_not_climb_even_if_the_home_is_unknown() -> None:
+    text = "['remote \"a\"']\nurl = s3://b\ncredentialpath = ~/../../r/evil\nkeyfile = ~/id\n"
+    config, problems = merge_dvc_configs([layer(text, trusted=False)], home="")
+    assert remote(config, "a").options == {"keyfile": "~/id"}
+    assert len(problems) == 1

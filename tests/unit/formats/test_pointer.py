@@ -518,3 +518,16 @@ def test_arbitrary_bytes(data: bytes, path: bytes) -> None:
     for text in (data, b"outs: [{path: " + data + b"}]"):
         with suppress(FormatError):
             parse_pointer(text, path)
+
+
+def test_a_named_legacy_hash_and_mixed_kinds_in_one_list() -> None:
+    text = (
+        f"outs: [{{path: a, md5: {MD5}, hash: md5-dos2unix}}, {{path: d, hash: md5,"
+        f" files: [{{relpath: x, md5: {MD5}, hash: md5-dos2unix}}, {{relpath: y, md5: {MD5}}}]}}]"
+    )
+    single, directory = parse(text).outs
+    assert single.digest == digest(MD5, Algorithm.MD5_DOS2UNIX)
+    assert [entry.digest for entry in directory.files or ()] == [
+        digest(MD5, Algorithm.MD5_DOS2UNIX),
+        digest(MD5),
+    ]
