@@ -1,23 +1,19 @@
 """Revisions for `.snapshots` and for switches: snapshots built in worker threads, views made of them."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import trio
 
-from vfs.fs.directories import View
+from vfs.fs.directories import Totals, View
 from vfs.workspace import Snapshot, Workspace
-
-KEPT: Final = 32
-"""Snapshots kept ready, so that going back and forth costs nothing."""
 
 Report = Callable[[str, int, int | None], None]
 
 
 def view_of(snapshot: Snapshot) -> View:
     """A view that shows a snapshot."""
-    return View(snapshot.root, snapshot.rev, snapshot.commit, tuple(snapshot.origins))
+    weight = snapshot.totals
+    return View(snapshot.root, snapshot.rev, snapshot.commit, Totals(weight.size, weight.files))
 
 
 class Revisions:
@@ -25,7 +21,6 @@ class Revisions:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._kept: OrderedDict[str, Snapshot] = OrderedDict()
 
     async def revisions(self) -> Sequence[bytes]:
         """Names of tags and branches."""

@@ -4,10 +4,11 @@ The composition root: everything below is constructed here and nowhere else, and
 """
 
 import logging
+import math
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,12 +24,12 @@ from vfs.daemon.revisions import Report, Revisions, view_of
 from vfs.daemon.unmount import unmount
 from vfs.errors import VfsError
 from vfs.fs.filesystem import FileSystem
-from vfs.fs.origins import OriginTable
 from vfs.fs.reader import Reader
 from vfs.fs.switch import SwitchReport, invalidate, swap
 from vfs.fuse.transport import Transport
 from vfs.fuse.tuning import Tuning, tune
-from vfs.transfer import Fetcher
+from vfs.transfer import Fetcher, Place
+from vfs.types import Blob
 from vfs.workspace import Snapshot, Workspace
 
 log = logging.getLogger("vfs.daemon")
@@ -55,15 +56,13 @@ class Service:
         self._snapshot = snapshot
         self._switching = trio.Lock()
         self._tuning: Tuning | None = None
+        self._bad_inodes, self._bad_inodes_in = trio.open_memory_channel[int](math.inf)
         settings = workspace.settings
-        origins = OriginTable()
         self._revisions = Revisions(workspace)
         self._store = workspace.store
-        self._fetcher = Fetcher(self._store, settings)
-        reader = Reader(
-            self._store, self._fetcher, origins, workspace.places_of, push_small=settings.push_small
-        )
-        self.filesystem = FileSystem(view_of(snapshot), self._revisions, origins, reader)
+        self._fetcher = Fetcher(self._store, settings, on_bad=self._content_is_bad)
+        reader = Reader(self._store, self._fetcher, self._places, push_small=settings.push_small)
+        self.filesystem = FileSystem(view_of(snapshot), self._revisions, reader)
         self._transport = Transport(
             self.filesystem, request.mountpoint, f"vfs:{workspace.name}", allow=_allow(request)
         )
@@ -78,6 +77,15 @@ class Service:
             socket=socket_path(request.mountpoint),
         )
 
+    def _places(self, origin: int, blob: Blob) -> Sequence[Place]:
+        """Where a blob may come from; blocking."""
+        return self._workspace.places_of(self._workspace.session.origins.all()[origin], blob)
+
+    def _content_is_bad(self, blob: Blob) -> None:
+        """A large content was wrong as a whole after parts of it were read: nothing may keep them."""
+        for inode in self.filesystem.reader.forget_content(blob):
+            self._bad_inodes.send_nowait(inode)
+
     def mount(self) -> None:
         """Mount; requests wait in the kernel until `run` serves them."""
         self._transport.mount()
@@ -90,6 +98,7 @@ class Service:
                 await nursery.start(self._fetcher.run)
                 nursery.start_soon(self._watch_signals)
                 nursery.start_soon(self._tune)
+                nursery.start_soon(self._drop_bad_content)
                 nursery.start_soon(self._follow)
                 register(self.record)
                 ready()
@@ -205,6 +214,10 @@ class Service:
         )
         for path in self._tuning.refused:
             log.info("not allowed to raise %s; `vfs doctor` says how", path)
+
+    async def _drop_bad_content(self) -> None:
+        async for inode in self._bad_inodes_in:
+            await trio.to_thread.run_sync(self._transport.drop_content, inode)
 
     async def _follow(self) -> None:
         """Show edits of the working tree as they are made, while the mount shows `worktree`."""

@@ -7,9 +7,9 @@ in place and only what it answers changes.
 Owner: the event loop. `_resolve` may be called from the switch's thread on an explicit root only.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from vfs.fs.attributes import ROOT
 from vfs.types import Entry
@@ -42,8 +42,11 @@ class Listing(Protocol):
 class Totals(NamedTuple):
     """What a snapshot weighs: bytes and number of files."""
 
-    size: int = 0
-    files: int = 0
+    size: int
+    files: int
+
+
+NOTHING: Final = Totals(0, 0)
 
 
 @dataclass(slots=True, eq=False)
@@ -54,7 +57,6 @@ class View:
         root: its root directory.
         label: the revision as the user gave it.
         commit: full commit id, or None for a snapshot no commit names.
-        origins: where the bytes of its entries come from; an entry names one by its index.
         totals: what the snapshot weighs, for `statfs`.
         epoch: grows with every switch; what a directory inode has cached is valid for one epoch.
     """
@@ -62,8 +64,7 @@ class View:
     root: Listing
     label: str
     commit: str | None
-    origins: tuple[Hashable, ...] = ()
-    totals: Totals = Totals()
+    totals: Totals = NOTHING
     epoch: int = 0
     inodes: dict[bytes, int] = field(default_factory=dict)
 

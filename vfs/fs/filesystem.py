@@ -14,7 +14,6 @@ from vfs.core.inodes import FileNode, FileTable, number_for
 from vfs.fs.attributes import FOREVER, MODES, MOVING, ROOT, Attributes
 from vfs.fs.directories import DirectoryNode, DirectoryTable, Listing, View
 from vfs.fs.errors import FsError
-from vfs.fs.origins import OriginTable
 from vfs.fs.reader import Reader
 from vfs.fs.snapshots import NAME as SNAPSHOTS
 from vfs.fs.snapshots import RevisionsNode, RevisionSource, Snapshots
@@ -44,13 +43,10 @@ class Named(NamedTuple):
 class FileSystem:
     """All requests of one mount; one instance, on the event loop only."""
 
-    def __init__(
-        self, main: View, revisions: RevisionSource, origins: OriginTable, reader: Reader
-    ) -> None:
+    def __init__(self, main: View, revisions: RevisionSource, reader: Reader) -> None:
         self.directories = DirectoryTable(main)
         self.snapshots = Snapshots(revisions)
         self.files = FileTable()
-        self.origins = origins
         self.reader = reader
         self.counters = Counters()
         self._handles: dict[int, _DirectoryHandle] = {}
@@ -136,8 +132,7 @@ class FileSystem:
             raise FsError(errno.EIO)
         blob = Blob(entry.digest, entry.size)
         if count:
-            origin = self.origins.intern(node.view, entry.origin)
-            inode = self.files.remember(blob, kind, entry.mtime, origin)
+            inode = self.files.remember(blob, kind, entry.mtime, entry.origin)
         else:
             inode = number_for(entry.digest, kind)
         return Attributes(inode, MODES[kind], entry.size, entry.mtime)

@@ -5,20 +5,23 @@ remotes. The hot path (`read_nowait`) runs on the event loop: a dict, an extent,
 """
 
 import errno
+import logging
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import trio
 
-from vfs.core.inodes import FileNode
-from vfs.errors import DataUnavailable, StoreCorrupt
-from vfs.fs.origins import OriginTable
+from vfs.core.inodes import FileNode, number_for
+from vfs.errors import DataUnavailable, StoreError
+from vfs.formats.hashing import hasher_for
 from vfs.store import ChunkStore, Extent
 from vfs.transfer import Fetcher, Place
-from vfs.types import BLOCK_SIZE, Blob
+from vfs.types import BLOCK_SIZE, Algorithm, Blob, Kind
+
+log = logging.getLogger("vfs.fs")
 
 Data = bytes | bytearray | memoryview
 
@@ -28,7 +31,11 @@ MOST_FILES: Final = 4096
 MOST_EXTENTS: Final = 4096
 """Extents remembered per file: 1 GiB of a large file."""
 
-PlacesOf = Callable[[Hashable, Blob], Sequence[Place]]
+VERIFIED_LOCAL: Final = 4 * 1024 * 1024
+"""Local files up to this many bytes are hashed before their first use: it costs no more than reading them."""
+
+PlacesOf = Callable[[int, Blob], Sequence[Place]]
+"""Places of a blob by the number of its origin (`Entry.origin`)."""
 
 
 class LocalFile:
@@ -77,6 +84,7 @@ class OpenFile:
         local: a plain local file with exactly this content.
         looked: set when a local file has been looked for.
         pushed: whether the kernel has been given the whole content.
+        fetched: whether any of it came through the fetcher, whose read-ahead then wants to know of every read.
         extents: where blocks are in the chunk store.
     """
 
@@ -86,6 +94,7 @@ class OpenFile:
     local: LocalFile | None = None
     looked: trio.Event | None = None
     pushed: bool = False
+    fetched: bool = False
     extents: dict[int, Extent] = field(default_factory=dict)
 
 
@@ -96,14 +105,12 @@ class Reader:
         self,
         store: ChunkStore,
         fetcher: Fetcher,
-        origins: OriginTable,
         places_of: PlacesOf,
         *,
         push_small: int,
     ) -> None:
         self._store = store
         self._fetcher = fetcher
-        self._origins = origins
         self._places_of = places_of
         self._push_small = push_small
         self._files: OrderedDict[int, OpenFile] = OrderedDict()
@@ -121,6 +128,11 @@ class Reader:
             file.pushed = True
             return content
         return None
+
+    def forget_content(self, blob: Blob) -> list[int]:
+        """Drop what is known of a content; returns the inodes that showed it."""
+        wanted = (number_for(blob.digest, kind) for kind in (Kind.FILE, Kind.EXECUTABLE))
+        return [inode for inode in wanted if self._files.pop(inode, None) is not None]
 
     def release(self, inode: int) -> None:
         """Count a close."""
@@ -142,6 +154,12 @@ class Reader:
         end = min(offset + length, file.blob.size)
         if offset >= end:
             return b""
+        data = self._at_hand(file, offset, end)
+        if file.fetched and data is not None:
+            self._fetcher.advance(file.blob, offset, end - offset)
+        return data
+
+    def _at_hand(self, file: OpenFile, offset: int, end: int) -> Data | None:
         if file.local is not None:
             return file.local.read_nowait(offset, end - offset)
         first, last = offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE
@@ -166,12 +184,22 @@ class Reader:
         if not resident:
             await self._look_for_local_file(file, node)
         if file.local is not None:
-            return await trio.to_thread.run_sync(file.local.read, offset, end - offset)
+            try:
+                return await trio.to_thread.run_sync(file.local.read, offset, end - offset)
+            except (DataUnavailable, OSError) as error:
+                log.warning(
+                    "a local file of %s is damaged (%s); reading from elsewhere",
+                    node.blob.digest,
+                    error,
+                )
+                file.local = None
         if resident:
             try:
                 return await trio.to_thread.run_sync(self._gather, file, offset, end)
-            except StoreCorrupt:
+            except StoreError as error:  # damaged or vanished: the store has dropped it
+                log.warning("%s; fetching it again", error)
                 file.extents.clear()
+        file.fetched = True
         return await self._fetcher.read(node.blob, self._places(node), offset, end - offset)
 
     def _gather_nowait(self, file: OpenFile, offset: int, end: int) -> Data | None:
@@ -222,14 +250,15 @@ class Reader:
         try:
             descriptor = await self._fetcher.open_local(node.blob, self._places(node))
             if descriptor is not None:
-                file.local = LocalFile(descriptor)
+                local = LocalFile(descriptor)
+                if await trio.to_thread.run_sync(_is_sound, local, node.blob):
+                    file.local = local
         finally:
             file.looked.set()
 
     def _places(self, node: FileNode) -> Callable[[], Sequence[Place]]:
         """The places of a content, found only when they are needed (it may touch the disk)."""
-        origin = self._origins.get(node.origin)
-        return lambda: self._places_of(origin, node.blob)
+        return lambda: self._places_of(node.origin, node.blob)
 
     def _file(self, inode: int, node: FileNode) -> OpenFile:
         file = self._files.get(inode)
@@ -264,3 +293,15 @@ class Reader:
     def verified(self, node: FileNode) -> str:
         """`yes`, `no` or `bad`: whether the whole content was checked against its digest."""
         return {1: "yes", 2: "bad"}.get(self._store.verdict(node.blob.digest.key) or 0, "no")
+
+
+def _is_sound(local: LocalFile, blob: Blob) -> bool:
+    """Whether a small local file is what its digest says; large ones are trusted as DVC trusts them."""
+    if blob.size > VERIFIED_LOCAL or blob.digest.algorithm is Algorithm.PLACE:
+        return True
+    hasher = hasher_for(blob.digest, blob.size)
+    hasher.update(local.read(0, blob.size) if blob.size else b"")
+    if hasher.matches(blob.digest.value):
+        return True
+    log.warning("a local file is not the %s it is named; reading from elsewhere", blob.digest)
+    return False

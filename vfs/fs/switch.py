@@ -61,7 +61,7 @@ def swap(table: DirectoryTable, new: View) -> list[Known]:
     view = table.main
     known = [Known(node.inode, node.path, table.listing(node)) for node in table.known(view)]
     view.root, view.label, view.commit = new.root, new.label, new.commit
-    view.origins, view.totals = new.origins, new.totals
+    view.totals = new.totals
     view.epoch += 1
     return known
 

@@ -81,6 +81,13 @@ class Transport:
         """The kernel's ear; for worker threads only."""
         return Notifications()
 
+    def drop_content(self, inode: int) -> None:
+        """Forget the pages of a file; blocking, for worker threads only."""
+        try:
+            pyfuse3.invalidate_inode(inode, attr_only=False)
+        except OSError as error:
+            log.debug("inode %d: %s", inode, error)
+
     def stop(self) -> None:
         """End `serve` soon; from the event loop."""
         if not self._stopping:
