@@ -13,6 +13,7 @@ Invariants:
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,9 +66,11 @@ class Environment:
             StoreError: it cannot be opened for another reason.
         """
         self.directory = directory
-        self._gate = threading.Condition()
-        self._active = 0
-        self._closed_gate = False
+        self._inside: deque[None] = deque()  # one item per open transaction
+        self._shut = False
+        self._opened = threading.Event()
+        self._left = threading.Event()
+        self._resizing = threading.Lock()
         self._writer = threading.Lock()
         self._dead = False
         try:
@@ -158,14 +161,16 @@ class Environment:
     def read(self, function: Callable[[Any], T]) -> T:
         """Run `function` in a read transaction."""
         while True:
-            with self._transaction():
-                try:
-                    with self._env.begin() as transaction:
-                        return function(transaction)
-                except lmdb.MapResizedError:
-                    pass  # another process grew the map
-                except lmdb.Error as error:
-                    raise _translate(error, self.directory) from error
+            self._enter()
+            try:
+                with self._env.begin() as transaction:
+                    return function(transaction)
+            except lmdb.MapResizedError:
+                pass  # another process grew the map
+            except lmdb.Error as error:
+                raise _translate(error, self.directory) from error
+            finally:
+                self._leave()
             self._resize(0)
 
     def write(self, function: Callable[[Any], T]) -> T:
@@ -178,60 +183,73 @@ class Environment:
         with self._writer:
             while True:
                 wanted = 0
-                with self._transaction():
-                    try:
-                        with self._env.begin(write=True) as transaction:
-                            return function(transaction)
-                    except lmdb.MapFullError:
-                        wanted = 2 * int(self._env.info()["map_size"])
-                    except lmdb.MapResizedError:
-                        wanted = 0
-                    except lmdb.Error as error:
-                        raise _translate(error, self.directory) from error
+                self._enter()
+                try:
+                    with self._env.begin(write=True) as transaction:
+                        return function(transaction)
+                except lmdb.MapFullError:
+                    wanted = 2 * int(self._env.info()["map_size"])
+                except lmdb.MapResizedError:
+                    wanted = 0
+                except lmdb.Error as error:
+                    raise _translate(error, self.directory) from error
+                finally:
+                    self._leave()
                 self._resize(wanted)
 
+    def _enter(self) -> None:
+        """Pass the gate. No lock: readers in a tight loop would starve a writer of it.
+
+        A reader shows itself and then looks at the gate; a resize closes the gate and then looks
+        for readers. So one of them always sees the other.
+        """
+        while True:
+            if self._dead:
+                raise StoreError(f"catalog {self.directory}: used after close or fork")
+            self._inside.append(None)
+            if not self._shut:
+                return
+            self._leave()
+            self._opened.wait()
+
+    def _leave(self) -> None:
+        self._inside.pop()
+        if self._shut:
+            self._left.set()
+
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        if self._dead:
-            raise StoreError(f"catalog {self.directory}: used after close or fork")
-        with self._gate:
-            while self._closed_gate:
-                self._gate.wait()
-            self._active += 1
-        try:
-            yield
-        finally:
-            with self._gate:
-                self._active -= 1
-                if self._closed_gate:
-                    self._gate.notify_all()
+    def _alone(self) -> Iterator[None]:
+        """Shut the gate and wait until no transaction of this process is open."""
+        with self._resizing:
+            self._opened.clear()
+            self._shut = True
+            try:
+                while True:
+                    self._left.clear()
+                    if not self._inside:
+                        break
+                    self._left.wait()
+                yield
+            finally:
+                self._shut = False
+                self._opened.set()
 
     def _resize(self, size: int) -> None:
         """Grow the map to `size` bytes; 0 adopts the size another process has given it."""
-        with self._gate:
-            while self._closed_gate:
-                self._gate.wait()
-            self._closed_gate = True
+        with self._alone():
+            if self._dead:
+                return
             try:
-                while self._active:
-                    self._gate.wait()
                 self._env.set_mapsize(size)
             except lmdb.Error as error:
                 raise _translate(error, self.directory) from error
-            finally:
-                self._closed_gate = False
-                self._gate.notify_all()
 
     def close(self) -> None:
         """Close; later use raises StoreError. Waits for running transactions."""
         if self._dead:
             return
-        with self._gate:
+        with self._alone():
             self._dead = True
-            while self._active:
-                self._closed_gate = True
-                self._gate.wait()
-            self._closed_gate = False
             self._env.close()
         _LIVE.discard(self)
 
