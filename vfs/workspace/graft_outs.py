@@ -5,7 +5,9 @@ Rule: one claim gives one leaf or raises a `VfsError` whose message becomes the 
 Sizes of single files: the catalog's fact, else the DVC cache's file, else what the pointer says,
 else a HEAD on the remote. The pointer's size is written by DVC together with the hash; it is
 believed for the file itself but never becomes a fact about the digest, because a hostile pointer
-could then spoil a content that other repositories share.
+could then spoil a content that other repositories share. DVC 2's md5-dos2unix gives CRLF and LF
+versions of a text one name and one object, so there the pointer's size may be the other version's:
+it is only a last resort.
 """
 
 import os
@@ -50,7 +52,6 @@ class OutGrafter:
         self._listings = listings
         self._time = time
         self._progress = progress
-        self._sizes: dict[Digest, int] = {}
 
     # Single files -----------------------------------------------------------------------------
 
@@ -59,7 +60,7 @@ class OutGrafter:
         groups: dict[tuple[DvcStore, str | None, Algorithm], set[bytes]] = {}
         for claim, store in claims:
             out = claim.out
-            if out.digest is None or out.is_tree or out.size is not None or out.place is not None:
+            if out.digest is None or out.is_tree or _recorded(out) is not None:
                 continue
             if not isinstance(claim.source, ImportSource) and not self._catalog.facts(out.digest):
                 key = (store, out.remote, out.digest.algorithm)
@@ -198,6 +199,13 @@ def broken(path: bytes, error: VfsError, time: int) -> tuple[Entry, Problem]:
     name = path.rpartition(b"/")[2]
     entry = Entry(name, Kind.BROKEN, None, 0, time, 0, error.message)
     return entry, Problem(path, error.code, error.message, error.hint or "")
+
+
+def _recorded(out: Out) -> int | None:
+    """The size of a single file that its pointer vouches for."""
+    if out.digest is not None and out.digest.algorithm is Algorithm.MD5_DOS2UNIX:
+        return None
+    return out.size
 
 
 def _missing(path: bytes, directory: TreeDirectory, listing: Listing) -> Problem:
