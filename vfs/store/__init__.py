@@ -1,1 +1,11 @@
-"""The chunk store: segments of payload and their LMDB index, shared by all mounts of a machine."""
+"""The chunk store: segments of payload, an LMDB index, eviction, many processes at once.
+
+Rule: everything here may be lost and nothing here may be wrong. See `docs/store.md`.
+"""
+
+from vfs.store.pins import BAD, VERIFIED
+from vfs.store.scrub import ScrubReport
+from vfs.store.segments import Extent
+from vfs.store.store import ChunkStore, StoreStatistics
+
+__all__ = ["BAD", "VERIFIED", "ChunkStore", "Extent", "ScrubReport", "StoreStatistics"]

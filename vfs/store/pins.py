@@ -1,0 +1,117 @@
+"""Pins (chunks that eviction keeps) and verdicts (what is known of whole objects).
+
+Rule: a pin is a wish: it may name chunks that are not here yet.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Any, Final
+
+from vfs.store.index import Index
+
+VERIFIED: Final = 1
+BAD: Final = 2
+_BATCH: Final = 4096  # keys per transaction, so that other writers get their turn
+
+
+class Pins:
+    """Named sets of chunk keys."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def pin(self, name: str, keys: Iterable[bytes]) -> None:
+        """Add keys to a pin. Raises StoreError."""
+        label = _label(name)
+        number = self._index.write(partial(self._number, label=label))
+        for batch in _batches(keys):
+            self._index.write(
+                lambda transaction, batch=batch: self._add(transaction, number, batch)
+            )
+
+    def _number(self, transaction: Any, label: bytes) -> bytes:
+        """The number of a pin, given to it when it is first used."""
+        found = transaction.get(label, db=self._index.pins)
+        if found is not None:
+            return bytes(found)
+        with transaction.cursor(self._index.pins) as cursor:
+            used = {value for _, value in cursor}
+        number = next(n for i in range(1, 1 << 32) if (n := i.to_bytes(4, "big")) not in used)
+        transaction.put(label, number, db=self._index.pins)
+        return number
+
+    def _add(self, transaction: Any, number: bytes, keys: list[bytes]) -> None:
+        for key in keys:
+            transaction.put(key, number, db=self._index.pinned)
+
+    def unpin(self, name: str) -> bool:
+        """Remove a pin; returns whether there was one. Raises StoreError."""
+        number = self._index.get(self._index.pins, _label(name))
+        if number is None:
+            return False
+        start: bytes | None = b""
+        while start is not None:
+            start = self._index.write(partial(self._remove, number=number, start=start))
+        self._index.write(lambda transaction: transaction.delete(_label(name), db=self._index.pins))
+        return True
+
+    def _remove(self, transaction: Any, number: bytes, start: bytes) -> bytes | None:
+        """Remove a pin from some keys; returns the key to go on from."""
+        with transaction.cursor(self._index.pinned) as cursor:
+            found = cursor.set_range(start) if start else cursor.first()
+            if not found:
+                return None
+            keys = [bytes(key) for key in islice(cursor.iternext_nodup(values=False), _BATCH + 1)]
+        for key in keys[:_BATCH]:
+            transaction.delete(key, number, db=self._index.pinned)
+        return keys[_BATCH] if len(keys) > _BATCH else None
+
+    def names(self) -> dict[str, int]:
+        """Every pin and how many keys it holds. Raises StoreError."""
+
+        def read(transaction: Any) -> dict[str, int]:
+            with transaction.cursor(self._index.pins) as cursor:
+                labels = {bytes(value): bytes(key) for key, value in cursor}
+            counts = dict.fromkeys(labels, 0)
+            with transaction.cursor(self._index.pinned) as cursor:
+                for number in cursor.iternext(keys=False):
+                    if number in counts:
+                        counts[number] += 1
+            return {labels[number].decode(): count for number, count in counts.items()}
+
+        return self._index.read(read)
+
+    def count(self) -> int:
+        """How many pins there are. Raises StoreError."""
+        return self._index.read(lambda t: int(t.stat(self._index.pins)["entries"]))
+
+
+class Verdicts:
+    """Whether a foreign object as a whole has the digest that names it."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def get(self, digest_key: bytes) -> int | None:
+        """`VERIFIED`, `BAD`, or None (loop-safe). Raises StoreError."""
+        value = self._index.get(self._index.verdicts, digest_key)
+        return value[0] if value else None
+
+    def set(self, digest_key: bytes, verdict: int) -> None:
+        """Remember a verdict. Raises StoreError."""
+        value = bytes((verdict,))
+        self._index.write(lambda t: t.put(digest_key, value, db=self._index.verdicts))
+
+
+def _label(name: str) -> bytes:
+    label = name.encode()
+    if not 0 < len(label) <= 500:
+        raise ValueError(f"the name of a pin has 1 to 500 bytes, not {len(label)}")
+    return label
+
+
+def _batches(keys: Iterable[bytes]) -> Iterator[list[bytes]]:
+    remaining = iter(keys)
+    while batch := list(islice(remaining, _BATCH)):
+        yield batch

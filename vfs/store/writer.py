@@ -1,0 +1,367 @@
+"""Appending: payload into this process's own segment, then its index entries.
+
+Invariants:
+- A segment is written by the one process that holds the lock (flock) of its file; the lock goes
+  when the process dies, and the next writer continues where the index says that data ends.
+- An index entry is written only after its payload is in the file.
+- Any number of threads append at once: each gets its own range under a lock, writes it without
+  one, and commits it in one transaction.
+"""
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from vfs.errors import StoreError, StoreFull
+from vfs.store.directory import open_file, try_lock
+from vfs.store.index import Index
+from vfs.store.layout import (
+    DATA_START,
+    MAX_KEY,
+    RECORD_HEADER,
+    Entry,
+    SegmentInfo,
+    aligned,
+    checksum,
+    parse_segment_header,
+    record_header,
+    segment_header,
+    segment_name,
+    unpack_info,
+)
+
+Buffer = bytes | bytearray | memoryview
+
+_MOST_BUFFERS: Final = 512  # pieces of one pwritev
+_MOST_CANDIDATES: Final = 16  # abandoned segments looked at before a new one is made
+_PADDING: Final = bytes(512)
+_log = logging.getLogger("vfs.store")
+
+
+class Item(NamedTuple):
+    """One chunk to append."""
+
+    key: bytes
+    payload: Buffer
+    digest: int
+
+    @property
+    def room(self) -> int:
+        """Bytes it takes in a segment."""
+        return aligned(RECORD_HEADER + len(self.key) + len(self.payload))
+
+
+class Placed(NamedTuple):
+    """A chunk that is in the store now."""
+
+    key: bytes
+    entry: Entry
+
+
+@dataclass(eq=False)
+class Active:
+    """The segment this process appends to."""
+
+    number: int
+    info: SegmentInfo
+    descriptor: int
+    end: int
+    users: int = 0
+    full: bool = False
+    lost: bool = False
+
+
+@dataclass
+class Batch:
+    """Items that go into one segment, one after the other."""
+
+    active: Active
+    start: int
+    items: list[Item] = field(default_factory=list)
+    end: int = 0
+    done: bool = False
+
+    def entries(self) -> list[Placed]:
+        """Where each item will be."""
+        placed = []
+        position = self.start
+        for item in self.items:
+            offset = position + RECORD_HEADER + len(item.key)
+            entry = Entry(self.active.number, offset, len(item.payload), 0, item.digest)
+            placed.append(Placed(item.key, entry))
+            position += item.room
+        return placed
+
+
+def weigh(items: Sequence[tuple[bytes, Buffer]]) -> list[Item]:
+    """Checksums of what will be appended. Raises ValueError for an impossible key."""
+    for key, _ in items:
+        if not 0 < len(key) <= MAX_KEY:
+            raise ValueError(f"a chunk key has {len(key)} bytes; 1 to {MAX_KEY} are possible")
+    return [
+        Item(key, flat, checksum(flat))
+        for key, payload in items
+        for flat in (memoryview(payload).cast("B"),)
+    ]
+
+
+class Appender:
+    """The writing side of one store in one process."""
+
+    def __init__(self, index: Index, directory: Path, capacity: int) -> None:
+        self.capacity = capacity
+        self._index = index
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._active: Active | None = None
+        self._closed = False
+
+    def append(self, items: Sequence[Item]) -> list[Placed]:
+        """Store items; returns where they are (those that fit no segment are left out).
+
+        Raises:
+            StoreFull: no room on the disk.
+            StoreError: the index failed, or the store was emptied or deleted meanwhile.
+        """
+        placed: list[Placed] = []
+        batches = self._reserve(items)
+        try:
+            for batch in batches:
+                self._write(batch)
+                self._commit(batch)
+                placed += batch.entries()
+                batch.done = True
+        except OSError as error:
+            raise StoreFull(f"cache segment: {error.strerror}") from error
+        finally:
+            with self._lock:
+                for batch in reversed(batches):
+                    if not batch.done:
+                        self._give_back(batch)
+                    self._release(batch.active)
+        return placed
+
+    # -- ranges ------------------------------------------------------------------------------------
+
+    def _reserve(self, items: Sequence[Item]) -> list[Batch]:
+        """Give every item a place; each batch counts as a user of its segment until released."""
+        batches: list[Batch] = []
+        with self._lock:
+            try:
+                for item in items:
+                    self._place(item, batches)
+            except (StoreError, OSError) as error:
+                for batch in batches:
+                    self._release(batch.active)
+                if isinstance(error, OSError):
+                    raise StoreFull(f"cache segment: {error.strerror}") from error
+                raise
+        return batches
+
+    def _place(self, item: Item, batches: list[Batch]) -> None:
+        active = self._active
+        if active is not None and (active.lost or active.end + item.room > active.info.capacity):
+            self._retire(active)
+            active = None
+        if active is None:
+            if DATA_START + item.room > self.capacity:
+                return
+            active = self._active = self._adopt(item.room) or self._create()
+        if not batches or batches[-1].active is not active:
+            active.users += 1
+            batches.append(Batch(active, active.end))
+        batches[-1].items.append(item)
+        active.end += item.room
+        batches[-1].end = active.end
+
+    def _give_back(self, batch: Batch) -> None:
+        """Cut a failed range off the segment if nothing follows it; else it stays as a hole."""
+        active = batch.active
+        if active.end == batch.end:
+            active.end = batch.start
+            with suppress(OSError):
+                os.ftruncate(active.descriptor, batch.start)
+
+    def _release(self, active: Active) -> None:
+        active.users -= 1
+        if active.users == 0 and active is not self._active:
+            self._finish(active)
+
+    def _retire(self, active: Active) -> None:
+        """Stop appending to a segment; it is finished when its last range is written."""
+        active.full = True
+        self._active = None
+        if active.users == 0:
+            self._finish(active)
+
+    # -- bytes -------------------------------------------------------------------------------------
+
+    def _write(self, batch: Batch) -> None:
+        pieces: list[Buffer] = []
+        position = batch.start
+        nonce = batch.active.info.nonce
+        for item in batch.items:
+            pieces.append(record_header(item.key, len(item.payload), item.digest, nonce))
+            pieces.append(item.payload)
+            used = RECORD_HEADER + len(item.key) + len(item.payload)
+            if item.room > used:
+                pieces.append(_PADDING[: item.room - used])
+            if len(pieces) >= _MOST_BUFFERS:
+                position = _write_all(batch.active.descriptor, pieces, position)
+                pieces = []
+        _write_all(batch.active.descriptor, pieces, position)
+
+    def _commit(self, batch: Batch) -> None:
+        placed = batch.entries()
+
+        def write(transaction: Any) -> bool:
+            number = batch.active.number.to_bytes(4, "big")
+            info = unpack_info(transaction.get(number, db=self._index.segments) or b"")
+            if info is None or info.nonce != batch.active.info.nonce:
+                return False
+            for key, entry in placed:
+                transaction.put(key, entry.pack(), db=self._index.chunks)
+                member = number + entry.offset.to_bytes(4, "big")
+                transaction.put(member, key, db=self._index.members)
+            size = max(info.size, batch.end)
+            transaction.put(number, info._replace(size=size).pack(), db=self._index.segments)
+            state = self._index.state_in(transaction)
+            state = state._replace(total=state.total + size - info.size)
+            self._index.put_state(transaction, state)
+            return True
+
+        if not self._index.write(write):
+            batch.active.lost = True
+            raise StoreError("the cache was emptied while it was being written to")
+
+    # -- segments ----------------------------------------------------------------------------------
+
+    def _create(self) -> Active:
+        """Make a new segment. Raises OSError, StoreError."""
+        number = self._index.write(self._take_number)
+        nonce = secrets.randbits(64)
+        info = SegmentInfo(nonce, DATA_START, self.capacity, int(time.time()), 0)
+        path = self._directory / segment_name(number, nonce)
+        descriptor = open_file(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        try:
+            if not try_lock(descriptor):
+                raise StoreError(f"{path} is locked by another process")
+            _write_all(descriptor, [segment_header(number, info)], 0)
+            self._register(number, info)
+        except BaseException:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            raise
+        return Active(number, info, descriptor, DATA_START)
+
+    def _take_number(self, transaction: Any) -> int:
+        state = self._index.state_in(transaction)
+        following = state._replace(next_segment=state.next_segment + 1)
+        self._index.put_state(transaction, following)
+        return state.next_segment
+
+    def _register(self, number: int, info: SegmentInfo) -> None:
+        def write(transaction: Any) -> None:
+            transaction.put(number.to_bytes(4, "big"), info.pack(), db=self._index.segments)
+            state = self._index.state_in(transaction)
+            self._index.put_state(transaction, state._replace(total=state.total + info.size))
+
+        self._index.write(write)
+
+    def _adopt(self, room: int) -> Active | None:
+        """Continue a young segment whose writer has ended, so that short runs leave no litter."""
+        for number, info in self._abandoned():
+            if info.size + room > info.capacity:
+                continue
+            path = self._directory / segment_name(number, info.nonce)
+            try:
+                descriptor = open_file(path, os.O_RDWR)
+            except OSError:
+                continue
+            if try_lock(descriptor) and self._continue(number, info, descriptor):
+                return Active(number, info, descriptor, info.size)
+            os.close(descriptor)
+        return None
+
+    def _abandoned(self) -> list[tuple[int, SegmentInfo]]:
+        def read(transaction: Any) -> list[tuple[int, SegmentInfo]]:
+            found = []
+            with transaction.cursor(self._index.segments) as cursor:
+                for key, value in cursor.iterprev():
+                    info = unpack_info(value)
+                    if info is not None and not info.sealed:
+                        found.append((int.from_bytes(key, "big"), info))
+                    if len(found) == _MOST_CANDIDATES:
+                        break
+            return found
+
+        return self._index.read(read)
+
+    def _continue(self, number: int, info: SegmentInfo, descriptor: int) -> bool:
+        """With the lock held: is the segment still what the index said? Cuts its unindexed tail."""
+        now = unpack_info(self._index.get(self._index.segments, number.to_bytes(4, "big")) or b"")
+        if now != info:
+            return False
+        parsed = parse_segment_header(os.pread(descriptor, 64, 0))
+        found = os.fstat(descriptor)
+        if parsed is None or parsed[1].nonce != info.nonce or not found.st_nlink:
+            return False
+        if found.st_size < info.size:
+            return False
+        os.ftruncate(descriptor, info.size)
+        return True
+
+    def _finish(self, active: Active) -> None:
+        """Seal a segment nobody writes to any more, if it is full, and let its lock go."""
+
+        def write(transaction: Any) -> None:
+            number = active.number.to_bytes(4, "big")
+            info = unpack_info(transaction.get(number, db=self._index.segments) or b"")
+            if info is not None and info.nonce == active.info.nonce:
+                sealed = info._replace(sealed=1)
+                transaction.put(number, sealed.pack(), db=self._index.segments)
+
+        try:
+            if active.full and not active.lost:
+                self._index.write(write)
+        except StoreError as error:
+            _log.warning("cache segment %d could not be sealed: %s", active.number, error)
+        finally:
+            os.close(active.descriptor)
+
+    def forget(self) -> None:
+        """Leave the segment now written to; the next append starts another one."""
+        with self._lock:
+            active, self._active = self._active, None
+            if active is not None:
+                active.lost = True
+                if active.users == 0:
+                    self._finish(active)
+
+    def close(self) -> None:
+        """Let go of the segment; another process may continue it."""
+        with self._lock:
+            active, self._active = self._active, None
+            if active is not None and active.users == 0:
+                self._finish(active)
+
+
+def _write_all(descriptor: int, pieces: Sequence[Buffer], position: int) -> int:
+    """Write pieces one after the other; returns the place behind the last. Raises OSError."""
+    views = [memoryview(piece) for piece in pieces]
+    while views:
+        written = os.pwritev(descriptor, views, position)
+        position += written
+        while views and written >= len(views[0]):
+            written -= len(views[0])
+            views.pop(0)
+        if views and written:
+            views[0] = views[0][written:]
+    return position
