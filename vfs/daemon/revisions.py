@@ -42,10 +42,5 @@ class Revisions:
 
     def _names(self) -> list[bytes]:
         repository = self._workspace.repository
-        names = [name for name, _ in repository.tags()] + [
-            name for name, _ in repository.branches()
-        ]
-        return [
-            name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
-            for name in names
-        ]
+        named = repository.tags() + repository.branches() + repository.remote_branches()
+        return [name.encode("utf-8", "surrogateescape") for name, _ in named]

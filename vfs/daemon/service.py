@@ -160,12 +160,9 @@ class Service:
         with trio.CancelScope(shield=True):
             known = swap(self.filesystem.directories, view_of(snapshot))
             self._snapshot = snapshot
+            notifier = self._transport.notifications()
             report = await trio.to_thread.run_sync(
-                invalidate,
-                known,
-                snapshot.root,
-                self._transport.notifications(),
-                lambda: self._transport.stopping,
+                lambda: invalidate(known, snapshot.root, notifier, lambda: self._transport.stopping)
             )
             for inode in report.gone:
                 node = self.filesystem.directories.get(inode)

@@ -9,7 +9,7 @@ Owner: the event loop. `_resolve` may be called from the switch's thread on an e
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, Self
 
 from vfs.fs.attributes import ROOT
 from vfs.types import Entry
@@ -29,13 +29,13 @@ class Listing(Protocol):
     def lookup(self, name: bytes) -> Entry | None:
         """The entry of one name, or None."""
 
-    def subdirectory(self, name: bytes) -> "Listing | None":
+    def subdirectory(self, name: bytes) -> Self | None:
         """The directory of that name, or None if there is none."""
 
     def entries(self, cookie: int = 0) -> Iterator[tuple[Entry, int]]:
         """Entries after the position `cookie`, each with its own position."""
 
-    def changed(self, other: "Listing | None") -> Iterator[bytes]:
+    def changed(self, other: Self | None) -> Iterator[bytes]:
         """Names whose entry differs from the same name in `other`."""
 
 

@@ -14,7 +14,7 @@ from vfs.core.inodes import FileNode, FileTable, number_for
 from vfs.fs.attributes import FOREVER, MODES, MOVING, ROOT, Attributes
 from vfs.fs.directories import DirectoryNode, DirectoryTable, Listing, View
 from vfs.fs.errors import FsError
-from vfs.fs.reader import Reader
+from vfs.fs.reader import Data, Reader
 from vfs.fs.snapshots import NAME as SNAPSHOTS
 from vfs.fs.snapshots import RevisionsNode, RevisionSource, Snapshots
 from vfs.fs.statistics import Counters
@@ -214,7 +214,7 @@ class FileSystem:
 
     # -- files -------------------------------------------------------------------------------------
 
-    async def open(self, inode: int) -> bytes | None:
+    async def open(self, inode: int) -> Data | None:
         """Open a file for reading.
 
         Returns:
@@ -228,7 +228,7 @@ class FileSystem:
         """The last reference to one `open` is gone."""
         self.reader.release(inode)
 
-    async def read(self, inode: int, offset: int, length: int) -> bytes | bytearray | memoryview:
+    async def read(self, inode: int, offset: int, length: int) -> Data:
         """Bytes of a file; shorter than `length` only at its end."""
         self.counters.reads += 1
         data = self.reader.read_nowait(inode, offset, length)

@@ -42,7 +42,7 @@ def boundary(handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[
     return guarded
 
 
-class Guarded(pyfuse3.Operations):  # type: ignore[misc]  # pyfuse3 is untyped here
+class Guarded(pyfuse3.Operations):
     """Operations whose handlers are all wrapped; no sub-class can forget one."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

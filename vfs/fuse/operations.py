@@ -6,13 +6,14 @@ Rule: one job, translation; nothing is decided here but what the protocol itself
 import errno
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pyfuse3
 
 from vfs.errors import VfsError
 from vfs.fs.attributes import BLOCK, Attributes
 from vfs.fs.filesystem import FileSystem
+from vfs.fs.reader import Data
 from vfs.fs.xattrs import Xattrs
 from vfs.fuse.boundary import Guarded
 
@@ -92,7 +93,7 @@ class Operations(Guarded):
             _push(inode, small)
         return pyfuse3.FileInfo(fh=inode, keep_cache=True)
 
-    async def read(self, inode: int, offset: int, length: int) -> bytes | bytearray | memoryview:
+    async def read(self, inode: int, offset: int, length: int) -> Data:  # type: ignore[override]  # any buffer will do
         """Bytes of a file."""
         return await self._fs.read(inode, offset, length)
 
@@ -157,14 +158,14 @@ class Notifications:
                 raise VfsError(f"the kernel refused to drop attributes: {error}") from error
 
 
-def _push(inode: int, content: bytes) -> None:
+def _push(inode: int, content: Data) -> None:
     """Put a small file into the page cache ahead of its READ.
 
     Only for a file without other opens (`FileSystem.open` sees to it): no READ can be holding a page lock then, so the call
     cannot wait for us.
     """
     try:
-        pyfuse3.notify_store(inode, 0, content)
+        pyfuse3.notify_store(inode, 0, cast("bytes", content))  # any buffer will do
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ENOMEM, errno.ENOSYS):
             raise

@@ -57,7 +57,8 @@ class Transport:
 
     def mount(self) -> None:
         """Mount; raises DaemonError with libfuse's reason where it gives one."""
-        pyfuse3.trio = stand_in(Poller())
+        # Not in its stubs: pyfuse3 looks its scheduler up here at every request.
+        vars(pyfuse3)["trio"] = stand_in(Poller())
         try:
             pyfuse3.init(self._operations, str(self._mountpoint), self._options)
         except RuntimeError as error:
