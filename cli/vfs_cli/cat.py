@@ -98,8 +98,6 @@ def _from_snapshot(target: Target, path: bytes) -> None:
         with Progress() as progress:
             shown = snapshot(workspace, target.rev, progress)
         found = shown.resolve(path)
-        if found is None:
-            raise UnknownPath(f"{shown.rev} has no {name}", hint="'vfs ls :/' shows the top")
         if not isinstance(found, Entry):
             raise UsageError(f"{name} is a directory", hint=f"vfs ls {name}")
         blob = _blob(found, name)

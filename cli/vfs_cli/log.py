@@ -12,7 +12,7 @@ from vfs_cli.options import json_option, mount_option, repo_option, rev_option
 from vfs_cli.output import Output
 from vfs_cli.progress import Progress
 from vfs_cli.target import choose, opened
-from vfs_cli.text import date, format_size, readable
+from vfs_cli.text import count, date, format_size, readable
 
 if TYPE_CHECKING:
     from vfs.git import CommitInfo
@@ -107,11 +107,8 @@ def _changes(
 def _state(workspace: "Workspace", commit: str, path: bytes) -> State | None:
     """What `path` is in a commit; None if it is not there, or the commit is not (a shallow clone's edge)."""
     try:
-        snapshot = workspace.snapshot(commit)
-    except UnknownRevision:
-        return None
-    found = snapshot.resolve(path)
-    if found is None:
+        found = workspace.snapshot(commit).resolve(path)
+    except (UnknownRevision, UnknownPath):
         return None
     if isinstance(found, Entry):
         return State((found.kind, found.digest, found.problem), found.size, 1)
@@ -132,5 +129,9 @@ def _show(output: Output, commit: "CommitInfo", state: State | None) -> None:
         }
         output.document("commit", fields)
         return
-    what = "removed" if state is None else f"{format_size(state.size or 0)} in {state.files} files"
+    what = (
+        "removed"
+        if state is None
+        else f"{format_size(state.size or 0)} in {count(state.files, 'file')}"
+    )
     output.line(f"{commit.oid[:12]} {date(commit.time)}  {what:<28} {commit.summary}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vfs.errors import NoSuchMount, NotARepository, UnknownPath, UnknownRevision
-from vfs.types import Entry
+from vfs.types import Entry, Kind
 from vfs_cli.entries import entry_fields, long_line
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, mount_option, repo_option, rev_option
@@ -71,14 +71,12 @@ def _listed(shown: "Snapshot", top: bytes, recursive: bool) -> Iterator[tuple[by
         UnknownPath: the snapshot has no such path.
     """
     found = shown.resolve(top)
-    if found is None:
-        name = top.decode("utf-8", "backslashreplace")
-        raise UnknownPath(f"{shown.rev} has no {name}", hint="'vfs ls :/' shows the top")
     if isinstance(found, Entry):
         yield top, top, found
     elif recursive:
         for path, entry in shown.walk(top):
-            yield path, path, entry
+            if entry.kind is not Kind.DIRECTORY:
+                yield path, path, entry
     else:
         before = top + b"/" if top else b""
         for entry, _ in found.entries():

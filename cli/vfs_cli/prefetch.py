@@ -22,6 +22,7 @@ from vfs_cli.options import json_option, mount_option, repo_option, rev_option
 from vfs_cli.output import Output
 from vfs_cli.progress import Progress
 from vfs_cli.target import Target, choose
+from vfs_cli.text import count, format_size
 
 _LIST_LIMIT = 64 << 20
 _BATCH_BYTES = 512 << 10
@@ -81,6 +82,12 @@ def command(
         else:
             result = _alone(target, names, args, progress)
     _show(output, result)
+    if result.get("failed_files"):
+        reasons = result.get("problems") or ["no reason given"]
+        raise DataUnavailable(
+            f"{result['failed_files']} files cannot be fetched, the first: {reasons[0]}",
+            hint="vfs doctor asks every remote",
+        )
 
 
 def _mount(mount: str | None) -> MountRecord | None:
@@ -149,4 +156,6 @@ def _show(output: Output, result: dict[str, Any]) -> None:
     if output.json:
         output.document("prefetch", result)
         return
-    output.line(", ".join(f"{name} {value}" for name, value in result.items()) or "done")
+    here = result.get("resident_files", 0) + result.get("local_files", 0)
+    fetched, size = result.get("fetched_files", 0), format_size(int(result.get("fetched_bytes", 0)))
+    output.line(f"{count(fetched, 'file')} fetched ({size}), {here} were here already")

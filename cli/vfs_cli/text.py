@@ -8,7 +8,7 @@ import time
 
 from vfs.config.units import format_size
 
-__all__ = ["age", "date", "format_size", "printable", "readable"]
+__all__ = ["age", "count", "date", "format_size", "printable", "readable"]
 
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
 _CONTROL |= {
@@ -25,6 +25,11 @@ def printable(text: str) -> str:
 def readable(path: bytes) -> str:
     """A path for a terminal or a sentence."""
     return printable(path.decode("utf-8", "backslashreplace"))
+
+
+def count(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def date(seconds: float) -> str:

@@ -6,12 +6,13 @@ subprocess): the start-up of `vfs status` counts on it.
 
 from vfs.config.environment import debug_wanted, environment, git_environment
 from vfs.config.places import cache_dir, dvc_config_paths, runtime_dir, state_dir, user_config_file
-from vfs.config.settings import Settings, load_settings
+from vfs.config.settings import Settings, default_settings, load_settings
 
 __all__ = [
     "Settings",
     "cache_dir",
     "debug_wanted",
+    "default_settings",
     "dvc_config_paths",
     "environment",
     "git_environment",

@@ -41,7 +41,7 @@ def edited(old: str, key: str, text: str, written: Written | None) -> str:
     section, name = key.split(".")
     lines = old.splitlines()
     if written is not None:
-        pattern = re.compile(rf"^(\s+{re.escape(name)}\s*:\s*)[^#\s]+")
+        pattern = re.compile(rf"^(\s+{re.escape(name)}\s*:\s*)[\w.]+(?=\s|$)")
         lines[written.line - 1] = pattern.sub(rf"\g<1>{text}", lines[written.line - 1])
         return "\n".join(lines) + "\n"
     for number, line in enumerate(lines):

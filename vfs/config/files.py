@@ -76,6 +76,7 @@ class _Reader:
         self._file = file
         self._found: dict[str, Written] = {}
         self._section: str | None = None
+        self._sections: set[str] = set()
         self._key: tuple[str, int] | None = None
         self._depth = 0
 
@@ -102,6 +103,9 @@ class _Reader:
     def _open(self, line: int) -> None:
         if self._depth == 1 and self._key:
             self._section = self._key[0]
+            if self._section in self._sections:
+                raise self._error(line, f"{self._section}: there is such a section already")
+            self._sections.add(self._section)
         elif self._depth != 0:
             raise self._error(line, "a plain value is expected here")
         self._key = None

@@ -68,6 +68,11 @@ def load_settings(repo_root: Path | None, overrides: Mapping[str, str] = _NONE) 
     return _complete(values)
 
 
+def default_settings() -> Settings:
+    """The settings of a machine without configuration files; for `vfs doctor` when the files cannot be used."""
+    return _complete({})
+
+
 def _local_is_tracked(root: Path, file: Path) -> bool:
     if not file.exists():
         return False

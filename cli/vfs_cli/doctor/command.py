@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vfs.config import Settings, environment, load_settings, runtime_dir
+from vfs.config import Settings, default_settings, environment, load_settings, runtime_dir
 from vfs.control.mountinfo import answers, orphans, vfs_mounts
 from vfs.control.registry import find_mounts, repository_root
 from vfs.errors import ConfigError
@@ -51,7 +51,7 @@ def _findings(cwd: Path, offline: bool) -> Iterator[Finding]:
         settings = load_settings(root)
     except ConfigError as error:
         yield bad("configuration", error.message, error.hint or "correct the file")
-        settings = load_settings(None, {})
+        settings = default_settings()
     yield from _machine(settings)
     if root is not None:
         from vfs_cli.doctor import repository

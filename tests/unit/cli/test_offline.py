@@ -1,0 +1,200 @@
+"""ls, diff, log, cat and doctor on a real repository, without any mount."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Daemons, Done
+
+Vfs = Callable[..., Done]
+
+
+def git(repo: Path, *arguments: str | bytes) -> str:
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
+    done = subprocess.run(
+        ["git", "-C", repo, *identity, *arguments], check=True, capture_output=True
+    )
+    return done.stdout.decode().strip()
+
+
+@pytest.fixture
+def repo(world: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two commits: `a.txt` changes, `d/c` and a name that is not UTF-8 are added; `run` is executable."""
+    path = world / "repo"
+    (path / "d").mkdir(parents=True)
+    git(path, "init", "-q", "-b", "main")
+    (path / "a.txt").write_text("one\n")
+    (path / "d" / "b").write_text("x\n")
+    (path / "run").write_text("#!/bin/sh\n")
+    (path / "run").chmod(0o755)
+    (path / "link").symlink_to("/etc/passwd")
+    git(path, "add", ".")
+    git(path, "commit", "-q", "-m", "first")
+    git(path, "tag", "v1")
+    (path / "a.txt").write_text("one\ntwo\n")
+    (path / "d" / "c").write_text("new\n")
+    Path(str(path) + "/d/\udcff").write_text("odd\n")
+    git(path, "add", ".")
+    git(path, "commit", "-q", "-m", "second")
+    monkeypatch.chdir(path)
+    return path
+
+
+def test_ls_lists_a_directory(vfs: Vfs, repo: Path) -> None:
+    assert vfs("ls") == Done(0, "a.txt\nd\nlink\nrun\n", "")
+    assert vfs("ls", "--rev", "v1", "d").out == "b\n"
+    assert vfs("ls", "-R", "--rev", "v1").out == "a.txt\nd/b\nlink\nrun\n"
+    assert vfs("ls", "d").out == "b\nc\n\udcff\n"
+
+
+def test_paths_are_relative_to_this_directory(
+    vfs: Vfs, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repo / "d")
+    assert vfs("ls", "--rev", "v1").out == "b\n"
+    assert vfs("ls", "../a.txt").out == "a.txt\n"
+    assert vfs("ls", ":/", "--rev", "v1").out == "a.txt\nd\nlink\nrun\n"
+    assert vfs("ls", repo / "d", "--rev", "v1").out == "b\n"
+    assert vfs("ls", "--repo", repo, "d", "--rev", "v1").out == "b\n"
+    assert vfs("ls", "../..").code == 2
+    assert vfs("ls", "/etc").code == 2
+
+
+def test_long_and_json(vfs: Vfs, repo: Path) -> None:
+    lines = vfs("ls", "-l").out.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "-rw-r--r--",
+        "drwxr-xr-x",
+        "lrwxrwxrwx",
+        "-rwxr-xr-x",
+    ]
+    assert lines[0].split()[1] == "8"
+    odd = vfs("ls", "d", "--json").documents[-1]
+    assert odd["type"] == "entry"
+    assert odd["path"] == "d/\\xff"
+    assert odd["path_b64"] == "ZC//"
+    assert (odd["kind"], odd["size"]) == ("file", 4)
+    assert odd["digest"].startswith("git:")
+
+
+def test_what_is_not_there(vfs: Vfs, repo: Path) -> None:
+    assert vfs("ls", "nope").code == 5
+    assert vfs("ls", "--rev", "nope").code == 4
+    assert vfs("ls", "--rev", "--output=x").code == 4
+    assert vfs("log", "nope").code == 5
+    assert vfs("cat", "nope").code == 5
+
+
+def test_cat_refuses_what_is_no_plain_file(vfs: Vfs, repo: Path) -> None:
+    assert "is a directory" in vfs("cat", "d").err
+    assert "is a symlink" in vfs("cat", "link").err
+
+
+def test_diff(vfs: Vfs, repo: Path) -> None:
+    done = vfs("diff", "v1", "HEAD")
+    assert done.out == "M a.txt\nA d/c\nA d/\udcff\n"
+    assert done.err == "2 added, 1 changed; 4 B -> 16 B\n"
+    assert vfs("diff", "v1..HEAD").out == done.out
+    assert vfs("diff", "HEAD..v1").out == "M a.txt\nD d/c\nD d/\udcff\n"
+    assert vfs("diff", "HEAD", "HEAD") == Done(0, "", "")
+    *changed, summary = vfs("diff", "v1", "HEAD", "--json").documents
+    assert changed[0]["old"]["size"] == 4
+    assert changed[0]["new"]["size"] == 8
+    assert changed[1]["old"] is None
+    assert summary == {
+        "type": "summary", "old": "v1", "new": "HEAD",
+        "added": 2, "removed": 0, "changed": 1, "old_size": 4, "new_size": 16,
+    }  # fmt: skip
+
+
+def test_diff_with_the_working_tree(vfs: Vfs, repo: Path) -> None:
+    assert vfs("diff").out == ""
+    (repo / "a.txt").write_text("edited\n")
+    assert vfs("diff").out == "M a.txt\n"
+    assert vfs("diff", "v1").out == "M a.txt\nA d/c\nA d/\udcff\n"
+
+
+def test_log_shows_commits_that_changed_a_path(vfs: Vfs, repo: Path) -> None:
+    first, second = git(repo, "rev-parse", "v1"), git(repo, "rev-parse", "HEAD")
+
+    def commits(*args: str) -> list[tuple[str, int]]:
+        return [(d["commit"], d["size"]) for d in vfs("log", "--json", *args).documents]
+
+    assert commits("a.txt") == [(second, 8), (first, 4)]
+    assert commits("d/b") == [(first, 2)]
+    assert commits("d") == [(second, 10), (first, 2)]
+    assert [commit for commit, _ in commits()] == [second, first]
+    assert commits("-n", "1", "a.txt") == [(second, 8)]
+    assert "4 B in 1 file " in vfs("log", "a.txt").out
+    git(repo, "rm", "-q", "d/b")
+    git(repo, "commit", "-q", "-m", "third")
+    gone = vfs("log", "--json", "d/b").documents
+    assert (gone[0]["present"], gone[0]["size"]) == (False, None)
+
+
+def test_doctor_looks_at_the_repository(vfs: Vfs, repo: Path) -> None:
+    checks = {d["name"]: d["state"] for d in vfs("doctor", "--json").documents}
+    assert (
+        checks["repository"]
+        == checks["problems"]
+        == checks["submodules"]
+        == checks["remotes"]
+        == "ok"
+    )
+
+
+def test_doctor_names_a_pointer_that_cannot_be_served(vfs: Vfs, repo: Path) -> None:
+    (repo / "bad.dvc").write_text(
+        "outs:\n- md5: d8e8fca2dc0f896fd7cb4cb0031ba249\n  path: ../../evil\n"
+    )
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "bad")
+    done = vfs("doctor", "--offline")
+    assert done.code == 1
+    assert "BAD   problems: bad.dvc" in done.out
+
+
+def test_with_a_mount_its_commit_counts(
+    vfs: Vfs, repo: Path, daemons: Daemons, world: Path
+) -> None:
+    commit = git(repo, "rev-parse", "v1")
+
+    async def status(args: dict[str, object], progress: object) -> dict[str, object]:
+        return {"rev": "v1", "commit": commit}
+
+    point = world / "mnt"
+    (point / "d").mkdir(parents=True)
+    (point / "d" / "b").write_text("through the mount\n")
+    (point / "d" / "link").symlink_to("/etc/passwd")
+    (point / "away").symlink_to("/etc")
+    daemons.start(point, repo, status=status)
+    assert vfs("ls", "d").out == "b\nc\n\udcff\n"
+    assert vfs("ls", ":/d", "--mount", point).out == "b\n"
+    assert vfs("diff", "HEAD", "--mount", point).out == "M a.txt\nD d/c\nD d/\udcff\n"
+    assert vfs("cat", ":/d/b", "--mount", point).out == "through the mount\n"
+    assert vfs("cat", point / "d" / "b", "--mount", point).out == "through the mount\n"
+    assert vfs("cat", ":/d/link", "--mount", point).code == 16
+    assert vfs("cat", ":/away/passwd", "--mount", point).code == 5
+    assert vfs("cat", ":/d", "--mount", point).code == 2
+    assert vfs("cat", ":/none", "--mount", point).code == 5
+
+
+def test_inside_a_mount(
+    vfs: Vfs, repo: Path, daemons: Daemons, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = git(repo, "rev-parse", "v1")
+
+    async def status(args: dict[str, object], progress: object) -> dict[str, object]:
+        return {"rev": "v1", "commit": commit}
+
+    point = world / "mnt"
+    (point / ".snapshots" / "main" / "d").mkdir(parents=True)
+    (point / "d").mkdir()
+    daemons.start(point, repo, status=status)
+    monkeypatch.chdir(point / "d")
+    assert vfs("ls").out == "b\n"
+    assert vfs("ls", "--rev", "main").out == "b\nc\n\udcff\n"
+    monkeypatch.chdir(point / ".snapshots" / "main" / "d")
+    assert vfs("ls").out == "b\nc\n\udcff\n"
