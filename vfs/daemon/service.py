@@ -8,7 +8,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +19,9 @@ from vfs.control.registry import MountRecord, mount_id, register, socket_path, u
 from vfs.control.server import serve
 from vfs.daemon.handlers import handlers
 from vfs.daemon.prefetch import selected
+from vfs.daemon.progress import SendProgress, reporting
 from vfs.daemon.request import MountRequest
-from vfs.daemon.revisions import Report, Revisions, view_of
+from vfs.daemon.revisions import Revisions, view_of
 from vfs.daemon.unmount import unmount
 from vfs.errors import VfsError
 from vfs.fs.filesystem import FileSystem
@@ -37,12 +38,7 @@ log = logging.getLogger("vfs.daemon")
 FOLLOW_SECONDS: Final = 1.0
 """How often a mount of `worktree` looks whether the working tree has changed."""
 
-REPORT_SECONDS: Final = 0.2
-"""How often a client is told how far a prefetch is."""
-
 WORKTREE: Final = "worktree"
-
-SendProgress = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Service:
@@ -142,16 +138,17 @@ class Service:
         """Show another revision; returns when a path opened anew shows it."""
         started = trio.current_time()
         async with self._switching:
-            snapshot = await self._revisions.snapshot(rev, _reporter(progress))
+            async with reporting(progress) as report:
+                snapshot = await self._revisions.snapshot(rev, report)
             built = trio.current_time()
-            report = await self._show(snapshot)
+            shown = await self._show(snapshot)
         return {
             "rev": snapshot.rev,
             "commit": snapshot.commit,
             "build_seconds": round(built - started, 4),
             "switch_seconds": round(trio.current_time() - built, 4),
-            "directories": report.directories,
-            "names": report.names,
+            "directories": shown.directories,
+            "names": shown.names,
             "problems": len(snapshot.problems),
         }
 
@@ -179,15 +176,10 @@ class Service:
         rev = args.get("rev")
         snapshot = await self._revisions.snapshot(rev, None) if rev else self._snapshot
         wanted = await trio.to_thread.run_sync(selected, self._workspace, snapshot, args)
-        state = {"stage": "fetch", "done": 0, "total": None}
-
-        def note(done: int, total: int | None) -> None:
-            state.update(done=done, total=total)
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_send_often, progress, state)
-            result = await self._fetcher.prefetch(wanted, note)
-            nursery.cancel_scope.cancel()
+        async with reporting(progress) as report:
+            result = await self._fetcher.prefetch(
+                wanted, lambda done, total: report("fetch", done, total)
+            )
         return _plain(result)
 
     async def unmount(self, *, lazy: bool) -> None:
@@ -256,22 +248,6 @@ def _allow(request: MountRequest) -> str:
     if request.options.allow_other:
         return "allow_other"
     return "allow_root" if request.options.allow_root else ""
-
-
-def _reporter(progress: SendProgress) -> Report:
-    """A progress callback for worker threads."""
-
-    def report(stage: str, done: int, total: int | None) -> None:
-        trio.from_thread.run(progress, {"stage": stage, "done": done, "total": total})
-
-    return report
-
-
-async def _send_often(progress: SendProgress, state: dict[str, Any]) -> None:
-    """Report a state that changes on the loop, until cancelled."""
-    while True:
-        await progress(dict(state))
-        await trio.sleep(REPORT_SECONDS)
 
 
 def _plain(value: Any) -> dict[str, Any]:
