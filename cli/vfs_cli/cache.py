@@ -22,7 +22,7 @@ from vfs_cli.text import format_size
 if TYPE_CHECKING:
     from vfs.store import ChunkStore
 
-_SIZES = ("bytes", "size", "limit", "free", "used")
+_SIZES = ("bytes", "limit", "min_free")
 
 
 @click.command(

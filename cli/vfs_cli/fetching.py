@@ -46,7 +46,7 @@ def stream(
     shown: "Snapshot",
     entry: Entry,
     blob: Blob,
-    write: "Callable[[bytes], object]",
+    write: "Callable[[bytes | bytearray | memoryview], object]",
 ) -> None:
     """Hand the bytes of one file to `write`, in order."""
     origin = shown.origins[entry.origin]

@@ -81,7 +81,7 @@ def test_outside_any_repository(vfs: Vfs, world: Path) -> None:
 
 def test_a_bug_has_a_traceback_only_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(KeyError) as caught:
-        {}["k"]
+        dict[str, str]()["k"]
     assert report(caught.value, as_json=False, debug=False) == 70
     quiet = capsys.readouterr().err
     assert report(caught.value, as_json=False, debug=True) == 70

@@ -198,3 +198,84 @@ def test_inside_a_mount(
     assert vfs("ls", "--rev", "main").out == "b\nc\n\udcff\n"
     monkeypatch.chdir(point / ".snapshots" / "main" / "d")
     assert vfs("ls").out == "b\nc\n\udcff\n"
+
+
+@pytest.fixture
+def tracked(repo: Path, world: Path) -> bytes:
+    """A tracked file of 9 MB and its bytes, which only a remote (a directory) has."""
+    import hashlib
+
+    data = bytes(range(256)) * 36_000
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    place = world / "remote" / "files" / "md5" / md5[:2] / md5[2:]
+    place.parent.mkdir(parents=True)
+    place.write_bytes(data)
+    (repo / ".dvc").mkdir()
+    (repo / ".dvc" / "config").write_text(
+        f"[core]\n    remote = r\n['remote \"r\"']\n    url = {world / 'remote'}\n"
+    )
+    (repo / "big.bin.dvc").write_text(
+        f"outs:\n- md5: {md5}\n  size: {len(data)}\n  hash: md5\n  path: big.bin\n"
+    )
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "data")
+    return data
+
+
+def test_cat_streams_data_from_a_remote(vfs: Vfs, tracked: bytes) -> None:
+    done = vfs("cat", "big.bin")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.encode("utf-8", "surrogateescape") == tracked
+    assert vfs("cat", "a.txt", "--rev", "v1").out == "one\n"
+
+
+def test_cat_of_data_that_nobody_has(vfs: Vfs, tracked: bytes, world: Path) -> None:
+    for file in (world / "remote").rglob("*"):
+        if file.is_file():
+            file.unlink()
+    done = vfs("cat", "big.bin", "--json")
+    assert done.code == 16
+    assert done.error["code"] == "data-unavailable"
+
+
+def test_prefetch_and_the_cache(vfs: Vfs, tracked: bytes, world: Path) -> None:
+    (empty,) = vfs("cache", "--json").documents
+    assert (empty["type"], empty["bytes"]) == ("cache", 0)
+    (report,) = vfs("prefetch", "--json").documents
+    assert report["type"] == "prefetch"
+    assert report["failed_files"] == 0
+    assert report["files"] >= 1
+    vfs("cat", "big.bin")
+    assert vfs("cache", "verify").code == 0
+    assert vfs("cache", "clear", "--json").documents[0]["chunks"] == 0
+    assert vfs("prefetch", "nope").code == 5
+    assert vfs("prefetch", "--glob", "*.nothing", "--json").documents[0]["files"] == 0
+
+
+def test_the_cache_limit_is_kept(vfs: Vfs, world: Path) -> None:
+    (first,) = vfs("cache", "limit", "1GiB", "--json").documents
+    assert first["limit"] == 1 << 30
+    assert vfs("cache", "--json").documents[0]["limit"] == 1 << 30
+    assert (world / "config" / "vfs" / "config.yaml").read_text() == "cache:\n  limit: 1GiB\n"
+    assert vfs("cache", "limit", "lots").code == 2
+    assert vfs("cache", "limit", "1").code == 8
+
+
+def test_damage_in_the_cache_is_found(vfs: Vfs, world: Path) -> None:
+    from vfs.store import ChunkStore
+
+    directory = world / "cache" / "vfs" / "chunks"
+    with ChunkStore.open(directory, limit=1 << 30, min_free=0) as store:
+        assert store.append([(b"key-of-a-chunk", bytes(range(256)) * 400)])
+    assert vfs("cache", "verify").code == 0
+    (segment,) = (
+        f for f in directory.rglob("*") if f.is_file() and b"\0\1\2\3\4" in f.read_bytes()
+    )
+    data = bytearray(segment.read_bytes())
+    data[data.index(b"\0\1\2\3\4") + 1000] ^= 1
+    segment.write_bytes(data)
+    done = vfs("cache", "verify", "--json")
+    assert done.code == 1
+    (report,) = done.documents
+    assert (report["type"], report["bad"], report["chunks"]) == ("verify", 1, 1)
+    assert vfs("cache", "verify").code == 0
