@@ -5,7 +5,8 @@ Each walk is a *stream*: where its next byte is expected, up to where bytes have
 
 Rules:
   * A read that meets no stream starts one, and causes no read-ahead: random access costs exactly what it asks for.
-  * A read that goes on where a stream stands (within one block) confirms it; from then on it has a window of `initial`.
+  * A read that goes on where a stream stands (at its position or up to one block beyond) confirms it; from then on it has
+    a window of `initial`. Reading the same bytes again does not.
   * A confirmed stream tolerates skips: `forward` beyond its position (or anywhere in what was asked for), `back` behind.
   * The window doubles when a read had to wait (`stalled`) after the bytes of the previous growth were used up. So one
     burst of parallel reads doubles it once, and a reader that never waits keeps the window that serves it.
@@ -98,6 +99,9 @@ class StreamTable:
             self._start(end)
             return NOTHING
         stream.used = self._count
+        if not stream.window and offset < stream.position:
+            stream.position = max(stream.position, end)
+            return NOTHING
         self._grow(stream, offset, stalled)
         stream.position = max(stream.position, end)
         return self._extend(stream, ceiling)

@@ -22,7 +22,7 @@ from vfs.errors import ContentMismatch, DataUnavailable, ObjectChanged, RemoteEr
 from vfs.transfer.checker import Checker
 from vfs.transfer.claims import Claims
 from vfs.transfer.download import download
-from vfs.transfer.failures import Journal, pause_after, unavailable, wrong
+from vfs.transfer.failures import Journal, ordinary, pause_after, unavailable, wrong
 from vfs.transfer.inbox import Inbox
 from vfs.transfer.job import Data, Job, Level
 from vfs.transfer.lanes import Budget, Lane
@@ -261,9 +261,6 @@ class Engine:
         self.budget.give_back(job, job.held)
         rest = [block for block in job.run if state.owners.get(block) is job]
         state.disown(job, job.run)
-        if error is not None:
-            self.counters.failed_requests += 1
-            self.counters.mismatches += isinstance(error, ContentMismatch)
         if not rest:
             return
         if error is None:  # cancelled; somebody may have come since the thread looked
@@ -271,7 +268,6 @@ class Engine:
                 self.request(state, rest, Level.DEMAND)
             return
         self._note_failure(state, source, error)
-        self.counters.retries += 1
         level = Level.DEMAND if state.wanted(job.run) else job.level
         for run in coalesce(rest, len(rest)):
             again = Job(state, run, level, whole=job.whole)
@@ -284,8 +280,12 @@ class Engine:
             source.etag = ""
         else:
             source.error = error
-            source.until = trio.current_time() + pause_after(error)
-        self.journal.write(state.blob, error, source.place.label)
+            source.until = trio.current_time() + pause_after(source, error)
+        if not ordinary(source, error):
+            self.counters.failed_requests += 1
+            self.counters.retries += 1
+            self.counters.mismatches += isinstance(error, ContentMismatch)
+            self.journal.write(state.blob, error, source.place.label)
 
     # -- news from the threads -----------------------------------------------------------------------
 

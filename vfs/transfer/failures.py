@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 
 from vfs.core.lru import Lru
-from vfs.errors import ContentMismatch, DataUnavailable, RemoteUnavailable, VfsError
+from vfs.errors import ContentMismatch, DataUnavailable, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.transfer.job import Job
 from vfs.transfer.state import BlobState, Source
 from vfs.types import Blob
@@ -19,9 +19,16 @@ RETRY_MISMATCH = 60.0
 """The same for a place whose object has wrong bytes: asking costs a whole GET."""
 
 
-def pause_after(error: VfsError) -> float:
+def ordinary(source: Source, error: VfsError) -> bool:
+    """Whether a failure says nothing but that a local cache does not have the blob (most have not)."""
+    return source.place.local and isinstance(error, ObjectMissing)
+
+
+def pause_after(source: Source, error: VfsError) -> float:
     """How long (s) to leave a place alone after this error."""
-    return RETRY_MISMATCH if isinstance(error, ContentMismatch) else RETRY_AFTER
+    if isinstance(error, ContentMismatch) or ordinary(source, error):
+        return RETRY_MISMATCH
+    return RETRY_AFTER
 
 
 def unavailable(blob: Blob, sources: Sequence[Source]) -> tuple[VfsError, float]:
