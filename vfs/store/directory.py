@@ -127,12 +127,12 @@ class Lease:
             os.close(self._gate)
             self._gate = -1
 
-    def trusted(self) -> bool:
-        """Whether the index was synced, or written since the machine last started."""
+    def last_note(self) -> str:
+        """What `note` recorded last; empty if it cannot be read."""
         try:
-            return (self._directory / "boot").read_text() in (CLEAN, boot_id())
+            return (self._directory / "boot").read_text()
         except (OSError, UnicodeDecodeError):
-            return False
+            return ""
 
     def note(self, text: str) -> None:
         """Record `CLEAN` or the boot during which the index will be written.

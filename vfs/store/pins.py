@@ -26,9 +26,7 @@ class Pins:
         label = _label(name)
         number = self._index.write(partial(self._number, label=label))
         for batch in _batches(keys):
-            self._index.write(
-                lambda transaction, batch=batch: self._add(transaction, number, batch)
-            )
+            self._index.write(partial(self._add, number=number, keys=batch))
 
     def _number(self, transaction: Any, label: bytes) -> bytes:
         """The number of a pin, given to it when it is first used."""

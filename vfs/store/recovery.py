@@ -10,13 +10,15 @@ Rule: everything here runs while no other process uses the store.
 import logging
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from vfs.errors import StoreError
-from vfs.store.directory import Lease, boot_id, open_file
-from vfs.store.index import Damaged, Index
+from vfs.store.directory import CLEAN, Lease, boot_id, open_file
+from vfs.store.index import DATABASES, Damaged, Index
 from vfs.store.layout import (
     ALIGNMENT,
     DATA_START,
@@ -33,6 +35,24 @@ from vfs.store.layout import (
 )
 
 _WINDOW: Final = 1 << 20
+_WALK_TIMEOUT: Final = 120.0
+_WALK: Final = """
+import os, resource, sys, lmdb
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+path = os.path.join(sys.argv[1], "data.mdb")
+with lmdb.open(sys.argv[1], readonly=True, lock=False, create=False, max_dbs=16) as env:
+    pages = (env.info()["last_pgno"] + 1 - 256) * env.stat()["psize"]
+    if os.stat(path).st_size < pages:
+        sys.exit(1)
+    for name in sys.argv[2:]:
+        try:
+            table = env.open_db(name.encode(), create=False, dupsort=name == "pinned")
+        except lmdb.NotFoundError:
+            continue
+        with env.begin(table) as transaction:
+            for _ in transaction.cursor():
+                pass
+"""
 _log = logging.getLogger("vfs.store")
 
 
@@ -67,11 +87,11 @@ def open_alone(directory: Path, lease: Lease, map_size: int) -> Index:
 
 
 def _open_trusted(directory: Path, lease: Lease, map_size: int) -> Index | None:
-    exists = (directory / "index" / "data.mdb").exists()
-    if exists and not lease.trusted():
-        _log.warning("%s: the machine stopped while the cache was in use", directory)
-        return None
-    if not exists and any((directory / "segments").iterdir()):
+    """Open the index that is there; None if a new one must be made. Raises StoreError."""
+    if not (directory / "index" / "data.mdb").exists():
+        if any((directory / "segments").iterdir()):
+            return None
+    elif not _believable(directory, lease.last_note()):
         return None
     try:
         index = Index(directory / "index", map_size=map_size)
@@ -86,6 +106,37 @@ def _open_trusted(directory: Path, lease: Lease, map_size: int) -> Index | None:
         _log.warning("%s", error)
     index.close()
     return None
+
+
+def _believable(directory: Path, note: str) -> bool:
+    """Whether the index may be opened by this process.
+
+    After a power cut it may be torn in ways that no check finds. After a process died, it is sound
+    unless it was the reason: LMDB aborts the process that meets a damaged page, so another
+    process walks through it first.
+    """
+    if note == CLEAN:
+        return True
+    if note != boot_id():
+        _log.warning("%s: the machine stopped while the cache was in use", directory)
+        return False
+    try:
+        command = [sys.executable, "-I", "-c", _WALK, os.fspath(directory / "index")]
+        walk = subprocess.run(
+            [*command, *DATABASES],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_WALK_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    except OSError:
+        return True  # nothing can be started here; that says nothing of the index
+    if walk.returncode != 0:
+        _log.warning("%s: the index is damaged", directory)
+    return walk.returncode == 0
 
 
 def _move_aside(index: Path) -> None:

@@ -417,15 +417,21 @@ class ChunkStore:
         return freed
 
     def drop(self, keys: Iterable[bytes]) -> None:
-        """Forget chunks. Raises StoreError."""
-        engine = self._usable()
+        """Forget chunks; if the store cannot be written to, at least this process does not find them."""
+        engine = self._engine
+        if engine is None:
+            return
         listed = list(keys)
 
         def write(transaction: Any) -> None:
             for key in listed:
                 transaction.delete(key, db=engine.index.chunks)
 
-        engine.index.write(write)
+        try:
+            engine.index.write(write)
+        except StoreError:
+            found = [extent for key in listed if (extent := self.locate(key)) is not None]
+            self._bad |= {(extent.segment.number, extent.offset) for extent in found}
 
     # -- verdicts and pins -------------------------------------------------------------------------
 
