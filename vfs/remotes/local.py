@@ -25,6 +25,7 @@ from vfs.errors import (
     ObjectMissing,
     RemoteError,
     RemoteUnavailable,
+    UnsafePath,
 )
 from vfs.remotes.base import Body, ClosingBody, ObjectInfo, Writable
 from vfs.remotes.keys import check_key, key_problem
@@ -100,9 +101,14 @@ class LocalRemote:
     def put(self, key: str, body: bytes | BinaryIO, *, if_absent: bool = False) -> bool:
         """As `Remote.put`."""
         *directories, name = check_key(key).split("/")
+        if name.startswith(TEMPORARY):
+            raise UnsafePath(f"{key!a}: names that begin with {TEMPORARY} are our own")
         with self._translated(key):
             os.makedirs(self._root, exist_ok=True)
-        directory = self._directory(directories, create=True, key=key)
+        try:
+            directory = self._directory(directories, create=True, key=key)
+        except ObjectMissing:
+            raise RemoteError(f"{self._label}: {key}: a file or symlink is in the way") from None
         try:
             with self._translated(key):
                 if if_absent and _exists(directory, name):

@@ -165,7 +165,7 @@ def translate_botocore(error: Exception, where: str) -> VfsError:
         return translate(refusal_of(error), where)
     if isinstance(error, exceptions.SSLError):
         return RemoteError(f"{where}: TLS failed", hint="set ssl_verify to your CA bundle")
-    if isinstance(error, exceptions.HTTPClientError):
+    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         return RemoteUnavailable(f"{where}: {type(error).__name__}")
     if isinstance(error, exceptions.ProfileNotFound | exceptions.ConfigParseError):
         return ConfigError(f"{where}: {_printable(str(error))}")

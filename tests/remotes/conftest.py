@@ -1,0 +1,59 @@
+"""Fixtures of the tests of remotes: an empty remote on each kind of server."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from vfs.remotes import Remote, RemoteSpec, Statistics, open_remote
+from vfs.remotes.backoff import Backoff
+from vfs.testing.faulty_proxy import FaultyProxy
+from vfs.testing.s3_servers import S3Server
+
+OpenS3 = Callable[..., Remote]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_elses_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The AWS settings of the person who runs the tests are out of reach."""
+    for name in [*os.environ]:
+        if name.startswith("AWS_") or name.lower() in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def open_s3() -> Iterator[OpenS3]:
+    """Opens a remote on a server, in a new bucket unless one is named; closes it at the end."""
+    with ExitStack() as stack:
+
+        def open_it(
+            server: S3Server,
+            *,
+            bucket: str = "",
+            prefix: str = "pre/fix",
+            backoff: Backoff | None = None,
+            statistics: Statistics | None = None,
+            timeout: float = 20.0,
+            jobs: int = 16,
+            **options: str,
+        ) -> Remote:
+            url = f"s3://{bucket or server.new_bucket()}/{prefix}"
+            spec = RemoteSpec("test", url, {**server.options, **options})
+            remote = open_remote(
+                spec, backoff=backoff, statistics=statistics, timeout=timeout, jobs=jobs
+            )
+            return stack.enter_context(closing(remote))
+
+        yield open_it
+
+
+@pytest.fixture
+def proxy(ministack: S3Server) -> Iterator[FaultyProxy]:
+    """A misbehaving way to MiniStack."""
+    with FaultyProxy(ministack.port) as running:
+        yield running

@@ -1,0 +1,301 @@
+"""Real S3 servers for tests: Ceph RADOS Gateway (Debian's packages) and MiniStack (PyPI).
+
+Rule: a server listens on loopback only, keeps its files in a directory it is given, and is ended by
+the ids of the processes that were started, never by name. `start_*` return when it answers.
+"""
+
+import http.client
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+ACCESS_KEY = "AKIDTEST"
+SECRET_KEY = "SECRETTEST"
+REGION = "us-east-1"
+_START = 90.0  # seconds
+_STOP = 20.0
+CEPH_COMMANDS = (
+    "ceph",
+    "ceph-mon",
+    "ceph-mgr",
+    "ceph-osd",
+    "monmaptool",
+    "radosgw",
+    "radosgw-admin",
+)
+
+
+class ServerFailed(AssertionError):
+    """A server of the tests did not come up."""
+
+
+@dataclass
+class S3Server:
+    """A running server.
+
+    Attributes:
+        endpoint: `http://127.0.0.1:port`.
+        port: of the endpoint.
+        pids: daemons to end, in this order.
+        process: a child of ours to end.
+    """
+
+    name: str
+    endpoint: str
+    port: int
+    pids: list[int] = field(default_factory=list)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Options of a remote on this server, in DVC's spelling."""
+        return {
+            "endpointurl": self.endpoint,
+            "access_key_id": ACCESS_KEY,
+            "secret_access_key": SECRET_KEY,
+            "region": REGION,
+        }
+
+    def client(self) -> "object":
+        """boto3's client for this server, for what the tests do behind our back."""
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+            region_name=REGION,
+            config=Config(
+                s3={"addressing_style": "path"},
+                proxies={},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+
+    def new_bucket(self, *, versioned: bool = False) -> str:
+        """Make a bucket with a fresh name."""
+        name = f"t-{secrets.token_hex(6)}"
+        client = self.client()
+        client.create_bucket(Bucket=name)  # type: ignore[attr-defined]
+        if versioned:
+            client.put_bucket_versioning(  # type: ignore[attr-defined]
+                Bucket=name, VersioningConfiguration={"Status": "Enabled"}
+            )
+        return name
+
+    def stop(self) -> None:
+        """End all processes; those that do not listen are killed."""
+        for pid in self.pids:
+            _end(pid)
+        self.pids.clear()
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(_STOP)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(_STOP)
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def start_ministack(directory: Path) -> S3Server:
+    """MiniStack: an S3 in memory that does not check signatures; about a second."""
+    port = free_port()
+    program = Path(sys.executable).with_name("ministack")
+    with open(directory / "ministack.log", "wb") as log:
+        process = subprocess.Popen(
+            [program],
+            cwd=directory,
+            env=_environment(directory)
+            | {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SERVICES": "s3"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    server = S3Server("ministack", f"http://127.0.0.1:{port}", port, process=process)
+    _wait_for_answer(server, directory / "ministack.log", lambda: process.poll() is None)
+    return server
+
+
+def start_rgw(directory: Path, *, store: str = "memstore") -> S3Server:
+    """Ceph: one monitor, one manager, one OSD (in memory) and the RADOS Gateway; about 12 s.
+
+    Raises:
+        ServerFailed: with the command that failed and what it said.
+    """
+    missing = [command for command in CEPH_COMMANDS if shutil.which(command) is None]
+    if missing:
+        raise ServerFailed(
+            f"{', '.join(missing)} not found; `apt-get install --no-install-recommends radosgw "
+            "ceph-mon ceph-osd ceph-mgr ceph-common`, or leave out tests marked s3"
+        )
+    for name in ("mon", "mgr", "osd", "rgw", "run", "log"):
+        (directory / name).mkdir()
+    ports = (free_port(), free_port(), free_port())
+    configuration = directory / "ceph.conf"
+    cluster = str(uuid.uuid4())
+    configuration.write_text(_CEPH.format(dir=directory, cluster=cluster, store=store, ports=ports))
+    server = S3Server("rgw", f"http://127.0.0.1:{ports[2]}", ports[2])
+    try:
+        _start_cluster(directory, configuration, cluster, ports[:2])
+        _wait_for_answer(server, directory / "log" / "client.rgw.a.log", lambda: True)
+        _ceph(
+            directory, "radosgw-admin", "-c", configuration, "-n", "client.rgw.a",
+            "user", "create", "--uid=test", "--display-name=test",
+            f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}",
+        )  # fmt: skip
+    except BaseException:
+        server.pids = _ceph_pids(directory)
+        server.stop()
+        raise
+    server.pids = _ceph_pids(directory)
+    return server
+
+
+def _start_cluster(
+    directory: Path, configuration: Path, cluster: str, ports: Sequence[int]
+) -> None:
+    osd, here = str(uuid.uuid4()), ("-c", configuration)
+    address = f"[v2:127.0.0.1:{ports[0]},v1:127.0.0.1:{ports[1]}]"
+    monitors = directory / "monmap"
+    _ceph(
+        directory, "monmaptool", "--create", "--clobber", "--fsid", cluster,
+        "--addv", "a", address, monitors,
+    )  # fmt: skip
+    _ceph(directory, "ceph-mon", *here, "-i", "a", "--mkfs", "--monmap", monitors)
+    _ceph(directory, "ceph-mon", *here, "-i", "a")
+    _ceph(directory, "ceph-mgr", *here, "-i", "x")
+    _ceph(directory, "ceph", *here, "osd", "new", osd)
+    _ceph(directory, "ceph-osd", *here, "-i", "0", "--mkfs", "--osd-uuid", osd)
+    _ceph(directory, "ceph-osd", *here, "-i", "0")
+    _ceph(directory, "radosgw", *here, "-n", "client.rgw.a")
+
+
+def _ceph(directory: Path, *argv: str | Path) -> None:
+    # The daemons detach themselves and keep their standard files: a pipe would never end.
+    log = directory / "log" / "commands.log"
+    with open(log, "ab") as output:
+        code = subprocess.run(
+            argv,
+            env=_environment(directory),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            timeout=_START,
+            check=False,
+        ).returncode
+    if code:
+        raise ServerFailed(
+            f"{argv[0]} ended with {code}:\n{log.read_text(errors='replace')[-3000:]}"
+        )
+
+
+def _ceph_pids(directory: Path) -> list[int]:
+    """The gateway first, the monitor last."""
+    order = ("client.rgw", "osd", "mgr", "mon")
+    files = sorted(
+        (directory / "run").glob("*.pid"),
+        key=lambda file: next((i for i, name in enumerate(order) if file.name.startswith(name)), 9),
+    )
+    return [int(file.read_text()) for file in files if file.read_text().strip().isdigit()]
+
+
+def _environment(directory: Path) -> dict[str, str]:
+    kept = {k: os.environ[k] for k in ("PATH", "LANG", "PYTHONPATH") if k in os.environ}
+    return {**kept, "HOME": str(directory), "TMPDIR": str(directory)}
+
+
+def _wait_for_answer(server: S3Server, log: Path, alive: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _START
+    while time.monotonic() < deadline and alive():
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        try:
+            connection.request("GET", "/")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.05)  # a server that is coming up has no event to wait for
+        else:
+            return
+        finally:
+            connection.close()
+    server.stop()
+    text = log.read_text(errors="replace")[-3000:] if log.exists() else "(no log)"
+    raise ServerFailed(f"{server.name} did not answer on {server.endpoint}:\n{text}")
+
+
+def _end(pid: int) -> None:
+    try:
+        process = psutil.Process(pid)
+        process.send_signal(signal.SIGTERM)
+        process.wait(_STOP)
+    except psutil.NoSuchProcess:
+        return
+    except psutil.TimeoutExpired:
+        process.kill()
+        process.wait(_STOP)
+
+
+_CEPH = """\
+[global]
+fsid = {cluster}
+mon host = [v2:127.0.0.1:{ports[0]}/0,v1:127.0.0.1:{ports[1]}/0]
+public addr = 127.0.0.1
+cluster addr = 127.0.0.1
+auth cluster required = none
+auth service required = none
+auth client required = none
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 8
+osd pool default pg autoscale mode = off
+osd crush chooseleaf type = 0
+mon allow pool size one = true
+mon allow pool delete = true
+mon max pg per osd = 1000
+mon warn on insecure global id reclaim allowed = false
+run dir = {dir}/run
+admin socket = {dir}/run/$name.$pid.asok
+pid file = {dir}/run/$name.pid
+log file = {dir}/log/$name.log
+crash dir = {dir}/log
+heartbeat file = {dir}/run/$name.hb
+ms bind ipv6 = false
+[mon]
+mon data = {dir}/mon
+[mgr]
+mgr data = {dir}/mgr
+[osd]
+osd data = {dir}/osd
+osd objectstore = {store}
+memstore device bytes = 8589934592
+bluestore block size = 12884901888
+osd memory target = 2147483648
+[client.rgw.a]
+rgw data = {dir}/rgw
+# Without tcp_nodelay every small GET costs 44 ms.
+rgw frontends = beast endpoint=127.0.0.1:{ports[2]} tcp_nodelay=1
+ms mon client mode = crc
+rgw enable usage log = false
+rgw gc obj min wait = 10
+"""
