@@ -144,8 +144,8 @@ class StreamTable:
             stream.window = self._policy.initial
             stream.grows_at = stream.position + stream.window
         elif stalled and offset >= stream.grows_at:
-            stream.grows_at = max(offset, stream.ahead)
             stream.window = min(2 * stream.window, self._policy.maximum)
+            stream.grows_at = max(offset, stream.position) + stream.window
 
     def _extend(self, stream: Stream, ceiling: int) -> range:
         window = min(stream.window, ceiling)

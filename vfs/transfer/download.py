@@ -8,24 +8,18 @@ Invariant: a buffer is never written again once it has been announced.
 
 import os
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import Final, Protocol, Self
 
 from vfs.core.ranges import block_length
 from vfs.errors import ContentMismatch, RemoteUnavailable
 from vfs.formats.hashing import hasher_for
+from vfs.store import VERIFIED, ChunkStore
 from vfs.transfer.job import Data, Job
 from vfs.transfer.place import Body, Place
 from vfs.types import BLOCK_SIZE
 
-if TYPE_CHECKING:
-    from vfs.store import ChunkStore
-
 BATCH_BLOCKS: Final = 4
 """Blocks given to the store at once (1 MiB): one index transaction for all."""
-
-VERIFIED: Final = 1
-BAD: Final = 2
-"""Verdicts in the store."""
 
 
 class Announce(Protocol):
@@ -41,7 +35,7 @@ class Announce(Protocol):
         """Announced blocks are in the store, or the store did not take them."""
 
 
-def download(job: Job, place: Place, etag: str, store: "ChunkStore", announce: Announce) -> None:
+def download(job: Job, place: Place, etag: str, store: ChunkStore, announce: Announce) -> None:
     """Read the job's blocks from a place.
 
     Raises:
@@ -84,7 +78,7 @@ def _check_size(job: Job, place: Place, body: Body) -> None:
 
 
 def _read_whole(
-    job: Job, place: Place, body: Body, store: "ChunkStore | None", announce: Announce
+    job: Job, place: Place, body: Body, store: ChunkStore | None, announce: Announce
 ) -> None:
     blob = job.state.blob
     hasher = hasher_for(blob.digest, blob.size) if job.state.provable else None
@@ -109,7 +103,7 @@ def _read_whole(
 
 
 def _read_part(
-    job: Job, place: Place, body: Body, store: "ChunkStore | None", announce: Announce
+    job: Job, place: Place, body: Body, store: ChunkStore | None, announce: Announce
 ) -> None:
     batch: list[tuple[int, bytearray]] = []
     try:
@@ -130,7 +124,7 @@ def _read_part(
 def _store(
     job: Job,
     blocks: list[tuple[int, bytearray]],
-    store: "ChunkStore | None",
+    store: ChunkStore | None,
     announce: Announce,
 ) -> bool:
     """Give announced blocks to the store; reports whatever comes of it, so that nobody holds them for ever."""

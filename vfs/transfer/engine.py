@@ -6,19 +6,19 @@ except the three tasks (`run`, `_find_places`, `_work`), so no state is left hal
 """
 
 import copy
-import functools
 import logging
 import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import trio
 
 from vfs.core.lru import Lru
 from vfs.core.ranges import coalesce
 from vfs.errors import ContentMismatch, DataUnavailable, ObjectChanged, RemoteError, VfsError
+from vfs.store import ChunkStore
 from vfs.transfer.checker import Checker
 from vfs.transfer.claims import Claims
 from vfs.transfer.download import download
@@ -27,13 +27,10 @@ from vfs.transfer.inbox import Inbox
 from vfs.transfer.job import Data, Job, Level
 from vfs.transfer.lanes import Budget, Lane
 from vfs.transfer.place import PlacesOf
-from vfs.transfer.proving import prove, seen_blocks
 from vfs.transfer.state import BlobState, Source
 from vfs.transfer.statistics import FetchCounters
+from vfs.transfer.verification import Verification
 from vfs.types import BLOCK_SIZE, Blob
-
-if TYPE_CHECKING:
-    from vfs.store import ChunkStore
 
 log = logging.getLogger("vfs.transfer")
 
@@ -48,7 +45,7 @@ class Engine:
     """See the module."""
 
     def __init__(
-        self, store: "ChunkStore", *, memory_limit: int, jobs: int, on_bad: Callable[[Blob], None]
+        self, store: ChunkStore, *, memory_limit: int, jobs: int, on_bad: Callable[[Blob], None]
     ) -> None:
         self.store = store
         self._on_bad = on_bad
@@ -67,11 +64,15 @@ class Engine:
         self._nursery: trio.Nursery | None = None
         self._inbox: Inbox | None = None
         self._checker: Checker | None = None
+        self._verification: Verification | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then nobody is left waiting."""
         self._inbox = Inbox(self._opened, self._arrived, self._stored)
         self._checker = Checker()
+        self._verification = Verification(
+            self.store, self.counters, self._checker, self.at_hand, self._condemn
+        )
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -328,60 +329,9 @@ class Engine:
                 self.budget.set_aside = self.recent.weight
             if state.proof is not None:
                 state.proof.see(block)
-        self._check(state)
+        if self._verification is not None and not self.closed:
+            self._verification.check(state)
         self.pump()
-
-    # -- the whole of large blobs --------------------------------------------------------------------
-
-    def _check(self, state: BlobState) -> None:
-        """Post the next piece of work on a blob's proof, if there is one."""
-        proof = state.proof
-        if proof is None or proof.busy or self._checker is None or self.closed:
-            return
-        if not proof.scanned:
-            proof.scanned = proof.busy = True
-            self._checker.post(
-                functools.partial(seen_blocks, self.store, state.prefix, state.blocks),
-                functools.partial(self._scanned, state),
-            )
-            return
-        run = proof.next_order()
-        if run is not None:
-            proof.busy = True
-            memory = {block: data for block in run if (data := self.at_hand(state, block))}
-            self._checker.post(
-                functools.partial(prove, self.store, state.blob, proof, run, memory),
-                functools.partial(self._proved, state),
-            )
-
-    def _scanned(self, state: BlobState, found: list[int] | Exception) -> None:
-        assert state.proof is not None
-        state.proof.busy = False
-        if isinstance(found, Exception):
-            log.warning("cannot look through the chunk store: %s", found)
-        else:
-            for block in found:
-                state.proof.see(block)
-        self._check(state)
-
-    def _proved(self, state: BlobState, result: int | bool | Exception | None) -> None:
-        """A piece was hashed: None; a block is gone: its number; all is done: whether the blob is right."""
-        assert state.proof is not None
-        state.proof.busy = False
-        if isinstance(result, Exception):
-            log.warning("cannot check %s: %s", state.blob.digest, result)
-            state.proof = None
-        elif result is True:
-            self.counters.verified += 1
-            state.proof = None
-        elif result is False:
-            self.counters.bad += 1
-            self._condemn(state)
-        elif result is not None:
-            state.proof.unsee(result)
-            self._check(state)
-        else:
-            self._check(state)
 
     def _condemn(self, state: BlobState) -> None:
         """The blob is wrong: nobody gets more of it from this process."""

@@ -50,12 +50,10 @@ def late(state: BlobState, block: int, job: Job | None, deadline: float) -> VfsE
         where, attempt = "its places", 1
     else:
         where, attempt = job.source.place.label, job.attempt
-    error = RemoteUnavailable(
+    return RemoteUnavailable(
         f"{state.blob.digest}, block {block}: no answer from {where} within {deadline:g} s (request {attempt})",
         hint="is the remote reachable? `vfs doctor` checks; `transfer.deadline` sets the time",
     )
-    error.log_level = logging.DEBUG
-    return error
 
 
 def wrong(blob: Blob) -> VfsError:

@@ -11,13 +11,14 @@ Rules and invariants: `docs/concurrency.md`, "Fetching". All methods belong to t
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 import trio
 
 from vfs.core.ranges import block_count, blocks_of
 from vfs.core.streams import MIB
 from vfs.errors import StoreCorrupt, StoreError
+from vfs.store import ChunkStore, Extent
 from vfs.transfer.engine import Engine
 from vfs.transfer.failures import late
 from vfs.transfer.job import Data, Level, Waiter
@@ -27,9 +28,6 @@ from vfs.transfer.state import BlobState
 from vfs.transfer.statistics import FetchStatistics
 from vfs.transfer.warmup import PrefetchReport, WarmUp, open_local
 from vfs.types import BLOCK_SIZE, Blob
-
-if TYPE_CHECKING:
-    from vfs.store import ChunkStore, Extent
 
 log = logging.getLogger("vfs.transfer")
 
@@ -58,7 +56,7 @@ class _Parts:
     """What a read has found: bytes and extents by block, and the blocks that must be fetched."""
 
     data: dict[int, Data]
-    extents: "dict[int, Extent]"
+    extents: dict[int, Extent]
     missing: set[int]
 
 
@@ -74,7 +72,7 @@ class Fetcher:
 
     def __init__(
         self,
-        store: "ChunkStore",
+        store: ChunkStore,
         settings: Limits,
         *,
         on_bad: Callable[[Blob], None] = lambda blob: None,
@@ -197,19 +195,26 @@ class Fetcher:
                 continue
             extent = found.extents[block]
             part = self._store.read_nowait(extent, start, stop - start)
-            if part is None:
+            if part is None or len(part) != stop - start:
                 reads.append((len(parts), extent, start, stop - start))
             parts.append(part)
         if reads:
-            for (index, *_), part in zip(
-                reads, await trio.to_thread.run_sync(self._read_extents, reads), strict=True
-            ):
-                parts[index] = part
+            waited = await trio.to_thread.run_sync(self._read_extents, reads)
+            for (index, *_), read in zip(reads, waited, strict=True):
+                parts[index] = read
         whole = [part for part in parts if part is not None]
         return whole[0] if len(whole) == 1 else b"".join(whole)
 
-    def _read_extents(self, reads: "list[tuple[int, Extent, int, int]]") -> list[Data]:
-        return [self._store.read(extent, start, length) for _, extent, start, length in reads]
+    def _read_extents(self, reads: list[tuple[int, Extent, int, int]]) -> list[Data]:
+        """In a worker thread."""
+        found: list[Data] = []
+        for _, extent, start, length in reads:
+            data = self._store.read(extent, start, length)
+            if len(data) != length:
+                self._store.drop([extent.key])
+                raise StoreCorrupt(f"chunk {extent.key.hex()} is shorter than its block")
+            found.append(data)
+        return found
 
     # -- read-ahead ----------------------------------------------------------------------------------
 

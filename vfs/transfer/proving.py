@@ -1,33 +1,32 @@
 """What the checker's thread does: looks for resident blocks, hashes a piece, and settles the verdict of a blob."""
 
+import itertools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from vfs.core.ranges import block_count, block_length
 from vfs.errors import StoreError
-from vfs.transfer.download import BAD, VERIFIED
+from vfs.store import BAD, VERIFIED, ChunkStore
 from vfs.transfer.job import Data
 from vfs.transfer.proof import Proof
 from vfs.types import Blob
-
-if TYPE_CHECKING:
-    from vfs.store import ChunkStore
 
 SCAN_BLOCKS: Final = 1024
 """Blocks looked up at once."""
 
 
-def seen_blocks(store: "ChunkStore", prefix: bytes, count: int) -> list[int]:
+def seen_blocks(store: ChunkStore, prefix: bytes, count: int) -> list[int]:
     """The blocks of a blob (of `count`) that are in the store."""
     found: list[int] = []
     for first in range(0, count, SCAN_BLOCKS):
-        extents = store.locate_run(prefix, first, min(SCAN_BLOCKS, count - first))
-        found += [first + i for i, extent in enumerate(extents) if extent is not None]
+        blocks = range(first, min(first + SCAN_BLOCKS, count))
+        here = store.contains_many([prefix + block.to_bytes(4, "big") for block in blocks])
+        found += itertools.compress(blocks, here)
     return found
 
 
 def prove(
-    store: "ChunkStore", blob: Blob, proof: Proof, run: range, memory: Mapping[int, Data]
+    store: ChunkStore, blob: Blob, proof: Proof, run: range, memory: Mapping[int, Data]
 ) -> int | bool | None:
     """Hash one run of blocks, from memory or from the store; at the end of the blob record the verdict.
 

@@ -4,13 +4,15 @@ import hashlib
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import trio
 
-from tests.unit.transfer.memory_store import MemoryStore
+from vfs.core.ranges import block_count
+from vfs.store import ChunkStore
 from vfs.testing.places import FaultyPlace
 from vfs.transfer import Fetcher, Place
-from vfs.types import Algorithm, Blob, Digest
+from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
 
 MIB = 1024 * 1024
 
@@ -31,27 +33,69 @@ def blob_of(content: bytes) -> Blob:
     return Blob(digest, len(content))
 
 
+def key_of(blob: Blob, block: int) -> bytes:
+    return blob.digest.key + block.to_bytes(4, "big")
+
+
 class Bench:
     """A running fetcher, its store, and helpers."""
 
-    def __init__(self, nursery: trio.Nursery) -> None:
+    def __init__(self, nursery: trio.Nursery, directory: Path) -> None:
         self.nursery = nursery
-        self.store = MemoryStore()
+        self.store = self.open_store(directory)
+        self._directory = directory
         self.limits = Limits()
         self.bad: list[Blob] = []
         self._fetcher: Fetcher | None = None
         self.scope = trio.CancelScope()
+        self.ended = trio.Event()
+
+    @staticmethod
+    def open_store(directory: Path, limit: int = 1 << 30) -> ChunkStore:
+        return ChunkStore.open(directory / "chunks", limit=limit, min_free=0)
+
+    def refuse_to_store(self) -> None:
+        """From now on the store takes nothing."""
+        self.store.close()
+        self.store = self.open_store(self._directory / "full", limit=0)
+
+    def resident(self, blob: Blob) -> list[int]:
+        """The blocks that the store has."""
+        keys = [key_of(blob, block) for block in range(block_count(blob.size))]
+        return [block for block, here in enumerate(self.store.contains_many(keys)) if here]
+
+    def stored(self, blob: Blob) -> bytes:
+        """The whole blob as the store has it."""
+        data = b""
+        for block in range(block_count(blob.size)):
+            extent = self.store.locate(key_of(blob, block))
+            assert extent is not None
+            data += self.store.read(extent, 0, BLOCK_SIZE)
+        return data
+
+    def damage(self, blob: Blob, block: int) -> None:
+        """Flip a byte of a stored block on the disk, as another process would meet it."""
+        extent = self.store.locate(key_of(blob, block))
+        assert extent is not None
+        extent.segment.clear_verified(extent.offset)
+        (file,) = self.store.directory.glob("segments/*")
+        with file.open("r+b") as segment:
+            segment.seek(extent.offset)
+            byte = segment.read(1)[0]
+            segment.seek(extent.offset)
+            segment.write(bytes([byte ^ 1]))
 
     async def start(self, **limits: float) -> Fetcher:
         for name, value in limits.items():
             setattr(self.limits, name, value)
-        self._fetcher = Fetcher(self.store, self.limits, on_bad=self.bad.append)  # type: ignore[arg-type]
+        self._fetcher = Fetcher(self.store, self.limits, on_bad=self.bad.append)
         await self.nursery.start(self._run)
         return self._fetcher
 
     async def _run(self, task_status: trio.TaskStatus[None]) -> None:
         with self.scope:
             await self.fetcher.run(task_status=task_status)
+        self.ended.set()
 
     @property
     def fetcher(self) -> Fetcher:

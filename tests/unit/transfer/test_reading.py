@@ -43,7 +43,6 @@ async def test_second_read_comes_from_the_store(bench: Bench) -> None:
     blob = blob_of(content)
     first = await bench.read(blob, [place], 5 * MIB, 4096)
     await bench.quiet()
-    bench.store.cold = True
     assert await bench.read(blob, [place], 5 * MIB, 4096) == first
     assert len(place.requests) == 1
     assert bench.fetcher.statistics().hits_store == 1
@@ -175,7 +174,7 @@ async def test_damaged_block_of_the_store_is_fetched_again_once(bench: Bench) ->
     blob = blob_of(content)
     await bench.read(blob, [place], 5 * MIB, 10)
     await bench.quiet()
-    bench.store.damaged.add(blob.digest.key + (20).to_bytes(4, "big"))
+    bench.damage(blob, 20)
     assert await bench.read(blob, [place], 5 * MIB, 10) == content[5 * MIB :][:10]
     assert len(place.requests) == 2
     assert bench.fetcher.statistics().corrupt == 1

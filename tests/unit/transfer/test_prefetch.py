@@ -1,0 +1,160 @@
+"""Whole files into the store."""
+
+import os
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of
+from vfs.errors import ObjectMissing, StoreFull
+from vfs.testing.places import FaultyPlace
+from vfs.transfer import Place, PlacesOf, Wanted
+from vfs.types import Blob
+
+
+def places(*found: Place) -> PlacesOf:
+    return lambda: found
+
+
+async def test_everything_is_there_afterwards(bench: Bench) -> None:
+    contents = [content_of(size, size) for size in (0, 1, 1000, MIB, 5 * MIB + 7, 40 * MIB)]
+    found = [(blob_of(c), FaultyPlace(c)) for c in contents]
+    told: list[tuple[int, int]] = []
+    await bench.start()
+    report = await bench.fetcher.prefetch(
+        [(blob, places(place)) for blob, place in found],
+        lambda done, total: told.append((done, total)),
+    )
+    total = sum(map(len, contents))
+    assert (report.files, report.bytes) == (6, total)
+    assert (report.fetched_files, report.fetched_bytes) == (5, total)
+    assert report.resident_files == 1, "an empty file needs nothing"
+    assert told[-1] == (total, total)
+    assert all(a[0] <= b[0] for a, b in pairwise(told))
+    for blob, place in found:
+        assert bench.fetcher.resident_percent(blob) == 100
+        data = await bench.read(blob, [], 0, blob.size)
+        assert data == place.content
+
+
+async def test_what_is_here_is_skipped(bench: Bench, tmp_path: Path) -> None:
+    resident, local, fresh = (content_of(MIB, seed) for seed in range(3))
+    file = tmp_path / "object"
+    file.write_bytes(local)
+    remote = FaultyPlace(resident)
+    cache = FaultyPlace(local, label="dvc-cache", local=True)
+    cache.file = os.fspath(file)
+    await bench.start()
+    await bench.fetcher.prefetch([(blob_of(resident), places(remote))])
+    report = await bench.fetcher.prefetch(
+        [
+            (blob_of(resident), places(remote)),
+            (blob_of(local), places(remote, cache)),
+            (blob_of(fresh), places(FaultyPlace(fresh))),
+        ]
+    )
+    assert (report.resident_files, report.local_files, report.fetched_files) == (1, 1, 1)
+    assert len(remote.requests) == 1
+
+
+async def test_failures_are_counted_and_named(bench: Bench) -> None:
+    place = FaultyPlace(b"")
+    place.fail = lambda number, request: ObjectMissing("gone for good")
+    good = content_of(MIB)
+    await bench.start()
+    report = await bench.fetcher.prefetch(
+        [(blob_of(content_of(10, 5)), places(place)), (blob_of(good), places(FaultyPlace(good)))]
+    )
+    assert (report.failed_files, report.fetched_files) == (1, 1)
+    assert "gone for good" in report.problems[0]
+
+
+async def test_full_store_ends_it(bench: Bench) -> None:
+    contents = [content_of(MIB, seed) for seed in range(50)]
+    bench.refuse_to_store()
+    await bench.start()
+    with pytest.raises(StoreFull):
+        await bench.fetcher.prefetch([(blob_of(c), places(FaultyPlace(c))) for c in contents])
+
+
+async def test_cancelling_withdraws_what_was_asked_for(bench: Bench) -> None:
+    contents = [content_of(MIB, seed) for seed in range(50)]
+    found = [FaultyPlace(c) for c in contents]
+    for place in found:
+        place.hold()
+    await bench.start(jobs=4)
+    async with trio.open_nursery() as nursery:
+        items: list[Wanted] = [(blob_of(p.content), places(p)) for p in found]
+        nursery.start_soon(bench.fetcher.prefetch, items)
+        await bench.until(lambda: bench.fetcher.statistics().queued > 10)
+        nursery.cancel_scope.cancel()
+    await bench.until(lambda: bench.fetcher.statistics().queued == 0)
+    for place in found:
+        place.release()
+    await bench.quiet()
+    assert bench.fetcher.statistics().requests <= 4
+    assert not any(bench.resident(blob) for blob, _ in items), "nobody waited for what was running"
+
+
+async def test_a_reader_keeps_a_cancelled_prefetch_going(bench: Bench) -> None:
+    content = content_of(3 * MIB)
+    place = FaultyPlace(content)
+    place.hold()
+    await bench.start()
+    blob = blob_of(content)
+    result: list[bytes] = []
+
+    async def reader() -> None:
+        result.append(await bench.read(blob, [place], 0, 10))
+
+    async with trio.open_nursery() as outer:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(bench.fetcher.prefetch, [(blob, places(place))])
+            await begun(place, 1)
+            outer.start_soon(reader)
+            await bench.until(lambda: bench.fetcher.statistics().waiting_readers == 1)
+            nursery.cancel_scope.cancel()
+        place.release()
+    assert result == [content[:10]]
+    assert len(place.requests) == 1
+
+
+async def test_percent_counts_blocks(bench: Bench) -> None:
+    content = content_of(10 * MIB)
+    blob = blob_of(content)
+    await bench.start()
+    assert bench.fetcher.resident_percent(blob) == 0
+    await bench.read(blob, [FaultyPlace(content)], 5 * MIB, MIB)
+    await bench.quiet()
+    assert bench.fetcher.resident_percent(blob) == 10
+    assert bench.fetcher.resident_percent(Blob(blob.digest, 0)) == 100
+
+
+async def test_local_file_is_opened_if_its_size_is_right(bench: Bench, tmp_path: Path) -> None:
+    content = content_of(1000)
+    file = tmp_path / "object"
+    file.write_bytes(content)
+    place = FaultyPlace(content, local=True)
+    place.file = os.fspath(file)
+    await bench.start()
+    descriptor = await bench.fetcher.open_local(blob_of(content), places(place))
+    assert descriptor is not None
+    assert os.read(descriptor, 2000) == content
+    os.close(descriptor)
+    assert await bench.fetcher.open_local(Blob(blob_of(content).digest, 7), places(place)) is None
+
+
+async def test_degraded_store_keeps_recent_blocks(bench: Bench) -> None:
+    content = content_of(9 * MIB)
+    place = FaultyPlace(content)
+    bench.refuse_to_store()
+    await bench.start()
+    blob = blob_of(content)
+    for offset in range(0, len(content), 64 * 1024):
+        assert await bench.read(blob, [place], offset, 64 * 1024) == content[offset:][: 64 * 1024]
+    await bench.quiet()
+    now = bench.fetcher.statistics()
+    assert now.bytes_received == len(content), "no block twice"
+    assert 0 < now.memory_cached <= 64 * MIB

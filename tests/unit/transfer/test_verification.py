@@ -1,0 +1,122 @@
+"""The whole of a large blob is checked as soon as all of it has been seen."""
+
+import hashlib
+import random
+
+import pytest
+
+from tests.unit.transfer.bench import MIB, Bench, blob_of, content_of, key_of
+from vfs.errors import ContentMismatch
+from vfs.testing.places import FaultyPlace
+from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
+
+
+def offsets(size: int, seed: int | None) -> list[int]:
+    found = list(range(0, size, BLOCK_SIZE))
+    if seed is not None:
+        random.Random(seed).shuffle(found)
+    return found
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2])
+async def test_right_blob_is_verified(bench: Bench, seed: int | None) -> None:
+    content = content_of(9 * MIB + 1)
+    place = FaultyPlace(content)
+    await bench.start()
+    blob = blob_of(content)
+    for offset in offsets(len(content), seed):
+        assert bench.store.verdict(blob.digest.key) is None
+        await bench.read(blob, [place], offset, 1)
+    await bench.quiet()
+    assert bench.store.verdict(blob.digest.key) == 1
+    assert bench.fetcher.statistics().verified == 1
+
+
+async def test_blob_read_in_order_is_not_read_back(bench: Bench) -> None:
+    content = content_of(20 * MIB)
+    place = FaultyPlace(content)
+    await bench.start()
+    blob = blob_of(content)
+    await bench.fetcher.prefetch([(blob, lambda: [place])])
+    await bench.quiet()
+    assert bench.store.verdict(blob.digest.key) == 1
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+async def test_wrong_blob_is_dropped_and_fails_from_then_on(bench: Bench, seed: int | None) -> None:
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    bad = bytearray(content)
+    bad[5 * MIB] ^= 1
+    place = FaultyPlace(bytes(bad))
+    await bench.start()
+    with pytest.raises(ContentMismatch):  # noqa: PT012 - where it is met depends on how fast the check is
+        for offset in offsets(len(content), seed):
+            await bench.read(blob, [place], offset, 1)
+        await bench.quiet()
+        await bench.read(blob, [place], 0, 1)
+    await bench.quiet()
+    assert bench.store.verdict(blob.digest.key) == 2
+    assert not bench.resident(blob)
+    assert bench.bad == [blob]
+    with pytest.raises(ContentMismatch):
+        await bench.read(blob, [place], 0, 1)
+
+
+async def test_blocks_of_an_earlier_process_count(bench: Bench) -> None:
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    for block in range(20):
+        data = content[block * BLOCK_SIZE :][:BLOCK_SIZE]
+        assert bench.store.append([(key_of(blob, block), data)])
+    place = FaultyPlace(content)
+    await bench.start()
+    for block in range(20, 36):
+        await bench.read(blob, [place], block * BLOCK_SIZE, 1)
+    await bench.quiet()
+    assert bench.store.verdict(blob.digest.key) == 1
+
+
+async def test_evicted_blocks_delay_the_check_until_they_are_back(bench: Bench) -> None:
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    place = FaultyPlace(content)
+    await bench.start()
+    for block in range(1, 36):
+        await bench.read(blob, [place], block * BLOCK_SIZE, 1)
+    await bench.quiet()
+    bench.store.drop([key_of(blob, 30)])
+    await bench.read(blob, [place], 0, 1)
+    await bench.quiet()
+    assert bench.store.verdict(blob.digest.key) is None
+    await bench.read(blob, [place], 30 * BLOCK_SIZE, 1)
+    await bench.quiet()
+    assert bench.store.verdict(blob.digest.key) == 1
+
+
+@pytest.mark.parametrize("size", [100_000, 5 * MIB])
+@pytest.mark.parametrize("algorithm", [a for a in Algorithm if a is not Algorithm.BLAKE3])
+async def test_every_algorithm(bench: Bench, algorithm: Algorithm, size: int) -> None:
+    content = content_of(size // 2) + b"line\r\n" * (size // 12)
+    values = {
+        Algorithm.GIT: hashlib.sha1(b"blob %d\0" % len(content) + content).digest(),
+        Algorithm.MD5: hashlib.md5(content).digest(),
+        Algorithm.MD5_DOS2UNIX: hashlib.md5(content).digest(),
+        Algorithm.SHA256: hashlib.sha256(content).digest(),
+        Algorithm.PLACE: b"x" * 32,
+    }
+    blob = Blob(Digest(algorithm, values[algorithm]), len(content))
+    place = FaultyPlace(content)
+    await bench.start()
+    assert await bench.read(blob, [place], 0, len(content)) == content
+    await bench.quiet()
+    expected = None if algorithm is Algorithm.PLACE else 1
+    assert bench.store.verdict(blob.digest.key) == expected
+
+
+async def test_text_with_dos_line_ends(bench: Bench) -> None:
+    content = b"a\r\nb\r\n" * 1000
+    digest = Digest(Algorithm.MD5_DOS2UNIX, hashlib.md5(b"a\nb\n" * 1000).digest())
+    await bench.start()
+    got = await bench.read(Blob(digest, len(content)), [FaultyPlace(content)], 0, len(content))
+    assert got == content
