@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vfs.control.client import call, find_mount, find_mounts
-from vfs.control.mountinfo import orphans
+from vfs.control.mountinfo import Life, look, orphans
 from vfs.control.registry import MountRecord
 from vfs.errors import DaemonError, NoSuchMount, VfsError
 from vfs_cli.group import VerbCommand
@@ -43,7 +43,8 @@ def command(mountpoint: str | None, as_json: bool) -> None:
         _details(output, status)
         return
     answers = [(record, _ask(record)) for record in find_mounts()]
-    dead = [str(mount.path) for mount in orphans((r for r, _ in answers), os.geteuid())]
+    unknown = orphans((record for record, _ in answers), os.geteuid())
+    dead = [str(mount.path) for mount in unknown if look(mount.path) is Life.DEAD]
     if output.json:
         _documents(output, answers, dead)
     else:

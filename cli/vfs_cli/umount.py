@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from vfs.config import runtime_dir
 from vfs.control.client import call, peer_process
-from vfs.control.mountinfo import is_mounted, orphans, wait_until_unmounted
+from vfs.control.mountinfo import Life, look, orphans, wait_until_unmounted
 from vfs.control.registry import MountRecord, find_mount, find_mounts
 from vfs.errors import DaemonError, MountPointRefused, NoSuchMount, UsageError, VfsError
 from vfs_cli.group import VerbCommand
@@ -19,6 +20,7 @@ from vfs_cli.output import Output
 
 _ANSWER_SECONDS = 30.0
 _GONE_SECONDS = 10.0
+_SILENCE_SECONDS = 2.0
 
 
 @click.command(
@@ -71,13 +73,9 @@ def stop(record: MountRecord, *, lazy: bool) -> None:
         try:
             call(record, "stop", {"lazy": lazy}, timeout=_ANSWER_SECONDS)
         except DaemonError as error:
-            if (
-                error.code != DaemonError.code
-                or not is_mounted(record.mountpoint)
-                or _lives(record)
-            ):
+            # The daemon may end before its answer is out; what counts is whether the mount is gone.
+            if error.code != DaemonError.code or not _over(record):
                 raise
-            unmount_dead(record.mountpoint)
         if not wait_until_unmounted(record.mountpoint, _GONE_SECONDS):
             raise DaemonError(
                 f"{record.mountpoint}: is still mounted",
@@ -93,7 +91,7 @@ def stop(record: MountRecord, *, lazy: bool) -> None:
 def _everything(output: Output, lazy: bool) -> None:
     """Take all mounts down, going on after one that refuses; the last refusal is raised at the end."""
     records = find_mounts()
-    dead = orphans(records, os.geteuid())
+    unknown = orphans(records, os.geteuid())
     refused: VfsError | None = None
     for record in records:
         try:
@@ -102,18 +100,30 @@ def _everything(output: Output, lazy: bool) -> None:
         except VfsError as error:
             refused = error
             output.note(f"{record.mountpoint}: {error.message}")
-    for mount in dead:
-        unmount_dead(mount.path)
-        _done(output, mount.path)
+    for mount in unknown:
+        if (
+            look(mount.path) is Life.DEAD
+        ):  # a live one belongs to another session, a silent one may recover
+            unmount_dead(mount.path)
+            _done(output, mount.path)
     if refused is not None:
         raise refused
 
 
 def _dead_at(path: Path) -> Path | None:
-    """The mount point, if the kernel has a mount of ours exactly there and no daemon has it on record."""
+    """The mount point, if a mount of ours lies exactly there that is on no record and does not answer.
+
+    Raises:
+        NoSuchMount: it answers, so it is another session's to stop.
+    """
     plain = Path(os.path.normpath(path))
     plain = Path(os.path.realpath(plain.parent)) / plain.name
     found = [mount.path for mount in orphans(find_mounts(), os.geteuid()) if mount.path == plain]
+    if found and look(found[0]) is Life.ALIVE:
+        raise NoSuchMount(
+            f"{plain}: its daemon runs, but is not on record in {runtime_dir()}",
+            hint=f"use the XDG_RUNTIME_DIR of the session that mounted it, or: fusermount3 -u {plain}",
+        )
     return found[0] if found else None
 
 
@@ -140,8 +150,14 @@ def _await_end(process: int) -> None:
     ended.poll(_GONE_SECONDS * 1000)
 
 
-def _lives(record: MountRecord) -> bool:
-    return peer_process(record) is not None
+def _over(record: MountRecord) -> bool:
+    """Whether a daemon that gave no answer is gone, and its mount with it (taken down here if need be)."""
+    if wait_until_unmounted(record.mountpoint, _SILENCE_SECONDS):
+        return True
+    if peer_process(record) is not None or look(record.mountpoint) is not Life.DEAD:
+        return False
+    unmount_dead(record.mountpoint)
+    return True
 
 
 def unmount_dead(path: Path) -> None:

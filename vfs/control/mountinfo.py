@@ -3,15 +3,17 @@
 Format: `proc_pid_mountinfo(5)`; blanks, tabs, newlines and backslashes of a path are octal escapes.
 
 Rule: the table is read, the mounts themselves are not touched: looking at a dead mount fails with ENOTCONN and looking
-at a hung one hangs. Only `answers` looks, from a thread that may be left behind.
+at a hung one hangs. Only `look` does, from a thread that may be left behind.
 """
 
+import errno
 import os
 import re
 import select
 import threading
 import time
 from collections.abc import Iterable
+from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,7 +71,11 @@ def is_mounted(path: Path) -> bool:
 
 
 def orphans(records: Iterable[MountRecord], uid: int) -> list[KernelMount]:
-    """Mounts of user `uid` that no running daemon has on record."""
+    """Mounts of user `uid` on no record of ours.
+
+    Not all of them are dead: daemons of a session with another `XDG_RUNTIME_DIR` keep their records there. Ask `look`
+    before doing anything to one.
+    """
     known = {record.mountpoint for record in records}
     return [mount for mount in vfs_mounts() if mount.uid == uid and mount.path not in known]
 
@@ -91,20 +97,27 @@ def wait_until_unmounted(path: Path, seconds: float) -> bool:
     return True
 
 
-def answers(path: Path, seconds: float = 2.0) -> bool:
-    """Whether the file system at `path` replies to a stat within `seconds`; a dead or hung daemon's does not."""
-    alive = threading.Event()
+class Life(Enum):
+    """What a look at a mount tells."""
 
-    def look() -> None:
+    ALIVE = "alive"  # somebody serves it, though perhaps not for us
+    DEAD = "dead"  # its daemon is gone: ENOTCONN, now and for ever
+    SILENT = "silent"  # no answer in time: hung, or a machine under load
+
+
+def look(path: Path, seconds: float = 2.0) -> Life:
+    """Look at a mount for at most `seconds`, in a thread that is left behind if it hangs."""
+    found: list[Life] = []
+
+    def stat() -> None:
         try:
             os.stat(path)
-        except PermissionError:
-            alive.set()  # the mount of another user: the kernel answered for it
-        except OSError:
-            return
-        alive.set()
+        except OSError as error:
+            found.append(Life.DEAD if error.errno == errno.ENOTCONN else Life.ALIVE)
+        else:
+            found.append(Life.ALIVE)
 
-    thread = threading.Thread(target=look, daemon=True, name="vfs-look-at-mount")
+    thread = threading.Thread(target=stat, daemon=True, name="vfs-look-at-mount")
     thread.start()
     thread.join(seconds)
-    return alive.is_set()
+    return found[0] if found else Life.SILENT

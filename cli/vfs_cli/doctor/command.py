@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from vfs.config import Settings, default_settings, environment, load_settings, runtime_dir
-from vfs.control.mountinfo import answers, orphans, vfs_mounts
+from vfs.control.mountinfo import Life, look, orphans, vfs_mounts
 from vfs.control.registry import find_mounts, repository_root
 from vfs.errors import ConfigError
 from vfs_cli.doctor import fuse, machine
@@ -66,7 +66,7 @@ def _machine(settings: Settings) -> Iterator[Finding]:
     yield fuse.fusermount()
     yield fuse.allow_other()
     ours = [mount for mount in vfs_mounts() if mount.uid in (uid, None)]
-    dead = [mount for mount in orphans(find_mounts(), uid) if not answers(mount.path)]
+    dead = [mount for mount in orphans(find_mounts(), uid) if look(mount.path) is Life.DEAD]
     alive = [mount for mount in ours if mount not in dead]
     yield from fuse.dead_mounts(dead)
     yield from fuse.read_ahead(alive, settings.read_ahead)

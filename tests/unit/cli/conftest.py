@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import trio
 
+from vfs.control import mountinfo
 from vfs.control.registry import MountRecord, mount_id, register
 from vfs.control.server import Handler, serve
 from vfs_cli.main import run
@@ -42,7 +43,7 @@ class Daemons:
     def __init__(self, runtime: Path, stack: ExitStack) -> None:
         self._runtime = runtime
         self._stack = stack
-        self.stops: dict[str, Callable[[], None]] = {}
+        self.scopes: list[trio.CancelScope] = []
 
     def start(self, mountpoint: Path, repo: Path, **handlers: Handler) -> MountRecord:
         name = mount_id(mountpoint)
@@ -58,6 +59,7 @@ class Daemons:
         )
         ready = threading.Event()
         scope = trio.CancelScope()
+        self.scopes.append(scope)
         token: list[trio.lowlevel.TrioToken] = []
 
         async def main() -> None:
@@ -77,7 +79,6 @@ class Daemons:
                 token[0].run_sync_soon(scope.cancel)
                 thread.join(30)
 
-        self.stops[str(mountpoint)] = stop
         self._stack.callback(stop)
         return record
 
@@ -96,6 +97,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     monkeypatch.chdir(tmp_path / "home")
+    # The mount table is the machine's: real mounts of the person who runs the tests are none of our business.
+    monkeypatch.setattr(mountinfo, "vfs_mounts", list)
     return tmp_path
 
 

@@ -177,3 +177,47 @@ def test_the_shell_completes_verbs() -> None:
         "COMP_CWORD": "sw",
     }
     assert b"switch" in process(env=environment).stdout
+
+
+def test_umount_all_takes_down_what_is_dead_and_nothing_else(
+    vfs: Vfs, daemons: Daemons, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mounts of another session are on no record of ours, but live; silent ones may recover."""
+    import os
+
+    from vfs.control import mountinfo
+    from vfs_cli import status as status_verb
+    from vfs_cli import umount
+
+    life = mountinfo.Life
+    lives = {"alive": life.ALIVE, "dead": life.DEAD, "silent": life.SILENT}
+    table = [mountinfo.KernelMount(world / name, "0:1", os.geteuid()) for name in lives]
+    taken: list[Path] = []
+
+    def look(path: Path, seconds: float = 0) -> mountinfo.Life:
+        return lives[path.name]
+
+    monkeypatch.setattr(mountinfo, "vfs_mounts", lambda: table)
+    monkeypatch.setattr(umount, "look", look)
+    monkeypatch.setattr(status_verb, "look", look)
+    monkeypatch.setattr(umount, "unmount_dead", taken.append)
+    assert vfs("umount", "--all").code == 0
+    assert taken == [world / "dead"]
+    assert [d["mountpoint"] for d in vfs("status", "--json").documents] == [str(world / "dead")]
+    assert "its daemon runs, but is not on record" in vfs("umount", world / "alive").err
+    assert vfs("umount", world / "silent").code == 0
+    assert taken == [world / "dead", world / "silent"]
+
+
+def test_a_daemon_that_ends_before_its_answer_has_ended(
+    vfs: Vfs, daemons: Daemons, world: Path
+) -> None:
+    import trio
+
+    async def stop(args: Data, progress: object) -> Data:
+        daemons.scopes[0].cancel()
+        await trio.sleep_forever()
+        return {}
+
+    daemons.start(world / "a", world / "repo", stop=stop)
+    assert vfs("umount", world / "a") == Done(0, f"{world / 'a'} is unmounted\n", "")

@@ -1,5 +1,6 @@
 """The kernel's mount table, read and watched."""
 
+import errno
 import os
 import subprocess
 import threading
@@ -10,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vfs.control import mountinfo
-from vfs.control.mountinfo import KernelMount, answers, orphans, parse_mounts, wait_until_unmounted
+from vfs.control.mountinfo import (
+    KernelMount,
+    Life,
+    look,
+    orphans,
+    parse_mounts,
+    wait_until_unmounted,
+)
 from vfs.control.registry import MountRecord
 
 LINE = (
@@ -74,6 +82,23 @@ def test_waiting_ends_with_the_kernel_s_news(
         subprocess.run(["umount", "-q", tmp_path], check=False)
 
 
-def test_what_answers(tmp_path: Path) -> None:
-    assert answers(tmp_path)
-    assert not answers(tmp_path / "missing")
+def test_a_look_tells_the_dead_from_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert look(tmp_path) is Life.ALIVE
+    assert look(tmp_path / "missing") is Life.ALIVE
+    release = threading.Event()
+
+    def stat(path: Path) -> None:
+        if path.name == "dead":
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+        if path.name == "foreign":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        release.wait(30)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mountinfo.os, "stat", stat)
+        dead, foreign = look(tmp_path / "dead"), look(tmp_path / "foreign")
+        hung = look(tmp_path / "hung", 0.02)
+        release.set()
+    assert (dead, foreign, hung) == (Life.DEAD, Life.ALIVE, Life.SILENT)
