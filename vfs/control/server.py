@@ -240,7 +240,10 @@ async def _send(stream: trio.SocketStream, reply: Reply) -> bool:
     except ProtocolError as error:
         logger.exception("a reply cannot be sent")
         frame = encode_reply(failure_of(error))
-    with trio.move_on_after(REPLY_SECONDS), contextlib.suppress(trio.BrokenResourceError):
+    with (
+        trio.move_on_after(REPLY_SECONDS, shield=True),
+        contextlib.suppress(trio.BrokenResourceError),
+    ):
         await stream.send_all(frame)
         return True
     return False

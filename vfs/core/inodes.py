@@ -47,7 +47,9 @@ def number_for(digest: Digest, kind: Kind) -> int:
     value = digest.value
     head = int.from_bytes(value[:8], "little")
     # Digests are uniform already; spread algorithm and kind so that equal heads differ between roles.
-    return FILE_BIT | ((head ^ ((digest.algorithm * 8 + kind) * 0x9E37_79B9_7F4A_7C15)) & _HASH_MASK)
+    return FILE_BIT | (
+        (head ^ ((digest.algorithm * 8 + kind) * 0x9E37_79B9_7F4A_7C15)) & _HASH_MASK
+    )
 
 
 class FileTable:
@@ -74,10 +76,14 @@ class FileTable:
             if known[22:] == tail:
                 # The newest origin wins: it is the one a user can still repair.
                 count = min(_LOOKUPS.unpack_from(known)[0] + 1, _MOST_LOOKUPS)
-                self._records[inode] = _LOOKUPS.pack(count) + known[4:20] + _ORIGIN.pack(origin) + tail
+                self._records[inode] = (
+                    _LOOKUPS.pack(count) + known[4:20] + _ORIGIN.pack(origin) + tail
+                )
                 return inode
             inode = FILE_BIT | ((inode + 1) & _HASH_MASK)
-        self._records[inode] = _RECORD.pack(1, size, mtime, origin, kind, digest.algorithm) + digest.value
+        self._records[inode] = (
+            _RECORD.pack(1, size, mtime, origin, kind, digest.algorithm) + digest.value
+        )
         return inode
 
     def get(self, inode: int) -> FileNode | None:

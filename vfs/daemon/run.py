@@ -89,8 +89,9 @@ def run(request: MountRequest, reporter: Reporter) -> None:
 
 
 def _serve(request: MountRequest, reporter: Reporter, workspace: Workspace, log_file: Path) -> None:
-    check(request.mountpoint, workspace)
+    check_directory(request.mountpoint)
     snapshot = workspace.snapshot(request.rev, reporter.progress)
+    refuse_own_places(request.mountpoint, workspace)
     for problem in snapshot.problems[:100]:
         log.warning("%s: %s", os.fsdecode(problem.path), problem.message)
     service = Service(request, workspace, snapshot, log_file)
@@ -107,9 +108,14 @@ def _announce(service: Service, reporter: Reporter) -> Callable[[], None]:
     return announce
 
 
-def check(mountpoint: Path, workspace: Workspace) -> None:
-    """Refuse a mount point that would make the daemon wait for itself; raises MountPointRefused."""
-    check_directory(mountpoint)
+def refuse_own_places(mountpoint: Path, workspace: Workspace) -> None:
+    """Refuse a mount point that would make the daemon wait for itself.
+
+    To be asked once a snapshot is built: it is the snapshot that says which caches and remotes are read.
+
+    Raises:
+        MountPointRefused: naming the place.
+    """
     own = [workspace.settings.cache_dir, runtime_dir(), state_dir(), *workspace.data_directories()]
     refuse_overlap(mountpoint, [_real(path) for path in own])
     covering = [Path(sys.prefix)] + ([workspace.root] if workspace.root is not None else [])

@@ -22,6 +22,9 @@ from vfs.types import Blob, Entry, Kind
 
 log = logging.getLogger("vfs.fs")
 
+LONGEST_NAME: Final = 255
+"""Bytes; the kernel would let longer names through to us."""
+
 LISTED_BIT: Final = 1 << 60
 """Set in numbers that a listing shows for names whose inode the kernel must ask for."""
 
@@ -58,6 +61,8 @@ class FileSystem:
     async def lookup(self, parent: int, name: bytes) -> Attributes:
         """Find a name in a directory; `ABSENT` if there is none."""
         self.counters.lookups += 1
+        if len(name) > LONGEST_NAME:
+            raise FsError(errno.ENAMETOOLONG)
         node = self.directories.get(parent)
         if node is None:
             return await self._lookup_revision(parent, name)
@@ -157,11 +162,10 @@ class FileSystem:
     # -- directories -------------------------------------------------------------------------------
 
     async def opendir(self, inode: int) -> int:
-        """Open a directory; what it lists is fixed from here on. Returns a handle."""
+        """Open a directory; what it lists is fixed until it is rewound. Returns a handle."""
         node = self.directories.get(inode)
-        handle: _DirectoryHandle
         if node is not None:
-            handle = _DirectoryHandle(node, self.directories.listing(node), node.view.epoch, [])
+            handle = self._handle(node)
         else:
             revisions = self.snapshots.get(inode)
             if revisions is None:
@@ -173,6 +177,9 @@ class FileSystem:
         self._handles[number] = handle
         return number
 
+    def _handle(self, node: DirectoryNode) -> "_DirectoryHandle":
+        return _DirectoryHandle(node, self.directories.listing(node), node.view.epoch, [])
+
     def readdir(self, handle: int, cookie: int) -> Iterator[Named]:
         """Entries after `cookie`; the caller counts those it delivers with `deliver`.
 
@@ -181,6 +188,8 @@ class FileSystem:
         """
         self.counters.readdirs += 1
         opened = self._handles[handle]
+        if cookie == 0 and opened.node is not None:  # opened or rewound: list what is there now
+            opened = self._handles[handle] = self._handle(opened.node)
         for position, name in enumerate((b".", b"..")[cookie:DOTS], cookie + 1):
             yield Named(name, _unlinked(name, Kind.DIRECTORY), position)
         after = max(0, cookie - DOTS)

@@ -12,7 +12,9 @@ from vfs.fs.switch import invalidate, swap
 names = st.sampled_from([b"a", b"a-b", b"ab", b"b", b"c.d"])
 trees = st.recursive(
     st.dictionaries(names, st.sampled_from([b"", b"x", b"y"]), max_size=4),
-    lambda inner: st.dictionaries(names, st.one_of(st.sampled_from([b"", b"x"]), inner), max_size=4),
+    lambda inner: st.dictionaries(
+        names, st.one_of(st.sampled_from([b"", b"x"]), inner), max_size=4
+    ),
     max_leaves=12,
 )
 
@@ -61,12 +63,12 @@ paths = st.lists(names, max_size=3).map(b"/".join)
 def test_every_cached_name_agrees_with_the_new_snapshot(
     before: Tree, after: Tree, looked_up: list[tuple[bytes, bytes]]
 ) -> None:
-    view = View(cast(Listing, DictListing(before)), "old", None)
+    view = View(cast("Listing", DictListing(before)), "old", None)
     table = DirectoryTable(view)
     kernel = Kernel(table)
     for path, name in looked_up:
         kernel.learn(path, name)
-    new = View(cast(Listing, DictListing(after)), "new", None)
+    new = View(cast("Listing", DictListing(after)), "new", None)
 
     known = swap(table, new)
     report = invalidate(known, new.root, kernel, lambda: False)
@@ -84,25 +86,28 @@ def test_every_cached_name_agrees_with_the_new_snapshot(
 
 @given(trees)
 def test_switching_to_an_equal_snapshot_touches_nothing(tree: Tree) -> None:
-    view = View(cast(Listing, DictListing(tree)), "old", None)
+    view = View(cast("Listing", DictListing(tree)), "old", None)
     table = DirectoryTable(view)
     kernel = Kernel(table)
     for name in tree:
         kernel.learn(b"", name)
     report = invalidate(
-        swap(table, View(cast(Listing, DictListing(tree)), "new", None)), view.root, kernel, lambda: False
+        swap(table, View(cast("Listing", DictListing(tree)), "new", None)),
+        view.root,
+        kernel,
+        lambda: False,
     )
     assert report == (0, 0, [])
 
 
 def test_a_directory_that_vanished_and_came_back_has_a_new_inode() -> None:
-    view = View(cast(Listing, DictListing({b"d": {b"x": b"1"}})), "1", None)
+    view = View(cast("Listing", DictListing({b"d": {b"x": b"1"}})), "1", None)
     table = DirectoryTable(view)
     kernel = Kernel(table)
     first = kernel.learn(b"", b"d")
     assert first is not None
     for tree in ({b"d": b"file"}, {b"d": {b"x": b"2"}}):
-        new = View(cast(Listing, DictListing(cast(Tree, tree))), "2", None)
+        new = View(cast("Listing", DictListing(cast("Tree", tree))), "2", None)
         report = invalidate(swap(table, new), new.root, kernel, lambda: False)
         for inode in report.gone:
             node = table.get(inode)
