@@ -5,18 +5,34 @@ Handlers run on the event loop; results are plain JSON values.
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import trio
-
-if TYPE_CHECKING:
-    from vfs.daemon.service import Service
 
 Progress = Callable[[dict[str, Any]], Awaitable[None]]
 Handler = Callable[[dict[str, Any], Progress], Awaitable[dict[str, Any]]]
 
 
-def handlers(service: "Service") -> dict[str, Handler]:
+class Verbs(Protocol):
+    """What a mount can be asked (`vfs.daemon.service.Service`)."""
+
+    def status(self) -> dict[str, Any]:
+        """What it shows, and its counters."""
+
+    def statistics(self) -> dict[str, Any]:
+        """Status, the store's figures and the snapshot's problems; blocking."""
+
+    async def switch(self, rev: str, progress: Progress) -> dict[str, Any]:
+        """Show another revision."""
+
+    async def prefetch(self, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        """Fetch whole files."""
+
+    async def unmount(self, *, lazy: bool) -> None:
+        """Unmount and end."""
+
+
+def handlers(service: Verbs) -> dict[str, Handler]:
     """The verbs of one mount."""
 
     async def status(args: dict[str, Any], progress: Progress) -> dict[str, Any]:

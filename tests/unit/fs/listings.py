@@ -40,7 +40,7 @@ class DictListing:
             assert entry is not None
             yield entry, position
 
-    def changed(self, other: "DictListing | None") -> Iterator[bytes]:  # type: ignore[override]
+    def changed(self, other: "DictListing | None") -> Iterator[bytes]:
         theirs = other.tree if other is not None else {}
         for name in sorted(self.tree.keys() | theirs.keys()):
             if _shape(self.tree.get(name)) != _shape(theirs.get(name)):
