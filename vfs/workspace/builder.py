@@ -15,7 +15,6 @@ from pathlib import Path
 from vfs.core.paths import MAX_PATH, show
 from vfs.errors import FormatError, VfsError
 from vfs.formats.dvcconfig import DvcConfig
-from vfs.formats.lfs import MAX_BYTES as MAX_LFS
 from vfs.formats.lfs import parse_lfs_pointer
 from vfs.git import MODE_COMMIT, MODE_TREE, Repository, TreeItem
 from vfs.types import Entry, Kind, Problem
@@ -25,7 +24,7 @@ from vfs.workspace.grafts import Grafts
 from vfs.workspace.ignore import without_ignored
 from vfs.workspace.imports import Base, ImportGrafter, OpenSource, Trail
 from vfs.workspace.listings import Listings
-from vfs.workspace.merged import GitView, MergedDirectory
+from vfs.workspace.merged import MISSING, GitView, MergedDirectory
 from vfs.workspace.origins import LfsOrigin
 from vfs.workspace.outs import Claim, Claims, Parser, collect
 from vfs.workspace.pointers import Found, Progress, Summaries
@@ -114,7 +113,7 @@ class Builder:
         claims = collect(live, self._parser, self._read_path)
         self._problems += [p for p in claims.problems if self._in_scope(p.path)]
         if inside is not None:
-            self._put_lfs(inside)
+            self._put_special(inside)
         self._put_claims(claims, roots)
         return self._finish()
 
@@ -174,20 +173,19 @@ class Builder:
 
     # Leaves -----------------------------------------------------------------------------------
 
-    def _put_lfs(self, tree: bytes) -> None:
-        """Git LFS pointers whose path has filter=lfs become the files they name."""
-        origin = self._session.origins.number(LfsOrigin(str(self._home.git_dir)))
+    def _put_special(self, tree: bytes) -> None:
+        """Git LFS pointers whose path has filter=lfs become the files they name; missing blobs."""
         prefix = self._plan.scope
-        candidates = list(self._summaries.lfs_candidates(tree))
         blobs = []
-        for mark, below, oid in candidates:
+        for mark, below, oid in self._summaries.special(tree):
             path = prefix + b"/" + below if prefix else below
-            if not self._repository.is_lfs(self._plan.tree, path):
-                continue
-            data = self._repository.read_blob(oid)
-            blob = parse_lfs_pointer(data) if len(data) <= MAX_LFS else None
-            if blob is not None:
-                blobs.append((path, mark, blob))
+            if mark is Mark.MISSING:
+                self._report_missing(path, oid)
+            elif self._repository.is_lfs(self._plan.tree, path):
+                blob = parse_lfs_pointer(self._repository.read_blob(oid))
+                if blob is not None:
+                    blobs.append((path, mark, blob))
+        origin = self._session.origins.number(LfsOrigin(str(self._home.git_dir)))
         known = self._session.catalog.facts_many([blob.digest for _, _, blob in blobs])
         grafter = OutGrafter(self._session, self._listings, self._plan.time, self._progress)
         for (path, mark, blob), fact in zip(blobs, known, strict=True):
@@ -195,6 +193,14 @@ class Builder:
             time = fact[1] if fact is not None else grafter.first_seen(blob.digest)
             name = path.rpartition(b"/")[2]
             self._grafts.put(path, Entry(name, kind, blob.digest, blob.size, time, origin))
+
+    def _report_missing(self, path: bytes, oid: bytes) -> None:
+        if not self._repository.has_object(oid):
+            message, hint = (
+                MISSING.format(oid=oid.hex()),
+                "see `git fsck`, or `git fetch --unshallow`",
+            )
+            self._problems.append(Problem(path, "git-object-missing", message, hint))
 
     def _put_claims(self, claims: Claims, roots: Roots) -> None:
         served = [claim for claim in claims.served if self._in_scope(claim.out.path)]

@@ -66,14 +66,17 @@ class Listings:
         note = self._catalog.recall(b"dir-1\0" + digest.key)
         if note is None:
             return None
-        tree, details = note[:32], json.loads(note[32:])
-        if not self._catalog.has_tree(tree):
-            return None
-        problems = tuple(
-            Problem(bytes.fromhex(path), code, message)
-            for path, code, message in details["problems"]
-        )
-        return Listing(tree, details["missing"], problems)
+        tree = note[:32]
+        try:
+            details = json.loads(note[32:])
+            problems = tuple(
+                Problem(bytes.fromhex(path), code, message)
+                for path, code, message in details["problems"]
+            )
+            listing = Listing(tree, int(details["missing"]), problems)
+        except (ValueError, KeyError, TypeError):
+            return None  # a damaged note: build it again
+        return listing if self._catalog.has_tree(tree) else None
 
     def get(
         self,
@@ -231,8 +234,7 @@ class _Builder:
         entries = self._entries(data, sizes, times, unknown)
         if not ordered:
             entries = iter(sorted(entries, key=lambda entry: entry[0]))
-        count = len(sizes)
-        kept = check_order(self._counted(entries, count), self._conflict)
+        kept = check_order(entries, self._conflict)
         tree = self._catalog.build_tree(kept, mtime=self._time)
         if self._dropped > _KEPT_PROBLEMS:
             more = f"and {self._dropped - _KEPT_PROBLEMS} more entries like these"
@@ -279,9 +281,11 @@ class _Builder:
         self, data: bytes, sizes: "array[int]", times: "array[int]", missing: set[bytes]
     ) -> Iterator[TreeEntry]:
         position = 0
+        make, entry_type, plain = tuple.__new__, TreeEntry, Kind.FILE  # a million times
         for batch in self._batches(data, report=False):
             late = [entry[1] for i, entry in enumerate(batch, position) if sizes[i] == _UNKNOWN]
             found = dict(zip(late, self._catalog.facts_many(late), strict=True)) if late else {}
+            self._progress("tree", position, len(sizes))
             for path, digest, _ in batch:
                 size, time = sizes[position], times[position]
                 position += 1
@@ -292,13 +296,7 @@ class _Builder:
                         yield TreeEntry(path, Kind.BROKEN, digest, _UNKNOWN, self._time)
                         continue
                     size, time = fact
-                yield TreeEntry(path, Kind.FILE, digest, size, time)
-
-    def _counted(self, entries: Iterator[TreeEntry], total: int) -> Iterator[TreeEntry]:
-        for number, entry in enumerate(entries):
-            if not number % _BATCH:
-                self._progress("tree", number, total)
-            yield entry
+                yield make(entry_type, (path, plain, digest, size, time))
 
     def _batches(self, data: bytes, *, report: bool) -> Iterator[list[ListingEntry]]:
         entries = iter_listing(data, file=self._name, algorithm=self._digest.algorithm)

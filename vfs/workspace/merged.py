@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from vfs.catalog import Catalog
 from vfs.core.paths import check_component
-from vfs.errors import UnsafePath, VfsError
+from vfs.errors import StoreError, UnsafePath, VfsError
 from vfs.git import MODE_COMMIT, MODE_SYMLINK, MODE_TREE, Repository, TreeItem
 from vfs.types import Algorithm, Digest, Entry, Kind
 from vfs.workspace.directory import Directory, Weight
@@ -17,6 +17,7 @@ from vfs.workspace.grafts import Node, entry_of, git_identity
 from vfs.workspace.summary import CONTENTS_KEY, decode_contents, first_seen, is_file, served_items
 
 MAX_TARGET = 4095
+MISSING = "Git does not have the object {oid} (a shallow, partial or damaged clone)"
 _BATCH = 256
 
 Fact = tuple[int, int]
@@ -42,12 +43,13 @@ class GitView:
 
     def tree_time(self, tree: bytes) -> int:
         """When a tree was first seen."""
-        note = self.catalog.recall(CONTENTS_KEY + tree)
-        return self.time if note is None else first_seen(note)
+        return first_seen(self.catalog.recall(CONTENTS_KEY + tree), self.time)
 
     def file(self, item: TreeItem, fact: Fact | None) -> Entry:
         """The entry of a file or symlink."""
         if fact is None:
+            if not self.repository.has_object(item.oid):  # and do not fetch it here
+                return self._broken(item, MISSING.format(oid=item.oid.hex()))
             try:
                 fact = (self.repository.blob_size(item.oid), self.time)
             except VfsError as error:
@@ -160,9 +162,10 @@ class MergedDirectory(Directory):
 
     def _git_weight(self, tree: bytes) -> Weight:
         note = self._view.catalog.recall(CONTENTS_KEY + tree)
-        if note is None:
-            return Weight(0, 0)
-        contents = decode_contents(note)
+        try:
+            contents = decode_contents(note or b"")
+        except StoreError:
+            return Weight(0, 0)  # a lost or damaged note: sums are for statfs only
         return Weight(contents.size, contents.files)
 
     def _child(self, name: bytes) -> Node | None:
@@ -192,10 +195,7 @@ class MergedDirectory(Directory):
         git = [item for item in part if isinstance(item, TreeItem)]
         trees = [item.oid for item in git if item.mode == MODE_TREE]
         notes = view.catalog.recall_many([CONTENTS_KEY + oid for oid in trees]) if trees else []
-        times = {
-            oid: view.time if note is None else first_seen(note)
-            for oid, note in zip(trees, notes, strict=True)
-        }
+        times = {oid: first_seen(note, view.time) for oid, note in zip(trees, notes, strict=True)}
         blobs = [
             Digest(Algorithm.GIT, item.oid)
             for item in git

@@ -8,12 +8,13 @@ Bounds: paths longer than 4095 bytes are not followed (nobody could open them); 
 repeats itself (a "Git bomb") is summarised once, and `MAX_POINTERS` ends the walk below.
 """
 
+import logging
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from vfs.catalog import Catalog
 from vfs.core.paths import MAX_PATH
-from vfs.errors import FormatError
+from vfs.errors import FormatError, RemoteError, StoreError
 from vfs.git import MODE_SYMLINK, MODE_TREE, Repository
 from vfs.types import Algorithm, Digest
 from vfs.workspace.summary import (
@@ -34,9 +35,12 @@ from vfs.workspace.summary import (
     unique_items,
 )
 
+log = logging.getLogger("vfs.workspace")
+
 MAX_POINTERS = 1_000_000
 _BATCH = 4096
 
+T = TypeVar("T")
 Progress = Callable[[str, int, int | None], object]
 
 
@@ -74,14 +78,9 @@ class Summaries:
             yield found
 
     def _recall_names(self, tree: bytes) -> tuple[Marked, ...]:
-        known = self._names.get(tree)
-        if known is None:
-            note = self._catalog.recall(NAMES_KEY + tree)
-            if note is None:  # the catalog lost it while we looked
-                self._summarise_names(tree)
-                return self._names[tree]
-            known = self._names[tree] = decode_names(note)
-        return known
+        if tree not in self._names:
+            self._summarise_names(tree)
+        return self._names[tree]
 
     def _summarise_names(self, root: bytes) -> None:
         """Summarise every tree below `root` that has no note yet, children first."""
@@ -102,8 +101,9 @@ class Summaries:
         missing = [tree for tree in trees if tree not in self._names]
         notes = self._catalog.recall_many([NAMES_KEY + tree for tree in missing])
         for tree, note in zip(missing, notes, strict=True):
-            if note is not None:
-                self._names[tree] = decode_names(note)
+            decoded = _sound(decode_names, note)
+            if decoded is not None:
+                self._names[tree] = decoded
         return [tree in self._names for tree in trees]
 
     def _subtrees(self, tree: bytes) -> list[bytes]:
@@ -124,8 +124,9 @@ class Summaries:
         def recall(trees: list[bytes]) -> list[bool]:
             notes = self._catalog.recall_many([CONTENTS_KEY + one for one in trees])
             for one, note in zip(trees, notes, strict=True):
-                if note is not None:
-                    known[one] = decode_contents(note)
+                decoded = _sound(decode_contents, note)
+                if decoded is not None:
+                    known[one] = decoded
             return [one in known for one in trees]
 
         fresh: list[tuple[bytes, bytes]] = []
@@ -136,12 +137,12 @@ class Summaries:
         self._catalog.remember_many(fresh)
         return known[tree]
 
-    def lfs_candidates(self, tree: bytes) -> Iterator[Found]:
-        """The blobs below a tree that may be LFS pointers; after `contents`."""
+    def special(self, tree: bytes) -> Iterator[Found]:
+        """The blobs below a tree that may be LFS pointers or are missing; after `contents`."""
 
         def recall(one: bytes) -> tuple[Marked, ...]:
-            note = self._catalog.recall(CONTENTS_KEY + one)
-            return () if note is None else decode_contents(note).marked
+            contents = _sound(decode_contents, self._catalog.recall(CONTENTS_KEY + one))
+            return () if contents is None else contents.marked
 
         return _walk(tree, recall)
 
@@ -154,9 +155,9 @@ class Summaries:
         blobs = [item for item in items if is_file(item.mode) or item.mode == MODE_SYMLINK]
         sizes = self._learn([item.oid for item in blobs], time)
         marked: list[Marked] = []
-        files, total = len(blobs), sum(sizes)
+        files, total = len(blobs), sum(size for size in sizes if size is not None)
         for item, size in zip(blobs, sizes, strict=True):
-            mark = None if item.mode == MODE_SYMLINK else lfs_mark(item, size)
+            mark = Mark.MISSING if size is None else lfs_mark(item, size)
             if mark is not None:
                 marked.append(Marked(mark, item.name, item.oid))
         for item in items:
@@ -167,26 +168,47 @@ class Summaries:
                     marked.append(Marked(Mark.SUBTREE, item.name, item.oid))
         return Contents(time, min(files, LARGEST), min(total, LARGEST), tuple(marked))
 
-    def _learn(self, oids: list[bytes], time: int) -> list[int]:
-        """Sizes of blobs, from the catalog or from the objects' headers."""
-        sizes: list[int] = []
+    def _learn(self, oids: list[bytes], time: int) -> list[int | None]:
+        """Sizes of blobs, from the catalog or from the objects' headers; None if missing."""
+        sizes: list[int | None] = []
         for start in range(0, len(oids), _BATCH):
             part = [Digest(Algorithm.GIT, oid) for oid in oids[start : start + _BATCH]]
             facts = self._catalog.facts_many(part)
             unknown = [d for d, fact in zip(part, facts, strict=True) if fact is None]
-            self._repository.ensure_blobs([digest.value for digest in unknown])
-            fresh = {digest: self._repository.blob_size(digest.value) for digest in unknown}
+            fresh = self._headers(unknown)
             self._catalog.learn((digest, size, time) for digest, size in fresh.items())
             sizes += [
-                fact[0] if fact is not None else fresh[d]
+                fact[0] if fact is not None else fresh.get(d)
                 for d, fact in zip(part, facts, strict=True)
             ]
         return sizes
+
+    def _headers(self, digests: list[Digest]) -> dict[Digest, int]:
+        """Sizes from the headers of those objects that the repository has or can get."""
+        repository = self._repository
+        try:
+            repository.ensure_blobs([digest.value for digest in digests])
+        except RemoteError as error:
+            log.warning("Git objects could not be fetched: %s", error)
+        return {
+            digest: repository.blob_size(digest.value)
+            for digest in digests
+            if repository.has_object(digest.value)
+        }
 
     def _tick(self, stage: str) -> None:
         self._seen += 1
         if self._seen % 256 == 0:
             self._progress(stage, self._seen, None)
+
+
+def _sound(decode: Callable[[bytes], T], note: bytes | None) -> T | None:
+    """A decoded note; None if there is none or it is damaged (then it is made anew)."""
+    try:
+        return None if note is None else decode(note)
+    except StoreError as error:
+        log.warning("%s", error)
+        return None
 
 
 def _new_trees(

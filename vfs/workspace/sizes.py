@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from vfs.catalog import Catalog
 from vfs.errors import VfsError
-from vfs.formats.layout import object_path, parse_object_path
-from vfs.remotes import ObjectInfo, Remote
+from vfs.formats.layout import object_path
+from vfs.remotes import Remote
 from vfs.types import Algorithm, Digest
 from vfs.workspace.pointers import Progress
 from vfs.workspace.session import Session
@@ -26,7 +26,8 @@ from vfs.workspace.stores import DvcStore, RemoteRef
 MOST_HEADS = 500
 """Up to so many unknown sizes, HEAD requests are cheaper than finding out what is."""
 LIST_PAGE = 1000
-_LEARN = 20_000
+_LEARN = 50_000
+_NAME_LENGTH = 33  # two hexadecimal digits, a slash, thirty more
 
 
 class Unsized(NamedTuple):
@@ -121,11 +122,11 @@ class Sizes:
         self, remote: Remote, ref: RemoteRef, algorithm: Algorithm, unknown: set[bytes]
     ) -> Iterator[tuple[bytes, int]]:
         """Sizes from a LIST, one request chain per two-digit prefix, several at once."""
-        skip = len(ref.prefix)
+        head = len(ref.prefix) + len(_head(algorithm))
 
         def wanted(prefix: str) -> list[tuple[bytes, int]]:
-            infos: Iterable[ObjectInfo] = remote.list(ref.prefix + prefix)
-            return _matching(((info.key[skip:], info.size) for info in infos), algorithm, unknown)
+            infos = remote.list(ref.prefix + prefix)
+            return _matching((info[:2] for info in infos), head, unknown)
 
         jobs = max(1, min(8, self._session.settings.jobs))
         with ThreadPoolExecutor(jobs, thread_name_prefix="vfs-list") as pool:
@@ -147,30 +148,42 @@ class Sizes:
 
 
 def _prefixes(algorithm: Algorithm) -> list[str]:
-    head = "files/md5/" if algorithm is Algorithm.MD5 else ""
-    return [f"{head}{number:02x}/" for number in range(256)]
+    return [f"{_head(algorithm)}{number:02x}/" for number in range(256)]
+
+
+def _head(algorithm: Algorithm) -> str:
+    return "files/md5/" if algorithm is Algorithm.MD5 else ""
 
 
 def _matching(
-    infos: Iterable[tuple[str, int]], algorithm: Algorithm, unknown: set[bytes]
+    infos: Iterable[tuple[str, int]], head: int, unknown: set[bytes]
 ) -> list[tuple[bytes, int]]:
+    """Those of the listed objects that are wanted; a key is `ab/cdef…` behind `head` characters.
+
+    By hand, not by `parse_object_path`: a listing may have millions of keys.
+    """
     found = []
     for key, size in infos:
-        parsed = parse_object_path(key)
-        if parsed is not None and not parsed[1]:
-            digest = parsed[0]
-            if digest.algorithm is algorithm and digest.value in unknown:
-                found.append((digest.value, size))
+        if len(key) == head + _NAME_LENGTH and key[head + 2] == "/":
+            name = key[head : head + 2] + key[head + 3 :]
+            try:
+                value = bytes.fromhex(name)
+            except ValueError:
+                continue
+            if value in unknown and name == name.lower():
+                found.append((value, size))
     return found
 
 
 def _scan(cache: str, algorithm: Algorithm, unknown: set[bytes]) -> Iterator[tuple[bytes, int]]:
     """Sizes of the objects that a cache directory has."""
+    head = os.path.join(cache, "files", "md5") if algorithm is Algorithm.MD5 else cache
+    if not os.path.isdir(head):
+        return
     groups: dict[str, list[str]] = {}
     for value in unknown:
         name = value.hex()
         groups.setdefault(name[:2], []).append(name[2:])
-    head = os.path.join(cache, "files", "md5") if algorithm is Algorithm.MD5 else cache
     for prefix, names in groups.items():
         directory = os.path.join(head, prefix)
         found = _stat_few(directory, names) if len(names) <= 16 else _stat_many(directory, names)

@@ -5,7 +5,7 @@ Two notes per tree object, each valid in every repository because a tree's id na
 * *names* (`n`): pointers and landmarks directly in the tree, and the subtrees that hold any.
   Made from names and modes alone, so it needs no blob (blobs may be missing in a partial clone).
 * *contents* (`c`): after every blob's size is known: when the tree was first seen, how many files
-  and bytes are below it, which blobs may be Git LFS pointers, and the subtrees that hold any.
+  and bytes are below it, which blobs may be Git LFS pointers or are missing, and the subtrees that hold any.
 
 Format of both: a header struct, then items `kind u8 · name length u16 · oid (20 bytes) · name`,
 little-endian. The note's key carries the version of the rules.
@@ -46,6 +46,7 @@ class Mark(IntEnum):
     BAD_NAME = 7  # no name the kernel may see
     MAYBE_LFS = 8
     MAYBE_LFS_EXECUTABLE = 9
+    MISSING = 10  # a blob the repository does not have (a shallow, partial or damaged clone)
 
 
 class Marked(NamedTuple):
@@ -63,7 +64,7 @@ class Contents(NamedTuple):
         time: seconds; when this machine first saw the tree.
         files: number of files below it.
         size: bytes of all of them, at most 2**63 - 1.
-        marked: LFS candidates and the subtrees that hold any.
+        marked: LFS candidates, missing blobs, and the subtrees that hold any.
     """
 
     time: int
@@ -115,7 +116,7 @@ def unique_items(items: Iterable[TreeItem]) -> list[TreeItem]:
 
 def lfs_mark(item: TreeItem, size: int) -> Mark | None:
     """Whether a file may be an LFS pointer, by its size."""
-    if size not in LFS_SIZES:
+    if size not in LFS_SIZES or not is_file(item.mode):
         return None
     return Mark.MAYBE_LFS_EXECUTABLE if item.mode & 0o111 else Mark.MAYBE_LFS
 
@@ -152,8 +153,10 @@ def decode_contents(data: bytes) -> Contents:
     return Contents(time, files, size, _items(data, _HEADER.size))
 
 
-def first_seen(data: bytes) -> int:
-    """The time in a contents note, without decoding the rest."""
+def first_seen(data: bytes | None, default: int) -> int:
+    """The time in a contents note, without decoding the rest; `default` if there is none."""
+    if data is None or len(data) < _HEADER.size:
+        return default
     seen: int = _HEADER.unpack_from(data)[0]
     return seen
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 
+from vfs.errors import VfsError
 from vfs.testing.trees import Node, Tree
 from vfs.types import Blob, Entry, Kind
 from vfs.workspace import Snapshot, Workspace
@@ -33,7 +34,7 @@ def content_of(workspace: Workspace, snapshot: Snapshot, entry: Entry, path: byt
                 while count := body.readinto(memoryview(buffer)):
                     data += buffer[:count]
                 return bytes(data)
-        except Exception as error:
+        except VfsError as error:
             answers.append(error)
     raise AssertionError((path, entry, answers))
 

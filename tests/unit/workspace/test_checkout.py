@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+
 from tests.unit.workspace.conftest import Open
 from tests.unit.workspace.reading import tree_of
-
 from vfs.testing.builders import BUILDERS
 from vfs.testing.real_repository import RepositoryCase
 from vfs.testing.trees import explain, not_data

@@ -1,0 +1,466 @@
+"""What cannot be served is a problem on its own path, and everything else is served."""
+
+import hashlib
+import shutil
+import struct
+
+import pytest
+
+from tests.unit.workspace.conftest import Open
+from tests.unit.workspace.reading import content
+from vfs.config import Settings
+from vfs.errors import ContentMismatch
+from vfs.testing.handmade import HandmadeRepository, md5, object_path, pointer
+from vfs.testing.sandbox import Sandbox
+from vfs.types import Blob, Entry, Kind
+from vfs.workspace import Snapshot
+
+GOOD = {"good/a": b"fine", "good/b/c": b"also fine"}
+
+
+@pytest.fixture
+def repository(sandbox: Sandbox) -> HandmadeRepository:
+    return HandmadeRepository(sandbox, sandbox.root / "r")
+
+
+def config(repository: HandmadeRepository) -> dict[str, bytes]:
+    url = str(repository.remote)
+    return {".dvc/config": f"[core]\nremote = s\n['remote \"s\"']\nurl = {url}\n".encode()}
+
+
+def problems(snapshot: Snapshot) -> dict[bytes, str]:
+    return {problem.path: problem.code for problem in snapshot.problems}
+
+
+def entry_at(snapshot: Snapshot, path: bytes) -> Entry:
+    found = snapshot.resolve(path)
+    assert isinstance(found, Entry), path
+    return found
+
+
+def good_pointer(repository: HandmadeRepository) -> dict[str, bytes]:
+    oid, size, count = repository.put_directory({"a": b"fine", "b/c": b"also fine"})
+    return {"good.dvc": pointer("good", oid, size, count), **config(repository)}
+
+
+HOSTILE = {
+    "not yaml": (b"outs: [", b"bad.dvc"),
+    "a list": (b"- 1\n", b"bad.dvc"),
+    "outside": (b"outs:\n- {md5: %s, path: ../../x}\n", b"bad.dvc"),
+    "git directory": (b"outs:\n- {md5: %s, path: .git/hooks/x}\n", b"bad.dvc"),
+    "dvc directory": (b"outs:\n- {md5: %s, path: .DVC/config.local}\n", b"bad.dvc"),
+    "the root": (b"outs:\n- {md5: %s, path: .}\n", b"bad.dvc"),
+    "absolute": (b"outs:\n- {md5: %s, path: /etc/passwd}\n", b"bad.dvc"),
+    "bad hash": (b"outs:\n- {md5: nonsense, path: bad}\n", b"bad"),
+    "no hash": (b"outs:\n- {path: bad}\n", b"bad"),
+    "below a file": (b"outs:\n- {md5: %s, path: file/x}\n", b"file/x"),
+    "below a link": (b"outs:\n- {md5: %s, path: link/x}\n", b"link/x"),
+    "below a dangling link": (b"outs:\n- {md5: %s, path: dangling/x/y}\n", b"dangling/x/y"),
+    "inside another": (b"outs:\n- {md5: %s, path: good/inner}\n", b"good/inner"),
+    "missing": (
+        b"outs:\n- {md5: 00000000000000000000000000000000, hash: md5, path: bad}\n",
+        b"bad",
+    ),
+    "missing directory": (
+        b"outs:\n- {md5: 00000000000000000000000000000000.dir, hash: md5, path: bad}\n",
+        b"bad",
+    ),
+    "unknown remote": (
+        b"outs:\n- path: bad\n  cloud: {gone: {version_id: v1}}\n  md5: %s\n",
+        b"bad",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_one_bad_pointer_spoils_nothing_else(
+    kind: str, repository: HandmadeRepository, opened: Open
+) -> None:
+    text, path = HOSTILE[kind]
+    if b"%s" in text:
+        text = text % repository.put(b"payload").encode()
+    repository.commit_raw(
+        {
+            **good_pointer(repository),
+            "bad.dvc": text,
+            "file": b"f",
+            "l:link": b"good",
+            "l:dangling": b"/etc",
+        }
+    )
+    workspace = opened(repository.root)
+    snapshot = workspace.snapshot("main")
+    assert path in problems(snapshot), snapshot.problems
+    assert all(problem.message for problem in snapshot.problems)
+    for good, data in GOOD.items():
+        assert content(workspace, snapshot, good.encode()) == data
+    assert content(workspace, snapshot, b"file") == b"f"
+    assert entry_at(snapshot, b"link").kind is Kind.SYMLINK
+    for name, entry in snapshot.walk():
+        if entry.kind is Kind.BROKEN:
+            assert name == path
+            assert entry.digest is None
+            assert entry.problem
+    assert {e.name for e, _ in snapshot.root.entries()} <= {
+        *(b".dvc", b"good", b"good.dvc", b"bad.dvc", b"file", b"link", b"dangling", b"bad")
+    }
+
+
+def test_dvc_data_hides_what_git_has(repository: HandmadeRepository, opened: Open) -> None:
+    """As `dvc checkout --force` leaves it (tried with DVC 3.67)."""
+    oid, size, count = repository.put_directory({"a": b"dvc"})
+    repository.commit_raw(
+        {
+            **config(repository),
+            "f.dvc": pointer("f", repository.put(b"dvc file"), 8),
+            "f": b"git file",
+            "d.dvc": pointer("d", oid, size, count),
+            "d/README": b"in git",
+            "d/a": b"in git as well",
+        }
+    )
+    workspace = opened(repository.root)
+    snapshot = workspace.snapshot("main")
+    assert problems(snapshot) == {b"f": "tracked-twice", b"d": "tracked-twice"}
+    assert content(workspace, snapshot, b"f") == b"dvc file"
+    assert content(workspace, snapshot, b"d/a") == b"dvc"
+    assert [p for p, _ in snapshot.walk(b"d")] == [b"d/a"]
+    files = [e for _, e in snapshot.walk() if e.kind is not Kind.DIRECTORY]
+    assert snapshot.totals == (sum(e.size for e in files), len(files))
+
+
+def test_git_stays_where_dvc_cannot_serve(repository: HandmadeRepository, opened: Open) -> None:
+    repository.commit_raw(
+        {**config(repository), "f.dvc": pointer("f", "0" * 32 + ".dir", 8), "f": b"git file"}
+    )
+    workspace = opened(repository.root)
+    snapshot = workspace.snapshot("main")
+    assert problems(snapshot)[b"f"] in ("tracked-twice", "data-unavailable")
+    assert content(workspace, snapshot, b"f") == b"git file"
+
+
+def test_uncached_outs_are_gits(repository: HandmadeRepository, opened: Open) -> None:
+    oid = repository.put(b"cached copy").encode()
+    repository.commit_raw(
+        {
+            **config(repository),
+            "m.dvc": b"outs:\n- {md5: %s, hash: md5, path: m, cache: false}\n" % oid,
+            "m": b"in git",
+            "n.dvc": b"outs:\n- {md5: %s, hash: md5, path: n, cache: false}\n" % oid,
+        }
+    )
+    workspace = opened(repository.root)
+    snapshot = workspace.snapshot("main")
+    assert snapshot.problems == ()
+    assert content(workspace, snapshot, b"m") == b"in git"
+    assert snapshot.root.lookup(b"n") is None
+
+
+def test_two_pointers_for_one_path(repository: HandmadeRepository, opened: Open) -> None:
+    one, two = repository.put(b"one"), repository.put(b"two")
+    same = {"p/x.dvc": pointer("same", one, 3), "p/y.dvc": pointer("same", one, 3)}
+    repository.commit_raw(
+        {
+            **good_pointer(repository),
+            **same,
+            "a.dvc": pointer("out", one, 3),
+            "b.dvc": pointer("out", two, 3),
+        }
+    )
+    workspace = opened(repository.root)
+    snapshot = workspace.snapshot("main")
+    assert problems(snapshot) == {b"out": "overlapping-output", b"p/same": "overlapping-output"}
+    assert entry_at(snapshot, b"out").kind is Kind.BROKEN
+    assert content(workspace, snapshot, b"p/same") == b"one"
+
+
+def test_a_listing_that_names_bad_paths(repository: HandmadeRepository, opened: Open) -> None:
+    oid = repository.put(b"payload")
+    bad = [
+        "../x",
+        "/abs",
+        ".git/config",
+        "a/../../b",
+        "x//y",
+        "",
+        ".",
+        "nul\0",
+        "n" * 300,
+        "sub/.git",
+    ]
+    rows = [{"md5": oid, "relpath": path} for path in bad]
+    rows += [{"md5": oid, "relpath": "ok"}, {"md5": oid, "relpath": "ok/below"}]
+    rows += [{"md5": oid, "relpath": "twice"}, {"md5": oid, "relpath": "twice"}]
+    listing = repository.put_listing(rows)
+    repository.commit_raw({**good_pointer(repository), "d.dvc": pointer("d", listing, 1)})
+    workspace = opened(repository.root)
+    snapshot = workspace.snapshot("main")
+    assert [p for p, _ in snapshot.walk(b"d")] == [b"d/ok", b"d/twice"]
+    reported = [p.path for p in snapshot.problems]
+    assert b"d/ok/below" in reported
+    assert b"d/twice" in reported
+    assert len(snapshot.problems) == len(bad) + 2
+    assert content(workspace, snapshot, b"good/a") == b"fine"
+    workspace.close()
+    again = opened(repository.root).snapshot("main")
+    assert again.problems == snapshot.problems
+
+
+def test_an_unsorted_listing_is_served_sorted(repository: HandmadeRepository, opened: Open) -> None:
+    import json
+
+    rows = [{"relpath": f"{i % 7}/{i}", "md5": repository.put(b"%d" % i)} for i in range(50)]
+    data = json.dumps(rows[::-1], indent=1).encode()
+    name = repository._store(md5(data) + ".dir", data)
+    repository.commit_raw({**config(repository), "d.dvc": pointer("d", name, 1)})
+    workspace = opened(repository.root)
+    snapshot = workspace.snapshot("main")
+    assert snapshot.problems == ()
+    for i in range(50):
+        assert content(workspace, snapshot, b"d/%d/%d" % (i % 7, i)) == b"%d" % i
+
+
+def test_a_damaged_listing_is_not_believed(repository: HandmadeRepository, opened: Open) -> None:
+    oid, size, count = repository.put_directory({"a": b"1"})
+    repository.commit_raw({**good_pointer(repository), "d.dvc": pointer("d", oid, size, count)})
+    path = object_path(repository.remote, oid)
+    path.write_bytes(path.read_bytes().replace(b'"a"', b'"b"'))
+    workspace = opened(repository.root)
+    snapshot = workspace.snapshot("main")
+    assert entry_at(snapshot, b"d").kind is Kind.BROKEN
+    (problem,) = snapshot.problems
+    assert "damaged" in problem.message
+    assert content(workspace, snapshot, b"good/a") == b"fine"
+
+
+def test_missing_objects_come_back(
+    repository: HandmadeRepository, opened: Open, settings: Settings
+) -> None:
+    now = [1_000_000.0]
+    oid, size, count = repository.put_directory({"a": b"1", "b": b"22", "c/d": b"333"})
+    repository.commit_raw({**config(repository), "d.dvc": pointer("d", oid, size, count)})
+    lost = object_path(repository.remote, md5(b"22"))
+    lost.unlink()
+    workspace = opened(repository.root, clock=lambda: now[0])
+    snapshot = workspace.snapshot("main")
+    assert problems(snapshot) == {b"d": "objects-missing"}
+    assert "1 of 3" in snapshot.problems[0].message
+    assert entry_at(snapshot, b"d/b").kind is Kind.BROKEN
+    assert content(workspace, snapshot, b"d/c/d") == b"333"
+    repository.put(b"22")
+    assert problems(workspace.snapshot("main")) == {b"d": "objects-missing"}, "asked too soon"
+    now[0] += 61
+    healed = workspace.snapshot("main")
+    assert healed.problems == ()
+    assert content(workspace, healed, b"d/b") == b"22"
+    assert healed.identity != snapshot.identity
+    assert list(snapshot.root.subdirectory(b"d").changed(healed.root.subdirectory(b"d"))) == [b"b"]  # type: ignore[union-attr]
+
+
+def test_a_listing_comes_back(repository: HandmadeRepository, opened: Open) -> None:
+    oid, size, count = repository.put_directory({"a": b"1"})
+    repository.commit_raw({**config(repository), "d.dvc": pointer("d", oid, size, count)})
+    path = object_path(repository.remote, oid)
+    data = path.read_bytes()
+    path.unlink()
+    workspace = opened(repository.root)
+    broken = workspace.snapshot("main")
+    assert problems(broken) == {b"d": "data-unavailable"}
+    path.write_bytes(data)
+    healed = workspace.snapshot("main")
+    assert content(workspace, healed, b"d/a") == b"1"
+    assert list(broken.root.changed(healed.root)) == [b"d"]
+
+
+def test_a_wrong_size_in_a_pointer(repository: HandmadeRepository, opened: Open) -> None:
+    """It is believed until the bytes are asked for, and never for another pointer's file."""
+    oid = repository.put(b"ten bytes.")
+    repository.commit_raw({**config(repository), "f.dvc": pointer("f", oid, 3)})
+    workspace = opened(repository.root)
+    snapshot = workspace.snapshot("main")
+    entry = entry_at(snapshot, b"f")
+    assert entry.size == 3
+    assert entry.digest is not None
+    assert workspace.session.catalog.facts(entry.digest) is None
+    place = workspace.places(snapshot, entry, b"f")[-1]
+    with pytest.raises(ContentMismatch, match="10 bytes, expected 3"):
+        place.get(0, 3)
+    repository.commit_raw({**config(repository), "f.dvc": pointer("f", oid, 3), "g": b""})
+    again = workspace.snapshot("main")
+    assert entry_at(again, b"f").size == 10
+    assert content(workspace, again, b"f") == b"ten bytes."
+
+
+def test_a_pointer_without_size_asks_the_remote(
+    repository: HandmadeRepository, opened: Open
+) -> None:
+    oid = repository.put(b"ten bytes.").encode()
+    text = b"outs:\n- {md5: %s, hash: md5, path: f}\n" % oid
+    repository.commit_raw({**config(repository), "f.dvc": text})
+    workspace = opened(repository.root)
+    assert content(workspace, workspace.snapshot("main"), b"f") == b"ten bytes."
+
+
+def test_cache_files_must_be_plain_and_whole(
+    repository: HandmadeRepository, opened: Open, sandbox: Sandbox
+) -> None:
+    data = b"the content"
+    repository.commit(files={"f": data})
+    workspace = opened(repository.root)
+    snapshot = workspace.snapshot("main")
+    entry = entry_at(snapshot, b"f")
+    assert entry.digest is not None
+    blob = Blob(entry.digest, entry.size)
+    cached = object_path(repository.root / ".dvc" / "cache", md5(data))
+    cached.parent.mkdir(parents=True)
+    secret = sandbox.root / "secret"
+    secret.write_bytes(b"x" * len(data))
+
+    def first_file() -> bytes | None:
+        place = workspace.places_of(snapshot.origins[entry.origin], blob)[0]
+        assert place.local
+        descriptor = place.open_file()
+        if descriptor is None:
+            return None
+        with open(descriptor, "rb") as file:
+            return file.read()
+
+    assert first_file() is None
+    cached.symlink_to(secret)
+    assert first_file() is None
+    cached.unlink()
+    cached.write_bytes(b"short")
+    assert first_file() is None
+    assert content(workspace, snapshot, b"f") == data
+    cached.unlink()
+    cached.mkdir()
+    assert first_file() is None
+    cached.rmdir()
+    import os
+
+    os.mkfifo(cached)
+    assert first_file() is None
+    cached.unlink()
+    cached.write_bytes(data)
+    assert first_file() == data
+
+
+def raw_tree(repository: HandmadeRepository, items: list[tuple[bytes, bytes, str]]) -> str:
+    """Write a tree object Git itself would refuse to make."""
+    data = b"".join(b"%s %s\0%s" % (mode, name, bytes.fromhex(oid)) for mode, name, oid in items)
+    arguments = ["hash-object", "-t", "tree", "-w", "--literally", "--stdin"]
+    return repository.sandbox.git(repository.root, *arguments, stdin=data).decode()
+
+
+def commit_tree(repository: HandmadeRepository, tree: str) -> str:
+    return repository.sandbox.git(repository.root, "commit-tree", "-m", "x", tree).decode()
+
+
+def blob(repository: HandmadeRepository, data: bytes) -> str:
+    return repository.sandbox.git(
+        repository.root, "hash-object", "-w", "--stdin", stdin=data
+    ).decode()
+
+
+def test_names_no_kernel_may_see(repository: HandmadeRepository, opened: Open) -> None:
+    fine = blob(repository, b"fine")
+    names = [b"..", b".", b".git", b".GIT", b"a/b", b"git~1", b"n" * 300]
+    inner = raw_tree(repository, [(b"100644", b"inside", fine)])
+    items = [(b"100644", name, fine) for name in names]
+    items += [(b"40000", b".git", inner), (b"100644", b"ok", fine), (b"100644", b"ok", fine)]
+    items += [(b"777", b"odd-mode", fine), (b"40000", b"sub", inner)]
+    snapshot = opened(repository.root).snapshot(
+        commit_tree(repository, raw_tree(repository, items))
+    )
+    assert [path for path, _ in snapshot.walk()] == [b"ok", b"sub", b"sub/inside"]
+    for name in [*names, b"odd-mode"]:
+        assert snapshot.root.lookup(name) is None
+        assert snapshot.root.subdirectory(name) is None
+    assert b".git" in problems(snapshot)
+    assert b"odd-mode" in problems(snapshot)
+
+
+def test_a_git_bomb_is_cheap(repository: HandmadeRepository, opened: Open) -> None:
+    oid = blob(repository, b"x")
+    tree = raw_tree(repository, [(b"100644", b"f%d" % i, oid) for i in range(10)])
+    for _ in range(12):
+        tree = raw_tree(repository, [(b"40000", b"d%d" % i, tree) for i in range(10)])
+    snapshot = opened(repository.root).snapshot(commit_tree(repository, tree))
+    assert snapshot.problems == ()
+    assert snapshot.totals.files == 10**13
+
+
+def test_a_pointer_in_a_git_bomb(
+    repository: HandmadeRepository, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vfs.errors import FormatError
+    from vfs.workspace import pointers
+
+    monkeypatch.setattr(pointers, "MAX_POINTERS", 1000)
+    oid = blob(repository, pointer("x", "0" * 32, 1))
+    tree = raw_tree(repository, [(b"100644", b"x.dvc", oid)])
+    for _ in range(12):
+        tree = raw_tree(repository, [(b"40000", b"d%d" % i, tree) for i in range(10)])
+    with pytest.raises(FormatError, match="more than 1000 pointers"):
+        opened(repository.root).snapshot(commit_tree(repository, tree))
+
+
+def test_very_deep_trees(repository: HandmadeRepository, opened: Open) -> None:
+    tree = raw_tree(repository, [(b"100644", b"x.dvc", blob(repository, b"outs: []\n"))])
+    raw = []
+    for _ in range(3000):  # loose objects written directly: 3000 git processes would take minutes
+        data = b"40000 d\0" + bytes.fromhex(tree)
+        full = b"tree %d\0" % len(data) + data
+        tree = hashlib.sha1(full).hexdigest()
+        raw.append((tree, full))
+    import zlib
+
+    for name, full in raw:
+        path = repository.root / ".git" / "objects" / name[:2] / name[2:]
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(zlib.compress(full, 1))
+    snapshot = opened(repository.root).snapshot(commit_tree(repository, tree))
+    assert snapshot.totals.files == 1
+    assert sum(1 for _ in snapshot.walk()) == 3001
+
+
+def test_missing_git_objects_break_one_file(repository: HandmadeRepository, opened: Open) -> None:
+    """A damaged repository: one file cannot be served, until the object is there again."""
+    fine, gone = blob(repository, b"fine"), "ec948988351ad9c0b86c2c5d9596ccdc12305f0d"
+    inner = raw_tree(repository, [(b"100644", b"fine", fine), (b"100644", b"gone", gone)])
+    commit = commit_tree(repository, raw_tree(repository, [(b"40000", b"sub", inner)]))
+    workspace = opened(repository.root)
+    snapshot = workspace.snapshot(commit)
+    assert problems(snapshot) == {b"sub/gone": "git-object-missing"}
+    assert entry_at(snapshot, b"sub/gone").kind is Kind.BROKEN
+    assert content(workspace, snapshot, b"sub/fine") == b"fine"
+    assert problems(workspace.snapshot(commit)) == problems(snapshot)
+    assert blob(repository, b"lost and found") == gone
+    healed = workspace.snapshot(commit)
+    assert healed.problems == ()
+    assert content(workspace, healed, b"sub/gone") == b"lost and found"
+
+
+def test_a_catalog_lost_under_a_snapshot(
+    repository: HandmadeRepository, opened: Open, settings: Settings
+) -> None:
+    repository.commit(plain={"a": b"1"}, directories={"d": {"x": b"1"}})
+    workspace = opened(repository.root)
+    before = {p: e._replace(mtime=0) for p, e in workspace.snapshot("main").walk()}
+    workspace.close()
+    shutil.rmtree(settings.cache_dir)
+    after = opened(repository.root).snapshot("main")
+    assert {p: e._replace(mtime=0) for p, e in after.walk()} == before
+
+
+def test_damaged_notes_are_made_anew(repository: HandmadeRepository, opened: Open) -> None:
+    repository.commit(plain={"a": b"1", "s/b": b"2"}, directories={"d": {"x": b"1"}})
+    workspace = opened(repository.root)
+    snapshot = workspace.snapshot("main")
+    before = list(snapshot.walk())
+    from vfs.workspace.summary import CONTENTS_KEY, NAMES_KEY
+
+    for key in (CONTENTS_KEY, NAMES_KEY):
+        workspace.session.catalog.remember(key + snapshot.tree, struct.pack("<B", 255))
+    workspace.close()
+    assert list(opened(repository.root).snapshot("main").walk()) == before
