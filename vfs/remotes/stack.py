@@ -5,7 +5,7 @@ slot is held while it waits; statistics are innermost, so that they see every at
 server's own latency.
 """
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from vfs.errors import ConfigError, Unsupported
 from vfs.remotes.backoff import Backoff
@@ -55,7 +55,7 @@ def open_remote(
         ConfigError: the URL or an option makes no sense.
         Unsupported: a scheme that vfs does not speak (yet).
     """
-    scheme = urlsplit(config.url).scheme.lower() if "://" in config.url else ""
+    scheme = config.url.partition("://")[0].lower() if "://" in config.url else ""
     collector = statistics or Statistics()
     jobs = min(jobs, _jobs(config) or jobs)
     if scheme in ("", "file"):
@@ -80,12 +80,12 @@ def _local_path(config: RemoteSpec) -> str:
     """The directory of a local remote: a path as it is, or a `file://` URL decoded."""
     if "://" not in config.url:
         return config.url
-    parts = urlsplit(config.url)
-    if parts.netloc not in ("", "localhost"):
+    host, slash, path = config.url.partition("://")[2].partition("/")
+    if host not in ("", "localhost") or not slash:
         raise ConfigError(
             f"remote {config.name}: file:// names a host", hint="file:///absolute/path"
         )
-    return unquote(parts.path)
+    return "/" + unquote(path)
 
 
 def _jobs(config: RemoteSpec) -> int:

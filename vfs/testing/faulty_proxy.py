@@ -15,6 +15,7 @@ sleeps: a dripping or stalled answer waits for the end of the proxy or of the cl
 import contextlib
 import http.client
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -145,9 +146,11 @@ class FaultyProxy:
     Args:
         upstream: port of the real server on 127.0.0.1, None if every request has a fault that
             answers by itself.
+        tls: the server side of TLS, None for plain HTTP.
     """
 
     upstream: int | None = None
+    tls: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     port: int = 0
 
@@ -179,7 +182,7 @@ class FaultyProxy:
     @property
     def endpoint(self) -> str:
         """Where clients connect."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
     def plan(self, *faults: Fault, method: str = "GET") -> None:
         """Use these for the next requests with this method, one each."""
@@ -212,6 +215,8 @@ class FaultyProxy:
     def _serve(self, client: socket.socket) -> None:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            if self.tls is not None:
+                client = self._wrapped(client, self.tls)
             with client, client.makefile("rb") as stream:
                 while (request := _read_request(client, stream)) is not None:
                     if not self._reply(client, request):
@@ -221,6 +226,15 @@ class FaultyProxy:
         finally:
             with self._lock:
                 self._open.discard(client)
+
+    def _wrapped(self, client: socket.socket, tls: ssl.SSLContext) -> socket.socket:
+        with self._lock:
+            self._open.discard(client)
+        wrapped = tls.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+        with self._lock:
+            self._open.add(wrapped)
+        wrapped.do_handshake()
+        return wrapped
 
     def _reply(self, client: socket.socket, request: Request) -> bool:
         """Answer one request; whether the connection lives on."""
@@ -291,8 +305,8 @@ def _read_request(client: socket.socket, stream: BinaryIO) -> Request | None:
         return None
     method, target, _ = line.decode("latin-1").split(" ", 2)
     headers: dict[str, str] = {}
-    while line := stream.readline().decode("latin-1").strip():
-        name, _, value = line.partition(":")
+    while header := stream.readline().decode("latin-1").strip():
+        name, _, value = header.partition(":")
         headers[name] = value.strip()
     lowered = {name.lower(): value for name, value in headers.items()}
     if lowered.get("expect", "").lower() == "100-continue":

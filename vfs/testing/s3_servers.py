@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -67,7 +68,7 @@ class S3Server:
             "region": REGION,
         }
 
-    def client(self) -> "object":
+    def client(self, *, connections: int = 10) -> Any:
         """boto3's client for this server, for what the tests do behind our back."""
         import boto3
         from botocore.config import Config
@@ -81,6 +82,7 @@ class S3Server:
             config=Config(
                 s3={"addressing_style": "path"},
                 proxies={},
+                max_pool_connections=connections,
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             ),
@@ -90,11 +92,9 @@ class S3Server:
         """Make a bucket with a fresh name."""
         name = f"t-{secrets.token_hex(6)}"
         client = self.client()
-        client.create_bucket(Bucket=name)  # type: ignore[attr-defined]
+        client.create_bucket(Bucket=name)
         if versioned:
-            client.put_bucket_versioning(  # type: ignore[attr-defined]
-                Bucket=name, VersioningConfiguration={"Status": "Enabled"}
-            )
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         return name
 
     def stop(self) -> None:

@@ -58,7 +58,7 @@ def test_range_header() -> None:
     "value",
     [
         "", "bytes", "bytes 1-0/5", "bytes 0-5/5", "bytes 0-4/*", "bytes */5", "items 0-4/5",
-        "bytes -1-4/5", "bytes 0-4/5, 6-7/9", "bytes 0-4/５", "bytes 0-" + "9" * 5000 + "/5",
+        "bytes -1-4/5", "bytes 0-4/5, 6-7/9", "bytes 0-4/\uff15", "bytes 0-" + "9" * 5000 + "/5",
     ],
 )  # fmt: skip
 def test_impossible_content_range(value: str) -> None:

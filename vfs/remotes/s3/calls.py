@@ -119,14 +119,18 @@ class Calls:
                 session = better
             except VfsError:
                 raise
-            except (OSError, http.client.HTTPException) as error:
-                raise translate_transport(error, self.where(key)) from error
             except Exception as error:
-                raise self._foreign(error, key) from error
+                ours = self._translated(error, key)
+                if ours is None:
+                    raise
+                raise ours from error
         raise AssertionError("unreachable")
 
-    def _foreign(self, error: Exception, key: str) -> Exception:
-        """Errors of boto3's family are translated; a bug of ours stays what it is."""
-        if type(error).__module__.partition(".")[0] in ("botocore", "boto3", "s3transfer"):
+    def _translated(self, error: Exception, key: str) -> VfsError | None:
+        """The error of ours for a foreign one; None for a bug of ours, which stays what it is."""
+        # First by origin: some of botocore's errors are `OSError`s too, and mean more.
+        if type(error).__module__.partition(".")[0] in ("botocore", "boto3"):
             return translate_botocore(error, self.where(key))
-        return error
+        if isinstance(error, OSError | http.client.HTTPException):
+            return translate_transport(error, self.where(key))
+        return None

@@ -14,6 +14,7 @@ import base64
 import binascii
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -21,6 +22,8 @@ from urllib.parse import urlsplit
 from vfs.errors import ConfigError, Unsupported
 from vfs.remotes.base import RemoteSpec
 
+_ACCESS_POINT = re.compile(r"arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]+:accesspoint[/:][a-z0-9-]+")
+_BUCKET = re.compile(r"[A-Za-z0-9._:-]{1,255}")  # AWS is stricter; Ceph knows `tenant:bucket`
 _GRANTS = {
     "grant_full_control": "GrantFullControl",
     "grant_read": "GrantRead",
@@ -69,15 +72,7 @@ def parse_options(spec: RemoteSpec) -> S3Options:
         ConfigError: an option has an impossible value.
         Unsupported: the bucket is of a kind that needs another protocol.
     """
-    parts = urlsplit(spec.url)
-    bucket, prefix = parts.netloc.rpartition("@")[2], _path(spec.url)
-    if not bucket:
-        raise ConfigError(f"remote {spec.name}: its URL names no bucket", hint="s3://bucket/path")
-    if bucket.endswith("--x-s3") or ".mrap" in bucket:
-        raise Unsupported(
-            f"remote {spec.name}: directory buckets and multi-region access points are not read",
-            hint="use a general-purpose bucket",
-        )
+    bucket, prefix = _place(spec)
     options = spec.options
     put_arguments, get_headers = _encryption(spec)
     return S3Options(
@@ -101,9 +96,19 @@ def parse_options(spec: RemoteSpec) -> S3Options:
     )
 
 
-def _path(url: str) -> str:
-    """The part behind the bucket, as it is: `?` and `#` are ordinary characters of a key."""
-    return url.partition("://")[2].partition("/")[2].strip("/")
+def _place(spec: RemoteSpec) -> tuple[str, str]:
+    """Bucket and prefix of the URL; `?` and `#` are ordinary characters of a key."""
+    rest = spec.url.partition("://")[2]
+    access_point = _ACCESS_POINT.match(rest)
+    bucket = access_point[0] if access_point else rest.partition("/")[0]
+    if not access_point and not _BUCKET.fullmatch(bucket) and not bucket.startswith("arn:"):
+        raise ConfigError(f"remote {spec.name}: its URL names no bucket", hint="s3://bucket/path")
+    if bucket.endswith("--x-s3") or (bucket.startswith("arn:") and not access_point):
+        raise Unsupported(
+            f"remote {spec.name}: directory buckets and multi-region access points are not read",
+            hint="use a general-purpose bucket or a regional access point",
+        )
+    return bucket, rest[len(bucket) :].strip("/")
 
 
 def _endpoint(spec: RemoteSpec) -> str | None:
