@@ -158,7 +158,9 @@ def test_a_working_directory_inside_survives(mount: Mount) -> None:
     descriptor = os.open(mount.path / "data", os.O_RDONLY | os.O_DIRECTORY)
     try:
         mount.switch("v2")
-        assert set(os.listdir(descriptor)) == {"kept", "changed", "added", "case"}
+        here = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=descriptor)
+        assert set(os.listdir(here)) == {"kept", "changed", "added", "case"}
+        os.close(here)
         opened = os.open("added", os.O_RDONLY, dir_fd=descriptor)
         assert os.read(opened, 10) == b"a"
         os.close(opened)

@@ -4,6 +4,8 @@ Rule: a test that fails, hangs or kills the daemon still leaves nothing mounted 
 behind; a daemon that logs a warning nobody announced fails its test.
 """
 
+import contextlib
+import json
 import re
 import subprocess
 import sys
@@ -30,9 +32,9 @@ def wait_until(condition: Callable[[], object], what: str, *, timeout: float = _
 
 def is_mounted(path: Path) -> bool:
     """Whether something is mounted exactly there; never touches the file system itself."""
-    wanted = str(path).encode("unicode_escape").decode().replace(" ", "\\040")
+    wanted = re.sub(r"[ \t\n\\]", lambda found: f"\\{ord(found[0]):03o}", str(path))
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
-        return any(line.split()[4] == wanted for line in table)
+        return any(line.split(" ")[4] == wanted for line in table)
 
 
 class Mount:
@@ -52,7 +54,8 @@ class Mount:
 
     def start(self, rev: str | None = None, *options: str) -> None:
         """Mount and return when the mount answers."""
-        self.path.mkdir(exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # also raised for a dead mount there
+            self.path.mkdir()
         chosen = ["--rev", rev] if rev is not None else []
         self.cli("mount", "--repo", str(self.repository), *chosen, *options, self.path)
         wait_until(lambda: is_mounted(self.path), f"a mount at {self.path}")
@@ -66,12 +69,12 @@ class Mount:
         return self.cli("umount", self.path, check=check)
 
     def daemon(self) -> psutil.Process:
-        """The process that serves this mount (there must be exactly one)."""
-        found = [
-            process for process in daemons(self.sandbox) if str(self.path) in _command_line(process)
-        ]
-        assert len(found) == 1, f"{len(found)} daemons for {self.path}: {found}"
-        return found[0]
+        """The process that serves this mount, by the record it keeps beside its control socket."""
+        records = Path(self.sandbox.environ["XDG_RUNTIME_DIR"]).glob("vfs/*.json")
+        documents = [json.loads(record.read_bytes()) for record in records]
+        found = [doc["pid"] for doc in documents if doc["mountpoint"] == str(self.path)]
+        assert len(found) == 1, f"{len(found)} daemons for {self.path}: {documents}"
+        return psutil.Process(found[0])
 
     def log(self) -> str:
         """Everything the daemons of this sandbox logged."""
@@ -84,13 +87,6 @@ def vfs(
     """Run the command as installed in the Python that runs the tests."""
     argv: Sequence[str | Path] = [sys.executable, "-m", "vfs_cli", *arguments]
     return sandbox.run(argv, check=check, timeout=timeout)
-
-
-def _command_line(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
 
 
 def daemons(sandbox: Sandbox) -> list[psutil.Process]:
