@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from vfs.core.ranges import coalesce, without
-from vfs.transfer.job import PART_BLOCKS, Job, Level
 from vfs.transfer.lanes import Budget
-from vfs.transfer.state import BlobState
+from vfs.transfer.state import PART_BLOCKS, BlobState, Job, Level
 from vfs.transfer.statistics import FetchCounters
 
 FAR_BLOCKS: Final = 8

@@ -7,6 +7,7 @@ Invariant: a buffer is never written again once it has been announced.
 """
 
 import os
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -14,8 +15,9 @@ from vfs.core.ranges import block_length
 from vfs.errors import ContentMismatch, RemoteUnavailable
 from vfs.formats.hashing import hasher_for
 from vfs.store import VERIFIED, ChunkStore
-from vfs.transfer.job import Data, Job
 from vfs.transfer.place import Body, Place
+from vfs.transfer.state import Job
+from vfs.transfer.waiter import Data
 from vfs.types import BLOCK_SIZE
 
 BATCH_BLOCKS: Final = 4
@@ -28,8 +30,8 @@ class Announce(Protocol):
     def opened(self, job: Job, etag: str) -> None:
         """The place answers; this is the version of its object."""
 
-    def arrived(self, job: Job, block: int, data: Data) -> None:
-        """A block is complete, and verified if the job is `whole`."""
+    def arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
+        """Blocks are complete: one of a part, or all of a `whole`, which are verified."""
 
     def stored(self, job: Job, blocks: list[int], taken: bool) -> None:
         """Announced blocks are in the store, or the store did not take them."""
@@ -95,8 +97,7 @@ def _read_whole(
             f"{blob.digest} at {place.label}: its bytes are not those the digest names",
             hint="the object there is damaged; push it again from a clone that has it",
         )
-    for block, data in blocks:
-        announce.arrived(job, block, data)
+    announce.arrived(job, blocks)
     taken = _store(job, blocks, store, announce)
     if taken and store is not None and hasher is not None:
         store.set_verdict(blob.digest.key, VERIFIED)
@@ -111,7 +112,7 @@ def _read_part(
             if job.cancelled or block >= job.stop:
                 return
             data = _read_block(job, place, body, block)
-            announce.arrived(job, block, data)
+            announce.arrived(job, [(block, data)])
             batch.append((block, data))
             if len(batch) >= BATCH_BLOCKS:
                 full, batch = batch, []

@@ -10,7 +10,7 @@ import logging
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import trio
@@ -24,12 +24,12 @@ from vfs.transfer.claims import Claims
 from vfs.transfer.download import download
 from vfs.transfer.failures import Journal, ordinary, pause_after, unavailable, wrong
 from vfs.transfer.inbox import Inbox
-from vfs.transfer.job import Data, Job, Level
 from vfs.transfer.lanes import Budget, Lane
 from vfs.transfer.place import PlacesOf
-from vfs.transfer.state import BlobState, Source
+from vfs.transfer.state import BlobState, Job, Level, Source
 from vfs.transfer.statistics import FetchCounters
 from vfs.transfer.verification import Verification
+from vfs.transfer.waiter import Data
 from vfs.types import BLOCK_SIZE, Blob
 
 log = logging.getLogger("vfs.transfer")
@@ -122,7 +122,7 @@ class Engine:
         if len(self._states) < MOST_STATES:
             return
         for key, state in self._states.items():
-            if state.idle and (state.refused is None or state.refused[1] < math.inf):
+            if state.idle and not state.condemned:
                 del self._states[key]
                 return
 
@@ -270,7 +270,8 @@ class Engine:
             return
         self._note_failure(state, source, error)
         level = Level.DEMAND if state.wanted(job.run) else job.level
-        for run in coalesce(rest, len(rest)):
+        runs = [range(state.blocks)] if job.whole else coalesce(rest, len(rest))
+        for run in runs:
             again = Job(state, run, level, whole=job.whole)
             again.attempt = job.attempt + 1
             self._claims.submit(again)
@@ -294,13 +295,13 @@ class Engine:
         if job.source is not None and not job.source.etag:
             job.source.etag = etag
 
-    def _arrived(self, job: Job, block: int, data: Data) -> None:
+    def _arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
         state = job.state
-        self._count(job, len(data))
-        job.progress = block + 1
-        if state.refused is not None and state.refused[1] == math.inf:
-            return
-        state.arrive(block, data)
+        for block, data in blocks:
+            self._count(job, len(data))
+            job.progress = block + 1
+            if not state.condemned:
+                state.arrive(block, data)
 
     def _count(self, job: Job, size: int) -> None:
         self.counters.bytes_received += size

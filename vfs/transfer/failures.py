@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from vfs.core.lru import Lru
 from vfs.errors import ContentMismatch, DataUnavailable, ObjectMissing, RemoteUnavailable, VfsError
-from vfs.transfer.job import Job
-from vfs.transfer.state import BlobState, Source
+from vfs.transfer.state import BlobState, Job, Source
 from vfs.types import Blob
 
 log = logging.getLogger("vfs.transfer")

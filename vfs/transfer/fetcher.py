@@ -21,11 +21,11 @@ from vfs.errors import StoreCorrupt, StoreError
 from vfs.store import ChunkStore, Extent
 from vfs.transfer.engine import Engine
 from vfs.transfer.failures import late
-from vfs.transfer.job import Data, Level, Waiter
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.proving import seen_blocks
-from vfs.transfer.state import BlobState
+from vfs.transfer.state import BlobState, Level
 from vfs.transfer.statistics import FetchStatistics
+from vfs.transfer.waiter import Data, Waiter
 from vfs.transfer.warmup import PrefetchReport, WarmUp, open_local
 from vfs.types import BLOCK_SIZE, Blob
 

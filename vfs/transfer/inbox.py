@@ -6,11 +6,12 @@ thread are handled in their order, and all of them before the job's task learns 
 
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import trio
 
-from vfs.transfer.job import Data, Job
+from vfs.transfer.state import Job
+from vfs.transfer.waiter import Data
 
 
 class Inbox:
@@ -22,7 +23,7 @@ class Inbox:
     def __init__(
         self,
         on_opened: Callable[[Job, str], None],
-        on_arrived: Callable[[Job, int, Data], None],
+        on_arrived: Callable[[Job, Sequence[tuple[int, Data]]], None],
         on_stored: Callable[[Job, list[int], bool], None],
     ) -> None:
         self._token = trio.lowlevel.current_trio_token()
@@ -35,9 +36,9 @@ class Inbox:
         """In a worker thread: a place answers."""
         self._tell(lambda: self._on_opened(job, etag))
 
-    def arrived(self, job: Job, block: int, data: Data) -> None:
-        """In a worker thread: a block is complete."""
-        self._tell(lambda: self._on_arrived(job, block, data))
+    def arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
+        """In a worker thread: blocks are complete."""
+        self._tell(lambda: self._on_arrived(job, blocks))
 
     def stored(self, job: Job, blocks: list[int], taken: bool) -> None:
         """In a worker thread: blocks are in the store, or not taken."""

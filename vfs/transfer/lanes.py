@@ -12,7 +12,7 @@ Invariants: `Budget.held` is the sum of `Job.held`; both are changed here only. 
 
 from collections import deque
 
-from vfs.transfer.job import Job, Level
+from vfs.transfer.state import Job, Level
 
 
 class Budget:

@@ -12,7 +12,7 @@ from typing import Final
 
 from vfs.core.ranges import block_count
 from vfs.formats.hashing import hasher_for
-from vfs.transfer.job import Data
+from vfs.transfer.waiter import Data
 from vfs.types import Blob
 
 STEP_BLOCKS: Final = 16

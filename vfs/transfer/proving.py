@@ -7,8 +7,8 @@ from typing import Final
 from vfs.core.ranges import block_count, block_length
 from vfs.errors import StoreError
 from vfs.store import BAD, VERIFIED, ChunkStore
-from vfs.transfer.job import Data
 from vfs.transfer.proof import Proof
+from vfs.transfer.waiter import Data
 from vfs.types import Blob
 
 SCAN_BLOCKS: Final = 1024

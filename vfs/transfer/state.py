@@ -1,22 +1,36 @@
-"""`BlobState`: all the fetcher knows of one blob. Loop only.
+"""`BlobState`: all the fetcher knows of one blob; `Job`: one GET of it; `Source`: one of its places. Loop only.
 
 Invariants: see `docs/concurrency.md`, "Fetching": a block has at most one owner; a waiter's pending block has an owner.
 """
 
 import math
+import threading
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
-from vfs.core.ranges import block_count
+from vfs.core.ranges import block_count, run_length
 from vfs.core.streams import StreamTable
 from vfs.errors import VfsError
-from vfs.transfer.job import Data, Job, Waiter
-from vfs.transfer.place import Place, PlacesOf
+from vfs.transfer.place import Body, Place, PlacesOf
 from vfs.transfer.proof import Proof
-from vfs.types import Algorithm, Blob
+from vfs.transfer.waiter import Data, Waiter
+from vfs.types import BLOCK_SIZE, Algorithm, Blob
 
 WHOLE_SIZE: Final = 4 * 1024 * 1024
 """Blobs up to this size (bytes) come in one GET and are verified before a byte of them is handed out."""
+
+
+PART_BLOCKS: Final = 4 * 1024 * 1024 // BLOCK_SIZE
+"""Blocks of the longest GET: 4 MiB keeps 16 of them within a quarter of the byte budget."""
+
+
+class Level(IntEnum):
+    """Rank of a job; the lower number goes first."""
+
+    DEMAND = 0
+    AHEAD = 1
+    WARM = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +50,72 @@ class Source:
     repinned: bool = False
     error: VfsError | None = None
     until: float = -math.inf
+
+
+class Job:
+    """A run of blocks [`first`, `stop`) of one blob, asked of one place after the other.
+
+    Attributes:
+        state: the blob it belongs to.
+        level: its rank.
+        whole: it brings the whole blob, which is verified before any byte is handed out; never cut off.
+        stop: the end; the loop may lower it while the job runs, its thread looks before each block.
+        cancelled: nobody wants the rest; the thread looks before each block.
+        progress: the first block that has not been announced yet.
+        attempt: how many places (or versions) have been asked, this one included.
+        held: bytes it holds of the budget.
+        running: a thread works on it.
+        source: the place asked now.
+        body: the answer being read, for who wants to end it from outside.
+        ended: set by the thread when it lets go of everything.
+    """
+
+    __slots__ = (
+        "attempt",
+        "body",
+        "cancelled",
+        "ended",
+        "first",
+        "held",
+        "level",
+        "progress",
+        "running",
+        "source",
+        "state",
+        "stop",
+        "whole",
+    )
+
+    def __init__(
+        self, state: "BlobState", run: range, level: Level, *, whole: bool = False
+    ) -> None:
+        self.state = state
+        self.first = run.start
+        self.stop = run.stop
+        self.level = level
+        self.whole = whole
+        self.cancelled = False
+        self.progress = run.start
+        self.source: Source | None = None
+        self.body: Body | None = None
+        self.ended = threading.Event()
+        self.attempt = 1
+        self.held = 0
+        self.running = False
+
+    @property
+    def run(self) -> range:
+        """The blocks it covers now."""
+        return range(self.first, self.stop)
+
+    @property
+    def size(self) -> int:
+        """Bytes of those blocks."""
+        return run_length(self.state.blob.size, self.run)
+
+    def __repr__(self) -> str:
+        kind = f"{self.level.name}{' running' if self.running else ''}"
+        return f"<Job {self.state.blob.digest} [{self.first}, {self.stop}) {kind}>"
 
 
 class BlobState:
@@ -101,6 +181,11 @@ class BlobState:
     def provable(self) -> bool:
         """Whether its digest is a hash of its bytes."""
         return self.blob.digest.algorithm is not Algorithm.PLACE
+
+    @property
+    def condemned(self) -> bool:
+        """Whether its bytes were found to be wrong after some had been handed out: no more of it, ever."""
+        return self.refused is not None and self.refused[1] == math.inf
 
     @property
     def idle(self) -> bool:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from vfs.store import ChunkStore
 from vfs.transfer.checker import Checker
-from vfs.transfer.job import Data
 from vfs.transfer.proving import prove, seen_blocks
 from vfs.transfer.state import BlobState
 from vfs.transfer.statistics import FetchCounters
+from vfs.transfer.waiter import Data
 
 log = logging.getLogger("vfs.transfer")
 

@@ -23,9 +23,9 @@ import trio
 from vfs.core.ranges import block_count, block_length, run_length
 from vfs.errors import StoreFull, VfsError
 from vfs.transfer.engine import Engine
-from vfs.transfer.job import PART_BLOCKS, Level, Waiter
 from vfs.transfer.place import Place, PlacesOf, Wanted
-from vfs.transfer.state import BlobState
+from vfs.transfer.state import PART_BLOCKS, BlobState, Level
+from vfs.transfer.waiter import Waiter
 from vfs.types import Blob
 
 log = logging.getLogger("vfs.transfer")
