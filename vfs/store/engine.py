@@ -94,6 +94,7 @@ class Engine:
         self.table.flush_touches()
         if not self.writable:
             return
+        self.appender.rest(idle_only=True)
         for number in list(self.table.lost):
             self.evictor.drop(number)
         while self.strays:

@@ -9,15 +9,18 @@ Invariants:
 - An index belongs to the process that opened it; in a forked child it is dead.
 """
 
+import errno
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import lmdb
 
 from vfs.errors import StoreError, StoreFull
+from vfs.store.directory import open_file
 from vfs.store.layout import State, unpack_state
 
 T = TypeVar("T")
@@ -34,6 +37,7 @@ _DAMAGE: Final = (
     lmdb.PanicError,
     lmdb.IncompatibleError,
 )
+_LOCK_FILE: Final = _READERS * 64 + 4096  # 64 bytes for each reader, and LMDB's own
 # LMDB may leave pages unwritten at the end of a sound file (freed by the transaction that took them).
 _SLACK_PAGES: Final = 256
 
@@ -77,6 +81,7 @@ class Index:
         self._writer = threading.Lock()
         try:
             self._env = self._open(map_size)
+            _close_on_exec(directory / "data.mdb")
             self._refuse_truncated()
             if not readonly:
                 self._env.reader_check()  # slots of killed processes
@@ -84,7 +89,8 @@ class Index:
         except lmdb.Error as error:
             raise translate(error, directory) from error
         except OSError as error:
-            raise StoreError(f"cache index {directory}: {error.strerror}") from error
+            kind = StoreFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreError
+            raise kind(f"cache index {directory}: {error.strerror}") from error
 
     def _open(self, map_size: int) -> Any:
         settings: dict[str, Any] = {
@@ -97,6 +103,7 @@ class Index:
             "readahead": False,
         }
         if not self.readonly:
+            _allocate_lock_file(self.directory / "lock.mdb")
             return lmdb.open(os.fspath(self.directory), **settings)
         settings |= {"readonly": True, "create": False}
         try:
@@ -282,3 +289,25 @@ class Index:
         self._gate = threading.Condition(self._lock)
         self._shut = False
         self._dead = True
+
+
+def _allocate_lock_file(path: Path) -> None:
+    """Give LMDB's table of readers its blocks before it is mapped for writing.
+
+    Otherwise the first store into it on a full disk is a SIGBUS.
+    """
+    descriptor = open_file(path, os.O_RDWR | os.O_CREAT)
+    try:
+        if os.fstat(descriptor).st_blocks * 512 < _LOCK_FILE:
+            os.posix_fallocate(descriptor, 0, _LOCK_FILE)
+    finally:
+        os.close(descriptor)
+
+
+def _close_on_exec(path: Path) -> None:
+    """LMDB leaves one of its descriptors open to programs that this process starts."""
+    wanted = path.stat()
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(int(name)), wanted):
+                os.set_inheritable(int(name), False)

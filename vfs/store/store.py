@@ -248,16 +248,18 @@ class ChunkStore:
         """Bytes of a chunk from the page cache (loop-safe).
 
         Returns:
-            The bytes, fewer only at the end of the chunk. None if this process has not checked the
-            chunk yet, if the bytes are not all in memory, or if the system cannot tell: use `read`.
+            The bytes, fewer only at the end of the chunk. None if they, or at the first read the
+            whole chunk, are not in memory, or if the system cannot tell: use `read`.
         """
         segment = extent.segment
         start = extent.offset
         file = segment.file
         slot = start >> ALIGNMENT_SHIFT
         verified = segment.verified
-        if file is None or slot >> 3 >= len(verified) or not verified[slot >> 3] & 1 << (slot & 7):
+        if file is None:
             return None
+        if slot >> 3 >= len(verified) or not verified[slot >> 3] & 1 << (slot & 7):
+            return self._check_nowait(file, extent, offset, length)
         if not segment.touched[start >> TOUCH_SHIFT & 16383]:
             segment.touch(start)
             if len(segment.pending) >= MOST_PENDING:
@@ -273,6 +275,24 @@ class ChunkStore:
         except OSError:
             return None
         return bytes(view[:count]) if count == length else None
+
+    def _check_nowait(
+        self, file: Descriptor, extent: Extent, offset: int, length: int
+    ) -> bytes | None:
+        """Check a chunk for the first time if all of it is in the page cache: cheaper than a thread."""
+        view = self._buffers.view
+        if extent.length > len(view) or offset < 0:
+            return None
+        whole = view[: extent.length]
+        try:
+            count = os.preadv(file.number, [whole], extent.offset, os.RWF_NOWAIT)
+        except OSError:
+            return None
+        if count != extent.length or checksum(whole) != extent.checksum:
+            return None  # `read` finds out what is wrong, and drops the chunk
+        extent.segment.touch(extent.offset)
+        extent.segment.set_verified(extent.offset)
+        return bytes(whole[offset : offset + length])
 
     def _read_large(
         self, file: Descriptor, extent: Extent, offset: int, length: int
@@ -397,6 +417,9 @@ class ChunkStore:
             return True
         engine.table.flush_touches()
         engine.evictor.run(lambda: self._excess(engine, incoming))
+        if self._excess(engine, incoming):
+            engine.appender.rest(idle_only=False)
+            engine.evictor.run(lambda: self._excess(engine, incoming))
         self._refresh(engine)
         return not self._excess(engine, incoming)
 

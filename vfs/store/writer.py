@@ -121,7 +121,7 @@ class Appender:
         self._directory = directory
         self._lock = threading.Lock()
         self._active: Active | None = None
-        self._closed = False
+        self._end_seen = 0
 
     def append(self, items: Sequence[Item]) -> list[Placed]:
         """Store items; returns where they are (those that fit no segment are left out).
@@ -335,6 +335,19 @@ class Appender:
             _log.warning("cache segment %d could not be sealed: %s", active.number, error)
         finally:
             os.close(active.descriptor)
+
+    def rest(self, *, idle_only: bool) -> None:
+        """Let go of the segment, unless it is in use; it may be evicted then, or continued.
+
+        With `idle_only`, only if nothing was appended since the last call.
+        """
+        with self._lock:
+            active = self._active
+            idle = active is not None and active.end == self._end_seen
+            self._end_seen = active.end if active is not None else 0
+            if active is not None and active.users == 0 and (idle or not idle_only):
+                self._active = None
+                self._finish(active)
 
     def forget(self) -> None:
         """Leave the segment now written to; the next append starts another one."""

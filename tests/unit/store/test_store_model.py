@@ -1,0 +1,162 @@
+"""Random histories of a store against a dict: it may forget, it never lies."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from tests.unit.store.support import MIB, payload_of, segment_files
+from vfs.errors import StoreCorrupt
+from vfs.store import ChunkStore
+
+keys = st.integers(0, 30).map(lambda n: b"key" + n.to_bytes(4, "big"))
+sizes = st.sampled_from([0, 1, 500, 4096, 60_000, 200_000])
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Two handles of one directory; every byte read must be one that was appended under its key."""
+
+    @initialize()
+    def start(self) -> None:
+        self.root = Path(tempfile.mkdtemp())
+        self.ever: dict[bytes, set[bytes]] = {}  # what was ever appended under a key
+        self.latest: dict[bytes, bytes] = {}  # what must be found: nothing has been lost since
+        self.pinned: set[bytes] = set()
+        self.serial = 0
+        self.stores = [self.open(), self.open()]
+
+    def open(self) -> ChunkStore:
+        return ChunkStore.open(self.root / "c", limit=3 * MIB, min_free=0, capacity=MIB)
+
+    def teardown(self) -> None:
+        for store in self.stores:
+            store.close()
+        shutil.rmtree(self.root)
+
+    @rule(which=st.integers(0, 1), batch=st.lists(st.tuples(keys, sizes), min_size=1, max_size=4))
+    def append(self, which: int, batch: list[tuple[bytes, int]]) -> None:
+        items = []
+        for key, size in batch:
+            self.serial += 1
+            items.append((key, payload_of(self.serial, size)))
+            self.ever.setdefault(key, set()).add(items[-1][1])
+        before = self.stores[which].statistics().evicted
+        if self.stores[which].append(items):
+            if self.stores[which].statistics().evicted != before:
+                self.latest.clear()
+            self.latest.update(items)
+        else:
+            self.latest.clear()
+
+    @rule(
+        which=st.integers(0, 1), key=keys, offset=st.integers(0, 300), length=st.integers(0, 5000)
+    )
+    def read(self, which: int, key: bytes, offset: int, length: int) -> None:
+        store = self.stores[which]
+        extent = store.locate(key)
+        if extent is None:
+            assert key not in self.latest
+            return
+        quick = store.read_nowait(extent, offset, length)
+        try:
+            part = store.read(extent, offset, length)
+        except StoreCorrupt:
+            assert key not in self.latest
+            assert store.locate(key) is None
+            return
+        assert quick is None or quick == part
+        if key in self.latest:
+            assert part == self.latest[key][offset : offset + length]
+        else:
+            assert part in {payload[offset : offset + length] for payload in self.ever[key]}
+
+    @rule(which=st.integers(0, 1), key=keys)
+    def drop(self, which: int, key: bytes) -> None:
+        self.stores[which].drop([key])
+        self.latest.pop(key, None)
+        assert self.stores[1 - which].locate(key) is None
+
+    @rule(which=st.integers(0, 1), key=keys)
+    def pin(self, which: int, key: bytes) -> None:
+        self.stores[which].pin("pin", [key])
+
+    @rule(which=st.integers(0, 1))
+    def unpin(self, which: int) -> None:
+        self.stores[which].unpin("pin")
+
+    @rule(which=st.integers(0, 1), limit=st.sampled_from([1, 2, 3]))
+    def limit(self, which: int, limit: int) -> None:
+        before = self.stores[which].statistics().evicted
+        self.stores[which].set_limit(limit * MIB)
+        if self.stores[which].statistics().evicted != before:
+            self.latest.clear()
+
+    @rule(which=st.integers(0, 1))
+    def maintain(self, which: int) -> None:
+        self.stores[which].maintain()
+
+    @rule(which=st.integers(0, 1))
+    def clear(self, which: int) -> None:
+        self.stores[which].clear()
+        self.latest.clear()
+
+    @rule(both=st.booleans())
+    def reopen(self, both: bool) -> None:
+        self.stores[0].close()
+        if both:
+            self.stores[1].close()
+            self.stores[1] = self.open()
+        self.stores[0] = self.open()
+
+    @rule(which=st.integers(0, 5), place=st.floats(0, 1), data=st.binary(min_size=1, max_size=64))
+    def damage(self, which: int, place: float, data: bytes) -> None:
+        """Overwrite part of a segment; only handles opened afterwards promise to notice."""
+        files = segment_files(self.root / "c")
+        if not files:
+            return
+        with files[which % len(files)].open("r+b") as file:
+            file.seek(int(place * os.fstat(file.fileno()).st_size))
+            file.write(data)
+        self.latest.clear()
+        self.reopen(both=True)
+
+    @rule(which=st.integers(0, 5), place=st.floats(0, 1))
+    def truncate(self, which: int, place: float) -> None:
+        files = segment_files(self.root / "c")
+        if files:
+            os.truncate(
+                files[which % len(files)], int(place * files[which % len(files)].stat().st_size)
+            )
+            self.latest.clear()
+            self.reopen(both=True)
+
+    @rule(which=st.integers(0, 5))
+    def unlink(self, which: int) -> None:
+        files = segment_files(self.root / "c")
+        if files:
+            files[which % len(files)].unlink()
+            self.latest.clear()
+
+    @rule(which=st.integers(0, 1))
+    def verify(self, which: int) -> None:
+        self.stores[which].verify()
+        report = self.stores[which].verify()
+        assert (report.bad, report.strays) == (0, 0)
+
+    @invariant()
+    def the_count_of_chunks_is_plausible(self) -> None:
+        if hasattr(self, "stores"):
+            assert self.stores[0].statistics().chunks <= len(self.ever)
+
+
+TestStoreModel = StoreMachine.TestCase
+TestStoreModel.settings = settings(
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
