@@ -55,6 +55,7 @@ class Engine:
         self.recent: Lru[tuple[bytes, int], Data] = Lru(memory_limit // 4)
         self.received: dict[str, int] = {}
         self.running: set[Job] = set()
+        self.taking = True
         self.closed = False
         self._claims = Claims(self.budget, self.counters, self._put, self._remove)
         self._jobs = jobs
@@ -317,6 +318,7 @@ class Engine:
 
     def _stored(self, job: Job, blocks: list[int], taken: bool) -> None:
         state = job.state
+        self.taking = taken
         for block in blocks:
             data = state.settle(block, taken=taken)
             if data is None:
@@ -328,8 +330,7 @@ class Engine:
                 self.counters.bytes_unstored += len(data)
                 self.recent.put((state.prefix, block), data, len(data))
                 self.budget.set_aside = self.recent.weight
-            if state.proof is not None:
-                state.proof.see(block)
+            state.saw(block)
         if self._verification is not None and not self.closed:
             self._verification.check(state)
         self.pump()
@@ -350,7 +351,10 @@ class Engine:
             self.recent.discard((state.prefix, block))
         self.budget.set_aside = self.recent.weight
         state.fail_all(error)
-        self._on_bad(state.blob)
+        try:
+            self._on_bad(state.blob)
+        except Exception:
+            log.exception("cannot tell that %s is wrong (this is a bug)", state.blob.digest)
 
     # -- the end -------------------------------------------------------------------------------------
 

@@ -222,6 +222,8 @@ class Fetcher:
         if state.whole:
             return
         share = self._engine.budget.limit // 2 // max(1, len(self._flowing))
+        if not self._engine.taking:  # what is fetched ahead must still be in memory when it is read
+            share = min(share, self._engine.recent.limit // 4)
         ceiling = max(SMALLEST_CEILING, share)
         ahead = state.streams.observe(offset, length, stalled=stalled, ceiling=ceiling)
         if state.streams.flowing:

@@ -133,7 +133,7 @@ class BlobState:
         storing: who waits for a block that has arrived to be stored.
         streams: the readers walking through it.
         refused: the failure of all places, and until when it is repeated without asking.
-        proof: check of the whole; None for small blobs, what cannot be checked, and what has been.
+        proof: check of the whole; None for small blobs, what cannot be checked, and while nothing new has come.
         readers: tasks inside `Fetcher.read` or `prefetch`.
     """
 
@@ -169,7 +169,7 @@ class BlobState:
         self.storing: dict[int, list[Waiter]] = {}
         self.streams = StreamTable(blob.size)
         self.refused: tuple[VfsError, float] | None = None
-        self.proof = Proof(blob) if self.provable and not self.whole else None
+        self.proof: Proof | None = None
         self.readers = 0
 
     @property
@@ -237,6 +237,14 @@ class BlobState:
             waiter.unstored |= not taken
             waiter.arrive(block, b"")
         return data
+
+    def saw(self, block: int) -> None:
+        """A block is new in the store (or at hand), so the whole must be checked, again if it was before."""
+        if self.whole or self.condemned or not self.provable:
+            return
+        if self.proof is None:
+            self.proof = Proof(self.blob)
+        self.proof.see(block)
 
     def fail(self, blocks: range, error: VfsError) -> None:
         """Wake everyone who waits for one of these blocks."""

@@ -46,6 +46,7 @@ class Bench:
         self._directory = directory
         self.limits = Limits()
         self.bad: list[Blob] = []
+        self.on_bad: Exception | None = None
         self._fetcher: Fetcher | None = None
         self.scope = trio.CancelScope()
         self.ended = trio.Event()
@@ -88,9 +89,14 @@ class Bench:
     async def start(self, **limits: float) -> Fetcher:
         for name, value in limits.items():
             setattr(self.limits, name, value)
-        self._fetcher = Fetcher(self.store, self.limits, on_bad=self.bad.append)
+        self._fetcher = Fetcher(self.store, self.limits, on_bad=self._note_bad)
         await self.nursery.start(self._run)
         return self._fetcher
+
+    def _note_bad(self, blob: Blob) -> None:
+        self.bad.append(blob)
+        if self.on_bad is not None:
+            raise self.on_bad
 
     async def _run(self, task_status: trio.TaskStatus[None]) -> None:
         with self.scope:

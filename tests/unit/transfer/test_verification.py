@@ -94,6 +94,34 @@ async def test_evicted_blocks_delay_the_check_until_they_are_back(bench: Bench) 
     assert bench.store.verdict(blob.digest.key) == 1
 
 
+async def test_blocks_that_come_back_after_eviction_are_checked_too(bench: Bench) -> None:
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    place = FaultyPlace(content)
+    await bench.start()
+    await bench.read(blob, [place], 0, len(content))
+    await bench.quiet()
+    assert bench.store.verdict(blob.digest.key) == 1
+    bench.store.drop([key_of(blob, 30)])
+    place.content = content[: 30 * BLOCK_SIZE] + b"x" + content[30 * BLOCK_SIZE + 1 :]
+    await bench.read(blob, [place], 30 * BLOCK_SIZE, 10)
+    await bench.quiet()
+    assert bench.bad == [blob]
+    assert bench.store.verdict(blob.digest.key) == 2
+
+
+async def test_listener_that_fails_does_not_end_the_fetcher(bench: Bench) -> None:
+    content = content_of(5 * MIB)
+    await bench.start()
+    bench.on_bad = ZeroDivisionError("a bug of the listener")
+    with pytest.raises(ContentMismatch):  # noqa: PT012 - met here or there, by how fast the check is
+        await bench.read(blob_of(content), [FaultyPlace(content[:-1] + b"x")], 0, len(content))
+        await bench.quiet()
+        await bench.read(blob_of(content), [FaultyPlace(content)], 0, 1)
+    good = content_of(1000)
+    assert await bench.read(blob_of(good), [FaultyPlace(good)], 0, 1000) == good
+
+
 @pytest.mark.parametrize("size", [100_000, 5 * MIB])
 @pytest.mark.parametrize("algorithm", [a for a in Algorithm if a is not Algorithm.BLAKE3])
 async def test_every_algorithm(bench: Bench, algorithm: Algorithm, size: int) -> None:
