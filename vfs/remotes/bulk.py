@@ -46,7 +46,8 @@ def heads_in_threads(
         except ObjectMissing:
             return None
 
-    if len(keys) == 1:
-        yield keys[0], one(keys[0])
+    if len(keys) <= 1 or jobs <= 1:
+        for key in keys:
+            yield key, one(key)
         return
     yield from in_threads(one, keys, jobs)

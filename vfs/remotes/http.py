@@ -25,12 +25,13 @@ from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from vfs.remotes.backoff import Pace
 from vfs.remotes.base import Writable
 
 IDLE_SECONDS = 50.0  # below the keep-alive of common servers and load balancers (60 s)
 SLICE_SECONDS = 0.5  # `readinto` returns at least this often once bytes have come
+MIN_MOVED = 16 << 10  # bytes; a connection that drips never times out by itself
 MAX_TEXT = 256 << 10  # bytes of an error answer that are read
-_CHECK_EVERY = 1 << 20
 
 
 class Proxy(NamedTuple):
@@ -65,7 +66,7 @@ class HttpPool:
         context: TLS settings; needed for https.
         proxy: to go through, or None.
         connect_timeout: seconds for TCP and TLS.
-        read_timeout: seconds without a byte.
+        read_timeout: seconds without a byte, or with less than `MIN_MOVED` of them.
         keep: idle connections that are kept.
         clock: monotonic seconds.
     """
@@ -89,7 +90,7 @@ class HttpPool:
         self._context = context
         self._proxy = proxy
         self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
+        self.read_timeout = read_timeout
         self._keep = keep
         self._clock = clock
         self._idle: deque[tuple[float, http.client.HTTPConnection]] = deque()
@@ -190,7 +191,7 @@ class HttpPool:
         except BaseException:
             connection.close()
             raise
-        connection.sock.settimeout(self._read_timeout)
+        connection.sock.settimeout(self.read_timeout)
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return connection
 
@@ -233,6 +234,8 @@ class HttpResponse:
         self._remaining = answer.length
         self._lock = threading.Lock()
         self._done = False
+        self._pace = Pace(pool.read_timeout, MIN_MOVED, 0.0)
+        self._waited = 0.0  # seconds in `readinto`: a slow consumer is not a slow server
         self._keep_alive = not answer.will_close
 
     def readinto(self, buffer: Writable) -> int:
@@ -244,7 +247,7 @@ class HttpResponse:
         view = memoryview(buffer)
         if self._remaining is not None and len(view) > self._remaining:
             view = view[: self._remaining]
-        total, checked, started = 0, 0, time.monotonic()
+        total, started = 0, time.monotonic()
         while total < len(view):
             count = self._receive(view[total:])
             if not count:
@@ -252,12 +255,14 @@ class HttpResponse:
             total += count
             if self._remaining is not None:
                 self._remaining -= count
-            if total - checked >= _CHECK_EVERY or count < _SMALL:
-                checked = total
-                if time.monotonic() - started > SLICE_SECONDS:
-                    break
+            if time.monotonic() - started > SLICE_SECONDS:
+                break
         if self._done:
             raise ConnectionAbortedError("the response was closed")
+        self._waited += time.monotonic() - started
+        stalled = self._pace.stalled(total, self._waited)
+        if stalled and total and self._remaining != 0:
+            raise TimeoutError("the answer is too slow")
         return total
 
     def _receive(self, view: memoryview) -> int:
@@ -305,9 +310,6 @@ class HttpResponse:
             _shut_down(self._channel)  # wakes a reader in another thread
         self._answer.close()
         self._pool._finished(self, self._connection, reusable)
-
-
-_SMALL = 4 << 10
 
 
 def _readable(connection: socket.socket | None) -> bool:

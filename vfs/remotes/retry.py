@@ -1,7 +1,7 @@
 """Repeats what failed for a passing reason, and resumes a body where it broke.
 
 Rules:
-  * only `RemoteUnavailable` (and its kind: `retryable`) is repeated; every other error is final;
+  * only `RemoteUnavailable` is repeated; every other error is final;
   * a broken body goes on at the byte it stopped at, pinned by version and ETag to the object it
     began with: another object there is `ObjectChanged`, never a mixture;
   * attempts count per request; for bodies, every further `PROGRESS` bytes buy one more, so a huge
@@ -13,18 +13,16 @@ Rules:
 import logging
 import random
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO, TypeVar
 
-from vfs.errors import ObjectChanged, RemoteUnavailable, VfsError
-from vfs.remotes.backoff import Backoff, Pace
+from vfs.errors import ObjectChanged, RemoteUnavailable
+from vfs.remotes.backoff import Backoff
 from vfs.remotes.base import Body, ClosingBody, ObjectInfo, Remote, Writable
 from vfs.remotes.bulk import heads_in_threads
 
 T = TypeVar("T")
 PROGRESS = 4 << 20  # bytes of a body that buy one more attempt
-MIN_MOVED = 16 << 10  # bytes per `timeout` below which a body counts as stalled
 
 log = logging.getLogger("vfs.remotes")
 
@@ -35,11 +33,9 @@ class RetryRemote:
     Args:
         inner: the remote that tries once.
         backoff: attempts and waits.
-        timeout: seconds in which a body must make progress.
         jobs: parallel requests of `heads`.
         sleep: waits; the default ends early when the remote is closed.
         chance: uniform in [0, 1).
-        clock: monotonic seconds.
     """
 
     def __init__(
@@ -47,11 +43,9 @@ class RetryRemote:
         inner: Remote,
         *,
         backoff: Backoff | None = None,
-        timeout: float = 60.0,
         jobs: int = 16,
         sleep: Callable[[float], object] | None = None,
         chance: Callable[[], float] = random.random,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._inner = inner
         self._closed = threading.Event()
@@ -60,8 +54,6 @@ class RetryRemote:
         self._chance = chance
         self.url = inner.url
         self.backoff = backoff or Backoff()
-        self.timeout = timeout
-        self.clock = clock
 
     def get(
         self,
@@ -192,7 +184,6 @@ class _ResumingBody(ClosingBody):
         self._received = 0
         self._failed = 0
         self._closed = False
-        self._pace = self._new_pace()
 
     def readinto(self, buffer: Writable, /) -> int:
         """As `Body.readinto`."""
@@ -220,9 +211,8 @@ class _ResumingBody(ClosingBody):
         self._position += count
         self._left -= count
         self._received += count
-        if self._left and self._pace.stalled(count, self._remote.clock()):
-            # What came is good and is handed out; the next call opens a new connection.
-            self._body.close()
+        if not self._left:
+            self._body.close()  # gives its slot to others at once
         return count
 
     def _again(self, error: RemoteUnavailable) -> None:
@@ -243,7 +233,6 @@ class _ResumingBody(ClosingBody):
                 continue
             break
         self._body = body
-        self._pace = self._new_pace()
         if self._closed:
             body.close()
             raise error
@@ -252,11 +241,3 @@ class _ResumingBody(ClosingBody):
             raise ObjectChanged(
                 f"{self._remote.url}: {self._key}: its size changed while it was read"
             )
-
-    def _new_pace(self) -> Pace:
-        return Pace(self._remote.timeout, MIN_MOVED, self._remote.clock())
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether repeating may help."""
-    return isinstance(error, VfsError) and error.retryable

@@ -67,7 +67,7 @@ def open_remote(
         driver: Remote = S3Remote(config, jobs=jobs, timeout=timeout)
         measured = StatisticsRemote(driver, collector, jobs=jobs)
         limited = LimitRemote(measured, jobs)
-        return RetryRemote(limited, backoff=backoff, timeout=timeout, jobs=jobs)
+        return RetryRemote(limited, backoff=backoff, jobs=jobs)
     if scheme in _LATER:
         raise Unsupported(
             f"remote {config.name}: {scheme}:// is not read yet, it comes later",

@@ -9,6 +9,7 @@ Trust: see `vfs.remotes.s3.options` on endpoints from tracked configuration. Red
 followed: a signature would not be valid elsewhere, and a token must not go elsewhere.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 from urllib.parse import quote
@@ -34,6 +35,7 @@ from vfs.remotes.s3.session import Sessions
 from vfs.remotes.s3.writes import Writes
 
 _UNSATISFIABLE = 416
+_OPAQUE = re.compile(r"[!#-~]{1,512}")  # RFC 9110, entity-tag, without obsolete text
 
 
 class S3Remote:
@@ -78,6 +80,9 @@ class S3Remote:
         if wanted:
             headers["Range"] = wanted
         if etag:
+            # It may come from a pointer, so from anybody.
+            if not _OPAQUE.fullmatch(etag):
+                raise ObjectChanged(f"{self._calls.where(key)}: no object can have that ETag")
             headers["If-Match"] = f'"{etag}"'
         try:
             response = self._send("GET", key, version, headers)
@@ -221,7 +226,9 @@ class S3Remote:
 
 
 def _etag(response: HttpResponse) -> str:
-    return response.headers.get("ETag", "").strip('"')
+    """The validator; "" for none and for a weak one, which does not pin the bytes."""
+    etag = response.headers.get("ETag", "").strip().strip('"')
+    return etag if _OPAQUE.fullmatch(etag) and not etag.startswith("W/") else ""
 
 
 def _number(text: str | None) -> int | None:

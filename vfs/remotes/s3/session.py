@@ -12,11 +12,13 @@ Invariants: a session never changes; calls that began with the old one end with 
 import re
 import ssl
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from vfs.errors import AccessDenied, ConfigError, RemoteUnavailable
+from vfs.errors import AccessDenied, ConfigError, RemoteUnavailable, VfsError
 from vfs.remotes.http import HttpPool, HttpResponse, Proxy
 from vfs.remotes.s3.errors import Refusal, translate_botocore
 from vfs.remotes.s3.options import S3Options
@@ -24,6 +26,7 @@ from vfs.remotes.s3.options import S3Options
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
 _PROBE = "vfs-probe"
 _CONNECT_TIMEOUT = 10.0
+_REMEMBER_FAILURE = 5.0  # seconds
 _USER_AGENT = "vfs"
 
 
@@ -137,9 +140,19 @@ class Sessions:
         label: for messages.
         jobs: parallel requests.
         timeout: seconds without a byte.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, options: S3Options, label: str, jobs: int, timeout: float) -> None:
+    def __init__(
+        self,
+        options: S3Options,
+        label: str,
+        jobs: int,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._failure: tuple[float, VfsError] | None = None
         self._options = options
         self._label = label
         self._jobs = jobs
@@ -164,7 +177,7 @@ class Sessions:
             if self._closed:
                 raise RemoteUnavailable(f"{self._label}: the remote was closed")
             if self._session is None:
-                self._session = self._build(None)
+                self._session = self._first()
             return self._session
 
     def better(self, refused: S3Session, refusal: Refusal) -> S3Session | None:
@@ -192,6 +205,17 @@ class Sessions:
         if session is not None:
             session.pool.close()
             session.client.close()
+
+    def _first(self) -> S3Session:
+        """Build, unless that failed just now: looking for credentials may take seconds."""
+        if self._failure is not None and self._clock() < self._failure[0]:
+            error = self._failure[1]
+            raise type(error)(error.message, hint=error.hint)
+        try:
+            return self._build(None)
+        except VfsError as error:
+            self._failure = self._clock() + _REMEMBER_FAILURE, error
+            raise
 
     def _build(self, region: str | None) -> S3Session:
         try:
