@@ -7,6 +7,7 @@ Invariant: a buffer is never written again once it has been announced.
 """
 
 import os
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -58,6 +59,17 @@ def download(job: Job, place: Place, etag: str, store: ChunkStore, announce: Ann
     finally:
         job.body = None
         job.ended.set()
+
+
+def end_downloads(jobs: list[Job], seconds: float) -> None:
+    """Close the answers of jobs and wait (at most `seconds`) until their threads have let go; in a thread."""
+    for job in jobs:
+        body = job.body
+        if body is not None:
+            body.close()
+    until = time.monotonic() + seconds
+    for job in jobs:
+        job.ended.wait(max(0.0, until - time.monotonic()))
 
 
 def _open(job: Job, place: Place, etag: str) -> tuple[Body, bool]:

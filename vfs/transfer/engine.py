@@ -8,7 +8,6 @@ except the three tasks (`run`, `_find_places`, `_work`), so no state is left hal
 import copy
 import logging
 import math
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -21,7 +20,7 @@ from vfs.errors import ContentMismatch, DataUnavailable, ObjectChanged, RemoteEr
 from vfs.store import ChunkStore
 from vfs.transfer.checker import Checker
 from vfs.transfer.claims import Claims
-from vfs.transfer.download import download
+from vfs.transfer.download import download, end_downloads
 from vfs.transfer.failures import Journal, ordinary, pause_after, unavailable, wrong
 from vfs.transfer.inbox import Inbox
 from vfs.transfer.lanes import Budget, Lane
@@ -376,7 +375,7 @@ class Engine:
             await self._checker.stop()
         jobs = list(self.running)
         if jobs:
-            await trio.to_thread.run_sync(_end, jobs, LAST_SECONDS)
+            await trio.to_thread.run_sync(end_downloads, jobs, LAST_SECONDS)
         if self._inbox is not None:
             self._inbox.drain()
         for job in jobs:
@@ -384,14 +383,3 @@ class Engine:
         self.running.clear()
         for state in self._states.values():
             state.arrived.clear()
-
-
-def _end(jobs: list[Job], seconds: float) -> None:
-    """Close the answers of jobs and wait (at most `seconds`) until their threads have let go; in a thread."""
-    for job in jobs:
-        body = job.body
-        if body is not None:
-            body.close()
-    until = time.monotonic() + seconds
-    for job in jobs:
-        job.ended.wait(max(0.0, until - time.monotonic()))
