@@ -26,7 +26,7 @@ log = logging.getLogger("vfs.fs")
 Data = bytes | bytearray | memoryview
 
 MOST_FILES: Final = 4096
-"""Files whose extents are remembered; beyond that the longest unused without an open goes."""
+"""Files without opens whose extents are remembered; the longest unused goes first."""
 
 MOST_EXTENTS: Final = 4096
 """Extents remembered per file: 1 GiB of a large file."""
@@ -113,7 +113,8 @@ class Reader:
         self._fetcher = fetcher
         self._places_of = places_of
         self._push_small = push_small
-        self._files: OrderedDict[int, OpenFile] = OrderedDict()
+        self._files: dict[int, OpenFile] = {}
+        self._idle: OrderedDict[int, None] = OrderedDict()  # those without opens, longest unused first
 
     # -- open and close ----------------------------------------------------------------------------
 
@@ -121,6 +122,8 @@ class Reader:
         """Count an open; returns the whole content if it should be pushed into the page cache now."""
         file = self._file(inode, node)
         file.opens += 1
+        if file.opens == 1:
+            self._idle.pop(inode, None)
         if file.opens > 1 or file.pushed or not 0 < node.blob.size <= self._push_small:
             return None
         content = self.read_nowait(inode, 0, node.blob.size)
@@ -132,17 +135,24 @@ class Reader:
     def forget_content(self, blob: Blob) -> list[int]:
         """Drop what is known of a content; returns the inodes that showed it."""
         wanted = (number_for(blob.digest, kind) for kind in (Kind.FILE, Kind.EXECUTABLE))
-        return [inode for inode in wanted if self._files.pop(inode, None) is not None]
+        shown = [inode for inode in wanted if inode in self._files]
+        for inode in shown:
+            self.forget(inode)
+        return shown
 
     def release(self, inode: int) -> None:
         """Count a close."""
         file = self._files.get(inode)
         if file is not None:
             file.opens -= 1
+            if file.opens <= 0:
+                self._idle[inode] = None
+                self._trim()
 
     def forget(self, inode: int) -> None:
         """The kernel dropped the inode and with it every page it had."""
         self._files.pop(inode, None)
+        self._idle.pop(inode, None)
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -264,17 +274,12 @@ class Reader:
         file = self._files.get(inode)
         if file is None:
             file = self._files[inode] = OpenFile(node.blob, node.blob.digest.key)
-            if len(self._files) > MOST_FILES:
-                self._drop_oldest()
-        else:
-            self._files.move_to_end(inode)
+            self._idle[inode] = None
         return file
 
-    def _drop_oldest(self) -> None:
-        for inode, file in self._files.items():
-            if file.opens <= 0:
-                del self._files[inode]
-                return
+    def _trim(self) -> None:
+        while len(self._idle) > MOST_FILES:
+            del self._files[self._idle.popitem(last=False)[0]]
 
     # -- facts for people --------------------------------------------------------------------------
 
