@@ -19,7 +19,7 @@ from typing import NamedTuple
 from vfs.errors import DataUnavailable, UnknownPath, Unsupported, VfsError
 from vfs.formats.values import ImportSource, Out
 from vfs.transfer import Place
-from vfs.types import Blob, Digest, Entry, Kind
+from vfs.types import Blob, Digest, Entry, Kind, Problem
 from vfs.workspace.directory import Directory
 from vfs.workspace.graft_outs import Grafted, OutGrafter
 from vfs.workspace.listings import Listings
@@ -105,11 +105,16 @@ class ImportGrafter:
             self._progress("import", 0, None)
             found = self._open_source(ref, self._trail).found
             return Grafted(self._fitting(out, found, ref))
-        except VfsError:
+        except DataUnavailable:
+            raise  # the source answered: it has something else
+        except VfsError as error:
             own = self._own(out, store, ref, local_only=False) if out.digest is not None else None
             if own is None:
                 raise
-            return own
+            message = f"the source of this import cannot be reached: {error.message}"
+            hint = error.hint or "its content is read from this repository's caches and remotes"
+            problem = Problem(out.path, "import-source", message, hint)
+            return own._replace(problems=(*own.problems, problem))
 
     def _own(
         self, out: Out, store: DvcStore, ref: ImportRef, *, local_only: bool

@@ -115,14 +115,15 @@ class Listings:
         """Ask once more for sizes that were missing; rebuild if some were found."""
         now = self._session.clock()
         last, reasons = self._tried.get(digest.key, (0.0, ()))
-        if now - last < _RETRY_SECONDS:
+        if now - last < _RETRY_SECONDS and not builder.local_only:
             return known._replace(reasons=reasons)
         note = self._catalog.recall(b"dir-missing-1\0" + digest.key) or b""
         missing = {note[i : i + 16] for i in range(0, len(note), 16)}
         before = len(missing)
         builder.find_sizes(missing)
         if missing and len(missing) == before:
-            self._tried[digest.key] = (now, builder.reasons)
+            if not builder.local_only:
+                self._tried[digest.key] = (now, builder.reasons)
             return known._replace(reasons=builder.reasons)
         return self._keep(digest, builder, builder.build(builder.fetch()))
 
@@ -137,7 +138,7 @@ class Listings:
                 (b"dir-1\0" + digest.key, listing.tree + json.dumps(details).encode()),
             ]
         )
-        if listing.missing:
+        if listing.missing and not builder.local_only:
             self._tried[digest.key] = (self._session.clock(), listing.reasons)
         return listing
 
@@ -162,7 +163,7 @@ class _Builder:
         self._remote = remote
         self._time = time
         self._progress = progress
-        self._local_only = local_only
+        self.local_only = local_only
         self._name = f"{digest.hex}.dir"
         self._problems: list[Problem] = []
         self._dropped = 0
@@ -183,7 +184,7 @@ class _Builder:
             data = _read_file(os.path.join(cache, key))
             if data is not None and self._checked(data, cache, answers):
                 return data
-        for ref in self._store.ordered(self._remote) if not self._local_only else ():
+        for ref in self._store.ordered(self._remote) if not self.local_only else ():
             if ref.versioned and not ref.worktree:
                 continue
             try:
@@ -252,7 +253,7 @@ class _Builder:
             unknown,
             self._time,
             remote=self._remote,
-            caches_only=self._local_only,
+            caches_only=self.local_only,
         )
         self.reasons = found.reasons
 

@@ -150,7 +150,8 @@ def settle(claims: Sequence[Claim], problems: list[Problem]) -> Claims:
 
 def _content(claim: Claim) -> tuple[object, ...]:
     out = claim.out
-    return out.digest, out.is_tree, out.executable, out.files, out.place, claim.source
+    source = claim.source if out.digest is None else None  # a hash is the content, wherever it lies
+    return out.digest, out.is_tree, out.executable, out.files, source
 
 
 def _above(path: bytes) -> Iterator[bytes]:

@@ -123,16 +123,22 @@ class Workspace:
         key = self._key(plan)
         with self._guard:
             kept = self._kept.get(key)
-        if kept is None:
+        if kept is None and plan.trail.steps:
+            # Without a lock: imports of two threads may lead to each other in a circle.
+            kept = self._build_and_keep(plan, key, progress)
+        elif kept is None:
             with self.session.locks.holding(b"snapshot" + key):
                 with self._guard:
                     kept = self._kept.get(key)
-                if kept is None:
-                    kept = self._build(self.repository, plan, progress)
-                    if not kept.problems:  # otherwise look again: what was missing may be there
-                        with self._guard:
-                            self._kept.put(key, kept)
+                kept = kept or self._build_and_keep(plan, key, progress)
         return _renamed(kept, plan)
+
+    def _build_and_keep(self, plan: Plan, key: bytes, progress: Progress) -> Snapshot:
+        built = self._build(self.repository, plan, progress)
+        if not built.problems:  # otherwise look again next time: what was missing may be there
+            with self._guard:
+                self._kept.put(key, built)
+        return built
 
     def _build(self, repository: Repository, plan: Plan, progress: Progress) -> Snapshot:
         return Builder(

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from pathlib import Path
 
 from vfs.errors import VfsError
 from vfs.testing.trees import Node, Tree
@@ -55,3 +56,9 @@ def tree_of(workspace: Workspace, snapshot: Snapshot) -> Tree:
             executable = entry.kind is Kind.EXECUTABLE
             found[path] = Node("file", executable, len(data), hashlib.sha256(data).hexdigest())
     return found
+
+
+def dvc_config(remote: Path) -> dict[str, bytes]:
+    """A `.dvc/config` whose default remote is a directory."""
+    text = f"[core]\nremote = store\n['remote \"store\"']\nurl = {remote}\n"
+    return {".dvc/config": text.encode()}

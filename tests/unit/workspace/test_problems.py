@@ -1,19 +1,23 @@
 """What cannot be served is a problem on its own path, and everything else is served."""
 
 import hashlib
+import json
+import os
 import shutil
 import struct
+import zlib
 
 import pytest
 
 from tests.unit.workspace.conftest import Open
-from tests.unit.workspace.reading import content
+from tests.unit.workspace.reading import content, dvc_config
 from vfs.config import Settings
-from vfs.errors import ContentMismatch
+from vfs.errors import ContentMismatch, FormatError
 from vfs.testing.handmade import HandmadeRepository, md5, object_path, pointer
 from vfs.testing.sandbox import Sandbox
 from vfs.types import Blob, Entry, Kind
-from vfs.workspace import Snapshot
+from vfs.workspace import Snapshot, pointers
+from vfs.workspace.summary import CONTENTS_KEY, NAMES_KEY
 
 GOOD = {"good/a": b"fine", "good/b/c": b"also fine"}
 
@@ -24,8 +28,7 @@ def repository(sandbox: Sandbox) -> HandmadeRepository:
 
 
 def config(repository: HandmadeRepository) -> dict[str, bytes]:
-    url = str(repository.remote)
-    return {".dvc/config": f"[core]\nremote = s\n['remote \"s\"']\nurl = {url}\n".encode()}
+    return dvc_config(repository.remote)
 
 
 def problems(snapshot: Snapshot) -> dict[bytes, str]:
@@ -207,11 +210,12 @@ def test_a_listing_that_names_bad_paths(repository: HandmadeRepository, opened: 
 
 
 def test_an_unsorted_listing_is_served_sorted(repository: HandmadeRepository, opened: Open) -> None:
-    import json
-
     rows = [{"relpath": f"{i % 7}/{i}", "md5": repository.put(b"%d" % i)} for i in range(50)]
     data = json.dumps(rows[::-1], indent=1).encode()
-    name = repository._store(md5(data) + ".dir", data)
+    name = md5(data) + ".dir"
+    target = object_path(repository.remote, name)
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(data)
     repository.commit_raw({**config(repository), "d.dvc": pointer("d", name, 1)})
     workspace = opened(repository.root)
     snapshot = workspace.snapshot("main")
@@ -336,8 +340,6 @@ def test_cache_files_must_be_plain_and_whole(
     cached.mkdir()
     assert first_file() is None
     cached.rmdir()
-    import os
-
     os.mkfifo(cached)
     assert first_file() is None
     cached.unlink()
@@ -393,9 +395,6 @@ def test_a_git_bomb_is_cheap(repository: HandmadeRepository, opened: Open) -> No
 def test_a_pointer_in_a_git_bomb(
     repository: HandmadeRepository, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vfs.errors import FormatError
-    from vfs.workspace import pointers
-
     monkeypatch.setattr(pointers, "MAX_POINTERS", 1000)
     oid = blob(repository, pointer("x", "0" * 32, 1))
     tree = raw_tree(repository, [(b"100644", b"x.dvc", oid)])
@@ -413,8 +412,6 @@ def test_very_deep_trees(repository: HandmadeRepository, opened: Open) -> None:
         full = b"tree %d\0" % len(data) + data
         tree = hashlib.sha1(full).hexdigest()
         raw.append((tree, full))
-    import zlib
-
     for name, full in raw:
         path = repository.root / ".git" / "objects" / name[:2] / name[2:]
         path.parent.mkdir(exist_ok=True)
@@ -458,8 +455,6 @@ def test_damaged_notes_are_made_anew(repository: HandmadeRepository, opened: Ope
     workspace = opened(repository.root)
     snapshot = workspace.snapshot("main")
     before = list(snapshot.walk())
-    from vfs.workspace.summary import CONTENTS_KEY, NAMES_KEY
-
     for key in (CONTENTS_KEY, NAMES_KEY):
         workspace.session.catalog.remember(key + snapshot.tree, struct.pack("<B", 255))
     workspace.close()
