@@ -130,7 +130,7 @@ POISONS: dict[str, Poison] = {
         "bad.dvc", "outs:\n- md5: {oid}\n  hash: md5\n  size: 5\n  path: git.txt/below\n"
     ),
     "out through a link of Git": with_object(
-        "bad.dvc", "outs:\n- md5: {oid}\n  hash: md5\n  size: 5\n  path: out-link/evil\n"
+        "bad.dvc", "outs:\n- md5: {oid}\n  hash: md5\n  size: 5\n  path: out-link/through\n"
     ),
 }
 
@@ -148,9 +148,9 @@ def contents(mount: Mount) -> dict[str, bytes]:
     for directory, _, names in os.walk(mount.path, followlinks=False):
         for name in names:
             path = Path(directory) / name
-            if path.is_symlink():
-                continue
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # what cannot be served may fail at stat already
+                if path.is_symlink():
+                    continue
                 found[str(path.relative_to(mount.path))] = path.read_bytes()
     return found
 
@@ -165,6 +165,7 @@ def check(mount: Mount, text: bytes) -> None:
     for path in found:
         assert ".git/" not in path.lower()
         assert "evil" not in path or path.startswith("bad/")
+        assert path != "out-link/through"
 
 
 @pytest.mark.parametrize("what", POISONS)

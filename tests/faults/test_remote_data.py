@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vfs.testing.handmade import HandmadeRepository, md5, object_path
-from vfs.testing.mounts import Mount, MountFactory
+from vfs.testing.mounts import Mount, MountFactory, wait_until
 from vfs.testing.refusals import refused
 
 pytestmark = pytest.mark.fuse
@@ -18,7 +18,7 @@ BAD = b"will be damaged" * 40_000
 
 @pytest.fixture
 def mount(handmade: HandmadeRepository, mounts: MountFactory) -> Mount:
-    mounts.allow(r"bad\.bin", r"data/bad", md5(BAD))
+    mounts.allow(r"bad\.bin", md5(BAD)[2:])
     handmade.commit(plain={"git.txt": b"git"}, files={"good.bin": GOOD, "bad.bin": BAD}, tag="v1")
     return mounts(handmade.root, "v1")
 
@@ -42,12 +42,20 @@ def read_twice(path: Path) -> None:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+def readable(path: Path) -> bool:
+    try:
+        path.read_bytes()
+    except OSError:
+        return False
+    return True
+
+
 def test_missing(handmade: HandmadeRepository, mount: Mount) -> None:
     damaged(handmade).unlink()
     with refused(errno.EIO):
         (mount.path / "bad.bin").read_bytes()
     rest(mount)
-    assert "bad.bin" in mount.log() or md5(BAD) in mount.log()
+    assert md5(BAD)[2:] in mount.log()
 
 
 def test_missing_and_then_there(handmade: HandmadeRepository, mount: Mount) -> None:
@@ -55,6 +63,7 @@ def test_missing_and_then_there(handmade: HandmadeRepository, mount: Mount) -> N
     with refused(errno.EIO):
         (mount.path / "bad.bin").read_bytes()
     handmade.put(BAD)
+    wait_until(lambda: readable(mount.path / "bad.bin"), "vfs to look again")
     assert (mount.path / "bad.bin").read_bytes() == BAD
 
 
