@@ -231,7 +231,9 @@ class FileSystem:
             into the page cache; else None.
         """
         self.counters.opens += 1
-        return self.reader.open(inode, self._file(inode))
+        small = self.reader.open(inode, self._file(inode))
+        self.counters.pushed += small is not None
+        return small
 
     def release(self, inode: int) -> None:
         """The last reference to one `open` is gone."""
