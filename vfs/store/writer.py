@@ -154,6 +154,9 @@ class Appender:
         """Give every item a place; each batch counts as a user of its segment until released."""
         batches: list[Batch] = []
         with self._lock:
+            active = self._active
+            if active is not None and not os.fstat(active.descriptor).st_nlink:
+                active.lost = True  # somebody deleted the file
             try:
                 for item in items:
                     self._place(item, batches)

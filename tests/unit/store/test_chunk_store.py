@@ -35,6 +35,34 @@ def test_what_this_process_appended_is_read_without_waiting(tmp_path: Path) -> N
         assert store.read_nowait(extent, 65_536, 10) == b""
 
 
+def test_a_chunk_too_large_to_check_in_passing_waits_for_a_thread(tmp_path: Path) -> None:
+    with open_store(tmp_path / "c") as store:
+        fill(store, [1], size=300_000)
+    with open_store(tmp_path / "c") as store:
+        extent = store.locate(key_of(1))
+        assert extent is not None
+        assert store.read_nowait(extent, 0, 10) is None
+        assert store.read(extent, 299_990, 100) == payload_of(1, 300_000)[-10:]
+        assert store.read_nowait(extent, 0, 10) == payload_of(1, 300_000)[:10]
+
+
+def test_reading_much_for_the_first_time_hands_the_marks_to_a_thread(tmp_path: Path) -> None:
+    with open_store(tmp_path / "c", capacity=64 * MIB) as store:
+        fill(store, range(300), size=40_000)
+    with open_store(tmp_path / "c", capacity=64 * MIB) as store:
+        extents = [store.locate(key_of(n)) for n in range(300)]
+        waited = 0
+        for n, extent in enumerate(extents):
+            assert extent is not None
+            data = store.read_nowait(extent, 0, 40_000)
+            if data is None:
+                waited += 1
+                data = store.read(extent, 0, 40_000)
+            assert data == payload_of(n, 40_000)
+            assert len(extent.segment.pending) <= 257
+        assert waited >= 1
+
+
 def test_a_read_larger_than_the_shared_buffer_does_not_wait_either(tmp_path: Path) -> None:
     with open_store(tmp_path / "c") as store:
         fill(store, [1], size=700_000)
@@ -51,8 +79,12 @@ def test_what_another_run_appended_is_verified_before_it_is_read_without_waiting
     with open_store(tmp_path / "c") as store:
         extent = store.locate(key_of(1))
         assert extent is not None
-        assert store.read_nowait(extent, 0, 10) is None
+        assert store.read_nowait(extent, 0, 10) in (None, payload_of(1)[:10])
+        assert extent.segment.is_verified(extent.offset) is (
+            store.read_nowait(extent, 0, 10) is not None
+        )
         assert store.read(extent, 0, 10) == payload_of(1)[:10]
+        assert extent.segment.is_verified(extent.offset)
         assert store.read_nowait(extent, 0, 10) == payload_of(1)[:10]
 
 
