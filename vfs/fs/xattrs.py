@@ -11,7 +11,6 @@
 """
 
 import errno
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from vfs.core.inodes import FileNode
@@ -21,9 +20,7 @@ from vfs.fs.filesystem import FileSystem
 _OF_FILES: Final = (b"digest", b"remote", b"cached", b"verified")
 _OF_DIRECTORIES: Final = (b"rev", b"commit")
 _PREFIX: Final = b"user.vfs."
-
-Answer = Callable[[int, FileNode], Awaitable[str]]
-
+_FOREIGN: Final = (b"system.", b"security.selinux")
 
 class Xattrs:
     """Answers getxattr and listxattr."""
@@ -41,6 +38,9 @@ class Xattrs:
 
     async def get(self, inode: int, name: bytes) -> bytes:
         """Value of one attribute; FsError(ENODATA) if the inode has none of that name."""
+        if name.startswith(_FOREIGN):
+            # "Not supported" rather than "none": `ls -l` then asks once per mount, not once per file.
+            raise FsError(errno.EOPNOTSUPP)
         if not name.startswith(_PREFIX):
             raise FsError(errno.ENODATA)
         short = name[len(_PREFIX) :]
