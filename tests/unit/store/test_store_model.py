@@ -10,13 +10,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.unit.store.support import MIB, payload_of, segment_files
+from tests.unit.store.support import payload_of, segment_files
 from vfs.errors import StoreCorrupt
 from vfs.store import ChunkStore
 from vfs.store.layout import segment_name
 
-keys = st.integers(0, 30).map(lambda n: b"key" + n.to_bytes(4, "big"))
-sizes = st.sampled_from([0, 1, 500, 4096, 60_000, 200_000])
+SEGMENT = 128 * 1024
+keys = st.integers(0, 9).map(lambda n: b"key" + n.to_bytes(4, "big"))
+sizes = st.sampled_from([0, 1, 500, 4096, 20_000, 60_000])
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -32,7 +33,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.stores = [self.open(), self.open()]
 
     def open(self) -> ChunkStore:
-        return ChunkStore.open(self.root / "c", limit=3 * MIB, min_free=0, capacity=MIB)
+        return ChunkStore.open(self.root / "c", limit=4 * SEGMENT, min_free=0, capacity=SEGMENT)
 
     def places(self) -> dict[bytes, int]:
         """In which segment the chunks are that must be found."""
@@ -110,60 +111,68 @@ class StoreMachine(RuleBasedStateMachine):
     def unpin(self, which: int) -> None:
         self.stores[which].unpin("pin")
 
-    @rule(which=st.integers(0, 1), limit=st.sampled_from([1, 2, 3]))
+    @rule(which=st.integers(0, 1), limit=st.sampled_from([2, 3, 4]))
     def limit(self, which: int, limit: int) -> None:
         places = self.places()
-        self.stores[which].set_limit(limit * MIB)
+        self.stores[which].set_limit(limit * SEGMENT)
         self.forget_evicted(places)
 
-    @rule(which=st.integers(0, 1))
-    def maintain(self, which: int) -> None:
+    @rule(which=st.integers(0, 1), reopen=st.booleans())
+    def maintain(self, which: int, reopen: bool) -> None:
         self.stores[which].maintain()
+        if reopen:
+            self.stores[which].close()
+            self.stores[which] = self.open()
 
-    @rule(which=st.integers(0, 1))
-    def clear(self, which: int) -> None:
-        self.stores[which].clear()
-        self.latest.clear()
+    def reopen_both(self) -> None:
+        for store in self.stores:
+            store.close()
+        self.stores = [self.open(), self.open()]
 
-    @rule(both=st.booleans())
-    def reopen(self, both: bool) -> None:
-        self.stores[0].close()
-        if both:
-            self.stores[1].close()
-            self.stores[1] = self.open()
-        self.stores[0] = self.open()
-
-    @rule(key=keys, place=st.integers(0, 300), data=st.binary(min_size=1, max_size=64))
-    def damage(self, key: bytes, place: int, data: bytes) -> None:
+    @rule(
+        choice=st.integers(0, 100),
+        place=st.integers(0, 300),
+        data=st.binary(min_size=1, max_size=64),
+        quick=st.booleans(),
+    )
+    def damage(self, choice: int, place: int, data: bytes, quick: bool) -> None:
         """Overwrite part of a chunk; only handles opened afterwards promise to notice."""
-        extent = self.stores[0].locate(key)
-        if extent is None:
+        if not self.latest:
             return
-        segment = extent.segment
-        name = segment_name(segment.number, segment.nonce)
+        key = sorted(self.latest)[choice % len(self.latest)]
+        extent = self.stores[0].locate(key)
+        assert extent is not None
+        name = segment_name(extent.segment.number, extent.segment.nonce)
         with (self.root / "c" / "segments" / name).open("r+b") as file:
             file.seek(extent.offset + place)
             file.write(data)
         self.latest.clear()
-        self.reopen(both=True)
-        self.read(0, key, 0, 5000)
+        self.reopen_both()
+        self.read(choice % 2, key, 0, 5000, quick)
 
-    @rule(which=st.integers(0, 5), place=st.floats(0, 1))
-    def truncate(self, which: int, place: float) -> None:
+    @rule(
+        kind=st.sampled_from(["clear", "truncate", "unlink", "another boot"]),
+        which=st.integers(0, 5),
+        place=st.floats(0, 1),
+    )
+    def disaster(self, kind: str, which: int, place: float) -> None:
         files = segment_files(self.root / "c")
-        if files:
-            os.truncate(
-                files[which % len(files)], int(place * files[which % len(files)].stat().st_size)
-            )
-            self.latest.clear()
-            self.reopen(both=True)
-
-    @rule(which=st.integers(0, 5))
-    def unlink(self, which: int) -> None:
-        files = segment_files(self.root / "c")
-        if files:
-            files[which % len(files)].unlink()
-            self.latest.clear()
+        if kind == "clear":
+            self.stores[which % 2].clear()
+        elif kind == "another boot":
+            self.reopen_both()
+            for store in self.stores:
+                store.close()
+            (self.root / "c" / "boot").write_text("another boot")
+            self.stores = [self.open(), self.open()]
+        elif files:
+            chosen = files[which % len(files)]
+            if kind == "unlink":
+                chosen.unlink()
+            else:
+                os.truncate(chosen, int(place * chosen.stat().st_size))
+                self.reopen_both()
+        self.latest.clear()
 
     @rule(which=st.integers(0, 1))
     def verify(self, which: int) -> None:
@@ -176,11 +185,17 @@ class StoreMachine(RuleBasedStateMachine):
         if hasattr(self, "stores"):
             assert self.stores[0].statistics().chunks <= len(self.ever)
 
+    @invariant()
+    def nothing_is_lost_without_a_reason(self) -> None:
+        if hasattr(self, "stores"):
+            for store in self.stores:
+                assert all(store.contains_many(list(self.latest)))
+
 
 TestStoreModel = StoreMachine.TestCase
 TestStoreModel.settings = settings(
-    max_examples=60,
-    stateful_step_count=30,
+    max_examples=100,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
