@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol, Self
 
+from vfs.core.known_names import KnownNames
 from vfs.fs.attributes import ROOT
 from vfs.types import Entry
 
@@ -74,6 +75,7 @@ class DirectoryNode:
     """A directory inode the kernel knows.
 
     `listing` is what the path is in the view's snapshot of `epoch`; None if that path is not a directory there.
+    `told` holds every name the kernel was given a lasting answer for.
     """
 
     inode: int
@@ -82,6 +84,7 @@ class DirectoryNode:
     lookups: int = 0
     listing: Listing | None = None
     epoch: int = -1
+    told: KnownNames = field(default_factory=KnownNames)
 
 
 class DirectoryTable:

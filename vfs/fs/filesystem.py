@@ -74,6 +74,7 @@ class FileSystem:
                 errno.ENOENT
             )  # the directory left the snapshot: nothing below it is cached
         entry = listing.lookup(name)
+        node.told.add(name)
         if entry is None:
             return ABSENT
         return self._attributes_of(node, listing, entry, count=True)
@@ -211,7 +212,10 @@ class FileSystem:
         if entry.kind is Kind.DIRECTORY and not current:
             return _unlinked(entry.name, Kind.DIRECTORY)
         found = self._attributes_of(node, listing, entry, count=True)
-        return found if current else found._replace(lifetime=0.0)
+        if not current:
+            return found._replace(lifetime=0.0)
+        node.told.add(entry.name)
+        return found
 
     def undeliver(self, named: Named) -> None:
         """The last entry did not fit into the reply: take its kernel reference back."""

@@ -114,7 +114,9 @@ class Reader:
         self._places_of = places_of
         self._push_small = push_small
         self._files: dict[int, OpenFile] = {}
-        self._idle: OrderedDict[int, None] = OrderedDict()  # those without opens, longest unused first
+        self._idle: OrderedDict[int, None] = (
+            OrderedDict()
+        )  # those without opens, longest unused first
 
     # -- open and close ----------------------------------------------------------------------------
 

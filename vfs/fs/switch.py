@@ -14,6 +14,7 @@ that lock, so no stale name can be cached after its invalidation.
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
+from vfs.core.known_names import KnownNames
 from vfs.fs.directories import DirectoryTable, Listing, View, find_directory
 
 
@@ -31,11 +32,12 @@ class Notifier(Protocol):
 
 
 class Known(NamedTuple):
-    """A directory as the kernel knew it at the swap."""
+    """A directory as the kernel knew it at the swap, and the names it was told."""
 
     inode: int
     path: bytes
     was: Listing | None
+    told: KnownNames
 
 
 class SwitchReport(NamedTuple):
@@ -59,7 +61,9 @@ def swap(table: DirectoryTable, new: View) -> list[Known]:
         The directories to compare, parents first, each with what it was.
     """
     view = table.main
-    known = [Known(node.inode, node.path, table.listing(node)) for node in table.known(view)]
+    known = [
+        Known(node.inode, node.path, table.listing(node), node.told) for node in table.known(view)
+    ]
     view.root, view.label, view.commit = new.root, new.label, new.commit
     view.totals = new.totals
     view.epoch += 1
@@ -111,6 +115,8 @@ def invalidate(
         for name in changed:
             if stopping():
                 return SwitchReport(directories, names, gone)
+            if name not in directory.told:
+                continue
             notifier.drop_name(directory.inode, name)
             names += 1
     return SwitchReport(directories, names, gone)

@@ -22,6 +22,7 @@ _OF_DIRECTORIES: Final = (b"rev", b"commit")
 _PREFIX: Final = b"user.vfs."
 _FOREIGN: Final = (b"system.", b"security.selinux")
 
+
 class Xattrs:
     """Answers getxattr and listxattr."""
 

@@ -48,6 +48,9 @@ class Kernel:
     def _cache(self, inode: int, listing: Listing, name: bytes) -> None:
         entry = listing.lookup(name)
         self.names.setdefault(inode, {})[name] = entry and (entry.kind, entry.digest)
+        node = self.table.get(inode)
+        assert node is not None
+        node.told.add(name)
 
     def drop_name(self, directory: int, name: bytes) -> None:
         self.names.get(directory, {}).pop(name, None)
