@@ -6,6 +6,7 @@ Rule: everything here may be lost and nothing here may be wrong. See `docs/store
 from vfs.store.pins import BAD, VERIFIED
 from vfs.store.scrub import ScrubReport
 from vfs.store.segments import Extent
-from vfs.store.store import ChunkStore, StoreStatistics
+from vfs.store.statistics import StoreStatistics
+from vfs.store.store import ChunkStore
 
 __all__ = ["BAD", "VERIFIED", "ChunkStore", "Extent", "ScrubReport", "StoreStatistics"]
