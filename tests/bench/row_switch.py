@@ -1,7 +1,9 @@
 """Switching the version of 100,000 files of which 1,000 differ, while readers run; `dvc checkout` beside it."""
 
+import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,8 +40,9 @@ def run(bench: Bench) -> Iterator[Row]:
     mount.switch("v1")
     yardstick = _dvc(bench, repo.root)
     for known, limit in ((1_000, 0.150), (50_000, 1.0)):
-        values = _switches(mount, names, known)
+        values, commands = _switches(mount, names, known)
         value = median(values)
+        whole = f"with the command itself: {median(commands) * 1000:.0f} ms"
         yield Row(
             "switch",
             f"switch 100,000 files, 1,000 differ, {known:,} names known, 4 readers",
@@ -47,7 +50,7 @@ def run(bench: Bench) -> Iterator[Row]:
             "ms",
             f"<= {limit * 1000:g} ms",
             value <= limit,
-            yardstick,
+            f"{whole}; {yardstick}",
             spread([v * 1000 for v in values]),
         )
 
@@ -57,23 +60,31 @@ def _content(number: int, tag: str) -> int:
     return 1_000 + number % 1_000 if changed and tag == "v2" else number % 1_000
 
 
-def _switches(mount: Mount, names: list[str], known: int) -> list[float]:
-    """Seconds the daemon needs, as the command is told; the names are looked up before each."""
+def _switches(mount: Mount, names: list[str], known: int) -> tuple[list[float], list[float]]:
+    """Seconds from the request to the daemon's answer, and of the whole command.
+
+    The names are looked up before each switch; when it has returned, a changed name must show
+    its new content.
+    """
     root = mount.path / "data"
     step = COUNT // known
-    values = []
+    values, commands = [], []
 
     def read(number: int) -> None:
-        (root / names[(number * 7_919) % COUNT]).read_bytes()
+        (root / names[(number * 7_919) % known * step]).read_bytes()
 
     with Readers(read, 4):
         for number in range(RUNS):
             for name in names[::step]:
                 os.stat(root / name)
             tag = "v2" if number % 2 == 0 else "v1"
-            values.append(seconds(lambda tag=tag: mount.switch(tag)))  # type: ignore[misc]
+            started = time.perf_counter()
+            done = mount.cli("switch", tag, "--mount", mount.path, "--json")
+            commands.append(time.perf_counter() - started)
+            said = json.loads(done.stdout)
+            values.append(said["build_seconds"] + said["switch_seconds"])
             assert (root / names[0]).read_bytes() == b"%06d" % _content(0, tag)
-    return values
+    return values, commands
 
 
 def _dvc(bench: Bench, root: Path) -> str:
