@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from vfs.testing.sandbox import Sandbox
@@ -34,12 +34,28 @@ class HandmadeRepository:
         head: commit id of the last commit.
     """
 
-    def __init__(self, sandbox: Sandbox, root: Path, *, remote_url: str = "") -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        root: Path,
+        *,
+        remote_url: str = "",
+        remote_options: Mapping[str, str] | None = None,
+    ) -> None:
+        """An empty repository.
+
+        Args:
+            sandbox: where git runs.
+            root: directory to make; the objects go to `ROOT-remote` beside it.
+            remote_url: what `.dvc/config` names instead, for a remote that `upload` fills.
+            remote_options: further settings of the remote there.
+        """
         self.sandbox = sandbox
         self.root = root
         self.remote = root.parent / f"{root.name}-remote"
         self.remote.mkdir(parents=True, exist_ok=True)
         self.remote_url = remote_url or str(self.remote)
+        self.remote_options = dict(remote_options or {})
         self.head = ""
         sandbox.git(sandbox.root, "init", "-q", "-b", "main", root)
 
@@ -122,6 +138,12 @@ class HandmadeRepository:
             self.sandbox.git(self.root, "tag", "--force", tag, self.head)
         return self.head
 
+    def upload(self, put: Callable[[str, bytes], object]) -> None:
+        """Hand every object to `put(key, data)`, keys as in the remote."""
+        for path in sorted(self.remote.rglob("*")):
+            if path.is_file():
+                put(path.relative_to(self.remote).as_posix(), path.read_bytes())
+
     def lose_remote(self) -> None:
         """Remove every object of the remote."""
         shutil.rmtree(self.remote)
@@ -136,7 +158,10 @@ class HandmadeRepository:
 
     def config(self) -> bytes:
         """The bytes of `.dvc/config` that name the remote."""
-        return f"[core]\n    remote = store\n['remote \"store\"']\n    url = {self.remote_url}\n".encode()
+        lines = ["[core]", "    remote = store", "['remote \"store\"']"]
+        options = {"url": self.remote_url, **self.remote_options}
+        lines += [f"    {name} = {value}" for name, value in options.items()]
+        return "\n".join([*lines, ""]).encode()
 
 
 def pointer(path: str, oid: str, size: int, count: int | None = None) -> bytes:
