@@ -33,8 +33,8 @@ class Row:
         what: what was measured.
         value: the median.
         unit: of value and yardstick.
-        target: what it should be, in words.
-        reached: whether it is.
+        target: what it should be, in words; empty if the figure is only told.
+        reached: whether it is; None if there is no target.
         yardstick: what it is compared with, and that one's median; empty if the target is absolute.
         spread: smallest and largest run, in words.
     """
@@ -44,7 +44,7 @@ class Row:
     value: float
     unit: str
     target: str
-    reached: bool
+    reached: bool | None
     yardstick: str = ""
     spread: str = ""
 
@@ -54,8 +54,8 @@ class Row:
             self.what,
             f"**{number(self.value)} {self.unit}**" + (f" ({self.spread})" if self.spread else ""),
             self.yardstick or "-",
-            self.target,
-            "yes" if self.reached else "**no**",
+            self.target or "-",
+            {None: "-", True: "yes", False: "**no**"}[self.reached],
         ]
 
     def document(self) -> dict[str, object]:
