@@ -88,7 +88,7 @@ class Demo:
         tag = version.tag
         names = sorted(version.images)
         self._step(f"list {tag} with sizes", self._list)
-        self._step(f"read 1 MiB in the middle of {WEIGHTS}", self._read_slice)
+        self._step(f"read 1 MiB inside {WEIGHTS}", self._read_slice)
         self._step("read 20 images", lambda: self._read_images(version, names[:200:10]))
         self._step("read them again", lambda: self._read_images(version, names[:200:10]))
 
