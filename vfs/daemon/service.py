@@ -38,6 +38,9 @@ log = logging.getLogger("vfs.daemon")
 FOLLOW_SECONDS: Final = 1.0
 """How often a mount of `worktree` looks whether the working tree has changed."""
 
+MAINTAIN_SECONDS: Final = 5.0
+"""How often the chunk store is tidied."""
+
 WORKTREE: Final = "worktree"
 
 
@@ -95,6 +98,7 @@ class Service:
                 nursery.start_soon(self._watch_signals)
                 nursery.start_soon(self._tune)
                 nursery.start_soon(self._drop_bad_content)
+                nursery.start_soon(self._maintain)
                 nursery.start_soon(self._follow)
                 register(self.record)
                 ready()
@@ -207,6 +211,12 @@ class Service:
     async def _drop_bad_content(self) -> None:
         async for inode in self._bad_inodes_in:
             await trio.to_thread.run_sync(self._transport.drop_content, inode)
+
+    async def _maintain(self) -> None:
+        """Let the chunk store write down what was touched and let go of what others evicted."""
+        while True:
+            await trio.sleep(MAINTAIN_SECONDS)
+            await trio.to_thread.run_sync(self._store.maintain)
 
     async def _follow(self) -> None:
         """Show edits of the working tree as they are made, while the mount shows `worktree`."""

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from vfs.control.mountinfo import Life, is_mounted, look
 from vfs.control.protocol import REPLY_LIMIT, Decoder, Failure, Progress, decode_reply, error_of
 from vfs.control.registry import MountOptions, MountRecord, find_mounts
 from vfs.daemon.request import MountRequest, encode
-from vfs.errors import DaemonError
+from vfs.daemon.unmount import unmount
+from vfs.errors import DaemonError, MountPointRefused
 
 OnProgress = Callable[[dict[str, Any]], None]
 
@@ -30,7 +32,7 @@ def start_mount(
     Args:
         repo: directory or Git URL; None means the repository of the current directory.
         rev: revision to show.
-        mountpoint: an existing, empty directory; nothing is mounted on it.
+        mountpoint: an existing, empty directory; a dead mount of ours on it is taken down first.
         options: how to mount.
         foreground: serve in this process and return when unmounted.
         progress: told about long work (`stage`, `done`, `total`).
@@ -41,7 +43,7 @@ def start_mount(
     Raises:
         VfsError: whatever kept the mount from being made.
     """
-    where = Path(os.path.realpath(mountpoint))
+    where = _free(mountpoint, rev)
     source = repo if repo is not None else os.getcwd()
     request = MountRequest(source, rev, where, options, foreground)
     if foreground:
@@ -51,6 +53,31 @@ def start_mount(
         if mount.mountpoint == where:
             return mount
     raise DaemonError(f"the daemon of {where} ended as soon as it was ready")
+
+
+def _free(mountpoint: Path, rev: str) -> Path:
+    """The mount point without symlinks, clear of a mount whose daemon has died.
+
+    Raises:
+        MountPointRefused: something that lives is mounted there.
+    """
+    plain = Path(os.path.abspath(mountpoint))
+    if not is_mounted(plain):
+        plain = Path(os.path.realpath(plain))
+    if not is_mounted(plain):
+        return plain
+    life = look(plain)
+    if life is Life.DEAD:
+        unmount(plain, lazy=True)
+        return plain
+    if life is Life.SILENT:
+        raise MountPointRefused(
+            f"a mount of vfs on {plain} does not answer", hint=f"fusermount3 -u -z {plain}"
+        )
+    raise MountPointRefused(
+        f"vfs is mounted on {plain} already",
+        hint=f"`vfs switch {rev} --mount {plain}` changes what it shows",
+    )
 
 
 def _in_foreground(request: MountRequest) -> MountRecord:
