@@ -26,6 +26,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
 from vfs.config import environment
+from vfs.control.client import call, find_mount
 from vfs.errors import DaemonError, VfsError
 from vfs_cli.demo_data import IMAGES_DIRECTORY, WEIGHTS, WEIGHTS_SIZE, DemoRepository, Version
 from vfs_cli.group import VerbCommand
@@ -37,11 +38,11 @@ _OFFSET = 200 << 20
 class _Step:
     """One row of the report."""
 
-    def __init__(self, what: str, seconds: float, result: str, cached: int) -> None:
+    def __init__(self, what: str, seconds: float, result: str, fetched: int) -> None:
         self.what = what
         self.seconds = seconds
         self.result = result
-        self.cached = cached
+        self.fetched = fetched
 
 
 class Demo:
@@ -54,7 +55,7 @@ class Demo:
         self._cache = base / "cache"
         self._environ = {**environment(), "VFS_CACHE_DIR": str(self._cache)}
         self._steps: list[_Step] = []
-        self._cached = 0
+        self._fetched = 0
 
     def run(self) -> None:
         """The whole demonstration; raises VfsError when anything is not as it should be."""
@@ -127,8 +128,15 @@ class Demo:
         started = time.perf_counter()
         result = action()
         seconds = time.perf_counter() - started
-        before, self._cached = self._cached, _disk_usage(self._cache / "chunks")
-        self._steps.append(_Step(what, seconds, result, max(0, self._cached - before)))
+        before, self._fetched = self._fetched, self._received()
+        self._steps.append(_Step(what, seconds, result, self._fetched - before))
+
+    def _received(self) -> int:
+        """Bytes the daemon has fetched from the remote so far."""
+        said = call(find_mount(str(self._mount), Path.cwd()), "statistics")
+        transfer = said["transfer"]
+        assert isinstance(transfer, dict)
+        return int(transfer["bytes_received"])
 
     def _vfs(self, *arguments: str | Path, check: bool = True) -> str:
         done = subprocess.run(
@@ -153,13 +161,13 @@ class Demo:
         table.add_column("seen", justify="right")
         table.add_column("fetched", justify="right")
         for step in self._steps:
-            fetched = decimal(step.cached) if step.cached else "-"
+            fetched = decimal(step.fetched) if step.fetched else "-"
             table.add_row(step.what, _duration(step.seconds), step.result, fetched)
         self._console.print(table)
         whole = first.size + second.size - WEIGHTS_SIZE
         self._console.print(
             f"\nTwo versions of {decimal(first.size)} each were used; "
-            f"[bold]{decimal(self._cached)}[/bold] of {decimal(whole)} was fetched. "
+            f"[bold]{decimal(self._fetched)}[/bold] of {decimal(whole)} was fetched. "
             "Every byte read was compared with the remote.",
             highlight=False,
         )
@@ -172,16 +180,6 @@ def _read(path: Path) -> bytes:
 
 def _duration(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
-
-
-def _disk_usage(directory: Path) -> int:
-    """Bytes that the files of a directory take on disk."""
-    total = 0
-    for path, _, names in os.walk(directory):
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                total += os.lstat(os.path.join(path, name)).st_blocks * 512
-    return total
 
 
 @contextlib.contextmanager
