@@ -51,7 +51,7 @@ def changes(old: Pages, new: Pages, prefix: bytes) -> Iterator[Change]:
     while not (left.done and right.done):
         if left.done or right.done:
             yield from _one_sided(left, right)
-        elif left.whole and right.whole and left.page.same_paths(right.page):
+        elif left.side_by_side(right):
             yield from _same_paths(left, right)
         else:
             change = _step(left, right)
@@ -68,18 +68,24 @@ def _pieces(tree: Pages, prefix: bytes, shared: set[bytes]) -> Iterator[Piece]:
 class _Reader:
     """A position in a sequence of page pieces; `path` is the current one's."""
 
-    __slots__ = ("_first", "_pieces", "done", "index", "page", "path", "stop")
+    __slots__ = ("_fresh", "_pieces", "done", "index", "page", "path", "stop")
 
     def __init__(self, pieces: Iterator[Piece]) -> None:
         self._pieces = pieces
         self.done = False
+        self._fresh = False
         self.path = b""
         self.next_piece()
 
-    @property
-    def whole(self) -> bool:
-        """True at the start of a piece that is a whole page."""
-        return self.index == 0 and self.stop == self.page.count
+    def side_by_side(self, other: "_Reader") -> bool:
+        """True where both begin a piece that lists the same paths at the same places of its page."""
+        return (
+            self._fresh
+            and other._fresh
+            and self.index == other.index
+            and self.stop == other.stop
+            and self.page.same_paths(other.page)
+        )
 
     def next_piece(self) -> None:
         piece = next(self._pieces, None)
@@ -87,10 +93,12 @@ class _Reader:
             self.done = True
             return
         self.page, self.index, self.stop = piece
+        self._fresh = True
         self.path = self.page.path(self.index)
 
     def advance(self) -> None:
         self.index += 1
+        self._fresh = False
         if self.index < self.stop:
             self.path = self.page.path(self.index)
         else:
@@ -108,7 +116,7 @@ def _one_sided(left: _Reader, right: _Reader) -> Iterator[Change]:
 
 def _same_paths(left: _Reader, right: _Reader) -> Iterator[Change]:
     old, new = left.page, right.page
-    for index in old.differing(new, 0, old.count):
+    for index in old.differing(new, left.index, left.stop):
         entry = old.entry(index)
         yield entry.path, entry, new.entry_at(index, entry.path)
     left.next_piece()
