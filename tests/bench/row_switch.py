@@ -66,9 +66,7 @@ def _content(number: int, tag: str) -> int:
     return 1_000 + number % 1_000 if changed and tag == "v2" else number % 1_000
 
 
-def _switches(
-    mount: Mount, names: list[str], known: list[str]
-) -> tuple[list[float], list[float]]:
+def _switches(mount: Mount, names: list[str], known: list[str]) -> tuple[list[float], list[float]]:
     """Seconds from the request to the daemon's answer, and of the whole command.
 
     The names are looked up before each switch; when it has returned, a changed name must show
