@@ -27,7 +27,7 @@ class Tree:
         total_size: bytes of all entries, unknown sizes counted as 0, at most 2**64 - 1.
     """
 
-    __slots__ = ("_load", "count", "mtime", "root", "total_size", "tree_id")
+    __slots__ = ("_finger", "_load", "count", "mtime", "root", "total_size", "tree_id")
 
     def __init__(self, tree_id: bytes, root: Root, mtime: int, load: PageLoader) -> None:
         self.tree_id = tree_id
@@ -36,6 +36,10 @@ class Tree:
         self.count = root.count
         self.total_size = root.total_size
         self._load = load
+        self._finger: tuple[Page | None, int] = (
+            None,
+            -1,
+        )  # replaced whole: threads may share a tree
 
     def page(self, index: int) -> Page:
         """Page number `index`.
@@ -62,9 +66,16 @@ class Tree:
         """The file at `path` (loop-safe when its page is cached)."""
         if not self.count:
             return None
+        last, index = self._finger  # whoever walks a directory asks for the next path
+        if last is not None:
+            index += 1
+            if index < last.count and last.path(index) == path:
+                self._finger = last, index
+                return last.entry_at(index, path)
         page = self.page(self.root.page_for(path))
         index = page.lower_bound(path)
         if index < page.count and page.path(index) == path:
+            self._finger = page, index
             return page.entry_at(index, path)
         return None
 

@@ -17,6 +17,9 @@ from vfs.fs.reader import Data
 from vfs.fs.xattrs import Xattrs
 from vfs.fuse.boundary import Guarded
 
+BLOCK_SIZE = 128 * 1024
+"""`st_blksize`: what `cp` and `cat` read at a time; the kernel's default read-ahead."""
+
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND | os.O_CREAT
 
 
@@ -34,18 +37,9 @@ class Operations(Guarded):
         self._ready = ready
         self._uid = os.getuid()
         self._gid = os.getgid()
-        self._entry = self._blank()
-        # One reply object per handler that replies at once: nothing runs between filling it and the reply.
-        self._listed = self._blank()
-
-    def _blank(self) -> pyfuse3.EntryAttributes:
-        entry = pyfuse3.EntryAttributes()
-        entry.st_uid = self._uid
-        entry.st_gid = self._gid
-        entry.st_nlink = 1
-        entry.st_blksize = 128 * 1024
-        entry.generation = 0
-        return entry
+        # Nothing runs between filling a reply and sending it, so one of each kind is enough.
+        self._entry = Reply(self._uid, self._gid)
+        self._listed = Reply(self._uid, self._gid)
 
     def init(self) -> None:
         """The kernel has answered INIT."""
@@ -53,11 +47,11 @@ class Operations(Guarded):
 
     async def lookup(self, parent: int, name: bytes, ctx: Any) -> pyfuse3.EntryAttributes:
         """A name in a directory; an absent one is answered with inode 0, which the kernel caches."""
-        return _fill(self._entry, await self._fs.lookup(parent, name))
+        return self._entry.fill(await self._fs.lookup(parent, name))
 
     async def getattr(self, inode: int, ctx: Any) -> pyfuse3.EntryAttributes:
         """Attributes of an inode."""
-        return _fill(self._entry, await self._fs.getattr(inode))
+        return self._entry.fill(await self._fs.getattr(inode))
 
     async def forget(self, inodes: Sequence[tuple[int, int]]) -> None:
         """The kernel drops references."""
@@ -75,7 +69,7 @@ class Operations(Guarded):
     async def readdir(self, handle: int, start: int, token: Any) -> None:
         """Fill one reply with entries after position `start`."""
         for named in self._fs.readdir(handle, start):
-            entry = _fill(self._listed, named.attributes)
+            entry = self._listed.fill(named.attributes)
             if not pyfuse3.readdir_reply(token, named.name, entry, named.cookie):
                 self._fs.undeliver(named)
                 break
@@ -171,17 +165,30 @@ def _push(inode: int, content: Data) -> None:
             raise
 
 
-def _fill(entry: pyfuse3.EntryAttributes, found: Attributes) -> pyfuse3.EntryAttributes:
-    """Copy attributes into a reply."""
-    inode, mode, size, mtime, lifetime = found
-    entry.st_ino = inode
-    entry.st_mode = mode
-    entry.st_size = size
-    entry.st_blocks = (size + BLOCK - 1) // BLOCK
-    nanoseconds = mtime * 1_000_000_000
-    entry.st_mtime_ns = nanoseconds
-    entry.st_ctime_ns = nanoseconds
-    entry.st_atime_ns = nanoseconds
-    entry.entry_timeout = lifetime
-    entry.attr_timeout = lifetime
-    return entry
+class Reply:
+    """A reply that is filled anew for each request; only what differs from the last one is set."""
+
+    __slots__ = ("_last", "entry")
+
+    def __init__(self, uid: int, gid: int) -> None:
+        self.entry = pyfuse3.EntryAttributes()
+        self.entry.st_uid = uid
+        self.entry.st_gid = gid
+        self.entry.st_nlink = 1
+        self.entry.st_blksize = BLOCK_SIZE
+        self.entry.generation = 0
+        self._last = (-1, -1, -1.0)
+
+    def fill(self, found: Attributes) -> pyfuse3.EntryAttributes:
+        """Copy attributes into the reply."""
+        inode, mode, size, mtime, lifetime = found
+        entry = self.entry
+        entry.st_ino = inode
+        entry.st_size = size
+        entry.st_blocks = (size + BLOCK - 1) // BLOCK
+        if self._last != (mode, mtime, lifetime):
+            self._last = (mode, mtime, lifetime)
+            entry.st_mode = mode
+            entry.st_mtime_ns = entry.st_ctime_ns = entry.st_atime_ns = mtime * 1_000_000_000
+            entry.entry_timeout = entry.attr_timeout = lifetime
+        return entry

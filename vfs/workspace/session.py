@@ -124,7 +124,9 @@ class Session:
             known = self._remotes.get(ref)
             if known is None:
                 spec = RemoteSpec(ref.name, ref.url, dict(ref.options))
-                known = self._remotes[ref] = open_remote(spec)
+                known = self._remotes[ref] = open_remote(
+                    spec, jobs=self.settings.jobs, timeout=self.settings.request_timeout
+                )
             return known
 
     def path_in_tree(self, tree: bytes, digest: Digest) -> bytes | None:
