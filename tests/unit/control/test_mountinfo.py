@@ -97,7 +97,7 @@ def test_a_look_tells_the_dead_from_the_rest(
         release.wait(30)
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "stat", stat)
+        patched.setattr(os, "statvfs", stat)
         dead, foreign = look(tmp_path / "dead"), look(tmp_path / "foreign")
         hung = look(tmp_path / "hung", 0.02)
         release.set()
