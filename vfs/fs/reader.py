@@ -31,6 +31,9 @@ MOST_FILES: Final = 4096
 MOST_EXTENTS: Final = 4096
 """Extents remembered per file: 1 GiB of a large file."""
 
+LARGEST_READ: Final = 1 << 20
+"""Bytes the kernel asks for at once at most."""
+
 VERIFIED_LOCAL: Final = 4 * 1024 * 1024
 """Local files up to this many bytes are hashed before their first use: it costs no more than reading them."""
 
@@ -113,6 +116,7 @@ class Reader:
         self._fetcher = fetcher
         self._places_of = places_of
         self._push_small = push_small
+        self._scratch = memoryview(bytearray(LARGEST_READ))
         self._files: dict[int, OpenFile] = {}
         self._idle: OrderedDict[int, None] = (
             OrderedDict()
@@ -215,18 +219,20 @@ class Reader:
         return await self._fetcher.read(node.blob, self._places(node), offset, end - offset)
 
     def _gather_nowait(self, file: OpenFile, offset: int, end: int) -> Data | None:
-        parts: list[Data] = []
+        """Bytes of several blocks, in a buffer that the next call fills anew: a transport replies before that."""
+        if end - offset > len(self._scratch):
+            self._scratch = memoryview(bytearray(end - offset))
+        filled = self._scratch[: end - offset]
         for block in range(offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE + 1):
             extent = file.extents.get(block) or self._locate(file, block)
             if extent is None:
                 return None
-            start = max(0, offset - block * BLOCK_SIZE)
-            stop = min(BLOCK_SIZE, end - block * BLOCK_SIZE)
-            part = self._store.read_nowait(extent, start, stop - start)
-            if part is None:
+            base = block * BLOCK_SIZE
+            start, stop = max(offset, base), min(end, base + BLOCK_SIZE)
+            part = filled[start - offset : stop - offset]
+            if not self._store.read_into_nowait(extent, start - base, part):
                 return None
-            parts.append(part)
-        return b"".join(parts)
+        return filled
 
     def _gather(self, file: OpenFile, offset: int, end: int) -> Data:
         """Read resident blocks, waiting for the disk; for worker threads."""

@@ -167,6 +167,33 @@ class ChunkReader:
             return None
         return bytes(view[:count]) if count == length else None
 
+    def read_into_nowait(self, extent: Extent, offset: int, view: memoryview) -> bool:
+        """As `read_nowait`, but fill `view`; for reads that span chunks, whose bytes would be copied twice more.
+
+        Returns:
+            Whether all of `view` was filled; if not, its content is undefined.
+        """
+        segment = extent.segment
+        file = segment.file
+        length = len(view)
+        if file is None or offset < 0 or offset + length > extent.length:
+            return False
+        if (
+            segment.is_verified(extent.offset)
+            and segment.touched[extent.offset >> TOUCH_SHIFT & _TOUCH_MASK]
+        ):
+            try:
+                return (
+                    os.preadv(file.number, [view], extent.offset + offset, os.RWF_NOWAIT) == length
+                )
+            except OSError:
+                return False
+        data = self.read_nowait(extent, offset, length)
+        if data is None or len(data) != length:
+            return False
+        view[:] = data
+        return True
+
     def _check_nowait(
         self, file: Descriptor, extent: Extent, offset: int, length: int
     ) -> bytes | None:

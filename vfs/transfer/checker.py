@@ -1,6 +1,7 @@
 """`Checker`: one thread of lowered priority for work that nobody waits for (hashing large blobs).
 
-Rule: orders run one after the other; the result of each is delivered on the event loop. `stop` forgets orders not begun.
+Rule: orders run one after the other, each once nothing is being fetched or after `PATIENCE`; the result of each is delivered
+on the event loop. `stop` forgets orders not begun.
 """
 
 import contextlib
@@ -17,13 +18,19 @@ T = TypeVar("T")
 
 NICENESS = 10
 
+PATIENCE = 2.0
+"""Seconds an order waits for a quiet moment. Hashing costs as much processor time as fetching, so it must not compete with readers
+for two cores, and must not wait for ever where something is always being fetched."""
+
 log = logging.getLogger("vfs.transfer")
 
 
 class Checker:
     """See the module. Made and used on the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, quiet: threading.Event) -> None:
+        """`quiet` is set while nothing is being fetched."""
+        self._quiet = quiet
         self._token = trio.lowlevel.current_trio_token()
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._stopping = False
@@ -54,6 +61,7 @@ class Checker:
     async def stop(self) -> None:
         """End the thread after the order it is at."""
         self._stopping = True
+        self._quiet.set()
         self._orders.put(None)
         if self._thread is not None:
             await trio.to_thread.run_sync(self._thread.join)
@@ -62,5 +70,7 @@ class Checker:
         with contextlib.suppress(OSError, AttributeError):  # Linux counts threads as processes here
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while (task := self._orders.get()) is not None:
+            if not self._stopping:
+                self._quiet.wait(PATIENCE)
             if not self._stopping:
                 task()

@@ -8,6 +8,7 @@ except the three tasks (`run`, `_find_places`, `_work`), so no state is left hal
 import copy
 import logging
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -63,13 +64,15 @@ class Engine:
         self._threads = trio.CapacityLimiter(math.inf)
         self._nursery: trio.Nursery | None = None
         self._inbox: Inbox | None = None
+        self._quiet = threading.Event()
+        self._quiet.set()
         self._checker: Checker | None = None
         self._verification: Verification | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then nobody is left waiting."""
         self._inbox = Inbox(self._opened, self._arrived, self._stored)
-        self._checker = Checker()
+        self._checker = Checker(self._quiet)
         self._verification = Verification(
             self.store, self.counters, self._checker, self.at_hand, self._condemn
         )
@@ -224,6 +227,7 @@ class Engine:
             while (job := lane.start(self.budget)) is not None:
                 job.running = True
                 self.running.add(job)
+                self._quiet.clear()
                 self._nursery.start_soon(self._work, job, lane)
 
     async def _work(self, job: Job, lane: Lane) -> None:
@@ -259,6 +263,8 @@ class Engine:
         state = job.state
         job.running = False
         self.running.discard(job)
+        if not self.running:
+            self._quiet.set()
         self.budget.give_back(job, job.held)
         rest = [block for block in job.run if state.owners.get(block) is job]
         state.disown(job, job.run)
