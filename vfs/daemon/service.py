@@ -99,6 +99,7 @@ class Service:
                 nursery.start_soon(self._tune)
                 nursery.start_soon(self._drop_bad_content)
                 nursery.start_soon(self._maintain)
+                nursery.start_soon(trio.to_thread.run_sync, self._workspace.prepare_remotes)
                 nursery.start_soon(self._follow)
                 register(self.record)
                 ready()

@@ -105,6 +105,13 @@ class Remote(Protocol):
         """Label for people and logs, free of credentials."""
         ...
 
+    def prepare(self) -> None:
+        """Get ready for the first request: load libraries, read credentials. Sends nothing to the remote.
+
+        What fails is left for the first request to tell.
+        """
+        ...
+
     def get(
         self,
         key: str,

@@ -68,6 +68,10 @@ class LimitRemote:
         with self._slots:
             self._inner.delete(keys)
 
+    def prepare(self) -> None:
+        """As `Remote.prepare`."""
+        self._inner.prepare()
+
     def close(self) -> None:
         """As `Remote.close`."""
         self._slots.close()

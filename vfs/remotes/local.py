@@ -129,6 +129,9 @@ class LocalRemote:
                 finally:
                     os.close(directory)
 
+    def prepare(self) -> None:
+        """Nothing to get ready."""
+
     def close(self) -> None:
         """Nothing is kept open."""
 

@@ -111,6 +111,10 @@ class RetryRemote:
         batch = list(keys)
         self.repeat(lambda: self._inner.delete(batch), "deletion")
 
+    def prepare(self) -> None:
+        """As `Remote.prepare`."""
+        self._inner.prepare()
+
     def close(self) -> None:
         """As `Remote.close`; ends waits."""
         self._closed.set()

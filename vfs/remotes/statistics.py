@@ -177,6 +177,10 @@ class StatisticsRemote:
         with self._measured():
             self._inner.delete(keys)
 
+    def prepare(self) -> None:
+        """As `Remote.prepare`."""
+        self._inner.prepare()
+
     def close(self) -> None:
         """As `Remote.close`."""
         self._inner.close()

@@ -61,6 +61,12 @@ class RemoteSuite:
     conditional = True
     many = 1200  # more than one page of S3
 
+    def test_may_be_prepared_at_any_time(self, remote: Remote) -> None:
+        remote.prepare()
+        remote.put("k", b"v")
+        remote.prepare()
+        assert bytes(read_body(remote.get("k"), 1)) == b"v"
+
     def test_what_was_put_is_read(self, remote: Remote) -> None:
         assert remote.put("a/b", DATA) is True
         assert fetch(remote, "a/b") == DATA

@@ -4,6 +4,7 @@ Rule: blocking and thread-safe. Snapshots of equal trees under equal configurati
 and kept (the last `KEPT`), so that going back and forth costs nothing.
 """
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -254,6 +255,18 @@ class Workspace:
             )
         origin = self.session.origins.all()[found.origin]
         return list(self.places_of(origin, Blob(found.digest, found.size)))
+
+    def prepare_remotes(self) -> None:
+        """Let every remote that snapshots so far may read from get ready; best called before the first read."""
+        refs = {
+            ref
+            for origin in self.session.origins.all()
+            for s in _stores(origin)
+            for ref in s.remotes
+        }
+        for ref in sorted(refs, key=lambda ref: ref.name):
+            with contextlib.suppress(VfsError):  # the first read says what is wrong
+                self.session.remote(ref).prepare()
 
     def data_directories(self) -> list[Path]:
         """Directories of this machine that serving reads: Git data, DVC caches, local remotes."""

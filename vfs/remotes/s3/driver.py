@@ -9,12 +9,13 @@ Trust: see `vfs.remotes.s3.options` on endpoints from tracked configuration. Red
 followed: a signature would not be valid elsewhere, and a token must not go elsewhere.
 """
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 from urllib.parse import quote
 
-from vfs.errors import ObjectChanged, ObjectMissing, RemoteError, RemoteUnavailable
+from vfs.errors import ObjectChanged, ObjectMissing, RemoteError, RemoteUnavailable, VfsError
 from vfs.remotes.base import Body, ObjectInfo, RemoteSpec
 from vfs.remotes.bulk import heads_in_threads
 from vfs.remotes.http import HttpResponse
@@ -60,6 +61,11 @@ class S3Remote:
         self._sessions = Sessions(options, label, jobs, timeout)
         self._calls = Calls(self._sessions, label)
         self._writes = Writes(self._calls, options.bucket, self._prefix, options.put_arguments)
+
+    def prepare(self) -> None:
+        """Load botocore and build the session: about half a second of processor time."""
+        with contextlib.suppress(VfsError):
+            self._sessions.current()
 
     def get(
         self,
