@@ -53,6 +53,7 @@ class MountMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.model = Model()
+        self.cache_lost = False
         self.descriptors: list[tuple[int, Handle]] = []
         self.sandbox = Sandbox.temporary()
         self.mounts = MountFactory(self.sandbox)
@@ -166,6 +167,7 @@ class MountMachine(RuleBasedStateMachine):
             file.write(bytes((byte[0] ^ 1,)))
 
     @rule()
+    @precondition(lambda self: self.model.fetchable or not self.cache_lost)
     def kill_and_remount(self) -> None:
         process = self.mount.daemon()
         process.kill()
@@ -175,6 +177,7 @@ class MountMachine(RuleBasedStateMachine):
         self.descriptors.clear()
         self.model.lose_handles()
         self.mount.start(self.model.current)
+        self.cache_lost = False
 
     @rule()
     @precondition(lambda self: self.model.fetchable and not self.descriptors)
@@ -186,6 +189,9 @@ class MountMachine(RuleBasedStateMachine):
     @rule()
     @precondition(lambda self: self.model.fetchable)
     def lose_the_cache_while_mounted(self) -> None:
+        self.cache_lost = (
+            True  # a daemon started from here on knows no listing until it has the remote
+        )
         shutil.rmtree(Path(self.sandbox.environ["XDG_CACHE_HOME"]) / "vfs", ignore_errors=True)
 
     @rule()

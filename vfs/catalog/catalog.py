@@ -96,6 +96,13 @@ class Catalog:
         """
         self._facts.learn(facts)
 
+    def first_seen(self, digest: Digest, time: int) -> int:
+        """The time (s) at which a content was first seen: kept as `time` if it is new.
+
+        For contents whose size nobody vouches for; a size that is learned later keeps this time.
+        """
+        return self._facts.first_seen(digest, time)
+
     # Trees -----------------------------------------------------------------------------------
 
     def build_tree(self, entries: Iterable[TreeEntry], *, mtime: int) -> bytes:

@@ -2,7 +2,8 @@
 
 Key: `Digest.key`. Value: size u64, mtime i64, little-endian. A later size corrects an earlier
 one (a remote's LIST may have been wrong); the first mtime stays, so that a file's time changes
-exactly when its content does.
+exactly when its content does. A content that was seen before anybody vouched for its size has
+the size `_UNSIZED` and is no fact yet.
 """
 
 import struct
@@ -15,6 +16,8 @@ from vfs.types import Digest
 Fact = tuple[int, int]  # size in bytes, mtime in seconds
 
 _FACT = struct.Struct("<Qq")
+_UNSIZED = 2**64 - 1
+_UNSIZED_BYTES = struct.pack("<Q", _UNSIZED)
 _TABLE = "facts"
 _BATCH = 250_000  # pairs per transaction: bounds the memory of an endless stream
 
@@ -31,7 +34,17 @@ class Facts:
         if value is None:
             return None
         size, mtime = _FACT.unpack(value)
-        return size, mtime
+        return None if size == _UNSIZED else (size, mtime)
+
+    def first_seen(self, digest: Digest, time: int) -> int:
+        """The mtime of a content, which is `time` if this is the first that is heard of it."""
+        key = digest.key
+        value = self._storage.get(_TABLE, key)
+        if value is None:
+            self._storage.put(_TABLE, [(key, _FACT.pack(_UNSIZED, time))], replace=False)
+            return time
+        mtime: int = _FACT.unpack(value)[1]
+        return mtime
 
     def get_many(self, digests: Sequence[Digest]) -> list[Fact | None]:
         """Facts in the order of `digests`, None where nothing is known."""
@@ -40,7 +53,10 @@ class Facts:
         unpack = _FACT.unpack
         get = found.get
         values = [get(key) for key in keys]
-        return [None if value is None else unpack(value) for value in values]
+        return [
+            None if value is None or value.startswith(_UNSIZED_BYTES) else unpack(value)
+            for value in values
+        ]
 
     def learn(self, facts: Iterable[tuple[Digest, int, int]]) -> None:
         """Store facts (digest, size, mtime).
@@ -52,6 +68,8 @@ class Facts:
         pack = _FACT.pack
         try:
             for (algorithm, value), size, mtime in facts:
+                if size == _UNSIZED:
+                    raise FormatError(f"a size is out of range: {size}")
                 key = bytes((algorithm,)) + value
                 known = batch.get(key)
                 if known is not None:

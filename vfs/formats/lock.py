@@ -20,7 +20,7 @@ from vfs.core.paths import show
 from vfs.errors import FormatError
 from vfs.formats import yaml12
 from vfs.formats.fields import Fields, clip
-from vfs.formats.outputs import TEXT_KEYS, keep_apart, out_path, parse_out, problem_of
+from vfs.formats.outputs import TEXT_KEYS, covers, keep_apart, out_path, parse_out, problem_of
 from vfs.formats.pipeline import Declaration, Pipeline, variable_files
 from vfs.formats.values import Era, Lock, Out, Stage
 from vfs.types import Problem
@@ -112,8 +112,9 @@ class _Reader:
         blamed = self._path
         try:
             fields = Fields(item, file, where)
-            blamed = out_path(fields, wdir)
-            out = parse_out(fields, wdir)
+            claimed = out_path(fields, wdir)
+            blamed = self._path if covers(claimed, self._path) else claimed
+            out = parse_out(fields, wdir, self._path)
         except FormatError as error:
             if declaration is not None:
                 self.problems.append(problem_of(error, blamed))

@@ -60,14 +60,26 @@ def resolve_wdir(directory: bytes, wdir: str | None, fields: Fields) -> bytes:
         raise _placed(error, fields, "wdir") from None
 
 
-def parse_out(fields: Fields, wdir: bytes) -> Out:
-    """One out; `wdir` is the repository directory its path is relative to.
+def covers(out: bytes, holder: bytes) -> bool:
+    """Whether an out at a path would hide the file that names it; DVC makes none, and deletes the file if it meets one."""
+    return holder == out or holder.startswith(out + b"/")
+
+
+def parse_out(fields: Fields, wdir: bytes, holder: bytes) -> Out:
+    """One out.
+
+    Args:
+        fields: its mapping.
+        wdir: repository directory its path is relative to.
+        holder: repository path of the file that names it.
 
     Raises:
         FormatError: anything about it that cannot be used.
     """
     fields.allow(OUT_KEYS)
     path = out_path(fields, wdir)
+    if covers(path, holder):
+        raise fields.error("path", f"the output {show(path)} would cover the file that names it")
     digest, is_tree = parse_hash(fields)
     files = parse_files(fields)
     nfiles = fields.count("nfiles")

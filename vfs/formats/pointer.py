@@ -17,6 +17,7 @@ from vfs.formats import yaml12
 from vfs.formats.fields import Fields
 from vfs.formats.outputs import (
     TEXT_KEYS,
+    covers,
     external,
     keep_apart,
     parse_out,
@@ -88,7 +89,7 @@ def _outs(fields: Fields, wdir: bytes, path: bytes) -> tuple[list[Out], list[Pro
     problems: list[Problem] = []
     for number, value in enumerate(fields.items("outs")):
         try:
-            outs.append(parse_out(Fields(value, fields.file, f"outs[{number}]"), wdir))
+            outs.append(parse_out(Fields(value, fields.file, f"outs[{number}]"), wdir, path))
         except FormatError as error:
             problems.append(problem_of(error, _blamed(value, wdir, path)))
     return outs, problems
@@ -100,7 +101,8 @@ def _blamed(value: object, wdir: bytes, path: bytes) -> bytes:
     if not isinstance(written, str) or not written or external(written):
         return path
     try:
-        return check_path(resolve_relative(wdir, written))
+        claimed = check_path(resolve_relative(wdir, written))
+        return path if covers(claimed, path) else claimed
     except FormatError:
         return path
 

@@ -11,7 +11,6 @@ it is only a last resort.
 """
 
 import os
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -29,7 +28,6 @@ from vfs.workspace.sizes import Sizes
 from vfs.workspace.stores import DvcStore
 from vfs.workspace.versioned import digest_of, file_entries, remember, remote_of
 
-_SEEN = struct.Struct("<q")
 _SHOWN = 3
 
 
@@ -100,14 +98,8 @@ class OutGrafter:
         return self._catalog.facts(digest)
 
     def first_seen(self, digest: Digest) -> int:
-        """When a content without a fact was first named; kept like a fact's time."""
-        key = b"seen-1\0" + digest.key
-        note = self._catalog.recall(key)
-        if note is None:
-            self._catalog.remember(key, _SEEN.pack(self._time))
-            return self._time
-        seen: int = _SEEN.unpack(note)[0]
-        return seen
+        """When a content was first named, though perhaps nobody has vouched for its size."""
+        return self._catalog.first_seen(digest, self._time)
 
     # Directories ------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from vfs.errors import FormatError
 from vfs.types import Algorithm, Digest
 
 digests = st.builds(Digest, st.sampled_from(Algorithm), st.binary(max_size=3))
-facts = st.lists(st.tuples(digests, st.integers(0, 2**64 - 1), st.integers(-(2**63), 2**63 - 1)))
+facts = st.lists(st.tuples(digests, st.integers(0, 2**64 - 2), st.integers(-(2**63), 2**63 - 1)))
 
 
 def test_facts_agree_with_a_dict(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -29,12 +29,22 @@ def test_facts_agree_with_a_dict(tmp_path_factory: pytest.TempPathFactory) -> No
     check()
 
 
-@pytest.mark.parametrize("size", [-1, 2**64])
+@pytest.mark.parametrize("size", [-1, 2**64 - 1, 2**64])
 def test_impossible_sizes_are_refused_and_nothing_is_stored(catalog: Catalog, size: int) -> None:
     good, bad = Digest(Algorithm.MD5, b"g"), Digest(Algorithm.MD5, b"b")
     with pytest.raises(FormatError, match="out of range"):
         catalog.learn([(good, 1, 1), (bad, size, 1)])
     assert catalog.facts_many([good, bad]) == [None, None]
+
+
+def test_a_time_is_kept_before_and_after_the_size_is_known(catalog: Catalog) -> None:
+    early, late = Digest(Algorithm.MD5, b"e"), Digest(Algorithm.MD5, b"l")
+    assert catalog.first_seen(early, 1) == catalog.first_seen(early, 2) == 1
+    assert catalog.facts(early) is None
+    assert catalog.facts_many([early]) == [None]
+    catalog.learn([(early, 7, 3), (late, 8, 4)])
+    assert catalog.facts_many([early, late]) == [(7, 1), (8, 4)]
+    assert catalog.first_seen(late, 5) == 4
 
 
 def test_no_facts_at_all(catalog: Catalog) -> None:

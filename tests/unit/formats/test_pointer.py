@@ -348,7 +348,7 @@ def test_blanked_and_legacy_file_lists() -> None:
         ("{path: remote://r/x}", "outside the repository"),
         ("{path: 'C:\\x'}", "outside the repository"),
         ("{path: ../../x}", "outs[0].path: '../../x' leads out of the repository"),
-        ("{path: .}", None),
+        ("{path: .}", "outs[0].path: the output 'd' would cover the file that names it"),
         ("{path: ..}", "the path is empty or names the repository itself"),
         ("{path: ../.git/hooks/pre-commit}", "component '.git' is a spelling of .git"),
         ("{path: ../.GIT}", "a spelling of .git"),
@@ -361,11 +361,8 @@ def test_blanked_and_legacy_file_lists() -> None:
         ("{path: " + "x/" * 2100 + "x}", "at most 4095"),
     ],
 )
-def test_bad_outs_are_problems_that_say_where(out: str, message: str | None) -> None:
+def test_bad_outs_are_problems_that_say_where(out: str, message: str) -> None:
     pointer = parse(f"outs:\n- {out}\n- {{path: good}}\n", b"d/x.dvc")
-    if message is None:
-        assert [o.path for o in pointer.outs] == [b"d"]
-        return
     assert [o.path for o in pointer.outs] == [b"d/good"]
     assert message in pointer.problems[0].message
     assert pointer.problems[0].message.startswith("d/x.dvc: ")
@@ -531,3 +528,14 @@ def test_a_named_legacy_hash_and_mixed_kinds_in_one_list() -> None:
         digest(MD5, Algorithm.MD5_DOS2UNIX),
         digest(MD5),
     ]
+
+
+@pytest.mark.parametrize("written", [".", "../p", "../p/x.dvc", "x.dvc"])
+def test_an_out_may_not_cover_the_file_that_names_it(written: str) -> None:
+    data = f"outs:\n- md5: {'0' * 32}\n  hash: md5\n  path: {written}\n".encode()
+    pointer = parse_pointer(data, b"p/x.dvc")
+    assert pointer.outs == ()
+    assert [(problem.path, problem.code) for problem in pointer.problems] == [
+        (b"p/x.dvc", "bad-format")
+    ]
+    assert "cover" in pointer.problems[0].message

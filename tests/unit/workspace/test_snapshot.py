@@ -1,6 +1,7 @@
 """Snapshots of handmade repositories: identities, times, listings, what changed."""
 
 import itertools
+import shutil
 import threading
 
 import pytest
@@ -199,6 +200,21 @@ def test_times_are_those_of_the_first_commit_met(
     workspace.close()
     fresh = opened(repository.root).snapshot(later)
     assert {path: entry.mtime for path, entry in fresh.walk()} == times
+
+
+def test_times_stay_when_a_cache_learns_the_size(
+    repository: HandmadeRepository, opened: Open
+) -> None:
+    """The pointer's size is no fact; the file that `dvc pull` puts into the cache is one."""
+    repository.commit(files={"m": b"w"}, tag="v1")
+    workspace = opened(repository.root)
+    before = workspace.snapshot("v1").resolve(b"m")
+    shutil.copytree(repository.remote / "files", repository.root / ".dvc/cache/files")
+    repository.sandbox.environ["GIT_COMMITTER_DATE"] = "2030-01-01T00:00:00Z"
+    later = repository.sandbox.git(
+        repository.root, "commit-tree", "-m", "later", "v1^{tree}"
+    ).decode()
+    assert workspace.snapshot(later).resolve(b"m") == before
 
 
 def test_known_snapshots_need_neither_remote_nor_objects(
