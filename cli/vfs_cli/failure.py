@@ -35,8 +35,12 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
         traceback.print_exception(error)
     if isinstance(error, VfsError):
         return _show(error.code, error.message, error.hint, error.exit_code, as_json)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and not as_json:
+        sys.stderr.write(f"{error.format_message()}\n")
+        return USAGE
     if isinstance(error, click.ClickException):
-        return _show("usage", error.format_message(), _usage_hint(error), USAGE, as_json)
+        message = " ".join(error.format_message().split())
+        return _show("usage", message, _usage_hint(error), USAGE, as_json)
     name = type(error).__name__
     return _show("internal", f"internal error ({name}: {error})", _INTERNAL_HINT, INTERNAL, as_json)
 

@@ -44,6 +44,7 @@ def test_the_same_as_json(vfs: Vfs) -> None:
         (("swich",), "did you mean 'vfs switch'"),
         (("nonsense",), "'vfs --help' lists the commands"),
         (("switch",), "Missing argument 'REV'"),
+        (("completion",), "Choose from: bash, zsh, fish"),
         (("status", "--bogus"), "No such option"),
         (("--bogus",), "No such option"),
         (("umount", "--all", "/x"), "exclude each other"),
@@ -59,6 +60,12 @@ def test_usage_errors_end_with_2(vfs: Vfs, args: tuple[str, ...], part: str) -> 
     assert done.err.startswith("error: ")
     assert part in done.err
     assert "Traceback" not in done.err
+
+
+def test_no_arguments_show_the_help(vfs: Vfs) -> None:
+    done = vfs()
+    assert (done.code, done.out) == (2, "")
+    assert done.err == vfs("--help").out
 
 
 def test_a_usage_error_as_json(vfs: Vfs) -> None:
