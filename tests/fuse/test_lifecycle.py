@@ -99,6 +99,16 @@ def test_second_mount_at_the_same_place(mount: Mount) -> None:
     assert (mount.path / "git.txt").read_bytes() == b"git"
 
 
+def test_mount_options_reach_the_kernel(
+    repository: HandmadeRepository, mounts: MountFactory
+) -> None:
+    mount = mounts(repository.root, None, "-o", "noexec,allow_other")
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    line = next(line for line in lines if f" {mount.path} " in line)
+    assert "noexec" in line.split()[5].split(",")
+    assert "allow_other" in line
+
+
 def test_two_mounts_share_one_cache(mount: Mount, mounts: MountFactory) -> None:
     assert (mount.path / "big.bin").read_bytes() == DATA
     shutil.rmtree(Path(str(mount.repository) + "-remote"))

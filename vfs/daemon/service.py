@@ -8,14 +8,21 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import trio
 
 from vfs.control.mountinfo import vfs_mounts
-from vfs.control.registry import MountRecord, mount_id, register, socket_path, unregister
+from vfs.control.registry import (
+    MountOptions,
+    MountRecord,
+    mount_id,
+    register,
+    socket_path,
+    unregister,
+)
 from vfs.control.server import serve
 from vfs.daemon.handlers import handlers
 from vfs.daemon.prefetch import selected
@@ -63,7 +70,10 @@ class Service:
         reader = Reader(self._store, self._fetcher, self._places, push_small=settings.push_small)
         self.filesystem = FileSystem(view_of(snapshot), self._revisions, reader)
         self._transport = Transport(
-            self.filesystem, request.mountpoint, f"vfs:{workspace.name}", allow=_allow(request)
+            self.filesystem,
+            request.mountpoint,
+            f"vfs:{workspace.name}",
+            options=_mount_options(request.options),
         )
         self.record = MountRecord(
             id=mount_id(request.mountpoint),
@@ -255,10 +265,12 @@ def tune_mount(mountpoint: Path, read_ahead: int, max_background: int) -> Tuning
     return Tuning(None, None, ())
 
 
-def _allow(request: MountRequest) -> str:
-    if request.options.allow_other:
-        return "allow_other"
-    return "allow_root" if request.options.allow_root else ""
+def _mount_options(options: MountOptions) -> Iterator[str]:
+    yield from options.extra
+    if options.allow_other:
+        yield "allow_other"
+    elif options.allow_root:
+        yield "allow_root"
 
 
 def _plain(value: Any) -> dict[str, Any]:

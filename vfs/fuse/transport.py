@@ -5,6 +5,7 @@ place.
 """
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +30,12 @@ class Transport:
     name = "pyfuse3"
 
     def __init__(
-        self, filesystem: FileSystem, mountpoint: Path, source: str, *, allow: str = ""
+        self,
+        filesystem: FileSystem,
+        mountpoint: Path,
+        source: str,
+        *,
+        options: Iterable[str] = (),
     ) -> None:
         """Prepare a mount.
 
@@ -37,7 +43,7 @@ class Transport:
             filesystem: what to serve.
             mountpoint: an existing directory, absolute.
             source: shown as the mount's device.
-            allow: `""`, `allow_other` or `allow_root`.
+            options: further mount options, such as `allow_other`.
         """
         self._mountpoint = mountpoint
         self._initialised = trio.Event()
@@ -48,7 +54,8 @@ class Transport:
             "default_permissions",
             f"fsname={_option_value(source)}",
             f"subtype={SUBTYPE}",
-        } | ({allow} if allow else set())
+            *options,
+        }
 
     @property
     def stopping(self) -> bool:
