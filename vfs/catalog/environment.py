@@ -10,6 +10,7 @@ Invariants:
 - An environment belongs to the process that opened it. After a fork the child's copy is dead.
 """
 
+import errno
 import os
 import threading
 import weakref
@@ -22,6 +23,7 @@ from typing import Any, TypeVar
 import lmdb
 
 from vfs.errors import StoreError, StoreFull
+from vfs.lmdb_files import allocate_lock_file, close_on_exec
 
 T = TypeVar("T")
 
@@ -74,6 +76,11 @@ class Environment:
         self._writer = threading.Lock()
         self._dead = False
         try:
+            allocate_lock_file(directory / "lock.mdb")
+        except OSError as error:
+            kind = StoreFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreError
+            raise kind(f"catalog {directory}: {error.strerror}") from error
+        try:
             self._env = lmdb.open(
                 os.fspath(directory),
                 map_size=map_size,
@@ -85,6 +92,7 @@ class Environment:
         except lmdb.Error as error:
             raise _translate(error, directory) from error
         try:
+            close_on_exec(directory / "data.mdb")
             self._refuse_truncated()
             self._env.reader_check()
             self._tables = self._open_tables()

@@ -13,14 +13,13 @@ import errno
 import os
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import lmdb
 
 from vfs.errors import StoreError, StoreFull
-from vfs.store.directory import open_file
+from vfs.lmdb_files import allocate_lock_file, close_on_exec
 from vfs.store.layout import State, unpack_state
 
 T = TypeVar("T")
@@ -37,7 +36,6 @@ _DAMAGE: Final = (
     lmdb.PanicError,
     lmdb.IncompatibleError,
 )
-_LOCK_FILE: Final = _READERS * 64 + 4096  # 64 bytes for each reader, and LMDB's own
 # LMDB may leave pages unwritten at the end of a sound file (freed by the transaction that took them).
 _SLACK_PAGES: Final = 256
 
@@ -81,7 +79,7 @@ class Index:
         self._writer = threading.Lock()
         try:
             self._env = self._open(map_size)
-            _close_on_exec(directory / "data.mdb")
+            close_on_exec(directory / "data.mdb")
             self._refuse_truncated()
             if not readonly:
                 self._env.reader_check()  # slots of killed processes
@@ -103,7 +101,7 @@ class Index:
             "readahead": False,
         }
         if not self.readonly:
-            _allocate_lock_file(self.directory / "lock.mdb")
+            allocate_lock_file(self.directory / "lock.mdb")
             return lmdb.open(os.fspath(self.directory), **settings)
         settings |= {"readonly": True, "create": False}
         try:
@@ -289,25 +287,3 @@ class Index:
         self._gate = threading.Condition(self._lock)
         self._shut = False
         self._dead = True
-
-
-def _allocate_lock_file(path: Path) -> None:
-    """Give LMDB's table of readers its blocks before it is mapped for writing.
-
-    Otherwise the first store into it on a full disk is a SIGBUS.
-    """
-    descriptor = open_file(path, os.O_RDWR | os.O_CREAT)
-    try:
-        if os.fstat(descriptor).st_blocks * 512 < _LOCK_FILE:
-            os.posix_fallocate(descriptor, 0, _LOCK_FILE)
-    finally:
-        os.close(descriptor)
-
-
-def _close_on_exec(path: Path) -> None:
-    """LMDB leaves one of its descriptors open to programs that this process starts."""
-    wanted = path.stat()
-    for name in os.listdir("/proc/self/fd"):
-        with suppress(OSError):
-            if os.path.samestat(os.fstat(int(name)), wanted):
-                os.set_inheritable(int(name), False)
