@@ -70,14 +70,16 @@ def command(action: str, size: str | None, as_json: bool) -> None:
 @contextmanager
 def _store(settings: Settings) -> "Iterator[ChunkStore]":
     from vfs.store import ChunkStore
+    from vfs_cli.notices import noticed
 
-    store = ChunkStore.open(
-        settings.cache_dir / "chunks", limit=settings.cache_limit, min_free=settings.min_free
-    )
-    try:
-        yield store
-    finally:
-        store.close()
+    with noticed():
+        store = ChunkStore.open(
+            settings.cache_dir / "chunks", limit=settings.cache_limit, min_free=settings.min_free
+        )
+        try:
+            yield store
+        finally:
+            store.close()
 
 
 def _limit(output: Output, settings: Settings, size: str) -> Settings:

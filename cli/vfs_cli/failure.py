@@ -55,13 +55,14 @@ def _show(code: str, message: str, hint: str | None, exit_code: int, as_json: bo
         document = {"type": "error", "code": code, "message": message, "hint": hint}
         sys.stderr.write(json.dumps(document | {"exit_code": exit_code}) + "\n")
         return exit_code
-    _line("error: ", message, "red")
+    show_line("error: ", message, "red")
     if hint:
-        _line("hint: ", hint, "cyan")
+        show_line("hint: ", hint, "cyan")
     return exit_code
 
 
-def _line(label: str, text: str, colour: str) -> None:
+def show_line(label: str, text: str, colour: str) -> None:
+    """One labelled line on standard error."""
     if colour_wanted() and sys.stderr.isatty():
         label = click.style(label, fg=colour, bold=True)
     sys.stderr.write(f"{label}{printable(text)}\n")

@@ -127,14 +127,16 @@ def opened(target: Target) -> Iterator["Workspace"]:
     """The workspace of a target, closed at the end."""
     from vfs.config import load_settings
     from vfs.workspace import open_workspace
+    from vfs_cli.notices import noticed
 
     root = Path(target.repo)
-    settings = load_settings(root if root.is_absolute() and root.is_dir() else None)
-    workspace = open_workspace(target.repo, settings)
-    try:
-        yield workspace
-    finally:
-        workspace.close()
+    with noticed():
+        settings = load_settings(root if root.is_absolute() and root.is_dir() else None)
+        workspace = open_workspace(target.repo, settings)
+        try:
+            yield workspace
+        finally:
+            workspace.close()
 
 
 def snapshot(workspace: "Workspace", rev: str, progress: "Progress") -> "Snapshot":

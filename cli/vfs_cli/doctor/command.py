@@ -13,6 +13,7 @@ from vfs.errors import ConfigError
 from vfs_cli.doctor import fuse, machine
 from vfs_cli.doctor.finding import Finding, State, bad
 from vfs_cli.group import VerbCommand
+from vfs_cli.notices import noticed
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
 
@@ -38,9 +39,10 @@ def command(offline: bool, as_json: bool) -> None:
     """
     output = Output(as_json)
     worst = False
-    for finding in _findings(Path.cwd(), offline):
-        worst = worst or finding.state is State.BAD
-        _show(output, finding)
+    with noticed():
+        for finding in _findings(Path.cwd(), offline):
+            worst = worst or finding.state is State.BAD
+            _show(output, finding)
     if worst:
         raise click.exceptions.Exit(1)
 

@@ -1,12 +1,13 @@
 """ls, diff, log, cat and doctor on a real repository, without any mount."""
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.conftest import Daemons, Done
+from tests.unit.cli.conftest import Daemons, Done, process
 
 Vfs = Callable[..., Done]
 
@@ -236,6 +237,28 @@ def test_cat_of_data_that_nobody_has(vfs: Vfs, tracked: bytes, world: Path) -> N
     done = vfs("cat", "big.bin", "--json")
     assert done.code == 16
     assert done.error["code"] == "data-unavailable"
+
+
+def test_an_error_of_the_process_is_all_it_says(tracked: bytes, world: Path) -> None:
+    for file in (world / "remote").rglob("*"):
+        if file.is_file():
+            file.unlink()
+    plain = process("cat", "big.bin")
+    assert (plain.returncode, plain.stdout) == (16, b"")
+    assert [line.split(b": ")[0] for line in plain.stderr.splitlines()] == [b"error"]
+    documents = process("cat", "big.bin", "--json").stderr.splitlines()
+    assert [json.loads(line)["code"] for line in documents] == ["data-unavailable"]
+
+
+def test_an_unusable_cache_is_a_warning(
+    repo: Path, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (world / "file").write_bytes(b"")
+    monkeypatch.setenv("VFS_CACHE_DIR", str(world / "file" / "cache"))
+    plain = process("ls", "d")
+    assert (plain.returncode, plain.stdout) == (0, b"b\nc\n\xff\n")
+    assert {line.split(b": ")[0] for line in plain.stderr.splitlines()} == {b"warning"}
+    assert process("ls", "d", "--json").stderr == b""
 
 
 def test_prefetch_and_the_cache(vfs: Vfs, tracked: bytes, world: Path) -> None:
