@@ -127,13 +127,17 @@ _MISSING = (
     "no such file or directory",
     "no such remote ref",
 )
+_ADVICE = (
+    "fatal: Could not read from remote repository.",
+    "Please make sure you have the correct access rights",
+    "and the repository exists.",
+)
 
 
 def explain(error: GitFailed, label: str) -> RemoteError:
     """The domain error for a failed conversation with the remote `label` (free of secrets)."""
     text = error.stderr.lower()
-    last = error.stderr.splitlines()[-1] if error.stderr else f"status {error.status}"
-    message = f"Git remote {label}: {last}"
+    message = f"Git remote {label}: {_verdict(error)}"
     if any(sign in text for sign in _DENIED):
         return AccessDenied(message, hint="check that `git fetch` works there without a prompt")
     if any(sign in text for sign in _MISSING):
@@ -141,3 +145,9 @@ def explain(error: GitFailed, label: str) -> RemoteError:
     if any(sign in text for sign in _AWAY):
         return RemoteUnavailable(message)
     return RemoteError(message)
+
+
+def _verdict(error: GitFailed) -> str:
+    """The last line that names a cause."""
+    lines = [line for line in error.stderr.splitlines() if line and line not in _ADVICE]
+    return lines[-1] if lines else f"status {error.status}"

@@ -263,3 +263,8 @@ def test_credentials_are_in_a_private_file_only(tmp_path: Path) -> None:
     assert [p.suffix for p in holders] == [".credentials"]
     assert holders[0].stat().st_mode & 0o777 == 0o600
     assert holders[0].read_text() == f"http://me:s3cret@127.0.0.1:{port}\n"
+
+
+def test_a_missing_repository_is_named_not_git_s_advice(tmp_path: Path) -> None:
+    with pytest.raises(ObjectMissing, match=r"nowhere' does not appear to be a git repository$"):
+        clone_metadata(f"file://{tmp_path}/nowhere", tmp_path / "clones")
