@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from vfs.fs.directories import Totals, View
+from vfs.fs.directories import Totals, Unbuilt, View
 from vfs.workspace import Snapshot, Workspace
+from vfs.workspace.workspace import WORKTREE
 
 Report = Callable[[str, int, int | None], None]
 
@@ -27,8 +28,15 @@ class Revisions:
         return await trio.to_thread.run_sync(self._names)
 
     async def view(self, revision: str) -> View:
-        """A fresh view of a revision; raises UnknownRevision."""
-        return view_of(await self.snapshot(revision))
+        """A view of a revision, built when it is looked into; raises UnknownRevision."""
+        if revision == WORKTREE:
+            return view_of(await self.snapshot(revision))
+        commit = await trio.to_thread.run_sync(self._workspace.repository.resolve, revision)
+
+        async def build() -> View:
+            return view_of(await self.snapshot(commit.oid))
+
+        return View(Unbuilt(commit.time), revision, commit.oid, build=build)
 
     async def snapshot(self, revision: str, report: Report | None = None) -> Snapshot:
         """The snapshot of a revision, built if needed; raises UnknownRevision and what building raises."""

@@ -39,6 +39,7 @@ from vfs.fuse.tuning import Tuning, tune
 from vfs.transfer import Fetcher, Place
 from vfs.types import Blob
 from vfs.workspace import Snapshot, Workspace
+from vfs.workspace.workspace import WORKTREE
 
 log = logging.getLogger("vfs.daemon")
 
@@ -47,8 +48,6 @@ FOLLOW_SECONDS: Final = 1.0
 
 MAINTAIN_SECONDS: Final = 5.0
 """How often the chunk store is tidied."""
-
-WORKTREE: Final = "worktree"
 
 
 class Service:

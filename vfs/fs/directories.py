@@ -7,7 +7,7 @@ in place and only what it answers changes.
 Owner: the event loop. `_resolve` may be called from the switch's thread on an explicit root only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol, Self
 
@@ -50,6 +50,31 @@ class Totals(NamedTuple):
 NOTHING: Final = Totals(0, 0)
 
 
+class Unbuilt:
+    """The root of a view nobody has looked into: its snapshot is built when somebody does."""
+
+    identity = b""
+
+    def __init__(self, mtime: int) -> None:
+        self.mtime = mtime
+
+    def lookup(self, name: bytes) -> Entry | None:
+        """Nothing yet."""
+        return None
+
+    def subdirectory(self, name: bytes) -> Self | None:
+        """Nothing yet."""
+        return None
+
+    def entries(self, cookie: int = 0) -> Iterator[tuple[Entry, int]]:
+        """Nothing yet."""
+        return iter(())
+
+    def changed(self, other: Self | None) -> Iterator[bytes]:
+        """Nothing: no name was ever answered."""
+        return iter(())
+
+
 @dataclass(slots=True, eq=False)
 class View:
     """One snapshot shown as a tree.
@@ -59,6 +84,7 @@ class View:
         label: the revision as the user gave it.
         commit: full commit id, or None for a snapshot no commit names.
         totals: what the snapshot weighs, for `statfs`.
+        build: builds what `root` stands for; None once that is done (`ready`).
         epoch: grows with every switch; what a directory inode has cached is valid for one epoch.
     """
 
@@ -66,8 +92,18 @@ class View:
     label: str
     commit: str | None
     totals: Totals = NOTHING
+    build: "Callable[[], Awaitable[View]] | None" = None
     epoch: int = 0
     inodes: dict[bytes, int] = field(default_factory=dict)
+
+    async def ready(self) -> None:
+        """Return when the view can be looked into; raises what building its snapshot raises."""
+        if self.build is None:
+            return
+        built = await self.build()
+        if self.build is not None:  # nobody was faster
+            self.root, self.totals, self.build = built.root, built.totals, None
+            self.epoch += 1
 
 
 @dataclass(slots=True, eq=False)

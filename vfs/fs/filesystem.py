@@ -68,11 +68,11 @@ class FileSystem:
             return await self._lookup_revision(parent, name)
         if name == SNAPSHOTS and parent == ROOT:
             return self._revisions_attributes(self.snapshots.root)
+        if node.view.build is not None:
+            await node.view.ready()
         listing = self.directories.listing(node)
-        if listing is None:
-            raise FsError(
-                errno.ENOENT
-            )  # the directory left the snapshot: nothing below it is cached
+        if listing is None:  # the directory left the snapshot: nothing below it is cached
+            raise FsError(errno.ENOENT)
         entry = listing.lookup(name)
         node.told.add(name)
         if entry is None:
@@ -166,6 +166,7 @@ class FileSystem:
         """Open a directory; what it lists is fixed until it is rewound. Returns a handle."""
         node = self.directories.get(inode)
         if node is not None:
+            await node.view.ready()
             handle = self._handle(node)
         else:
             revisions = self.snapshots.get(inode)

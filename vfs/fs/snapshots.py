@@ -1,11 +1,12 @@
 """`.snapshots/`: every other revision, side by side with the one the mount shows.
 
-The directory lists tags and branches and resolves any revision on lookup. It is not itself listed by the root, so that `find`
+The directory lists tags and branches and resolves any revision on lookup; the snapshot behind a name is built when somebody looks
+into it, so that `ls -l .snapshots` costs nothing. It is not itself listed by the root, so that `find`
 and `rsync` of a mount see the snapshot alone. A name with slashes (`origin/main`) is a directory of its parts. Each name that
 was looked up is a view of its own, so that two names of one commit are two trees (the kernel allows a directory one place only).
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -25,7 +26,7 @@ class RevisionSource(Protocol):
         """Names of tags and branches, e.g. `v1.0`, `main`, `origin/main`."""
 
     async def view(self, revision: str) -> View:
-        """A view of any revision; raises UnknownRevision."""
+        """A view of any revision, perhaps not built yet; raises UnknownRevision."""
 
 
 @dataclass(slots=True, eq=False)
@@ -75,7 +76,7 @@ class Snapshots:
     def _same_or_new(self, name: bytes, view: View) -> View:
         """The view already handed out for this name, unless the name has moved to another commit."""
         known = self._views.get(name)
-        if known is not None and known.root.identity == view.root.identity:
+        if known is not None and known.commit == view.commit and known.commit is not None:
             return known
         self._views[name] = view
         return view
@@ -87,6 +88,3 @@ class Snapshots:
             self._nodes[node.inode] = node
             self._by_prefix[prefix] = node
         return node
-
-
-ViewBuilder = Callable[[str], Awaitable[View]]
