@@ -10,6 +10,7 @@ from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, mount_option
 from vfs_cli.output import Output
 from vfs_cli.progress import Progress
+from vfs_cli.text import count
 
 
 @click.command(
@@ -47,4 +48,5 @@ def command(rev: str, mount: str | None, as_json: bool) -> None:
     )
     output.line(f"{record.mountpoint} shows {shown}")
     if result.get("problems"):
-        output.note(f"{result['problems']} paths cannot be served: vfs doctor lists them")
+        paths = count(result["problems"], "path")
+        output.note(f"{paths} cannot be served: see vfs status {record.mountpoint}")

@@ -70,7 +70,7 @@ def test_switch(vfs: Vfs, daemons: Daemons, world: Path) -> None:
     done = vfs("switch", "v1.2", "--mount", world / "mnt")
     assert done.code == 0
     assert done.out == f"{world / 'mnt'} shows v1.2 (cdcdcdcdcdcd)\n"
-    assert "2 paths cannot be served" in done.err
+    assert done.err == f"2 paths cannot be served: see vfs status {world / 'mnt'}\n"
     (document,) = vfs("switch", "v1.2", "--mount", world / "mnt", "--json").documents
     assert document["type"] == "switch"
     assert document["names"] == 3
