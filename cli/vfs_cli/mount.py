@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from vfs.control.client import call
 from vfs.control.mountinfo import is_mounted
 from vfs.control.registry import MountOptions, MountRecord, repository_root
 from vfs.errors import (
@@ -19,6 +20,7 @@ from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, repo_option
 from vfs_cli.output import Output
 from vfs_cli.progress import Progress
+from vfs_cli.switch import note_problems
 from vfs_cli.text import printable
 
 _FLAGS = ("nodev", "nosuid", "noexec", "default_permissions")
@@ -129,6 +131,7 @@ def _show(output: Output, record: MountRecord) -> None:
         output.document("mount", record_fields(record))
     else:
         output.line(f"{record.mountpoint} shows {record.rev} of {printable(record.repo)}")
+        note_problems(output, record, call(record, "status", {}))
 
 
 def record_fields(record: MountRecord) -> dict[str, object]:

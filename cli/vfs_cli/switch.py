@@ -1,10 +1,13 @@
 """`vfs switch`: a mount shows another revision."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from vfs.control.client import call, find_mount
+from vfs.control.registry import MountRecord
 from vfs.errors import DaemonError, NoSuchMount, UnknownRevision
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, mount_option
@@ -47,6 +50,11 @@ def command(rev: str, mount: str | None, as_json: bool) -> None:
         f"{result.get('rev', rev)} ({str(commit)[:12]})" if commit else str(result.get("rev", rev))
     )
     output.line(f"{record.mountpoint} shows {shown}")
-    if result.get("problems"):
-        paths = count(result["problems"], "path")
+    note_problems(output, record, result)
+
+
+def note_problems(output: Output, record: MountRecord, status: Mapping[str, Any]) -> None:
+    """Say how many paths of the snapshot that is shown cannot be served, and where they are listed."""
+    if status.get("problems"):
+        paths = count(status["problems"], "path")
         output.note(f"{paths} cannot be served: see vfs status {record.mountpoint}")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,22 @@ def test_everything_is_gone(handmade: HandmadeRepository, mounts: MountFactory) 
         (mount.path / "bad.bin").read_bytes()
     assert os.stat(mount.path / "bad.bin").st_size == len(BAD)
     assert (mount.path / "git.txt").read_bytes() == b"git"
+
+
+def test_a_directory_whose_listing_comes_back(
+    handmade: HandmadeRepository, mounts: MountFactory
+) -> None:
+    """A mount made while the remote was away heals without a remount."""
+    handmade.commit(directories={"data": {"a": b"1"}}, tag="v1")
+    away = handmade.remote.with_suffix(".away")
+    handmade.remote.rename(away)
+    mounts.allow("cannot serve", "data: ")
+    mount = mounts(handmade.root, "v1")
+    with refused(errno.EIO):
+        os.stat(mount.path / "data")
+    argv = [sys.executable, "-m", "vfs_cli", "doctor"]
+    doctor = handmade.sandbox.run(argv, cwd=handmade.root, check=False)
+    assert doctor.returncode == 1
+    away.rename(handmade.remote)
+    wait_until(lambda: readable(mount.path / "data" / "a"), "the listing", timeout=120)
+    assert (mount.path / "data" / "a").read_bytes() == b"1"

@@ -261,3 +261,34 @@ def test_as_an_ordinary_user(repository: HandmadeRepository, sandbox: Sandbox) -
     line = next(line for line in said.splitlines() if f" {point} " in line)
     assert "user_id=65534" in line
     assert "nosuid" in line
+
+
+_CLOSED_DEVICE = """set -eu
+mknod -m 600 "$1/fuse" c 10 229
+mount --bind "$1/fuse" /dev/fuse
+exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all,+dac_read_search \
+  --ambient-caps=-all,+dac_read_search -- "$2" -m vfs_cli mount --repo "$3" "$4"
+"""
+
+
+def test_a_refusal_gives_the_reason_of_fusermount(
+    repository: HandmadeRepository, sandbox: Sandbox
+) -> None:
+    assert os.getuid() == 0, "run as root: it takes the device away from a user"
+    point = sandbox.root / "user-mount"
+    point.mkdir()
+    subprocess.run(["chown", "-R", "65534:65534", sandbox.root], check=True)
+    device = Path("/dev") / f"vfs-closed-{os.getpid()}"
+    device.mkdir()
+    try:
+        done = sandbox.run(
+            ["unshare", "--mount", "sh", "-c", _CLOSED_DEVICE, "sh"]
+            + [str(word) for word in (device, sys.executable, repository.root, point)],
+            check=False,
+        )
+    finally:
+        shutil.rmtree(device)
+    said = done.stderr.decode()
+    assert done.returncode == 19, said
+    assert "ermission denied" in said
+    assert "vfs doctor" in said

@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +46,9 @@ log = logging.getLogger("vfs.daemon")
 
 FOLLOW_SECONDS: Final = 1.0
 """How often a mount of `worktree` looks whether the working tree has changed."""
+
+HEAL_SECONDS: Final = 20.0
+"""How often a snapshot with paths that cannot be served is looked at again; its remote may be back."""
 
 MAINTAIN_SECONDS: Final = 5.0
 """How often the chunk store is tidied."""
@@ -108,6 +112,7 @@ class Service:
                 nursery.start_soon(self._tune)
                 nursery.start_soon(self._drop_bad_content)
                 nursery.start_soon(self._maintain)
+                nursery.start_soon(self._heal)
                 nursery.start_soon(trio.to_thread.run_sync, self._workspace.prepare_remotes)
                 nursery.start_soon(self._follow)
                 register(self.record)
@@ -227,6 +232,23 @@ class Service:
         while True:
             await trio.sleep(MAINTAIN_SECONDS)
             await trio.to_thread.run_sync(self._store.maintain)
+
+    async def _heal(self) -> None:
+        """Look again, now and then, for what could not be served when the snapshot was built."""
+        while True:
+            await trio.sleep(HEAL_SECONDS)
+            if self._snapshot.problems:
+                async with self._switching:
+                    await self._look_again(self._snapshot)
+
+    async def _look_again(self, shown: Snapshot) -> None:
+        try:
+            found = await self._revisions.snapshot(shown.commit or shown.rev)
+        except VfsError as error:
+            log.info("cannot look again for what is missing: %s", error)
+            return
+        if found.identity != shown.identity:
+            await self._show(replace(found, rev=shown.rev))
 
     async def _follow(self) -> None:
         """Show edits of the working tree as they are made, while the mount shows `worktree`."""

@@ -116,6 +116,7 @@ class Reader:
         self._fetcher = fetcher
         self._places_of = places_of
         self._push_small = push_small
+        self._said_store_error = False
         self._scratch = memoryview(bytearray(LARGEST_READ))
         self._files: dict[int, OpenFile] = {}
         self._idle: OrderedDict[int, None] = (
@@ -213,10 +214,16 @@ class Reader:
             try:
                 return await trio.to_thread.run_sync(self._gather, file, offset, end)
             except StoreError as error:  # damaged or vanished: the store has dropped it
-                log.warning("%s; fetching it again", error)
+                self._say_once(error)
                 file.extents.clear()
         file.fetched = True
         return await self._fetcher.read(node.blob, self._places(node), offset, end - offset)
+
+    def _say_once(self, error: StoreError) -> None:
+        """Log that cached bytes were no good; a cache that was cleared would say it for each of its chunks."""
+        level = logging.DEBUG if self._said_store_error else logging.WARNING
+        self._said_store_error = True
+        log.log(level, "%s; fetching it again (further ones are only counted)", error)
 
     def _gather_nowait(self, file: OpenFile, offset: int, end: int) -> Data | None:
         """Bytes of several blocks, in a buffer that the next call fills anew: a transport replies before that."""
@@ -301,10 +308,19 @@ class Reader:
         file = self._files.get(inode)
         if file is not None and file.local is not None:
             return 100
-        return await trio.to_thread.run_sync(self._fetcher.resident_percent, node.blob)
+        percent = await trio.to_thread.run_sync(self._fetcher.resident_percent, node.blob)
+        if percent < 100:
+            descriptor = await self._fetcher.open_local(node.blob, self._places(node))
+            if descriptor is not None:
+                os.close(descriptor)
+                return 100
+        return percent
 
-    def verified(self, node: FileNode) -> str:
+    def verified(self, inode: int, node: FileNode) -> str:
         """`yes`, `no` or `bad`: whether the whole content was checked against its digest."""
+        file = self._files.get(inode)
+        if file is not None and file.local is not None and node.blob.size <= VERIFIED_LOCAL:
+            return "yes"
         return {1: "yes", 2: "bad"}.get(self._store.verdict(node.blob.digest.key) or 0, "no")
 
 

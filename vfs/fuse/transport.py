@@ -4,8 +4,11 @@ The seam of the design: `vfs.daemon` knows this class's few methods and nothing 
 place.
 """
 
+import contextlib
 import logging
-from collections.abc import Iterable
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -66,13 +69,14 @@ class Transport:
         """Mount; raises DaemonError with libfuse's reason where it gives one."""
         # Not in its stubs: pyfuse3 looks its scheduler up here at every request.
         vars(pyfuse3)["trio"] = stand_in(Poller())
-        try:
-            pyfuse3.init(self._operations, str(self._mountpoint), self._options)
-        except RuntimeError as error:
-            raise DaemonError(
-                f"cannot mount on {self._mountpoint}: {error}",
-                hint="run `vfs doctor`: it checks /dev/fuse, fusermount3 and /etc/fuse.conf",
-            ) from error
+        with _stderr() as said:
+            try:
+                pyfuse3.init(self._operations, str(self._mountpoint), self._options)
+            except RuntimeError as error:
+                raise DaemonError(
+                    f"cannot mount on {self._mountpoint}: {said() or error}",
+                    hint="run `vfs doctor`: it checks /dev/fuse, fusermount3 and /etc/fuse.conf",
+                ) from error
 
     async def serve(self) -> None:
         """Answer requests until the file system is unmounted or `stop` is called."""
@@ -105,6 +109,25 @@ class Transport:
     def close(self) -> None:
         """Unmount (lazily, if files are open) and free the session. Call once, after `serve`."""
         pyfuse3.close(unmount=True)
+
+
+@contextlib.contextmanager
+def _stderr() -> Iterator[Callable[[], str]]:
+    """Catch what libfuse and fusermount3 say on descriptor 2: it is their only way to give a reason."""
+    before = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+
+        def said() -> str:
+            caught.seek(0)
+            lines = caught.read(4096).decode("utf-8", "replace").split("\n")
+            return "; ".join(line.strip() for line in lines if line.strip())
+
+        try:
+            yield said
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
 
 
 def _option_value(text: str) -> str:

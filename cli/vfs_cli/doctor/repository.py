@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vfs.config import Settings
-from vfs.errors import VfsError
+from vfs.errors import RemoteUnavailable, VfsError
 from vfs_cli.doctor.finding import Finding, bad, note, ok
 from vfs_cli.text import readable
 
@@ -78,6 +78,8 @@ def remotes(workspace: "Workspace", snapshot: "Snapshot") -> Iterator[Finding]:
         try:
             remote = open_remote(RemoteSpec(reference.name, reference.url, dict(reference.options)))
             try:
+                if reference.local and not Path(reference.url.removeprefix("file://")).is_dir():
+                    raise RemoteUnavailable(f"{label}: there is no directory {remote.url}")
                 next(iter(remote.list(reference.prefix)), None)
                 yield ok(name, f"{label} answers ({remote.url})")
             finally:
