@@ -76,7 +76,7 @@ class Snapshots:
     def _same_or_new(self, name: bytes, view: View) -> View:
         """The view already handed out for this name, unless the name has moved to another commit."""
         known = self._views.get(name)
-        if known is not None and known.commit == view.commit and known.commit is not None:
+        if known is not None and _shows_the_same(known, view):
             return known
         self._views[name] = view
         return view
@@ -88,3 +88,10 @@ class Snapshots:
             self._nodes[node.inode] = node
             self._by_prefix[prefix] = node
         return node
+
+
+def _shows_the_same(one: View, other: View) -> bool:
+    """No commit names the working tree: it is built at once, so its content can be compared."""
+    if one.commit is None or other.commit is None:
+        return one.commit == other.commit and one.root.identity == other.root.identity
+    return one.commit == other.commit
