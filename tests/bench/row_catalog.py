@@ -69,8 +69,7 @@ def _one(bench: Bench, count: int) -> Iterator[Row]:
 
 
 def _fill(repo: HandmadeRepository, count: int) -> None:
-    """Few objects, many names: what a catalog costs does not depend on the objects' number."""
-    objects = [repo.put(b"%d" % n) for n in range(500)]
+    """As many contents as names: each costs the remote a listed key and the catalog a fact."""
     names = flat_names(count)
-    entries = [{"md5": objects[n % 500], "relpath": name} for n, name in enumerate(names)]
-    commit_listing(repo, entries, 3 * count, "v1")
+    entries = [{"md5": repo.put(b"%07d" % n), "relpath": name} for n, name in enumerate(names)]
+    commit_listing(repo, entries, 7 * count, "v1")

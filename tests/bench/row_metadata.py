@@ -16,9 +16,8 @@ def run(bench: Bench) -> Iterator[Row]:
     count = 1_000_000 if bench.large else 100_000
     names = flat_names(count)
     repo = bench.repository("metadata")
-    objects = [repo.put(b"%06d" % n) for n in range(500)]
-    entries = [{"md5": objects[n % 500], "relpath": name} for n, name in enumerate(names)]
-    commit_listing(repo, entries, 6 * count, "v1")
+    entries = [{"md5": repo.put(b"%07d" % n), "relpath": name} for n, name in enumerate(names)]
+    commit_listing(repo, entries, 7 * count, "v1")
     mount = bench.mounts(repo.root, "v1")
     idle = bench.rss(mount)
     yield Row("memory", "memory of an idle daemon", idle, "MB", "<= 70 MB", idle <= 70)
