@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from vfs.core.inodes import FileNode, FileTable, number_for
-from vfs.fs.attributes import FOREVER, MODES, MOVING, ROOT, Attributes
+from vfs.fs.attributes import MODES, MOVING, ROOT, Attributes
 from vfs.fs.directories import DirectoryNode, DirectoryTable, Listing, View
 from vfs.fs.errors import FsError
 from vfs.fs.reader import Data, Reader
@@ -283,6 +283,3 @@ def _unlinked(name: bytes, kind: Kind) -> Attributes:
     """
     number = (hash(name) & (LISTED_BIT - 1)) | LISTED_BIT
     return Attributes(number, MODES[kind], 0, 0, 0.0)
-
-
-__all__ = ["ABSENT", "FOREVER", "FileSystem", "Named"]
