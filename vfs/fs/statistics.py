@@ -1,10 +1,9 @@
 """Counters of the requests a mount has answered; read by `vfs status` and by the benchmarks."""
 
-from dataclasses import asdict, dataclass
+from vfs.metrics import Counters as Group
 
 
-@dataclass(slots=True)
-class Counters:
+class Counters(Group):
     """Requests by kind, and what they moved. Only the event loop adds to them."""
 
     lookups: int = 0
@@ -16,7 +15,3 @@ class Counters:
     pushed: int = 0
     errors: int = 0
     switches: int = 0
-
-    def snapshot(self) -> dict[str, int]:
-        """The figures as a plain dict."""
-        return asdict(self)
