@@ -24,6 +24,10 @@ FILE_BIT: Final = 1 << 62
 
 _HASH_MASK: Final = FILE_BIT - 1
 
+# Members by number: calling an enum class costs as much as unpacking the whole record.
+_KINDS: Final = {kind.value: kind for kind in Kind}
+_ALGORITHMS: Final = {algorithm.value: algorithm for algorithm in Algorithm}
+
 
 class FileNode(NamedTuple):
     """A file or symlink inode, unpacked."""
@@ -92,8 +96,8 @@ class FileTable:
         if record is None:
             return None
         _, size, mtime, origin, kind, algorithm = _RECORD.unpack_from(record)
-        digest = Digest(Algorithm(algorithm), record[_RECORD.size :])
-        return FileNode(Blob(digest, size), Kind(kind), mtime, origin)
+        digest = Digest(_ALGORITHMS[algorithm], record[_RECORD.size :])
+        return FileNode(Blob(digest, size), _KINDS[kind], mtime, origin)
 
     def forget(self, inode: int, lookups: int) -> bool:
         """Take back `lookups`; returns True if the inode is gone."""

@@ -244,12 +244,19 @@ class FileSystem:
         """The last reference to one `open` is gone."""
         self.reader.release(inode)
 
-    async def read(self, inode: int, offset: int, length: int) -> Data:
-        """Bytes of a file; shorter than `length` only at its end."""
-        self.counters.reads += 1
+    def read_nowait(self, inode: int, offset: int, length: int) -> Data | None:
+        """Bytes of a file that are at hand, shorter than `length` only at its end; None: `read` brings them."""
         data = self.reader.read_nowait(inode, offset, length)
-        if data is None:
-            data = await self.reader.read(inode, self._file(inode), offset, length)
+        if data is not None:
+            counters = self.counters
+            counters.reads += 1
+            counters.read_bytes += len(data)
+        return data
+
+    async def read(self, inode: int, offset: int, length: int) -> Data:
+        """As `read_nowait`, waiting for a disk or a network if need be."""
+        self.counters.reads += 1
+        data = await self.reader.read(inode, self._file(inode), offset, length)
         self.counters.read_bytes += len(data)
         return data
 

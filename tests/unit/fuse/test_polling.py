@@ -8,7 +8,7 @@ import trio.testing
 from vfs.fuse.polling import Lock, Poller, stand_in
 
 
-async def test_the_lock_excludes_and_is_handed_over_in_order() -> None:
+async def test_the_lock_excludes_and_everybody_gets_it() -> None:
     lock = Lock()
     order: list[int] = []
     inside = 0
@@ -27,6 +27,46 @@ async def test_the_lock_excludes_and_is_handed_over_in_order() -> None:
             nursery.start_soon(use, number)
             await trio.testing.wait_all_tasks_blocked(0.0)
     assert sorted(order) == list(range(5))
+
+
+async def test_who_lets_go_and_comes_back_at_once_does_not_wait_for_others() -> None:
+    lock = Lock()
+    turns: list[str] = []
+
+    async def other() -> None:
+        async with lock:
+            turns.append("other")
+
+    async with trio.open_nursery() as nursery:
+        async with lock:
+            nursery.start_soon(other)
+            await trio.testing.wait_all_tasks_blocked()
+        for _ in range(3):
+            async with lock:
+                turns.append("same")
+    assert turns == ["same", "same", "same", "other"]
+
+
+async def test_a_free_lock_always_has_a_waiter_awake() -> None:
+    """A woken waiter that finds the lock taken again is woken again."""
+    lock = Lock()
+    served = 0
+
+    async def use() -> None:
+        nonlocal served
+        for _ in range(50):
+            async with lock:
+                served += 1
+                if served % 3 == 0:
+                    await trio.lowlevel.checkpoint()
+            if served % 2:
+                await trio.lowlevel.checkpoint()
+
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            for _ in range(4):
+                nursery.start_soon(use)
+    assert served == 200
 
 
 async def test_a_waiter_that_is_cancelled_does_not_keep_the_lock() -> None:
