@@ -256,6 +256,13 @@ class Reader:
         if local.blob.size > WHOLE_SIZE and _provable(local.blob):
             self._fetcher.check_file(local)
 
+    def places_changed(self) -> None:
+        """Contents may now be had from other places: look again for what was not found."""
+        for file in self._files.values():
+            if file.local is None:
+                file.looked = None
+        self._fetcher.places_changed()
+
     def _places(self, node: FileNode) -> Callable[[], Sequence[Place]]:
         """The places of a content, found only when they are needed (it may touch the disk)."""
         return lambda: self._places_of(node.origin, node.blob)
@@ -276,7 +283,7 @@ class Reader:
     async def label(self, node: FileNode) -> str:
         """Names of the places the content may come from, best first."""
         places = await trio.to_thread.run_sync(self._places(node))
-        return ", ".join(place.label for place in places)
+        return ", ".join(dict.fromkeys(place.label for place in places))
 
     async def cached_percent(self, inode: int, node: FileNode) -> int:
         """How much of a file can be read without the network, in percent."""

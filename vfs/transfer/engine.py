@@ -68,6 +68,7 @@ class Engine:
         self._quiet.set()
         self._checker: Checker | None = None
         self.verification: Verification | None = None
+        self._epoch = 0
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then nobody is left waiting."""
@@ -161,6 +162,12 @@ class Engine:
 
     # -- places --------------------------------------------------------------------------------------
 
+    def places_changed(self) -> None:
+        """Ask anew for the places of every blob, also where they had failed."""
+        self._epoch += 1
+        for state in self._states.values():
+            state.forget_places()
+
     def _ask(self, state: BlobState) -> None:
         if not state.asking and self._nursery is not None:
             state.asking = True
@@ -169,9 +176,12 @@ class Engine:
     async def _find_places(self, state: BlobState) -> None:
         error: VfsError | None = None
         try:
-            places = await trio.to_thread.run_sync(
-                state.places_of, abandon_on_cancel=True, limiter=self._threads
-            )
+            epoch = -1
+            while epoch != self._epoch:
+                epoch = self._epoch
+                places = await trio.to_thread.run_sync(
+                    state.places_of, abandon_on_cancel=True, limiter=self._threads
+                )
             ordered = sorted(places, key=lambda place: not place.local)
             state.sources = [Source(place) for place in ordered]
         except VfsError as failure:

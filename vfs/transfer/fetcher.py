@@ -140,6 +140,10 @@ class Fetcher:
         if unknown and self._engine.verification is not None:
             self._engine.verification.examine(blob, lambda: self._engine.state(blob, places))
 
+    def places_changed(self) -> None:
+        """Blobs may now be had from other places than those their `places` gave before."""
+        self._engine.places_changed()
+
     async def _read(self, state: BlobState, offset: int, end: int) -> Data:
         self._engine.refuse(state)
         blocks = blocks_of(offset, end)
