@@ -70,6 +70,7 @@ def test_a_disk_full_from_the_start(small_disk: Path) -> None:
         assert not store.append([(key_of(1), bytes(10_000))])
         assert store.verdict(b"d") is None
         store.set_verdict(b"d", 1)
+        assert store.verdict(b"d") == 1, "this process knows"
         store.maintain()
 
 
@@ -95,6 +96,7 @@ def test_a_read_only_cache_is_read(small_disk: Path) -> None:
         assert not store.append([(key_of(20), b"data")])
         assert store.verdict(b"digest") == 2
         store.set_verdict(b"digest", 1)
+        assert store.verdict(b"digest") == 1, "this process knows"
         assert store.pins() == {"mine": 1}
         store.drop([key_of(3)])
         assert store.locate(key_of(3)) is None

@@ -1,14 +1,17 @@
 """What a switch changes, and what it must not."""
 
+import errno
 import mmap
 import os
+import random
 import threading
 from collections.abc import Callable
 
 import pytest
 
-from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.handmade import HandmadeRepository, md5
 from vfs.testing.mounts import Mount, MountFactory
+from vfs.testing.refusals import refused
 
 pytestmark = pytest.mark.fuse
 
@@ -228,3 +231,33 @@ def test_listing_and_content_agree_after_each_switch(mount: Mount) -> None:
         mount.switch(rev)
         names = set(os.listdir(mount.path / "data"))
         assert expected[rev](names), (rev, names)
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_an_open_file_follows_its_data_to_another_remote(
+    handmade: HandmadeRepository, mounts: MountFactory, tracked: bool
+) -> None:
+    """The configuration alone changes: same content, other place. The old place is gone, and its failures are no obstacle."""
+    large = random.Random(8).randbytes(9 << 20)
+    mounts.allow(md5(ONE)[2:])
+    handmade.commit(files={"large.bin": large, "small.bin": ONE}, tag="v1")
+    mount = mounts(handmade.root, "v1")
+    with (
+        (mount.path / "large.bin").open("rb", buffering=0) as opened,
+        (mount.path / "small.bin").open("rb", buffering=0) as failed,
+    ):
+        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+        assert os.pread(opened.fileno(), 10, 0) == large[:10]
+        moved = handmade.remote.rename(handmade.remote.with_name("moved"))
+        with refused(errno.EIO):
+            os.pread(failed.fileno(), 10, 0)
+        handmade.remote, handmade.remote_url = moved, str(moved)
+        if tracked:
+            handmade.commit(files={"large.bin": large, "small.bin": ONE}, tag="v2")
+        else:
+            (handmade.root / ".dvc").mkdir()
+            (handmade.root / ".dvc" / "config.local").write_bytes(handmade.config())
+        mount.switch("v2" if tracked else "v1")
+        assert os.pread(opened.fileno(), 10, 8 << 20) == large[8 << 20 :][:10]
+        assert os.pread(failed.fileno(), 10, 0) == ONE[:10]
+    assert os.getxattr(mount.path / "large.bin", "user.vfs.remote") == b"dvc-cache, store"

@@ -91,7 +91,7 @@ class Service:
 
     def _places(self, origin: int, blob: Blob) -> Sequence[Place]:
         """Where a blob may come from; blocking."""
-        return self._workspace.places_of(self._workspace.session.origins.all()[origin], blob)
+        return self._workspace.places_by(origin, blob)
 
     def _content_is_bad(self, blob: Blob) -> None:
         """A large content was wrong as a whole after parts of it were read: nothing may keep them."""
@@ -172,9 +172,13 @@ class Service:
         }
 
     async def _show(self, snapshot: Snapshot) -> SwitchReport:
-        """Steps 2 to 4 of a switch (`docs/concurrency.md`); not to be cut short by a client that leaves."""
+        """Steps 2 to 5 of a switch (`docs/concurrency.md`); not to be cut short by a client that leaves."""
         with trio.CancelScope(shield=True):
+            shown = self._snapshot
+            moved = await trio.to_thread.run_sync(self._workspace.supersede, shown, snapshot)
             known = swap(self.filesystem.directories, view_of(snapshot))
+            if moved:
+                self.filesystem.reader.places_changed()
             self._snapshot = snapshot
             notifier = self._transport.notifications()
             report = await trio.to_thread.run_sync(

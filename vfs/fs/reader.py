@@ -4,9 +4,7 @@ Order of places: the chunk store, the repository's own DVC cache and LFS objects
 remotes. The hot path (`read_nowait`) runs on the event loop: a dict, an extent, one `preadv` that returns rather than wait for the disk.
 """
 
-import errno
 import logging
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +15,8 @@ import trio
 from vfs.core.inodes import FileNode, number_for
 from vfs.errors import DataUnavailable, StoreError
 from vfs.formats.hashing import hasher_for
-from vfs.store import ChunkStore, Extent
-from vfs.transfer import Fetcher, Place
+from vfs.store import BAD, VERIFIED, ChunkStore, Extent
+from vfs.transfer import WHOLE_SIZE, Fetcher, LocalFile, Place, verdict_key
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Kind
 
 log = logging.getLogger("vfs.fs")
@@ -34,47 +32,8 @@ MOST_EXTENTS: Final = 4096
 LARGEST_READ: Final = 1 << 20
 """Bytes the kernel asks for at once at most."""
 
-VERIFIED_LOCAL: Final = 4 * 1024 * 1024
-"""Local files up to this many bytes are hashed before their first use: it costs no more than reading them."""
-
 PlacesOf = Callable[[int, Blob], Sequence[Place]]
 """Places of a blob by the number of its origin (`Entry.origin`)."""
-
-
-class LocalFile:
-    """A descriptor that closes when nobody holds this object, so that no thread reads from a reused number."""
-
-    __slots__ = ("descriptor",)
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-
-    def __del__(self) -> None:
-        os.close(self.descriptor)
-
-    def read_nowait(self, offset: int, length: int) -> Data | None:
-        """Bytes in the page cache, or None if the disk would be waited for."""
-        buffer = bytearray(length)
-        try:
-            count = os.preadv(self.descriptor, [buffer], offset, os.RWF_NOWAIT)
-        except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
-                return None
-            raise
-        return buffer if count == length else None
-
-    def read(self, offset: int, length: int) -> Data:
-        """All of a range, waiting for the disk; for worker threads."""
-        data = os.pread(self.descriptor, length, offset)
-        while len(data) < length:
-            more = os.pread(self.descriptor, length - len(data), offset + len(data))
-            if not more:
-                raise DataUnavailable(
-                    f"a local file is shorter than recorded ({offset + len(data)} bytes): was it changed in place?",
-                    hint="`vfs doctor` names damaged cache files",
-                )
-            data += more
-        return data
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +45,7 @@ class OpenFile:
         opens: handles now open.
         local: a plain local file with exactly this content.
         looked: set when a local file has been looked for.
+        examined: whether the fetcher has looked for blocks that were never checked.
         pushed: whether the kernel has been given the whole content.
         fetched: whether any of it came through the fetcher, whose read-ahead then wants to know of every read.
         extents: where blocks are in the chunk store.
@@ -96,6 +56,7 @@ class OpenFile:
     opens: int = 0
     local: LocalFile | None = None
     looked: trio.Event | None = None
+    examined: bool = False
     pushed: bool = False
     fetched: bool = False
     extents: dict[int, Extent] = field(default_factory=dict)
@@ -131,6 +92,9 @@ class Reader:
         file.opens += 1
         if file.opens == 1:
             self._idle.pop(inode, None)
+        if node.blob.size > WHOLE_SIZE and not file.examined and _provable(node.blob):
+            file.examined = True
+            self._fetcher.examine(node.blob, self._places(node))
         if file.opens > 1 or file.pushed or not 0 < node.blob.size <= self._push_small:
             return None
         content = self.read_nowait(inode, 0, node.blob.size)
@@ -177,8 +141,12 @@ class Reader:
         return data
 
     def _at_hand(self, file: OpenFile, offset: int, end: int) -> Data | None:
-        if file.local is not None:
-            return file.local.read_nowait(offset, end - offset)
+        local = file.local
+        if local is not None:
+            data = local.read_nowait(offset, end - offset)
+            if data is not None and local.handed_out(end - offset):
+                self._check(local)
+            return data
         first, last = offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE
         if first == last:
             extent = file.extents.get(first) or self._locate(file, first)
@@ -200,9 +168,13 @@ class Reader:
         resident = self._resident(file, offset, end)
         if not resident:
             await self._look_for_local_file(file, node)
-        if file.local is not None:
+        local = file.local
+        if local is not None:
             try:
-                return await trio.to_thread.run_sync(file.local.read, offset, end - offset)
+                data = await trio.to_thread.run_sync(local.read, offset, end - offset)
+                if local.handed_out(end - offset):
+                    self._check(local)
+                return data
             except (DataUnavailable, OSError) as error:
                 log.warning(
                     "a local file of %s is damaged (%s); reading from elsewhere",
@@ -271,15 +243,25 @@ class Reader:
         if file.looked is not None:
             await file.looked.wait()
             return
-        file.looked = trio.Event()
+        file.looked = looked = trio.Event()
         try:
-            descriptor = await self._fetcher.open_local(node.blob, self._places(node))
-            if descriptor is not None:
-                local = LocalFile(descriptor)
-                if await trio.to_thread.run_sync(_is_sound, local, node.blob):
-                    file.local = local
+            local = await self._fetcher.open_local(node.blob, self._places(node))
+            if local is not None and await trio.to_thread.run_sync(_is_sound, local):
+                file.local = local
         finally:
-            file.looked.set()
+            looked.set()
+
+    def _check(self, local: LocalFile) -> None:
+        """All of a local file was handed out; small ones were checked before."""
+        if local.blob.size > WHOLE_SIZE and _provable(local.blob):
+            self._fetcher.check_file(local)
+
+    def places_changed(self) -> None:
+        """Contents may now be had from other places: look again for what was not found."""
+        for file in self._files.values():
+            if file.local is None:
+                file.looked = None
+        self._fetcher.places_changed()
 
     def _places(self, node: FileNode) -> Callable[[], Sequence[Place]]:
         """The places of a content, found only when they are needed (it may touch the disk)."""
@@ -301,7 +283,7 @@ class Reader:
     async def label(self, node: FileNode) -> str:
         """Names of the places the content may come from, best first."""
         places = await trio.to_thread.run_sync(self._places(node))
-        return ", ".join(place.label for place in places)
+        return ", ".join(dict.fromkeys(place.label for place in places))
 
     async def cached_percent(self, inode: int, node: FileNode) -> int:
         """How much of a file can be read without the network, in percent."""
@@ -309,24 +291,33 @@ class Reader:
         if file is not None and file.local is not None:
             return 100
         percent = await trio.to_thread.run_sync(self._fetcher.resident_percent, node.blob)
-        if percent < 100:
-            descriptor = await self._fetcher.open_local(node.blob, self._places(node))
-            if descriptor is not None:
-                os.close(descriptor)
-                return 100
+        if percent == 100 or await self._fetcher.open_local(node.blob, self._places(node)):
+            return 100
         return percent
 
-    def verified(self, inode: int, node: FileNode) -> str:
+    async def verified(self, inode: int, node: FileNode) -> str:
         """`yes`, `no` or `bad`: whether the whole content was checked against its digest."""
-        file = self._files.get(inode)
-        if file is not None and file.local is not None and node.blob.size <= VERIFIED_LOCAL:
-            return "yes"
-        return {1: "yes", 2: "bad"}.get(self._store.verdict(node.blob.digest.key) or 0, "no")
+        file, large = self._files.get(inode), node.blob.size > WHOLE_SIZE
+        verdict = self._store.verdict(node.blob.digest.key)
+        if large and verdict is None:  # small ones are hashed when they are found
+            file = self._file(inode, node)
+            await self._look_for_local_file(file, node)
+            self._trim()
+        if file is not None and file.local is not None:
+            if not large:
+                return "yes"
+            verdict = self._store.verdict(verdict_key(node.blob, file.local.descriptor))
+        return {VERIFIED: "yes", BAD: "bad"}.get(verdict or 0, "no")
 
 
-def _is_sound(local: LocalFile, blob: Blob) -> bool:
-    """Whether a small local file is what its digest says; large ones are trusted as DVC trusts them."""
-    if blob.size > VERIFIED_LOCAL or blob.digest.algorithm is Algorithm.PLACE:
+def _provable(blob: Blob) -> bool:
+    return blob.digest.algorithm is not Algorithm.PLACE
+
+
+def _is_sound(local: LocalFile) -> bool:
+    """Whether a small local file is what its digest says; a large one is checked once all of it was handed out."""
+    blob = local.blob
+    if blob.size > WHOLE_SIZE or not _provable(blob):
         return True
     hasher = hasher_for(blob.digest, blob.size)
     hasher.update(local.read(0, blob.size) if blob.size else b"")

@@ -62,4 +62,4 @@ class Xattrs:
             return await reader.label(file)
         if name == b"cached":
             return str(await reader.cached_percent(inode, file))
-        return reader.verified(inode, file)
+        return await reader.verified(inode, file)

@@ -56,6 +56,7 @@ class ChunkStore(ChunkReader):
         self._map_size = map_size
         self._off_until = -1.0
         self._reviving = threading.Lock()
+        self._verdicts: dict[bytes, int] = {}  # those that could not be written
         self._closed = False
 
     @classmethod
@@ -213,18 +214,19 @@ class ChunkStore(ChunkReader):
     def verdict(self, digest_key: bytes) -> int | None:
         """What is known of a whole object: 1 verified, 2 bad, None nothing (loop-safe)."""
         try:
-            return self._engine.verdicts.get(digest_key) if self._engine is not None else None
+            kept = self._engine.verdicts.get(digest_key) if self._engine is not None else None
         except StoreError:
-            return None
+            kept = None
+        return self._verdicts.get(digest_key, kept)
 
     def set_verdict(self, digest_key: bytes, verdict: int) -> None:
-        """Remember a verdict; lost if the store cannot be written to."""
-        if self._engine is None or not self._engine.writable:
-            return
+        """Remember a verdict; if the store cannot be written to, in this process alone."""
         try:
-            self._engine.verdicts.set(digest_key, verdict)
+            self._usable().verdicts.set(digest_key, verdict)
+            self._verdicts.pop(digest_key, None)
         except StoreError as error:
-            _log.warning("%s", error)
+            _log.log(logging.WARNING if self.writable else logging.DEBUG, "%s", error)
+            self._verdicts[digest_key] = verdict
 
     def pin(self, name: str, keys: Iterable[bytes]) -> None:
         """Keep chunks, also those yet to come, until `unpin(name)`. Raises StoreError."""
@@ -291,6 +293,7 @@ class ChunkStore(ChunkReader):
         """Remove every chunk and verdict; pins stay. Raises StoreError."""
         self._usable().clear()
         self._bad.clear()
+        self._verdicts.clear()
         self._off_until = -1.0
 
     def verify(self, progress: Progress | None = None) -> ScrubReport:

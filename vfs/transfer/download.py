@@ -13,13 +13,14 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from vfs.core.ranges import block_length
-from vfs.errors import ContentMismatch, RemoteUnavailable
+from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable
 from vfs.formats.hashing import hasher_for
-from vfs.store import VERIFIED, ChunkStore
+from vfs.store import BAD, VERIFIED, ChunkStore
+from vfs.transfer.local_file import verdict_key
 from vfs.transfer.place import Body, Place
 from vfs.transfer.state import Job
 from vfs.transfer.waiter import Data
-from vfs.types import BLOCK_SIZE
+from vfs.types import BLOCK_SIZE, Blob
 
 BATCH_BLOCKS: Final = 4
 """Blocks given to the store at once (1 MiB): one index transaction for all."""
@@ -47,7 +48,7 @@ def download(job: Job, place: Place, etag: str, store: ChunkStore, announce: Ann
         RemoteUnavailable: the answer ended before its end.
     """
     try:
-        body, keep = _open(job, place, etag)
+        body, keep = _open(job, place, etag, store)
         with body:
             job.body = body
             _check_size(job, place, body)
@@ -72,14 +73,24 @@ def end_downloads(jobs: list[Job], seconds: float) -> None:
         job.ended.wait(max(0.0, until - time.monotonic()))
 
 
-def _open(job: Job, place: Place, etag: str) -> tuple[Body, bool]:
+def _open(job: Job, place: Place, etag: str, store: ChunkStore) -> tuple[Body, bool]:
     """The bytes of the job's range, and whether the store should keep them (no copies of local files)."""
     start = job.first * BLOCK_SIZE
     if place.local:
         descriptor = place.open_file()
         if descriptor is not None:
+            _check_trusted(job.state.blob, place, descriptor, store)
             return _FileBody(descriptor, start, job.size), False
     return place.get(start, job.size, etag=etag), True
+
+
+def _check_trusted(blob: Blob, place: Place, descriptor: int, store: ChunkStore) -> None:
+    if store.verdict(verdict_key(blob, descriptor)) == BAD:
+        os.close(descriptor)
+        raise ObjectMissing(
+            f"{place.label}: the file named {blob.digest} has other bytes",
+            hint="`vfs doctor` names damaged cache files; remove it, then `dvc fetch`",
+        )
 
 
 def _check_size(job: Job, place: Place, body: Body) -> None:

@@ -67,14 +67,15 @@ class Engine:
         self._quiet = threading.Event()
         self._quiet.set()
         self._checker: Checker | None = None
-        self._verification: Verification | None = None
+        self.verification: Verification | None = None
+        self._epoch = 0
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then nobody is left waiting."""
         self._inbox = Inbox(self._opened, self._arrived, self._stored)
         self._checker = Checker(self._quiet)
-        self._verification = Verification(
-            self.store, self.counters, self._checker, self.at_hand, self._condemn
+        self.verification = Verification(
+            self.store, self.counters, self._checker, self.at_hand, self._condemn, self._on_bad
         )
         try:
             async with trio.open_nursery() as nursery:
@@ -83,6 +84,7 @@ class Engine:
                 await trio.sleep_forever()
         finally:
             self.closed = True
+            self.verification = None
             self._nursery = None
             self._wake_all()
             with trio.CancelScope(shield=True):
@@ -160,6 +162,12 @@ class Engine:
 
     # -- places --------------------------------------------------------------------------------------
 
+    def places_changed(self) -> None:
+        """Ask anew for the places of every blob, also where they had failed."""
+        self._epoch += 1
+        for state in self._states.values():
+            state.forget_places()
+
     def _ask(self, state: BlobState) -> None:
         if not state.asking and self._nursery is not None:
             state.asking = True
@@ -168,9 +176,12 @@ class Engine:
     async def _find_places(self, state: BlobState) -> None:
         error: VfsError | None = None
         try:
-            places = await trio.to_thread.run_sync(
-                state.places_of, abandon_on_cancel=True, limiter=self._threads
-            )
+            epoch = -1
+            while epoch != self._epoch:
+                epoch = self._epoch
+                places = await trio.to_thread.run_sync(
+                    state.places_of, abandon_on_cancel=True, limiter=self._threads
+                )
             ordered = sorted(places, key=lambda place: not place.local)
             state.sources = [Source(place) for place in ordered]
         except VfsError as failure:
@@ -336,8 +347,8 @@ class Engine:
                 self.recent.put((state.prefix, block), data, len(data))
                 self.budget.set_aside = self.recent.weight
             state.saw(block)
-        if self._verification is not None and not self.closed:
-            self._verification.check(state)
+        if self.verification is not None:
+            self.verification.check(state)
         self.pump()
 
     def _condemn(self, state: BlobState) -> None:
@@ -356,10 +367,6 @@ class Engine:
             self.recent.discard((state.prefix, block))
         self.budget.set_aside = self.recent.weight
         state.fail_all(error)
-        try:
-            self._on_bad(state.blob)
-        except Exception:
-            log.exception("cannot tell that %s is wrong (this is a bug)", state.blob.digest)
 
     # -- the end -------------------------------------------------------------------------------------
 

@@ -18,15 +18,16 @@ import trio
 from vfs.core.ranges import block_count, blocks_of
 from vfs.core.streams import MIB
 from vfs.errors import StoreCorrupt, StoreError
-from vfs.store import ChunkStore, Extent
+from vfs.store import VERIFIED, ChunkStore, Extent
 from vfs.transfer.engine import Engine
 from vfs.transfer.failures import late
+from vfs.transfer.local_file import LocalFile, open_local
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.proving import seen_blocks
 from vfs.transfer.state import BlobState, Level
 from vfs.transfer.statistics import FetchStatistics
 from vfs.transfer.waiter import Data, Waiter
-from vfs.transfer.warmup import PrefetchReport, WarmUp, open_local
+from vfs.transfer.warmup import PrefetchReport, WarmUp
 from vfs.types import BLOCK_SIZE, Blob
 
 log = logging.getLogger("vfs.transfer")
@@ -66,8 +67,8 @@ class Fetcher:
     Args of the constructor:
         store: where blocks are kept.
         settings: limits.
-        on_bad: called on the loop when a large blob turned out to be wrong as a whole, after bytes of it were handed
-            out: forget its extents and what the kernel has cached of it.
+        on_bad: called on the loop when a large blob (in the store, or a local file) turned out to be wrong as a whole,
+            after bytes of it were handed out: forget where it is and what the kernel has cached of it.
     """
 
     def __init__(
@@ -124,9 +125,24 @@ class Fetcher:
         if state is not None:
             self._read_ahead(state, offset, length, stalled=False)
 
-    async def open_local(self, blob: Blob, places: PlacesOf) -> int | None:
-        """A descriptor (owned by the caller) of a plain local file with exactly this content, or None."""
-        return await trio.to_thread.run_sync(open_local, blob, places)
+    async def open_local(self, blob: Blob, places: PlacesOf) -> LocalFile | None:
+        """A plain local file with exactly this content as far as is known, or None."""
+        return await trio.to_thread.run_sync(open_local, blob, places, self._store)
+
+    def check_file(self, file: LocalFile) -> None:
+        """All of a local file was seen: have it hashed in the background. If it is wrong, `on_bad` is called."""
+        if self._engine.verification is not None:
+            self._engine.verification.check_file(file)
+
+    def examine(self, blob: Blob, places: PlacesOf) -> None:
+        """A blob is opened: if all of it is in the store and it was never checked, do that in the background."""
+        unknown = self._store.verdict(blob.digest.key) != VERIFIED
+        if unknown and self._engine.verification is not None:
+            self._engine.verification.examine(blob, lambda: self._engine.state(blob, places))
+
+    def places_changed(self) -> None:
+        """Blobs may now be had from other places than those their `places` gave before."""
+        self._engine.places_changed()
 
     async def _read(self, state: BlobState, offset: int, end: int) -> Data:
         self._engine.refuse(state)

@@ -25,6 +25,17 @@ def seen_blocks(store: ChunkStore, prefix: bytes, count: int) -> list[int]:
     return found
 
 
+def left_whole(store: ChunkStore, blob: Blob) -> Proof | None:
+    """The proof, not begun, of a blob of which every block is in the store; None if one is missing."""
+    count = block_count(blob.size)
+    for first in range(0, count, SCAN_BLOCKS):
+        if None in store.locate_run(blob.digest.key, first, min(SCAN_BLOCKS, count - first)):
+            return None
+    proof = Proof(blob)
+    proof.see_all()
+    return proof
+
+
 def prove(
     store: ChunkStore, blob: Blob, proof: Proof, run: range, memory: Mapping[int, Data]
 ) -> int | bool | None:

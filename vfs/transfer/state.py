@@ -187,6 +187,13 @@ class BlobState:
         """Whether its bytes were found to be wrong after some had been handed out: no more of it, ever."""
         return self.refused is not None and self.refused[1] == math.inf
 
+    def forget_places(self) -> None:
+        """Its places may be others now: ask for them again, also if all had failed."""
+        if self.provable:  # what has no digest goes on with the version it was begun with
+            self.sources = None
+        if not self.condemned:
+            self.refused = None
+
     @property
     def idle(self) -> bool:
         """Whether it may be forgotten."""

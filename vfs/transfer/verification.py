@@ -10,10 +10,13 @@ from collections.abc import Callable
 
 from vfs.store import ChunkStore
 from vfs.transfer.checker import Checker
-from vfs.transfer.proving import prove, seen_blocks
+from vfs.transfer.local_file import FileProof, LocalFile
+from vfs.transfer.proof import Proof
+from vfs.transfer.proving import left_whole, prove, seen_blocks
 from vfs.transfer.state import BlobState
 from vfs.transfer.statistics import FetchCounters
 from vfs.transfer.waiter import Data
+from vfs.types import Blob
 
 log = logging.getLogger("vfs.transfer")
 
@@ -26,6 +29,7 @@ class Verification:
         checker: the thread.
         at_hand: bytes of a block that are in memory.
         condemn: called when a blob is wrong; its blocks have been dropped from the store.
+        on_bad: called then too, and when a local file is wrong.
     """
 
     def __init__(
@@ -35,12 +39,14 @@ class Verification:
         checker: Checker,
         at_hand: Callable[[BlobState, int], Data | None],
         condemn: Callable[[BlobState], None],
+        on_bad: Callable[[Blob], None],
     ) -> None:
         self._store = store
         self._counters = counters
         self._checker = checker
         self._at_hand = at_hand
         self._condemn = condemn
+        self._on_bad = on_bad
 
     def check(self, state: BlobState) -> None:
         """Post the next piece of work on a blob's proof, if there is one."""
@@ -86,8 +92,55 @@ class Verification:
         elif result is False:
             self._counters.bad += 1
             self._condemn(state)
+            self._tell_bad(state.blob)
         elif result is not None:
             state.proof.unsee(result)
             self.check(state)
         else:
             self.check(state)
+
+    # -- what an earlier process left ----------------------------------------------------------------
+
+    def examine(self, blob: Blob, state_of: Callable[[], BlobState]) -> None:
+        """Check a blob if the whole of it lies in the store."""
+        self._checker.post(
+            functools.partial(left_whole, self._store, blob),
+            functools.partial(self._examined, state_of),
+        )
+
+    def _examined(self, state_of: Callable[[], BlobState], found: Proof | Exception | None) -> None:
+        if isinstance(found, Proof):
+            state = state_of()
+            if state.proof is None and not state.condemned:
+                state.proof = found
+                self.check(state)
+
+    # -- local files ---------------------------------------------------------------------------------
+
+    def check_file(self, file: LocalFile) -> None:
+        """Check a local file, unless that is under way."""
+        if not file.checking:
+            file.checking = True
+            self._hash(FileProof(self._store, file))
+
+    def _hash(self, proof: FileProof) -> None:
+        self._checker.post(proof.step, functools.partial(self._hashed, proof))
+
+    def _hashed(self, proof: FileProof, result: bool | Exception | None) -> None:
+        if result is None:
+            self._hash(proof)
+            return
+        proof.file.checking = False
+        digest = proof.file.blob.digest
+        if isinstance(result, Exception):
+            log.warning("cannot check the local file of %s: %s", digest, result)
+        elif not result:
+            log.warning("a local file is not the %s it is named; reading from elsewhere", digest)
+            self._counters.bad += 1
+            self._tell_bad(proof.file.blob)
+
+    def _tell_bad(self, blob: Blob) -> None:
+        try:
+            self._on_bad(blob)
+        except Exception:
+            log.exception("cannot tell that %s is wrong (this is a bug)", blob.digest)

@@ -11,8 +11,6 @@ Rules:
 
 import contextlib
 import itertools
-import logging
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,12 +21,11 @@ import trio
 from vfs.core.ranges import block_count, block_length, run_length
 from vfs.errors import StoreFull, VfsError
 from vfs.transfer.engine import Engine
-from vfs.transfer.place import Place, PlacesOf, Wanted
+from vfs.transfer.local_file import open_local
+from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.state import PART_BLOCKS, BlobState, Level
 from vfs.transfer.waiter import Waiter
 from vfs.types import Blob
-
-log = logging.getLogger("vfs.transfer")
 
 BATCH: Final = 64
 """Items surveyed at once."""
@@ -155,9 +152,7 @@ class WarmUp:
             return _Surveyed(blob, None, local=False)
         with contextlib.suppress(VfsError):  # the fetch meets it again and names it
             places = list(places_of())
-            descriptor = open_local(blob, lambda: places)
-            if descriptor is not None:
-                os.close(descriptor)
+            if open_local(blob, lambda: places, self._engine.store) is not None:
                 return _Surveyed(blob, None, local=True)
             return _Surveyed(blob, lambda: places, local=False)
         return _Surveyed(blob, places_of, local=False)
@@ -247,30 +242,3 @@ class WarmUp:
         self._advance(0)
         if len(self._problems) < MOST_PROBLEMS:
             self._problems.append(str(error))
-
-
-def open_local(blob: Blob, places_of: PlacesOf) -> int | None:
-    """A descriptor of a plain local file with exactly a blob's content (by its size), or None; blocking."""
-    try:
-        places = places_of()
-    except VfsError as error:
-        log.debug("no places for %s: %s", blob.digest, error)
-        return None
-    for place in places:
-        descriptor = _open(place) if place.local else None
-        if descriptor is None:
-            continue
-        size = os.fstat(descriptor).st_size
-        if size == blob.size:
-            return descriptor
-        os.close(descriptor)
-        log.warning("%s: %s has %d bytes, expected %d", place.label, blob.digest, size, blob.size)
-    return None
-
-
-def _open(place: Place) -> int | None:
-    try:
-        return place.open_file()
-    except (VfsError, OSError) as error:
-        log.debug("%s: %s", place.label, error)
-        return None

@@ -335,6 +335,7 @@ class Builder:
             session.origins.all(),
             root.weigh(),
             plan.tree,
+            self._grafts,
         )
 
     def _subtree(self, tree: bytes, name: bytes) -> bytes | None:

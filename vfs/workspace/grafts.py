@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from blake3 import blake3
 
 from vfs.types import Entry, Kind
-from vfs.workspace.directory import Directory
+from vfs.workspace.directory import Directory, TreeDirectory
 
 Leaf = Entry | Directory
 
@@ -38,10 +38,16 @@ class Node:
 
 
 class Grafts:
-    """The trie of one snapshot."""
+    """The trie of one snapshot.
+
+    Attributes:
+        root: where it begins.
+        origins: numbers of the origins of all leaves; set by `seal`.
+    """
 
     def __init__(self) -> None:
         self.root = Node()
+        self.origins: set[int] = set()
 
     def put(self, path: bytes, leaf: Leaf) -> None:
         """Put a leaf at a path that is neither above nor below another one's."""
@@ -53,7 +59,7 @@ class Grafts:
     def seal(
         self, root_tree: bytes | None, tree_of: Callable[[bytes, bytes], bytes | None]
     ) -> None:
-        """Compute identities.
+        """Compute identities and `origins`.
 
         Args:
             root_tree: oid of the commit's tree.
@@ -68,6 +74,7 @@ class Grafts:
                 order.append(child)
         for node in reversed(order):
             node.identity = _identity(node)
+            self.origins |= _origin(node.leaf)
 
     def directories(self) -> Iterator[Node]:
         """The nodes that are merged directories."""
@@ -78,14 +85,25 @@ class Grafts:
                 yield node
                 stack.extend(node.children.values())
 
-    def leaves(self) -> Iterator[Leaf]:
-        """Everything that was put."""
-        stack = [self.root]
+    def replaced(self, new: "Grafts") -> Iterator[tuple[int, int, bool]]:
+        """What is put at one path here and in `new`: origin here, origin there, whether it is the same content."""
+        stack = [(self.root, new.root)]
         while stack:
-            node = stack.pop()
-            if node.leaf is not None:
-                yield node.leaf
-            stack.extend(node.children.values())
+            mine, theirs = stack.pop()
+            same = mine.identity == theirs.identity
+            for old in _origin(mine.leaf):
+                for number in _origin(theirs.leaf):
+                    yield old, number, same
+            for name, child in mine.children.items():
+                if name in theirs.children:
+                    stack.append((child, theirs.children[name]))
+
+
+def _origin(leaf: Leaf | None) -> set[int]:
+    """The number of a leaf's origin; nothing where it has none of its own, or several."""
+    if isinstance(leaf, TreeDirectory) or (isinstance(leaf, Entry) and leaf.digest is not None):
+        return {leaf.origin}
+    return set()
 
 
 def git_identity(tree: bytes | None) -> bytes:

@@ -9,6 +9,7 @@ kinds with the same fields would be equal.
 """
 
 import threading
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from vfs.workspace.stores import DvcStore, RemoteRef
@@ -107,6 +108,7 @@ class Origins:
     def __init__(self) -> None:
         self._numbers: dict[Origin, int] = {}
         self._all: tuple[Origin, ...] = ()
+        self._newer: dict[int, tuple[int, ...]] = {}
         self._lock = threading.Lock()
 
     def number(self, origin: Origin) -> int:
@@ -121,3 +123,39 @@ class Origins:
     def all(self) -> tuple[Origin, ...]:
         """The origins by number; numbers given later are not in it."""
         return self._all
+
+    def supersede(self, replaced: Iterable[tuple[int, int, bool]], used: Set[int]) -> bool:
+        """A snapshot is shown in place of another: its origins are where to look first from now on.
+
+        Args:
+            replaced: as `Grafts.replaced` tells.
+            used: all origins of the new snapshot; these are up to date.
+
+        Returns:
+            Whether `newest_first` answers otherwise than before.
+        """
+        with self._lock:
+            newer = {old: new for old, new in self._newer.items() if old not in used}
+            for old, new, same in replaced:
+                if old not in used and (same or self._by_digest(old, new)):
+                    newer[old] = tuple(dict.fromkeys((*newer.get(old, ()), new)))
+            changed = newer != self._newer
+            self._newer = newer
+            return changed
+
+    def _by_digest(self, *numbers: int) -> bool:
+        """Whether origins are asked for objects by digest, so that they cannot give another content."""
+        return all(isinstance(self._all[number], DvcOrigin) for number in numbers)
+
+    def newest_first(self, number: int) -> list[int]:
+        """Where to look for a content of an origin: what it was replaced by at last, then itself."""
+        newer, found = self._newer, list[int]()
+        stack, seen = [number], {number}
+        while stack:
+            one = stack.pop()
+            further = [new for new in newer.get(one, ()) if new not in seen]
+            seen.update(further)
+            stack += reversed(further)
+            if one not in newer and one != number:
+                found.append(one)
+        return [*found, number]

@@ -10,6 +10,7 @@ from vfs.errors import UnknownPath
 from vfs.types import Entry, Kind, Problem
 from vfs.workspace.changes import Change, changes
 from vfs.workspace.directory import Directory, Weight
+from vfs.workspace.grafts import Grafts
 from vfs.workspace.origins import Origin
 
 
@@ -26,6 +27,7 @@ class Snapshot:
         origins: where the bytes of entries come from, by `Entry.origin`.
         totals: bytes and number of files.
         tree: oid of the Git tree (for `vfs doctor` and friends).
+        grafts: what pointers put into it.
     """
 
     rev: str
@@ -36,6 +38,7 @@ class Snapshot:
     origins: tuple[Origin, ...] = field(repr=False)
     totals: Weight
     tree: bytes
+    grafts: Grafts = field(repr=False)
 
     @property
     def identity(self) -> bytes:

@@ -241,6 +241,18 @@ class Workspace:
                 return import_places(session, origin, blob, self._source_places)
         raise TypeError(f"{origin!r} is no origin")
 
+    def places_by(self, number: int, blob: Blob) -> Sequence[Place]:
+        """Places of a blob by the number of its origin (`Entry.origin`); what replaced that since comes first."""
+        known = self.session.origins.all()
+        numbers = self.session.origins.newest_first(number)
+        return [place for n in numbers for place in self.places_of(known[n], blob)]
+
+    def supersede(self, old: Snapshot, new: Snapshot) -> bool:
+        """`new` is shown instead of `old`; whether contents of both may now be had from other places."""
+        used = new.grafts.origins
+        replaced = () if old.grafts.origins <= used else old.grafts.replaced(new.grafts)
+        return self.session.origins.supersede(replaced, used)
+
     def _source_places(self, ref: ImportRef, below: bytes) -> list[Place]:
         """Places of a file below an import's source."""
         path = b"/".join(part for part in (ref.path, below) if part)

@@ -1,6 +1,7 @@
 """What a reader gets when places fail, lie or do not answer."""
 
 import logging
+import threading
 
 import pytest
 import trio
@@ -241,3 +242,52 @@ async def test_bug_in_a_place_costs_one_error(bench: Bench) -> None:
     await bench.start()
     with pytest.raises(DataUnavailable, match="ZeroDivisionError"):
         await bench.read(blob_of(b"x"), [place], 0, 1)
+
+
+async def test_other_places_are_asked_once_they_changed(bench: Bench) -> None:
+    content = content_of(9 * MIB)
+    old, new = FaultyPlace(content, label="old"), FaultyPlace(content, label="new")
+    blob, found = blob_of(content), [old]
+    await bench.start()
+    await bench.fetcher.read(blob, lambda: found, 8 * MIB, 10)
+    old.fail = lambda number, request: ObjectMissing("gone")
+    with pytest.raises(DataUnavailable, match="gone"):
+        await bench.fetcher.read(blob, lambda: found, 5 * MIB, 10)
+    found = [new]
+    bench.fetcher.places_changed()
+    got = await bench.fetcher.read(blob, lambda: found, 5 * MIB, 10)
+    assert bytes(got) == content[5 * MIB :][:10]
+
+
+async def test_places_that_change_while_they_are_looked_for(bench: Bench) -> None:
+    content = content_of(1000)
+    old, new = missing("old"), FaultyPlace(content, label="new")
+    asked, go_on = threading.Event(), threading.Event()
+    found: list[FaultyPlace] = [old]
+
+    def places() -> list[FaultyPlace]:
+        answer = list(found)
+        asked.set()
+        assert go_on.wait(30)
+        return answer
+
+    await bench.start()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.fetcher.read, blob_of(content), places, 0, 1000)
+        await trio.to_thread.run_sync(asked.wait, 30)
+        found[:] = [new]
+        bench.fetcher.places_changed()
+        go_on.set()
+    assert old.requests == []
+    assert len(new.requests) == 1
+
+
+async def test_a_content_without_digest_stays_with_its_version(bench: Bench) -> None:
+    content = content_of(9 * MIB)
+    place = FaultyPlace(content)
+    await bench.start()
+    blob = Blob(Digest(Algorithm.PLACE, b"p" * 32), len(content))
+    await bench.read(blob, [place], 5 * MIB, 10)
+    bench.fetcher.places_changed()
+    await bench.read(blob, [place], 8 * MIB, 10)
+    assert [request.etag for request in place.requests] == ["", "v1"]

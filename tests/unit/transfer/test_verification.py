@@ -148,3 +148,40 @@ async def test_text_with_dos_line_ends(bench: Bench) -> None:
     await bench.start()
     got = await bench.read(Blob(digest, len(content)), [FaultyPlace(content)], 0, len(content))
     assert got == content
+
+
+def leave(bench: Bench, blob: Blob, content: bytes, blocks: range) -> None:
+    """Store blocks as an earlier process did that died before it could check the whole."""
+    for block in blocks:
+        data = content[block * BLOCK_SIZE :][:BLOCK_SIZE]
+        assert bench.store.append([(key_of(blob, block), data)])
+
+
+@pytest.mark.parametrize(("changed", "verdict"), [(b"", 1), (b"x", 2)])
+async def test_blob_left_whole_is_checked_when_it_is_opened(
+    bench: Bench, changed: bytes, verdict: int
+) -> None:
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    leave(bench, blob, changed + content[len(changed) :], range(36))
+    await bench.start()
+    bench.fetcher.examine(blob, list)
+    bench.fetcher.examine(blob, list)
+    await bench.quiet()
+    assert bench.store.verdict(blob.digest.key) == verdict
+    assert bench.bad == ([] if verdict == 1 else [blob])
+    now = bench.fetcher.statistics()
+    assert (now.verified, now.bad) == ((1, 0) if verdict == 1 else (0, 1))
+
+
+async def test_blob_left_in_part_is_left_alone(bench: Bench) -> None:
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    leave(bench, blob, content, range(35))
+    await bench.start()
+    bench.fetcher.examine(blob, list)
+    await bench.quiet()
+    assert bench.store.verdict(blob.digest.key) is None
+    await bench.read(blob, [FaultyPlace(content)], 35 * BLOCK_SIZE, 1)
+    await bench.quiet()
+    assert bench.store.verdict(blob.digest.key) == 1

@@ -1,0 +1,109 @@
+"""Large files are checked once all of them was seen, wherever they lie: in the DVC cache, or whole in ours from before."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from vfs.core.ranges import block_count
+from vfs.store import ChunkStore
+from vfs.testing.handmade import HandmadeRepository, md5, object_path
+from vfs.testing.mounts import Mount, MountFactory, wait_until
+from vfs.types import BLOCK_SIZE, Algorithm, Digest
+
+pytestmark = pytest.mark.fuse
+
+LARGE = random.Random(3).randbytes((5 << 20) + 17)
+
+
+def cached(handmade: HandmadeRepository) -> Path:
+    """Where the repository's own DVC cache has the file."""
+    return object_path(handmade.root / ".dvc" / "cache", md5(LARGE))
+
+
+def fill_cache(handmade: HandmadeRepository, data: bytes) -> None:
+    cached(handmade).parent.mkdir(parents=True, exist_ok=True)
+    cached(handmade).write_bytes(data)
+
+
+def verified(mount: Mount) -> str:
+    return os.getxattr(mount.path / "large.bin", "user.vfs.verified").decode()
+
+
+@pytest.fixture
+def mount(handmade: HandmadeRepository, mounts: MountFactory) -> Mount:
+    handmade.commit(files={"large.bin": LARGE}, tag="v1")
+    return mounts.prepare(handmade.root)
+
+
+def test_a_right_cache_file_is_verified_and_that_is_remembered(
+    handmade: HandmadeRepository, mount: Mount
+) -> None:
+    fill_cache(handmade, LARGE)
+    handmade.lose_remote()
+    mount.start("v1")
+    with (mount.path / "large.bin").open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+        assert os.pread(file.fileno(), 10, 1 << 20) == LARGE[1 << 20 :][:10]
+        assert verified(mount) == "no"
+        assert file.read() == LARGE
+    wait_until(lambda: verified(mount) == "yes", "the check of the file")
+    mount.umount()
+    mount.start("v1")
+    assert verified(mount) == "yes"
+    mount.umount()
+    os.utime(cached(handmade))
+    mount.start("v1")
+    assert verified(mount) == "no", "it is another file now"
+
+
+def test_a_wrong_cache_file_is_given_up(
+    handmade: HandmadeRepository, mount: Mount, mounts: MountFactory
+) -> None:
+    mounts.allow(f"{md5(LARGE)}")
+    fill_cache(handmade, b"X" + LARGE[1:])
+    mount.start("v1")
+    with (mount.path / "large.bin").open("rb", buffering=0) as file:
+        assert file.read(1) == b"X", "it is trusted as far as its place goes"
+        file.seek(0)
+        while file.read(1 << 20):
+            pass
+        wait_until(lambda: verified(mount) == "bad", "the check of the file")
+        wait_until(lambda: os.pread(file.fileno(), 1, 0) == LARGE[:1], "the kernel to forget it")
+        assert (mount.path / "large.bin").read_bytes() == LARGE, "the remote has it right"
+    wait_until(lambda: verified(mount) == "yes", "the check of the remote's")
+
+
+def test_a_wrong_cache_file_is_not_used_by_the_next_mount(
+    handmade: HandmadeRepository, mount: Mount, mounts: MountFactory
+) -> None:
+    mounts.allow(f"{md5(LARGE)}")
+    fill_cache(handmade, b"X" + LARGE[1:])
+    mount.start("v1")
+    assert (mount.path / "large.bin").read_bytes()[:1] == b"X"
+    wait_until(lambda: verified(mount) == "bad", "the check of the file")
+    mount.umount()
+    mount.start("v1")
+    assert (mount.path / "large.bin").read_bytes() == LARGE
+
+
+@pytest.mark.parametrize(("damage", "verdict"), [(b"", "yes"), (b"X", "bad")])
+def test_what_an_earlier_process_left_whole_is_checked_when_it_is_opened(
+    handmade: HandmadeRepository, mount: Mount, mounts: MountFactory, damage: bytes, verdict: str
+) -> None:
+    """It died before it could hash the whole."""
+    mounts.allow(f"{md5(LARGE)}")
+    content = damage + LARGE[len(damage) :]
+    prefix = Digest(Algorithm.MD5, bytes.fromhex(md5(LARGE))).key
+    directory = Path(mount.sandbox.environ["XDG_CACHE_HOME"]) / "vfs" / "chunks"
+    directory.parent.mkdir(mode=0o700)
+    with ChunkStore.open(directory, limit=1 << 30, min_free=0) as store:
+        for block in range(block_count(len(content))):
+            data = content[block * BLOCK_SIZE :][:BLOCK_SIZE]
+            assert store.append([(prefix + block.to_bytes(4, "big"), data)])
+    handmade.lose_remote()
+    mount.start("v1")
+    assert verified(mount) == "no"
+    with (mount.path / "large.bin").open("rb"):
+        wait_until(lambda: verified(mount) == verdict, "the check of the blocks")
