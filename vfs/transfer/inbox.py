@@ -1,7 +1,7 @@
 """`Inbox`: how worker threads tell the event loop what they have done.
 
-Rule: threads append to a deque and ask the loop to look; many announcements cost one wake-up. Announcements of one
-thread are handled in their order, and all of them before the job's task learns that the thread has ended.
+Rule: threads append to a deque and ask the loop to look, unless it has been asked: trio writes to a socket for each wake-up.
+Announcements of one thread are handled in their order, and all of them before the job's task learns that the thread has ended.
 """
 
 import contextlib
@@ -28,6 +28,7 @@ class Inbox:
     ) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._news: deque[Callable[[], None]] = deque()
+        self._asked = False  # the loop has been asked to look and has not begun to
         self._on_opened = on_opened
         self._on_arrived = on_arrived
         self._on_stored = on_stored
@@ -46,10 +47,14 @@ class Inbox:
 
     def drain(self) -> None:
         """On the loop: handle everything announced so far."""
+        self._asked = False  # first: what is announced from now on asks again
         while self._news:
             self._news.popleft()()
 
     def _tell(self, news: Callable[[], None]) -> None:
         self._news.append(news)
+        if self._asked:
+            return
+        self._asked = True
         with contextlib.suppress(trio.RunFinishedError):
             self._token.run_sync_soon(self.drain, idempotent=True)
