@@ -46,7 +46,7 @@ def command(
     mount: str | None,
     as_json: bool,
 ) -> None:
-    """List a directory or file of a revision.
+    """List a directory or file of a revision, sorted by name.
 
     Sizes are exact although nothing is downloaded. PATH is relative to this directory; ':/PATH' begins at the top of
     the repository.
@@ -79,5 +79,5 @@ def _listed(shown: "Snapshot", top: bytes, recursive: bool) -> Iterator[tuple[by
                 yield path, path, entry
     else:
         before = top + b"/" if top else b""
-        for entry, _ in found.entries():
+        for entry in found.by_name():
             yield before + entry.name, entry.name, entry
