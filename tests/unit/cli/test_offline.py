@@ -146,15 +146,50 @@ def test_doctor_looks_at_the_repository(vfs: Vfs, repo: Path) -> None:
     )
 
 
+def bad_pointer(repo: Path, name: str) -> None:
+    text = "outs:\n- md5: d8e8fca2dc0f896fd7cb4cb0031ba249\n  path: ../../evil\n"
+    (repo / name).write_text(text)
+
+
 def test_doctor_names_a_pointer_that_cannot_be_served(vfs: Vfs, repo: Path) -> None:
-    (repo / "bad.dvc").write_text(
-        "outs:\n- md5: d8e8fca2dc0f896fd7cb4cb0031ba249\n  path: ../../evil\n"
-    )
+    bad_pointer(repo, "bad.dvc")
     git(repo, "add", ".")
     git(repo, "commit", "-q", "-m", "bad")
+    bad_pointer(repo, "new.dvc")
     done = vfs("doctor", "--offline")
     assert done.code == 1
-    assert "BAD   problems: bad.dvc" in done.out
+    assert "BAD   problems: HEAD: 1 path cannot be served (1 unsafe-path)\n" in done.out
+    assert "BAD   problem: bad.dvc: " in done.out
+    assert "new.dvc" not in done.out
+    assert vfs("doctor", "--offline", "--rev", "v1").code == 0
+    worktree = vfs("doctor", "--offline", "--rev", "worktree").out
+    assert "BAD   problems: worktree: 2 paths cannot be served (2 unsafe-path)\n" in worktree
+    assert "BAD   problem: new.dvc: " in worktree
+    unknown = vfs("doctor", "--offline", "--rev", "nope")
+    assert (unknown.code, "BAD   revision: 'nope' is no revision" in unknown.out) == (1, True)
+
+
+def test_doctor_looks_at_every_branch_and_tag(vfs: Vfs, repo: Path) -> None:
+    git(repo, "checkout", "-q", "-b", "side")
+    bad_pointer(repo, "bad.dvc")
+    git(repo, "update-index", "--add", "--cacheinfo", f"160000,{git(repo, 'rev-parse', 'v1')},sub")
+    (repo / ".gitmodules").write_text('[submodule "s"]\n\tpath = sub\n\turl = ../s\n')
+    git(repo, "add", "bad.dvc", ".gitmodules")
+    git(repo, "commit", "-q", "-m", "bad")
+    git(repo, "tag", "v2")
+    git(repo, "commit", "-q", "--allow-empty", "-m", "as bad")
+    git(repo, "checkout", "-q", "main")
+    assert vfs("doctor", "--offline").code == 0
+    done = vfs("doctor", "--offline", "--all")
+    assert done.code == 1
+    assert "BAD   problems: HEAD, side, v1 and 1 more: 1 path cannot be served" in done.out
+    (line,) = (line for line in done.out.splitlines() if line.startswith("BAD   problem: "))
+    assert line.startswith("BAD   problem: bad.dvc: ")
+    assert line.endswith(" (in side, v2)")
+    assert "note  submodules: sub is a submodule and is empty in a mount (in side, v2)" in done.out
+    assert f"-> vfs mount --repo {repo}/sub MOUNTPOINT" in done.out
+    git(repo, "checkout", "-q", "side")
+    assert "submodules: sub is a submodule" in vfs("doctor", "--offline", "--rev", "worktree").out
 
 
 def test_with_a_mount_its_commit_counts(
