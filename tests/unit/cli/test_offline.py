@@ -280,7 +280,7 @@ def test_an_error_of_the_process_is_all_it_says(tracked: bytes, world: Path) -> 
             file.unlink()
     plain = process("cat", "big.bin")
     assert (plain.returncode, plain.stdout) == (16, b"")
-    assert [line.split(b": ")[0] for line in plain.stderr.splitlines()] == [b"error"]
+    assert [line.split(b": ")[0] for line in plain.stderr.splitlines()] == [b"error", b"hint"]
     documents = process("cat", "big.bin", "--json").stderr.splitlines()
     assert [json.loads(line)["code"] for line in documents] == ["data-unavailable"]
 
