@@ -36,8 +36,8 @@ _WORKTREE = "worktree"
 def command(revisions: tuple[str, ...], repo: str | None, mount: str | None, as_json: bool) -> None:
     """Show which files differ between two revisions.
 
-    One REV is compared with what the mount shows (with --mount) or with the working tree's pointers; without any, HEAD
-    is. No data is read: contents are compared by their digests.
+    One REV is compared with the working tree's pointers or, in a mount or with --mount, with what the mount shows; without
+    any, HEAD is. No data is read: contents are compared by their digests.
     """
     old, new, target = _pair(revisions, repo, mount)
     output = Output(as_json)

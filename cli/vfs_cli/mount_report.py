@@ -39,9 +39,8 @@ def _lines(status: Data, now: float) -> Iterator[tuple[str, str]]:
         yield "shown since", f"{date(since)} ({age(now - since)}); mounted {age(now - mounted)} ago"
     if "files" in status:
         yield "holds", f"{count(status['files'], 'file')}, {format_size(status.get('size', 0))}"
-    yield "read", _read(requests)
+    yield "read", _read(requests, transfer)
     yield "fetched", _fetched(transfer)
-    yield "from cache", _spared(requests, transfer)
     yield "in flight", _in_flight(transfer)
     yield "errors", _errors(requests, transfer)
     if status.get("memory") is not None:
@@ -54,10 +53,17 @@ def _lines(status: Data, now: float) -> Iterator[tuple[str, str]]:
         yield "log", str(status["log"])
 
 
-def _read(requests: Data) -> str:
-    text = f"{format_size(_given(requests))} in {count(requests.get('reads', 0), 'request')}"
+def _read(requests: Data, transfer: Data) -> str:
+    """What programs read, and how much of that did not have to be fetched (by this mount, since it was made)."""
+    given = int(requests.get("read_bytes", 0) + requests.get("pushed_bytes", 0))
+    if not given:
+        return "nothing"
+    fetched = transfer.get("bytes_received", 0) - transfer.get("bytes_warm_up", 0)
+    percent = 100 * max(0, given - fetched) // given
+    size, reads = format_size(given), count(requests.get("reads", 0), "request")
     pushed = requests.get("pushed", 0)
-    return text + (f", {count(pushed, 'small file')} handed over at open" if pushed else "")
+    small = f" and {count(pushed, 'small file')} at open" if pushed else ""
+    return f"{size} in {reads}{small}; {percent} % of it was here already"
 
 
 def _fetched(transfer: Data) -> str:
@@ -66,19 +72,6 @@ def _fetched(transfer: Data) -> str:
     shares = ", ".join(f"{format_size(size)} from {label}" for label, size in places)
     total = count(transfer.get("requests", 0), "request")
     return f"{shares} in {total}" if shares else "nothing"
-
-
-def _spared(requests: Data, transfer: Data) -> str:
-    """What was read and did not have to be fetched for it (by this mount, since it was made)."""
-    given = _given(requests)
-    fetched = transfer.get("bytes_received", 0) - transfer.get("bytes_warm_up", 0)
-    spared = max(0, given - fetched)
-    percent = 100 * spared // given if given else 0
-    return f"{format_size(spared)} ({percent} %) of what was read was here already"
-
-
-def _given(requests: Data) -> int:
-    return int(requests.get("read_bytes", 0) + requests.get("pushed_bytes", 0))
 
 
 def _in_flight(transfer: Data) -> str:

@@ -58,9 +58,9 @@ def test_status_of_one_mount(vfs: Vfs, daemons: Daemons, world: Path) -> None:
     daemons.start(world / "a", world / "repo", status=status, statistics=busy)
     said = [" ".join(line.split()) for line in vfs("status", world / "a").out.splitlines()]
     assert said[0] == "/mnt/data shows main (abababababab)"
-    assert "read 4.0 MiB in 8 requests, 2 small files handed over at open" in said
+    small = "and 2 small files at open; 50 % of it was here already"
+    assert f"read 4.0 MiB in 8 requests {small}" in said
     assert "fetched 2.0 MiB from storage, 1.0 MiB from git in 9 requests" in said
-    assert "from cache 2.0 MiB (50 %) of what was read was here already" in said
     assert "in flight 3 requests (2.0 KiB), 1 queued, 1 reader waiting" in said
     assert "errors 1 read or look-up failed, 2 requests to places failed" in said
     assert "memory 60.0 MiB, 12 names held by the kernel" in said
@@ -145,25 +145,29 @@ def test_umount_waits_for_nothing_that_is_gone(vfs: Vfs, daemons: Daemons, world
     assert f"{world / 'b'}: files are open" in done.err
 
 
-def test_prefetch_asks_the_mount_of_the_repository(
+def test_prefetch_in_a_mount_asks_its_daemon(
     vfs: Vfs, daemons: Daemons, world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    repo = world / "repo"
-    (repo / ".git").mkdir(parents=True)
-    (repo / "data").mkdir()
     asked: list[Data] = []
 
     async def prefetch(args: Data, progress: object) -> Data:
         asked.append(args)
         return {"files": len(args["paths"]), "bytes": 10}
 
-    daemons.start(world / "mnt", repo, status=status, prefetch=prefetch)
-    monkeypatch.chdir(repo / "data")
+    below = world / "mnt" / ".snapshots" / "v1" / "data"
+    below.mkdir(parents=True)
+    daemons.start(world / "mnt", world / "repo", status=status, prefetch=prefetch)
     (world / "list").write_bytes(b"x\n\ny\xff\n")
+    monkeypatch.chdir(world / "mnt")
     done = vfs("prefetch", "images", ":/top", "--glob", "*.png", "--from", world / "list", "--json")
     assert done.documents == [{"type": "prefetch", "files": 4, "bytes": 10}]
+    monkeypatch.chdir(below)
+    assert vfs("prefetch", "images").code == 0
+    assert vfs("prefetch", "images", "--rev", "v2", "--mount", world / "mnt").code == 0
     assert asked == [
-        {"glob": "*.png", "rev": None, "paths": ["data/images", "top", "data/x", "data/y\udcff"]}
+        {"glob": "*.png", "rev": "ab" * 20, "paths": ["images", "top", "x", "y\udcff"]},
+        {"glob": None, "rev": "v1", "paths": ["data/images"]},
+        {"glob": None, "rev": "v2", "paths": ["data/images"]},
     ]
 
 

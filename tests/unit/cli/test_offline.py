@@ -217,6 +217,28 @@ def test_with_a_mount_its_commit_counts(
     assert vfs("cat", ":/none", "--mount", point).code == 5
 
 
+def test_in_a_repository_head_is_meant_also_while_it_is_mounted(
+    vfs: Vfs, tracked: bytes, repo: Path, daemons: Daemons, world: Path
+) -> None:
+    commit = git(repo, "rev-parse", "v1")
+
+    async def status(args: dict[str, object], progress: object) -> dict[str, object]:
+        return {"rev": "v1", "commit": commit}
+
+    async def prefetch(args: dict[str, object], progress: object) -> dict[str, object]:
+        raise AssertionError("the mount was asked")
+
+    daemons.start(world / "mnt", repo, status=status, prefetch=prefetch)
+    assert vfs("ls", "big.bin").out == "big.bin\n"
+    assert vfs("cat", "d/c").out == "new\n"
+    assert vfs("diff").out == ""
+    (report,) = vfs("prefetch", "big.bin", "--json").documents
+    assert (report["files"], report["bytes"]) == (1, len(tracked))
+    assert [d["path"] for d in vfs("ls", "--json", "--mount", world / "mnt").documents] == [
+        "a.txt", "d", "link", "run",
+    ]  # fmt: skip
+
+
 def test_inside_a_mount(
     vfs: Vfs, repo: Path, daemons: Daemons, world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
