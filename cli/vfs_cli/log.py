@@ -76,6 +76,7 @@ def command(
     shown = 0
     with opened(target) as workspace, Progress(quiet=as_json) as progress:
         for commit, state in _changes(workspace, wanted, target.rev, scan, progress):
+            progress.clear()
             _show(output, commit, state)
             shown += 1
             if shown == limit:

@@ -36,7 +36,10 @@ def _lines(status: Data, now: float) -> Iterator[tuple[str, str]]:
     yield "repository", str(status.get("repo"))
     if "shown_since" in status:
         since, mounted = float(status["shown_since"]), float(status.get("started", now))
-        yield "shown since", f"{date(since)} ({age(now - since)}); mounted {age(now - mounted)} ago"
+        yield (
+            "shown since",
+            f"{date(since)} ({age(now - since)} ago); mounted {age(now - mounted)} ago",
+        )
     if "files" in status:
         yield "holds", f"{count(status['files'], 'file')}, {format_size(status.get('size', 0))}"
     yield "read", _read(requests, transfer)

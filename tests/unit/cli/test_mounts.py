@@ -142,7 +142,7 @@ def test_umount_waits_for_nothing_that_is_gone(vfs: Vfs, daemons: Daemons, world
     done = vfs("umount", "--all")
     assert done.code == 6
     assert f"{world / 'c'} is unmounted" in done.out
-    assert f"{world / 'b'}: files are open" in done.err
+    assert done.err == f"error: {world / 'b'}: files are open\n"
 
 
 def test_prefetch_in_a_mount_asks_its_daemon(
@@ -184,6 +184,24 @@ def test_a_long_list_is_sent_in_parts(vfs: Vfs, daemons: Daemons, world: Path) -
     done = vfs("prefetch", "--mount", world / "mnt", "--from", world / "list", "--json")
     assert done.documents == [{"type": "prefetch", "files": 50_000}]
     assert seen == names
+
+
+@pytest.mark.parametrize(("columns", "wide"), [("80", False), ("2000", True)])
+def test_a_table_that_does_not_fit_the_terminal_is_a_list(
+    vfs: Vfs,
+    daemons: Daemons,
+    world: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: str,
+    wide: bool,
+) -> None:
+    point = world / ("long" * 20)
+    daemons.start(point, world / "repo", status=status)
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    lines = vfs("status").out.splitlines()
+    assert any(str(point) in line for line in lines)  # in one piece, to be copied
+    assert (f"  repository  {world / 'repo'}" in lines) is not wide
 
 
 def test_mount_options() -> None:
