@@ -11,6 +11,7 @@ from vfs_cli.text import age, count, date, format_size
 
 _WARNINGS = 5
 _PROBLEMS = 20
+_SHOWN = ("mountpoint", "repo", "rev", "commit", "started", "shown_since", "log", "files", "size")
 
 Data = Mapping[str, Any]
 
@@ -26,7 +27,7 @@ def describe(output: Output, status: Data, now: float, *, verbose: bool = False)
     _list_problems(output, status, verbose)
     if verbose:
         output.line("counters:")
-        for name, value in _flat(status):
+        for name, value in _flat({name: status[name] for name in status if name not in _SHOWN}):
             output.line(f"  {name}: {'-' if value is None else value}")
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from vfs.workspace import Snapshot, Workspace
     from vfs_cli.progress import Progress
 
+WORKTREE = "worktree"
+"""The revision that is no commit (`vfs.workspace.workspace.WORKTREE`, which takes long to import)."""
+
 _ANSWER_SECONDS = 10.0
 
 
@@ -61,6 +64,10 @@ class Target(NamedTuple):
         raise UsageError(
             f"{text} is not inside {self.repo}", hint="a path begins at the top of the repository"
         )
+
+    def typed(self, path: bytes) -> bytes:
+        """A path of the snapshot as one would type it in the current directory."""
+        return posixpath.relpath(b"/" + path, b"/" + self.here) if self.here else path
 
 
 def _normal(path: bytes, text: str) -> bytes:

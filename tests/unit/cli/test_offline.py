@@ -55,7 +55,10 @@ def test_paths_are_relative_to_this_directory(
 ) -> None:
     monkeypatch.chdir(repo / "d")
     assert vfs("ls", "--rev", "v1").out == "b\n"
-    assert vfs("ls", "../a.txt").out == "a.txt\n"
+    assert vfs("ls", "../a.txt").out == "../a.txt\n"
+    assert vfs("ls", "-R", "--rev", "v1").out == "b\n"
+    assert vfs("ls", "-R", ":/", "--rev", "v1").out == "../a.txt\nb\n../link\n../run\n"
+    assert vfs("ls", "b", "--json").documents[0]["path"] == "d/b"
     assert vfs("ls", ":/", "--rev", "v1").out == "a.txt\nd\nlink\nrun\n"
     assert vfs("ls", repo / "d", "--rev", "v1").out == "b\n"
     assert vfs("ls", "--repo", repo, "d", "--rev", "v1").out == "b\n"
@@ -256,6 +259,16 @@ def test_inside_a_mount(
     assert vfs("ls", "--rev", "main").out == "b\nc\n\udcff\n"
     monkeypatch.chdir(point / ".snapshots" / "main" / "d")
     assert vfs("ls").out == "b\nc\n\udcff\n"
+
+
+def test_log_in_a_mount_of_the_working_tree(
+    vfs: Vfs, repo: Path, daemons: Daemons, world: Path
+) -> None:
+    async def status(args: dict[str, object], progress: object) -> dict[str, object]:
+        return {"rev": "worktree", "commit": None}
+
+    daemons.start(world / "mnt", repo, status=status)
+    assert vfs("log", "--mount", world / "mnt", "a.txt").out == vfs("log", "a.txt").out != ""
 
 
 @pytest.fixture
