@@ -45,6 +45,7 @@ clean: ## remove everything that was built or installed here
 
 $(STAMPS)/system: tests/setup/system.sh
 	@tests/setup/system.sh base
+	@tests/setup/system.sh device
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/ceph: tests/setup/system.sh

@@ -10,13 +10,16 @@ import os
 import re
 import sys
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import Any
 
 MAX_BYTES = 8 << 20
 KEPT_FILES = 3
+KEPT_WARNINGS = 20
 
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{0,20}://)[^/?#\s@'\"]{1,1000}@"), r"\1***@"),
@@ -93,6 +96,32 @@ def setup(
     if file is None and not foreground:
         _add(logger, logging.NullHandler())
     return lambda: _close(logger)
+
+
+class Recent(logging.Handler):
+    """The last warnings and errors, each once with how often it came, for `vfs status`; any thread."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        logging.getLogger("vfs").addHandler(self)  # `setup` and what it returns take it away again
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember one record (the caller holds the handler's lock)."""
+        text = redact(record.getMessage().translate(_CONTROL))
+        _, times = self._seen.pop(text, (0.0, 0))
+        self._seen[text] = (record.created, times + 1)
+        if len(self._seen) > KEPT_WARNINGS:
+            self._seen.popitem(last=False)
+
+    def items(self) -> list[dict[str, Any]]:
+        """What was said, newest last: `time` (seconds), `message`, `times`."""
+        self.acquire()
+        try:
+            seen = list(self._seen.items())
+        finally:
+            self.release()
+        return [{"time": when, "message": text, "times": times} for text, (when, times) in seen]
 
 
 class _PrivateRotatingHandler(RotatingFileHandler):

@@ -17,12 +17,11 @@ from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.progress import Progress
-from vfs_cli.text import format_size
+from vfs_cli.text import count, format_size
 
 if TYPE_CHECKING:
     from vfs.store import ChunkStore
-
-_SIZES = ("bytes", "limit", "min_free")
+    from vfs.store.statistics import StoreStatistics
 
 
 @click.command(
@@ -63,8 +62,12 @@ def command(action: str, size: str | None, as_json: bool) -> None:
             return
         elif action == "limit" and size is not None:
             store.set_limit(settings.cache_limit)
-        figures = {"directory": str(settings.cache_dir), **_fields(store.statistics())}
-    _show(output, "cache", figures)
+        figures = store.statistics()
+    directory = str(settings.cache_dir)
+    if output.json:
+        output.document("cache", {"directory": directory, **_fields(figures)})
+    else:
+        _show_status(output, directory, figures)
 
 
 @contextmanager
@@ -96,7 +99,10 @@ def _limit(output: Output, settings: Settings, size: str) -> Settings:
 def _verify(output: Output, store: "ChunkStore") -> None:
     with Progress(quiet=output.json) as progress:
         report = _fields(store.verify(lambda done, total: progress.step("verify", done, total)))
-    _show(output, "verify", report)
+    if output.json:
+        output.document("verify", report)
+    else:
+        output.line(f"{count(report['chunks'], 'chunk')} read, {report['bad']} damaged")
     if report.get("bad") or report.get("corrupt"):
         raise click.exceptions.Exit(1)
 
@@ -107,10 +113,18 @@ def _fields(value: Any) -> dict[str, Any]:
     return dataclasses.asdict(value)
 
 
-def _show(output: Output, kind: str, figures: dict[str, Any]) -> None:
-    if output.json:
-        output.document(kind, figures)
-        return
-    for name, value in figures.items():
-        sized = isinstance(value, int) and not isinstance(value, bool) and name.endswith(_SIZES)
-        output.line(f"{name}: {format_size(value) if sized else value}")
+def _show_status(output: Output, directory: str, store: "StoreStatistics") -> None:
+    output.line(directory)
+    used, limit = format_size(store.bytes), format_size(store.limit)
+    output.line(f"  holds       {used} of {limit} at most, in {count(store.chunks, 'chunk')}")
+    output.line(f"  leaves free {format_size(store.min_free)} of the disk")
+    if store.evicted:
+        output.line(
+            f"  evicted     {count(store.evicted, 'chunk')} so far, to keep within the limit"
+        )
+    if store.pins:
+        output.line(f"  pinned      {count(store.pins, 'set')} of chunks that are never evicted")
+    if store.suspended:
+        output.line("  FULL: nothing is cached for the moment")
+    elif not store.writable:
+        output.line("  NOT WRITABLE: nothing is cached")

@@ -88,7 +88,7 @@ def _from_mount(record: MountRecord, path: bytes) -> None:
         except OSError as error:
             reason = error.strerror or "cannot be read"
             raise DataUnavailable(
-                f"{name}: {reason}", hint="'vfs status' names the daemon's log"
+                f"{name}: {reason}", hint=f"vfs status {record.mountpoint} shows why"
             ) from error
 
 

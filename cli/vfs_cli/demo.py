@@ -7,6 +7,7 @@ error. Nothing stays behind, also after Ctrl-C, unless `--keep` is given.
 """
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -140,7 +141,7 @@ class Demo:
 
     def _vfs(self, *arguments: str | Path, check: bool = True) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "vfs_cli", *arguments],
+            [sys.executable, "-m", "vfs_cli", *arguments, "--json"],
             env=self._environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -148,10 +149,7 @@ class Demo:
             check=False,
         )
         if check and done.returncode != 0:
-            raise DaemonError(
-                f"`vfs {arguments[0]}` failed: {done.stderr.strip()}",
-                hint="`vfs doctor` says what this machine lacks",
-            )
+            raise _failure(done.stderr)
         return ""
 
     def _report(self, first: Version, second: Version) -> None:
@@ -176,6 +174,15 @@ class Demo:
 def _read(path: Path) -> bytes:
     with path.open("rb", buffering=0) as file:
         return os.pread(file.fileno(), _SLICE, _OFFSET)
+
+
+def _failure(said: str) -> DaemonError:
+    """The error of a command that was run with `--json`, from what it said on standard error."""
+    try:
+        document = json.loads(said)
+        return DaemonError(str(document["message"]), hint=document["hint"])
+    except (ValueError, KeyError, TypeError):
+        return DaemonError(said.strip(), hint="`vfs doctor` says what this machine lacks")
 
 
 def _duration(seconds: float) -> str:

@@ -12,10 +12,8 @@ from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, mount_option, repo_option
 from vfs_cli.output import Output
 from vfs_cli.progress import Progress
-from vfs_cli.target import Target, choose, opened, snapshot
+from vfs_cli.target import WORKTREE, Target, choose, opened, snapshot
 from vfs_cli.text import format_size
-
-_WORKTREE = "worktree"
 
 
 @click.command(
@@ -36,8 +34,8 @@ _WORKTREE = "worktree"
 def command(revisions: tuple[str, ...], repo: str | None, mount: str | None, as_json: bool) -> None:
     """Show which files differ between two revisions.
 
-    One REV is compared with what the mount shows (with --mount) or with the working tree's pointers; without any, HEAD
-    is. No data is read: contents are compared by their digests.
+    One REV is compared with the working tree's pointers or, in a mount or with --mount, with what the mount shows; without
+    any, HEAD is. No data is read: contents are compared by their digests.
     """
     old, new, target = _pair(revisions, repo, mount)
     output = Output(as_json)
@@ -75,7 +73,7 @@ def _pair(
     old = revisions[0] if revisions else "HEAD"
     if target.mount is not None:
         return old, target.rev, target
-    return old, _WORKTREE if Path(target.repo, ".git").exists() else "HEAD", target
+    return old, WORKTREE if Path(target.repo, ".git").exists() else "HEAD", target
 
 
 def _show(output: Output, change: str, path: bytes, was: Entry | None, now: Entry | None) -> None:

@@ -11,7 +11,7 @@ from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, mount_option, repo_option, rev_option
 from vfs_cli.output import Output
 from vfs_cli.progress import Progress
-from vfs_cli.target import choose, opened
+from vfs_cli.target import WORKTREE, choose, opened
 from vfs_cli.text import count, date, format_size, readable
 
 if TYPE_CHECKING:
@@ -71,17 +71,19 @@ def command(
     PATH may be a pointer, a tracked directory, or a file inside one.
     """
     target = choose(repo, mount, rev)
+    start = "HEAD" if target.rev == WORKTREE else target.rev  # commits lead to it
     wanted = b"" if path is None else target.path(path)
     output = Output(as_json)
     shown = 0
     with opened(target) as workspace, Progress(quiet=as_json) as progress:
-        for commit, state in _changes(workspace, wanted, target.rev, scan, progress):
+        for commit, state in _changes(workspace, wanted, start, scan, progress):
+            progress.clear()
             _show(output, commit, state)
             shown += 1
             if shown == limit:
                 break
     if not shown and path is not None:
-        raise UnknownPath(f"no commit of {target.rev} has {readable(wanted)}")
+        raise UnknownPath(f"no commit of {start} has {readable(wanted)}")
 
 
 def _changes(

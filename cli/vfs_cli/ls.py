@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.argument("path", default=".")
 @click.option("-l", "long", is_flag=True, help="Show mode, size in bytes and date.")
 @click.option(
-    "-R", "recursive", is_flag=True, help="List every file below PATH, by its whole path."
+    "-R", "recursive", is_flag=True, help="List every file below PATH, by its path from here."
 )
 @rev_option
 @repo_option
@@ -46,7 +46,7 @@ def command(
     mount: str | None,
     as_json: bool,
 ) -> None:
-    """List a directory or file of a revision.
+    """List a directory or file of a revision, sorted by name.
 
     Sizes are exact although nothing is downloaded. PATH is relative to this directory; ':/PATH' begins at the top of
     the repository.
@@ -57,27 +57,30 @@ def command(
     with opened(target) as workspace:
         with Progress(quiet=as_json) as progress:
             shown = snapshot(workspace, target.rev, progress)
-        for where, label, entry in _listed(shown, top, recursive):
+        for where, name, entry in _listed(shown, top, recursive):
             if output.json:
                 output.document("entry", entry_fields(where, entry))
             else:
+                label = target.typed(where) if name is None else name
                 output.path(label, long_line(entry) if long else "")
 
 
-def _listed(shown: "Snapshot", top: bytes, recursive: bool) -> Iterator[tuple[bytes, bytes, Entry]]:
-    """(path, what to print for it, entry) of everything to list.
+def _listed(
+    shown: "Snapshot", top: bytes, recursive: bool
+) -> Iterator[tuple[bytes, bytes | None, Entry]]:
+    """(path, name to print instead of it, entry) of everything to list.
 
     Raises:
         UnknownPath: the snapshot has no such path.
     """
     found = shown.resolve(top)
     if isinstance(found, Entry):
-        yield top, top, found
+        yield top, None, found
     elif recursive:
         for path, entry in shown.walk(top):
             if entry.kind is not Kind.DIRECTORY:
-                yield path, path, entry
+                yield path, None, entry
     else:
         before = top + b"/" if top else b""
-        for entry, _ in found.entries():
+        for entry in found.by_name():
             yield before + entry.name, entry.name, entry

@@ -14,7 +14,7 @@ mount_option: Decorator = click.option(
     "--mount",
     "mount",
     metavar="MOUNTPOINT",
-    help="The mount to ask (default: the one of this directory).",
+    help="What this mount shows (default: the mount this directory is in, if it is in one).",
 )
 repo_option: Decorator = click.option(
     "--repo",
@@ -23,5 +23,8 @@ repo_option: Decorator = click.option(
     help="The repository (default: the one of this directory).",
 )
 rev_option: Decorator = click.option(
-    "--rev", "rev", metavar="REV", help="Whatever Git resolves, or 'worktree' (default: HEAD)."
+    "--rev",
+    "rev",
+    metavar="REV",
+    help="Whatever Git resolves, or 'worktree' (default: in a mount what it shows, else HEAD).",
 )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vfs.config.environment import colour_wanted
-from vfs_cli.text import printable
+from vfs_cli.text import columns, printable
 
 
 class Output:
@@ -47,15 +47,25 @@ class Output:
             sys.stdout.buffer.write(before.encode() + path + b"\n")
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Rows under headings."""
+        """Rows under headings; on a terminal that is too narrow for them, each row as a list."""
         clean = [[printable(cell) for cell in row] for row in rows]
+        widths = [max(map(len, column)) for column in zip(headings, *clean, strict=True)]
+        if self.terminal and sum(widths) + 3 * len(widths) > columns():
+            self._lists(headings, clean)
+            return
         if self.terminal:
             _rich_table(headings, clean)
             return
-        widths = [max(map(len, column)) for column in zip(headings, *clean, strict=True)]
         for row in (headings, *clean):
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             self.line("  ".join(cells).rstrip())
+
+    def _lists(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        width = max(map(len, headings))
+        for first, *others in rows:
+            self.line(first)
+            for heading, cell in zip(headings[1:], others, strict=True):
+                self.line(f"  {heading.lower():<{width}} {cell}")
 
 
 def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

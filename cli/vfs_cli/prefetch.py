@@ -1,12 +1,11 @@
 """`vfs prefetch`: fetch data into the cache ahead of reading it, through a mount or without one."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
-from vfs.control.client import call, find_mount
+from vfs.control.client import call
 from vfs.control.registry import MountRecord
 from vfs.errors import (
     DataUnavailable,
@@ -64,21 +63,19 @@ def command(
 ) -> None:
     """Fetch whole files into the cache that all mounts share.
 
-    Asks the mount of this directory if there is one, else works on its own. Without a path, pattern or list:
-    everything.
+    Without a path, pattern or list: everything. In a mount, or with --mount, its daemon fetches.
     """
     output = Output(as_json)
-    record = None if repo is not None else _mount(mount)
-    target = choose(repo, None if record is None else str(record.mountpoint), rev)
+    target = choose(repo, mount, rev)
     wanted = [target.path(text) for text in (*paths, *_listed(listing))]
     if listing is not None and not wanted:
         output.line("nothing to fetch")
         return
-    args = {"glob": pattern, "rev": rev if record is not None else target.rev}
+    args = {"glob": pattern, "rev": target.rev}
     names = [path.decode("utf-8", "surrogateescape") for path in wanted]
     with Progress(quiet=as_json) as progress:
-        if record is not None:
-            result = _ask(record, names, args, progress)
+        if target.mount is not None:
+            result = _ask(target.mount, names, args, progress)
         else:
             result = _alone(target, names, args, progress)
     _show(output, result)
@@ -88,15 +85,6 @@ def command(
             f"{result['failed_files']} files cannot be fetched, the first: {reasons[0]}",
             hint="vfs doctor asks every remote",
         )
-
-
-def _mount(mount: str | None) -> MountRecord | None:
-    try:
-        return find_mount(mount, Path.cwd())
-    except NoSuchMount:
-        if mount is not None:
-            raise
-        return None
 
 
 def _listed(listing: str | None) -> list[str]:
@@ -158,4 +146,5 @@ def _show(output: Output, result: dict[str, Any]) -> None:
         return
     here = result.get("resident_files", 0) + result.get("local_files", 0)
     fetched, size = result.get("fetched_files", 0), format_size(int(result.get("fetched_bytes", 0)))
-    output.line(f"{count(fetched, 'file')} fetched ({size}), {here} were here already")
+    already = f"{here} {'was' if here == 1 else 'were'} here already"
+    output.line(f"{count(fetched, 'file')} fetched ({size}), {already}")

@@ -19,6 +19,9 @@ Made from `--help` by `python -m vfs_cli.reference`; a test compares.
   `path` and exact in `path_b64`. Sizes are bytes, times seconds since the epoch.
 - An error is one `error:` line and, where something can be done, a `hint:` line on standard error; with `--json` one object
   `{"type": "error", "code", "message", "hint", "exit_code"}` on standard error.
+- `ls`, `cat`, `log`, `diff`, `prefetch` and `doctor` need no mount, and mean: inside a mount (or with `--mount`) what it shows,
+  below its `.snapshots/REV/` that revision; in a repository HEAD, also while it is mounted somewhere. `--rev` wins over both.
+  `diff` with less than two revisions compares with what the mount shows or, in a repository, with the working tree's pointers.
 - Progress and colour appear on a terminal only; `NO_COLOR` turns colour off. `VFS_DEBUG=1` or `vfs --debug` adds
   tracebacks.
 - Fields may be added to JSON objects; those that exist keep name and meaning.

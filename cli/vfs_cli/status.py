@@ -10,11 +10,12 @@ import click
 from vfs.control.client import call, find_mount, find_mounts
 from vfs.control.mountinfo import Life, look, orphans
 from vfs.control.registry import MountRecord
-from vfs.errors import DaemonError, NoSuchMount, VfsError
+from vfs.errors import DaemonError, NoSuchMount, UsageError, VfsError
 from vfs_cli.group import VerbCommand
+from vfs_cli.mount_report import describe
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
-from vfs_cli.text import age, date, format_size
+from vfs_cli.text import age, count
 
 _ANSWER_SECONDS = 5.0
 
@@ -24,24 +25,30 @@ _ANSWER_SECONDS = 5.0
     cls=VerbCommand,
     examples=(
         ("vfs status", "all mounts of this user"),
-        ("vfs status /mnt/data", "everything about one"),
+        ("vfs status /mnt/data", "one: what it shows, what it fetched, what went wrong"),
         ("vfs status --json", "the same for programs, one object per mount"),
     ),
     exits=(NoSuchMount, DaemonError),
 )
 @click.argument("mountpoint", required=False)
+@click.option("-v", "--verbose", is_flag=True, help="Add every counter of the mount's daemon.")
 @json_option
-def command(mountpoint: str | None, as_json: bool) -> None:
+def command(mountpoint: str | None, verbose: bool, as_json: bool) -> None:
     """Show what is mounted and how it does.
 
-    Ends with the code of the error if a daemon does not answer.
+    Without MOUNTPOINT, a table of all mounts. Ends with the code of the error if a daemon does not answer.
     """
     output = Output(as_json)
     if mountpoint is not None:
         record = find_mount(mountpoint, Path.cwd())
         status = call(record, "statistics", timeout=_ANSWER_SECONDS)
-        _details(output, status)
+        if output.json:
+            output.document("mount", {"state": "ready", **status})
+        else:
+            describe(output, status, time.time(), verbose=verbose)
         return
+    if verbose:
+        raise UsageError("--verbose is about one mount", hint="vfs status --verbose MOUNTPOINT")
     answers = [(record, _ask(record)) for record in find_mounts()]
     unknown = orphans((record for record, _ in answers), os.geteuid())
     dead = [str(mount.path) for mount in unknown if look(mount.path) is Life.DEAD]
@@ -89,36 +96,6 @@ def _cells(record: MountRecord, answer: dict[str, Any] | VfsError) -> list[str]:
     if isinstance(answer, VfsError):
         return [str(record.mountpoint), record.rev, "-", record.repo, "does not answer"]
     problems = answer.get("problems")
-    state = f"{problems} problems" if problems else "ready"
+    state = count(problems, "problem") if problems else "ready"
     commit = str(answer.get("commit") or "-")[:12]
     return [str(record.mountpoint), str(answer.get("rev")), commit, record.repo, state]
-
-
-def _details(output: Output, status: dict[str, Any]) -> None:
-    """Everything a daemon tells, one `name: value` per line; nested groups as `group.name`."""
-    if output.json:
-        output.document("mount", {"state": "ready", **status})
-        return
-    for name, value in _flat(status):
-        output.line(f"{name}: {_shown(name, value)}")
-    for problem in status.get("problem_list") or []:
-        output.line(f"problem: {problem.get('path')}: {problem.get('message')}")
-
-
-def _flat(status: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for name, value in status.items():
-        if isinstance(value, dict):
-            rows += _flat(value, f"{before}{name}.")
-        elif not isinstance(value, list):
-            rows.append((before + name, value))
-    return rows
-
-
-def _shown(name: str, value: Any) -> str:
-    last = name.rpartition(".")[2]
-    if last == "started" and isinstance(value, int | float):
-        return date(value)
-    if isinstance(value, int) and ("bytes" in last or last in ("limit", "size", "used")):
-        return format_size(value)
-    return "-" if value is None else str(value)

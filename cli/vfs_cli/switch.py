@@ -10,7 +10,7 @@ from vfs.control.client import call, find_mount
 from vfs.control.registry import MountRecord
 from vfs.errors import DaemonError, NoSuchMount, UnknownRevision
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option, mount_option
+from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.progress import Progress
 from vfs_cli.text import count
@@ -20,7 +20,7 @@ from vfs_cli.text import count
     "switch",
     cls=VerbCommand,
     examples=(
-        ("vfs switch v1.2", "the mount of this directory shows tag v1.2"),
+        ("vfs switch v1.2", "the mount of this directory's repository shows tag v1.2"),
         ("vfs switch HEAD~3 --mount /mnt/data", "a mount named by its path"),
         (
             "vfs switch worktree",
@@ -30,7 +30,11 @@ from vfs_cli.text import count
     exits=(UnknownRevision, NoSuchMount, DaemonError),
 )
 @click.argument("rev")
-@mount_option
+@click.option(
+    "--mount",
+    metavar="MOUNTPOINT",
+    help="The mount to switch (default: the one this directory is in, or the only one of its repository).",
+)
 @json_option
 def command(rev: str, mount: str | None, as_json: bool) -> None:
     """Show REV in a mount.

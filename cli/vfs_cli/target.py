@@ -1,10 +1,14 @@
 """What a verb that works without a mount is about: a repository, a revision, and where paths begin.
 
+One rule for `ls`, `cat`, `log`, `diff`, `prefetch` and `doctor`: in a mount (or with `--mount`) what it shows is meant; in
+a repository HEAD, as with Git, also while it is mounted somewhere; `--rev` names another revision in either place.
+
 Paths are those of the snapshot. As with Git, one on the command line is relative to the current directory when that lies
 in the repository (or in a mount of it); `:/` in front, or an absolute path into the repository or mount, begins at its
 top.
 """
 
+import contextlib
 import os
 import posixpath
 from collections.abc import Iterator
@@ -19,6 +23,9 @@ from vfs.errors import NotARepository, UsageError
 if TYPE_CHECKING:
     from vfs.workspace import Snapshot, Workspace
     from vfs_cli.progress import Progress
+
+WORKTREE = "worktree"
+"""The revision that is no commit (`vfs.workspace.workspace.WORKTREE`, which takes long to import)."""
 
 _ANSWER_SECONDS = 10.0
 
@@ -57,6 +64,10 @@ class Target(NamedTuple):
         raise UsageError(
             f"{text} is not inside {self.repo}", hint="a path begins at the top of the repository"
         )
+
+    def typed(self, path: bytes) -> bytes:
+        """A path of the snapshot as one would type it in the current directory."""
+        return posixpath.relpath(b"/" + path, b"/" + self.here) if self.here else path
 
 
 def _normal(path: bytes, text: str) -> bytes:
@@ -99,23 +110,32 @@ def choose(repo: str | None, mount: str | None, rev: str | None, cwd: Path | Non
 
 
 def _of_mount(record: MountRecord, rev: str | None, cwd: Path) -> Target:
-    if rev is None:
-        status = call(record, "status", timeout=_ANSWER_SECONDS)
-        rev = str(status.get("commit") or status.get("rev") or record.rev)
     tops = (
         (record.mountpoint, Path(record.repo))
         if record.repo.startswith("/")
         else (record.mountpoint,)
     )
-    here = b""
-    for top in tops:
-        if cwd.is_relative_to(top):
-            here = _relative(cwd, top)
-            break
+    top = next((top for top in tops if cwd.is_relative_to(top)), cwd)
+    here = _relative(cwd, top)
     if here.startswith(b".snapshots/"):
-        _, shown, *below = here.split(b"/", 2)
-        rev, here = os.fsdecode(shown), below[0] if below else b""
+        shown, here = _in_snapshots(top, here.split(b"/")[1:])
+        rev = rev or shown
+    if rev is None:
+        status = call(record, "status", timeout=_ANSWER_SECONDS)
+        rev = str(status.get("commit") or status.get("rev") or record.rev)
     return Target(record.repo, rev, tops, here, record)
+
+
+def _in_snapshots(top: Path, parts: list[bytes]) -> tuple[str, bytes]:
+    """The revision of a path below `.snapshots`, and the path in it; a revision's name may have slashes."""
+    length = 1
+    for number in range(1, len(parts) + 1):
+        directory = os.path.join(os.fsencode(top), b".snapshots", *parts[:number])
+        with contextlib.suppress(OSError):
+            os.getxattr(directory, "user.vfs.rev")
+            length = number
+            break
+    return os.fsdecode(b"/".join(parts[:length])), b"/".join(parts[length:])
 
 
 def _relative(path: Path, top: Path) -> bytes:

@@ -8,7 +8,7 @@ import time
 
 from vfs.config.units import format_size
 
-__all__ = ["age", "count", "date", "format_size", "printable", "readable"]
+__all__ = ["age", "columns", "count", "date", "format_size", "printable", "readable", "wrapped"]
 
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
 _CONTROL |= {
@@ -30,6 +30,23 @@ def readable(path: bytes) -> str:
 def count(number: int, noun: str) -> str:
     """`1 file`, `2 files`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def columns() -> int:
+    """The width of the terminal."""
+    import shutil  # not needed by what goes into a pipe
+
+    return shutil.get_terminal_size().columns
+
+
+def wrapped(text: str, indent: int) -> str:
+    """`text` in lines that fit the terminal, all but the first one indented; words are never broken."""
+    import textwrap
+
+    return textwrap.fill(
+        printable(text), columns(), subsequent_indent=" " * indent,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def date(seconds: float) -> str:

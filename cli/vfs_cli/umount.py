@@ -89,7 +89,7 @@ def stop(record: MountRecord, *, lazy: bool) -> None:
 
 
 def _everything(output: Output, lazy: bool) -> None:
-    """Take all mounts down, going on after one that refuses; the last refusal is raised at the end."""
+    """Take all mounts down, going on after one that refuses; the last refusal is raised, earlier ones are shown."""
     records = find_mounts()
     unknown = orphans(records, os.geteuid())
     refused: VfsError | None = None
@@ -98,8 +98,11 @@ def _everything(output: Output, lazy: bool) -> None:
             stop(record, lazy=lazy)
             _done(output, record.mountpoint)
         except VfsError as error:
+            if refused is not None:
+                output.note(refused.message)
             refused = error
-            output.note(f"{record.mountpoint}: {error.message}")
+            if str(record.mountpoint) not in error.message:
+                error.message = f"{record.mountpoint}: {error.message}"
     for mount in unknown:
         if (
             look(mount.path) is Life.DEAD

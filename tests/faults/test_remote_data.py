@@ -1,6 +1,7 @@
 """The remote has wrong, short, or no bytes: an error of that path alone, and a log line naming it."""
 
 import errno
+import json
 import os
 import sys
 from pathlib import Path
@@ -57,6 +58,12 @@ def test_missing(handmade: HandmadeRepository, mount: Mount) -> None:
         (mount.path / "bad.bin").read_bytes()
     rest(mount)
     assert md5(BAD)[2:] in mount.log()
+    told = json.loads(mount.cli("status", mount.path, "--json").stdout)
+    assert told["requests"]["errors"] >= 1
+    assert any(md5(BAD)[2:] in warning["message"] for warning in told["warnings"])
+    assert 10 << 20 < told["memory"] < 1 << 30
+    assert told["files"] >= 3
+    assert told["shown_since"] == told["started"]
 
 
 def test_missing_and_then_there(handmade: HandmadeRepository, mount: Mount) -> None:

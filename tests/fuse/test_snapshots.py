@@ -1,10 +1,12 @@
 """`.snapshots/REV/`: any revision, beside the one the mount shows."""
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
-from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.handmade import HandmadeRepository, md5
 from vfs.testing.mounts import Mount, MountFactory, wait_until
 from vfs.testing.refusals import refused
 
@@ -83,3 +85,35 @@ def test_one_content_is_one_inode(mount: Mount) -> None:
     here = os.stat(mount.path / "data" / "same")
     there = os.stat(mount.path / ".snapshots" / "v1" / "data" / "same")
     assert here.st_ino == there.st_ino
+
+
+def test_all_verbs_mean_the_revision_of_the_place_they_run_in(
+    mount: Mount, history: HandmadeRepository
+) -> None:
+    """In a repository HEAD, in a mount what it shows, below `.snapshots` that revision; `--rev` wins."""
+
+    def said(where: Path, *arguments: str) -> str:
+        command = [sys.executable, "-m", "vfs_cli", *arguments]
+        return mount.sandbox.run(command, cwd=where).stdout.decode()
+
+    def meant(where: Path, *rev: str) -> str:
+        number = said(where, "cat", "differs", *rev)
+        assert said(where, "ls", "differs", "--json", *rev).count(md5(number.encode())) == 1
+        said(where, "prefetch", "differs", *rev)
+        return number
+
+    (history.root / "data").mkdir()
+    topic = mount.path / ".snapshots" / "topic" / "one" / "data"
+    assert meant(history.root / "data") == "3"
+    assert meant(mount.path / "data") == "2"
+    assert meant(topic) == "1"
+    assert meant(mount.path / "data", "--rev", "v3") == "3"
+    assert meant(topic, "--rev", "v3") == "3"
+    assert said(mount.path, "diff", "v2") == ""
+    assert "M n.txt" in said(mount.path, "diff")
+    assert said(topic, "diff", "topic/one") == ""
+    for number in (1, 2, 3):
+        assert (
+            os.getxattr(mount.path / f".snapshots/v{number}/data/differs", "user.vfs.cached")
+            == b"100"
+        )

@@ -4,11 +4,12 @@
 #   base   what building and running vfs and its tests needs
 #   ceph   a real S3 server (Ceph RADOS Gateway) for the tests of S3 remotes
 #   bench  tools that measure
+#   device installs nothing: is there a FUSE device? (an image is built without one)
 #
 # Only root installs. Anybody else is told the exact command, and the exit code is 1.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-group=${1:?usage: system.sh base|ceph|bench}
+group=${1:?usage: system.sh base|ceph|bench|device}
 missing=()
 
 need_command() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
@@ -45,6 +46,13 @@ case $group in
     need_command fio fio
     need_command bindfs bindfs
     ;;
+  device)
+    if [ ! -e /dev/fuse ]; then
+      echo "/dev/fuse does not exist: the kernel has no FUSE, or this container was started without" >&2
+      echo "--device /dev/fuse --cap-add SYS_ADMIN." >&2
+      exit 1
+    fi
+    ;;
   *)
     echo "unknown group $group" >&2
     exit 2
@@ -75,11 +83,6 @@ fi
 if [ "$group" = base ]; then
   if ! "$here/python.sh" >/dev/null; then
     echo "No Python >= 3.11 with the venv module is on PATH; install one and repeat." >&2
-    exit 1
-  fi
-  if [ ! -e /dev/fuse ]; then
-    echo "/dev/fuse does not exist: the kernel has no FUSE, or this container was started without" >&2
-    echo "--device /dev/fuse --cap-add SYS_ADMIN." >&2
     exit 1
   fi
 fi

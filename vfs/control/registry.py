@@ -218,7 +218,7 @@ def _at(path: str | Path, cwd: Path, mounts: list[MountRecord]) -> MountRecord:
 def _choices(mounts: list[MountRecord]) -> str:
     if not mounts:
         return "mount it first: vfs mount MOUNTPOINT"
-    return "choose with --mount: " + ", ".join(str(mount.mountpoint) for mount in mounts)
+    return "name one of: " + ", ".join(str(mount.mountpoint) for mount in mounts)
 
 
 def _load(file: Path) -> MountRecord | None:

@@ -106,7 +106,7 @@ def _serve(request: MountRequest, reporter: Reporter, workspace: Workspace, log_
     sys.setswitchinterval(SWITCH_INTERVAL)
     gc.freeze()  # what is alive now lives as long as the mount: no collection need look at it
     gc.set_threshold(COLLECT_AFTER, 20, 50)
-    service = Service(request, workspace, snapshot, log_file)
+    service = Service(request, workspace, snapshot, log_file, logs.Recent())
     service.mount()
     log.info("mounted %s at %s", workspace.name, request.mountpoint)
     trio.run(service.run, _announce(service, reporter))

@@ -30,6 +30,7 @@ from vfs.daemon.prefetch import selected
 from vfs.daemon.progress import SendProgress, reporting
 from vfs.daemon.request import MountRequest
 from vfs.daemon.revisions import Revisions, view_of
+from vfs.daemon.status import memory, plain, problems
 from vfs.daemon.unmount import unmount
 from vfs.errors import VfsError
 from vfs.fs.filesystem import FileSystem
@@ -37,6 +38,7 @@ from vfs.fs.reader import Reader
 from vfs.fs.switch import SwitchReport, invalidate, swap
 from vfs.fuse.transport import Transport
 from vfs.fuse.tuning import Tuning, tune
+from vfs.log import Recent
 from vfs.transfer import Fetcher, Place
 from vfs.types import Blob
 from vfs.workspace import Snapshot, Workspace
@@ -58,11 +60,17 @@ class Service:
     """A mount from its first snapshot to its end."""
 
     def __init__(
-        self, request: MountRequest, workspace: Workspace, snapshot: Snapshot, log_file: Path | None
+        self,
+        request: MountRequest,
+        workspace: Workspace,
+        snapshot: Snapshot,
+        log_file: Path | None,
+        recent: Recent,
     ) -> None:
         self._request = request
         self._workspace = workspace
         self._snapshot = snapshot
+        self._recent = recent
         self._switching = trio.Lock()
         self._tuning: Tuning | None = None
         self._bad_inodes, self._bad_inodes_in = trio.open_memory_channel[int](math.inf)
@@ -88,6 +96,7 @@ class Service:
             log=log_file,
             socket=socket_path(request.mountpoint),
         )
+        self._shown_since = self.record.started
 
     def _places(self, origin: int, blob: Blob) -> Sequence[Place]:
         """Where a blob may come from; blocking."""
@@ -135,23 +144,27 @@ class Service:
             "commit": view.commit,
             "pid": self.record.pid,
             "started": self.record.started,
+            "shown_since": self._shown_since,
+            "files": view.totals.files,
+            "size": view.totals.size,
             "log": None if self.record.log is None else str(self.record.log),
             "transport": self._transport.name,
             "inodes": self.filesystem.inodes,
             "requests": self.filesystem.counters.snapshot(),
-            "transfer": _plain(self._fetcher.statistics()),
+            "transfer": plain(self._fetcher.statistics()),
             "problems": len(self._snapshot.problems),
             "read_ahead_kib": self._tuning.read_ahead_kib if self._tuning else None,
             "max_background": self._tuning.max_background if self._tuning else None,
         }
 
     def statistics(self) -> dict[str, Any]:
-        """Status with the chunk store's figures and the snapshot's problems; blocking."""
-        problems = [
-            {"path": os.fsdecode(p.path), "code": p.code, "message": p.message, "hint": p.hint}
-            for p in self._snapshot.problems
-        ]
-        return self.status() | {"store": _plain(self._store.statistics()), "problem_list": problems}
+        """Status with the chunk store's figures, what was warned of, and the snapshot's problems; blocking."""
+        return self.status() | {
+            "store": plain(self._store.statistics()),
+            "memory": memory(),
+            "warnings": self._recent.items(),
+            "problem_list": problems(self._snapshot),
+        }
 
     async def switch(self, rev: str, progress: SendProgress) -> dict[str, Any]:
         """Show another revision; returns when a path opened anew shows it."""
@@ -189,6 +202,7 @@ class Service:
                 if node is not None:
                     self.filesystem.directories.retire(node)
             self.filesystem.counters.switches += 1
+            self._shown_since = time.time()
             self.record = self.record._replace(rev=snapshot.rev)
             register(self.record)
         log.info("shows %s (%s)", snapshot.rev, snapshot.commit)
@@ -203,7 +217,7 @@ class Service:
             result = await self._fetcher.prefetch(
                 wanted, lambda done, total: report("fetch", done, total)
             )
-        return _plain(result)
+        return plain(result)
 
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end; raises VfsError if files are open and `lazy` is false."""
@@ -296,10 +310,3 @@ def _mount_options(options: MountOptions) -> Iterator[str]:
         yield "allow_other"
     elif options.allow_root:
         yield "allow_root"
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    """A frozen dataclass or NamedTuple of numbers as a dict."""
-    if hasattr(value, "_asdict"):
-        return dict(value._asdict())
-    return {name: getattr(value, name) for name in value.__slots__}

@@ -237,7 +237,9 @@ class FileSystem:
         """
         self.counters.opens += 1
         small = self.reader.open(inode, self._file(inode))
-        self.counters.pushed += small is not None
+        if small is not None:
+            self.counters.pushed += 1
+            self.counters.pushed_bytes += len(small)
         return small
 
     def release(self, inode: int) -> None:

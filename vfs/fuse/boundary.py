@@ -14,6 +14,7 @@ from typing import Any
 import pyfuse3
 
 from vfs.errors import VfsError
+from vfs.fs.errors import FsError
 
 log = logging.getLogger("vfs.fuse")
 
@@ -26,16 +27,19 @@ def boundary(handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[
     """Wrap one handler; see the module's rule."""
 
     @functools.wraps(handler)
-    async def guarded(*args: Any) -> Any:
+    async def guarded(operations: "Guarded", *args: Any) -> Any:
         try:
-            return await handler(*args)
+            return await handler(operations, *args)
         except pyfuse3.FUSEError:
             raise
         except VfsError as error:
+            if not isinstance(error, FsError):
+                operations.failed()
             if error.log_level > logging.DEBUG:
                 log.log(error.log_level, "%s: %s", handler.__name__, error)
             raise pyfuse3.FUSEError(error.errno) from None
         except Exception as error:
+            operations.failed()
             log.exception("internal error in %s (this is a bug)", handler.__name__)
             raise pyfuse3.FUSEError(errno.EIO) from error
 
@@ -44,6 +48,9 @@ def boundary(handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[
 
 class Guarded(pyfuse3.Operations):
     """Operations whose handlers are all wrapped; no sub-class can forget one."""
+
+    def failed(self) -> None:
+        """A request ends with an error that is no ordinary answer (such as an absent name)."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -45,6 +45,10 @@ class Operations(Guarded):
         """The kernel has answered INIT."""
         self._ready()
 
+    def failed(self) -> None:
+        """Count it for `vfs status`."""
+        self._fs.counters.errors += 1
+
     async def lookup(self, parent: int, name: bytes, ctx: Any) -> pyfuse3.EntryAttributes:
         """A name in a directory; an absent one is answered with inode 0, which the kernel caches."""
         return self._entry.fill(await self._fs.lookup(parent, name))

@@ -86,7 +86,7 @@ def discover_git_dir(path: Path) -> Path:
     if found is None:
         raise NotARepository(
             f"{path} is not inside a Git repository",
-            hint="run the command inside one, or name it",
+            hint="cd into one, or name it with --repo",
         )
     return Path(found)
 

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Sequence
 
 from vfs.core.lru import Lru
@@ -35,12 +36,24 @@ def unavailable(blob: Blob, sources: Sequence[Source]) -> tuple[VfsError, float]
     if not sources:
         message = f"nothing says where the bytes of {blob.digest} are"
         return DataUnavailable(message, hint="is a remote configured?"), -math.inf
-    reasons = "; ".join(f"{source.place.label}: {source.error}" for source in sources)
+    said = (named(source.place.label, source.error) for source in sources)
+    reasons = "; ".join(dict.fromkeys(said))  # two places of one name may say the same
     until = min(source.until for source in sources)
     hint = next((s.error.hint for s in sources if s.error is not None and s.error.hint), None)
+    if hint is None and any(
+        not s.place.local and isinstance(s.error, ObjectMissing) for s in sources
+    ):
+        hint = "was the data pushed? run `dvc push` where it was added"
     if all(isinstance(source.error, ContentMismatch) for source in sources):
         return ContentMismatch(f"{blob.digest} is damaged everywhere ({reasons})", hint=hint), until
     return DataUnavailable(f"no place has {blob.digest} ({reasons})", hint=hint), until
+
+
+def named(place: str, error: VfsError | None) -> str:
+    """What a place said, with the place's name once: most errors begin with it."""
+    text = str(error)
+    begins = re.search(rf"(?<!\w){re.escape(place)}(?!\w)", text.partition(": ")[0])
+    return text if begins else f"{place}: {text}"
 
 
 def late(state: BlobState, block: int, job: Job | None, deadline: float) -> VfsError:
@@ -77,6 +90,6 @@ class Journal:
         key = (blob.digest.key, where, error.code)
         if self._written.get(key) is None:
             level = error.log_level
-            log.log(level, "%s%s", f"{where}: " if where else "", error)
+            log.log(level, "%s", named(where, error) if where else error)
         self._written.put(key, True)
         error.log_level = logging.DEBUG

@@ -4,6 +4,8 @@ Rule: immutable; `lookup`, `subdirectory` and `entries` are loop-safe: they read
 catalog and memory, never payload, never the network.
 """
 
+import heapq
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -14,6 +16,8 @@ from vfs.catalog import SubdirName, Tree, TreeEntry
 from vfs.types import Entry, Kind
 
 UNKNOWN_SIZE = "its size is not known: neither a cache nor a remote has the object {digest}"
+
+_BEFORE_SLASH = re.compile(rb"[\x00-\x2e]")
 
 
 class Weight(NamedTuple):
@@ -52,6 +56,10 @@ class Directory(ABC):
         """
 
     @abstractmethod
+    def by_name(self) -> Iterator[Entry]:
+        """All entries in the order of their names' bytes, as `ls` shows them (loop-safe)."""
+
+    @abstractmethod
     def weigh(self) -> Weight:
         """Bytes and files below; may take time proportional to what is special in it."""
 
@@ -70,6 +78,24 @@ class Directory(ABC):
         for name in theirs:
             if name not in mine:
                 yield name
+
+
+def _reordered(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """By name what comes in the order of paths, where a directory counts as its name plus '/'.
+
+    `a.txt` comes before the directory `a` there, since '.' is less than '/'. So a name is held back until what comes
+    is past `a/`: past its part before the first character that is less than '/', plus '/'.
+    """
+    held: list[tuple[bytes, bytes, Entry]] = []
+    for entry in entries:
+        name = entry.name
+        found = _BEFORE_SLASH.search(name, 1)
+        heapq.heappush(held, (name, name[: found.start()] + b"/" if found else b"", entry))
+        now = name + b"/" if entry.kind is Kind.DIRECTORY else name
+        while held and held[0][1] <= now:
+            yield heapq.heappop(held)[2]
+    while held:
+        yield heapq.heappop(held)[2]
 
 
 def _essence(entry: Entry) -> tuple[object, ...]:
@@ -124,6 +150,10 @@ class TreeDirectory(Directory):
                 yield Entry(child.name, Kind.DIRECTORY, mtime=self.mtime), position
             else:
                 yield self.entry(child, child.path[skip:]), position
+
+    def by_name(self) -> Iterator[Entry]:
+        """As in the base; holds back only names that a subdirectory may still have to precede."""
+        return _reordered(entry for entry, _ in self.entries())
 
     def changed(self, other: Directory | None) -> Iterator[bytes]:
         """As in the base; reads only pages that differ where both are the same place of two versions."""

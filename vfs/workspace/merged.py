@@ -113,7 +113,7 @@ class MergedDirectory(Directory):
         return MergedDirectory(self._view, tree, None, self.mtime)
 
     def entries(self, cookie: int = 0) -> Iterator[tuple[Entry, int]]:
-        """Git's names that are not hidden, then the grafts' in order; a cookie is a count."""
+        """Git's names that are not hidden and the grafts', by name; a cookie is a count."""
         items = self._all()
         position = max(0, cookie)
         while position < len(items):
@@ -121,6 +121,10 @@ class MergedDirectory(Directory):
             for entry in self._entries(part):
                 position += 1
                 yield entry, position
+
+    def by_name(self) -> Iterator[Entry]:
+        """As in the base: `entries` are in that order."""
+        return (entry for entry, _ in self.entries())
 
     def changed(self, other: Directory | None) -> Iterator[bytes]:
         """As in the base; two Git directories are compared without looking at any size."""
@@ -180,14 +184,15 @@ class MergedDirectory(Directory):
         return item
 
     def _all(self) -> Sequence[TreeItem | bytes]:
-        """Git's items that no graft hides, then the names of grafts."""
+        """Git's items that no graft hides and the names of grafts, sorted by name."""
         if self._items is None:
             children = {} if self._node is None else self._node.children
             items: list[TreeItem | bytes] = []
             if self._tree is not None:
                 served = served_items(self._view.repository.read_tree(self._tree))
                 items += [item for item in served if item.name not in children]
-            self._items = items + sorted(children)
+            items += children
+            self._items = sorted(items, key=_name)
         return self._items
 
     def _entries(self, part: Sequence[TreeItem | bytes]) -> Iterator[Entry]:
@@ -229,6 +234,10 @@ class MergedDirectory(Directory):
             else:
                 found[item.name] = (_role(item.mode), item.oid)
         return found
+
+
+def _name(item: TreeItem | bytes) -> bytes:
+    return item if isinstance(item, bytes) else item.name
 
 
 def _role(mode: int) -> Kind:

@@ -65,7 +65,7 @@ class Snapshot:
         return found
 
     def walk(self, prefix: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
-        """Everything below a path, directories before what is in them; a file gives itself.
+        """Everything below a path, each directory by name and before what is in it; a file gives itself.
 
         A path that does not exist gives nothing.
         """
@@ -92,17 +92,16 @@ class Snapshot:
 
 def walk(directory: Directory, prefix: bytes) -> Iterator[tuple[bytes, Entry]]:
     """Everything below a directory that lies at `prefix`; no recursion, trees may be deep."""
-    stack = [(prefix, directory.entries(), directory)]
+    stack = [(prefix, directory.by_name(), directory)]
     while stack:
         path, entries, parent = stack[-1]
-        step = next(entries, None)
-        if step is None:
+        entry = next(entries, None)
+        if entry is None:
             stack.pop()
             continue
-        entry = step[0]
         below = path + b"/" + entry.name if path else entry.name
         yield below, entry
         if entry.kind is Kind.DIRECTORY:
             child = parent.subdirectory(entry.name)
             if child is not None:
-                stack.append((below, child.entries(), child))
+                stack.append((below, child.by_name(), child))

@@ -9,13 +9,15 @@ import click
 from vfs.config import Settings, default_settings, environment, load_settings, runtime_dir
 from vfs.control.mountinfo import Life, look, orphans, vfs_mounts
 from vfs.control.registry import find_mounts, repository_root
-from vfs.errors import ConfigError
+from vfs.errors import ConfigError, NotARepository, VfsError
 from vfs_cli.doctor import fuse, machine
 from vfs_cli.doctor.finding import Finding, State, bad
 from vfs_cli.group import VerbCommand
 from vfs_cli.notices import noticed
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, rev_option
 from vfs_cli.output import Output
+from vfs_cli.target import choose
+from vfs_cli.text import wrapped
 
 _MARKS = {State.OK: "ok  ", State.NOTE: "note", State.BAD: "BAD "}
 
@@ -25,40 +27,52 @@ _MARKS = {State.OK: "ok  ", State.NOTE: "note", State.BAD: "BAD "}
     cls=VerbCommand,
     examples=(
         ("vfs doctor", "this machine, and the repository of this directory"),
-        ("vfs doctor --offline", "without asking the remotes"),
+        ("vfs doctor --rev worktree", "pointers that are not committed yet"),
+        ("vfs doctor --all --offline", "every branch and tag, without asking the remotes"),
         ("vfs doctor --json | jq 'select(.state != \"ok\")'", "for programs"),
     ),
-    exits=(ConfigError,),
+    exits=(NotARepository, ConfigError),
 )
+@rev_option
+@click.option("--all", "every", is_flag=True, help="Look at every branch and tag as well.")
 @click.option("--offline", is_flag=True, help="Do not contact remotes.")
 @json_option
-def command(offline: bool, as_json: bool) -> None:
+def command(rev: str | None, every: bool, offline: bool, as_json: bool) -> None:
     """Tell what limits vfs here, and the exact command that mends it.
 
-    Ends with 1 if something will fail ("BAD"), with 0 if there are only notes.
+    Looks at the machine and, in a repository or a mount, at REV: which paths cannot be served and why, submodules, and
+    whether the remotes answer. Ends with 1 if something will fail ("BAD"), with 0 if there are only notes.
     """
     output = Output(as_json)
     worst = False
     with noticed():
-        for finding in _findings(Path.cwd(), offline):
+        for finding in _findings(rev, every=every, offline=offline):
             worst = worst or finding.state is State.BAD
             _show(output, finding)
     if worst:
         raise click.exceptions.Exit(1)
 
 
-def _findings(cwd: Path, offline: bool) -> Iterator[Finding]:
-    root = repository_root(cwd)
+def _findings(rev: str | None, *, every: bool, offline: bool) -> Iterator[Finding]:
+    root = repository_root(Path.cwd())
     try:
         settings = load_settings(root)
     except ConfigError as error:
         yield bad("configuration", error.message, error.hint or "correct the file")
         settings = default_settings()
     yield from _machine(settings)
-    if root is not None:
-        from vfs_cli.doctor import repository
+    try:
+        target = choose(None, None, rev)
+    except NotARepository:
+        if rev is not None or every:
+            raise
+        return
+    except VfsError as error:
+        yield bad("mount", error.message, error.hint or "")
+        return
+    from vfs_cli.doctor import repository
 
-        yield from repository.check(root, settings, offline=offline)
+    yield from repository.check(target.repo, target.rev, settings, every=every, offline=offline)
 
 
 def _machine(settings: Settings) -> Iterator[Finding]:
@@ -66,6 +80,7 @@ def _machine(settings: Settings) -> Iterator[Finding]:
     uid = os.geteuid()
     yield fuse.fuse_device()
     yield fuse.fusermount()
+    yield fuse.right_to_mount()
     yield fuse.allow_other()
     ours = [mount for mount in vfs_mounts() if mount.uid in (uid, None)]
     dead = [mount for mount in orphans(find_mounts(), uid) if look(mount.path) is Life.DEAD]
@@ -86,6 +101,10 @@ def _show(output: Output, finding: Finding) -> None:
         fields = finding._asdict() | {"state": finding.state.value, "fix": finding.fix or None}
         output.document("check", fields)
         return
-    output.line(f"{_MARKS[finding.state]}  {finding.name}: {finding.message}")
+    text = f"{_MARKS[finding.state]}  {finding.name}: {finding.message}"
+    if output.terminal:
+        text = wrapped(text, indent=6)
+    for line in text.split("\n"):
+        output.line(line)
     if finding.fix:
         output.line(f"      -> {finding.fix}")

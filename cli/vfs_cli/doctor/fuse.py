@@ -13,6 +13,8 @@ from pathlib import Path
 from vfs.control.mountinfo import KernelMount
 from vfs_cli.doctor.finding import Finding, bad, note, ok
 
+_CAP_SYS_ADMIN = 21  # <linux/capability.h>
+
 
 def fuse_device(device: Path = Path("/dev/fuse")) -> Finding:
     """Can the FUSE device be opened?"""
@@ -42,6 +44,22 @@ def fusermount(path: str | None = None) -> Finding:
     if os.geteuid() != 0 and not os.stat(helper).st_mode & 0o4000:
         return bad(name, f"{helper} is not setuid root", f"sudo chmod u+s {helper}")
     return ok(name, f"{helper} is installed")
+
+
+def right_to_mount(status: Path = Path("/proc/self/status")) -> Finding:
+    """Has this process, or the setuid helper it would start, the capability to mount?
+
+    Containers take it away from root as well. Of the bounding set, because that is what a setuid program can get.
+    """
+    name = "right-to-mount"
+    try:
+        found = re.search(r"^CapBnd:\s*([0-9a-f]+)$", status.read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    if found is not None and not int(found[1], 16) >> _CAP_SYS_ADMIN & 1:
+        fix = "in a container: --device /dev/fuse --cap-add SYS_ADMIN"
+        return bad(name, "nobody may mount here: the capability CAP_SYS_ADMIN was taken away", fix)
+    return ok(name, "mounting is not forbidden")
 
 
 def allow_other(config: Path = Path("/etc/fuse.conf"), uid: int | None = None) -> Finding:

@@ -1,93 +1,174 @@
-"""Checks of the repository of the current directory: its pointers, submodules and remotes."""
+"""Checks of one repository, at one revision or at all branches and tags: its pointers, submodules and remotes."""
 
 import os
+import shlex
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vfs.config import Settings
-from vfs.errors import RemoteUnavailable, VfsError
+from vfs.errors import RemoteUnavailable, UnknownRevision, VfsError
 from vfs_cli.doctor.finding import Finding, bad, note, ok
-from vfs_cli.text import readable
+from vfs_cli.progress import Progress
+from vfs_cli.text import count, readable
 
 if TYPE_CHECKING:
+    from vfs.types import Problem
     from vfs.workspace import Snapshot, Workspace
     from vfs.workspace.stores import RemoteRef
 
-_SHOWN = 20
+_NAMED = 3
+"""Revisions that are named; the rest are counted."""
 
 
-def check(root: Path, settings: Settings, *, offline: bool) -> Iterator[Finding]:
-    """All checks of one repository; an error of one becomes its finding."""
+class Seen(NamedTuple):
+    """What was found in all revisions that were looked at.
+
+    Attributes:
+        revisions: those whose snapshot could be built.
+        problems: each with the revisions that have it.
+        submodules: paths, each with the revisions that have it.
+        remotes: that the data may come from, each once, in the order they would be asked.
+    """
+
+    revisions: list[str]
+    problems: "dict[Problem, list[str]]"
+    submodules: dict[bytes, list[str]]
+    remotes: "dict[RemoteRef, None]"
+
+
+def check(
+    repo: str, rev: str, settings: Settings, *, every: bool, offline: bool
+) -> Iterator[Finding]:
+    """All checks of one repository; an error of one becomes its finding.
+
+    Args:
+        repo: where it is.
+        rev: the revision to look at.
+        settings: of this process.
+        every: look at all branches and tags as well.
+        offline: ask no remote.
+    """
     from vfs.workspace import open_workspace
 
     try:
-        workspace = open_workspace(str(root), settings)
+        workspace = open_workspace(repo, settings)
     except VfsError as error:
         yield _failed("repository", error)
         return
     try:
-        yield ok("repository", f"{root} can be read")
-        try:
-            snapshot = workspace.snapshot("HEAD")
-        except VfsError as error:
-            yield _failed("head", error)
+        yield ok("repository", f"{repo} can be read")
+        failures: list[Finding] = []
+        seen = _look(workspace, _revisions(workspace, rev, every), failures)
+        yield from failures
+        if not seen.revisions:
             return
-        yield from submodules(workspace, snapshot)
-        yield from problems(snapshot)
+        yield from submodules(seen, workspace.name)
+        yield from problems(seen)
         if not offline:
-            yield from remotes(workspace, snapshot)
+            yield from remotes(seen)
     finally:
         workspace.close()
 
 
-def problems(snapshot: "Snapshot") -> Iterator[Finding]:
-    """Paths of HEAD that cannot be served."""
-    name = "problems"
-    for problem in snapshot.problems[:_SHOWN]:
-        yield bad(name, f"{readable(problem.path)}: {problem.message}", problem.hint)
-    left = len(snapshot.problems) - _SHOWN
-    if left > 0:
-        yield bad(name, f"{left} more paths cannot be served", "vfs status MOUNTPOINT lists all")
-    if not snapshot.problems:
-        yield ok(name, f"every path of {snapshot.rev} can be served")
+def _revisions(workspace: "Workspace", rev: str, every: bool) -> list[str]:
+    """The revisions to look at, those of one commit once."""
+    if not every:
+        return [rev]
+    repository = workspace.repository
+    try:
+        by_commit = {repository.resolve(rev).oid: rev}
+    except UnknownRevision:  # `worktree`, or nothing: building its snapshot will tell
+        by_commit = {"": rev}
+    for name, commit in repository.branches() + repository.tags() + repository.remote_branches():
+        by_commit.setdefault(commit, name)
+    return list(by_commit.values())
 
 
-def submodules(workspace: "Workspace", snapshot: "Snapshot") -> Iterator[Finding]:
+def _look(workspace: "Workspace", revisions: list[str], failures: list[Finding]) -> Seen:
+    """Build every snapshot; what cannot be built is added to `failures`."""
+    seen = Seen([], {}, {}, {})
+    with Progress(quiet=not sys.stdout.isatty()) as progress:
+        for number, rev in enumerate(revisions):
+            progress.step("revisions", number, len(revisions))
+            try:
+                snapshot = workspace.snapshot(rev)
+                modules = _submodules(workspace, snapshot)
+            except VfsError as error:
+                failures.append(_failed("revision", error))
+                continue
+            seen.revisions.append(rev)
+            seen.remotes.update(dict.fromkeys(_references(snapshot)))
+            for problem in snapshot.problems:
+                seen.problems.setdefault(problem, []).append(rev)
+            for path in modules:
+                seen.submodules.setdefault(path, []).append(rev)
+    return seen
+
+
+def _submodules(workspace: "Workspace", snapshot: "Snapshot") -> list[bytes]:
+    repository = workspace.repository
+    if snapshot.commit is None:  # the working tree: its objects are in a store of their own
+        _, repository = repository.snapshot_worktree(workspace.settings.cache_dir)
+    return [module.path for module in repository.submodules(snapshot.tree)]
+
+
+def problems(seen: Seen) -> Iterator[Finding]:
+    """Paths that cannot be served, the first ones by name."""
+    name, looked = "problems", _names(seen.revisions)
+    if not seen.problems:
+        yield ok(name, f"every path of {looked} can be served")
+        return
+    codes = Counter(problem.code for problem in seen.problems)
+    kinds = ", ".join(f"{number} {code}" for code, number in codes.most_common())
+    paths = len({problem.path for problem in seen.problems})
+    yield bad(name, f"{looked}: {count(paths, 'path')} cannot be served ({kinds})")
+    several = len(seen.revisions) > 1
+    for problem, revisions in seen.problems.items():
+        where = f" (in {_names(revisions)})" if several else ""
+        yield bad("problem", f"{readable(problem.path)}: {problem.message}{where}", problem.hint)
+
+
+def submodules(seen: Seen, repo: str) -> Iterator[Finding]:
     """Submodules are shown as empty directories; say so."""
-    name = "submodules"
-    tree = workspace.repository.resolve("HEAD").tree
-    found = workspace.repository.submodules(tree)
-    for module in found:
-        path = os.fsdecode(module.path)
-        yield note(
-            name, f"{path} is a submodule and is empty in a mount", f"vfs mount --repo {path} …"
-        )
-    if not found:
+    name, several = "submodules", len(seen.revisions) > 1
+    for path, revisions in seen.submodules.items():
+        where = f" (in {_names(revisions)})" if several else ""
+        place = shlex.quote(os.path.join(repo, os.fsdecode(path)))
+        message = f"{readable(path)} is a submodule and is empty in a mount{where}"
+        yield note(name, message, f"vfs mount --repo {place} MOUNTPOINT")
+    if not seen.submodules:
         yield ok(name, "no submodules")
 
 
-def remotes(workspace: "Workspace", snapshot: "Snapshot") -> Iterator[Finding]:
-    """Does every remote that HEAD's data may come from answer, and accept our credentials?"""
+def _names(revisions: list[str]) -> str:
+    """`v1, v2, v3 and 4 more`."""
+    left = len(revisions) - _NAMED
+    return ", ".join(revisions[:_NAMED]) + (f" and {left} more" if left > 0 else "")
+
+
+def remotes(seen: Seen) -> Iterator[Finding]:
+    """Does every remote that the data may come from answer, and accept our credentials?"""
     from vfs.remotes import RemoteSpec, open_remote
 
     name = "remotes"
-    references = _references(snapshot)
-    for reference in references:
+    for reference in seen.remotes:
         label = f"remote {reference.name!r}"
         try:
             remote = open_remote(RemoteSpec(reference.name, reference.url, dict(reference.options)))
             try:
                 if reference.local and not Path(reference.url.removeprefix("file://")).is_dir():
-                    raise RemoteUnavailable(f"{label}: there is no directory {remote.url}")
+                    raise RemoteUnavailable(f"there is no directory {remote.url}")
                 next(iter(remote.list(reference.prefix)), None)
                 yield ok(name, f"{label} answers ({remote.url})")
             finally:
                 remote.close()
         except VfsError as error:
             yield _failed(name, error, label)
-    if not references:
-        yield ok(name, "no data of HEAD comes from a remote")
+    if not seen.remotes:
+        yield ok(name, "no data comes from a remote")
 
 
 def _references(snapshot: "Snapshot") -> "list[RemoteRef]":

@@ -69,6 +69,16 @@ def test_the_fuse_device(tmp_path: Path) -> None:
     assert fuse.fuse_device(tmp_path / "device").state is State.OK
 
 
+def test_the_right_to_mount(tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    status.write_text("Name:\tvfs\nCapBnd:\t000001ffffffffff\n")
+    assert fuse.right_to_mount(status).state is State.OK
+    status.write_text("Name:\tvfs\nCapBnd:\t00000000a80425fb\n")  # Docker's default
+    found = fuse.right_to_mount(status)
+    assert (found.state, "--cap-add SYS_ADMIN" in found.fix) == (State.BAD, True)
+    assert fuse.right_to_mount(tmp_path / "none").state is State.OK
+
+
 def test_fusermount(tmp_path: Path) -> None:
     assert fuse.fusermount(str(tmp_path)).fix == "sudo apt-get install fuse3"
     (tmp_path / "fusermount3").touch(mode=0o4755)

@@ -38,11 +38,46 @@ def test_status_lists_mounts(vfs: Vfs, daemons: Daemons, world: Path) -> None:
     assert len(plain) == 3
 
 
+async def busy(args: Data, progress: object) -> Data:
+    return STATUS | {
+        "mountpoint": "/mnt/data", "repo": "/home/u/repo", "log": "/x.log", "memory": 60 << 20, "inodes": 12,
+        "started": 1e9, "shown_since": 1e9 + 3600, "files": 306, "size": 5 << 20,
+        "requests": {"reads": 8, "read_bytes": 3 << 20, "pushed": 2, "pushed_bytes": 1 << 20, "errors": 1},
+        "transfer": {
+            "requests": 9, "failed_requests": 2, "bytes_received": 3 << 20, "bytes_warm_up": 1 << 20,
+            "places": {"git": 1 << 20, "storage": 2 << 20},
+            "in_flight_requests": 3, "in_flight_bytes": 2048, "queued": 1, "waiting_readers": 1,
+        },
+        "store": {"bytes": 2048, "limit": 1 << 30, "writable": True},
+        "warnings": [{"time": 1e9, "message": "storage: no answer", "times": 4}],
+        "problem_list": [{"path": "bad.dvc", "message": "is no pointer"}],
+    }  # fmt: skip
+
+
 def test_status_of_one_mount(vfs: Vfs, daemons: Daemons, world: Path) -> None:
-    daemons.start(world / "a", world / "repo", status=status, statistics=status)
-    assert "store.bytes: 2.0 KiB\n" in vfs("status", world / "a").out
+    daemons.start(world / "a", world / "repo", status=status, statistics=busy)
+    said = [" ".join(line.split()) for line in vfs("status", world / "a").out.splitlines()]
+    assert said[0] == "/mnt/data shows main (abababababab)"
+    small = "and 2 small files at open; 50 % of it was here already"
+    assert f"read 4.0 MiB in 8 requests {small}" in said
+    assert "fetched 2.0 MiB from storage, 1.0 MiB from git in 9 requests" in said
+    assert "in flight 3 requests (2.0 KiB), 1 queued, 1 reader waiting" in said
+    assert "errors 1 read or look-up failed, 2 requests to places failed" in said
+    assert "memory 60.0 MiB, 12 names held by the kernel" in said
+    assert "cache 2.0 KiB of 1.0 GiB, shared by all mounts" in said
+    assert any(line.endswith("storage: no answer (4 times)") for line in said)
+    assert said[-2:] == ["1 path of main cannot be served:", "bad.dvc: is no pointer"]
     (document,) = vfs("status", world / "a", "--json").documents
-    assert document["store"] == {"bytes": 2048}
+    assert document["store"]["bytes"] == 2048
+    assert "  transfer.places.git: 1048576\n" in vfs("status", "-v", world / "a").out
+    assert vfs("status", "-v").code == 2
+
+
+def test_status_of_a_daemon_that_tells_little(vfs: Vfs, daemons: Daemons, world: Path) -> None:
+    daemons.start(world / "a", world / "repo", status=status, statistics=status)
+    done = vfs("status", world / "a")
+    assert (done.code, done.err) == (0, "")
+    assert "  in flight   nothing\n" in done.out
 
 
 def test_a_daemon_that_fails_is_shown_and_ends_the_command_with_its_code(
@@ -107,28 +142,32 @@ def test_umount_waits_for_nothing_that_is_gone(vfs: Vfs, daemons: Daemons, world
     done = vfs("umount", "--all")
     assert done.code == 6
     assert f"{world / 'c'} is unmounted" in done.out
-    assert f"{world / 'b'}: files are open" in done.err
+    assert done.err == f"error: {world / 'b'}: files are open\n"
 
 
-def test_prefetch_asks_the_mount_of_the_repository(
+def test_prefetch_in_a_mount_asks_its_daemon(
     vfs: Vfs, daemons: Daemons, world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    repo = world / "repo"
-    (repo / ".git").mkdir(parents=True)
-    (repo / "data").mkdir()
     asked: list[Data] = []
 
     async def prefetch(args: Data, progress: object) -> Data:
         asked.append(args)
         return {"files": len(args["paths"]), "bytes": 10}
 
-    daemons.start(world / "mnt", repo, status=status, prefetch=prefetch)
-    monkeypatch.chdir(repo / "data")
+    below = world / "mnt" / ".snapshots" / "v1" / "data"
+    below.mkdir(parents=True)
+    daemons.start(world / "mnt", world / "repo", status=status, prefetch=prefetch)
     (world / "list").write_bytes(b"x\n\ny\xff\n")
+    monkeypatch.chdir(world / "mnt")
     done = vfs("prefetch", "images", ":/top", "--glob", "*.png", "--from", world / "list", "--json")
     assert done.documents == [{"type": "prefetch", "files": 4, "bytes": 10}]
+    monkeypatch.chdir(below)
+    assert vfs("prefetch", "images").code == 0
+    assert vfs("prefetch", "images", "--rev", "v2", "--mount", world / "mnt").code == 0
     assert asked == [
-        {"glob": "*.png", "rev": None, "paths": ["data/images", "top", "data/x", "data/y\udcff"]}
+        {"glob": "*.png", "rev": "ab" * 20, "paths": ["images", "top", "x", "y\udcff"]},
+        {"glob": None, "rev": "v1", "paths": ["data/images"]},
+        {"glob": None, "rev": "v2", "paths": ["data/images"]},
     ]
 
 
@@ -145,6 +184,24 @@ def test_a_long_list_is_sent_in_parts(vfs: Vfs, daemons: Daemons, world: Path) -
     done = vfs("prefetch", "--mount", world / "mnt", "--from", world / "list", "--json")
     assert done.documents == [{"type": "prefetch", "files": 50_000}]
     assert seen == names
+
+
+@pytest.mark.parametrize(("columns", "wide"), [("80", False), ("2000", True)])
+def test_a_table_that_does_not_fit_the_terminal_is_a_list(
+    vfs: Vfs,
+    daemons: Daemons,
+    world: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: str,
+    wide: bool,
+) -> None:
+    point = world / ("long" * 20)
+    daemons.start(point, world / "repo", status=status)
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    lines = vfs("status").out.splitlines()
+    assert any(str(point) in line for line in lines)  # in one piece, to be copied
+    assert (f"  repository  {world / 'repo'}" in lines) is not wide
 
 
 def test_mount_options() -> None:

@@ -55,7 +55,10 @@ def test_paths_are_relative_to_this_directory(
 ) -> None:
     monkeypatch.chdir(repo / "d")
     assert vfs("ls", "--rev", "v1").out == "b\n"
-    assert vfs("ls", "../a.txt").out == "a.txt\n"
+    assert vfs("ls", "../a.txt").out == "../a.txt\n"
+    assert vfs("ls", "-R", "--rev", "v1").out == "b\n"
+    assert vfs("ls", "-R", ":/", "--rev", "v1").out == "../a.txt\nb\n../link\n../run\n"
+    assert vfs("ls", "b", "--json").documents[0]["path"] == "d/b"
     assert vfs("ls", ":/", "--rev", "v1").out == "a.txt\nd\nlink\nrun\n"
     assert vfs("ls", repo / "d", "--rev", "v1").out == "b\n"
     assert vfs("ls", "--repo", repo, "d", "--rev", "v1").out == "b\n"
@@ -146,15 +149,50 @@ def test_doctor_looks_at_the_repository(vfs: Vfs, repo: Path) -> None:
     )
 
 
+def bad_pointer(repo: Path, name: str) -> None:
+    text = "outs:\n- md5: d8e8fca2dc0f896fd7cb4cb0031ba249\n  path: ../../evil\n"
+    (repo / name).write_text(text)
+
+
 def test_doctor_names_a_pointer_that_cannot_be_served(vfs: Vfs, repo: Path) -> None:
-    (repo / "bad.dvc").write_text(
-        "outs:\n- md5: d8e8fca2dc0f896fd7cb4cb0031ba249\n  path: ../../evil\n"
-    )
+    bad_pointer(repo, "bad.dvc")
     git(repo, "add", ".")
     git(repo, "commit", "-q", "-m", "bad")
+    bad_pointer(repo, "new.dvc")
     done = vfs("doctor", "--offline")
     assert done.code == 1
-    assert "BAD   problems: bad.dvc" in done.out
+    assert "BAD   problems: HEAD: 1 path cannot be served (1 unsafe-path)\n" in done.out
+    assert "BAD   problem: bad.dvc: " in done.out
+    assert "new.dvc" not in done.out
+    assert vfs("doctor", "--offline", "--rev", "v1").code == 0
+    worktree = vfs("doctor", "--offline", "--rev", "worktree").out
+    assert "BAD   problems: worktree: 2 paths cannot be served (2 unsafe-path)\n" in worktree
+    assert "BAD   problem: new.dvc: " in worktree
+    unknown = vfs("doctor", "--offline", "--rev", "nope")
+    assert (unknown.code, "BAD   revision: 'nope' is no revision" in unknown.out) == (1, True)
+
+
+def test_doctor_looks_at_every_branch_and_tag(vfs: Vfs, repo: Path) -> None:
+    git(repo, "checkout", "-q", "-b", "side")
+    bad_pointer(repo, "bad.dvc")
+    git(repo, "update-index", "--add", "--cacheinfo", f"160000,{git(repo, 'rev-parse', 'v1')},sub")
+    (repo / ".gitmodules").write_text('[submodule "s"]\n\tpath = sub\n\turl = ../s\n')
+    git(repo, "add", "bad.dvc", ".gitmodules")
+    git(repo, "commit", "-q", "-m", "bad")
+    git(repo, "tag", "v2")
+    git(repo, "commit", "-q", "--allow-empty", "-m", "as bad")
+    git(repo, "checkout", "-q", "main")
+    assert vfs("doctor", "--offline").code == 0
+    done = vfs("doctor", "--offline", "--all")
+    assert done.code == 1
+    assert "BAD   problems: HEAD, side, v1 and 1 more: 1 path cannot be served" in done.out
+    (line,) = (line for line in done.out.splitlines() if line.startswith("BAD   problem: "))
+    assert line.startswith("BAD   problem: bad.dvc: ")
+    assert line.endswith(" (in side, v2)")
+    assert "note  submodules: sub is a submodule and is empty in a mount (in side, v2)" in done.out
+    assert f"-> vfs mount --repo {repo}/sub MOUNTPOINT" in done.out
+    git(repo, "checkout", "-q", "side")
+    assert "submodules: sub is a submodule" in vfs("doctor", "--offline", "--rev", "worktree").out
 
 
 def test_with_a_mount_its_commit_counts(
@@ -182,6 +220,28 @@ def test_with_a_mount_its_commit_counts(
     assert vfs("cat", ":/none", "--mount", point).code == 5
 
 
+def test_in_a_repository_head_is_meant_also_while_it_is_mounted(
+    vfs: Vfs, tracked: bytes, repo: Path, daemons: Daemons, world: Path
+) -> None:
+    commit = git(repo, "rev-parse", "v1")
+
+    async def status(args: dict[str, object], progress: object) -> dict[str, object]:
+        return {"rev": "v1", "commit": commit}
+
+    async def prefetch(args: dict[str, object], progress: object) -> dict[str, object]:
+        raise AssertionError("the mount was asked")
+
+    daemons.start(world / "mnt", repo, status=status, prefetch=prefetch)
+    assert vfs("ls", "big.bin").out == "big.bin\n"
+    assert vfs("cat", "d/c").out == "new\n"
+    assert vfs("diff").out == ""
+    (report,) = vfs("prefetch", "big.bin", "--json").documents
+    assert (report["files"], report["bytes"]) == (1, len(tracked))
+    assert [d["path"] for d in vfs("ls", "--json", "--mount", world / "mnt").documents] == [
+        "a.txt", "d", "link", "run",
+    ]  # fmt: skip
+
+
 def test_inside_a_mount(
     vfs: Vfs, repo: Path, daemons: Daemons, world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +259,16 @@ def test_inside_a_mount(
     assert vfs("ls", "--rev", "main").out == "b\nc\n\udcff\n"
     monkeypatch.chdir(point / ".snapshots" / "main" / "d")
     assert vfs("ls").out == "b\nc\n\udcff\n"
+
+
+def test_log_in_a_mount_of_the_working_tree(
+    vfs: Vfs, repo: Path, daemons: Daemons, world: Path
+) -> None:
+    async def status(args: dict[str, object], progress: object) -> dict[str, object]:
+        return {"rev": "worktree", "commit": None}
+
+    daemons.start(world / "mnt", repo, status=status)
+    assert vfs("log", "--mount", world / "mnt", "a.txt").out == vfs("log", "a.txt").out != ""
 
 
 @pytest.fixture
@@ -245,7 +315,7 @@ def test_an_error_of_the_process_is_all_it_says(tracked: bytes, world: Path) -> 
             file.unlink()
     plain = process("cat", "big.bin")
     assert (plain.returncode, plain.stdout) == (16, b"")
-    assert [line.split(b": ")[0] for line in plain.stderr.splitlines()] == [b"error"]
+    assert [line.split(b": ")[0] for line in plain.stderr.splitlines()] == [b"error", b"hint"]
     documents = process("cat", "big.bin", "--json").stderr.splitlines()
     assert [json.loads(line)["code"] for line in documents] == ["data-unavailable"]
 

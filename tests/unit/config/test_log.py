@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vfs.log import LineFormatter, redact, setup
+from vfs.log import KEPT_WARNINGS, LineFormatter, Recent, redact, setup
 from vfs.metrics import Counters
 
 
@@ -95,6 +95,23 @@ def test_setup_replaces_what_was_set_up(tmp_path: Path, capsys: pytest.CaptureFi
     assert (tmp_path / "a.log").read_text() == ""
     assert (tmp_path / "b.log").read_text().count("once") == 1
     assert capsys.readouterr().err.count("once") == 1
+
+
+def test_the_last_warnings_are_remembered_once_each() -> None:
+    close = setup(None, foreground=False)
+    recent = Recent()
+    logger = logging.getLogger("vfs.remotes")
+    for _ in range(3):
+        logger.warning("https://me:S3CRET@host says\nno")
+    logger.info("all is well")
+    (item,) = recent.items()
+    assert (item["message"], item["times"]) == ("https://***@host says\\x0ano", 3)
+    for number in range(KEPT_WARNINGS):
+        logger.error("%d", number)
+    assert [item["message"] for item in recent.items()] == [str(n) for n in range(KEPT_WARNINGS)]
+    close()
+    logger.warning("after the end")
+    assert len(recent.items()) == KEPT_WARNINGS
 
 
 class _Base(Counters):

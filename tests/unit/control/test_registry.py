@@ -132,7 +132,7 @@ def test_found_by_mount_point_or_below(runtime: Runtime) -> None:
     assert find_mount("/mnt/a/deep/b/c", cwd) == inner
     with pytest.raises(NoSuchMount, match="/mnt/abc: nothing is mounted there") as caught:
         find_mount("/mnt/abc", cwd)
-    assert caught.value.hint == "choose with --mount: /mnt/a, /mnt/a/deep/b"
+    assert caught.value.hint == "name one of: /mnt/a, /mnt/a/deep/b"
 
 
 def test_found_through_a_symlink(runtime: Runtime, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_found_by_repository(runtime: Runtime, tmp_path: Path) -> None:
     runtime.start("/mnt/c", repo)
     with pytest.raises(NoSuchMount, match="is mounted 2 times") as caught:
         find_mount(None, repo)
-    assert caught.value.hint == "choose with --mount: /mnt/a, /mnt/c"
+    assert caught.value.hint == "name one of: /mnt/a, /mnt/c"
 
 
 def test_a_nested_repository_is_not_its_parent(runtime: Runtime, tmp_path: Path) -> None:

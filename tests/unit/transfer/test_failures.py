@@ -68,6 +68,34 @@ async def test_all_reasons_are_told(bench: Bench) -> None:
     assert caught.value.hint == "log in"
 
 
+def says(label: str, text: str) -> FaultyPlace:
+    place = FaultyPlace(b"", label=label)
+    place.fail = lambda number, request: ObjectMissing(text)
+    return place
+
+
+async def test_a_place_is_named_once(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    cache = "dvc-cache: no file /c/files/md5/ab"
+    places = [
+        says("dvc-cache", cache),
+        says("dvc-cache", cache),
+        says("store", "remote store (/r): ab: there is no such file"),
+        says("git", "the clone is shallow"),
+        says("s", "remote store (/r): ab: there is no such file, either"),
+    ]
+    await bench.start()
+    blob = blob_of(content_of(10))
+    with pytest.raises(DataUnavailable) as caught:
+        await bench.read(blob, places, 0, 10)
+    assert str(caught.value) == (
+        f"no place has {blob.digest} (dvc-cache: no file /c/files/md5/ab; "
+        "remote store (/r): ab: there is no such file; git: the clone is shallow; "
+        "s: remote store (/r): ab: there is no such file, either)"
+    )
+    assert caught.value.hint == "was the data pushed? run `dvc push` where it was added"
+    assert "store: remote store" not in caplog.records[1].getMessage()
+
+
 async def test_no_place_at_all(bench: Bench) -> None:
     await bench.start()
     with pytest.raises(DataUnavailable, match="nothing says where"):

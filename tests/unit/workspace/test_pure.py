@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vfs.formats.values import ImportSource, Out
-from vfs.types import Algorithm, Digest
+from vfs.types import Algorithm, Digest, Entry, Kind
+from vfs.workspace.directory import _reordered
 from vfs.workspace.ignore import parse_ignore
 from vfs.workspace.imports import Base, nested
 from vfs.workspace.origins import GitOrigin, LfsOrigin, Origins
@@ -22,6 +23,13 @@ from vfs.workspace.summary import (
 
 names = st.sampled_from([b"a", b"b", b"a-b", b"c"])
 paths = st.lists(names, min_size=1, max_size=3).map(b"/".join)
+
+
+def _few(name: bytes) -> bytes:
+    """A name of few characters, around `/`."""
+    return bytes(b"-.0a"[byte % 4] for byte in name)
+
+
 digests = st.integers(0, 2).map(lambda n: Digest(Algorithm.MD5, bytes([n]) * 16))
 claims = st.lists(
     st.builds(
@@ -122,3 +130,11 @@ def test_ignore_lines() -> None:
     ]
     assert patterns[0].matches(b"a/b")
     assert patterns[2].matches(b"#y")
+
+
+@given(st.dictionaries(st.binary(min_size=1, max_size=4).map(_few), st.booleans(), max_size=12))
+def test_paths_in_order_become_names_in_order(directories: dict[bytes, bool]) -> None:
+    by_path = sorted(directories, key=lambda name: name + b"/" * directories[name])
+    kinds = {True: Kind.DIRECTORY, False: Kind.FILE}
+    entries = (Entry(name, kinds[directories[name]]) for name in by_path)
+    assert [entry.name for entry in _reordered(entries)] == sorted(directories)

@@ -3,6 +3,7 @@
 import itertools
 import shutil
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,6 +15,7 @@ from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.sandbox import Sandbox
 from vfs.types import Algorithm, Entry, Kind
 from vfs.workspace import Directory, Snapshot
+from vfs.workspace.directory import _reordered
 from vfs.workspace.workspace import WORKTREE
 
 DATA = {"a/1": b"one", "a/2": b"two", "b": b"three", "a-b": b"dash", "z/deep/er/x": b"x" * 100}
@@ -93,6 +95,38 @@ def test_cookies_resume_anywhere(repository: HandmadeRepository, opened: Open) -
             assert rest == pairs[index + 1 :]
         assert list(directory.entries(10**9)) == []
         assert names(directory, -5) == names(directory)
+
+
+def test_walk_goes_by_name_whatever_a_name_comes_from(
+    repository: HandmadeRepository, opened: Open
+) -> None:
+    inside = {"a/1": b"1", "a-b": b"2", "a.txt": b"3", "a.d/x": b"4", "ab": b"5", "a/1.b/c": b"6"}
+    repository.commit(
+        plain={"data.txt": b"x", "m/git": b"1", "m.txt": b"2"},
+        files={"m/bin": b"w", "a.bin": b"w"},
+        directories={"data": inside | {"a-b+c": b"7"}},
+    )
+    snapshot = opened(repository.root).snapshot("main")
+    for directory in (snapshot.root, snapshot.resolve(b"data"), snapshot.resolve(b"m")):
+        assert isinstance(directory, Directory)
+        assert [e.name for e in directory.by_name()] == sorted(names(directory))
+    paths = [path for path, _ in snapshot.walk()]
+    assert paths == sorted(paths, key=lambda path: path.split(b"/"))
+    assert {b"data/a.d/x", b"data/a/1.b/c", b"m/bin", b"m/git"} <= set(paths)
+
+
+def test_names_are_listed_while_they_come() -> None:
+    """Only what a subdirectory may still have to precede is held back, not the whole directory."""
+    taken = 0
+
+    def entries() -> Iterator[Entry]:
+        nonlocal taken
+        for taken in range(1000):
+            yield Entry(b"%04d.jpg" % taken, Kind.FILE)
+
+    for number, entry in enumerate(_reordered(entries())):
+        assert entry.name == b"%04d.jpg" % number
+        assert taken - number <= 1
 
 
 def test_identity_changes_only_on_the_way_to_a_change(
