@@ -101,6 +101,8 @@ def _details(output: Output, status: dict[str, Any]) -> None:
         return
     for name, value in _flat(status):
         output.line(f"{name}: {_shown(name, value)}")
+    for notice in status.get("notices") or []:
+        output.line(f"notice: {notice}")
     for problem in status.get("problem_list") or []:
         output.line(f"problem: {problem.get('path')}: {problem.get('message')}")
 

@@ -58,12 +58,20 @@ class Workspace:
         root: the working tree; None for a bare repository or a clone of a URL.
         repository: the Git part.
         session: shared with the sources of its imports.
+        notices: sentences that whoever opened it should know.
     """
 
     def __init__(
-        self, session: Session, repository: Repository, *, name: str, foreign: bool
+        self,
+        session: Session,
+        repository: Repository,
+        *,
+        name: str,
+        foreign: bool,
+        notices: Sequence[str] = (),
     ) -> None:
         """Use `vfs.workspace.open_workspace`."""
+        self.notices = tuple(notices)
         self.name = name
         self.repository = repository
         self.session = session

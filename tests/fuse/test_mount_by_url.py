@@ -1,0 +1,243 @@
+"""Repositories mounted by URL, from real servers: sshd, and lighttpd with and without TLS and passwords."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vfs.testing.git_servers import PASSWORD, USER, HttpServer, SshServer
+from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.mounts import MountFactory, read_logs, vfs
+from vfs.testing.sandbox import Sandbox
+
+LARGE = os.urandom(1 << 20) + b"over the filter's limit"
+QUICK = 15  # seconds; much less than any time-out of Git, SSH or vfs
+
+
+def make_repository(sandbox: Sandbox, root: Path) -> HandmadeRepository:
+    """A repository that servers may filter, with a small and a large file of Git and data of DVC."""
+    repository = HandmadeRepository(sandbox, root)
+    for name in ("allowFilter", "allowAnySHA1InWant"):
+        sandbox.git(root, "config", f"uploadpack.{name}", "true")
+    repository.commit(
+        plain={"plain.txt": b"plain\n", "large.bin": LARGE}, files={"data": b"tracked"}, tag="v1"
+    )
+    return repository
+
+
+@pytest.fixture
+def served(sandbox: Sandbox, http_server: HttpServer) -> Iterator[HandmadeRepository]:
+    """A repository that the HTTP server has under the sandbox's name."""
+    root = http_server.root / sandbox.root.name
+    yield make_repository(sandbox, root)
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def guarded(sandbox: Sandbox, http_server: HttpServer) -> Iterator[HandmadeRepository]:
+    """The same, for whoever knows the password."""
+    root = http_server.root / "private" / sandbox.root.name
+    yield make_repository(sandbox, root)
+    shutil.rmtree(root)
+
+
+def check(mounts: MountFactory, url: str) -> None:
+    mount = mounts(url)
+    assert (mount.path / "plain.txt").read_bytes() == b"plain\n"
+    assert (mount.path / "large.bin").stat().st_size == len(LARGE)
+    assert (mount.path / "large.bin").read_bytes() == LARGE
+    assert (mount.path / "data").read_bytes() == b"tracked"
+    mount.switch("v1")
+    assert sorted(os.listdir(mount.path)) == [".dvc", "data", "data.dvc", "large.bin", "plain.txt"]
+
+
+def refused(sandbox: Sandbox, url: str, code: int) -> str:
+    """What `vfs mount` says, at once and in the foreground of nobody, when it cannot clone."""
+    point = sandbox.root / "refused"
+    point.mkdir(exist_ok=True)
+    done = vfs(sandbox, "mount", "--repo", url, point, check=False, timeout=QUICK)
+    said = done.stderr.decode()
+    assert done.returncode == code, said
+    assert "Traceback" not in said
+    return said
+
+
+@pytest.fixture
+def ssh(sandbox: Sandbox, ssh_server: SshServer) -> SshServer:
+    """The server, for a sandbox whose `ssh` uses the server's client configuration."""
+    use_ssh(sandbox, ssh_server.config)
+    return ssh_server
+
+
+def use_ssh(sandbox: Sandbox, config: Path) -> None:
+    """Stand in for ~/.ssh/config, which OpenSSH looks up by user id and not by HOME."""
+    program = sandbox.root / "bin" / "ssh"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {config} "$@"\n')
+    program.chmod(0o755)
+    if str(program.parent) not in sandbox.environ["PATH"]:
+        sandbox.environ["PATH"] = f"{program.parent}:{sandbox.environ['PATH']}"
+
+
+class TestSsh:
+    def test_over_ssh(self, mounts: MountFactory, sandbox: Sandbox, ssh: SshServer) -> None:
+        repository = make_repository(sandbox, sandbox.root / "repository")
+        check(mounts, ssh.url(repository.root))
+
+    @pytest.mark.parametrize("how", ["GIT_SSH_COMMAND", "GIT_SSH", "core.sshCommand"])
+    def test_the_users_own_command(self, sandbox: Sandbox, ssh_server: SshServer, how: str) -> None:
+        repository = make_repository(sandbox, sandbox.root / "repository")
+        use_ssh(sandbox, ssh_server.config)
+        program = sandbox.root / "bin" / "ssh"
+        log = sandbox.root / "used"
+        program.write_text(program.read_text().replace("exec", f"echo x >> {log}; exec"))
+        sandbox.environ["PATH"] = sandbox.environ["PATH"].partition(":")[2]
+        if how == "core.sshCommand":
+            sandbox.git(sandbox.root, "config", "--global", how, str(program))
+        else:
+            sandbox.environ[how] = str(program)
+        vfs(sandbox, "ls", "--repo", ssh_server.url(repository.root))
+        assert log.exists()
+
+    def test_unknown_host(self, sandbox: Sandbox, ssh: SshServer) -> None:
+        use_ssh(sandbox, ssh.stranger)
+        said = refused(sandbox, ssh.url(sandbox.root / "repository"), 13)
+        assert "Host key verification failed" in said
+        assert f"127.0.0.1:{ssh.port}" in said
+        assert "hint: " in said
+
+    def test_password_wanted(self, sandbox: Sandbox, ssh: SshServer) -> None:
+        use_ssh(sandbox, ssh.keyless)
+        said = refused(sandbox, ssh.url(sandbox.root / "repository"), 13)
+        assert "Permission denied" in said
+        assert f"127.0.0.1:{ssh.port}" in said
+
+    def test_no_such_repository(self, sandbox: Sandbox, ssh: SshServer) -> None:
+        said = refused(sandbox, ssh.url(sandbox.root / "nowhere"), 11)
+        assert f"{sandbox.root}/nowhere" in said
+
+    def test_no_such_host(self, sandbox: Sandbox, ssh: SshServer) -> None:
+        refused(sandbox, "ssh://nobody.invalid/repository", 12)
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            refused(sandbox, f"ssh://127.0.0.1:{closed.getsockname()[1]}/repository", 12)
+
+
+class TestHttp:
+    def test_over_http(
+        self, mounts: MountFactory, http_server: HttpServer, served: HandmadeRepository
+    ) -> None:
+        check(mounts, f"{http_server.http}/{served.root.name}")
+
+    def test_tls_of_a_private_authority(
+        self,
+        mounts: MountFactory,
+        sandbox: Sandbox,
+        http_server: HttpServer,
+        served: HandmadeRepository,
+    ) -> None:
+        url = f"{http_server.https}/{served.root.name}"
+        said = refused(sandbox, url, 10)
+        assert "certificate" in said
+        assert "http.sslCAInfo" in said
+        authority = str(http_server.authority)
+        sandbox.git(sandbox.root, "config", "--global", "http.sslCAInfo", authority)
+        check(mounts, url)
+
+    def test_no_such_repository(self, sandbox: Sandbox, http_server: HttpServer) -> None:
+        assert "/nowhere" in refused(sandbox, f"{http_server.http}/nowhere", 11)
+
+    def test_password_wanted(self, sandbox: Sandbox, http_server: HttpServer) -> None:
+        """Nobody is asked: not on a terminal, not by the programs that ask in windows."""
+        asked = sandbox.root / "asked"
+        askpass = sandbox.root / "askpass"
+        askpass.write_text(f"#!/bin/sh\ntouch {asked}\nsleep 60\n")
+        askpass.chmod(0o755)
+        names = ("GIT_ASKPASS", "SSH_ASKPASS")
+        sandbox.environ |= dict.fromkeys(names, str(askpass)) | {"DISPLAY": ":0"}
+        said = refused(sandbox, f"{http_server.http}/private/x", 13)
+        assert f"{http_server.http}/private/x" in said
+        assert "credential helper" in said
+        assert not asked.exists()
+
+    def test_credential_helper(
+        self,
+        mounts: MountFactory,
+        sandbox: Sandbox,
+        http_server: HttpServer,
+        guarded: HandmadeRepository,
+    ) -> None:
+        url = f"{http_server.http}/private/{guarded.root.name}"
+        stored = sandbox.root / "home" / ".git-credentials"
+        sandbox.git(sandbox.root, "config", "--global", "credential.helper", "store")
+        stored.write_text(f"http://{USER}:wrong@{http_server.address}\n")
+        assert "Authentication failed" in refused(sandbox, url, 13)
+        stored.write_text(f"http://{USER}:{PASSWORD}@{http_server.address}\n")
+        check(mounts, url)
+        kept = [path for path in (sandbox.root / "cache").rglob("*") if path.is_file()]
+        assert not [path for path in kept if PASSWORD.encode() in path.read_bytes()]
+
+    def test_password_in_the_url(
+        self, mounts: MountFactory, http_server: HttpServer, guarded: HandmadeRepository
+    ) -> None:
+        place = f"{http_server.address}/git/private/{guarded.root.name}"
+        check(mounts, f"http://{USER}:{PASSWORD}@{place}")
+        for process in (mounts.sandbox.root / "run").rglob("*.json"):
+            assert PASSWORD not in process.read_text()
+        assert PASSWORD not in read_logs(mounts.sandbox)
+
+    def test_import_of_a_url(
+        self,
+        sandbox: Sandbox,
+        mounts: MountFactory,
+        http_server: HttpServer,
+        served: HandmadeRepository,
+    ) -> None:
+        """An import pointer names the URL; its data lies on the remote of the source."""
+        importer = HandmadeRepository(sandbox, sandbox.root / "importer")
+        url = f"{http_server.http}/{served.root.name}"
+        pointers = {
+            f"{name}.dvc": f"deps:\n- path: {name}\n  repo:\n    url: {url}\n    rev_lock: {served.head}\n"
+            f"outs:\n- path: {name}\n".encode()
+            for name in ("data", "large.bin")
+        }
+        importer.commit(plain=pointers)
+        mount = mounts(importer.root)
+        assert (mount.path / "data").read_bytes() == b"tracked"
+        assert (mount.path / "large.bin").read_bytes() == LARGE
+
+
+def test_the_network_is_gone(
+    mounts: MountFactory, sandbox: Sandbox, http_server: HttpServer, served: HandmadeRepository
+) -> None:
+    url = f"{http_server.http}/{served.root.name}"
+    vfs(sandbox, "cat", "--repo", url, ":/large.bin")
+    sandbox.environ["http_proxy"] = "http://127.0.0.1:9"
+    mounts.allow(r"fetched before")
+    mount = mounts.prepare(url)
+    mount.path.mkdir()
+    said = mount.cli("mount", "--repo", url, mount.path).stderr.decode()
+    assert "fetched before" in said
+    assert url in said
+    assert (mount.path / "large.bin").read_bytes() == LARGE
+    assert b"plain.txt" in vfs(sandbox, "ls", "--repo", url, "--rev", "v1").stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("-oProxyCommand=touch HERE", 3),
+        ("--upload-pack=touch HERE", 3),
+        ("ext::sh -c touch% HERE", 20),
+        ("ssh://-oProxyCommand=touch HERE/x", 2),
+        ("-oProxyCommand=touch HERE:x", 3),
+        ("fd::17", 20),
+    ],
+)
+def test_urls_that_would_run_something(sandbox: Sandbox, url: str, code: int) -> None:
+    here = sandbox.root / "here"
+    refused(sandbox, url.replace("HERE", str(here)), code)
+    assert not here.exists()
