@@ -1,5 +1,6 @@
 """Repositories mounted by URL, from real servers: sshd, and lighttpd with and without TLS and passwords."""
 
+import json
 import os
 import shutil
 import socket
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from vfs.git import Repository
 from vfs.testing.git_servers import PASSWORD, USER, HttpServer, SshServer
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.mounts import MountFactory, read_logs, vfs
@@ -224,6 +226,47 @@ def test_the_network_is_gone(
     assert url in said
     assert (mount.path / "large.bin").read_bytes() == LARGE
     assert b"plain.txt" in vfs(sandbox, "ls", "--repo", url, "--rev", "v1").stdout
+
+
+def test_large_files_of_git_come_in_one_conversation(
+    mounts: MountFactory, sandbox: Sandbox
+) -> None:
+    """Git tells no size without the content; what it costs is the commit's large files, once."""
+    repository = make_repository(sandbox, sandbox.root / "repository")
+    files = {f"d{i % 20}/{i}": b"%d" % i + bytes(1 << 20) for i in range(60)}
+    repository.commit(plain=files)
+    sandbox.environ["GIT_TRACE2_EVENT"] = str(sandbox.root / "trace")
+    mount = mounts(f"file://{repository.root}")
+    for path, data in files.items():
+        assert (mount.path / path).stat().st_size == len(data)
+    assert (mount.path / "d7" / "47").read_bytes() == files["d7/47"]
+    assert fetches(sandbox) == 1
+    clone = next((sandbox.root / "cache" / "vfs" / "repositories").glob("*/HEAD")).parent
+    large = sandbox.git(repository.root, "rev-parse", "v1:large.bin").decode()
+    assert not Repository.open(clone).has_object(bytes.fromhex(large)), "of a commit not shown"
+
+
+def fetches(sandbox: Sandbox) -> int:
+    """How many `git fetch` ran so far."""
+    events = [json.loads(line) for line in (sandbox.root / "trace").read_text().splitlines()]
+    return sum(event["event"] == "start" and "fetch" in event["argv"] for event in events)
+
+
+def test_large_files_come_when_the_server_is_back(mounts: MountFactory, sandbox: Sandbox) -> None:
+    repository = make_repository(sandbox, sandbox.root / "repository")
+    repository.commit(plain={"plain.txt": b"plain\n"})
+    mount = mounts(f"file://{repository.root}")
+    away = repository.root.rename(sandbox.root / "away")
+    mounts.allow("could not be fetched", "is not in Git", "large.bin")
+    mount.switch("v1")
+    with pytest.raises(OSError, match="Input/output"):
+        (mount.path / "large.bin").read_bytes()
+    told = mount.cli("status", mount.path).stdout.decode()
+    assert "problem: large.bin: Git does not have the object" in told
+    assert "not appear to be a git repository" in told
+    away.rename(repository.root)
+    mount.switch("v1")
+    assert (mount.path / "large.bin").read_bytes() == LARGE
 
 
 @pytest.mark.parametrize(
