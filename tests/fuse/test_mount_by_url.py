@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -246,6 +248,20 @@ def test_large_files_of_git_come_in_one_conversation(
     assert not Repository.open(clone).has_object(bytes.fromhex(large)), "of a commit not shown"
 
 
+def test_doctor_knows_partial_clones(sandbox: Sandbox) -> None:
+    repository = make_repository(sandbox, sandbox.root / "repository")
+    clone, url = sandbox.root / "clone", f"file://{repository.root}"
+    sandbox.git(sandbox.root, "clone", "-q", "--filter=blob:limit=1m", "-n", url, clone)
+    doctor = [sys.executable, "-m", "vfs_cli", "doctor", "--offline"]
+    mend = "git fetch --refetch --no-filter origin"
+    told = sandbox.run(doctor, cwd=clone, check=False).stdout.decode()
+    assert "partial clone: blobs that are not here are fetched" in told
+    assert mend in told
+    sandbox.run(mend.split(), cwd=clone)
+    large = sandbox.git(repository.root, "rev-parse", "v1:large.bin").decode()
+    assert Repository.open(clone).has_object(bytes.fromhex(large))
+
+
 def fetches(sandbox: Sandbox) -> int:
     """How many `git fetch` ran so far."""
     events = [json.loads(line) for line in (sandbox.root / "trace").read_text().splitlines()]
@@ -267,6 +283,30 @@ def test_large_files_come_when_the_server_is_back(mounts: MountFactory, sandbox:
     away.rename(repository.root)
     mount.switch("v1")
     assert (mount.path / "large.bin").read_bytes() == LARGE
+
+
+def test_lfs_files_have_no_content_and_say_so(mounts: MountFactory, sandbox: Sandbox) -> None:
+    repository = HandmadeRepository(sandbox, sandbox.root / "repository")
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:{:064x}\nsize 1000\n"
+    files = {f"{i}.bin": text.format(i).encode() for i in range(150)}
+    repository.commit_raw({".gitattributes": b"*.bin filter=lfs\n", "plain.txt": b"x", **files})
+    url = f"file://{repository.root}"
+    mounts.allow("Git LFS", "no place has sha256")
+    mount = mounts.prepare(url)
+    mount.path.mkdir()
+    assert b"101 paths cannot be served" in mount.cli("mount", "--repo", url, mount.path).stderr
+    assert (mount.path / "7.bin").stat().st_size == 1000
+    with pytest.raises(OSError, match="Input/output"):
+        (mount.path / "7.bin").read_bytes()
+    assert (mount.path / "plain.txt").read_bytes() == b"x"
+    told = mount.cli("status", mount.path).stdout.decode()
+    assert "problem: 10.bin: its Git LFS object" in told
+    assert "50 more Git LFS objects are missing" in told
+    assert re.search(r"10.bin: .*asks no LFS server \(clone .*git lfs pull", mount.log())
+    done = mount.cli("cat", "--repo", url, ":/7.bin", check=False)
+    assert done.returncode == 16
+    assert b"lfs/objects/00/00/" in done.stderr
+    assert b"git lfs pull" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from vfs.workspace.graft_outs import Grafted, OutGrafter, broken
 from vfs.workspace.grafts import Grafts
 from vfs.workspace.ignore import without_ignored
 from vfs.workspace.imports import Base, ImportGrafter, OpenSource, Trail
+from vfs.workspace.lfs import lfs_problems
 from vfs.workspace.listings import Listings
 from vfs.workspace.merged import MISSING, GitView, MergedDirectory
 from vfs.workspace.origins import LfsOrigin
@@ -187,7 +188,10 @@ class Builder:
                 blob = parse_lfs_pointer(self._repository.read_blob(oid))
                 if blob is not None:
                     blobs.append((path, mark, blob))
-        origin = self._session.origins.number(LfsOrigin(str(self._home.git_dir)))
+        foreign = self._where.foreign
+        origin = self._session.origins.number(LfsOrigin(str(self._home.git_dir), foreign))
+        files = [(path, blob) for path, _, blob in blobs]
+        self._problems += lfs_problems(self._home, files, foreign=foreign)
         known = self._session.catalog.facts_many([blob.digest for _, _, blob in blobs])
         grafter = OutGrafter(self._session, self._listings, self._plan.time, self._progress)
         for (path, mark, blob), fact in zip(blobs, known, strict=True):

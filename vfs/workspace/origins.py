@@ -23,9 +23,10 @@ class GitOrigin:
 
 @dataclass(frozen=True, slots=True)
 class LfsOrigin:
-    """Git LFS objects of a repository."""
+    """Git LFS objects of a repository; `foreign` if it was cloned from a URL."""
 
     git_dir: str
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)

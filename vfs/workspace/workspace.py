@@ -19,6 +19,7 @@ from vfs.types import Blob, Entry
 from vfs.workspace.builder import Builder, Plan
 from vfs.workspace.directory import Directory
 from vfs.workspace.imports import Source, Trail, import_places, nested
+from vfs.workspace.lfs import lfs_place
 from vfs.workspace.listings import Listings
 from vfs.workspace.origins import (
     DvcOrigin,
@@ -31,7 +32,7 @@ from vfs.workspace.origins import (
     VersionedOrigin,
 )
 from vfs.workspace.outs import Parser
-from vfs.workspace.places import FilePlace, GitPlace, dvc_places
+from vfs.workspace.places import GitPlace, dvc_places
 from vfs.workspace.pointers import Progress
 from vfs.workspace.session import Session
 from vfs.workspace.snapshot import Snapshot
@@ -236,9 +237,8 @@ class Workspace:
         match origin:
             case GitOrigin(git_dir=git_dir):
                 return [GitPlace(session, git_dir, blob)]
-            case LfsOrigin(git_dir=git_dir):
-                path = session.repository(git_dir).lfs_object_path(blob.digest.hex)
-                return [FilePlace(str(path), blob.size, "lfs")]
+            case LfsOrigin(git_dir=git_dir, foreign=foreign):
+                return [lfs_place(session.repository(git_dir), blob, foreign=foreign)]
             case DvcOrigin():
                 return dvc_places(session, origin, blob)
             case VersionedOrigin():

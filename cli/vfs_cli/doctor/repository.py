@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from vfs.workspace.stores import RemoteRef
 
 _SHOWN = 20
+_PARTIAL = (
+    "a partial clone: blobs that are not here are fetched when a commit that has them is first shown, "
+    "since Git tells no size without the content"
+)
 
 
 def check(root: Path, settings: Settings, *, offline: bool) -> Iterator[Finding]:
@@ -28,6 +32,8 @@ def check(root: Path, settings: Settings, *, offline: bool) -> Iterator[Finding]
         return
     try:
         yield ok("repository", f"{root} can be read")
+        if workspace.repository.partial:
+            yield note("partial-clone", _PARTIAL, "git fetch --refetch --no-filter origin")
         try:
             snapshot = workspace.snapshot("HEAD")
         except VfsError as error:
