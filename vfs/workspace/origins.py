@@ -102,6 +102,15 @@ class ImportOrigin:
 Origin = GitOrigin | LfsOrigin | DvcOrigin | VersionedOrigin | UrlOrigin | ImportOrigin
 
 
+def stores_of(origin: Origin) -> list[DvcStore]:
+    """The DVC stores that an origin reads from."""
+    if isinstance(origin, DvcOrigin | VersionedOrigin):
+        return [origin.store]
+    if isinstance(origin, UrlOrigin | ImportOrigin):
+        return [origin.objects.store]
+    return []
+
+
 class Origins:
     """All origins of a session, numbered from 0 in the order they were first met; thread-safe."""
 

@@ -27,16 +27,16 @@ from vfs.workspace.origins import (
     ImportOrigin,
     ImportRef,
     LfsOrigin,
-    Origin,
     UrlOrigin,
     VersionedOrigin,
+    stores_of,
 )
 from vfs.workspace.outs import Parser
 from vfs.workspace.places import GitPlace, dvc_places
 from vfs.workspace.pointers import Progress
 from vfs.workspace.session import Session
 from vfs.workspace.snapshot import Snapshot
-from vfs.workspace.stores import DvcStore, RemoteRef, Surroundings
+from vfs.workspace.stores import RemoteRef, Surroundings
 from vfs.workspace.urls import url_places
 from vfs.workspace.versioned import places as versioned_places
 
@@ -269,7 +269,7 @@ class Workspace:
         refs = {
             ref
             for origin in self.session.origins.all()
-            for s in _stores(origin)
+            for s in stores_of(origin)
             for ref in s.remotes
         }
         for ref in sorted(refs, key=lambda ref: ref.name):
@@ -280,7 +280,7 @@ class Workspace:
         """Directories of this machine that serving reads: Git data, DVC caches, local remotes."""
         found = {self.repository.git_dir, self.repository.common_dir}
         for origin in self.session.origins.all():
-            for store in _stores(origin):
+            for store in stores_of(origin):
                 found.update(Path(cache) for cache in store.caches)
                 found.update(_path(remote) for remote in store.remotes if remote.local)
             if isinstance(origin, GitOrigin):
@@ -333,14 +333,6 @@ def _has(repository: Repository, revision: str) -> bool:
 
 def _no(path: bytes) -> Entry:
     raise UnknownPath(f"{path.decode('utf-8', 'replace')} is not in the import's source")
-
-
-def _stores(origin: Origin) -> list[DvcStore]:
-    if isinstance(origin, DvcOrigin | VersionedOrigin):
-        return [origin.store]
-    if isinstance(origin, UrlOrigin | ImportOrigin):
-        return [origin.objects.store]
-    return []
 
 
 def _path(remote: RemoteRef) -> Path:
