@@ -17,6 +17,8 @@ from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.mounts import MountFactory, read_logs, vfs
 from vfs.testing.sandbox import Sandbox
 
+pytestmark = pytest.mark.fuse
+
 LARGE = os.urandom(1 << 20) + b"over the filter's limit"
 QUICK = 15  # seconds; much less than any time-out of Git, SSH or vfs
 

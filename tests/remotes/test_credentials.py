@@ -190,6 +190,7 @@ def make_repository(user: User, sandbox: Sandbox) -> HandmadeRepository:
 
 
 @pytest.mark.s3
+@pytest.mark.fuse
 def test_keys_rotated_while_mounted(user: User, sandbox: Sandbox, mounts: MountFactory) -> None:
     """In the credentials file, then behind a helper; readers notice nothing."""
     home = sandbox.root / "home" / ".aws"
@@ -216,6 +217,7 @@ def test_keys_rotated_while_mounted(user: User, sandbox: Sandbox, mounts: MountF
 
 
 @pytest.mark.s3
+@pytest.mark.fuse
 def test_keys_rotated_in_dvcs_own_configuration(
     user: User, sandbox: Sandbox, mounts: MountFactory
 ) -> None:
