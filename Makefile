@@ -19,7 +19,7 @@ help: ## show the targets
 demo: $(STAMPS)/venv ## mount a small repository with two data versions and switch between them
 	@$(BIN)/vfs demo
 
-test: lint wheel $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph ## lint, wheel, whole test suite
+test: lint wheel $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph $(STAMPS)/servers ## lint, wheel, whole test suite
 	@HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(STAMPS)/venv ## ruff, mypy --strict, import-linter
@@ -50,6 +50,10 @@ $(STAMPS)/system: tests/setup/system.sh
 
 $(STAMPS)/ceph: tests/setup/system.sh
 	@tests/setup/system.sh ceph
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/servers: tests/setup/system.sh
+	@tests/setup/system.sh servers
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/bench: tests/setup/system.sh

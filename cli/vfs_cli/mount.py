@@ -131,7 +131,10 @@ def _show(output: Output, record: MountRecord) -> None:
         output.document("mount", record_fields(record))
     else:
         output.line(f"{record.mountpoint} shows {record.rev} of {printable(record.repo)}")
-        note_problems(output, record, call(record, "status", {}))
+        status = call(record, "status", {})
+        for notice in status.get("notices") or []:
+            output.note(notice)
+        note_problems(output, record, status)
 
 
 def record_fields(record: MountRecord) -> dict[str, object]:

@@ -23,6 +23,8 @@ def describe(output: Output, status: Data, now: float, *, verbose: bool = False)
     output.line(f"{status.get('mountpoint')} shows {shown}")
     for label, text in _lines(status, now):
         output.line(f"  {label:<12}{text}")
+    for notice in status.get("notices") or []:
+        output.line(f"  note: {notice}")
     _list_warnings(output, status)
     _list_problems(output, status, verbose)
     if verbose:

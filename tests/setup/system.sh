@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Installs the Debian packages of one group, only those that are missing.
 #
-#   base   what building and running vfs and its tests needs
-#   ceph   a real S3 server (Ceph RADOS Gateway) for the tests of S3 remotes
-#   bench  tools that measure
-#   device installs nothing: is there a FUSE device? (an image is built without one)
+#   base     what building and running vfs and its tests needs
+#   ceph     a real S3 server (Ceph RADOS Gateway) for the tests of S3 remotes
+#   servers  real SSH and HTTP servers for the tests of repositories mounted by URL
+#   bench    tools that measure
+#   device   installs nothing: is there a FUSE device? (an image is built without one)
 #
 # Only root installs. Anybody else is told the exact command, and the exit code is 1.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-group=${1:?usage: system.sh base|ceph|bench|device}
+group=${1:?usage: system.sh base|ceph|servers|bench|device}
 missing=()
 
 need_command() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
@@ -41,6 +42,13 @@ case $group in
     need_command ceph-mgr ceph-mgr
     need_command radosgw-admin ceph-common
     need_command ceph ceph-common
+    ;;
+  servers)
+    need_command ssh openssh-client
+    need_command openssl openssl
+    [ -x /usr/sbin/sshd ] || missing+=(openssh-server)
+    [ -x /usr/sbin/lighttpd ] || missing+=(lighttpd)
+    [ -e /usr/lib/lighttpd/mod_openssl.so ] || missing+=(lighttpd-mod-openssl)
     ;;
   bench)
     need_command fio fio
@@ -76,6 +84,12 @@ if [ ${#missing[@]} -gt 0 ]; then
     apt-get update -q
     mkdir -p "$(dirname "$stamp")"
     touch "$stamp"
+  fi
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then # the tests want the programs, not the services that come with them
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
   fi
   DEBIAN_FRONTEND=noninteractive "${install[@]}" -q </dev/null
 fi

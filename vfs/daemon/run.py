@@ -102,7 +102,8 @@ def _serve(request: MountRequest, reporter: Reporter, workspace: Workspace, log_
     snapshot = workspace.snapshot(request.rev, reporter.progress)
     refuse_own_places(request.mountpoint, workspace)
     for problem in snapshot.problems[:100]:
-        log.warning("%s: %s", os.fsdecode(problem.path), problem.message)
+        hint = f" ({problem.hint})" if problem.hint else ""
+        log.warning("%s: %s%s", os.fsdecode(problem.path), problem.message, hint)
     sys.setswitchinterval(SWITCH_INTERVAL)
     gc.freeze()  # what is alive now lives as long as the mount: no collection need look at it
     gc.set_threshold(COLLECT_AFTER, 20, 50)

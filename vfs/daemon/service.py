@@ -153,6 +153,7 @@ class Service:
             "requests": self.filesystem.counters.snapshot(),
             "transfer": plain(self._fetcher.statistics()),
             "problems": len(self._snapshot.problems),
+            "notices": list(self._workspace.notices),
             "read_ahead_kib": self._tuning.read_ahead_kib if self._tuning else None,
             "max_background": self._tuning.max_background if self._tuning else None,
         }

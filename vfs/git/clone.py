@@ -5,7 +5,8 @@ can filter; those come on demand). A local path is opened where it lies.
 
 Rule: URLs are untrusted. Only https, http, ssh, git, file and local paths; nothing that Git could
 take for an option or a remote helper. Credentials in a URL go to a private file that Git's own
-`store` helper reads; they are never part of an argument, a message or a file name.
+`store` helper reads (and never writes: what the user's own helpers know stays with them); they are
+never part of an argument, a message or a file name.
 """
 
 import contextlib
@@ -14,17 +15,27 @@ import os
 import re
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from vfs.errors import NotARepository, RemoteError, UnknownRevision, Unsupported, UsageError
-from vfs.git.command import GitFailed, explain, run_git
+from vfs.errors import (
+    NotARepository,
+    RemoteError,
+    RemoteUnavailable,
+    UnknownRevision,
+    Unsupported,
+    UsageError,
+)
+from vfs.git.command import GitFailed, explain, run_git, run_remote
 from vfs.git.locks import exclusive
 from vfs.git.repository import Repository
 
 SCHEMES = ("https", "http", "ssh", "git", "file")
 BLOB_LIMIT = "1m"
+ANSWER_SECONDS = 30.0
+"""How long a remote may take to say where its HEAD is."""
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SCP = re.compile(r"(?:[^/@:]+@)?(\[[^\]/]+\]|[^/:\[\]]+):(.*)")
@@ -95,12 +106,19 @@ def _split_credentials(url: str) -> Source:
 
 
 def clone_metadata(
-    url: str, cache_dir: Path, *, revision: str | None = None, refresh: bool = False
+    url: str,
+    cache_dir: Path,
+    *,
+    revision: str | None = None,
+    refresh: bool = False,
+    offline: Callable[[RemoteUnavailable], object] | None = None,
 ) -> Repository:
     """The clone of a foreign repository; made, or brought up to date, where needed.
 
     It is fetched again if `refresh` asks for it, or if `revision` is given and unknown. Once this
-    returned, everything but large blobs is here, so it works offline.
+    returned, everything but large blobs is here, so it works offline. If `offline` is given, a
+    remote that does not answer does not keep a clone that is here from being used as it is;
+    `offline` is told.
 
     Raises:
         UsageError, Unsupported: the URL cannot be used.
@@ -122,7 +140,12 @@ def clone_metadata(
         if fresh:
             _clone(source.url, target, credentials)
         elif refresh:
-            _fetch(source.url, target)
+            try:
+                _fetch(source.url, target)
+            except RemoteUnavailable as error:
+                if offline is None:
+                    raise
+                offline(error)
         repository = Repository.open(target)
         if revision is not None and not _knows(repository, revision):
             if not fresh and not refresh:
@@ -164,11 +187,12 @@ def _clone(url: str, target: Path, credentials: Path) -> None:
     temporary = target.with_suffix(".part")
     shutil.rmtree(temporary, ignore_errors=True)
     shutil.rmtree(target, ignore_errors=True)
-    helper = f"store --file={shlex.quote(str(credentials))}"
+    read = f"git credential-store --file={shlex.quote(str(credentials))} get"
+    helper = f'credential.helper=!f() {{ test "$1" != get || {read}; }}; f'
     arguments = ["clone", "--quiet", "--bare", "--template=", f"--filter=blob:limit={BLOB_LIMIT}"]
-    arguments += ["--config", f"credential.helper={helper}", "--", url, str(temporary)]
     try:
-        run_git(arguments)
+        _ask_head(["-c", helper], url)
+        run_remote([*arguments, "--config", helper, "--", url, str(temporary)])
     except GitFailed as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise explain(error, url) from error
@@ -179,13 +203,20 @@ def _fetch(url: str, target: Path) -> None:
     """Bring branches, tags and HEAD to the remote's state."""
     arguments = ["fetch", "--quiet", "--prune", "--no-write-fetch-head", "--force", "origin"]
     try:
-        run_git([*arguments, *_REFS], git_dir=target)
-        head = run_git(["ls-remote", "--symref", "origin", "HEAD"], git_dir=target).decode()
-        symbolic = re.match(r"ref: (refs/heads/\S+)\tHEAD\n", head)
-        if symbolic:
-            run_git(["symbolic-ref", "HEAD", symbolic[1]], git_dir=target)
+        head = _ask_head([], "origin", target)
+        run_remote([*arguments, *_REFS], git_dir=target)
+        if head is not None:
+            run_git(["symbolic-ref", "HEAD", head], git_dir=target)
     except GitFailed as error:
         raise explain(error, url) from error
+
+
+def _ask_head(options: list[str], remote: str, git_dir: Path | None = None) -> str | None:
+    """The branch that HEAD of a remote stands for; also finds out soon whether it answers at all."""
+    command = [*options, "ls-remote", "--symref", "--", remote, "HEAD"]
+    answer = run_remote(command, git_dir=git_dir, timeout=ANSWER_SECONDS).decode()
+    symbolic = re.match(r"ref: (refs/heads/\S+)\tHEAD\n", answer)
+    return symbolic[1] if symbolic else None
 
 
 def _fetch_object(url: str, target: Path, revision: str) -> None:
@@ -194,7 +225,7 @@ def _fetch_object(url: str, target: Path, revision: str) -> None:
         return
     arguments = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "origin"]
     try:
-        run_git([*arguments, f"{revision}:refs/vfs/{revision}"], git_dir=target)
+        run_remote([*arguments, f"{revision}:refs/vfs/{revision}"], git_dir=target)
     except GitFailed as error:
         failure = explain(error, url)
         if type(failure) is RemoteError or failure.code == "object-missing":

@@ -2,7 +2,9 @@
 
 Rule: no prompt, no hook, no shell, no inherited `GIT_DIR`; arguments that come from outside stand
 behind `--` (the callers' duty) and URLs are checked before they get here. The environment is set
-through `env`, so that the user's own settings (HOME, SSH agent, proxies, helpers) stay in force.
+through `env`, so that the user's own settings (HOME, SSH agent, proxies, helpers) stay in force;
+only what would ask a person (askpass programs, windows of credential helpers) is turned off, since
+nobody may be there to answer a daemon.
 """
 
 import contextlib
@@ -12,6 +14,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from vfs.config import environment
 from vfs.errors import AccessDenied, ObjectMissing, RemoteError, RemoteUnavailable, Unsupported
 
 _UNSET = (
@@ -29,6 +32,8 @@ _UNSET = (
 )
 _SET = (
     "GIT_TERMINAL_PROMPT=0",
+    "GIT_ASKPASS=",  # set but empty: neither core.askPass nor SSH_ASKPASS is tried
+    "GCM_INTERACTIVE=never",
     "GIT_OPTIONAL_LOCKS=0",
     "GIT_ALLOW_PROTOCOL=file:git:http:https:ssh",
     "SSH_ASKPASS_REQUIRE=never",
@@ -40,10 +45,12 @@ _CONFIG = (
     "gc.auto=0",
     "maintenance.auto=false",
     "submodule.recurse=false",
+    "credential.interactive=false",
     "http.lowSpeedLimit=1000",
     "http.lowSpeedTime=60",
 )
-DEFAULT_TIMEOUT = 3600.0  # seconds; stalled HTTP transfers end after 60 s by themselves
+DEFAULT_TIMEOUT = 3600.0  # seconds; stalled transfers end after 60 s by themselves
+_SSH = "ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=20"
 
 
 class GitFailed(Exception):
@@ -95,6 +102,30 @@ def run_git(
     return output
 
 
+def run_remote(
+    arguments: Sequence[str],
+    *,
+    git_dir: Path | None = None,
+    data: bytes = b"",
+    timeout: float = DEFAULT_TIMEOUT,
+) -> bytes:
+    """`run_git` for a conversation with a remote: SSH neither asks nor waits for a dead host.
+
+    A user who chose an SSH command keeps it as it is.
+    """
+    config = [] if _ssh_is_chosen(git_dir) else ["-c", f"core.sshCommand={_SSH}"]
+    return run_git([*config, *arguments], git_dir=git_dir, data=data, timeout=timeout)
+
+
+def _ssh_is_chosen(git_dir: Path | None) -> bool:
+    if environment().get("GIT_SSH_COMMAND") or environment().get("GIT_SSH"):
+        return True
+    try:
+        return bool(run_git(["config", "--get", "core.sshCommand"], git_dir=git_dir).strip())
+    except GitFailed:
+        return False
+
+
 _DENIED = (
     "authentication failed",
     "permission denied",
@@ -127,6 +158,14 @@ _MISSING = (
     "no such file or directory",
     "no such remote ref",
 )
+_HINTS = (
+    ("host key", "connect once by hand (`git ls-remote URL`) to accept the key of the host"),
+    ("certificate", "if you trust its authority: `git config --global http.sslCAInfo FILE`"),
+)
+_SIGN_IN = (
+    "vfs never asks for a password: set up a Git credential helper or an SSH key, so that "
+    "`git ls-remote URL` works without a prompt"
+)
 _ADVICE = (
     "fatal: Could not read from remote repository.",
     "Please make sure you have the correct access rights",
@@ -138,13 +177,14 @@ def explain(error: GitFailed, label: str) -> RemoteError:
     """The domain error for a failed conversation with the remote `label` (free of secrets)."""
     text = error.stderr.lower()
     message = f"Git remote {label}: {_verdict(error)}"
+    hint = next((hint for sign, hint in _HINTS if sign in text), None)
     if any(sign in text for sign in _DENIED):
-        return AccessDenied(message, hint="check that `git fetch` works there without a prompt")
+        return AccessDenied(message, hint=hint or _SIGN_IN)
     if any(sign in text for sign in _MISSING):
         return ObjectMissing(message)
     if any(sign in text for sign in _AWAY):
         return RemoteUnavailable(message)
-    return RemoteError(message)
+    return RemoteError(message, hint=hint)
 
 
 def _verdict(error: GitFailed) -> str:

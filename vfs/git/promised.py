@@ -11,7 +11,7 @@ from pathlib import Path
 import pygit2
 
 from vfs.errors import StoreError
-from vfs.git.command import GitFailed, explain, run_git
+from vfs.git.command import GitFailed, explain, run_remote
 
 _lock = threading.Lock()
 
@@ -42,6 +42,6 @@ def fetch_objects(git_dir: Path, remote: str, oids: Iterable[str]) -> None:
     arguments += ["--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none"]
     with _lock:
         try:
-            run_git([*arguments, "--stdin", remote], git_dir=git_dir, data=wanted)
+            run_remote([*arguments, "--stdin", remote], git_dir=git_dir, data=wanted)
         except GitFailed as error:
             raise explain(error, f"{remote} of {git_dir}") from error

@@ -229,6 +229,11 @@ class Repository:
         """True if the object is here (never fetches)."""
         return bool(self._handle().odb.exists(pygit2.Oid(raw=oid)))
 
+    @property
+    def partial(self) -> bool:
+        """True if objects that are not here may be had from a remote (a partial clone)."""
+        return self._promisor is not None or (self._origin is not None and self._origin.partial)
+
     def ensure_blobs(self, oids: Iterable[bytes]) -> None:
         """Fetch those of the objects that a partial clone does not have yet, in one batch.
 

@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from vfs.testing.s3_servers import S3Server, start_ministack, start_rgw
+from vfs.testing.s3_servers import S3Server, start_ministack, start_rgw, start_sts
 
 
 @pytest.fixture(scope="session")
 def rgw() -> Iterator[S3Server]:
     """A real S3 server (Ceph RADOS Gateway), for tests marked `s3`."""
     yield from _running("rgw")
+
+
+@pytest.fixture(scope="session")
+def rgw_sts(rgw: S3Server) -> S3Server:
+    """The same Ceph by a gateway that also is a Security Token Service."""
+    return start_sts(rgw)
 
 
 @pytest.fixture(scope="session")

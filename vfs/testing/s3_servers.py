@@ -49,6 +49,7 @@ class S3Server:
         endpoint: `http://127.0.0.1:port`.
         port: of the endpoint.
         pids: daemons to end, in this order.
+        directory, sts_port: of Ceph only.
         process: a child of ours to end.
     """
 
@@ -57,6 +58,13 @@ class S3Server:
     port: int
     pids: list[int] = field(default_factory=list)
     process: "subprocess.Popen[bytes] | None" = None
+    directory: Path = Path()
+    sts_port: int = 0
+
+    def admin(self, *arguments: str) -> None:
+        """Run `radosgw-admin ARGUMENTS` for a gateway of Ceph."""
+        program = ["radosgw-admin", "-c", str(self.directory / "ceph.conf"), "-n", "client.rgw.a"]
+        _ceph(self.directory, *program, *arguments)
 
     @property
     def options(self) -> dict[str, str]:
@@ -128,7 +136,7 @@ def start_ministack(directory: Path) -> S3Server:
             [program],
             cwd=directory,
             env=_environment(directory)
-            | {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SERVICES": "s3"},
+            | {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SERVICES": "s3,sts"},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -152,16 +160,16 @@ def start_rgw(directory: Path, *, store: str = "memstore") -> S3Server:
         )
     for name in ("mon", "mgr", "osd", "rgw", "run", "log"):
         (directory / name).mkdir()
-    ports = (free_port(), free_port(), free_port())
+    ports = (free_port(), free_port(), free_port(), free_port())
     configuration = directory / "ceph.conf"
     cluster = str(uuid.uuid4())
     configuration.write_text(_CEPH.format(dir=directory, cluster=cluster, store=store, ports=ports))
     server = S3Server("rgw", f"http://127.0.0.1:{ports[2]}", ports[2])
+    server.directory, server.sts_port = directory, ports[3]
     try:
         _start_cluster(directory, configuration, cluster, ports[:2])
         _wait_for_answer(server, directory / "log" / "client.rgw.a.log", lambda: True)
-        _ceph(
-            directory, "radosgw-admin", "-c", configuration, "-n", "client.rgw.a",
+        server.admin(
             "user", "create", "--uid=test", "--display-name=test",
             f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}",
         )  # fmt: skip
@@ -171,6 +179,15 @@ def start_rgw(directory: Path, *, store: str = "memstore") -> S3Server:
         raise
     server.pids = _ceph_pids(directory)
     return server
+
+
+def start_sts(server: S3Server) -> S3Server:
+    """A second gateway of a running Ceph that also grants roles; `server.stop` ends it."""
+    _ceph(server.directory, "radosgw", "-c", server.directory / "ceph.conf", "-n", "client.rgw.sts")
+    server.pids = _ceph_pids(server.directory)
+    second = S3Server("sts", f"http://127.0.0.1:{server.sts_port}", server.sts_port)
+    _wait_for_answer(second, server.directory / "log" / "client.rgw.sts.log", lambda: True)
+    return second
 
 
 def _start_cluster(
@@ -297,5 +314,12 @@ rgw data = {dir}/rgw
 rgw frontends = beast endpoint=127.0.0.1:{ports[2]} tcp_nodelay=1
 ms mon client mode = crc
 rgw enable usage log = false
+[client.rgw.sts]
+# Not in the first one: with STS, a wrong secret is answered by AccessDenied instead of SignatureDoesNotMatch.
+rgw data = {dir}/rgw
+rgw frontends = beast endpoint=127.0.0.1:{ports[3]} tcp_nodelay=1
+ms mon client mode = crc
+rgw s3 auth use sts = true
+rgw sts key = 0123456789abcdef
 rgw gc obj min wait = 10
 """

@@ -23,6 +23,7 @@ from vfs.workspace.graft_outs import Grafted, OutGrafter, broken
 from vfs.workspace.grafts import Grafts
 from vfs.workspace.ignore import without_ignored
 from vfs.workspace.imports import Base, ImportGrafter, OpenSource, Trail
+from vfs.workspace.lfs import lfs_problems
 from vfs.workspace.listings import Listings
 from vfs.workspace.merged import MISSING, GitView, MergedDirectory
 from vfs.workspace.origins import LfsOrigin
@@ -177,15 +178,20 @@ class Builder:
         """Git LFS pointers whose path has filter=lfs become the files they name; missing blobs."""
         prefix = self._plan.scope
         blobs = []
-        for mark, below, oid in self._summaries.special(tree):
+        special = list(self._summaries.special(tree))
+        refusal = self._summaries.fetch(oid for mark, _, oid in special if mark is Mark.MISSING)
+        for mark, below, oid in special:
             path = prefix + b"/" + below if prefix else below
             if mark is Mark.MISSING:
-                self._report_missing(path, oid)
+                self._report_missing(path, oid, refusal)
             elif self._repository.is_lfs(self._plan.tree, path):
                 blob = parse_lfs_pointer(self._repository.read_blob(oid))
                 if blob is not None:
                     blobs.append((path, mark, blob))
-        origin = self._session.origins.number(LfsOrigin(str(self._home.git_dir)))
+        foreign = self._where.foreign
+        origin = self._session.origins.number(LfsOrigin(str(self._home.git_dir), foreign))
+        files = [(path, blob) for path, _, blob in blobs]
+        self._problems += lfs_problems(self._home, files, foreign=foreign)
         known = self._session.catalog.facts_many([blob.digest for _, _, blob in blobs])
         grafter = OutGrafter(self._session, self._listings, self._plan.time, self._progress)
         for (path, mark, blob), fact in zip(blobs, known, strict=True):
@@ -194,12 +200,12 @@ class Builder:
             name = path.rpartition(b"/")[2]
             self._grafts.put(path, Entry(name, kind, blob.digest, blob.size, time, origin))
 
-    def _report_missing(self, path: bytes, oid: bytes) -> None:
+    def _report_missing(self, path: bytes, oid: bytes, refusal: VfsError | None) -> None:
         if not self._repository.has_object(oid):
-            message, hint = (
-                MISSING.format(oid=oid.hex()),
-                "see `git fsck`, or `git fetch --unshallow`",
-            )
+            message = MISSING.format(oid=oid.hex())
+            hint = "see `git fsck`, or `git fetch --unshallow`"
+            if refusal is not None:
+                message, hint = f"{message}; {refusal.message}", refusal.hint or "is it reachable?"
             self._problems.append(Problem(path, "git-object-missing", message, hint))
 
     def _put_claims(self, claims: Claims, roots: Roots) -> None:

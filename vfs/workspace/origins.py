@@ -24,9 +24,10 @@ class GitOrigin:
 
 @dataclass(frozen=True, slots=True)
 class LfsOrigin:
-    """Git LFS objects of a repository."""
+    """Git LFS objects of a repository; `foreign` if it was cloned from a URL."""
 
     git_dir: str
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,15 @@ class ImportOrigin:
 
 
 Origin = GitOrigin | LfsOrigin | DvcOrigin | VersionedOrigin | UrlOrigin | ImportOrigin
+
+
+def stores_of(origin: Origin) -> list[DvcStore]:
+    """The DVC stores that an origin reads from."""
+    if isinstance(origin, DvcOrigin | VersionedOrigin):
+        return [origin.store]
+    if isinstance(origin, UrlOrigin | ImportOrigin):
+        return [origin.objects.store]
+    return []
 
 
 class Origins:

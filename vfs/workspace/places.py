@@ -11,8 +11,9 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 
-from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
+from vfs.errors import AccessDenied, ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.layout import object_path
+from vfs.remotes import Remote
 from vfs.transfer import Body, Place
 from vfs.types import Algorithm, Blob
 from vfs.workspace.bodies import BytesBody, FileBody
@@ -30,8 +31,10 @@ class FilePlace:
 
     local = True
 
-    def __init__(self, path: str, size: int, label: str) -> None:
+    def __init__(self, path: str, size: int, label: str, *, hint: str | None = None) -> None:
+        """`hint` says what to do when the file is not there."""
         self.label = label
+        self._hint = hint
         self._path = path
         self._size = size
 
@@ -58,7 +61,7 @@ class FilePlace:
         """
         descriptor = self.open_file()
         if descriptor is None:
-            raise ObjectMissing(f"{self.label}: no file {self._path}")
+            raise ObjectMissing(f"{self.label}: no file {self._path}", hint=self._hint)
         return FileBody(descriptor, self._size, start, length)
 
 
@@ -125,8 +128,10 @@ class RemotePlace:
             RemoteError: as the remote answered.
         """
         remote = self._session.remote(self._ref)
-        pinned = etag or self._etag
-        body = remote.get(self._key, start, length, version=self._version, etag=pinned)
+        try:
+            body = self._ask(remote, start, length, etag)
+        except AccessDenied as error:
+            body = self._with_other_keys(error, start, length, etag)
         if body.size in (self._blob.size, -1):
             return body
         size = body.size
@@ -140,6 +145,18 @@ class RemotePlace:
             hint="the recorded size is wrong or the object is damaged: mount again to use the "
             "remote's size, or push the data again",
         )
+
+    def _ask(self, remote: Remote, start: int, length: int, etag: str) -> Body:
+        pinned = etag or self._etag
+        return remote.get(self._key, start, length, version=self._version, etag=pinned)
+
+    def _with_other_keys(self, refusal: AccessDenied, start: int, length: int, etag: str) -> Body:
+        for remote in self._session.with_other_keys(self._ref):
+            try:
+                return self._ask(remote, start, length, etag)
+            except AccessDenied:
+                continue
+        raise refusal
 
 
 class DeferredPlace:

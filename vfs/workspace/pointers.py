@@ -2,20 +2,21 @@
 
 Rule: a tree object that was summarised once, in any commit of any repository, is never walked
 again. Facts about blobs are learned before the note that says so is written, so a crash between
-the two costs a second look, never a missing size.
+the two costs a second look, never a missing size. Git's protocol gives no size without the content:
+in a partial clone the blobs of unknown size are fetched, those of all new trees together.
 
 Bounds: paths longer than 4095 bytes are not followed (nobody could open them); a tree that
 repeats itself (a "Git bomb") is summarised once, and `MAX_POINTERS` ends the walk below.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
 from vfs.catalog import Catalog
 from vfs.core.paths import MAX_PATH
 from vfs.errors import FormatError, RemoteError, StoreError
-from vfs.git import MODE_SYMLINK, MODE_TREE, Repository
+from vfs.git import MODE_SYMLINK, MODE_TREE, Repository, TreeItem
 from vfs.types import Algorithm, Digest
 from vfs.workspace.summary import (
     CONTENTS_KEY,
@@ -38,6 +39,8 @@ from vfs.workspace.summary import (
 log = logging.getLogger("vfs.workspace")
 
 MAX_POINTERS = 1_000_000
+FETCHED_AT_ONCE = 1000
+"""Blobs of a partial clone per conversation with its remote; what came is kept if the next one fails."""
 _BATCH = 4096
 
 T = TypeVar("T")
@@ -130,7 +133,10 @@ class Summaries:
             return [one in known for one in trees]
 
         fresh: list[tuple[bytes, bytes]] = []
-        for one in _new_trees(tree, self._all_subtrees, recall):
+        new = list(_new_trees(tree, self._all_subtrees, recall))
+        if self._repository.partial:
+            self.fetch(self._unsized(new))
+        for one in new:
             known[one] = self._contents_of(one, time, known)
             fresh.append((CONTENTS_KEY + one, encode_contents(known[one])))
             self._tick("files")
@@ -150,9 +156,30 @@ class Summaries:
         items = served_items(self._repository.read_tree(tree))
         return [item.oid for item in items if item.mode == MODE_TREE]
 
+    def fetch(self, oids: Iterable[bytes]) -> RemoteError | None:
+        """Fetch those blobs that a partial clone lacks; what the remote said if it did not give all."""
+        missing = [oid for oid in oids if not self._repository.has_object(oid)]
+        for start in range(0, len(missing), FETCHED_AT_ONCE):
+            self._progress("git-objects", start, len(missing))
+            try:
+                self._repository.ensure_blobs(missing[start : start + FETCHED_AT_ONCE])
+            except RemoteError as error:
+                log.warning("Git objects could not be fetched: %s", error)
+                return error
+        return None
+
+    def _unsized(self, trees: list[bytes]) -> list[bytes]:
+        """The blobs directly in these trees whose sizes the catalog does not know."""
+        found: dict[bytes, None] = {}
+        for tree in trees:
+            oids = [item.oid for item in _blobs(self._repository.read_tree(tree))]
+            facts = self._catalog.facts_many([Digest(Algorithm.GIT, oid) for oid in oids])
+            found |= {oid: None for oid, fact in zip(oids, facts, strict=True) if fact is None}
+        return list(found)
+
     def _contents_of(self, tree: bytes, time: int, known: dict[bytes, Contents]) -> Contents:
         items = served_items(self._repository.read_tree(tree))
-        blobs = [item for item in items if is_file(item.mode) or item.mode == MODE_SYMLINK]
+        blobs = _blobs(items)
         sizes = self._learn([item.oid for item in blobs], time)
         marked: list[Marked] = []
         files, total = len(blobs), sum(size for size in sizes if size is not None)
@@ -184,12 +211,8 @@ class Summaries:
         return sizes
 
     def _headers(self, digests: list[Digest]) -> dict[Digest, int]:
-        """Sizes from the headers of those objects that the repository has or can get."""
+        """Sizes from the headers of those objects that the repository has."""
         repository = self._repository
-        try:
-            repository.ensure_blobs([digest.value for digest in digests])
-        except RemoteError as error:
-            log.warning("Git objects could not be fetched: %s", error)
         return {
             digest: repository.blob_size(digest.value)
             for digest in digests
@@ -200,6 +223,12 @@ class Summaries:
         self._seen += 1
         if self._seen % 256 == 0:
             self._progress(stage, self._seen, None)
+
+
+def _blobs(items: Iterable[TreeItem]) -> list[TreeItem]:
+    """The files and symlinks of a tree that a snapshot shows."""
+    served = served_items(items)
+    return [item for item in served if is_file(item.mode) or item.mode == MODE_SYMLINK]
 
 
 def _sound(decode: Callable[[bytes], T], note: bytes | None) -> T | None:

@@ -31,6 +31,7 @@ from vfs.formats.dvcconfig import (
 from vfs.types import Problem
 
 MAX_CONFIG = 1 << 20
+_KEYS = frozenset({"access_key_id", "secret_access_key", "session_token"})
 
 
 class RemoteRef(NamedTuple):
@@ -57,6 +58,11 @@ class RemoteRef(NamedTuple):
     def local(self) -> bool:
         """Whether it is a directory of this machine."""
         return "://" not in self.url or self.url.startswith("file://")
+
+    @property
+    def without_keys(self) -> "RemoteRef":
+        """The same place, whoever signs."""
+        return self._replace(options=tuple(item for item in self.options if item[0] not in _KEYS))
 
     @property
     def prefix(self) -> str:

@@ -19,6 +19,7 @@ from vfs.types import Blob, Entry
 from vfs.workspace.builder import Builder, Plan
 from vfs.workspace.directory import Directory
 from vfs.workspace.imports import Source, Trail, import_places, nested
+from vfs.workspace.lfs import lfs_place
 from vfs.workspace.listings import Listings
 from vfs.workspace.origins import (
     DvcOrigin,
@@ -26,16 +27,16 @@ from vfs.workspace.origins import (
     ImportOrigin,
     ImportRef,
     LfsOrigin,
-    Origin,
     UrlOrigin,
     VersionedOrigin,
+    stores_of,
 )
 from vfs.workspace.outs import Parser
-from vfs.workspace.places import FilePlace, GitPlace, dvc_places
+from vfs.workspace.places import GitPlace, dvc_places
 from vfs.workspace.pointers import Progress
 from vfs.workspace.session import Session
 from vfs.workspace.snapshot import Snapshot
-from vfs.workspace.stores import DvcStore, RemoteRef, Surroundings
+from vfs.workspace.stores import RemoteRef, Surroundings
 from vfs.workspace.urls import url_places
 from vfs.workspace.versioned import places as versioned_places
 
@@ -58,12 +59,20 @@ class Workspace:
         root: the working tree; None for a bare repository or a clone of a URL.
         repository: the Git part.
         session: shared with the sources of its imports.
+        notices: sentences that whoever opened it should know.
     """
 
     def __init__(
-        self, session: Session, repository: Repository, *, name: str, foreign: bool
+        self,
+        session: Session,
+        repository: Repository,
+        *,
+        name: str,
+        foreign: bool,
+        notices: Sequence[str] = (),
     ) -> None:
         """Use `vfs.workspace.open_workspace`."""
+        self.notices = tuple(notices)
         self.name = name
         self.repository = repository
         self.session = session
@@ -228,9 +237,8 @@ class Workspace:
         match origin:
             case GitOrigin(git_dir=git_dir):
                 return [GitPlace(session, git_dir, blob)]
-            case LfsOrigin(git_dir=git_dir):
-                path = session.repository(git_dir).lfs_object_path(blob.digest.hex)
-                return [FilePlace(str(path), blob.size, "lfs")]
+            case LfsOrigin(git_dir=git_dir, foreign=foreign):
+                return [lfs_place(session.repository(git_dir), blob, foreign=foreign)]
             case DvcOrigin():
                 return dvc_places(session, origin, blob)
             case VersionedOrigin():
@@ -273,7 +281,7 @@ class Workspace:
         refs = {
             ref
             for origin in self.session.origins.all()
-            for s in _stores(origin)
+            for s in stores_of(origin)
             for ref in s.remotes
         }
         for ref in sorted(refs, key=lambda ref: ref.name):
@@ -284,7 +292,7 @@ class Workspace:
         """Directories of this machine that serving reads: Git data, DVC caches, local remotes."""
         found = {self.repository.git_dir, self.repository.common_dir}
         for origin in self.session.origins.all():
-            for store in _stores(origin):
+            for store in stores_of(origin):
                 found.update(Path(cache) for cache in store.caches)
                 found.update(_path(remote) for remote in store.remotes if remote.local)
             if isinstance(origin, GitOrigin):
@@ -337,14 +345,6 @@ def _has(repository: Repository, revision: str) -> bool:
 
 def _no(path: bytes) -> Entry:
     raise UnknownPath(f"{path.decode('utf-8', 'replace')} is not in the import's source")
-
-
-def _stores(origin: Origin) -> list[DvcStore]:
-    if isinstance(origin, DvcOrigin | VersionedOrigin):
-        return [origin.store]
-    if isinstance(origin, UrlOrigin | ImportOrigin):
-        return [origin.objects.store]
-    return []
 
 
 def _path(remote: RemoteRef) -> Path:

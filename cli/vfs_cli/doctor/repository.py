@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _NAMED = 3
 """Revisions that are named; the rest are counted."""
+_PARTIAL = (
+    "a partial clone: blobs that are not here are fetched when a commit that has them is first shown, "
+    "since Git tells no size without the content"
+)
 
 
 class Seen(NamedTuple):
@@ -60,6 +64,8 @@ def check(
         return
     try:
         yield ok("repository", f"{repo} can be read")
+        if workspace.repository.partial:
+            yield note("partial-clone", _PARTIAL, "git fetch --refetch --no-filter origin")
         failures: list[Finding] = []
         seen = _look(workspace, _revisions(workspace, rev, every), failures)
         yield from failures

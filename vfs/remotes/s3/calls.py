@@ -12,6 +12,7 @@ from vfs.errors import RemoteUnavailable, VfsError
 from vfs.remotes.http import HttpResponse
 from vfs.remotes.s3.errors import (
     Refusal,
+    expired,
     parse_refusal,
     refusal_of,
     translate,
@@ -129,7 +130,8 @@ class Calls:
     def _translated(self, error: Exception, key: str) -> VfsError | None:
         """The error of ours for a foreign one; None for a bug of ours, which stays what it is."""
         # First by origin: some of botocore's errors are `OSError`s too, and mean more.
-        if type(error).__module__.partition(".")[0] in ("botocore", "boto3"):
+        foreign = type(error).__module__.partition(".")[0] in ("botocore", "boto3")
+        if foreign or expired(error):
             return translate_botocore(error, self.where(key))
         if isinstance(error, OSError | http.client.HTTPException):
             return translate_transport(error, self.where(key))

@@ -22,6 +22,7 @@ from vfs.errors import (
 )
 
 _SIGN_IN = "check the credentials: `dvc remote modify --local`, AWS_PROFILE, ~/.aws/credentials"
+_EXPIRED = "sign in again, or correct the helper that gives them; is the clock right?"
 _MAY_WE = "check that these credentials may read the bucket (s3:GetObject, s3:ListBucket)"
 
 
@@ -72,6 +73,7 @@ _STATUSES: dict[int, Meaning] = {
     501: Meaning(RemoteError, "this server cannot do that"),
     505: Meaning(RemoteError),
 }
+STALE_TOKENS = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})
 ELSEWHERE = frozenset(
     {"PermanentRedirect", "TemporaryRedirect", "Redirect", "AuthorizationHeaderMalformed"}
 )
@@ -94,6 +96,11 @@ class Refusal(NamedTuple):
     message: str = ""
     region: str = ""
     retry_after: float | None = None
+
+    @property
+    def denied(self) -> bool:
+        """Whether other credentials might do; no narrower, since some servers say AccessDenied to unknown keys."""
+        return self.status in (401, 403) or (self.status == 400 and self.code in STALE_TOKENS)
 
     @property
     def elsewhere(self) -> bool:
@@ -169,12 +176,19 @@ def translate_botocore(error: Exception, where: str) -> VfsError:
         return RemoteUnavailable(f"{where}: {type(error).__name__}")
     if isinstance(error, exceptions.ProfileNotFound | exceptions.ConfigParseError):
         return ConfigError(f"{where}: {_printable(str(error))}")
+    if expired(error):
+        return AccessDenied(f"{where}: the credentials that were found have expired", hint=_EXPIRED)
     name = type(error).__name__
     if re.search("Credential|Token|SSO|Refresh|AssumeRole|Login", name):
         return AccessDenied(f"{where}: no usable credentials ({name})", hint=_SIGN_IN)
     if isinstance(error, exceptions.BotoCoreError | ValueError):
         return RemoteError(f"{where}: {name}: {_printable(str(error))}")
     return translate_transport(error, where)
+
+
+def expired(error: Exception) -> bool:
+    """Whether botocore was given credentials that expired before it got them."""
+    return isinstance(error, RuntimeError) and "still expired" in str(error)
 
 
 def refusal_of(error: Exception) -> Refusal:

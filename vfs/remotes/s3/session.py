@@ -3,9 +3,13 @@
 Rules:
   * boto3 finds region, endpoint, addressing style and credentials (profiles, SSO, roles, instance
     metadata, …), and refreshes credentials that expire; its own retries are off.
-  * When the server refuses the credentials and the files they came from have changed since
-    (somebody pasted new keys), the session is built anew. When it says that the bucket lives in
-    another region, a session for that region replaces it.
+  * botocore asks for new credentials at every request that comes less than 15 minutes before the
+    old ones expire, which runs a helper of short-lived ones each time; here it is asked once in
+    `_REUSE` seconds.
+  * When the server refuses the credentials, and the files they came from have changed since
+    (somebody pasted new keys) or a helper or role has others by now (keys were rotated before they
+    expired), the session is built anew. When it says that the bucket lives in another region, a
+    session for that region replaces it.
 Invariants: a session never changes; calls that began with the old one end with it.
 """
 
@@ -27,6 +31,7 @@ _REGION = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
 _PROBE = "vfs-probe"
 _CONNECT_TIMEOUT = 10.0
 _REMEMBER_FAILURE = 5.0  # seconds
+_REUSE = 10.0  # seconds
 _USER_AGENT = "vfs"
 
 
@@ -64,6 +69,10 @@ class S3Session:
                 f"{label}: no credentials were found",
                 hint="configure them as for the AWS tools, or set allow_anonymous_login = true",
             )
+        self._label = label
+        self._frozen: Any = None
+        self._fresh_until = 0.0
+        self._freezing = threading.Lock()
         self._files = _stamps(core)
         self._core = core
         self.client: Any = boto3.Session(botocore_session=core).client(
@@ -104,6 +113,11 @@ class S3Session:
         sent |= self._signed(method, target, headers or {})
         return self.pool.request(method, target, sent)
 
+    def close(self) -> None:
+        """Close all connections."""
+        self.pool.close()
+        self.client.close()
+
     def files_changed(self) -> bool:
         """Whether the credential or configuration files are others than at the start."""
         return _stamps(self._core) != self._files
@@ -117,9 +131,20 @@ class S3Session:
         # http or https makes no difference to the signature; an empty body is always hashed.
         request = AWSRequest(method, f"http://{self._host}{target}", headers=headers)
         request.headers["Host"] = self._host
-        frozen = self._credentials.get_frozen_credentials()
-        S3SigV4Auth(frozen, "s3", self.region).add_auth(request)
+        S3SigV4Auth(self._signing(), "s3", self.region).add_auth(request)
         return dict(request.headers.items())
+
+    def _signing(self) -> Any:
+        """The credentials to sign with now; helpers and roles are asked by one thread at a time."""
+        with self._freezing:
+            if self._frozen is None or time.monotonic() >= self._fresh_until:
+                self._frozen = self._credentials.get_frozen_credentials()
+                self._fresh_until = time.monotonic() + _REUSE
+            return self._frozen
+
+    def differs(self, other: "S3Session") -> bool:
+        """Whether this session signs with other credentials than `other` last did."""
+        return self._credentials is not None and self._signing() != other._frozen
 
     def _base_url(self, bucket: str) -> Any:
         """Where the bucket is: scheme, host, and a path that ends with `/`.
@@ -159,6 +184,7 @@ class Sessions:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._session: S3Session | None = None
+        self._renewable = 0.0
         self._closed = False
 
     def current(self) -> S3Session:
@@ -193,9 +219,24 @@ class Sessions:
             elif refusal.status in (400, 401, 403) and refused.files_changed():
                 self._session = self._build(refused.region)
             else:
-                return None
+                renewed = self._renewed(refused, refusal)
+                if renewed is None:
+                    return None
+                self._session = renewed
             refused.pool.drain()
             return self._session
+
+    def _renewed(self, refused: S3Session, refusal: Refusal) -> S3Session | None:
+        """A session with the credentials that helpers and roles give now, if they give others."""
+        fixed = self._options.anonymous or self._options.secret_access_key
+        if fixed or not refusal.denied or self._clock() < self._renewable:
+            return None
+        self._renewable = self._clock() + _REUSE
+        session = self._build(refused.region)
+        if session.differs(refused):
+            return session
+        session.close()
+        return None
 
     def close(self) -> None:
         """End everything."""
@@ -203,8 +244,7 @@ class Sessions:
             self._closed = True
             session = self._session
         if session is not None:
-            session.pool.close()
-            session.client.close()
+            session.close()
 
     def _first(self) -> S3Session:
         """Build, unless that failed just now: looking for credentials may take seconds."""
