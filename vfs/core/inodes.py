@@ -28,6 +28,8 @@ _HASH_MASK: Final = FILE_BIT - 1
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _ALGORITHMS: Final = {algorithm.value: algorithm for algorithm in Algorithm}
 
+_SALTS: Final = tuple((role * 0x9E37_79B9_7F4A_7C15) & _HASH_MASK for role in range(128))
+
 
 class FileNode(NamedTuple):
     """A file or symlink inode, unpacked."""
@@ -48,11 +50,10 @@ def number_for(digest: Digest, kind: Kind) -> int:
     Returns:
         A number with `FILE_BIT` set.
     """
-    value = digest.value
-    head = int.from_bytes(value[:8], "little")
-    # Digests are uniform already; spread algorithm and kind so that equal heads differ between roles.
+    algorithm, value = digest
+    # Digests are uniform already; algorithm and kind are spread so that equal heads differ between roles.
     return FILE_BIT | (
-        (head ^ ((digest.algorithm * 8 + kind) * 0x9E37_79B9_7F4A_7C15)) & _HASH_MASK
+        int.from_bytes(value[:8], "little") & _HASH_MASK ^ _SALTS[algorithm << 3 | kind]
     )
 
 
