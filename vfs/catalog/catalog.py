@@ -15,11 +15,11 @@ from blake3 import blake3
 
 from vfs.catalog.builder import TreeBuilder
 from vfs.catalog.entries import TreeEntry
-from vfs.catalog.environment import INITIAL_MAP
 from vfs.catalog.facts import Fact, Facts
 from vfs.catalog.page import Page, content_id
 from vfs.catalog.root import Root
 from vfs.catalog.storage import Storage, close_storage, open_storage
+from vfs.catalog.tables import INITIAL_MAP
 from vfs.catalog.tree import Tree
 from vfs.core.lru import Lru
 from vfs.errors import StoreError, Unsupported

@@ -22,8 +22,9 @@ import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from vfs.catalog.environment import INITIAL_MAP, Damaged, Environment
+from vfs.catalog.tables import INITIAL_MAP, Tables
 from vfs.errors import StoreError, StoreFull
+from vfs.lmdb import Damaged
 
 _log = logging.getLogger("vfs.catalog")
 _registry: "dict[str, Storage]" = {}
@@ -31,7 +32,7 @@ _registry_lock = threading.Lock()
 
 
 class Storage:
-    """The catalog's tables; see `Environment` for the operations.
+    """The catalog's tables; see `Tables` for the operations.
 
     Attributes:
         directory: the one asked for.
@@ -46,7 +47,7 @@ class Storage:
         self._map_size = map_size
         self._lock = threading.Lock()
         self._private: list[Path] = []
-        self._overflow: Environment | None = None
+        self._overflow: Tables | None = None
         self._primary = self._open_primary()
 
     @property
@@ -54,7 +55,7 @@ class Storage:
         """True if what is stored now will not survive this process."""
         return bool(self._private)
 
-    def _open_primary(self) -> Environment:
+    def _open_primary(self) -> Tables:
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.chmod(self.directory, 0o700)
@@ -65,7 +66,7 @@ class Storage:
             )
             return self._open_private()
 
-    def _open_private(self) -> Environment:
+    def _open_private(self) -> Tables:
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
         try:
             directory = Path(tempfile.mkdtemp(prefix="vfs-catalog-", dir=base))
@@ -75,13 +76,13 @@ class Storage:
             ) from error
         self._private.append(directory)
         weakref.finalize(self, _remove, directory, os.getpid())
-        return Environment(directory, map_size=self._map_size)
+        return Tables(directory, map_size=self._map_size)
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """One value (loop-safe)."""
-        value = self._primary.get(table, key)
+        value = self._primary.value(table, key)
         if value is None and self._overflow is not None:
-            return self._overflow.get(table, key)
+            return self._overflow.value(table, key)
         return value
 
     def get_sorted(self, table: str, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
@@ -140,16 +141,16 @@ def _remove(directory: Path, owner: int) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _open_sound(directory: Path, map_size: int) -> Environment:
+def _open_sound(directory: Path, map_size: int) -> Tables:
     with _locked(directory / "open.lock"):
         try:
-            return Environment(directory, map_size=map_size)
+            return Tables(directory, map_size=map_size)
         except Damaged as error:
             _log.warning("%s; starting with an empty catalog", error)
             for name in ("data.mdb", "lock.mdb"):
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(directory / name, directory / f"{name}.damaged")
-            return Environment(directory, map_size=map_size)
+            return Tables(directory, map_size=map_size)
 
 
 @contextlib.contextmanager

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from vfs.errors import StoreError
+from vfs.lmdb import Damaged
 from vfs.store.directory import CLEAN, Lease, boot_id, open_file
-from vfs.store.index import DATABASES, Damaged, Index
+from vfs.store.index import Index
 from vfs.store.layout import (
     ALIGNMENT,
     DATA_START,
@@ -123,7 +124,7 @@ def _believable(directory: Path, note: str) -> bool:
     try:
         command = [sys.executable, "-I", "-c", _WALK, os.fspath(directory / "index")]
         walk = subprocess.run(
-            [*command, *DATABASES],
+            [*command, *Index.form.tables],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -81,7 +81,6 @@ def file_identity(directory: Path) -> tuple[int, int] | None:
 
 
 _OPEN: Final[dict[tuple[int, int], Shared]] = {}
-_DEAD: Final[list[Shared]] = []
 _lock = threading.Lock()
 
 
@@ -107,14 +106,11 @@ def release(shared: Shared) -> None:
             shared.close()
 
 
-def _abandon_all() -> None:
+def _forget_all() -> None:
     """In a forked child: the environments are the parent's, and so is whoever holds the lock."""
     global _lock
-    for shared in _OPEN.values():
-        shared.index.abandon()
-        _DEAD.append(shared)  # never collected: closing would touch the parent's environment
     _OPEN.clear()
     _lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_abandon_all)
+os.register_at_fork(after_in_child=_forget_all)

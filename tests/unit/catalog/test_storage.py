@@ -12,7 +12,7 @@ import pytest
 
 from vfs.catalog import Catalog, TreeEntry
 from vfs.catalog import storage as storage_module
-from vfs.catalog.environment import Environment
+from vfs.catalog.tables import Tables
 from vfs.errors import StoreError, StoreFull
 from vfs.types import Algorithm, Digest, Kind
 
@@ -269,17 +269,17 @@ def test_lmdbs_own_full_disk_error_is_recognised(tmp_path: Path) -> None:
     code = """
         import resource, signal, sys
         from pathlib import Path
-        from vfs.catalog.environment import Environment
+        from vfs.catalog.tables import Tables
         from vfs.errors import StoreError
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        environment = Environment(Path(sys.argv[1]))
+        environment = Tables(Path(sys.argv[1]))
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
         try:
             environment.put("notes", [(b"k", bytes(8 << 20))], replace=True)
         except StoreError as error:
             print("refused")
         environment.put("notes", [(b"k", b"v")], replace=True)
-        print(environment.get("notes", b"k"))
+        print(environment.value("notes", b"k"))
     """
     output, _ = python(code, tmp_path).communicate(timeout=60)
     assert output == "refused\nb'v'\n"
@@ -331,7 +331,7 @@ def test_close_waits_for_nobody_and_forgets_the_registry(tmp_path: Path) -> None
     assert os.path.realpath(tmp_path) in storage_module._registry
     catalog.close()
     assert os.path.realpath(tmp_path) not in storage_module._registry
-    environment = Environment(tmp_path)
+    environment = Tables(tmp_path)
     environment.close()
     with pytest.raises(StoreError):
-        environment.get("facts", b"k")
+        environment.value("facts", b"k")
