@@ -20,6 +20,7 @@ from vfs_cli.progress import Progress
 from vfs_cli.text import format_size
 
 if TYPE_CHECKING:
+    from vfs.catalog import Catalog
     from vfs.store import ChunkStore
 
 _SIZES = ("bytes", "limit", "min_free")
@@ -33,7 +34,7 @@ _SIZES = ("bytes", "limit", "min_free")
         ("vfs cache limit 50GiB", "for this user, from now on"),
         (
             "vfs cache verify",
-            "read every chunk; bad ones are dropped and fetched again when needed",
+            "read every chunk and the catalog; what is bad is dropped and fetched again when needed",
         ),
         ("vfs cache clear", "empty it, also while mounts use it"),
     ),
@@ -59,7 +60,7 @@ def command(action: str, size: str | None, as_json: bool) -> None:
         if action == "clear":
             store.clear()
         elif action == "verify":
-            _verify(output, store)
+            _verify(output, store, settings)
             return
         elif action == "limit" and size is not None:
             store.set_limit(settings.cache_limit)
@@ -82,6 +83,17 @@ def _store(settings: Settings) -> "Iterator[ChunkStore]":
             store.close()
 
 
+@contextmanager
+def _catalog(settings: Settings) -> "Iterator[Catalog]":
+    from vfs.catalog import Catalog
+
+    catalog = Catalog.open(settings.cache_dir / "catalog")
+    try:
+        yield catalog
+    finally:
+        catalog.close()
+
+
 def _limit(output: Output, settings: Settings, size: str) -> Settings:
     """Write the limit into the user's configuration; mounts that run take it over when they start anew."""
     try:
@@ -93,11 +105,14 @@ def _limit(output: Output, settings: Settings, size: str) -> Settings:
     return dataclasses.replace(settings, cache_limit=wanted)
 
 
-def _verify(output: Output, store: "ChunkStore") -> None:
+def _verify(output: Output, store: "ChunkStore", settings: Settings) -> None:
+    with _catalog(settings) as catalog:
+        sound = catalog.verify()
     with Progress(quiet=output.json) as progress:
         report = _fields(store.verify(lambda done, total: progress.step("verify", done, total)))
+    report["catalog"] = "sound" if sound else "damaged; started anew"
     _show(output, "verify", report)
-    if report.get("bad") or report.get("corrupt"):
+    if report.get("bad") or report.get("corrupt") or not sound:
         raise click.exceptions.Exit(1)
 
 

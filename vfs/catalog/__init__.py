@@ -3,6 +3,7 @@
 from vfs.catalog.catalog import Catalog, CatalogStatistics
 from vfs.catalog.difference import Change
 from vfs.catalog.entries import Conflict, SubdirName, TreeEntry, check_order
+from vfs.catalog.storage import is_readable
 from vfs.catalog.tree import Tree
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "Tree",
     "TreeEntry",
     "check_order",
+    "is_readable",
 ]

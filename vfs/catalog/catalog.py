@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from blake3 import blake3
@@ -78,6 +79,11 @@ class Catalog:
         """True if what is learned now will not survive this process."""
         return self._storage.degraded
 
+    @property
+    def losses(self) -> int:
+        """How often something was found lost or damaged; what it belongs to must be built again."""
+        return self._storage.losses
+
     # Facts -----------------------------------------------------------------------------------
 
     def facts(self, digest: Digest) -> Fact | None:
@@ -119,12 +125,15 @@ class Catalog:
         builder = TreeBuilder(lambda pages: self._storage.put("pages", pages, replace=False))
         root = builder.build(entries)
         tree_id = content_id(root)
-        self._storage.put("trees", [(tree_id, _TIME.pack(mtime) + root)], replace=False)
+        known = self._storage.get("trees", tree_id)
+        if known is None or len(known) == _TIME.size:
+            record = (known or _TIME.pack(mtime)) + root
+            self._storage.put("trees", [(tree_id, record)], replace=known is not None)
         return tree_id
 
     def has_tree(self, tree_id: bytes) -> bool:
         """True if the tree's root is known."""
-        return self._storage.get("trees", tree_id) is not None
+        return len(self._storage.get("trees", tree_id) or b"") > _TIME.size
 
     def open_tree(self, tree_id: bytes) -> Tree:
         """Open a tree that was built on this machine.
@@ -133,35 +142,36 @@ class Catalog:
             StoreError: it is unknown or damaged; build it again.
         """
         record = self._storage.get("trees", tree_id)
-        if record is None:
+        if record is None or len(record) == _TIME.size:
             raise StoreError(f"catalog {self._storage.directory}: unknown tree {tree_id.hex()}")
         root = record[_TIME.size :]
         if content_id(root) != tree_id:
             self._storage.delete("trees", [tree_id])
-            raise self._damaged("tree", tree_id)
+            raise self._lost("tree", tree_id)
         (mtime,) = _TIME.unpack_from(record)
-        return Tree(tree_id, Root(root), mtime, self._page)
+        return Tree(tree_id, Root(root), mtime, partial(self._page, tree_id, mtime))
 
-    def _page(self, page_id: bytes) -> Page:
+    def _page(self, tree_id: bytes, mtime: int, page_id: bytes) -> Page:
+        """A page of a tree. Without it the tree is unknown, but for its time, and will be built again."""
         with self._pages_lock:
             page = self._pages.get(page_id)
         if page is not None:
             return page
         data = self._storage.get("pages", page_id)
-        if data is None:
-            raise self._damaged("page", page_id)
-        if content_id(data) != page_id:
+        if data is None or content_id(data) != page_id:
             self._storage.delete("pages", [page_id])
-            raise self._damaged("page", page_id)
+            self._storage.put("trees", [(tree_id, _TIME.pack(mtime))], replace=True)
+            raise self._lost("page", page_id)
         page = Page(data)
         with self._pages_lock:
             self._pages.put(page_id, page, len(data))
         return page
 
-    def _damaged(self, what: str, name: bytes) -> StoreError:
+    def _lost(self, what: str, name: bytes) -> StoreError:
+        self._storage.losses += 1
         return StoreError(
             f"catalog {self._storage.directory}: {what} {name.hex()} is lost or damaged",
-            hint="it is a cache: stop vfs, delete the directory, and mount again",
+            hint="it is built again when the snapshot is, at the latest by the next mount",
         )
 
     # Notes -----------------------------------------------------------------------------------
@@ -189,6 +199,26 @@ class Catalog:
     def forget(self, key: bytes) -> None:
         """Drop a record."""
         self._storage.delete("notes", [_note_key(key)])
+
+    def verify(self) -> bool:
+        """Whether everything can be read and is what its name says; what is not is dropped. Takes seconds.
+
+        Raises:
+            StoreError: the catalog failed.
+        """
+        return self._storage.verify() and not self._drop_wrong("pages", 0) | self._drop_wrong(
+            "trees", _TIME.size
+        )
+
+    def _drop_wrong(self, table: str, head: int) -> bool:
+        """Drop records that are not what their name says, behind `head` bytes that have no name."""
+        wrong = [
+            key
+            for key, value in self._storage.all(table)
+            if len(value) != head and content_id(value[head:]) != key
+        ]
+        self._storage.delete(table, wrong)
+        return bool(wrong)
 
     def statistics(self) -> CatalogStatistics:
         """Numbers for `vfs doctor` and friends."""

@@ -8,11 +8,11 @@ Invariants:
 - LMDB forbids opening one environment twice in a process, so storages are shared through a
   registry and counted.
 - Damaged files are moved aside (`data.mdb` and `lock.mdb` together, because a lock file belongs
-  to its data file), under a file lock, and the catalog starts empty.
+  to its data file), with the gate held, and the catalog starts empty: when it is opened, and also
+  while it is in use. Other processes go on with the old files until they meet the damage.
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import shutil
@@ -25,6 +25,8 @@ from pathlib import Path
 from vfs.catalog.tables import INITIAL_MAP, Tables
 from vfs.errors import StoreError, StoreFull
 from vfs.lmdb import Damaged
+from vfs.lmdb.lease import CLEAN, Lease, boot_id
+from vfs.lmdb.walk import is_sound
 
 _log = logging.getLogger("vfs.catalog")
 _registry: "dict[str, Storage]" = {}
@@ -37,17 +39,20 @@ class Storage:
     Attributes:
         directory: the one asked for.
         degraded: True if nothing survives this process (directory unusable or disk full).
+        losses: how often something was found lost or damaged; it must be built again.
     """
 
     def __init__(self, directory: Path, map_size: int) -> None:
         """Open; prefer `open_storage`, which shares storages within the process."""
         self.directory = directory
         self.users = 0
+        self.losses = 0
         self._owner = os.getpid()
         self._map_size = map_size
         self._lock = threading.Lock()
         self._private: list[Path] = []
         self._overflow: Tables | None = None
+        self._lease = Lease(directory)
         self._primary = self._open_primary()
 
     @property
@@ -59,12 +64,64 @@ class Storage:
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.chmod(self.directory, 0o700)
-            return _open_sound(self.directory, self._map_size)
+            return self._open_sound()
         except (OSError, StoreError) as error:
             _log.warning(
                 "catalog %s cannot be used, keeping it in memory: %s", self.directory, error
             )
             return self._open_private()
+
+    def _open_sound(self) -> Tables:
+        """Open what lies in the directory, or start anew if it is damaged.
+
+        Only the process that is alone looks closer, and only if the last one did not end well.
+        """
+        alone = self._lease.enter()
+        try:
+            if alone:
+                self._look_closer()
+                # Not synced: after a power cut an old "clean" is true, because LMDB syncs.
+                self._lease.note(boot_id(), sync=False)
+            try:
+                tables = Tables(self.directory, map_size=self._map_size)
+            except Damaged as error:
+                self._move_aside(str(error))
+                tables = Tables(self.directory, map_size=self._map_size)
+            self._lease.settle()
+        except BaseException:
+            self._lease.leave()
+            raise
+        return tables
+
+    def _look_closer(self) -> None:
+        if self._lease.last_note() != CLEAN and not is_readable(self.directory):
+            self._move_aside(f"catalog {self.directory} is damaged")
+
+    def _move_aside(self, reason: str) -> None:
+        self.losses += 1
+        _log.warning("%s; starting with an empty catalog", reason)
+        for name in ("data.mdb", "lock.mdb"):
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(self.directory / name, self.directory / f"{name}.damaged")
+
+    def _renew(self, broken: Tables, error: Damaged) -> Tables:
+        """Put sound tables in the place of those that turned out to be damaged."""
+        with self._lock:
+            if self._primary is not broken:
+                return self._primary
+            try:
+                self._lease.enter()
+                if broken.in_place():
+                    self._move_aside(str(error))
+                else:
+                    self.losses += 1  # another process has moved it aside
+                self._primary = Tables(self.directory, map_size=self._map_size)
+                self._lease.settle()
+            except (OSError, StoreError) as failure:
+                _log.warning("%s; keeping the catalog in memory", failure)
+                self._primary = self._open_private()
+        broken.close()
+        return self._primary
 
     def _open_private(self) -> Tables:
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
@@ -80,14 +137,22 @@ class Storage:
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """One value (loop-safe)."""
-        value = self._primary.value(table, key)
+        primary = self._primary
+        try:
+            value = primary.value(table, key)
+        except Damaged as error:
+            value = self._renew(primary, error).value(table, key)
         if value is None and self._overflow is not None:
             return self._overflow.value(table, key)
         return value
 
     def get_sorted(self, table: str, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         """The pairs that exist among sorted `keys`, sorted."""
-        found = self._primary.get_sorted(table, keys)
+        primary = self._primary
+        try:
+            found = primary.get_sorted(table, keys)
+        except Damaged as error:
+            found = self._renew(primary, error).get_sorted(table, keys)
         if self._overflow is None or len(found) == len(keys):
             return found
         merged = dict(self._overflow.get_sorted(table, keys))
@@ -97,8 +162,11 @@ class Storage:
     def put(self, table: str, items: Sequence[tuple[bytes, bytes]], *, replace: bool) -> int:
         """Store pairs in one transaction; returns how many were new or replaced."""
         if self._overflow is None:
+            primary = self._primary
             try:
-                return self._primary.put(table, items, replace=replace)
+                return primary.put(table, items, replace=replace)
+            except Damaged as error:
+                return self._renew(primary, error).put(table, items, replace=replace)
             except StoreFull as error:
                 self._spill(error)
         assert self._overflow is not None
@@ -112,9 +180,30 @@ class Storage:
 
     def delete(self, table: str, keys: Sequence[bytes]) -> None:
         """Forget keys."""
-        for environment in (self._primary, self._overflow):
-            if environment is not None:
-                environment.delete(table, keys)
+        primary = self._primary
+        try:
+            primary.delete(table, keys)
+        except Damaged as error:
+            self._renew(primary, error)
+        if self._overflow is not None:
+            self._overflow.delete(table, keys)
+
+    def all(self, table: str) -> Iterator[tuple[bytes, bytes]]:
+        """Every pair, sorted, read in batches; the last ones stored may be missing."""
+        last = b""
+        while batch := self._primary.after(table, last):
+            yield from batch
+            last = batch[-1][0]
+
+    def verify(self) -> bool:
+        """Whether the files are, and always were, sound; if not, they are moved aside and the tables are empty."""
+        primary = self._primary
+        if self.losses:
+            return False
+        if is_sound(primary.directory, Tables.form):
+            return True
+        self._renew(primary, Damaged(f"catalog {primary.directory} is damaged"))
+        return False
 
     def count(self, table: str) -> int:
         """Number of keys in a table (keys in both environments count twice)."""
@@ -128,7 +217,11 @@ class Storage:
 
     def close(self) -> None:
         """Close the environments and delete private directories."""
+        with contextlib.suppress(OSError, StoreError):
+            if self._primary.in_place() and self._lease.enter():
+                self._lease.note("damaged" if self._primary.damaged else CLEAN, sync=False)
         self._primary.close()
+        self._lease.leave()
         if self._overflow is not None:
             self._overflow.close()
         for directory in self._private:
@@ -141,26 +234,9 @@ def _remove(directory: Path, owner: int) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _open_sound(directory: Path, map_size: int) -> Tables:
-    with _locked(directory / "open.lock"):
-        try:
-            return Tables(directory, map_size=map_size)
-        except Damaged as error:
-            _log.warning("%s; starting with an empty catalog", error)
-            for name in ("data.mdb", "lock.mdb"):
-                with contextlib.suppress(FileNotFoundError):
-                    os.replace(directory / name, directory / f"{name}.damaged")
-            return Tables(directory, map_size=map_size)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def is_readable(directory: Path) -> bool:
+    """Whether what lies in a catalog's directory, if anything, can be read by another process."""
+    return not (directory / "data.mdb").exists() or is_sound(directory, Tables.form)
 
 
 def open_storage(directory: Path, *, map_size: int = INITIAL_MAP) -> Storage:

@@ -1,12 +1,14 @@
 """The catalog's tables in one LMDB environment."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from vfs.lmdb import Environment, Form
 
 INITIAL_MAP: Final = 1 << 30  # address space, not disk or memory
+_BATCH: Final = 256
 
 
 class Tables(Environment):
@@ -35,6 +37,17 @@ class Tables(Environment):
             with transaction.cursor(self.tables[table]) as cursor:
                 found: list[tuple[bytes, bytes]] = cursor.getmulti(keys)
                 return found
+
+        return self.read(read)
+
+    def after(self, table: str, key: bytes) -> list[tuple[bytes, bytes]]:
+        """The next pairs behind a key, sorted; none at the end."""
+
+        def read(transaction: Any) -> list[tuple[bytes, bytes]]:
+            with transaction.cursor(self.tables[table]) as cursor:
+                if not cursor.set_range(key + b"\0"):
+                    return []
+                return list(islice(cursor.iternext(), _BATCH))
 
         return self.read(read)
 

@@ -48,7 +48,7 @@ FOLLOW_SECONDS: Final = 1.0
 """How often a mount of `worktree` looks whether the working tree has changed."""
 
 HEAL_SECONDS: Final = 20.0
-"""How often a snapshot with paths that cannot be served is looked at again; its remote may be back."""
+"""How often a snapshot with paths that cannot be served is looked at again: its remote may be back, or the catalog was damaged."""
 
 MAINTAIN_SECONDS: Final = 5.0
 """How often the chunk store is tidied."""
@@ -234,10 +234,11 @@ class Service:
             await trio.to_thread.run_sync(self._store.maintain)
 
     async def _heal(self) -> None:
-        """Look again, now and then, for what could not be served when the snapshot was built."""
+        """Look again, now and then, for what could not be served, or was lost, since the snapshot was built."""
         while True:
             await trio.sleep(HEAL_SECONDS)
-            if self._snapshot.problems:
+            lost = await trio.to_thread.run_sync(self._workspace.mend)
+            if lost or self._snapshot.problems:
                 async with self._switching:
                     await self._look_again(self._snapshot)
 

@@ -34,6 +34,7 @@ _DAMAGE: Final = (
     lmdb.PageNotFoundError,
     lmdb.PanicError,
     lmdb.IncompatibleError,
+    lmdb.BadTxnError,  # what a transaction that has just begun says of a damaged root
 )
 # LMDB may leave pages unwritten at the end of a sound file (freed by the transaction that took them).
 _SLACK_PAGES: Final = 256
@@ -85,6 +86,7 @@ class Environment:
         self.readonly = readonly
         self.damaged = False
         self._dead = False
+        self._identity = (0, 0)
         self._inside: deque[None] = deque()  # one item per open transaction
         self._shut = False
         self._new_locks()
@@ -92,6 +94,7 @@ class Environment:
             self._env = self._open(map_size)
             try:
                 close_on_exec(directory / "data.mdb")
+                self._identity = _identity(directory)
                 self._refuse_truncated()
                 if not readonly:
                     self._env.reader_check()  # slots of killed processes
@@ -158,6 +161,13 @@ class Environment:
                 }
             except lmdb.MapResizedError:
                 self._env.set_mapsize(0)  # another process grew it since we opened it
+
+    def in_place(self) -> bool:
+        """Whether the directory still holds the file that is open here."""
+        try:
+            return _identity(self.directory) == self._identity
+        except OSError:
+            return False
 
     # -- transactions ------------------------------------------------------------------------------
 
@@ -306,6 +316,12 @@ class Environment:
         self._dead = True
         self._new_locks()
         self._env.close()
+
+
+def _identity(directory: Path) -> tuple[int, int]:
+    """Device and inode of the data file; the inode is given to no other file while it is open."""
+    found = os.stat(directory / "data.mdb")
+    return found.st_dev, found.st_ino
 
 
 _LIVE: "weakref.WeakSet[Environment]" = weakref.WeakSet()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from vfs.errors import StoreError
-from vfs.store.directory import CLEAN, Lease
+from vfs.lmdb.lease import CLEAN, Lease
 from vfs.store.index import Index
 from vfs.store.recovery import open_alone
 
@@ -56,7 +56,7 @@ class Shared:
 
     def in_place(self) -> bool:
         """Whether the directory still holds the index that is open here."""
-        return file_identity(self.directory) == self.identity
+        return self.index.in_place()
 
     def close(self) -> None:
         """Close the index; the last process leaves it synced."""

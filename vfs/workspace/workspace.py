@@ -73,6 +73,7 @@ class Workspace:
         self._parser = Parser(repository.read_blob)
         self._kept: Lru[bytes, Snapshot] = Lru(KEPT)
         self._sources: dict[str, Workspace] = {}
+        self._losses = session.catalog.losses
         self._guard = threading.RLock()
         self._store: ChunkStore | None = None
         session.register(repository)
@@ -141,6 +142,23 @@ class Workspace:
                 self._kept.put(key, built)
         return built
 
+    def mend(self) -> bool:
+        """Build the kept snapshots again if the catalog has lost something; returns whether it had.
+
+        Pages are named by their content, so directories that are being served work again.
+        """
+        losses = self.session.catalog.losses
+        with self._guard:
+            if losses == self._losses:
+                return False
+            self._losses = losses
+            kept = self._kept.values()
+            self._kept.clear()
+        for snapshot in kept:
+            with contextlib.suppress(VfsError):
+                self.snapshot(snapshot.commit or snapshot.rev)
+        return True
+
     def _build(self, repository: Repository, plan: Plan, progress: Progress) -> Snapshot:
         return Builder(
             self.session,
@@ -155,8 +173,9 @@ class Workspace:
         ).build()
 
     def _key(self, plan: Plan) -> bytes:
-        """What a snapshot depends on: the tree, its scope, and configuration outside of Git."""
+        """What a snapshot depends on: the tree, its scope, configuration outside of Git, and a catalog that has it."""
         parts = [plan.tree.hex(), plan.scope.hex(), repr(plan.config), repr(plan.remote)]
+        parts.append(str(self.session.catalog.losses))
         parts += [_state(file) for file in (*dvc_config_paths(), self._config_local())]
         return "\0".join(parts).encode("utf-8", "surrogateescape")
 
