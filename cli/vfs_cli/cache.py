@@ -37,6 +37,7 @@ _SIZES = ("bytes", "limit", "min_free")
             "read every chunk and the catalog; what is bad is dropped and fetched again when needed",
         ),
         ("vfs cache clear", "empty it, also while mounts use it"),
+        ("vfs cache clear --catalog", "and forget the file lists that no mount uses"),
     ),
     exits=(ConfigError, StoreError),
 )
@@ -44,14 +45,19 @@ _SIZES = ("bytes", "limit", "min_free")
     "action", type=click.Choice(["status", "clear", "verify", "limit"]), default="status"
 )
 @click.argument("size", required=False)
+@click.option("--catalog", is_flag=True, help="With clear: also forget file lists not in use.")
 @json_option
-def command(action: str, size: str | None, as_json: bool) -> None:
+def command(action: str, size: str | None, catalog: bool, as_json: bool) -> None:
     """Look at the cache, empty it, check it, or limit it.
 
     The cache may be lost at any time without loss. 'verify' ends with 1 if it found damage.
     """
     if size is not None and action != "limit":
         raise UsageError(f"'vfs cache {action}' takes no size", hint="vfs cache limit 50GiB")
+    if catalog and action != "clear":
+        raise UsageError(
+            f"'vfs cache {action}' takes no --catalog", hint="vfs cache clear --catalog"
+        )
     output = Output(as_json)
     settings = load_settings(repository_root(Path.cwd()))
     if action == "limit" and size is not None:
@@ -65,6 +71,7 @@ def command(action: str, size: str | None, as_json: bool) -> None:
         elif action == "limit" and size is not None:
             store.set_limit(settings.cache_limit)
         figures = {"directory": str(settings.cache_dir), **_fields(store.statistics())}
+    figures |= _catalog_figures(settings, clear=catalog)
     _show(output, "cache", figures)
 
 
@@ -92,6 +99,28 @@ def _catalog(settings: Settings) -> "Iterator[Catalog]":
         yield catalog
     finally:
         catalog.close()
+
+
+def _catalog_figures(settings: Settings, *, clear: bool) -> dict[str, Any]:
+    with _catalog(settings) as catalog:
+        if clear:
+            _clear_catalog(catalog)
+        figures = catalog.statistics()
+    return {
+        "catalog_bytes": figures.bytes,
+        "catalog_used_bytes": figures.used,
+        "catalog_limit": settings.catalog_limit,
+    }
+
+
+def _clear_catalog(catalog: "Catalog") -> None:
+    from vfs.workspace.upkeep import RULES
+
+    if catalog.collect(RULES, 0, recent=0) is None:
+        raise StoreError(
+            "a process is storing file lists in the catalog, or keeps a part of it in memory",
+            hint="try again, or unmount first",
+        )
 
 
 def _limit(output: Output, settings: Settings, size: str) -> Settings:

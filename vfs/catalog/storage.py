@@ -19,10 +19,13 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from vfs.catalog.collect import TIME, Collected, Rules, collect
+from vfs.catalog.pins import BUILDING, Pins
 from vfs.catalog.tables import INITIAL_MAP, Tables
+from vfs.catalog.unneeded import DAY
 from vfs.errors import StoreError, StoreFull
 from vfs.lmdb import Damaged
 from vfs.lmdb.lease import CLEAN, Lease, boot_id
@@ -39,6 +42,7 @@ class Storage:
     Attributes:
         directory: the one asked for.
         degraded: True if nothing survives this process (directory unusable or disk full).
+        pins: what this process uses; a collector of any process leaves it alone.
         losses: how often something was found lost or damaged; it must be built again.
     """
 
@@ -61,15 +65,19 @@ class Storage:
         return bool(self._private)
 
     def _open_primary(self) -> Tables:
+        """Open the tables of the directory and the file of pins beside them, or both in memory."""
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.chmod(self.directory, 0o700)
+            self.pins = Pins(self.directory / "pins")
             return self._open_sound()
         except (OSError, StoreError) as error:
             _log.warning(
                 "catalog %s cannot be used, keeping it in memory: %s", self.directory, error
             )
-            return self._open_private()
+            tables = self._open_private()
+            self.pins = Pins(tables.directory / "pins")
+            return tables
 
     def _open_sound(self) -> Tables:
         """Open what lies in the directory, or start anew if it is damaged.
@@ -111,12 +119,14 @@ class Storage:
                 return self._primary
             try:
                 self._lease.enter()
-                if broken.in_place():
-                    self._move_aside(str(error))
-                else:
-                    self.losses += 1  # another process has moved it aside
-                self._primary = Tables(self.directory, map_size=self._map_size)
-                self._lease.settle()
+                try:
+                    if broken.in_place():
+                        self._move_aside(str(error))
+                    else:
+                        self.losses += 1  # another process has moved it aside
+                    self._primary = Tables(self.directory, map_size=self._map_size)
+                finally:
+                    self._lease.settle()
             except (OSError, StoreError) as failure:
                 _log.warning("%s; keeping the catalog in memory", failure)
                 self._primary = self._open_private()
@@ -177,6 +187,7 @@ class Storage:
             if self._overflow is None:
                 _log.warning("%s; what is learned from now on is kept in memory", error)
                 self._overflow = self._open_private()
+                self.pins.hold(BUILDING)  # trees there may need pages here: nobody collects now
 
     def delete(self, table: str, keys: Sequence[bytes]) -> None:
         """Forget keys."""
@@ -205,6 +216,31 @@ class Storage:
         self._renew(primary, Damaged(f"catalog {primary.directory} is damaged"))
         return False
 
+    def use(self, uses: Iterable[bytes], now: int) -> None:
+        """Write down that trees are used now; once a day is enough. Raises StoreError."""
+        primary = self._primary
+        keys = sorted(uses)
+        fresh = {
+            key
+            for key, value in primary.get_sorted("uses", keys)
+            if len(value) == TIME.size and abs(now - TIME.unpack(value)[0]) < DAY
+        }
+        stale = [(key, TIME.pack(now)) for key in keys if key not in fresh]
+        if stale:
+            primary.put("uses", stale, replace=True)
+
+    def collect(self, rules: Rules, *, now: int, limit: int, recent: int) -> Collected | None:
+        """As `vfs.catalog.collect.collect`; None also while what is learned is kept in memory. Raises StoreError."""
+        if self.degraded:
+            return None
+        primary = self._primary
+        with self.pins.claims() as claims:
+            return collect(primary, claims, rules, now=now, limit=limit, recent=recent)
+
+    def weight(self, *tables: str) -> int:
+        """Bytes that tables take on disk."""
+        return sum(self._primary.weight(table) for table in tables)
+
     def count(self, table: str) -> int:
         """Number of keys in a table (keys in both environments count twice)."""
         overflow = self._overflow
@@ -222,6 +258,7 @@ class Storage:
                 self._lease.note("damaged" if self._primary.damaged else CLEAN, sync=False)
         self._primary.close()
         self._lease.leave()
+        self.pins.close()
         if self._overflow is not None:
             self._overflow.close()
         for directory in self._private:

@@ -16,7 +16,7 @@ class Tables(Environment):
 
     form = Form(
         name="catalog",
-        tables=("facts", "pages", "trees", "notes"),
+        tables=("facts", "pages", "trees", "notes", "uses"),
         repeating=(),
         hint="it is a cache: stop vfs and delete the directory",
         options={"metasync": False},
@@ -73,6 +73,12 @@ class Tables(Environment):
     def count(self, table: str) -> int:
         """Number of keys in a table."""
         return int(self.read(lambda transaction: transaction.stat(self.tables[table]))["entries"])
+
+    def weight(self, table: str) -> int:
+        """Bytes that a table takes in the file."""
+        found = self.read(lambda transaction: transaction.stat(self.tables[table]))
+        pages = found["branch_pages"] + found["leaf_pages"] + found["overflow_pages"]
+        return int(pages * found["psize"])
 
     def size(self) -> int:
         """Bytes on disk."""

@@ -53,6 +53,9 @@ HEAL_SECONDS: Final = 20.0
 MAINTAIN_SECONDS: Final = 5.0
 """How often the chunk store is tidied."""
 
+TIDY_SECONDS: Final = 3600.0
+"""How often the catalog is tidied, which looks for what is not needed once a day at most, or while it is too large."""
+
 
 class Service:
     """A mount from its first snapshot to its end."""
@@ -112,6 +115,7 @@ class Service:
                 nursery.start_soon(self._tune)
                 nursery.start_soon(self._drop_bad_content)
                 nursery.start_soon(self._maintain)
+                nursery.start_soon(self._tidy_catalog)
                 nursery.start_soon(self._heal)
                 nursery.start_soon(trio.to_thread.run_sync, self._workspace.prepare_remotes)
                 nursery.start_soon(self._follow)
@@ -232,6 +236,13 @@ class Service:
         while True:
             await trio.sleep(MAINTAIN_SECONDS)
             await trio.to_thread.run_sync(self._store.maintain)
+
+    async def _tidy_catalog(self) -> None:
+        """Let the catalog forget what no mount needs; not at once, so that a short mount pays nothing."""
+        while True:
+            await trio.sleep(TIDY_SECONDS / 60)
+            await trio.to_thread.run_sync(self._workspace.tidy, abandon_on_cancel=True)
+            await trio.sleep(TIDY_SECONDS)
 
     async def _heal(self) -> None:
         """Look again, now and then, for what could not be served, or was lost, since the snapshot was built."""

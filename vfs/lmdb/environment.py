@@ -187,12 +187,12 @@ class Environment:
                 self._leave()
             self._resize(0)
 
-    def read(self, function: Callable[[Any], T]) -> T:
-        """Run `function` in a read transaction. Raises StoreError."""
+    def read(self, function: Callable[[Any], T], *, buffers: bool = False) -> T:
+        """Run `function` in a read transaction, with `buffers` on memory that ends with it. Raises StoreError."""
         while True:
             self._enter()
             try:
-                with self._env.begin() as transaction:
+                with self._env.begin(buffers=buffers) as transaction:
                     return function(transaction)
             except lmdb.MapResizedError:
                 pass  # another process grew the map

@@ -177,7 +177,7 @@ class Builder:
         """Git LFS pointers whose path has filter=lfs become the files they name; missing blobs."""
         prefix = self._plan.scope
         blobs = []
-        for mark, below, oid in self._summaries.special(tree):
+        for mark, below, oid in self._summaries.special(tree, self._plan.time):
             path = prefix + b"/" + below if prefix else below
             if mark is Mark.MISSING:
                 self._report_missing(path, oid)

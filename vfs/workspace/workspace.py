@@ -5,6 +5,7 @@ and kept (the last `KEPT`), so that going back and forth costs nothing.
 """
 
 import contextlib
+import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +42,8 @@ from vfs.workspace.versioned import places as versioned_places
 
 if TYPE_CHECKING:
     from vfs.store import ChunkStore
+
+log = logging.getLogger("vfs.workspace")
 
 WORKTREE = "worktree"
 KEPT = 32
@@ -297,6 +300,18 @@ class Workspace:
             if isinstance(origin, GitOrigin):
                 found.add(Path(origin.git_dir))
         return sorted(found)
+
+    def tidy(self) -> None:
+        """Let the catalog write down which trees are used and forget what is not needed; seconds, once a day."""
+        from vfs.workspace.upkeep import RULES
+
+        try:
+            forgotten = self.session.catalog.tidy(RULES, self.settings.catalog_limit)
+        except VfsError as error:
+            log.warning("the catalog was not tidied: %s", error)
+            return
+        if forgotten is not None and any(forgotten):
+            log.info("the catalog forgot %d trees, %d pages, %d notes", *forgotten)
 
     def close(self) -> None:
         """Give everything back; the workspace is of no use afterwards."""

@@ -25,7 +25,7 @@ ENTRIES = [TreeEntry(b"%08d" % n, Kind.FILE, digest(n), n, n) for n in range(300
 def fill(directory: Path) -> bytes:
     catalog = Catalog.open(directory)
     catalog.learn((digest(n), n, n) for n in range(50_000))
-    tree = catalog.build_tree(ENTRIES, mtime=3)
+    tree = catalog.build_tree(ENTRIES, mtime=3).tree_id
     catalog.close()
     return tree
 
@@ -52,7 +52,7 @@ def test_damage_met_in_use_ends_with_an_empty_sound_catalog(tmp_path: Path, open
     assert not catalog.degraded
     with pytest.raises(StoreError, match="unknown tree"):
         other.open_tree(tree_id)
-    assert catalog.build_tree(ENTRIES, mtime=1) == tree_id
+    assert catalog.build_tree(ENTRIES, mtime=1).tree_id == tree_id
     other.learn([(digest(1), 2, 3)])
     assert catalog.facts(digest(1)) == (2, 3)
     catalog.close()
@@ -65,7 +65,7 @@ def test_damage_met_in_use_ends_with_an_empty_sound_catalog(tmp_path: Path, open
 def test_a_tree_in_use_can_be_read_again_when_it_is_built_again(tmp_path: Path) -> None:
     fill(tmp_path)
     catalog = Catalog.open(tmp_path)
-    tree = catalog.open_tree(catalog.build_tree(ENTRIES, mtime=3))
+    tree = catalog.build_tree(ENTRIES, mtime=3)
     spoil(tmp_path)
     with pytest.raises(StoreError):
         list(tree.walk())
@@ -112,7 +112,7 @@ def test_two_processes_end_with_one_sound_catalog(tmp_path: Path) -> None:
 
 def test_a_lost_page_makes_its_tree_unknown_so_that_it_is_built_again(tmp_path: Path) -> None:
     catalog = Catalog.open(tmp_path)
-    tree_id = catalog.build_tree(ENTRIES, mtime=3)
+    tree_id = catalog.build_tree(ENTRIES, mtime=3).tree_id
     tree = catalog.open_tree(tree_id)
     catalog._storage.delete("pages", [tree.root.page_id(1)])
     with pytest.raises(StoreError, match="lost or damaged"):
@@ -139,7 +139,7 @@ def test_a_fact_of_a_wrong_length_is_none(tmp_path: Path) -> None:
 
 def test_verify_drops_what_is_not_what_its_name_says(tmp_path: Path) -> None:
     catalog = Catalog.open(tmp_path)
-    tree_id = catalog.build_tree(ENTRIES, mtime=3)
+    tree_id = catalog.build_tree(ENTRIES, mtime=3).tree_id
     assert catalog.verify()
     page_id = catalog.open_tree(tree_id).root.page_id(0)
     catalog._storage.put("pages", [(page_id, b"rubbish")], replace=True)
