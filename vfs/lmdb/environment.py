@@ -34,7 +34,11 @@ _DAMAGE: Final = (
     lmdb.PageNotFoundError,
     lmdb.PanicError,
     lmdb.IncompatibleError,
-    lmdb.BadTxnError,  # what a transaction that has just begun says of a damaged root
+    lmdb.CursorFullError,
+    lmdb.PageFullError,
+    # What a transaction that has just begun says where a root or the list of tables is damaged:
+    lmdb.BadTxnError,
+    lmdb.BadDbiError,
 )
 # LMDB may leave pages unwritten at the end of a sound file (freed by the transaction that took them).
 _SLACK_PAGES: Final = 256

@@ -1,6 +1,7 @@
 """Damage inside the file: a catalog in use starts anew, and one that ended a process is looked at first."""
 
 import os
+import random
 import subprocess
 import sys
 import textwrap
@@ -168,3 +169,37 @@ def test_after_a_process_died_the_next_one_looks_first(tmp_path: Path) -> None:
     assert (tmp_path / "data.mdb.damaged").exists()
     assert not catalog.verify()
     catalog.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_wrong_bytes_anywhere_end_at_most_one_process(tmp_path: Path, seed: int) -> None:
+    """LMDB may die of them; the process after that one looks first."""
+    tree_id = fill(tmp_path)
+    chooser = random.Random(seed)
+    with (tmp_path / "data.mdb").open("r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        for _ in range(chooser.choice([3, 30, 300, 3000])):
+            file.seek(chooser.randrange(2 * PAGE, size))
+            file.write(chooser.randbytes(8))
+    code = """
+        import sys
+        from pathlib import Path
+        from tests.unit.catalog.test_damage import ENTRIES, digest
+        from vfs.catalog import Catalog
+        from vfs.errors import StoreError
+        catalog = Catalog.open(Path(sys.argv[1]))
+        catalog.facts_many([digest(n) for n in range(50_000)])
+        try:
+            list(catalog.open_tree(bytes.fromhex(sys.argv[2])).walk())
+        except StoreError:
+            pass
+        catalog.learn((digest(n), n, n) for n in range(50_000, 60_000))
+        assert list(catalog.build_tree(ENTRIES, mtime=1).walk()) == ENTRIES
+        catalog.close()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path), tree_id.hex()]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    codes = [subprocess.run(command, env=environment).returncode for _ in range(2)]
+    assert codes[0] <= 0, "killed, or no error"
+    assert codes[1] == 0
