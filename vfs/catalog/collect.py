@@ -48,9 +48,10 @@ class Collected(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """Trees and the sizes of pages, at one moment."""
+    """Trees, those of which no use is known, and the sizes of pages, at one moment."""
 
     trees: list[TreeUse]
+    undated: list[bytes]
     sizes: dict[bytes, int]
 
 
@@ -65,6 +66,7 @@ def collect(
     if not claims.take(BUILDING):
         return None
     found = tables.read(partial(_survey, tables, now), buffers=True)
+    tables.put("uses", [(tree, TIME.pack(now)) for tree in found.undated], replace=False)
     goes = unneeded(found.trees, found.sizes, now=now, limit=limit, recent=recent)
     claimed = [use for use in goes if claims.take(use.tree)]
     for part in _parts(claimed):
@@ -79,7 +81,7 @@ def collect(
 
 
 def _survey(tables: Tables, now: int, transaction: Any) -> Survey:
-    """A tree of which no use is known counts as used now: who built it may not have said so yet."""
+    """A tree of which no use is known counts as used now: who built it has not said so yet, or died."""
     uses = {
         bytes(key): TIME.unpack(value)[0]
         for key, value in transaction.cursor(tables.tables["uses"])
@@ -91,7 +93,8 @@ def _survey(tables: Tables, now: int, transaction: Any) -> Survey:
             tree = bytes(key)
             trees.append(TreeUse(tree, uses.get(tree, now), len(record), _pages(record)))
     pages = transaction.cursor(tables.tables["pages"])
-    return Survey(trees, {bytes(key): len(value) for key, value in pages})
+    undated = [use.tree for use in trees if use.tree not in uses]
+    return Survey(trees, undated, {bytes(key): len(value) for key, value in pages})
 
 
 def _pages(record: memoryview) -> list[bytes]:

@@ -140,6 +140,21 @@ def test_recency_is_known_to_the_day(tmp_path: Path) -> None:
     catalog.close()
 
 
+def test_a_tree_whose_builder_died_ages_from_the_first_collection_on(tmp_path: Path) -> None:
+    clock = Clock()
+    catalog = Catalog.open(tmp_path, clock=clock)
+    tree_id = catalog.build_tree(entries(1000), mtime=3).tree_id
+    catalog._used.clear()  # its process was killed before it said so
+    assert catalog.collect(RULES, 1 << 30) == (0, 0, 0)
+    clock.now += UNUSED
+    collected = catalog.collect(RULES, 1 << 30)
+    assert collected is not None
+    assert collected.trees == 1
+    with pytest.raises(StoreError, match="unknown tree"):
+        catalog.open_tree(tree_id)
+    catalog.close()
+
+
 def test_a_mounted_tree_is_used_every_day(tmp_path: Path) -> None:
     clock = Clock()
     catalog = Catalog.open(tmp_path, clock=clock)
