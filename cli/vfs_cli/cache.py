@@ -20,6 +20,7 @@ from vfs_cli.progress import Progress
 from vfs_cli.text import count, format_size
 
 if TYPE_CHECKING:
+    from vfs.catalog import Catalog
     from vfs.store import ChunkStore
     from vfs.store.statistics import StoreStatistics
 
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
         ("vfs cache limit 50GiB", "for this user, from now on"),
         (
             "vfs cache verify",
-            "read every chunk; bad ones are dropped and fetched again when needed",
+            "read every chunk and the catalog; what is bad is dropped and fetched again when needed",
         ),
         ("vfs cache clear", "empty it, also while mounts use it"),
+        ("vfs cache clear --catalog", "and forget the file lists that no mount uses"),
     ),
     exits=(ConfigError, StoreError),
 )
@@ -42,14 +44,19 @@ if TYPE_CHECKING:
     "action", type=click.Choice(["status", "clear", "verify", "limit"]), default="status"
 )
 @click.argument("size", required=False)
+@click.option("--catalog", is_flag=True, help="With clear: also forget file lists not in use.")
 @json_option
-def command(action: str, size: str | None, as_json: bool) -> None:
+def command(action: str, size: str | None, catalog: bool, as_json: bool) -> None:
     """Look at the cache, empty it, check it, or limit it.
 
     The cache may be lost at any time without loss. 'verify' ends with 1 if it found damage.
     """
     if size is not None and action != "limit":
         raise UsageError(f"'vfs cache {action}' takes no size", hint="vfs cache limit 50GiB")
+    if catalog and action != "clear":
+        raise UsageError(
+            f"'vfs cache {action}' takes no --catalog", hint="vfs cache clear --catalog"
+        )
     output = Output(as_json)
     settings = load_settings(repository_root(Path.cwd()))
     if action == "limit" and size is not None:
@@ -58,16 +65,18 @@ def command(action: str, size: str | None, as_json: bool) -> None:
         if action == "clear":
             store.clear()
         elif action == "verify":
-            _verify(output, store)
+            _verify(output, store, settings)
             return
         elif action == "limit" and size is not None:
             store.set_limit(settings.cache_limit)
         figures = store.statistics()
+    lists = _catalog_figures(settings, clear=catalog)
     directory = str(settings.cache_dir)
     if output.json:
-        output.document("cache", {"directory": directory, **_fields(figures)})
+        output.document("cache", {"directory": directory, **_fields(figures), **lists})
     else:
         _show_status(output, directory, figures)
+        _show_catalog(output, lists)
 
 
 @contextmanager
@@ -85,6 +94,39 @@ def _store(settings: Settings) -> "Iterator[ChunkStore]":
             store.close()
 
 
+@contextmanager
+def _catalog(settings: Settings) -> "Iterator[Catalog]":
+    from vfs.catalog import Catalog
+
+    catalog = Catalog.open(settings.cache_dir / "catalog")
+    try:
+        yield catalog
+    finally:
+        catalog.close()
+
+
+def _catalog_figures(settings: Settings, *, clear: bool) -> dict[str, Any]:
+    with _catalog(settings) as catalog:
+        if clear:
+            _clear_catalog(catalog)
+        figures = catalog.statistics()
+    return {
+        "catalog_bytes": figures.bytes,
+        "catalog_used_bytes": figures.used,
+        "catalog_limit": settings.catalog_limit,
+    }
+
+
+def _clear_catalog(catalog: "Catalog") -> None:
+    from vfs.workspace.upkeep import RULES
+
+    if catalog.collect(RULES, 0, recent=0) is None:
+        raise StoreError(
+            "a process is storing file lists in the catalog, or keeps a part of it in memory",
+            hint="try again, or unmount first",
+        )
+
+
 def _limit(output: Output, settings: Settings, size: str) -> Settings:
     """Write the limit into the user's configuration; mounts that run take it over when they start anew."""
     try:
@@ -96,14 +138,18 @@ def _limit(output: Output, settings: Settings, size: str) -> Settings:
     return dataclasses.replace(settings, cache_limit=wanted)
 
 
-def _verify(output: Output, store: "ChunkStore") -> None:
+def _verify(output: Output, store: "ChunkStore", settings: Settings) -> None:
+    with _catalog(settings) as catalog:
+        sound = catalog.verify()
     with Progress(quiet=output.json) as progress:
         report = _fields(store.verify(lambda done, total: progress.step("verify", done, total)))
+    report["catalog"] = "sound" if sound else "damaged; started anew"
     if output.json:
         output.document("verify", report)
     else:
         output.line(f"{count(report['chunks'], 'chunk')} read, {report['bad']} damaged")
-    if report.get("bad") or report.get("corrupt"):
+        output.line(f"the catalog is {report['catalog']}")
+    if report.get("bad") or report.get("corrupt") or not sound:
         raise click.exceptions.Exit(1)
 
 
@@ -128,3 +174,10 @@ def _show_status(output: Output, directory: str, store: "StoreStatistics") -> No
         output.line("  FULL: nothing is cached for the moment")
     elif not store.writable:
         output.line("  NOT WRITABLE: nothing is cached")
+
+
+def _show_catalog(output: Output, lists: dict[str, Any]) -> None:
+    used, size = format_size(lists["catalog_used_bytes"]), format_size(lists["catalog_bytes"])
+    output.line(
+        f"  file lists  {used} in a file of {size}; kept up to {format_size(lists['catalog_limit'])}"
+    )

@@ -31,7 +31,7 @@ class Facts:
     def get(self, digest: Digest) -> Fact | None:
         """Size and first-seen time of one content (loop-safe)."""
         value = self._storage.get(_TABLE, bytes((digest[0],)) + digest[1])
-        if value is None:
+        if value is None or len(value) != _FACT.size:
             return None
         size, mtime = _FACT.unpack(value)
         return None if size == _UNSIZED else (size, mtime)
@@ -40,8 +40,10 @@ class Facts:
         """The mtime of a content, which is `time` if this is the first that is heard of it."""
         key = digest.key
         value = self._storage.get(_TABLE, key)
-        if value is None:
-            self._storage.put(_TABLE, [(key, _FACT.pack(_UNSIZED, time))], replace=False)
+        if value is None or len(value) != _FACT.size:
+            self._storage.put(
+                _TABLE, [(key, _FACT.pack(_UNSIZED, time))], replace=value is not None
+            )
             return time
         mtime: int = _FACT.unpack(value)[1]
         return mtime
@@ -54,7 +56,9 @@ class Facts:
         get = found.get
         values = [get(key) for key in keys]
         return [
-            None if value is None or value.startswith(_UNSIZED_BYTES) else unpack(value)
+            None
+            if value is None or len(value) != _FACT.size or value.startswith(_UNSIZED_BYTES)
+            else unpack(value)
             for value in values
         ]
 
@@ -89,8 +93,10 @@ class Facts:
             return
         corrected = []
         for key, stored in self._storage.get_sorted(_TABLE, [key for key, _ in items]):
-            size, _ = _FACT.unpack(batch[key])
-            known_size, mtime = _FACT.unpack(stored)
+            size, mtime = _FACT.unpack(batch[key])
+            known_size = None
+            if len(stored) == _FACT.size:
+                known_size, mtime = _FACT.unpack(stored)
             if size != known_size:
                 corrected.append((key, _FACT.pack(size, mtime)))
         if corrected:

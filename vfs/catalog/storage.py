@@ -8,22 +8,28 @@ Invariants:
 - LMDB forbids opening one environment twice in a process, so storages are shared through a
   registry and counted.
 - Damaged files are moved aside (`data.mdb` and `lock.mdb` together, because a lock file belongs
-  to its data file), under a file lock, and the catalog starts empty.
+  to its data file), with the gate held, and the catalog starts empty: when it is opened, and also
+  while it is in use. Other processes go on with the old files until they meet the damage.
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from vfs.catalog.environment import INITIAL_MAP, Damaged, Environment
+from vfs.catalog.collect import TIME, Collected, Rules, collect
+from vfs.catalog.pins import BUILDING, Pins
+from vfs.catalog.tables import INITIAL_MAP, Tables
+from vfs.catalog.unneeded import DAY
 from vfs.errors import StoreError, StoreFull
+from vfs.lmdb import Damaged
+from vfs.lmdb.lease import CLEAN, Lease, boot_id
+from vfs.lmdb.walk import is_sound
 
 _log = logging.getLogger("vfs.catalog")
 _registry: "dict[str, Storage]" = {}
@@ -31,22 +37,26 @@ _registry_lock = threading.Lock()
 
 
 class Storage:
-    """The catalog's tables; see `Environment` for the operations.
+    """The catalog's tables; see `Tables` for the operations.
 
     Attributes:
         directory: the one asked for.
         degraded: True if nothing survives this process (directory unusable or disk full).
+        pins: what this process uses; a collector of any process leaves it alone.
+        losses: how often something was found lost or damaged; it must be built again.
     """
 
     def __init__(self, directory: Path, map_size: int) -> None:
         """Open; prefer `open_storage`, which shares storages within the process."""
         self.directory = directory
         self.users = 0
+        self.losses = 0
         self._owner = os.getpid()
         self._map_size = map_size
         self._lock = threading.Lock()
         self._private: list[Path] = []
-        self._overflow: Environment | None = None
+        self._overflow: Tables | None = None
+        self._lease = Lease(directory)
         self._primary = self._open_primary()
 
     @property
@@ -54,18 +64,76 @@ class Storage:
         """True if what is stored now will not survive this process."""
         return bool(self._private)
 
-    def _open_primary(self) -> Environment:
+    def _open_primary(self) -> Tables:
+        """Open the tables of the directory and the file of pins beside them, or both in memory."""
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.chmod(self.directory, 0o700)
-            return _open_sound(self.directory, self._map_size)
+            self.pins = Pins(self.directory / "pins")
+            return self._open_sound()
         except (OSError, StoreError) as error:
             _log.warning(
                 "catalog %s cannot be used, keeping it in memory: %s", self.directory, error
             )
-            return self._open_private()
+            tables = self._open_private()
+            self.pins = Pins(tables.directory / "pins")
+            return tables
 
-    def _open_private(self) -> Environment:
+    def _open_sound(self) -> Tables:
+        """Open what lies in the directory, or start anew if it is damaged.
+
+        Only the process that is alone looks closer, and only if the last one did not end well.
+        """
+        alone = self._lease.enter()
+        try:
+            if alone:
+                self._look_closer()
+                # Not synced: after a power cut an old "clean" is true, because LMDB syncs.
+                self._lease.note(boot_id(), sync=False)
+            try:
+                tables = Tables(self.directory, map_size=self._map_size)
+            except Damaged as error:
+                self._move_aside(str(error))
+                tables = Tables(self.directory, map_size=self._map_size)
+            self._lease.settle()
+        except BaseException:
+            self._lease.leave()
+            raise
+        return tables
+
+    def _look_closer(self) -> None:
+        if self._lease.last_note() != CLEAN and not is_readable(self.directory):
+            self._move_aside(f"catalog {self.directory} is damaged")
+
+    def _move_aside(self, reason: str) -> None:
+        self.losses += 1
+        _log.warning("%s; starting with an empty catalog", reason)
+        for name in ("data.mdb", "lock.mdb"):
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(self.directory / name, self.directory / f"{name}.damaged")
+
+    def _renew(self, broken: Tables, error: Damaged) -> Tables:
+        """Put sound tables in the place of those that turned out to be damaged."""
+        with self._lock:
+            if self._primary is not broken:
+                return self._primary
+            try:
+                self._lease.enter()
+                try:
+                    if broken.in_place():
+                        self._move_aside(str(error))
+                    else:
+                        self.losses += 1  # another process has moved it aside
+                    self._primary = Tables(self.directory, map_size=self._map_size)
+                finally:
+                    self._lease.settle()
+            except (OSError, StoreError) as failure:
+                _log.warning("%s; keeping the catalog in memory", failure)
+                self._primary = self._open_private()
+        broken.close()
+        return self._primary
+
+    def _open_private(self) -> Tables:
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
         try:
             directory = Path(tempfile.mkdtemp(prefix="vfs-catalog-", dir=base))
@@ -75,18 +143,26 @@ class Storage:
             ) from error
         self._private.append(directory)
         weakref.finalize(self, _remove, directory, os.getpid())
-        return Environment(directory, map_size=self._map_size)
+        return Tables(directory, map_size=self._map_size)
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """One value (loop-safe)."""
-        value = self._primary.get(table, key)
+        primary = self._primary
+        try:
+            value = primary.value(table, key)
+        except Damaged as error:
+            value = self._renew(primary, error).value(table, key)
         if value is None and self._overflow is not None:
-            return self._overflow.get(table, key)
+            return self._overflow.value(table, key)
         return value
 
     def get_sorted(self, table: str, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         """The pairs that exist among sorted `keys`, sorted."""
-        found = self._primary.get_sorted(table, keys)
+        primary = self._primary
+        try:
+            found = primary.get_sorted(table, keys)
+        except Damaged as error:
+            found = self._renew(primary, error).get_sorted(table, keys)
         if self._overflow is None or len(found) == len(keys):
             return found
         merged = dict(self._overflow.get_sorted(table, keys))
@@ -96,8 +172,11 @@ class Storage:
     def put(self, table: str, items: Sequence[tuple[bytes, bytes]], *, replace: bool) -> int:
         """Store pairs in one transaction; returns how many were new or replaced."""
         if self._overflow is None:
+            primary = self._primary
             try:
-                return self._primary.put(table, items, replace=replace)
+                return primary.put(table, items, replace=replace)
+            except Damaged as error:
+                return self._renew(primary, error).put(table, items, replace=replace)
             except StoreFull as error:
                 self._spill(error)
         assert self._overflow is not None
@@ -108,12 +187,59 @@ class Storage:
             if self._overflow is None:
                 _log.warning("%s; what is learned from now on is kept in memory", error)
                 self._overflow = self._open_private()
+                self.pins.hold(BUILDING)  # trees there may need pages here: nobody collects now
 
     def delete(self, table: str, keys: Sequence[bytes]) -> None:
         """Forget keys."""
-        for environment in (self._primary, self._overflow):
-            if environment is not None:
-                environment.delete(table, keys)
+        primary = self._primary
+        try:
+            primary.delete(table, keys)
+        except Damaged as error:
+            self._renew(primary, error)
+        if self._overflow is not None:
+            self._overflow.delete(table, keys)
+
+    def all(self, table: str) -> Iterator[tuple[bytes, bytes]]:
+        """Every pair, sorted, read in batches; the last ones stored may be missing."""
+        last = b""
+        while batch := self._primary.after(table, last):
+            yield from batch
+            last = batch[-1][0]
+
+    def verify(self) -> bool:
+        """Whether the files are, and always were, sound; if not, they are moved aside and the tables are empty."""
+        primary = self._primary
+        if self.losses:
+            return False
+        if is_sound(primary.directory, Tables.form):
+            return True
+        self._renew(primary, Damaged(f"catalog {primary.directory} is damaged"))
+        return False
+
+    def use(self, uses: Iterable[bytes], now: int) -> None:
+        """Write down that trees are used now; once a day is enough. Raises StoreError."""
+        primary = self._primary
+        keys = sorted(uses)
+        fresh = {
+            key
+            for key, value in primary.get_sorted("uses", keys)
+            if len(value) == TIME.size and abs(now - TIME.unpack(value)[0]) < DAY
+        }
+        stale = [(key, TIME.pack(now)) for key in keys if key not in fresh]
+        if stale:
+            primary.put("uses", stale, replace=True)
+
+    def collect(self, rules: Rules, *, now: int, limit: int, recent: int) -> Collected | None:
+        """As `vfs.catalog.collect.collect`; None also while what is learned is kept in memory. Raises StoreError."""
+        if self.degraded:
+            return None
+        primary = self._primary
+        with self.pins.claims() as claims:
+            return collect(primary, claims, rules, now=now, limit=limit, recent=recent)
+
+    def weight(self, *tables: str) -> int:
+        """Bytes that tables take on disk."""
+        return sum(self._primary.weight(table) for table in tables)
 
     def count(self, table: str) -> int:
         """Number of keys in a table (keys in both environments count twice)."""
@@ -127,7 +253,12 @@ class Storage:
 
     def close(self) -> None:
         """Close the environments and delete private directories."""
+        with contextlib.suppress(OSError, StoreError):
+            if self._primary.in_place() and self._lease.enter():
+                self._lease.note("damaged" if self._primary.damaged else CLEAN, sync=False)
         self._primary.close()
+        self._lease.leave()
+        self.pins.close()
         if self._overflow is not None:
             self._overflow.close()
         for directory in self._private:
@@ -140,26 +271,9 @@ def _remove(directory: Path, owner: int) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _open_sound(directory: Path, map_size: int) -> Environment:
-    with _locked(directory / "open.lock"):
-        try:
-            return Environment(directory, map_size=map_size)
-        except Damaged as error:
-            _log.warning("%s; starting with an empty catalog", error)
-            for name in ("data.mdb", "lock.mdb"):
-                with contextlib.suppress(FileNotFoundError):
-                    os.replace(directory / name, directory / f"{name}.damaged")
-            return Environment(directory, map_size=map_size)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def is_readable(directory: Path) -> bool:
+    """Whether what lies in a catalog's directory, if anything, can be read by another process."""
+    return not (directory / "data.mdb").exists() or is_sound(directory, Tables.form)
 
 
 def open_storage(directory: Path, *, map_size: int = INITIAL_MAP) -> Storage:

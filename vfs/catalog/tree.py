@@ -27,7 +27,16 @@ class Tree:
         total_size: bytes of all entries, unknown sizes counted as 0, at most 2**64 - 1.
     """
 
-    __slots__ = ("_finger", "_load", "count", "mtime", "root", "total_size", "tree_id")
+    __slots__ = (
+        "__weakref__",
+        "_finger",
+        "_load",
+        "count",
+        "mtime",
+        "root",
+        "total_size",
+        "tree_id",
+    )
 
     def __init__(self, tree_id: bytes, root: Root, mtime: int, load: PageLoader) -> None:
         self.tree_id = tree_id

@@ -57,6 +57,8 @@ SETTINGS = (
             "directory of the cache shared by all mounts of this user"),
     Setting("cache.limit", "cache_limit", parse_size, 64 * MIB, 1024 * TIB, True,
             "most bytes the chunk cache may hold"),
+    Setting("cache.catalog_limit", "catalog_limit", parse_size, 16 * MIB, TIB, True,
+            "most bytes of file lists that are kept for versions not used within a week"),
     Setting("cache.min_free", "min_free", parse_size, 0, 1024 * TIB, True,
             "bytes of the disk that the cache leaves free"),
     Setting("transfer.memory", "memory_limit", parse_size, 16 * MIB, TIB, True,
@@ -97,6 +99,7 @@ def _plain(number: int) -> str:
     return str(number)
 
 
+DEFAULT_CATALOG_LIMIT = 2 * GIB
 DEFAULT_MEMORY = 256 * MIB
 DEFAULT_READ_AHEAD = MIB
 DEFAULT_PUSH_SMALL = 64 * KIB

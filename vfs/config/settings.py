@@ -19,6 +19,7 @@ from vfs.config.files import Written, read_settings_file
 from vfs.config.places import cache_dir, user_config_file
 from vfs.config.schema import (
     BY_KEY,
+    DEFAULT_CATALOG_LIMIT,
     DEFAULT_MEMORY,
     DEFAULT_PUSH_SMALL,
     DEFAULT_READ_AHEAD,
@@ -38,6 +39,7 @@ class Settings:
     cache_dir: Path
     cache_limit: int
     min_free: int
+    catalog_limit: int = DEFAULT_CATALOG_LIMIT
     memory_limit: int = DEFAULT_MEMORY
     jobs: int = 16
     request_timeout: float = 60.0

@@ -43,6 +43,10 @@ class Lru(Generic[K, V]):
             _, (_, dropped) = self._items.popitem(last=False)
             self.weight -= dropped
 
+    def values(self) -> list[V]:
+        """What is held, the least recently used first."""
+        return [value for value, _ in self._items.values()]
+
     def discard(self, key: K) -> None:
         """Forget one key, if it is held."""
         found = self._items.pop(key, None)

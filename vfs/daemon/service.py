@@ -50,10 +50,13 @@ FOLLOW_SECONDS: Final = 1.0
 """How often a mount of `worktree` looks whether the working tree has changed."""
 
 HEAL_SECONDS: Final = 20.0
-"""How often a snapshot with paths that cannot be served is looked at again; its remote may be back."""
+"""How often a snapshot with paths that cannot be served is looked at again: its remote may be back, or the catalog was damaged."""
 
 MAINTAIN_SECONDS: Final = 5.0
 """How often the chunk store is tidied."""
+
+TIDY_SECONDS: Final = 3600.0
+"""How often the catalog is tidied, which looks for what is not needed once a day at most, or while it is too large."""
 
 
 class Service:
@@ -121,6 +124,7 @@ class Service:
                 nursery.start_soon(self._tune)
                 nursery.start_soon(self._drop_bad_content)
                 nursery.start_soon(self._maintain)
+                nursery.start_soon(self._tidy_catalog)
                 nursery.start_soon(self._heal)
                 nursery.start_soon(trio.to_thread.run_sync, self._workspace.prepare_remotes)
                 nursery.start_soon(self._follow)
@@ -252,11 +256,19 @@ class Service:
             await trio.sleep(MAINTAIN_SECONDS)
             await trio.to_thread.run_sync(self._store.maintain)
 
+    async def _tidy_catalog(self) -> None:
+        """Let the catalog forget what no mount needs; not at once, so that a short mount pays nothing."""
+        while True:
+            await trio.sleep(TIDY_SECONDS / 60)
+            await trio.to_thread.run_sync(self._workspace.tidy, abandon_on_cancel=True)
+            await trio.sleep(TIDY_SECONDS)
+
     async def _heal(self) -> None:
-        """Look again, now and then, for what could not be served when the snapshot was built."""
+        """Look again, now and then, for what could not be served, or was lost, since the snapshot was built."""
         while True:
             await trio.sleep(HEAL_SECONDS)
-            if self._snapshot.problems:
+            lost = await trio.to_thread.run_sync(self._workspace.mend)
+            if lost or self._snapshot.problems:
                 async with self._switching:
                     await self._look_again(self._snapshot)
 

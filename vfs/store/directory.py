@@ -1,4 +1,4 @@
-"""The directory of a store: who may use it, and which processes do.
+"""The directory of a store: who may use it.
 
     <directory>/
         gate        flock: held exclusively while a process opens or closes the store
@@ -8,21 +8,13 @@
         segments/   payload
 
 Rule: directories are 0700, files 0600; a directory that another user owns or may write to is refused.
-
-Invariant: `alone` is true only while no other process has the index open, so that the index may
-be replaced.
 """
 
-import fcntl
 import os
 import stat
 from pathlib import Path
-from typing import Final
 
 from vfs.errors import StoreError
-
-CLEAN: Final = "clean"
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 def prepare(directory: Path) -> bool:
@@ -66,85 +58,3 @@ def _refuse_unsafe(directory: Path, *, may_be_link: bool) -> None:
         raise StoreError(
             f"others may write to the cache directory {directory}", hint=f"chmod 700 {directory}"
         )
-
-
-def boot_id() -> str:
-    """A name of this boot of the machine; the same for its whole uptime."""
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return "unknown"
-
-
-def open_file(path: Path, flags: int) -> int:
-    """Open a file of the store, never through a symbolic link, never inherited."""
-    return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTTY, 0o600)
-
-
-def try_lock(descriptor: int) -> bool:
-    """Take the exclusive lock of an open file without waiting."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-class Lease:
-    """This process's membership among the users of a store.
-
-    Use: `enter()`, do what must be done while opening, `settle()`, …, `leave()`.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._gate = -1
-        self._users = -1
-
-    def enter(self) -> bool:
-        """Wait for the gate; returns whether no other process uses the store."""
-        self._gate = open_file(self._directory / "gate", os.O_RDWR | os.O_CREAT)
-        fcntl.flock(self._gate, fcntl.LOCK_EX)
-        if self._users < 0:
-            self._users = open_file(self._directory / "users", os.O_RDWR | os.O_CREAT)
-        # With the gate held nobody can slip in while the lock is converted.
-        return try_lock(self._users)
-
-    def settle(self) -> None:
-        """Become one of the users and let others pass the gate."""
-        fcntl.flock(self._users, fcntl.LOCK_SH)
-        self._release_gate()
-
-    def leave(self) -> None:
-        """Stop being a user; releases whatever is held."""
-        if self._users >= 0:
-            os.close(self._users)
-            self._users = -1
-        self._release_gate()
-
-    def _release_gate(self) -> None:
-        if self._gate >= 0:
-            os.close(self._gate)
-            self._gate = -1
-
-    def last_note(self) -> str:
-        """What `note` recorded last; empty if it cannot be read."""
-        try:
-            return (self._directory / "boot").read_text()
-        except (OSError, UnicodeDecodeError):
-            return ""
-
-    def note(self, text: str) -> None:
-        """Record `CLEAN` or the boot during which the index will be written.
-
-        The latter is synced: it must be on disk before a page of the index can be.
-        """
-        path = self._directory / "boot"
-        descriptor = open_file(path, os.O_WRONLY | os.O_CREAT)
-        try:
-            os.pwrite(descriptor, text.encode(), 0)
-            os.ftruncate(descriptor, len(text))
-            if text != CLEAN:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

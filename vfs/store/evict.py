@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from vfs.core.eviction import Resident, survivors
 from vfs.errors import StoreError, StoreFull
-from vfs.store.directory import open_file, try_lock
+from vfs.lmdb.lease import open_file, try_lock
 from vfs.store.index import Index
 from vfs.store.layout import (
     TOUCH_SHIFT,

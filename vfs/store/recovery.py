@@ -10,15 +10,15 @@ Rule: everything here runs while no other process uses the store.
 import logging
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from vfs.errors import StoreError
-from vfs.store.directory import CLEAN, Lease, boot_id, open_file
-from vfs.store.index import DATABASES, Damaged, Index
+from vfs.lmdb import Damaged
+from vfs.lmdb.lease import CLEAN, Lease, boot_id, open_file
+from vfs.lmdb.walk import is_sound
+from vfs.store.index import Index
 from vfs.store.layout import (
     ALIGNMENT,
     DATA_START,
@@ -35,24 +35,6 @@ from vfs.store.layout import (
 )
 
 _WINDOW: Final = 1 << 20
-_WALK_TIMEOUT: Final = 120.0
-_WALK: Final = """
-import os, resource, sys, lmdb
-resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-path = os.path.join(sys.argv[1], "data.mdb")
-with lmdb.open(sys.argv[1], readonly=True, lock=False, create=False, max_dbs=16) as env:
-    pages = (env.info()["last_pgno"] + 1 - 256) * env.stat()["psize"]
-    if os.stat(path).st_size < pages:
-        sys.exit(1)
-    for name in sys.argv[2:]:
-        try:
-            table = env.open_db(name.encode(), create=False, dupsort=name == "pinned")
-        except lmdb.NotFoundError:
-            continue
-        with env.begin(table) as transaction:
-            for _ in transaction.cursor():
-                pass
-"""
 _log = logging.getLogger("vfs.store")
 
 
@@ -120,23 +102,10 @@ def _believable(directory: Path, note: str) -> bool:
     if note != boot_id():
         _log.warning("%s: the machine stopped while the cache was in use", directory)
         return False
-    try:
-        command = [sys.executable, "-I", "-c", _WALK, os.fspath(directory / "index")]
-        walk = subprocess.run(
-            [*command, *DATABASES],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_WALK_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    except OSError:
-        return True  # nothing can be started here; that says nothing of the index
-    if walk.returncode != 0:
+    if not is_sound(directory / "index", Index.form):
         _log.warning("%s: the index is damaged", directory)
-    return walk.returncode == 0
+        return False
+    return True
 
 
 def _move_aside(index: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from vfs.store.directory import open_file
+from vfs.lmdb.lease import open_file
 from vfs.store.engine import Engine
 from vfs.store.evict import Member
 from vfs.store.layout import checksum, segment_name, unpack_entry

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from vfs.store.directory import open_file
+from vfs.lmdb.lease import open_file
 from vfs.store.layout import (
     ALIGNMENT_SHIFT,
     DATA_START,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from vfs.errors import StoreError
-from vfs.store.directory import CLEAN, Lease
+from vfs.lmdb.lease import CLEAN, Lease
 from vfs.store.index import Index
 from vfs.store.recovery import open_alone
 
@@ -56,7 +56,7 @@ class Shared:
 
     def in_place(self) -> bool:
         """Whether the directory still holds the index that is open here."""
-        return file_identity(self.directory) == self.identity
+        return self.index.in_place()
 
     def close(self) -> None:
         """Close the index; the last process leaves it synced."""
@@ -81,7 +81,6 @@ def file_identity(directory: Path) -> tuple[int, int] | None:
 
 
 _OPEN: Final[dict[tuple[int, int], Shared]] = {}
-_DEAD: Final[list[Shared]] = []
 _lock = threading.Lock()
 
 
@@ -107,14 +106,11 @@ def release(shared: Shared) -> None:
             shared.close()
 
 
-def _abandon_all() -> None:
+def _forget_all() -> None:
     """In a forked child: the environments are the parent's, and so is whoever holds the lock."""
     global _lock
-    for shared in _OPEN.values():
-        shared.index.abandon()
-        _DEAD.append(shared)  # never collected: closing would touch the parent's environment
     _OPEN.clear()
     _lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_abandon_all)
+os.register_at_fork(after_in_child=_forget_all)

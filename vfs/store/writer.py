@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from vfs.errors import StoreError, StoreFull
-from vfs.store.directory import open_file, try_lock
+from vfs.lmdb.lease import open_file, try_lock
 from vfs.store.index import Index
 from vfs.store.layout import (
     DATA_START,

@@ -178,7 +178,7 @@ class Builder:
         """Git LFS pointers whose path has filter=lfs become the files they name; missing blobs."""
         prefix = self._plan.scope
         blobs = []
-        special = list(self._summaries.special(tree))
+        special = list(self._summaries.special(tree, self._plan.time))
         refusal = self._summaries.fetch(oid for mark, _, oid in special if mark is Mark.MISSING)
         for mark, below, oid in special:
             path = prefix + b"/" + below if prefix else below

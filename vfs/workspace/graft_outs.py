@@ -115,8 +115,8 @@ class OutGrafter:
 
     def tree(self, path: bytes, listing: Listing, origin: Callable[[bytes], Origin]) -> Grafted:
         """A directory of a tree that is built."""
-        number = self._session.origins.number(origin(listing.tree))
-        directory = TreeDirectory(self._catalog.open_tree(listing.tree), number)
+        number = self._session.origins.number(origin(listing.tree.tree_id))
+        directory = TreeDirectory(listing.tree, number)
         problems = [
             problem._replace(path=path + b"/" + problem.path if problem.path else path)
             for problem in listing.problems

@@ -4,7 +4,7 @@ Steps: find the object (DVC caches, then remotes) and check its MD5; stream its 
 their sizes in batches; have `vfs.workspace.sizes` find the unknown ones; build the tree.
 
 Notes in the catalog, by the listing's digest: `dir-1` -> tree id, whether it is complete, problems;
-`dir-missing-1` -> the digests whose size is unknown. An incomplete tree is served as it is, its
+`dir-missing-2` -> tree id, the digests whose size is unknown. An incomplete tree is served as it is, its
 unknown files BROKEN, and only the missing digests are asked for again, at most once a minute.
 
 Memory: the listing's bytes, 16 bytes per file, and the unknown digests.
@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from vfs.catalog import Conflict, TreeEntry, check_order
+from vfs.catalog import Conflict, Tree, TreeEntry, check_order
 from vfs.core.paths import show
-from vfs.errors import DataUnavailable, FormatError, VfsError
+from vfs.errors import DataUnavailable, FormatError, StoreError, VfsError
 from vfs.formats.dirlisting import MAX_BYTES, ListingEntry, iter_listing
 from vfs.formats.layout import object_path
 from vfs.remotes import Remote
@@ -30,7 +30,11 @@ from vfs.workspace.session import Session
 from vfs.workspace.sizes import Sizes
 from vfs.workspace.stores import DvcStore
 
+LISTING_KEY = b"dir-1\0"
+MISSING_KEY = b"dir-missing-2\0"
+
 _BATCH = 8192
+_ID_SIZE = 32  # of a tree
 _KEPT_PROBLEMS = 50
 _KEPT_MISSING = 1_000_000
 _RETRY_SECONDS = 60
@@ -41,13 +45,13 @@ class Listing(NamedTuple):
     """A tracked directory, ready to be served.
 
     Attributes:
-        tree: id of the catalog tree.
+        tree: the catalog tree, open: nobody forgets it.
         missing: number of files whose size nobody knows.
         problems: (path in the directory, code, sentence) of what is wrong inside.
         reasons: why sizes are missing.
     """
 
-    tree: bytes
+    tree: Tree
     missing: int = 0
     problems: tuple[Problem, ...] = ()
     reasons: tuple[str, ...] = ()
@@ -63,20 +67,19 @@ class Listings:
 
     def recall(self, digest: Digest) -> Listing | None:
         """The tree of a listing, if this machine has built it."""
-        note = self._catalog.recall(b"dir-1\0" + digest.key)
+        note = self._catalog.recall(LISTING_KEY + digest.key)
         if note is None:
             return None
-        tree = note[:32]
         try:
-            details = json.loads(note[32:])
+            tree = self._catalog.open_tree(note[:_ID_SIZE])
+            details = json.loads(note[_ID_SIZE:])
             problems = tuple(
                 Problem(bytes.fromhex(path), code, message)
                 for path, code, message in details["problems"]
             )
-            listing = Listing(tree, int(details["missing"]), problems)
-        except (ValueError, KeyError, TypeError):
-            return None  # a damaged note: build it again
-        return listing if self._catalog.has_tree(tree) else None
+            return Listing(tree, int(details["missing"]), problems)
+        except (StoreError, ValueError, KeyError, TypeError):
+            return None  # a tree that was forgotten or lost, or a damaged note: build it again
 
     def get(
         self,
@@ -117,8 +120,8 @@ class Listings:
         last, reasons = self._tried.get(digest.key, (0.0, ()))
         if now - last < _RETRY_SECONDS and not builder.local_only:
             return known._replace(reasons=reasons)
-        note = self._catalog.recall(b"dir-missing-1\0" + digest.key) or b""
-        missing = {note[i : i + 16] for i in range(0, len(note), 16)}
+        note = self._catalog.recall(MISSING_KEY + digest.key) or b""
+        missing = {note[i : i + 16] for i in range(_ID_SIZE, len(note), 16)}
         before = len(missing)
         builder.find_sizes(missing)
         if missing and len(missing) == before:
@@ -132,10 +135,12 @@ class Listings:
             "missing": listing.missing,
             "problems": [(p.path.hex(), p.code, p.message) for p in listing.problems],
         }
+        tree = listing.tree.tree_id
+        missing = b"".join(islice(builder.missing, _KEPT_MISSING))
         self._catalog.remember_many(
             [
-                (b"dir-missing-1\0" + digest.key, b"".join(islice(builder.missing, _KEPT_MISSING))),
-                (b"dir-1\0" + digest.key, listing.tree + json.dumps(details).encode()),
+                (MISSING_KEY + digest.key, tree + missing),
+                (LISTING_KEY + digest.key, tree + json.dumps(details).encode()),
             ]
         )
         if listing.missing and not builder.local_only:

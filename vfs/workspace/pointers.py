@@ -1,9 +1,10 @@
 """Which pointers a Git tree holds, and what is to be known about its blobs.
 
-Rule: a tree object that was summarised once, in any commit of any repository, is never walked
-again. Facts about blobs are learned before the note that says so is written, so a crash between
-the two costs a second look, never a missing size. Git's protocol gives no size without the content:
-in a partial clone the blobs of unknown size are fetched, those of all new trees together.
+Rule: a tree object that was summarised once, in any commit of any repository, is not walked again
+until the catalog forgets the summary. Facts about blobs are learned before the note that says so is
+written, so a crash between the two costs a second look, never a missing size. Git's protocol gives no
+size without the content: in a partial clone the blobs of unknown size are fetched, those of all new
+trees together.
 
 Bounds: paths longer than 4095 bytes are not followed (nobody could open them); a tree that
 repeats itself (a "Git bomb") is summarised once, and `MAX_POINTERS` ends the walk below.
@@ -22,6 +23,7 @@ from vfs.workspace.summary import (
     CONTENTS_KEY,
     LARGEST,
     NAMES_KEY,
+    TIME_SIZE,
     Contents,
     Mark,
     Marked,
@@ -29,6 +31,7 @@ from vfs.workspace.summary import (
     decode_names,
     encode_contents,
     encode_names,
+    first_seen,
     is_file,
     lfs_mark,
     mark_of,
@@ -63,6 +66,7 @@ class Summaries:
         self._repository = repository
         self._progress = progress
         self._names: dict[bytes, tuple[Marked, ...]] = {}
+        self._contents: dict[bytes, Contents] = {}
         self._seen = 0
 
     # Names ------------------------------------------------------------------------------------
@@ -122,14 +126,17 @@ class Summaries:
             StoreError: an object is missing or damaged.
             RemoteError: a partial clone's remote did not give a blob.
         """
-        known: dict[bytes, Contents] = {}
+        known = self._contents
+        seen: dict[bytes, int] = {}
 
         def recall(trees: list[bytes]) -> list[bool]:
-            notes = self._catalog.recall_many([CONTENTS_KEY + one for one in trees])
-            for one, note in zip(trees, notes, strict=True):
+            missing = [one for one in trees if one not in known]
+            notes = self._catalog.recall_many([CONTENTS_KEY + one for one in missing])
+            for one, note in zip(missing, notes, strict=True):
                 decoded = _sound(decode_contents, note)
                 if decoded is not None:
                     known[one] = decoded
+                seen[one] = first_seen(note, time)
             return [one in known for one in trees]
 
         fresh: list[tuple[bytes, bytes]] = []
@@ -137,20 +144,15 @@ class Summaries:
         if self._repository.partial:
             self.fetch(self._unsized(new))
         for one in new:
-            known[one] = self._contents_of(one, time, known)
+            known[one] = self._contents_of(one, time, known)._replace(time=seen[one])
             fresh.append((CONTENTS_KEY + one, encode_contents(known[one])))
             self._tick("files")
         self._catalog.remember_many(fresh)
         return known[tree]
 
-    def special(self, tree: bytes) -> Iterator[Found]:
-        """The blobs below a tree that may be LFS pointers or are missing; after `contents`."""
-
-        def recall(one: bytes) -> tuple[Marked, ...]:
-            contents = _sound(decode_contents, self._catalog.recall(CONTENTS_KEY + one))
-            return () if contents is None else contents.marked
-
-        return _walk(tree, recall)
+    def special(self, tree: bytes, time: int) -> Iterator[Found]:
+        """The blobs below a tree that may be LFS pointers or are missing; `time` as in `contents`."""
+        return _walk(tree, lambda one: self.contents(one, time).marked)
 
     def _all_subtrees(self, tree: bytes) -> list[bytes]:
         items = served_items(self._repository.read_tree(tree))
@@ -232,9 +234,9 @@ def _blobs(items: Iterable[TreeItem]) -> list[TreeItem]:
 
 
 def _sound(decode: Callable[[bytes], T], note: bytes | None) -> T | None:
-    """A decoded note; None if there is none or it is damaged (then it is made anew)."""
+    """A decoded note; None if there is none, or no more than a time, or it is damaged (then it is made anew)."""
     try:
-        return None if note is None else decode(note)
+        return None if note is None or len(note) == TIME_SIZE else decode(note)
     except StoreError as error:
         log.warning("%s", error)
         return None

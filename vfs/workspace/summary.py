@@ -1,4 +1,4 @@
-"""What one Git tree object holds that matters to a snapshot, kept in the catalog for ever.
+"""What one Git tree object holds that matters to a snapshot, kept in the catalog.
 
 Two notes per tree object, each valid in every repository because a tree's id names its content:
 
@@ -6,6 +6,8 @@ Two notes per tree object, each valid in every repository because a tree's id na
   Made from names and modes alone, so it needs no blob (blobs may be missing in a partial clone).
 * *contents* (`c`): after every blob's size is known: when the tree was first seen, how many files
   and bytes are below it, which blobs may be Git LFS pointers or are missing, and the subtrees that hold any.
+
+The catalog may forget both, as they can be made again; of the contents the time stays (`TIME_SIZE` bytes).
 
 Format of both: a header struct, then items `kind u8 · name length u16 · oid (20 bytes) · name`,
 little-endian. The note's key carries the version of the rules.
@@ -30,6 +32,10 @@ LFS_SIZES = range(100, 200)
 """Sizes a Git LFS pointer can have (`vfs.formats.lfs`: three lines of bounded length)."""
 LARGEST = (1 << 63) - 1
 
+TIME_SIZE = 8
+"""Bytes of a contents note that are kept for ever: when the tree was first seen."""
+
+_TIME = struct.Struct("<q")
 _ITEM = struct.Struct("<BH20s")
 _HEADER = struct.Struct("<qQQ")
 
@@ -155,9 +161,9 @@ def decode_contents(data: bytes) -> Contents:
 
 def first_seen(data: bytes | None, default: int) -> int:
     """The time in a contents note, without decoding the rest; `default` if there is none."""
-    if data is None or len(data) < _HEADER.size:
+    if data is None or len(data) < TIME_SIZE:
         return default
-    seen: int = _HEADER.unpack_from(data)[0]
+    seen: int = _TIME.unpack_from(data)[0]
     return seen
 
 

@@ -5,6 +5,7 @@ and kept (the last `KEPT`), so that going back and forth costs nothing.
 """
 
 import contextlib
+import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,8 @@ from vfs.workspace.versioned import places as versioned_places
 
 if TYPE_CHECKING:
     from vfs.store import ChunkStore
+
+log = logging.getLogger("vfs.workspace")
 
 WORKTREE = "worktree"
 KEPT = 32
@@ -82,6 +85,7 @@ class Workspace:
         self._parser = Parser(repository.read_blob)
         self._kept: Lru[bytes, Snapshot] = Lru(KEPT)
         self._sources: dict[str, Workspace] = {}
+        self._losses = session.catalog.losses
         self._guard = threading.RLock()
         self._store: ChunkStore | None = None
         session.register(repository)
@@ -150,6 +154,23 @@ class Workspace:
                 self._kept.put(key, built)
         return built
 
+    def mend(self) -> bool:
+        """Build the kept snapshots again if the catalog has lost something; returns whether it had.
+
+        Pages are named by their content, so directories that are being served work again.
+        """
+        losses = self.session.catalog.losses
+        with self._guard:
+            if losses == self._losses:
+                return False
+            self._losses = losses
+            kept = self._kept.values()
+            self._kept.clear()
+        for snapshot in kept:
+            with contextlib.suppress(VfsError):
+                self.snapshot(snapshot.commit or snapshot.rev)
+        return True
+
     def _build(self, repository: Repository, plan: Plan, progress: Progress) -> Snapshot:
         return Builder(
             self.session,
@@ -164,8 +185,9 @@ class Workspace:
         ).build()
 
     def _key(self, plan: Plan) -> bytes:
-        """What a snapshot depends on: the tree, its scope, and configuration outside of Git."""
+        """What a snapshot depends on: the tree, its scope, configuration outside of Git, and a catalog that has it."""
         parts = [plan.tree.hex(), plan.scope.hex(), repr(plan.config), repr(plan.remote)]
+        parts.append(str(self.session.catalog.losses))
         parts += [_state(file) for file in (*dvc_config_paths(), self._config_local())]
         return "\0".join(parts).encode("utf-8", "surrogateescape")
 
@@ -298,6 +320,18 @@ class Workspace:
             if isinstance(origin, GitOrigin):
                 found.add(Path(origin.git_dir))
         return sorted(found)
+
+    def tidy(self) -> None:
+        """Let the catalog write down which trees are used and forget what is not needed; seconds, once a day."""
+        from vfs.workspace.upkeep import RULES
+
+        try:
+            forgotten = self.session.catalog.tidy(RULES, self.settings.catalog_limit)
+        except VfsError as error:
+            log.warning("the catalog was not tidied: %s", error)
+            return
+        if forgotten is not None and any(forgotten):
+            log.info("the catalog forgot %d trees, %d pages, %d notes", *forgotten)
 
     def close(self) -> None:
         """Give everything back; the workspace is of no use afterwards."""

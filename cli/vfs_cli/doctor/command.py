@@ -91,6 +91,7 @@ def _machine(settings: Settings) -> Iterator[Finding]:
     yield machine.cache_place(settings.cache_dir)
     yield machine.cache_writable(settings.cache_dir)
     yield machine.cache_space(settings)
+    yield machine.catalog(settings.cache_dir)
     yield machine.memory(settings)
     yield machine.open_files()
     yield from machine.private_directories(environment().get("XDG_RUNTIME_DIR"), runtime_dir(), uid)

@@ -97,6 +97,19 @@ def cache_space(settings: Settings) -> Finding:
     return ok(name, f"{format_size(free)} free, cache limit {format_size(settings.cache_limit)}")
 
 
+def catalog(directory: Path) -> Finding:
+    """Can the catalog be read? Another process tries: what is damaged may end it."""
+    from vfs.catalog import is_readable
+
+    if is_readable(directory / "catalog"):
+        return ok("catalog", "sound")
+    return bad(
+        "catalog",
+        "its file is damaged: it is made anew by whoever meets the damage, or now",
+        "vfs cache verify",
+    )
+
+
 def open_files(limit: int | None = None) -> Finding:
     """How many files may a daemon open?"""
     name = "open-files"

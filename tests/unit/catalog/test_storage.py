@@ -12,7 +12,7 @@ import pytest
 
 from vfs.catalog import Catalog, TreeEntry
 from vfs.catalog import storage as storage_module
-from vfs.catalog.environment import Environment
+from vfs.catalog.tables import Tables
 from vfs.errors import StoreError, StoreFull
 from vfs.types import Algorithm, Digest, Kind
 
@@ -40,7 +40,7 @@ def python(code: str, *arguments: object) -> "subprocess.Popen[str]":
 def test_the_directory_is_private_and_contents_survive(tmp_path: Path) -> None:
     catalog = Catalog.open(tmp_path / "deep" / "catalog")
     catalog.learn([(digest(1), 2, 3)])
-    tree_id = catalog.build_tree(entries(10), mtime=1)
+    tree_id = catalog.build_tree(entries(10), mtime=1).tree_id
     catalog.close()
     catalog.close()
     assert (tmp_path / "deep" / "catalog").stat().st_mode & 0o777 == 0o700
@@ -69,7 +69,7 @@ def test_one_process_opens_a_directory_once(tmp_path: Path) -> None:
 def test_the_map_grows(tmp_path: Path) -> None:
     catalog = Catalog.open(tmp_path, map_size=SMALL)
     catalog.learn((digest(n), n, n) for n in range(20_000))
-    tree_id = catalog.build_tree(entries(20_000), mtime=0)
+    tree_id = catalog.build_tree(entries(20_000), mtime=0).tree_id
     assert catalog.open_tree(tree_id).count == 20_000
     assert catalog.facts(digest(19_999)) == (19_999, 19_999)
     catalog.close()
@@ -248,7 +248,7 @@ def test_a_private_directory_goes_with_its_process(tmp_path: Path) -> None:
 def test_a_full_disk_spills_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     catalog = Catalog.open(tmp_path)
     catalog.learn([(digest(1), 1, 1)])
-    tree_id = catalog.build_tree(entries(10), mtime=0)
+    tree_id = catalog.build_tree(entries(10), mtime=0).tree_id
     primary = catalog._storage._primary
 
     def full(*_: object, **__: object) -> int:
@@ -256,7 +256,7 @@ def test_a_full_disk_spills_into_memory(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(primary, "put", full)
     catalog.learn([(digest(2), 2, 2)])
-    other = catalog.build_tree(entries(2000), mtime=0)
+    other = catalog.build_tree(entries(2000), mtime=0).tree_id
     assert catalog.degraded
     assert catalog.facts_many([digest(2), digest(3), digest(1)]) == [(2, 2), None, (1, 1)]
     assert list(catalog.open_tree(other).walk()) == entries(2000)
@@ -269,17 +269,17 @@ def test_lmdbs_own_full_disk_error_is_recognised(tmp_path: Path) -> None:
     code = """
         import resource, signal, sys
         from pathlib import Path
-        from vfs.catalog.environment import Environment
+        from vfs.catalog.tables import Tables
         from vfs.errors import StoreError
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        environment = Environment(Path(sys.argv[1]))
+        environment = Tables(Path(sys.argv[1]))
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
         try:
             environment.put("notes", [(b"k", bytes(8 << 20))], replace=True)
         except StoreError as error:
             print("refused")
         environment.put("notes", [(b"k", b"v")], replace=True)
-        print(environment.get("notes", b"k"))
+        print(environment.value("notes", b"k"))
     """
     output, _ = python(code, tmp_path).communicate(timeout=60)
     assert output == "refused\nb'v'\n"
@@ -287,25 +287,26 @@ def test_lmdbs_own_full_disk_error_is_recognised(tmp_path: Path) -> None:
 
 def test_a_damaged_page_is_reported_and_stored_again(tmp_path: Path) -> None:
     catalog = Catalog.open(tmp_path)
-    tree_id = catalog.build_tree(entries(1000), mtime=0)
+    tree_id = catalog.build_tree(entries(1000), mtime=0).tree_id
     page_id = catalog.open_tree(tree_id).root.page_id(1)
     catalog._storage.put("pages", [(page_id, b"rubbish")], replace=True)
     with pytest.raises(StoreError, match="lost or damaged"):
         list(catalog.open_tree(tree_id).walk())
-    assert catalog.build_tree(entries(1000), mtime=0) == tree_id
+    assert catalog.build_tree(entries(1000), mtime=0).tree_id == tree_id
     assert list(catalog.open_tree(tree_id).walk()) == entries(1000)
     catalog.close()
 
 
 def test_a_damaged_root_is_reported_and_stored_again(tmp_path: Path) -> None:
     catalog = Catalog.open(tmp_path)
-    tree_id = catalog.build_tree(entries(10), mtime=0)
+    tree_id = catalog.build_tree(entries(10), mtime=0).tree_id
     catalog._storage.put("trees", [(tree_id, b"rubbish")], replace=True)
     with pytest.raises(StoreError, match="lost or damaged"):
         catalog.open_tree(tree_id)
-    assert not catalog.has_tree(tree_id)
-    assert catalog.build_tree(entries(10), mtime=0) == tree_id
-    assert catalog.has_tree(tree_id)
+    with pytest.raises(StoreError, match="unknown tree"):
+        catalog.open_tree(tree_id)
+    assert catalog.build_tree(entries(10), mtime=0).tree_id == tree_id
+    assert catalog.open_tree(tree_id).count == 10
     with pytest.raises(StoreError, match="unknown tree"):
         catalog.open_tree(bytes(32))
     catalog.close()
@@ -313,12 +314,12 @@ def test_a_damaged_root_is_reported_and_stored_again(tmp_path: Path) -> None:
 
 def test_threads_share_one_catalog(tmp_path: Path) -> None:
     catalog = Catalog.open(tmp_path, map_size=SMALL)
-    tree = catalog.open_tree(catalog.build_tree(entries(5000), mtime=0))
+    tree = catalog.build_tree(entries(5000), mtime=0)
 
     def work(number: int) -> None:
         catalog.learn((digest(number * 1000 + n), n, n) for n in range(200))
         assert sum(1 for _ in tree.walk()) == 5000
-        mine = catalog.build_tree(entries(500 + number), mtime=0)
+        mine = catalog.build_tree(entries(500 + number), mtime=0).tree_id
         assert catalog.open_tree(mine).count == 500 + number
 
     with ThreadPoolExecutor(8) as pool:
@@ -331,7 +332,7 @@ def test_close_waits_for_nobody_and_forgets_the_registry(tmp_path: Path) -> None
     assert os.path.realpath(tmp_path) in storage_module._registry
     catalog.close()
     assert os.path.realpath(tmp_path) not in storage_module._registry
-    environment = Environment(tmp_path)
+    environment = Tables(tmp_path)
     environment.close()
     with pytest.raises(StoreError):
-        environment.get("facts", b"k")
+        environment.value("facts", b"k")

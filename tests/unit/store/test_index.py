@@ -8,7 +8,8 @@ import pytest
 
 from tests.unit.store.support import fetch, key_of, open_store, payload_of, run_python
 from vfs.errors import StoreError
-from vfs.store.index import Damaged, Index
+from vfs.lmdb import Damaged
+from vfs.store.index import Index
 from vfs.store.layout import State
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.workspace.conftest import Open
 from tests.unit.workspace.reading import content
-from vfs.catalog import Catalog
+from vfs.catalog import Catalog, Tree
 from vfs.errors import UnknownPath, UnknownRevision
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.sandbox import Sandbox
@@ -284,7 +284,7 @@ def test_many_threads_build_each_listing_once(
     built: list[int] = []
     original = Catalog.build_tree
 
-    def counting(self: Catalog, *args: object, **named: object) -> bytes:
+    def counting(self: Catalog, *args: object, **named: object) -> Tree:
         built.append(1)
         return original(self, *args, **named)  # type: ignore[arg-type]
 

@@ -1,7 +1,7 @@
 """What LMDB leaves to its user about the two files of an environment.
 
-Known in py-lmdb with LMDB 0.9: the table of readers is a sparse file mapped for writing, and one descriptor is inherited by programs
-that the process starts.
+Known in py-lmdb with LMDB 0.9: the table of readers is a sparse file mapped for writing, one descriptor is inherited by programs
+that the process starts, and the last pages of a sound file may never have been written.
 """
 
 import os
@@ -36,3 +36,16 @@ def close_on_exec(path: Path) -> None:
         with suppress(OSError):
             if os.path.samestat(os.fstat(int(name)), wanted):
                 os.set_inheritable(int(name), False)
+
+
+def extend(path: Path, size: int) -> None:
+    """Let a file have at least `size` bytes: a page of zeros is an error to LMDB, a missing one a SIGBUS.
+
+    Never shortens it: another process may be writing behind what this one has seen. A disk without room is no reason to fail.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            os.posix_fallocate(descriptor, size - 1, 1)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,8 @@
+"""LMDB environments: the one place that knows how LMDB behaves.
+
+Rule: whatever lies in one may be lost; users of this package can build it again.
+"""
+
+from vfs.lmdb.environment import Damaged, Environment, Form
+
+__all__ = ["Damaged", "Environment", "Form"]

@@ -1,0 +1,340 @@
+"""One LMDB environment: transactions, growth, and translation of LMDB's errors.
+
+Invariants:
+- Transactions are short: nothing is yielded from inside one, so a reader never pins old pages
+  and growing the map waits for microseconds only.
+- The map is resized only while no transaction of this process is open (LMDB demands it). Readers
+  and writers pass a gate that a resize closes.
+- An environment belongs to the process that opened it. After a fork the child's copy is dead.
+"""
+
+import errno
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+import lmdb
+
+from vfs.errors import StoreError, StoreFull
+from vfs.lmdb.files import allocate_lock_file, close_on_exec, extend
+
+T = TypeVar("T")
+
+MAX_MAP: Final = 1 << 40
+_READERS: Final = 1024  # `vfs.lmdb.files.LOCK_FILE` is their table
+_DAMAGE: Final = (
+    lmdb.CorruptedError,
+    lmdb.InvalidError,
+    lmdb.VersionMismatchError,
+    lmdb.PageNotFoundError,
+    lmdb.PanicError,
+    lmdb.IncompatibleError,
+    lmdb.CursorFullError,
+    lmdb.PageFullError,
+    # What a transaction that has just begun says where a root or the list of tables is damaged:
+    lmdb.BadTxnError,
+    lmdb.BadDbiError,
+)
+# LMDB may leave pages unwritten at the end of a sound file (freed by the transaction that took them).
+_SLACK_PAGES: Final = 256
+
+
+class Damaged(StoreError):
+    """The files of an environment are not a usable LMDB environment."""
+
+
+class Form(NamedTuple):
+    """What distinguishes one kind of environment from another.
+
+    Attributes:
+        name: what it is called in messages.
+        tables: names of its databases.
+        repeating: those whose keys have several values.
+        hint: what helps against damage.
+        options: for `lmdb.open`.
+    """
+
+    name: str
+    tables: tuple[str, ...]
+    repeating: tuple[str, ...]
+    hint: str
+    options: dict[str, Any]
+
+
+class Environment:
+    """Named tables of bytes -> bytes in one directory, shared by any number of processes and threads.
+
+    Attributes:
+        directory: it lies here.
+        readonly: whether it was opened for reading only.
+        damaged: whether this process has met damage in it.
+        tables: handles by name, for `db=` inside transactions.
+    """
+
+    form: Form
+
+    def __init__(self, directory: Path, *, map_size: int, readonly: bool = False) -> None:
+        """Open or create the environment in an existing directory.
+
+        Raises:
+            Damaged: the files there are no LMDB environment, or were cut short.
+            StoreFull: no room to create it.
+            StoreError: it cannot be opened for another reason.
+        """
+        self.directory = directory
+        self.readonly = readonly
+        self.damaged = False
+        self._dead = False
+        self._identity = (0, 0)
+        self._inside: deque[None] = deque()  # one item per open transaction
+        self._shut = False
+        self._new_locks()
+        try:
+            self._env = self._open(map_size)
+            try:
+                close_on_exec(directory / "data.mdb")
+                self._identity = _identity(directory)
+                self._refuse_truncated()
+                if not readonly:
+                    self._env.reader_check()  # slots of killed processes
+                self.tables = self._open_tables()
+            except BaseException:
+                self._env.close()
+                raise
+        except lmdb.Error as error:
+            raise self._translated(error) from error
+        except OSError as error:
+            kind = StoreFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreError
+            raise kind(f"{self._name}: {error.strerror}") from error
+        _LIVE.add(self)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.form.name} {self.directory}"
+
+    def _new_locks(self) -> None:
+        self._opened = threading.Event()
+        self._left = threading.Event()
+        self._resizing = threading.Lock()
+        self._writer = threading.Lock()
+
+    def _open(self, map_size: int) -> Any:
+        path = os.fspath(self.directory)
+        settings = self.form.options | {
+            "map_size": map_size,
+            "max_dbs": len(self.form.tables),
+            "max_readers": _READERS,
+            "mode": 0o600,
+        }
+        if not self.readonly:
+            allocate_lock_file(self.directory / "lock.mdb")
+            return lmdb.open(path, **settings)
+        settings |= {"readonly": True, "create": False}
+        try:
+            return lmdb.open(path, **settings)
+        except (lmdb.LockError, lmdb.ReadonlyError):
+            raise
+        except lmdb.Error:  # the lock file cannot be written: nobody writes here, none is needed
+            return lmdb.open(path, lock=False, **settings)
+
+    def _refuse_truncated(self) -> None:
+        """LMDB maps the file without looking at its length; a read past its end is a SIGBUS."""
+        page = self._env.stat()["psize"]
+        wanted = (self._env.info()["last_pgno"] + 1) * page
+        path = self.directory / "data.mdb"
+        size = path.stat().st_size
+        if size < wanted - _SLACK_PAGES * page:
+            raise Damaged(f"{self._name}: data.mdb was cut short", hint=self.form.hint)
+        if size < wanted and not self.readonly:
+            extend(path, wanted)
+
+    def _open_tables(self) -> dict[str, Any]:
+        form = self.form
+        while True:
+            try:
+                return {
+                    name: self._env.open_db(
+                        name.encode(), dupsort=name in form.repeating, create=not self.readonly
+                    )
+                    for name in form.tables
+                }
+            except lmdb.MapResizedError:
+                self._env.set_mapsize(0)  # another process grew it since we opened it
+
+    def in_place(self) -> bool:
+        """Whether the directory still holds the file that is open here."""
+        try:
+            return _identity(self.directory) == self._identity
+        except OSError:
+            return False
+
+    # -- transactions ------------------------------------------------------------------------------
+
+    def get(self, table: Any, key: bytes) -> bytes | None:
+        """One value (loop-safe). Raises StoreError."""
+        while True:
+            self._enter()
+            try:
+                with self._env.begin(table) as transaction:
+                    value: bytes | None = transaction.get(key)
+                    return value
+            except lmdb.MapResizedError:
+                pass
+            except lmdb.Error as error:
+                raise self._translated(error) from error
+            finally:
+                self._leave()
+            self._resize(0)
+
+    def read(self, function: Callable[[Any], T], *, buffers: bool = False) -> T:
+        """Run `function` in a read transaction, with `buffers` on memory that ends with it. Raises StoreError."""
+        while True:
+            self._enter()
+            try:
+                with self._env.begin(buffers=buffers) as transaction:
+                    return function(transaction)
+            except lmdb.MapResizedError:
+                pass  # another process grew the map
+            except lmdb.Error as error:
+                raise self._translated(error) from error
+            finally:
+                self._leave()
+            self._resize(0)
+
+    def write(self, function: Callable[[Any], T]) -> T:
+        """Run `function` in a write transaction, again after growth: it must be repeatable.
+
+        Raises:
+            StoreFull: the disk is full, or the map cannot grow.
+            StoreError: anything else LMDB reports, and an environment opened for reading.
+        """
+        if self.readonly:
+            raise StoreError(f"{self._name} is read-only")
+        with self._writer:
+            while True:
+                wanted = 0
+                self._enter()
+                try:
+                    with self._env.begin(write=True) as transaction:
+                        return function(transaction)
+                except lmdb.MapFullError as error:
+                    wanted = 2 * int(self._env.info()["map_size"])
+                    if wanted > MAX_MAP:
+                        raise self._translated(error) from error
+                except lmdb.MapResizedError:
+                    wanted = 0
+                except lmdb.Error as error:
+                    raise self._translated(error) from error
+                finally:
+                    self._leave()
+                self._resize(wanted)
+
+    def sync(self) -> None:
+        """Bring everything to the disk. Raises StoreError."""
+        self._enter()
+        try:
+            self._env.sync(True)
+        except lmdb.Error as error:
+            raise self._translated(error) from error
+        finally:
+            self._leave()
+
+    def _translated(self, error: lmdb.Error) -> StoreError:
+        """The error of ours that says the same as one of LMDB's."""
+        text = str(error)
+        if isinstance(error, (lmdb.DiskError, lmdb.MapFullError)) or "No space left" in text:
+            return StoreFull(f"{self._name}: no room left on the disk ({text})")
+        if isinstance(error, _DAMAGE):
+            self.damaged = True
+            return Damaged(f"{self._name} is damaged: {text}", hint=self.form.hint)
+        return StoreError(f"{self._name}: {text}")
+
+    # -- the gate ----------------------------------------------------------------------------------
+
+    def _enter(self) -> None:
+        """Pass the gate. No lock: readers in a tight loop would starve a writer of it.
+
+        A reader shows itself and then looks at the gate; a resize closes the gate and then looks
+        for readers. So one of them always sees the other.
+        """
+        while True:
+            if self._dead:
+                raise StoreError(f"{self._name}: used after close or fork")
+            self._inside.append(None)
+            if not self._shut:
+                return
+            self._leave()
+            self._opened.wait()
+
+    def _leave(self) -> None:
+        self._inside.pop()
+        if self._shut:
+            self._left.set()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Shut the gate and wait until no transaction of this process is open."""
+        with self._resizing:
+            self._opened.clear()
+            self._shut = True
+            try:
+                while True:
+                    self._left.clear()
+                    if not self._inside:
+                        break
+                    self._left.wait()
+                yield
+            finally:
+                self._shut = False
+                self._opened.set()
+
+    def _resize(self, size: int) -> None:
+        """Grow the map to `size` bytes; 0 adopts the size another process has given it."""
+        with self._alone():
+            if self._dead:
+                return
+            try:
+                self._env.set_mapsize(size)
+            except lmdb.Error as error:
+                raise self._translated(error) from error
+
+    def close(self) -> None:
+        """Close; later use raises StoreError. Waits for running transactions."""
+        if self._dead:
+            return
+        with self._alone():
+            self._dead = True
+            self._env.close()
+        _LIVE.discard(self)
+
+    def abandon(self) -> None:
+        """In a forked child: let go of the parent's environment (py-lmdb leaves its files alone).
+
+        Only closing it lets the child open the directory for itself.
+        """
+        self._dead = True
+        self._new_locks()
+        self._env.close()
+
+
+def _identity(directory: Path) -> tuple[int, int]:
+    """Device and inode of the data file; the inode is given to no other file while it is open."""
+    found = os.stat(directory / "data.mdb")
+    return found.st_dev, found.st_ino
+
+
+_LIVE: "weakref.WeakSet[Environment]" = weakref.WeakSet()
+
+
+def _abandon_all() -> None:
+    for environment in list(_LIVE):
+        environment.abandon()
+    _LIVE.clear()
+
+
+os.register_at_fork(after_in_child=_abandon_all)
