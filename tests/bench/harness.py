@@ -5,6 +5,7 @@ the same run on the same machine; a target without a measurable yardstick is an 
 """
 
 import contextlib
+import mmap
 import os
 import statistics
 import subprocess
@@ -139,6 +140,13 @@ def drop_caches() -> None:
     """Make the kernel forget clean pages, dentries and inodes of every file system; root only."""
     os.sync()
     Path("/proc/sys/vm/drop_caches").write_text("3", encoding="ascii")
+
+
+def touch_memory(size: int) -> None:
+    """Make a virtual machine own `size` bytes: the first use of a page costs many times what later uses do."""
+    with mmap.mmap(-1, size) as memory:
+        for start in range(0, size, mmap.PAGESIZE):
+            memory[start] = 1
 
 
 def forget_pages(path: Path) -> None:

@@ -17,6 +17,7 @@ from tests.bench.harness import (
     repeat,
     seconds,
     spread,
+    touch_memory,
 )
 from vfs.testing.handmade import HandmadeRepository, md5, object_path, pointer
 from vfs.testing.mounts import Mount
@@ -48,8 +49,10 @@ def _measure(bench: Bench, server: S3Server) -> Iterator[Row]:
     )
     key = _fill(repo, server.client(connections=16), bucket)
     mount = bench.mounts.prepare(repo.root)
+    touch_memory(4 * GIB)
     ours = repeat(lambda: _cold(bench, mount), 3)
     client = server.client(connections=32)
+    stored = median(repeat(lambda: _download(client, bucket, key, bench.sandbox.root / "copy"), 3))
     theirs = {
         threads: median(repeat(lambda threads=threads: _boto(client, bucket, key, threads), 3))  # type: ignore[misc]
         for threads in (8, 16)
@@ -58,7 +61,9 @@ def _measure(bench: Bench, server: S3Server) -> Iterator[Row]:
     value = median(ours)
     yield Row(
         "s3", "cold sequential read of 1 GiB from S3", value, "MB/s", ">= 80 % of boto3",
-        value >= 0.8 * best, f"boto3, best of 8 and 16 threads: {best:,.0f} MB/s", spread(ours),
+        value >= 0.8 * best,
+        f"boto3, best of 8 and 16 threads: {best:,.0f} MB/s; its download to a file: {stored:,.0f} MB/s",
+        spread(ours),
     )  # fmt: skip
     delays = [_first_byte(mount.path / f"f{n}.bin") * 1000 for n in range(1, FIRST_BYTES)]
     trips = [_round_trip(client, bucket, n) * 1000 for n in range(FIRST_BYTES)]
@@ -111,6 +116,13 @@ def _boto(client: Any, bucket: str, key: str, threads: int) -> float:
             assert sum(pool.map(get, range(0, SIZE, PIECE))) == SIZE
 
     return SIZE / 1e6 / seconds(action)
+
+
+def _download(client: Any, bucket: str, key: str, target: Path) -> float:
+    """MB/s of boto3's own parallel download to a file, which keeps the bytes as we do."""
+    taken = seconds(lambda: client.download_file(bucket, key, str(target)))
+    target.unlink()
+    return SIZE / 1e6 / taken
 
 
 def _first_byte(path: Path) -> float:

@@ -14,6 +14,7 @@ from vfs import log as logs
 from vfs.config import Settings, load_settings, runtime_dir, state_dir
 from vfs.control.protocol import Failure, Progress, Result, encode_reply, failure_of
 from vfs.control.registry import mount_id
+from vfs.daemon.memory import give_back
 from vfs.daemon.mountpoint import check_directory, refuse_covering, refuse_overlap
 from vfs.daemon.request import MountRequest
 from vfs.daemon.service import Service
@@ -104,6 +105,7 @@ def _serve(request: MountRequest, reporter: Reporter, workspace: Workspace, log_
     for problem in snapshot.problems[:100]:
         hint = f" ({problem.hint})" if problem.hint else ""
         log.warning("%s: %s%s", os.fsdecode(problem.path), problem.message, hint)
+    give_back()
     sys.setswitchinterval(SWITCH_INTERVAL)
     gc.freeze()  # what is alive now lives as long as the mount: no collection need look at it
     gc.set_threshold(COLLECT_AFTER, 20, 50)
