@@ -102,7 +102,8 @@ def _details(output: Output, status: dict[str, Any]) -> None:
     for name, value in _flat(status):
         output.line(f"{name}: {_shown(name, value)}")
     for problem in status.get("problem_list") or []:
-        output.line(f"problem: {problem.get('path')}: {problem.get('message')}")
+        label = "note" if problem.get("severity") == "note" else "problem"
+        output.line(f"{label}: {problem.get('path')}: {problem.get('message')}")
 
 
 def _flat(status: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:

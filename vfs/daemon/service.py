@@ -140,7 +140,7 @@ class Service:
             "inodes": self.filesystem.inodes,
             "requests": self.filesystem.counters.snapshot(),
             "transfer": _plain(self._fetcher.statistics()),
-            "problems": len(self._snapshot.problems),
+            "problems": len(self._snapshot.broken),
             "read_ahead_kib": self._tuning.read_ahead_kib if self._tuning else None,
             "max_background": self._tuning.max_background if self._tuning else None,
         }
@@ -148,7 +148,13 @@ class Service:
     def statistics(self) -> dict[str, Any]:
         """Status with the chunk store's figures and the snapshot's problems; blocking."""
         problems = [
-            {"path": os.fsdecode(p.path), "code": p.code, "message": p.message, "hint": p.hint}
+            {
+                "path": os.fsdecode(p.path),
+                "code": p.code,
+                "message": p.message,
+                "hint": p.hint,
+                "severity": p.severity.name.lower(),
+            }
             for p in self._snapshot.problems
         ]
         return self.status() | {"store": _plain(self._store.statistics()), "problem_list": problems}
@@ -168,7 +174,7 @@ class Service:
             "switch_seconds": round(trio.current_time() - built, 4),
             "directories": shown.directories,
             "names": shown.names,
-            "problems": len(snapshot.problems),
+            "problems": len(snapshot.broken),
         }
 
     async def _show(self, snapshot: Snapshot) -> SwitchReport:

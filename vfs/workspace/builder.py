@@ -17,7 +17,7 @@ from vfs.errors import FormatError, VfsError
 from vfs.formats.dvcconfig import DvcConfig
 from vfs.formats.lfs import parse_lfs_pointer
 from vfs.git import MODE_COMMIT, MODE_TREE, Repository, TreeItem
-from vfs.types import Entry, Kind, Problem
+from vfs.types import Entry, Kind, Problem, Severity
 from vfs.workspace.directory import Directory
 from vfs.workspace.graft_outs import Grafted, OutGrafter, broken
 from vfs.workspace.grafts import Grafts
@@ -279,7 +279,7 @@ class Builder:
         message = f"{show(path)} is tracked by Git and is an output of {show(claim.pointer)}; "
         message += "DVC's data is shown, as after `dvc checkout --force`"
         hint = "`git rm --cached` it, or set `cache: false` in the pointer"
-        self._problems.append(Problem(path, "tracked-twice", message, hint))
+        self._problems.append(Problem(path, "tracked-twice", message, hint, Severity.NOTE))
         return True
 
     def _put(self, path: bytes, leaf: Entry | Directory) -> None:

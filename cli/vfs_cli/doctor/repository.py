@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vfs.config import Settings
 from vfs.errors import RemoteUnavailable, VfsError
+from vfs.types import Severity
 from vfs_cli.doctor.finding import Finding, bad, note, ok
 from vfs_cli.text import readable
 
@@ -42,15 +43,18 @@ def check(root: Path, settings: Settings, *, offline: bool) -> Iterator[Finding]
 
 
 def problems(snapshot: "Snapshot") -> Iterator[Finding]:
-    """Paths of HEAD that cannot be served."""
+    """What is wrong with paths of HEAD; whether their bytes are where they should be is not looked at."""
     name = "problems"
-    for problem in snapshot.problems[:_SHOWN]:
-        yield bad(name, f"{readable(problem.path)}: {problem.message}", problem.hint)
-    left = len(snapshot.problems) - _SHOWN
-    if left > 0:
-        yield bad(name, f"{left} more paths cannot be served", "vfs status MOUNTPOINT lists all")
-    if not snapshot.problems:
-        yield ok(name, f"every path of {snapshot.rev} can be served")
+    ordered = sorted(snapshot.problems, key=lambda problem: problem.severity)
+    for problem in ordered[:_SHOWN]:
+        find = bad if problem.severity is Severity.BROKEN else note
+        yield find(name, f"{readable(problem.path)}: {problem.message}", problem.hint)
+    left = ordered[_SHOWN:]
+    if left:
+        find = bad if left[0].severity is Severity.BROKEN else note
+        yield find(name, f"{len(left)} more problems", "vfs status MOUNTPOINT lists all")
+    if not snapshot.broken:
+        yield ok(name, f"every path of {snapshot.rev} is listed")
 
 
 def submodules(workspace: "Workspace", snapshot: "Snapshot") -> Iterator[Finding]:
