@@ -21,8 +21,10 @@ from vfs.types import Entry, Kind, Problem, Severity
 from vfs.workspace.directory import Directory
 from vfs.workspace.graft_outs import Grafted, OutGrafter, broken
 from vfs.workspace.grafts import Grafts
+from vfs.workspace.hashes import Hashes
 from vfs.workspace.ignore import without_ignored
-from vfs.workspace.imports import Base, ImportGrafter, OpenSource, Trail
+from vfs.workspace.import_refs import Base, Trail
+from vfs.workspace.imports import ImportGrafter, OpenSource
 from vfs.workspace.listings import Listings
 from vfs.workspace.merged import MISSING, GitView, MergedDirectory
 from vfs.workspace.origins import LfsOrigin
@@ -77,6 +79,7 @@ class Builder:
         listings: Listings,
         parser: Parser,
         open_source: OpenSource,
+        hashes: Hashes,
         plan: Plan,
         progress: Progress,
     ) -> None:
@@ -87,6 +90,7 @@ class Builder:
         self._listings = listings
         self._parser = parser
         self._open_source = open_source
+        self._hashes = hashes
         self._plan = plan
         self._progress = progress
         self._problems: list[Problem] = []
@@ -229,6 +233,7 @@ class Builder:
             grafter,
             self._listings,
             self._open_source,
+            self._hashes,
             base,
             plan.trail,
             plan.time,

@@ -9,7 +9,7 @@ kinds with the same fields would be equal.
 """
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vfs.workspace.stores import DvcStore, RemoteRef
 
@@ -84,6 +84,10 @@ class ImportRef:
     path: bytes
     config: tuple[tuple[str, str, str, str], ...] = ()
     remote: str | None = None
+
+    def at(self, path: bytes) -> "ImportRef":
+        """Another path of the same repository and commit."""
+        return replace(self, path=path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from vfs.formats.values import ImportSource, Out
 from vfs.types import Algorithm, Digest
 from vfs.workspace.ignore import parse_ignore
-from vfs.workspace.imports import Base, nested
+from vfs.workspace.import_refs import Base, nested
 from vfs.workspace.origins import GitOrigin, LfsOrigin, Origins
 from vfs.workspace.outs import Claim, settle
 from vfs.workspace.summary import (
