@@ -96,30 +96,34 @@ def dump_listing(entries: Iterable[tuple[bytes, Digest]]) -> bytes:
     Raises:
         UnsafePath: a path that may not be listed, or is no UTF-8.
     """
-    return b"".join(_pieces(sorted(entries)))
+    return b"".join(_pieces(sorted((path, digest.hex) for path, digest in entries), "md5"))
 
 
-def listing_digest(entries: Iterable[tuple[bytes, Digest]]) -> bytes:
-    """The MD5 of `dump_listing`; memory does not grow with the entries, which are sorted by path.
+def listing_digest(entries: Iterable[tuple[bytes, str]], field: str = "md5") -> bytes:
+    """The MD5 of the canonical bytes; memory does not grow with the entries.
+
+    Args:
+        entries: (relative path, hash as text), sorted by path.
+        field: what the hash is called; of a directory at a URL DVC makes a listing of ETags ("etag").
 
     Raises:
         UnsafePath: a path that may not be listed, or is no UTF-8.
     """
     hasher = hashlib.md5(usedforsecurity=False)
-    for piece in _pieces(entries):
+    for piece in _pieces(entries, field):
         hasher.update(piece)
     return hasher.digest()
 
 
-def _pieces(entries: Iterable[tuple[bytes, Digest]]) -> Iterator[bytes]:
+def _pieces(entries: Iterable[tuple[bytes, str]], field: str) -> Iterator[bytes]:
     """The canonical bytes; UTF-8 sorts like the code points that DVC sorts by."""
     before = b"["
-    for path, digest in entries:
+    for path, name in entries:
         try:
             relpath = json.dumps(check_listed(path).decode())
         except UnicodeDecodeError:
             raise FormatError(f"{show(path)} is no UTF-8, DVC cannot list it") from None
-        yield before + f'{{"md5": "{digest.hex}", "relpath": {relpath}}}'.encode("ascii")
+        yield before + f'{{"{field}": {json.dumps(name)}, "relpath": {relpath}}}'.encode("ascii")
         before = b", "
     yield b"]" if before == b", " else b"[]"
 

@@ -295,14 +295,20 @@ def build_git(sandbox: Sandbox, base: Path, tools: Tools) -> RepositoryCase:
 
 
 def build_imports(sandbox: Sandbox, base: Path, tools: Tools) -> RepositoryCase:
-    """`dvc import` of data and of Git files from another repository, and `dvc import-url`."""
+    """`dvc import` and `dvc import-url` of data, of Git files and of both mixed, also without a download."""
     source = RealRepository(sandbox, base / "source", tools.dvc3)
     source.write("data/a/1", b"one")
     source.write("data/a/sub/2", b"two")
     source.write("model.bin", b"model" * 1000)
     source.write("plain/readme.txt", b"in git\n")
     source.write("plain/more/x", b"x\n")
-    source.dvc("add", "-q", "data", "model.bin")
+    source.write("mixed/tool", b"#!/bin/sh\n", executable=True)
+    source.write("mixed/nested/deep/1", b"deep\n")
+    source.write("mixed/nested/run", b"#!/bin/sh\necho\n", executable=True)
+    source.write("mixed/one.bin", b"one\n")
+    source.write("links/readme.txt", b"links\n")
+    os.symlink("readme.txt", source.root / "links" / "link")
+    source.dvc("add", "-q", "data", "model.bin", "mixed/nested", "mixed/one.bin")
     source.commit("s1")
     source.write("data/a/3", b"three")
     source.write("model.bin", b"model two" * 1000)
@@ -320,10 +326,19 @@ def build_imports(sandbox: Sandbox, base: Path, tools: Tools) -> RepositoryCase:
     repo.dvc("import", "-q", "-o", "model.bin", url, "model.bin")
     repo.dvc("import", "-q", "-o", "plain", url, "plain")
     repo.dvc("import", "-q", "-o", "note.txt", url, "plain/readme.txt")
+    repo.dvc("import", "-q", "-o", "mixed", url, "mixed")
+    repo.dvc("import", "-q", "-o", "tool", url, "mixed/tool")
     repo.dvc("import-url", "-q", str(outside), "outside")
     repo.commit("v1")
     repo.dvc("update", "-q", "--rev", "s2", "a.dvc")
     repo.commit("v2")
+    for path in ("mixed", "links", "links/link", "mixed/tool", "model.bin"):
+        repo.dvc(
+            "import", "-q", "--no-download", "-o", "later-" + path.replace("/", "-"), url, path
+        )
+    # Not of the directory: of that `dvc pull` makes an empty one (DVC 3.67).
+    repo.dvc("import-url", "-q", "--no-download", str(outside / "u1"), "later-u1")
+    repo.commit("v3")
     case = repo.finish("imports")
     for leftover in ("cache", "tmp"):
         sandbox.run(["rm", "-rf", source.root / ".dvc" / leftover])

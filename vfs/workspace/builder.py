@@ -239,7 +239,7 @@ class Builder:
             plan.time,
             self._progress,
         )
-        urls = UrlGrafter(session, grafter, base.root, plan.time)
+        urls = UrlGrafter(session, grafter, self._listings, base.root, plan.time, self._progress)
         stores = {claim.pointer: roots.store_of(claim.pointer) for claim in placed}
         grafter.prepare([(claim, stores[claim.pointer]) for claim in placed])
 

@@ -200,7 +200,7 @@ class ImportGrafter:
                 entries = self._entries(self._followed(items, found, ref), wanted.algorithm)
             else:
                 entries = self._entries(items, wanted.algorithm)
-            actual = listing_digest((entry.path, entry.digest) for entry in entries)
+            actual = listing_digest((entry.path, entry.digest.hex) for entry in entries)
             if actual == wanted.value:
                 return self._listings.proven(wanted, entries, self._time)
         raise _other(ref, f"{Digest(wanted.algorithm, actual)}.dir", wanted)

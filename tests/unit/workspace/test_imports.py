@@ -517,6 +517,70 @@ def test_import_url_falls_back_to_its_source(
         place.get(0, 6)
 
 
+def undownloaded(out: str, path: str, oid: str, size: int) -> bytes:
+    """A pointer as `dvc import-url --no-download` of a local path writes it."""
+    return (
+        f"frozen: true\ndeps:\n- md5: {oid}\n  size: {size}\n  hash: md5\n  path: {path}\n"
+        f"outs:\n- hash: md5\n  path: {out}\n"
+    ).encode()
+
+
+def test_import_url_without_a_download(
+    importer: HandmadeRepository, sandbox: Sandbox, opened: Open
+) -> None:
+    """The source has what was recorded; once it was seen, a directory's names stay known."""
+    outside = sandbox.root / "outside"
+    (outside / "d" / "a").mkdir(parents=True)
+    (outside / "d" / "a" / "1").write_bytes(b"one")
+    (outside / "d" / "b").write_bytes(b"two")
+    (outside / "d" / "link").symlink_to("b")
+    contents = {"a/1": b"one", "b": b"two", "link": b"two"}
+    directory = listing_of(contents).splitlines()[0].removeprefix("md5: ")
+    importer.commit_raw(
+        {
+            **config(importer),
+            "d.dvc": undownloaded("d", "../outside/d", directory, 9),
+            "f.dvc": undownloaded("f", "../outside/d/b", md5(b"two"), 3),
+            "x.dvc": undownloaded("x", "../outside/d", md5(b"-") + ".dir", 9),
+        }
+    )
+    workspace = opened(importer.root)
+    snapshot = workspace.snapshot("main")
+    assert [(p.path, p.code) for p in snapshot.problems] == [(b"x", "data-unavailable")]
+    assert files(workspace, snapshot, b"d") == {k.encode(): v for k, v in contents.items()}
+    assert content(workspace, snapshot, b"f") == b"two"
+    workspace.close()
+
+    (outside / "d" / "b").write_bytes(b"owt")
+    workspace = opened(importer.root)
+    snapshot = workspace.snapshot("main")
+    for name in (b"d/b", b"f"):
+        place = workspace.places(snapshot, entry_at(snapshot, name), name)[-1]
+        with pytest.raises(ObjectMissing, match="has changed since"):
+            place.get(0, 3)
+
+
+def test_a_stranger_imports_nothing_local_without_a_download(
+    importer: HandmadeRepository, sandbox: Sandbox, opened: Open
+) -> None:
+    secret = sandbox.root / "secret"
+    secret.mkdir()
+    (secret / "s").write_bytes(b"secret")
+    listing = listing_of({"s": b"secret"}).splitlines()[0].removeprefix("md5: ")
+    importer.commit_raw(
+        {
+            **config(importer),
+            "d.dvc": undownloaded("d", str(secret), listing, 6),
+            "f.dvc": undownloaded("f", str(secret / "s"), md5(b"secret"), 6),
+        }
+    )
+    workspace = opened(f"file://{importer.root}")
+    snapshot = workspace.snapshot("main")
+    assert entry_at(snapshot, b"d").kind is Kind.BROKEN
+    places = workspace.places(snapshot, entry_at(snapshot, b"f"), b"f")
+    assert [place.label for place in places] == ["store"]
+
+
 def test_a_stranger_reads_no_local_sources(
     importer: HandmadeRepository, sandbox: Sandbox, opened: Open
 ) -> None:
