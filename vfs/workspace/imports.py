@@ -193,7 +193,6 @@ class ImportGrafter:
             DataUnavailable: it has another, or cannot be told.
         """
         items = project(found)
-        self._hashes.fetch((item.entry for item in items), wanted.algorithm)
         links = any(item.entry.kind is Kind.SYMLINK for item in items)
         for following in (True, False) if links else (False,):
             if following:
@@ -214,8 +213,9 @@ class ImportGrafter:
             DataUnavailable: the hash of one is not known.
         """
         entries = []
-        for path, entry, digest in items:
-            actual = self._hashes.of(entry, algorithm)
+        hashed = self._hashes.many([item.entry for item in items], algorithm)
+        for (path, entry, digest), known in zip(items, hashed, strict=True):
+            actual = known
             if actual is None and digest is not None and digest.algorithm in MD5_KINDS:
                 actual = Digest(algorithm, digest.value)
             if actual is None:

@@ -354,11 +354,17 @@ def mixed(sandbox: Sandbox) -> HandmadeRepository:
     return repository
 
 
+@pytest.mark.parametrize("url", ["../mixed", "file://{root}"])
 @pytest.mark.parametrize("shown", [TEXTS, FOLLOWED], ids=["texts", "followed"])
 def test_a_directory_is_what_dvc_would_import(
-    shown: dict[str, bytes], mixed: HandmadeRepository, importer: HandmadeRepository, opened: Open
+    shown: dict[str, bytes],
+    url: str,
+    mixed: HandmadeRepository,
+    importer: HandmadeRepository,
+    opened: Open,
 ) -> None:
-    pointer = imported("p", "../mixed", mixed.head, "p", hash_line=listing_of(shown))
+    url = url.format(root=mixed.root)
+    pointer = imported("p", url, mixed.head, "p", hash_line=listing_of(shown))
     importer.commit_raw({**config(importer), "p.dvc": pointer})
     workspace = opened(importer.root)
     snapshot = workspace.snapshot("main")
