@@ -294,8 +294,8 @@ def build_git(sandbox: Sandbox, base: Path, tools: Tools) -> RepositoryCase:
     return repo.finish("git")
 
 
-def build_imports(sandbox: Sandbox, base: Path, tools: Tools) -> RepositoryCase:
-    """`dvc import` and `dvc import-url` of data, of Git files and of both mixed, also without a download."""
+def _import_source(sandbox: Sandbox, base: Path, tools: Tools) -> RealRepository:
+    """A repository with everything that `dvc import` treats in its own way."""
     source = RealRepository(sandbox, base / "source", tools.dvc3)
     source.write("data/a/1", b"one")
     source.write("data/a/sub/2", b"two")
@@ -307,6 +307,9 @@ def build_imports(sandbox: Sandbox, base: Path, tools: Tools) -> RepositoryCase:
     source.write("mixed/nested/run", b"#!/bin/sh\necho\n", executable=True)
     source.write("mixed/one.bin", b"one\n")
     source.write("links/readme.txt", b"links\n")
+    source.write("links/.dvcignore", b"*.tmp\nhidden/\n")
+    source.write("links/x.tmp", b"what DVC ignores\n")
+    source.write("links/hidden/y", b"what DVC ignores\n")
     os.symlink("readme.txt", source.root / "links" / "link")
     source.dvc("add", "-q", "data", "model.bin", "mixed/nested", "mixed/one.bin")
     source.commit("s1")
@@ -314,7 +317,12 @@ def build_imports(sandbox: Sandbox, base: Path, tools: Tools) -> RepositoryCase:
     source.write("model.bin", b"model two" * 1000)
     source.dvc("add", "-q", "data", "model.bin")
     source.commit("s2")
+    return source
 
+
+def build_imports(sandbox: Sandbox, base: Path, tools: Tools) -> RepositoryCase:
+    """`dvc import` and `dvc import-url` of data, of Git files and of both mixed, also without a download."""
+    source = _import_source(sandbox, base, tools)
     outside = base / "outside"
     outside.mkdir()
     (outside / "u1").write_bytes(b"from a url")

@@ -22,7 +22,7 @@ from vfs.workspace.directory import Directory
 from vfs.workspace.graft_outs import Grafted, OutGrafter, broken
 from vfs.workspace.grafts import Grafts
 from vfs.workspace.hashes import Hashes
-from vfs.workspace.ignore import without_ignored
+from vfs.workspace.ignore import Rules
 from vfs.workspace.import_refs import Base, Trail
 from vfs.workspace.imports import ImportGrafter, OpenSource
 from vfs.workspace.listings import Listings
@@ -113,13 +113,13 @@ class Builder:
             [f.oid for f in found if f.mark in (Mark.POINTER, Mark.LOCK, Mark.DVCIGNORE)]
         )
         roots = self._roots(found)
-        live = without_ignored(found, roots, self._repository.read_blob)
-        claims = collect(live, self._parser, self._read_path)
+        rules = Rules(found, roots, self._repository.read_blob)
+        claims = collect(rules.without_ignored(found), self._parser, self._read_path)
         self._problems += [p for p in claims.problems if self._in_scope(p.path)]
         if inside is not None:
             self._put_special(inside)
         self._put_claims(claims, roots)
-        return self._finish()
+        return self._finish(rules)
 
     # Scope ------------------------------------------------------------------------------------
 
@@ -323,7 +323,7 @@ class Builder:
 
     # End --------------------------------------------------------------------------------------
 
-    def _finish(self) -> Snapshot:
+    def _finish(self, rules: Rules) -> Snapshot:
         plan, session = self._plan, self._session
         origin = session.register(self._repository)
         view = GitView(self._repository, session.catalog, origin, plan.time)
@@ -340,6 +340,7 @@ class Builder:
             session.origins.all(),
             root.weigh(),
             plan.tree,
+            rules.hide,
         )
 
     def _subtree(self, tree: bytes, name: bytes) -> bytes | None:

@@ -27,7 +27,7 @@ from vfs.workspace.graft_outs import Grafted, OutGrafter
 from vfs.workspace.hashes import MD5_KINDS, Hashes
 from vfs.workspace.import_refs import Base, Trail, ref_text
 from vfs.workspace.listings import Listing, Listings
-from vfs.workspace.origins import DvcOrigin, ImportOrigin, ImportRef
+from vfs.workspace.origins import DvcOrigin, GitOrigin, ImportOrigin, ImportRef, LfsOrigin
 from vfs.workspace.outs import Claim
 from vfs.workspace.places import DeferredPlace, dvc_places
 from vfs.workspace.pointers import Progress
@@ -37,9 +37,10 @@ from vfs.workspace.stores import DvcStore
 
 
 class Source(NamedTuple):
-    """What an import's source has at the imported path."""
+    """What an import's source has at the imported path, and which of Git's files DVC does not see."""
 
     found: Entry | Directory
+    hides: Callable[[bytes], bool]
 
 
 OpenSource = Callable[[ImportRef, Trail], Source]
@@ -87,8 +88,8 @@ class ImportGrafter:
                 return own
         try:
             self._progress("import", 0, None)
-            found = self._open_source(ref, self._trail).found
-            return self._of_source(out, found, ref, DvcOrigin(store, out.remote))
+            source_has = self._open_source(ref, self._trail)
+            return self._of_source(out, source_has, ref, DvcOrigin(store, out.remote))
         except DataUnavailable:
             raise  # the source answered: it has something else
         except VfsError as error:
@@ -128,14 +129,13 @@ class ImportGrafter:
 
     # From the source --------------------------------------------------------------------------
 
-    def _of_source(
-        self, out: Out, found: Entry | Directory, ref: ImportRef, objects: DvcOrigin
-    ) -> Grafted:
+    def _of_source(self, out: Out, source: Source, ref: ImportRef, objects: DvcOrigin) -> Grafted:
         """What the source has, if it is what the pointer says.
 
         Raises:
             DataUnavailable: it is something else.
         """
+        found = source.found
         if isinstance(found, Entry) and found.kind is Kind.SYMLINK and out.digest is not None:
             text = self._hashes.of(found, out.digest.algorithm)
             if out.is_tree or text != out.digest:
@@ -143,7 +143,7 @@ class ImportGrafter:
         if isinstance(found, Directory):
             if out.digest is not None and not out.is_tree:
                 raise DataUnavailable(f"{ref_text(ref)} is a directory, the pointer says a file")
-            return self._directory(out, found, ref, objects)
+            return self._directory(out, found, source.hides, ref, objects)
         if found.kind is Kind.BROKEN or found.digest is None:
             raise DataUnavailable(f"{ref_text(ref)} cannot be served: {found.problem}")
         if out.digest is not None and out.is_tree:
@@ -161,20 +161,41 @@ class ImportGrafter:
         number = self._session.origins.number(ImportOrigin(objects, ref))
         return Entry(name, kind, out.digest, found.size, found.mtime, number)
 
-    def _directory(self, out: Out, found: Directory, ref: ImportRef, objects: DvcOrigin) -> Grafted:
+    def _directory(
+        self,
+        out: Out,
+        found: Directory,
+        hides: Callable[[bytes], bool],
+        ref: ImportRef,
+        objects: DvcOrigin,
+    ) -> Grafted:
+        if out.digest is None and isinstance(found, TreeDirectory):
+            return Grafted(found)
         if out.digest is None:
-            return self._unhashed(out, found, ref, objects)
+            return self._unhashed(out, self._items(found, hides, ref), ref, objects)
         listing = self._listings.recall(out.digest)  # the source may have met it by that very name
         if listing is None or listing.missing:
-            listing = self._proven(out.digest, found, ref)
+            listing = self._proven(out.digest, self._items(found, hides, ref), found, ref)
         return self._grafter.tree(out.path, listing, lambda tree: ImportOrigin(objects, ref, tree))
 
-    def _unhashed(self, out: Out, found: Directory, ref: ImportRef, objects: DvcOrigin) -> Grafted:
+    def _items(
+        self, found: Directory, hides: Callable[[bytes], bool], ref: ImportRef
+    ) -> list[Item]:
+        """What DVC takes of a directory: not those of Git's files that it ignores."""
+        origins = self._session.origins.all()
+        return [
+            item
+            for item in project(found)
+            if not isinstance(origins[item.entry.origin], GitOrigin | LfsOrigin)
+            or not hides(_join(ref.path, item.path))
+        ]
+
+    def _unhashed(
+        self, out: Out, items: Sequence[Item], ref: ImportRef, objects: DvcOrigin
+    ) -> Grafted:
         """A directory that was imported without its content: whatever the source has."""
-        if isinstance(found, TreeDirectory):
-            return Grafted(found)
         problems, entries = [], []
-        for path, entry, digest in project(found):
+        for path, entry, digest in items:
             if digest is None:
                 digest = Digest(Algorithm.PLACE, blake3(entry.problem.encode()).digest())
             if entry.kind is Kind.BROKEN:
@@ -186,13 +207,14 @@ class ImportGrafter:
         made = self._grafter.tree(out.path, Listing(tree), lambda t: ImportOrigin(objects, ref, t))
         return made._replace(problems=tuple(problems))
 
-    def _proven(self, wanted: Digest, found: Directory, ref: ImportRef) -> Listing:
+    def _proven(
+        self, wanted: Digest, items: Sequence[Item], found: Directory, ref: ImportRef
+    ) -> Listing:
         """The listing of the source's directory, if it has the wanted hash.
 
         Raises:
             DataUnavailable: it has another, or cannot be told.
         """
-        items = project(found)
         links = any(item.entry.kind is Kind.SYMLINK for item in items)
         for following in (True, False) if links else (False,):
             if following:

@@ -3,7 +3,7 @@
 Rule: immutable. Reading names needs Git's trees and the catalog, never the network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from vfs.errors import DataUnavailable, UnknownPath
@@ -26,6 +26,7 @@ class Snapshot:
         origins: where the bytes of entries come from, by `Entry.origin`.
         totals: bytes and number of files.
         tree: oid of the Git tree (for `vfs doctor` and friends).
+        hides: whether a `.dvcignore` keeps DVC from seeing Git's file at a path.
     """
 
     rev: str
@@ -36,6 +37,7 @@ class Snapshot:
     origins: tuple[Origin, ...] = field(repr=False)
     totals: Weight
     tree: bytes
+    hides: Callable[[bytes], bool] = field(repr=False)
 
     @property
     def identity(self) -> bytes:
