@@ -85,10 +85,18 @@ class Entry(NamedTuple):
     problem: str = ""
 
 
+class Severity(IntEnum):
+    """Whether a problem keeps data from being read."""
+
+    BROKEN = 1  # the path, or something below it, cannot be served
+    NOTE = 2  # everything that is meant to be there can be read; somebody should know all the same
+
+
 class Problem(NamedTuple):
-    """Something in a snapshot that cannot be served, and why."""
+    """Something that is wrong with a snapshot, and why."""
 
     path: bytes
     code: str
     message: str
     hint: str = ""
+    severity: Severity = Severity.BROKEN

@@ -12,6 +12,7 @@ from vfs.errors import (
     DataUnavailable,
     NoSuchMount,
     NotARepository,
+    RemoteError,
     RemoteUnavailable,
     UnknownPath,
     UnknownRevision,
@@ -103,7 +104,12 @@ def _from_snapshot(target: Target, path: bytes) -> None:
         blob = _blob(found, name)
         from vfs_cli.fetching import stream
 
-        stream(workspace, shown, found, blob, sys.stdout.buffer.write)
+        try:
+            stream(workspace, shown, found, blob, sys.stdout.buffer.write)
+        except (DataUnavailable, RemoteError) as error:
+            told = type(error)(f"{name} of {shown.rev}: {error.message}", hint=error.hint)
+            told.log_level = error.log_level  # what is in the log already is not written again
+            raise told from error
 
 
 def _blob(entry: Entry, name: str) -> Blob:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from vfs.errors import NotARepository, UnknownPath, UnknownRevision
-from vfs.types import Entry
+from vfs.errors import DataUnavailable, NotARepository, UnknownPath, UnknownRevision
+from vfs.types import Entry, Kind
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, mount_option, repo_option, rev_option
 from vfs_cli.output import Output
@@ -112,6 +112,8 @@ def _state(workspace: "Workspace", commit: str, path: bytes) -> State | None:
         found = workspace.snapshot(commit).resolve(path)
     except (UnknownRevision, UnknownPath):
         return None
+    except DataUnavailable as error:
+        return State((Kind.BROKEN, None, error.message), 0, 0)
     if isinstance(found, Entry):
         return State((found.kind, found.digest, found.problem), found.size, 1)
     weight = found.weigh()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vfs.errors import NoSuchMount, NotARepository, UnknownPath, UnknownRevision
+from vfs.errors import DataUnavailable, NoSuchMount, NotARepository, UnknownPath, UnknownRevision
 from vfs.types import Entry, Kind
 from vfs_cli.entries import entry_fields, long_line
 from vfs_cli.group import VerbCommand
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         ("vfs ls -l --rev v1.0 data/images", "sizes and dates of another revision"),
         ("vfs ls -R --json | jq .size", "every file, for programs"),
     ),
-    exits=(NotARepository, UnknownRevision, UnknownPath, NoSuchMount),
+    exits=(NotARepository, UnknownRevision, UnknownPath, NoSuchMount, DataUnavailable),
 )
 @click.argument("path", default=".")
 @click.option("-l", "long", is_flag=True, help="Show mode, size in bytes and date.")
@@ -72,6 +72,7 @@ def _listed(
 
     Raises:
         UnknownPath: the snapshot has no such path.
+        DataUnavailable: it may be below a path that cannot be served.
     """
     found = shown.resolve(top)
     if isinstance(found, Entry):

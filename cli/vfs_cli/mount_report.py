@@ -125,12 +125,16 @@ def _list_warnings(output: Output, status: Data) -> None:
 
 def _list_problems(output: Output, status: Data, verbose: bool) -> None:
     problems = status.get("problem_list") or []
-    if problems:
-        output.line(f"{count(len(problems), 'path')} of {status.get('rev')} cannot be served:")
-    for problem in problems if verbose else problems[:_PROBLEMS]:
+    broken = [problem for problem in problems if problem.get("severity") != "note"]
+    if broken:
+        output.line(f"{count(len(broken), 'path')} of {status.get('rev')} cannot be served:")
+    for problem in broken if verbose else broken[:_PROBLEMS]:
         output.line(f"  {problem.get('path')}: {problem.get('message')}")
-    if len(problems) > _PROBLEMS and not verbose:
-        output.line(f"  and {len(problems) - _PROBLEMS} more: vfs status -v MOUNTPOINT")
+    if len(broken) > _PROBLEMS and not verbose:
+        output.line(f"  and {len(broken) - _PROBLEMS} more: vfs status -v MOUNTPOINT")
+    for problem in problems if verbose else ():
+        if problem.get("severity") == "note":
+            output.line(f"note: {problem.get('path')}: {problem.get('message')}")
 
 
 def _group(status: Data, name: str) -> Data:

@@ -156,7 +156,7 @@ class Service:
             "inodes": self.filesystem.inodes,
             "requests": self.filesystem.counters.snapshot(),
             "transfer": plain(self._fetcher.statistics()),
-            "problems": len(self._snapshot.problems),
+            "problems": len(self._snapshot.broken),
             "notices": list(self._workspace.notices),
             "read_ahead_kib": self._tuning.read_ahead_kib if self._tuning else None,
             "max_background": self._tuning.max_background if self._tuning else None,
@@ -186,7 +186,7 @@ class Service:
             "switch_seconds": round(trio.current_time() - built, 4),
             "directories": shown.directories,
             "names": shown.names,
-            "problems": len(snapshot.problems),
+            "problems": len(snapshot.broken),
         }
 
     async def _show(self, snapshot: Snapshot) -> SwitchReport:

@@ -17,9 +17,15 @@ def memory() -> int | None:
 
 
 def problems(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """The paths of a snapshot that cannot be served."""
+    """What is wrong with paths of a snapshot."""
     return [
-        {"path": os.fsdecode(p.path), "code": p.code, "message": p.message, "hint": p.hint}
+        {
+            "path": os.fsdecode(p.path),
+            "code": p.code,
+            "message": p.message,
+            "hint": p.hint,
+            "severity": p.severity.name.lower(),
+        }
         for p in snapshot.problems
     ]
 

@@ -14,6 +14,7 @@ yielded as a `Problem`. Duplicates and file/directory conflicts are left to the 
 sorts.
 """
 
+import hashlib
 import json
 import re
 from binascii import unhexlify
@@ -95,15 +96,36 @@ def dump_listing(entries: Iterable[tuple[bytes, Digest]]) -> bytes:
     Raises:
         UnsafePath: a path that may not be listed, or is no UTF-8.
     """
-    rows = []
-    for path, digest in entries:
+    return b"".join(_pieces(sorted((path, digest.hex) for path, digest in entries), "md5"))
+
+
+def listing_digest(entries: Iterable[tuple[bytes, str]], field: str = "md5") -> bytes:
+    """The MD5 of the canonical bytes; memory does not grow with the entries.
+
+    Args:
+        entries: (relative path, hash as text), sorted by path.
+        field: what the hash is called; of a directory at a URL DVC makes a listing of ETags ("etag").
+
+    Raises:
+        UnsafePath: a path that may not be listed, or is no UTF-8.
+    """
+    hasher = hashlib.md5(usedforsecurity=False)
+    for piece in _pieces(entries, field):
+        hasher.update(piece)
+    return hasher.digest()
+
+
+def _pieces(entries: Iterable[tuple[bytes, str]], field: str) -> Iterator[bytes]:
+    """The canonical bytes; UTF-8 sorts like the code points that DVC sorts by."""
+    before = b"["
+    for path, name in entries:
         try:
-            relpath = check_listed(path).decode()
+            relpath = json.dumps(check_listed(path).decode())
         except UnicodeDecodeError:
             raise FormatError(f"{show(path)} is no UTF-8, DVC cannot list it") from None
-        rows.append({"md5": digest.hex, "relpath": relpath})
-    rows.sort(key=lambda row: row["relpath"])
-    return json.dumps(rows, sort_keys=True).encode("ascii")
+        yield before + f'{{"{field}": {json.dumps(name)}, "relpath": {relpath}}}'.encode("ascii")
+        before = b", "
+    yield b"]" if before == b", " else b"[]"
 
 
 def _unescape(raw: bytes, file: str) -> str:

@@ -294,21 +294,35 @@ def build_git(sandbox: Sandbox, base: Path, tools: Tools) -> RepositoryCase:
     return repo.finish("git")
 
 
-def build_imports(sandbox: Sandbox, base: Path, tools: Tools) -> RepositoryCase:
-    """`dvc import` of data and of Git files from another repository, and `dvc import-url`."""
+def _import_source(sandbox: Sandbox, base: Path, tools: Tools) -> RealRepository:
+    """A repository with everything that `dvc import` treats in its own way."""
     source = RealRepository(sandbox, base / "source", tools.dvc3)
     source.write("data/a/1", b"one")
     source.write("data/a/sub/2", b"two")
     source.write("model.bin", b"model" * 1000)
     source.write("plain/readme.txt", b"in git\n")
     source.write("plain/more/x", b"x\n")
-    source.dvc("add", "-q", "data", "model.bin")
+    source.write("mixed/tool", b"#!/bin/sh\n", executable=True)
+    source.write("mixed/nested/deep/1", b"deep\n")
+    source.write("mixed/nested/run", b"#!/bin/sh\necho\n", executable=True)
+    source.write("mixed/one.bin", b"one\n")
+    source.write("links/readme.txt", b"links\n")
+    source.write("links/.dvcignore", b"*.tmp\nhidden/\n")
+    source.write("links/x.tmp", b"what DVC ignores\n")
+    source.write("links/hidden/y", b"what DVC ignores\n")
+    os.symlink("readme.txt", source.root / "links" / "link")
+    source.dvc("add", "-q", "data", "model.bin", "mixed/nested", "mixed/one.bin")
     source.commit("s1")
     source.write("data/a/3", b"three")
     source.write("model.bin", b"model two" * 1000)
     source.dvc("add", "-q", "data", "model.bin")
     source.commit("s2")
+    return source
 
+
+def build_imports(sandbox: Sandbox, base: Path, tools: Tools) -> RepositoryCase:
+    """`dvc import` and `dvc import-url` of data, of Git files and of both mixed, also without a download."""
+    source = _import_source(sandbox, base, tools)
     outside = base / "outside"
     outside.mkdir()
     (outside / "u1").write_bytes(b"from a url")
@@ -320,10 +334,19 @@ def build_imports(sandbox: Sandbox, base: Path, tools: Tools) -> RepositoryCase:
     repo.dvc("import", "-q", "-o", "model.bin", url, "model.bin")
     repo.dvc("import", "-q", "-o", "plain", url, "plain")
     repo.dvc("import", "-q", "-o", "note.txt", url, "plain/readme.txt")
+    repo.dvc("import", "-q", "-o", "mixed", url, "mixed")
+    repo.dvc("import", "-q", "-o", "tool", url, "mixed/tool")
     repo.dvc("import-url", "-q", str(outside), "outside")
     repo.commit("v1")
     repo.dvc("update", "-q", "--rev", "s2", "a.dvc")
     repo.commit("v2")
+    for path in ("mixed", "links", "links/link", "mixed/tool", "model.bin"):
+        repo.dvc(
+            "import", "-q", "--no-download", "-o", "later-" + path.replace("/", "-"), url, path
+        )
+    # Not of the directory: of that `dvc pull` makes an empty one (DVC 3.67).
+    repo.dvc("import-url", "-q", "--no-download", str(outside / "u1"), "later-u1")
+    repo.commit("v3")
     case = repo.finish("imports")
     for leftover in ("cache", "tmp"):
         sandbox.run(["rm", "-rf", source.root / ".dvc" / leftover])

@@ -17,12 +17,14 @@ from vfs.errors import FormatError, VfsError
 from vfs.formats.dvcconfig import DvcConfig
 from vfs.formats.lfs import parse_lfs_pointer
 from vfs.git import MODE_COMMIT, MODE_TREE, Repository, TreeItem
-from vfs.types import Entry, Kind, Problem
+from vfs.types import Entry, Kind, Problem, Severity
 from vfs.workspace.directory import Directory
 from vfs.workspace.graft_outs import Grafted, OutGrafter, broken
 from vfs.workspace.grafts import Grafts
-from vfs.workspace.ignore import without_ignored
-from vfs.workspace.imports import Base, ImportGrafter, OpenSource, Trail
+from vfs.workspace.hashes import Hashes
+from vfs.workspace.ignore import Rules
+from vfs.workspace.import_refs import Base, Trail
+from vfs.workspace.imports import ImportGrafter, OpenSource
 from vfs.workspace.lfs import lfs_problems
 from vfs.workspace.listings import Listings
 from vfs.workspace.merged import MISSING, GitView, MergedDirectory
@@ -78,6 +80,7 @@ class Builder:
         listings: Listings,
         parser: Parser,
         open_source: OpenSource,
+        hashes: Hashes,
         plan: Plan,
         progress: Progress,
     ) -> None:
@@ -88,6 +91,7 @@ class Builder:
         self._listings = listings
         self._parser = parser
         self._open_source = open_source
+        self._hashes = hashes
         self._plan = plan
         self._progress = progress
         self._problems: list[Problem] = []
@@ -110,13 +114,13 @@ class Builder:
             [f.oid for f in found if f.mark in (Mark.POINTER, Mark.LOCK, Mark.DVCIGNORE)]
         )
         roots = self._roots(found)
-        live = without_ignored(found, roots, self._repository.read_blob)
-        claims = collect(live, self._parser, self._read_path)
+        rules = Rules(found, roots, self._repository.read_blob)
+        claims = collect(rules.without_ignored(found), self._parser, self._read_path)
         self._problems += [p for p in claims.problems if self._in_scope(p.path)]
         if inside is not None:
             self._put_special(inside)
         self._put_claims(claims, roots)
-        return self._finish()
+        return self._finish(rules)
 
     # Scope ------------------------------------------------------------------------------------
 
@@ -235,12 +239,13 @@ class Builder:
             grafter,
             self._listings,
             self._open_source,
+            self._hashes,
             base,
             plan.trail,
             plan.time,
             self._progress,
         )
-        urls = UrlGrafter(session, grafter, base.root, plan.time)
+        urls = UrlGrafter(session, grafter, self._listings, base.root, plan.time, self._progress)
         stores = {claim.pointer: roots.store_of(claim.pointer) for claim in placed}
         grafter.prepare([(claim, stores[claim.pointer]) for claim in placed])
 
@@ -285,7 +290,7 @@ class Builder:
         message = f"{show(path)} is tracked by Git and is an output of {show(claim.pointer)}; "
         message += "DVC's data is shown, as after `dvc checkout --force`"
         hint = "`git rm --cached` it, or set `cache: false` in the pointer"
-        self._problems.append(Problem(path, "tracked-twice", message, hint))
+        self._problems.append(Problem(path, "tracked-twice", message, hint, Severity.NOTE))
         return True
 
     def _put(self, path: bytes, leaf: Entry | Directory) -> None:
@@ -324,7 +329,7 @@ class Builder:
 
     # End --------------------------------------------------------------------------------------
 
-    def _finish(self) -> Snapshot:
+    def _finish(self, rules: Rules) -> Snapshot:
         plan, session = self._plan, self._session
         origin = session.register(self._repository)
         view = GitView(self._repository, session.catalog, origin, plan.time)
@@ -342,6 +347,7 @@ class Builder:
             root.weigh(),
             plan.tree,
             self._grafts,
+            rules.hide,
         )
 
     def _subtree(self, tree: bytes, name: bytes) -> bytes | None:

@@ -1,4 +1,4 @@
-"""`.dvcignore`: pointers that DVC does not see.
+"""`.dvcignore`: pointers, and files of an import's source, that DVC does not see.
 
 Rules (source: DVC's `ignore.py`, gitignore syntax): the patterns of a `.dvcignore` apply to what is
 below its directory; files nearer to the path, and later lines, win; once a directory is ignored
@@ -25,28 +25,36 @@ class Pattern(NamedTuple):
     negated: bool
 
 
-def without_ignored(
-    found: Sequence[Found], roots: Roots, read_blob: Callable[[bytes], bytes]
-) -> list[Found]:
-    """The pointers and locks that DVC would see, and all that are neither."""
-    files: dict[bytes, list[Pattern]] = {}
-    for mark, path, oid in found:
-        if mark is Mark.DVCIGNORE:
-            data = read_blob(oid)
-            patterns = parse_ignore(data) if len(data) <= _MAX_BYTES else []
-            if patterns:
-                files[path.rpartition(b"/")[0]] = patterns
-    if not files:
-        return list(found)
-    ignored: dict[bytes, bool] = {}
-    kept = []
-    for item in found:
-        if item.mark in (Mark.POINTER, Mark.LOCK):
-            root = roots.root_of(item.path)
-            if _ignored(item.path, root, files, ignored, is_directory=False):
-                continue
-        kept.append(item)
-    return kept
+class Rules:
+    """The `.dvcignore` files of one commit."""
+
+    def __init__(
+        self, found: Sequence[Found], roots: Roots, read_blob: Callable[[bytes], bytes]
+    ) -> None:
+        self._roots = roots
+        self._known: dict[bytes, bool] = {}
+        self._files: dict[bytes, list[Pattern]] = {}
+        for mark, path, oid in found:
+            if mark is Mark.DVCIGNORE:
+                data = read_blob(oid)
+                patterns = parse_ignore(data) if len(data) <= _MAX_BYTES else []
+                if patterns:
+                    self._files[path.rpartition(b"/")[0]] = patterns
+
+    def hide(self, path: bytes) -> bool:
+        """Whether DVC does not see the file at a path."""
+        root = self._roots.root_of(path) if self._files else b""
+        return bool(self._files) and _ignored(
+            path, root, self._files, self._known, is_directory=False
+        )
+
+    def without_ignored(self, found: Sequence[Found]) -> list[Found]:
+        """The pointers and locks that DVC would see, and all that are neither."""
+        return [
+            item
+            for item in found
+            if item.mark not in (Mark.POINTER, Mark.LOCK) or not self.hide(item.path)
+        ]
 
 
 def parse_ignore(data: bytes) -> list[Pattern]:

@@ -1,63 +1,46 @@
 """`dvc import`: data that belongs to another Git repository.
 
 The own DVC cache comes first (`dvc pull` puts imported data there). Otherwise the leaf is what the
-source's own snapshot has at that path and commit, with the source's own caches and remotes; so an
-import of an import, of files Git tracks, or without a hash works the same way. Only if the source
-cannot be reached are the own remotes asked.
+source's own snapshot has at that path and commit, as DVC projects it (`projection`), with the
+source's own caches and remotes; so an import of an import, of files Git tracks, or without a hash
+works the same way. Only if the source cannot be reached are the own remotes asked.
 
-Bounds: `MAX_DEPTH` repositories deep; a repository that leads back to itself at the same commit
-and path is refused. Trust: a repository that was cloned from a URL may not import from local paths
-(it could read any repository of the user's into the mount).
+Rule: where the pointer has a hash, nothing else is served. A single file is named by that hash, so
+its bytes are compared when they are read. Of a directory the listing is made from the source and
+its hash compared before it is shown; then it is remembered like any other listing.
 """
 
 import os
-import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from vfs.errors import DataUnavailable, UnknownPath, Unsupported, VfsError
+from blake3 import blake3
+
+from vfs.catalog import TreeEntry
+from vfs.errors import DataUnavailable, UnknownPath, VfsError
+from vfs.formats.dirlisting import listing_digest
 from vfs.formats.values import ImportSource, Out
 from vfs.transfer import Place
-from vfs.types import Blob, Digest, Entry, Kind, Problem
-from vfs.workspace.directory import Directory
+from vfs.types import Algorithm, Blob, Digest, Entry, Kind, Problem, Severity
+from vfs.workspace.directory import Directory, TreeDirectory
 from vfs.workspace.graft_outs import Grafted, OutGrafter
-from vfs.workspace.listings import Listings
-from vfs.workspace.origins import DvcOrigin, ImportOrigin, ImportRef
+from vfs.workspace.hashes import MD5_KINDS, Hashes
+from vfs.workspace.import_refs import Base, Trail, ref_text
+from vfs.workspace.listings import Listing, Listings
+from vfs.workspace.origins import DvcOrigin, GitOrigin, ImportOrigin, ImportRef, LfsOrigin
 from vfs.workspace.outs import Claim
 from vfs.workspace.places import DeferredPlace, dvc_places
 from vfs.workspace.pointers import Progress
+from vfs.workspace.projection import Item, follow, inside, project
 from vfs.workspace.session import Session
 from vfs.workspace.stores import DvcStore
 
-MAX_DEPTH = 8
-_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/@:]+@[^/:]+:|[^/@:.]+:(?!/?$)")
-
-
-class Trail(NamedTuple):
-    """The imports that led here, outermost first."""
-
-    steps: tuple[ImportRef, ...] = ()
-
-    def further(self, ref: ImportRef) -> "Trail":
-        """One step more.
-
-        Raises:
-            Unsupported: it is too deep, or leads in a circle.
-        """
-        if any(
-            (s.url, s.revision, s.path) == (ref.url, ref.revision, ref.path) for s in self.steps
-        ):
-            raise Unsupported(f"the import of {_text(ref)} leads back to itself")
-        if len(self.steps) >= MAX_DEPTH:
-            raise Unsupported(f"imports are nested more than {MAX_DEPTH} repositories deep")
-        return Trail((*self.steps, ref))
-
 
 class Source(NamedTuple):
-    """What an import's source has at the imported path."""
+    """What an import's source has at the imported path, and which of Git's files DVC does not see."""
 
     found: Entry | Directory
+    hides: Callable[[bytes], bool]
 
 
 OpenSource = Callable[[ImportRef, Trail], Source]
@@ -73,7 +56,8 @@ class ImportGrafter:
         grafter: OutGrafter,
         listings: Listings,
         open_source: OpenSource,
-        base: "Base",
+        hashes: Hashes,
+        base: Base,
         trail: Trail,
         time: int,
         progress: Progress,
@@ -82,6 +66,7 @@ class ImportGrafter:
         self._grafter = grafter
         self._listings = listings
         self._open_source = open_source
+        self._hashes = hashes
         self._base = base
         self._trail = trail
         self._time = time
@@ -103,8 +88,8 @@ class ImportGrafter:
                 return own
         try:
             self._progress("import", 0, None)
-            found = self._open_source(ref, self._trail).found
-            return Grafted(self._fitting(out, found, ref))
+            source_has = self._open_source(ref, self._trail)
+            return self._of_source(out, source_has, ref, DvcOrigin(store, out.remote))
         except DataUnavailable:
             raise  # the source answered: it has something else
         except VfsError as error:
@@ -113,7 +98,9 @@ class ImportGrafter:
                 raise
             message = f"the source of this import cannot be reached: {error.message}"
             hint = error.hint or "its content is read from this repository's caches and remotes"
-            problem = Problem(out.path, "import-source", message, hint)
+            # A listing was read; that the bytes of a single file are there, nobody has seen.
+            severity = Severity.NOTE if out.is_tree else Severity.BROKEN
+            problem = Problem(out.path, "import-source", message, hint, severity)
             return own._replace(problems=(*own.problems, problem))
 
     def _own(
@@ -140,115 +127,170 @@ class ImportGrafter:
             return None
         return self._grafter.tree(out.path, listing, lambda tree: ImportOrigin(objects, ref, tree))
 
-    def _fitting(self, out: Out, found: Entry | Directory, ref: ImportRef) -> Entry | Directory:
+    # From the source --------------------------------------------------------------------------
+
+    def _of_source(self, out: Out, source: Source, ref: ImportRef, objects: DvcOrigin) -> Grafted:
         """What the source has, if it is what the pointer says.
 
         Raises:
             DataUnavailable: it is something else.
         """
+        found = source.found
+        if isinstance(found, Entry) and found.kind is Kind.SYMLINK and out.digest is not None:
+            text = self._hashes.of(found, out.digest.algorithm)
+            if out.is_tree or text != out.digest:
+                found = self._follow(found, b"", found, ref) or found
         if isinstance(found, Directory):
             if out.digest is not None and not out.is_tree:
-                raise DataUnavailable(f"{_text(ref)} is a directory, the pointer says a file")
-            return found
+                raise DataUnavailable(f"{ref_text(ref)} is a directory, the pointer says a file")
+            return self._directory(out, found, source.hides, ref, objects)
         if found.kind is Kind.BROKEN or found.digest is None:
-            raise DataUnavailable(f"{_text(ref)} cannot be served: {found.problem}")
+            raise DataUnavailable(f"{ref_text(ref)} cannot be served: {found.problem}")
         if out.digest is not None and out.is_tree:
-            raise DataUnavailable(f"{_text(ref)} is a file, the pointer says a directory")
-        if _contradicts(out.digest, found.digest):
-            raise DataUnavailable(
-                f"{_text(ref)} has {found.digest}, the pointer says {out.digest}",
-                hint="run `dvc update` and commit the pointer",
-            )
-        return found._replace(name=out.path.rpartition(b"/")[2])
+            raise DataUnavailable(f"{ref_text(ref)} is a file, the pointer says a directory")
+        return Grafted(self._file(out, found, ref, objects))
 
+    def _file(self, out: Out, found: Entry, ref: ImportRef, objects: DvcOrigin) -> Entry:
+        name = out.path.rpartition(b"/")[2]
+        kind = Kind.EXECUTABLE if out.executable else Kind.FILE
+        if out.digest is None:
+            return found._replace(name=name, kind=kind)
+        actual = self._hashes.of(found, out.digest.algorithm)
+        if actual is not None and actual != out.digest:
+            raise _other(ref, f"{actual}", out.digest)
+        number = self._session.origins.number(ImportOrigin(objects, ref))
+        return Entry(name, kind, out.digest, found.size, found.mtime, number)
 
-class Base(NamedTuple):
-    """The importing repository.
+    def _directory(
+        self,
+        out: Out,
+        found: Directory,
+        hides: Callable[[bytes], bool],
+        ref: ImportRef,
+        objects: DvcOrigin,
+    ) -> Grafted:
+        if out.digest is None and isinstance(found, TreeDirectory):
+            return Grafted(found)
+        if out.digest is None:
+            return self._unhashed(out, self._items(found, hides, ref), ref, objects)
+        listing = self._listings.recall(out.digest)  # the source may have met it by that very name
+        if listing is None or listing.missing:
+            listing = self._proven(out.digest, self._items(found, hides, ref), found, ref)
+        return self._grafter.tree(out.path, listing, lambda tree: ImportOrigin(objects, ref, tree))
 
-    Attributes:
-        git_dir: its Git directory.
-        root: where relative URLs start; None if local sources may not be used.
-    """
+    def _items(
+        self, found: Directory, hides: Callable[[bytes], bool], ref: ImportRef
+    ) -> list[Item]:
+        """What DVC takes of a directory: not those of Git's files that it ignores."""
+        origins = self._session.origins.all()
+        return [
+            item
+            for item in project(found)
+            if not isinstance(origins[item.entry.origin], GitOrigin | LfsOrigin)
+            or not hides(_join(ref.path, item.path))
+        ]
 
-    git_dir: str
-    root: Path | None
+    def _unhashed(
+        self, out: Out, items: Sequence[Item], ref: ImportRef, objects: DvcOrigin
+    ) -> Grafted:
+        """A directory that was imported without its content: whatever the source has."""
+        problems, entries = [], []
+        for path, entry, digest in items:
+            if digest is None:
+                digest = Digest(Algorithm.PLACE, blake3(entry.problem.encode()).digest())
+            if entry.kind is Kind.BROKEN:
+                problems.append(Problem(out.path + b"/" + path, "import-source", entry.problem))
+                entries.append(TreeEntry(path, Kind.BROKEN, digest, -1, entry.mtime))
+            else:
+                entries.append(TreeEntry(path, Kind.FILE, digest, entry.size, entry.mtime))
+        tree = self._session.catalog.build_tree(entries, mtime=self._time)
+        made = self._grafter.tree(out.path, Listing(tree), lambda t: ImportOrigin(objects, ref, t))
+        return made._replace(problems=tuple(problems))
 
-    def reference(self, source: ImportSource) -> ImportRef:
-        """The source as a value.
+    def _proven(
+        self, wanted: Digest, items: Sequence[Item], found: Directory, ref: ImportRef
+    ) -> Listing:
+        """The listing of the source's directory, if it has the wanted hash.
 
         Raises:
-            Unsupported: it may not be used from here.
+            DataUnavailable: it has another, or cannot be told.
         """
-        url = source.url
-        if not _REMOTE.match(url):
-            if self.root is None:
-                raise Unsupported(
-                    "a repository that was cloned from a URL may not import from a local path",
-                    hint="clone the repository yourself and mount the clone",
-                )
-            url = os.path.normpath(self.root / url)
-        elif url.lower().startswith("file:") and self.root is None:
-            raise Unsupported("a repository that was cloned from a URL may not import from file://")
-        config = source.config if isinstance(source.config, dict) else {}
-        remote = source.remote
-        if isinstance(remote, dict):
-            config = {**config, "remote": {**_section(config, "remote"), _ADHOC: remote}}
-            remote = _ADHOC
-        return ImportRef(
-            self.git_dir,
-            url,
-            source.rev_lock or source.rev or "",
-            source.path.strip("/").encode("utf-8", "surrogateescape"),
-            tuple(sorted(_flat(config))),
-            remote.lower() if remote else None,
-        )
-
-
-_ADHOC = "import"
-
-
-def _section(config: dict[str, object], name: str) -> dict[str, object]:
-    value = config.get(name)
-    return dict(value) if isinstance(value, dict) else {}
-
-
-def _flat(config: dict[str, object]) -> list[tuple[str, str, str, str]]:
-    """Nested configuration entries as (section, name, option, value); others are left out."""
-    found = []
-    for section, values in config.items():
-        for key, value in values.items() if isinstance(values, dict) else ():
-            if isinstance(value, dict):
-                found += [
-                    (section, str(key), str(option), str(item)) for option, item in value.items()
-                ]
+        links = any(item.entry.kind is Kind.SYMLINK for item in items)
+        for following in (True, False) if links else (False,):
+            if following:
+                entries = self._entries(self._followed(items, found, ref), wanted.algorithm)
             else:
-                found.append((section, "", str(key), str(value)))
-    return found
+                entries = self._entries(items, wanted.algorithm)
+            actual = listing_digest((entry.path, entry.digest.hex) for entry in entries)
+            if actual == wanted.value:
+                return self._listings.proven(wanted, entries, self._time)
+        raise _other(ref, f"{Digest(wanted.algorithm, actual)}.dir", wanted)
 
+    def _entries(self, items: Sequence[Item], algorithm: Algorithm) -> list[TreeEntry]:
+        """The files with their hashes.
 
-def nested(flat: tuple[tuple[str, str, str, str], ...]) -> dict[str, dict[str, object]]:
-    """Inverse of flattening: a configuration layer."""
-    config: dict[str, dict[str, object]] = {}
-    for section, name, option, value in flat:
-        target = config.setdefault(section, {})
-        if name:
-            below = target.setdefault(name, {})
-            assert isinstance(below, dict)
-            below[option] = value
-        else:
-            target[option] = value
-    return config
+        DVC 2's hash of a content is mostly that of DVC 3, so it is tried; the listing's hash decides.
+
+        Raises:
+            DataUnavailable: the hash of one is not known.
+        """
+        entries = []
+        hashed = self._hashes.many([item.entry for item in items], algorithm)
+        for (path, entry, digest), known in zip(items, hashed, strict=True):
+            actual = known
+            if actual is None and digest is not None and digest.algorithm in MD5_KINDS:
+                actual = Digest(algorithm, digest.value)
+            if actual is None:
+                shown = path.decode("utf-8", "backslashreplace")
+                raise DataUnavailable(
+                    f"the source's {shown} cannot be compared with the pointer: "
+                    + (entry.problem or f"{digest} is not on this machine"),
+                    hint="run `dvc pull` on the import: what lies in the DVC cache is served",
+                )
+            broken = entry.kind is Kind.BROKEN
+            size = -1 if broken else entry.size
+            kind = Kind.BROKEN if broken else Kind.FILE
+            entries.append(TreeEntry(path, kind, actual, size, entry.mtime))
+        return entries
+
+    def _followed(self, items: Sequence[Item], found: Directory, ref: ImportRef) -> list[Item]:
+        """The items with the files that links lead to; links to directories are left out."""
+        kept = []
+        for item in items:
+            if item.entry.kind is not Kind.SYMLINK:
+                kept.append(item)
+                continue
+            target = self._follow(item.entry, item.path, found, ref)
+            if target is None:
+                kept.append(item)
+            elif isinstance(target, Entry):
+                kept.append(Item(item.path, target, target.digest))
+        return kept
+
+    def _follow(
+        self, link: Entry, below: bytes, found: Entry | Directory, ref: ImportRef
+    ) -> Entry | Directory | None:
+        """What a link at a path below the imported one leads to."""
+        top = ref.path + b"/" if ref.path else b""
+
+        def open_path(path: bytes) -> Entry | Directory:
+            below = path[len(top) :] if path.startswith(top) else None
+            if isinstance(found, Directory) and below is not None:
+                return inside(found, below) or _nothing(path)
+            return self._open_source(ref.at(path), self._trail).found
+
+        return follow(self._session, link, _join(ref.path, below), open_path)
 
 
 def import_places(
     session: Session,
     origin: ImportOrigin,
     blob: Blob,
-    find: Callable[[ImportRef, bytes], list[Place]],
+    find: Callable[[ImportRef, bytes, Blob], list[Place]],
 ) -> list[Place]:
     """The own caches and remotes, then the source.
 
-    `find(ref, path)` gives the places of the file at a path below the source.
+    `find(ref, path, blob)` gives the places of the file at a path below the source.
     """
 
     def of_source() -> list[Place]:
@@ -258,10 +300,10 @@ def import_places(
             if path is None:
                 raise UnknownPath("the imported directory has no such content")
             below = path
-        return find(origin.source, below)
+        return find(origin.source, below, blob)
 
     own = dvc_places(session, origin.objects, blob)
-    source = DeferredPlace(f"import:{_text(origin.source)}", of_source)
+    source = DeferredPlace(f"import:{ref_text(origin.source)}", of_source)
     caches = [place for place in own if place.local]
     return [*caches, source, *(place for place in own if not place.local)]
 
@@ -274,12 +316,16 @@ def _held(store: DvcStore, session: Session, objects: DvcOrigin, out: Out) -> bo
     return any(os.path.isfile(os.path.join(c, object_path(out.digest))) for c in store.caches)
 
 
-def _contradicts(recorded: Digest | None, found: Digest) -> bool:
-    return recorded is not None and recorded.algorithm is found.algorithm and recorded != found
+def _other(ref: ImportRef, actual: str, wanted: Digest) -> DataUnavailable:
+    return DataUnavailable(
+        f"{ref_text(ref)} has {actual}, the pointer says {wanted}",
+        hint="run `dvc update` and commit the pointer",
+    )
 
 
-def _text(ref: ImportRef) -> str:
-    from vfs.workspace.urls import shown_url
+def _nothing(path: bytes) -> Entry:
+    raise UnknownPath(f"{path.decode('utf-8', 'replace')} is not in the import's source")
 
-    path = ref.path.decode("utf-8", "backslashreplace")
-    return f"{path or '/'} of {shown_url(ref.url)} at {ref.revision[:12] or 'HEAD'}"
+
+def _join(directory: bytes, below: bytes) -> bytes:
+    return b"/".join(part for part in (directory, below) if part)

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -114,6 +114,20 @@ class Listings:
                 return self._again(known, digest, builder)
             return self._keep(digest, builder, builder.build(builder.fetch()))
 
+    def proven(self, digest: Digest, entries: Sequence[TreeEntry], time: int) -> Listing:
+        """The tree of a listing that was made from its files; the caller compared its hash.
+
+        Args:
+            digest: of the `.dir` object with these entries.
+            entries: sorted by path; of size -1 where nobody knows it.
+            time: seconds; when the listing is first seen.
+        """
+        missing = sum(1 for entry in entries if entry.size < 0)
+        listing = Listing(self._catalog.build_tree(entries, mtime=time), missing)
+        if not missing:
+            self._remember(digest, listing, [])
+        return listing
+
     def _again(self, known: Listing, digest: Digest, builder: "_Builder") -> Listing:
         """Ask once more for sizes that were missing; rebuild if some were found."""
         now = self._session.clock()
@@ -131,21 +145,24 @@ class Listings:
         return self._keep(digest, builder, builder.build(builder.fetch()))
 
     def _keep(self, digest: Digest, builder: "_Builder", listing: Listing) -> Listing:
+        self._remember(digest, listing, builder.missing)
+        if listing.missing and not builder.local_only:
+            self._tried[digest.key] = (self._session.clock(), listing.reasons)
+        return listing
+
+    def _remember(self, digest: Digest, listing: Listing, missing: Iterable[bytes]) -> None:
         details = {
             "missing": listing.missing,
             "problems": [(p.path.hex(), p.code, p.message) for p in listing.problems],
         }
         tree = listing.tree.tree_id
-        missing = b"".join(islice(builder.missing, _KEPT_MISSING))
+        kept = b"".join(islice(missing, _KEPT_MISSING))
         self._catalog.remember_many(
             [
-                (MISSING_KEY + digest.key, tree + missing),
+                (MISSING_KEY + digest.key, tree + kept),
                 (LISTING_KEY + digest.key, tree + json.dumps(details).encode()),
             ]
         )
-        if listing.missing and not builder.local_only:
-            self._tried[digest.key] = (self._session.clock(), listing.reasons)
-        return listing
 
 
 class _Builder:

@@ -10,7 +10,7 @@ kinds with the same fields would be equal.
 
 import threading
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vfs.workspace.stores import DvcStore, RemoteRef
 
@@ -86,6 +86,10 @@ class ImportRef:
     path: bytes
     config: tuple[tuple[str, str, str, str], ...] = ()
     remote: str | None = None
+
+    def at(self, path: bytes) -> "ImportRef":
+        """Another path of the same repository and commit."""
+        return replace(self, path=path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from vfs.errors import FormatError, VfsError
 from vfs.formats.lock import Lock, parse_lock, variable_files
 from vfs.formats.pointer import parse_pointer
 from vfs.formats.values import ImportSource, Out, Pointer, UrlSource
-from vfs.types import Problem
+from vfs.types import Problem, Severity
 from vfs.workspace.pointers import Found
 from vfs.workspace.summary import Mark
 
@@ -143,7 +143,7 @@ def settle(claims: Sequence[Claim], problems: list[Problem]) -> Claims:
             result.broken.append(_twice(rivals))
         else:
             if len(rivals) > 1:
-                result.problems.append(_twice(rivals))
+                result.problems.append(_twice(rivals)._replace(severity=Severity.NOTE))
             result.served.append(rivals[0])
     return result
 

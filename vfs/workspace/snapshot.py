@@ -3,11 +3,11 @@
 Rule: immutable. Reading names needs Git's trees and the catalog, never the network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from vfs.errors import UnknownPath
-from vfs.types import Entry, Kind, Problem
+from vfs.errors import DataUnavailable, UnknownPath
+from vfs.types import Entry, Kind, Problem, Severity
 from vfs.workspace.changes import Change, changes
 from vfs.workspace.directory import Directory, Weight
 from vfs.workspace.grafts import Grafts
@@ -23,11 +23,12 @@ class Snapshot:
         commit: full commit id; None for the working tree.
         time: seconds; the commit's, or when the working tree was looked at.
         root: its root directory.
-        problems: what cannot be served, each on its own path.
+        problems: what is wrong, each on its own path.
         origins: where the bytes of entries come from, by `Entry.origin`.
         totals: bytes and number of files.
         tree: oid of the Git tree (for `vfs doctor` and friends).
         grafts: what pointers put into it.
+        hides: whether a `.dvcignore` keeps DVC from seeing Git's file at a path.
     """
 
     rev: str
@@ -39,20 +40,29 @@ class Snapshot:
     totals: Weight
     tree: bytes
     grafts: Grafts = field(repr=False)
+    hides: Callable[[bytes], bool] = field(repr=False)
 
     @property
     def identity(self) -> bytes:
         """Equal identities mean equal content."""
         return self.root.identity
 
+    @property
+    def broken(self) -> tuple[Problem, ...]:
+        """The problems of paths that cannot be served; the others are notes."""
+        return tuple(p for p in self.problems if p.severity is Severity.BROKEN)
+
     def resolve(self, path: bytes) -> Entry | Directory:
         """What is at a path (b"" is the root).
 
         Raises:
             UnknownPath: nothing.
+            DataUnavailable: it may be below an entry that cannot be served.
         """
         found: Entry | Directory = self.root
-        for name in path.split(b"/") if path else ():
+        for depth, name in enumerate(path.split(b"/") if path else ()):
+            if isinstance(found, Entry) and found.kind is Kind.BROKEN:
+                raise self._unavailable(path, depth, found)
             below: Entry | Directory | None = None
             if isinstance(found, Directory):
                 entry = found.lookup(name)
@@ -64,10 +74,21 @@ class Snapshot:
             found = below
         return found
 
+    def _unavailable(self, path: bytes, depth: int, above: Entry) -> DataUnavailable:
+        """The error of a path below a broken entry, which is `depth` components long."""
+        shown = path.decode("utf-8", "backslashreplace")
+        there = b"/".join(path.split(b"/")[:depth]).decode("utf-8", "backslashreplace")
+        return DataUnavailable(
+            f"{shown} of {self.rev} cannot be served: {there}: {above.problem}", hint="vfs doctor"
+        )
+
     def walk(self, prefix: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
         """Everything below a path, each directory by name and before what is in it; a file gives itself.
 
         A path that does not exist gives nothing.
+
+        Raises:
+            DataUnavailable: it may be below an entry that cannot be served.
         """
         try:
             found = self.resolve(prefix)

@@ -16,10 +16,12 @@ from vfs.core.lru import Lru
 from vfs.errors import UnknownPath, VfsError
 from vfs.git import Repository, clone_metadata
 from vfs.transfer import Place
-from vfs.types import Blob, Entry
+from vfs.types import Blob, Entry, Kind
 from vfs.workspace.builder import Builder, Plan
 from vfs.workspace.directory import Directory
-from vfs.workspace.imports import Source, Trail, import_places, nested
+from vfs.workspace.hashes import Hashes
+from vfs.workspace.import_refs import Trail, nested
+from vfs.workspace.imports import Source, import_places
 from vfs.workspace.lfs import lfs_place
 from vfs.workspace.listings import Listings
 from vfs.workspace.origins import (
@@ -35,6 +37,7 @@ from vfs.workspace.origins import (
 from vfs.workspace.outs import Parser
 from vfs.workspace.places import GitPlace, dvc_places
 from vfs.workspace.pointers import Progress
+from vfs.workspace.projection import follow, inside
 from vfs.workspace.session import Session
 from vfs.workspace.snapshot import Snapshot
 from vfs.workspace.stores import RemoteRef, Surroundings
@@ -82,6 +85,7 @@ class Workspace:
         self.root = None if foreign else repository.root
         self._where = Surroundings(self.root, _main_root(repository, self.root), foreign)
         self._listings = Listings(session)
+        self._hashes = Hashes(session, self.places_of)
         self._parser = Parser(repository.read_blob)
         self._kept: Lru[bytes, Snapshot] = Lru(KEPT)
         self._sources: dict[str, Workspace] = {}
@@ -180,6 +184,7 @@ class Workspace:
             self._listings,
             self._parser if repository is self.repository else Parser(repository.read_blob),
             lambda ref, trail: self.source(ref, trail, progress),
+            self._hashes,
             plan,
             progress,
         ).build()
@@ -216,7 +221,7 @@ class Workspace:
             trail=further,
         )
         snapshot = workspace._snapshot(plan, progress)
-        return Source(snapshot.resolve(ref.path))
+        return Source(snapshot.resolve(ref.path), snapshot.hides)
 
     def _workspace_of(self, ref: ImportRef) -> "Workspace":
         """The repository an import names, opened once; the commit it needs is in it."""
@@ -283,20 +288,26 @@ class Workspace:
         replaced = () if old.grafts.origins <= used else old.grafts.replaced(new.grafts)
         return self.session.origins.supersede(replaced, used)
 
-    def _source_places(self, ref: ImportRef, below: bytes) -> list[Place]:
-        """Places of a file below an import's source."""
+    def _source_places(self, ref: ImportRef, below: bytes, blob: Blob) -> list[Place]:
+        """Places of a file below an import's source, as long as it is the blob as far as is known."""
+
+        def open_path(path: bytes) -> Entry | Directory:
+            return self.source(ref.at(path), Trail()).found
+
         path = b"/".join(part for part in (ref.path, below) if part)
-        found = self.source(ref, Trail()).found
-        for name in below.split(b"/") if below else ():
-            entry = found.lookup(name) if isinstance(found, Directory) else None
-            directory = found.subdirectory(name) if isinstance(found, Directory) else None
-            found = directory or entry or _no(path)
-        if isinstance(found, Directory) or found.digest is None:
-            raise UnknownPath(
-                f"{path.decode('utf-8', 'replace')} is no file in the import's source"
-            )
+        top = open_path(ref.path)
+        found = inside(top, below) if isinstance(top, Directory) else top
+        if isinstance(found, Entry) and found.kind is Kind.SYMLINK and not self._is(found, blob):
+            found = follow(self.session, found, path, open_path)
+        if not isinstance(found, Entry) or found.digest is None or found.size != blob.size:
+            shown = path.decode("utf-8", "replace")
+            raise UnknownPath(f"{shown} of the import's source is not what was imported")
         origin = self.session.origins.all()[found.origin]
         return list(self.places_of(origin, Blob(found.digest, found.size)))
+
+    def _is(self, found: Entry, blob: Blob) -> bool:
+        digest = blob.digest
+        return found.digest == digest or self._hashes.of(found, digest.algorithm) == digest
 
     def prepare_remotes(self) -> None:
         """Let every remote that snapshots so far may read from get ready; best called before the first read."""
@@ -375,10 +386,6 @@ def _has(repository: Repository, revision: str) -> bool:
     except VfsError:
         return False
     return True
-
-
-def _no(path: bytes) -> Entry:
-    raise UnknownPath(f"{path.decode('utf-8', 'replace')} is not in the import's source")
 
 
 def _path(remote: RemoteRef) -> Path:

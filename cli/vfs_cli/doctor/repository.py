@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vfs.config import Settings
 from vfs.errors import RemoteUnavailable, UnknownRevision, VfsError
+from vfs.types import Severity
 from vfs_cli.doctor.finding import Finding, bad, note, ok
 from vfs_cli.progress import Progress
 from vfs_cli.text import count, readable
@@ -122,19 +123,21 @@ def _submodules(workspace: "Workspace", snapshot: "Snapshot") -> list[bytes]:
 
 
 def problems(seen: Seen) -> Iterator[Finding]:
-    """Paths that cannot be served, the first ones by name."""
+    """What is wrong with paths, those that cannot be served first; whether remotes have their bytes is not looked at."""
     name, looked = "problems", _names(seen.revisions)
-    if not seen.problems:
-        yield ok(name, f"every path of {looked} can be served")
-        return
-    codes = Counter(problem.code for problem in seen.problems)
-    kinds = ", ".join(f"{number} {code}" for code, number in codes.most_common())
-    paths = len({problem.path for problem in seen.problems})
-    yield bad(name, f"{looked}: {count(paths, 'path')} cannot be served ({kinds})")
+    broken = [problem for problem in seen.problems if problem.severity is Severity.BROKEN]
+    if broken:
+        codes = Counter(problem.code for problem in broken)
+        kinds = ", ".join(f"{number} {code}" for code, number in codes.most_common())
+        paths = len({problem.path for problem in broken})
+        yield bad(name, f"{looked}: {count(paths, 'path')} cannot be served ({kinds})")
+    else:
+        yield ok(name, f"every path of {looked} is listed")
     several = len(seen.revisions) > 1
-    for problem, revisions in seen.problems.items():
-        where = f" (in {_names(revisions)})" if several else ""
-        yield bad("problem", f"{readable(problem.path)}: {problem.message}{where}", problem.hint)
+    for problem in sorted(seen.problems, key=lambda problem: problem.severity):
+        find = bad if problem.severity is Severity.BROKEN else note
+        where = f" (in {_names(seen.problems[problem])})" if several else ""
+        yield find("problem", f"{readable(problem.path)}: {problem.message}{where}", problem.hint)
 
 
 def submodules(seen: Seen, repo: str) -> Iterator[Finding]:

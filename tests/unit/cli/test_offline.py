@@ -195,6 +195,32 @@ def test_doctor_looks_at_every_branch_and_tag(vfs: Vfs, repo: Path) -> None:
     assert "submodules: sub is a submodule" in vfs("doctor", "--offline", "--rev", "worktree").out
 
 
+def test_doctor_only_notes_what_is_served_all_the_same(vfs: Vfs, repo: Path) -> None:
+    (repo / "a.txt.dvc").write_text(
+        "outs:\n- md5: d8e8fca2dc0f896fd7cb4cb0031ba249\n  size: 5\n  hash: md5\n  path: a.txt\n"
+    )
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "twice")
+    done = vfs("doctor", "--offline")
+    assert done.code == 0
+    assert "note  problems: a.txt: 'a.txt' is tracked by Git" in done.out
+    assert "ok    problems: every path of HEAD is listed" in done.out
+
+
+def test_a_path_below_one_that_cannot_be_served(vfs: Vfs, repo: Path) -> None:
+    """It may well be there: that it is not in the revision would be a lie."""
+    (repo / "lost.dvc").write_text(
+        f"outs:\n- md5: {'0' * 32}.dir\n  nfiles: 1\n  hash: md5\n  path: lost\n"
+    )
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "lost")
+    for verb in ("ls", "cat", "prefetch"):
+        done = vfs(verb, "lost/sub/file", "--json")
+        assert (verb, done.code, done.error["code"]) == (verb, 16, "data-unavailable")
+        assert "lost: the file list " in done.error["message"]
+    assert [d["present"] for d in vfs("log", "--json", "lost/sub/file").documents] == [True]
+
+
 def test_with_a_mount_its_commit_counts(
     vfs: Vfs, repo: Path, daemons: Daemons, world: Path
 ) -> None:
@@ -307,6 +333,7 @@ def test_cat_of_data_that_nobody_has(vfs: Vfs, tracked: bytes, world: Path) -> N
     done = vfs("cat", "big.bin", "--json")
     assert done.code == 16
     assert done.error["code"] == "data-unavailable"
+    assert vfs("cat", "big.bin").err.startswith("error: big.bin of HEAD: no place has ")
 
 
 def test_an_error_of_the_process_is_all_it_says(tracked: bytes, world: Path) -> None:

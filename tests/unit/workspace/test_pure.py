@@ -7,7 +7,7 @@ from vfs.formats.values import ImportSource, Out
 from vfs.types import Algorithm, Digest, Entry, Kind
 from vfs.workspace.directory import _reordered
 from vfs.workspace.ignore import parse_ignore
-from vfs.workspace.imports import Base, nested
+from vfs.workspace.import_refs import Base, nested
 from vfs.workspace.origins import GitOrigin, LfsOrigin, Origins
 from vfs.workspace.outs import Claim, settle
 from vfs.workspace.summary import (
