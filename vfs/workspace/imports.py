@@ -17,7 +17,7 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from vfs.catalog import TreeEntry
-from vfs.errors import DataUnavailable, UnknownPath, VfsError
+from vfs.errors import DataUnavailable, UnknownPath, Unsupported, VfsError
 from vfs.formats.dirlisting import listing_digest
 from vfs.formats.values import ImportSource, Out
 from vfs.transfer import Place
@@ -34,6 +34,9 @@ from vfs.workspace.pointers import Progress
 from vfs.workspace.projection import Item, follow, inside, project
 from vfs.workspace.session import Session
 from vfs.workspace.stores import DvcStore
+
+_MOST_OUTSIDE = 64
+"""Of so many places outside of the imported directory links are followed: each costs a look at the commit."""
 
 
 class Source(NamedTuple):
@@ -139,7 +142,7 @@ class ImportGrafter:
         if isinstance(found, Entry) and found.kind is Kind.SYMLINK and out.digest is not None:
             text = self._hashes.of(found, out.digest.algorithm)
             if out.is_tree or text != out.digest:
-                found = self._follow(found, b"", found, ref) or found
+                found = self._follow(found, b"", found, ref, {}) or found
         if isinstance(found, Directory):
             if out.digest is not None and not out.is_tree:
                 raise DataUnavailable(f"{ref_text(ref)} is a directory, the pointer says a file")
@@ -256,11 +259,12 @@ class ImportGrafter:
     def _followed(self, items: Sequence[Item], found: Directory, ref: ImportRef) -> list[Item]:
         """The items with the files that links lead to; links to directories are left out."""
         kept = []
+        outside: dict[bytes, Entry | Directory] = {}
         for item in items:
             if item.entry.kind is not Kind.SYMLINK:
                 kept.append(item)
                 continue
-            target = self._follow(item.entry, item.path, found, ref)
+            target = self._follow(item.entry, item.path, found, ref, outside)
             if target is None:
                 kept.append(item)
             elif isinstance(target, Entry):
@@ -268,16 +272,25 @@ class ImportGrafter:
         return kept
 
     def _follow(
-        self, link: Entry, below: bytes, found: Entry | Directory, ref: ImportRef
+        self,
+        link: Entry,
+        below: bytes,
+        found: Entry | Directory,
+        ref: ImportRef,
+        outside: dict[bytes, Entry | Directory],
     ) -> Entry | Directory | None:
-        """What a link at a path below the imported one leads to."""
+        """What a link at a path below the imported one leads to; `outside` keeps what lies elsewhere."""
         top = ref.path + b"/" if ref.path else b""
 
         def open_path(path: bytes) -> Entry | Directory:
             below = path[len(top) :] if path.startswith(top) else None
             if isinstance(found, Directory) and below is not None:
                 return inside(found, below) or _nothing(path)
-            return self._open_source(ref.at(path), self._trail).found
+            if path not in outside:
+                if len(outside) >= _MOST_OUTSIDE:
+                    raise Unsupported("too many symlinks lead out of the imported directory")
+                outside[path] = self._open_source(ref.at(path), self._trail).found
+            return outside[path]
 
         return follow(self._session, link, _join(ref.path, below), open_path)
 
