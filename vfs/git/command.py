@@ -141,10 +141,11 @@ def explain(error: GitFailed, label: str) -> RemoteError:
     if any(sign in text for sign in _DENIED):
         return AccessDenied(message, hint="check that `git fetch` works there without a prompt")
     if any(sign in text for sign in _MISSING):
-        return ObjectMissing(message)
+        return ObjectMissing(message, hint="check the URL: `git ls-remote` must list it")
     if any(sign in text for sign in _AWAY):
-        return RemoteUnavailable(message)
-    return RemoteError(message)
+        hint = "check the network and the name of the host, then try again"
+        return RemoteUnavailable(message, hint=hint)
+    return RemoteError(message, hint="`git ls-remote` with that URL shows whether Git can use it")
 
 
 def _verdict(error: GitFailed) -> str:

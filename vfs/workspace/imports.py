@@ -112,7 +112,10 @@ class ImportGrafter:
             if own is None:
                 raise
             message = f"the source of this import cannot be reached: {error.message}"
-            hint = error.hint or "its content is read from this repository's caches and remotes"
+            hint = (
+                error.hint
+                or "mend its URL in the pointer; nobody but this repository's own caches and remotes is asked for the content"
+            )
             problem = Problem(out.path, "import-source", message, hint)
             return own._replace(problems=(*own.problems, problem))
 

@@ -30,8 +30,9 @@ class FilePlace:
 
     local = True
 
-    def __init__(self, path: str, size: int, label: str) -> None:
+    def __init__(self, path: str, size: int, label: str, hint: str | None = None) -> None:
         self.label = label
+        self._hint = hint
         self._path = path
         self._size = size
 
@@ -58,7 +59,7 @@ class FilePlace:
         """
         descriptor = self.open_file()
         if descriptor is None:
-            raise ObjectMissing(f"{self.label}: no file {self._path}")
+            raise ObjectMissing(f"{self.label}: no file {self._path}", hint=self._hint)
         return FileBody(descriptor, self._size, start, length)
 
 

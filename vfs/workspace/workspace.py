@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 WORKTREE = "worktree"
 KEPT = 32
+_LFS_HINT = "git lfs fetch (with --all for other revisions than the one checked out)"
 
 
 def _silent(stage: str, done: int, total: int | None) -> None:
@@ -66,6 +67,7 @@ class Workspace:
         """Use `vfs.workspace.open_workspace`."""
         self.name = name
         self.repository = repository
+        repository.name = name
         self.session = session
         self.root = None if foreign else repository.root
         self._where = Surroundings(self.root, _main_root(repository, self.root), foreign)
@@ -230,7 +232,7 @@ class Workspace:
                 return [GitPlace(session, git_dir, blob)]
             case LfsOrigin(git_dir=git_dir):
                 path = session.repository(git_dir).lfs_object_path(blob.digest.hex)
-                return [FilePlace(str(path), blob.size, "lfs")]
+                return [FilePlace(str(path), blob.size, "lfs", _LFS_HINT)]
             case DvcOrigin():
                 return dvc_places(session, origin, blob)
             case VersionedOrigin():
