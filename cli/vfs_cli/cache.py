@@ -12,10 +12,13 @@ from vfs.config import Settings, load_settings
 from vfs.config.edit import set_user_setting
 from vfs.config.units import parse_size
 from vfs.control.registry import repository_root
-from vfs.errors import ConfigError, StoreError, UsageError
+from vfs.errors import StoreError, UsageError
+from vfs_cli.exits import CACHE
+from vfs_cli.failure import FOUND_WRONG
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
+from vfs_cli.parameters import NAME
 from vfs_cli.progress import Progress
 from vfs_cli.text import count, format_size
 
@@ -37,37 +40,43 @@ if TYPE_CHECKING:
         ),
         ("vfs cache clear", "empty it, also while mounts use it"),
         ("vfs cache clear --catalog", "and forget the file lists that no mount uses"),
+        ("vfs cache pins", "what 'vfs prefetch --pin' keeps"),
+        ("vfs cache unpin train", "let that go when room is needed"),
     ),
-    exits=(ConfigError, StoreError),
+    exits=CACHE,
+    wrong="'verify' found damage",
 )
 @click.argument(
-    "action", type=click.Choice(["status", "clear", "verify", "limit"]), default="status"
+    "action",
+    type=click.Choice(["status", "clear", "verify", "limit", "pins", "unpin"]),
+    default="status",
 )
-@click.argument("size", required=False)
+@click.argument("value", type=NAME, required=False, metavar="[SIZE|NAME]")
 @click.option("--catalog", is_flag=True, help="With clear: also forget file lists not in use.")
 @json_option
-def command(action: str, size: str | None, catalog: bool, as_json: bool) -> None:
-    """Look at the cache, empty it, check it, or limit it.
+def command(action: str, value: str | None, catalog: bool, as_json: bool) -> None:
+    """Look at the cache, empty it, check it, limit it, or see and remove its pins.
 
-    The cache may be lost at any time without loss. 'verify' ends with 1 if it found damage.
+    The cache may be lost at any time without loss. 'verify' ends with 1 if it found damage. Pins outlive 'clear': what they
+    name is kept again once it was read again.
     """
-    if size is not None and action != "limit":
-        raise UsageError(f"'vfs cache {action}' takes no size", hint="vfs cache limit 50GiB")
-    if catalog and action != "clear":
-        raise UsageError(
-            f"'vfs cache {action}' takes no --catalog", hint="vfs cache clear --catalog"
-        )
+    _check(action, value, catalog)
     output = Output(as_json)
     settings = load_settings(repository_root(Path.cwd()))
-    if action == "limit" and size is not None:
-        settings = _limit(output, settings, size)
+    if action == "limit" and value is not None:
+        settings = _limit(output, settings, value)
     with _store(settings) as store:
         if action == "clear":
             store.clear()
         elif action == "verify":
             _verify(output, store, settings)
             return
-        elif action == "limit" and size is not None:
+        elif action == "pins":
+            _list_pins(output, store)
+            return
+        elif action == "unpin" and value is not None:
+            _unpin(store, value)
+        elif action == "limit" and value is not None:
             store.set_limit(settings.cache_limit)
         figures = store.statistics()
     lists = _catalog_figures(settings, clear=catalog)
@@ -77,6 +86,17 @@ def command(action: str, size: str | None, catalog: bool, as_json: bool) -> None
     else:
         _show_status(output, directory, figures)
         _show_catalog(output, lists)
+
+
+def _check(action: str, value: str | None, catalog: bool) -> None:
+    if catalog and action != "clear":
+        raise UsageError(
+            f"'vfs cache {action}' takes no --catalog", hint="vfs cache clear --catalog"
+        )
+    if value is not None and action not in ("limit", "unpin"):
+        raise UsageError(f"'vfs cache {action}' takes no argument", hint="vfs cache --help")
+    if value is None and action == "unpin":
+        raise UsageError("the name of a pin is missing", hint="vfs cache pins lists them")
 
 
 @contextmanager
@@ -150,7 +170,22 @@ def _verify(output: Output, store: "ChunkStore", settings: Settings) -> None:
         output.line(f"{count(report['chunks'], 'chunk')} read, {report['bad']} damaged")
         output.line(f"the catalog is {report['catalog']}")
     if report.get("bad") or report.get("corrupt") or not sound:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(FOUND_WRONG)
+
+
+def _unpin(store: "ChunkStore", name: str) -> None:
+    if not store.unpin(name):
+        raise UsageError(f"there is no pin {name!r}", hint="vfs cache pins lists those there are")
+
+
+def _list_pins(output: Output, store: "ChunkStore") -> None:
+    pins = sorted(store.pins().items())
+    for name, chunks in pins if output.json else ():
+        output.document("pin", {"name": name, "chunks": chunks})
+    if not output.json and pins:
+        output.table(("PIN", "KEEPS"), [[name, count(chunks, "chunk")] for name, chunks in pins])
+    elif not output.json:
+        output.line("nothing is pinned: vfs prefetch --pin NAME PATH")
 
 
 def _fields(value: Any) -> dict[str, Any]:
@@ -169,7 +204,7 @@ def _show_status(output: Output, directory: str, store: "StoreStatistics") -> No
             f"  evicted     {count(store.evicted, 'chunk')} so far, to keep within the limit"
         )
     if store.pins:
-        output.line(f"  pinned      {count(store.pins, 'set')} of chunks that are never evicted")
+        output.line(f"  pinned      {count(store.pins, 'set')} of chunks: vfs cache pins")
     if store.suspended:
         output.line("  FULL: nothing is cached for the moment")
     elif not store.writable:

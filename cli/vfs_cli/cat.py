@@ -10,17 +10,15 @@ import click
 from vfs.control.registry import MountRecord
 from vfs.errors import (
     DataUnavailable,
-    NoSuchMount,
-    NotARepository,
     RemoteError,
-    RemoteUnavailable,
     UnknownPath,
-    UnknownRevision,
     UsageError,
 )
 from vfs.types import Blob, Entry, Kind
+from vfs_cli.exits import MOUNT, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import mount_option, repo_option, rev_option
+from vfs_cli.parameters import PATH
 from vfs_cli.progress import Progress
 from vfs_cli.target import Target, choose, opened, snapshot
 from vfs_cli.text import readable
@@ -36,16 +34,9 @@ _READ = 1 << 20
         ("vfs cat --rev v1.0 model.pt > old.pt", "another revision"),
         ("vfs cat --mount /mnt/data :/README.md", "what a mount shows"),
     ),
-    exits=(
-        NotARepository,
-        UnknownRevision,
-        UnknownPath,
-        NoSuchMount,
-        RemoteUnavailable,
-        DataUnavailable,
-    ),
+    exits=(*MOUNT, *SNAPSHOT, UnknownPath, *READ),
 )
-@click.argument("path")
+@click.argument("path", type=PATH)
 @rev_option
 @repo_option
 @mount_option

@@ -5,6 +5,8 @@ from importlib import import_module
 import click
 
 from vfs_cli.group import VerbCommand
+from vfs_cli.options import json_option
+from vfs_cli.output import Output
 
 
 @click.command(
@@ -17,7 +19,8 @@ from vfs_cli.group import VerbCommand
     ),
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def command(shell: str) -> None:
+@json_option
+def command(shell: str, as_json: bool) -> None:
     """Print the completion script of SHELL."""
     main = import_module("vfs_cli.main")  # it imports the table that names us
     from click.shell_completion import get_completion_class
@@ -26,4 +29,8 @@ def command(shell: str) -> None:
     if completion is None:
         raise click.UsageError(f"click does not know the shell {shell!r}")
     script = completion(main.cli, {}, "vfs", "_VFS_COMPLETE").source()
-    click.echo(script)
+    output = Output(as_json)
+    if output.json:
+        output.document("completion", {"shell": shell, "script": script})
+    else:
+        click.echo(script)

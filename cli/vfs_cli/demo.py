@@ -31,13 +31,15 @@ from vfs.control.client import call, find_mount
 from vfs.errors import DaemonError, VfsError
 from vfs_cli.demo_data import IMAGES_DIRECTORY, WEIGHTS, WEIGHTS_SIZE, DemoRepository, Version
 from vfs_cli.group import VerbCommand
+from vfs_cli.options import json_option
+from vfs_cli.output import Output
 
 _SLICE = 1 << 20
 _OFFSET = 200 << 20
 
 
 class _Step:
-    """One row of the report."""
+    """One row of the report: what was done, how long it took, what was seen, and bytes fetched from the remote."""
 
     def __init__(self, what: str, seconds: float, result: str, fetched: int) -> None:
         self.what = what
@@ -49,8 +51,9 @@ class _Step:
 class Demo:
     """One run: builds, mounts, reads, switches, reports."""
 
-    def __init__(self, base: Path, console: Console) -> None:
+    def __init__(self, base: Path, console: Console, output: Output) -> None:
         self._console = console
+        self._output = output
         self._repository = DemoRepository(base)
         self._mount = base / "mnt"
         self._cache = base / "cache"
@@ -130,7 +133,10 @@ class Demo:
         result = action()
         seconds = time.perf_counter() - started
         before, self._fetched = self._fetched, self._received()
-        self._steps.append(_Step(what, seconds, result, self._fetched - before))
+        step = _Step(what, seconds, result, self._fetched - before)
+        self._steps.append(step)
+        if self._output.json:
+            self._output.document("step", vars(step))
 
     def _received(self) -> int:
         """Bytes the daemon has fetched from the remote so far."""
@@ -163,6 +169,8 @@ class Demo:
             table.add_row(step.what, _duration(step.seconds), step.result, fetched)
         self._console.print(table)
         whole = first.size + second.size - WEIGHTS_SIZE
+        if self._output.json:
+            self._output.document("demo", {"fetched": self._fetched, "size": whole})
         self._console.print(
             f"\nTwo versions of {decimal(first.size)} each were used; "
             f"[bold]{decimal(self._fetched)}[/bold] of {decimal(whole)} was fetched. "
@@ -213,16 +221,18 @@ def _terminated_like_interrupted() -> Iterator[None]:
     exits=(DaemonError,),
 )
 @click.option("--keep", is_flag=True, help="Leave the repository, the remote and the mount.")
-def command(keep: bool) -> None:
+@json_option
+def command(keep: bool, as_json: bool) -> None:
     """Show a lazy mount and a switch between two data versions.
 
     Makes a repository with a dataset of about 270 MB and a remote in a temporary directory,
     mounts it from an empty cache, reads parts, switches the version, and reports what was
     fetched and how long it took.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, quiet=as_json)
     base = Path(tempfile.mkdtemp(prefix="vfs-demo-")).resolve()
-    run = Demo(base, console)
+    output = Output(as_json)
+    run = Demo(base, console, output)
     done = False
     with _terminated_like_interrupted():
         try:
@@ -233,6 +243,8 @@ def command(keep: bool) -> None:
         finally:
             if keep and done:
                 console.print(f"\nKept in {base}; unmount with: vfs umount {base / 'mnt'}")
+                if output.json:
+                    output.document("kept", {"directory": str(base), "mountpoint": f"{base}/mnt"})
             else:
                 run.close()
                 shutil.rmtree(base, ignore_errors=True)

@@ -5,12 +5,14 @@ from pathlib import Path
 import click
 
 from vfs.control.protocol import path_fields
-from vfs.errors import NoSuchMount, NotARepository, UnknownRevision, UsageError
+from vfs.errors import UsageError
 from vfs.types import Entry
 from vfs_cli.entries import content_fields
+from vfs_cli.exits import MOUNT, SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, mount_option, repo_option
 from vfs_cli.output import Output
+from vfs_cli.parameters import REV
 from vfs_cli.progress import Progress
 from vfs_cli.target import WORKTREE, Target, choose, opened, snapshot
 from vfs_cli.text import format_size
@@ -25,9 +27,9 @@ from vfs_cli.text import format_size
         ("vfs diff v1.0..v1.1 --json", "the same for programs"),
         ("vfs diff v1.0 --mount /mnt/data", "what a mount shows, against v1.0"),
     ),
-    exits=(NotARepository, UnknownRevision, NoSuchMount),
+    exits=(*MOUNT, *SNAPSHOT),
 )
-@click.argument("revisions", nargs=-1, metavar="[REV [REV]]")
+@click.argument("revisions", type=REV, nargs=-1, metavar="[REV [REV]]")
 @repo_option
 @mount_option
 @json_option

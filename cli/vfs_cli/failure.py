@@ -15,6 +15,7 @@ from vfs.config.environment import colour_wanted
 from vfs.errors import VfsError
 from vfs_cli.text import printable
 
+FOUND_WRONG = 1  # the verb did its work and found something that is not as it should be
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 INTERNAL = 70  # EX_SOFTWARE of <sysexits.h>

@@ -24,21 +24,20 @@ WINDOW = 4 << 20
 
 
 def prefetch(target: Target, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Fetch what `args` select (`paths`, `glob`) into the chunk store; the fetcher's figures."""
+    """Fetch what `args` select (see `vfs.daemon.prefetch.selected`) into the chunk store; the fetcher's figures."""
     from vfs.daemon.prefetch import selected
 
     with opened(target) as workspace:
         shown = snapshot(workspace, target.rev, progress)
-        wanted = selected(workspace, shown, args)
+        selection = selected(workspace, shown, args)
 
         async def work() -> Any:
             async with _running(workspace) as fetcher:
                 return await fetcher.prefetch(
-                    wanted, lambda done, total: progress.step("fetch", done, total)
+                    selection.wanted, lambda done, total: progress.step("fetch", done, total)
                 )
 
-        result = _unwrapped(work)
-    return dict(result._asdict()) if hasattr(result, "_asdict") else _plain(result)
+        return selection.report(_unwrapped(work))
 
 
 def stream(
@@ -87,8 +86,3 @@ def _unwrapped(work: "Callable[[], Any]") -> Any:
         while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
             error = error.exceptions[0]
         raise error from None
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    names = getattr(value, "__slots__", None) or vars(value)
-    return {name: getattr(value, name) for name in names}

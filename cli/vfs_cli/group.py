@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vfs.errors import VfsError
+from vfs_cli.failure import FOUND_WRONG
 from vfs_cli.table import SECTIONS, VERBS
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class LazyGroup(click.Group):
@@ -40,6 +44,17 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"there is no command {name!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Options, and the verbs of the table, without importing a single one."""
+        from click.shell_completion import CompletionItem
+
+        verbs = [
+            CompletionItem(verb.name, help=verb.summary)
+            for verb in VERBS.values()
+            if verb.name.startswith(incomplete)
+        ]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table, without importing a single verb."""
         for title, verbs in SECTIONS:
@@ -64,7 +79,8 @@ class VerbCommand(click.Command):
 
     Args:
         examples: (command line, what it does) each.
-        exits: the errors it is likely to end with; every other one may happen too.
+        exits: the errors it can end with.
+        wrong: what it means if it ends with 1; empty if it never does.
     """
 
     def __init__(
@@ -72,18 +88,19 @@ class VerbCommand(click.Command):
         *args: Any,
         examples: Sequence[tuple[str, str]] = (),
         exits: Sequence[type[VfsError]] = (),
+        wrong: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._examples = examples
-        self._exits = exits
+        self.exit_codes = {0: "done", 2: "the command line is wrong"}
+        self.exit_codes.update({FOUND_WRONG: wrong} if wrong else {})
+        self.exit_codes.update((cls.exit_code, meaning(cls)) for cls in exits)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the two closing sections."""
         _write_examples(formatter, self._examples)
-        codes = {0: "done", 2: "the command line is wrong"}
-        codes.update((cls.exit_code, meaning(cls)) for cls in self._exits)
-        _write_exit_status(formatter, sorted(codes.items()))
+        _write_exit_status(formatter, sorted(self.exit_codes.items()))
 
 
 def _write_examples(formatter: click.HelpFormatter, examples: Iterable[tuple[str, str]]) -> None:
@@ -110,7 +127,7 @@ def meaning(cls: type[VfsError]) -> str:
 def _families() -> list[tuple[int | str, str]]:
     return [
         (0, "done"),
-        (1, "done, but something was found wrong (doctor, cache verify)"),
+        (1, "done, but something was found wrong (doctor, cache verify, ls)"),
         ("2-20", "an error that names its cause; one code per cause"),
         (70, "a bug in vfs"),
         (130, "interrupted"),

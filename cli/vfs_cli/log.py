@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from vfs.errors import DataUnavailable, NotARepository, UnknownPath, UnknownRevision
+from vfs.errors import DataUnavailable, UnknownPath, UnknownRevision
 from vfs.types import Entry, Kind
+from vfs_cli.exits import MOUNT, SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, mount_option, repo_option, rev_option
 from vfs_cli.output import Output
+from vfs_cli.parameters import PATH
 from vfs_cli.progress import Progress
 from vfs_cli.target import WORKTREE, choose, opened
 from vfs_cli.text import count, date, format_size, readable
@@ -35,9 +37,9 @@ class State(NamedTuple):
         ("vfs log -n 3 --rev v2.0", "the last three commits before a tag"),
         ("vfs log --json data | jq .size", "for programs"),
     ),
-    exits=(NotARepository, UnknownRevision, UnknownPath),
+    exits=(*MOUNT, *SNAPSHOT, UnknownPath),
 )
-@click.argument("path", required=False)
+@click.argument("path", type=PATH, required=False)
 @click.option(
     "-n",
     "limit",
@@ -83,7 +85,10 @@ def command(
             if shown == limit:
                 break
     if not shown and path is not None:
-        raise UnknownPath(f"no commit of {start} has {readable(wanted)}")
+        raise UnknownPath(
+            f"none of the last {scan} commits of {start} has {readable(wanted)}",
+            hint="`vfs ls` shows what is there; --scan N looks at more commits",
+        )
 
 
 def _changes(

@@ -5,14 +5,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vfs.errors import DataUnavailable, NoSuchMount, NotARepository, UnknownPath, UnknownRevision
+from vfs.errors import DataUnavailable, UnknownPath
 from vfs.types import Entry, Kind
 from vfs_cli.entries import entry_fields, long_line
+from vfs_cli.exits import MOUNT, SNAPSHOT
+from vfs_cli.failure import FOUND_WRONG
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, mount_option, repo_option, rev_option
 from vfs_cli.output import Output
+from vfs_cli.parameters import PATH
 from vfs_cli.progress import Progress
 from vfs_cli.target import choose, opened, snapshot
+from vfs_cli.text import readable
 
 if TYPE_CHECKING:
     from vfs.workspace import Snapshot
@@ -26,9 +30,10 @@ if TYPE_CHECKING:
         ("vfs ls -l --rev v1.0 data/images", "sizes and dates of another revision"),
         ("vfs ls -R --json | jq .size", "every file, for programs"),
     ),
-    exits=(NotARepository, UnknownRevision, UnknownPath, NoSuchMount, DataUnavailable),
+    exits=(*MOUNT, *SNAPSHOT, UnknownPath, DataUnavailable),
+    wrong="something listed cannot be served",
 )
-@click.argument("path", default=".")
+@click.argument("path", type=PATH, default=".")
 @click.option("-l", "long", is_flag=True, help="Show mode, size in bytes and date.")
 @click.option(
     "-R", "recursive", is_flag=True, help="List every file below PATH, by its path from here."
@@ -49,20 +54,27 @@ def command(
     """List a directory or file of a revision, sorted by name.
 
     Sizes are exact although nothing is downloaded. PATH is relative to this directory; ':/PATH' begins at the top of
-    the repository.
+    the repository. Ends with 1 if something listed cannot be served; warnings say why.
     """
     target = choose(repo, mount, rev)
     top = target.path(path)
     output = Output(as_json)
+    broken: list[tuple[bytes, str]] = []
     with opened(target) as workspace:
         with Progress(quiet=as_json) as progress:
             shown = snapshot(workspace, target.rev, progress)
         for where, name, entry in _listed(shown, top, recursive):
+            if entry.kind is Kind.BROKEN:
+                broken.append((target.typed(where), entry.problem))
             if output.json:
                 output.document("entry", entry_fields(where, entry))
             else:
                 label = target.typed(where) if name is None else name
                 output.path(label, long_line(entry) if long else "")
+    for place, problem in broken:
+        output.warning(f"{readable(place)} cannot be served: {problem}")
+    if broken:
+        raise click.exceptions.Exit(FOUND_WRONG)
 
 
 def _listed(

@@ -41,10 +41,10 @@ def cli(debug: bool) -> None:
 
 def run(args: Sequence[str]) -> int:
     """Run one command line (without the program's name); its exit code. Never raises."""
-    plain = list(args)
-    words = plain[: plain.index("--")] if "--" in plain else plain
+    words = list(args)  # a list of our own: click empties the one it is given
+    words = words[: words.index("--")] if "--" in words else words
     try:
-        with cli.make_context("vfs", plain) as context:
+        with cli.make_context("vfs", list(args)) as context:
             cli.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as end:

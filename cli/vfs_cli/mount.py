@@ -11,14 +11,14 @@ from vfs.control.registry import MountOptions, MountRecord, repository_root
 from vfs.errors import (
     DaemonError,
     MountPointRefused,
-    NotARepository,
-    UnknownRevision,
     Unsupported,
     UsageError,
 )
+from vfs_cli.exits import SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, repo_option
 from vfs_cli.output import Output
+from vfs_cli.parameters import DIRECTORY, REV
 from vfs_cli.progress import Progress
 from vfs_cli.switch import note_problems
 from vfs_cli.text import printable
@@ -38,12 +38,12 @@ _KNOWN = f"allow_other, allow_root, {', '.join(_FLAGS)}, ro, or a setting such a
         ("vfs mount --repo https://host/r.git /mnt/r", "without a clone of your own"),
         ("vfs mount -o allow_other /mnt/data", "readable for every user"),
     ),
-    exits=(NotARepository, UnknownRevision, MountPointRefused, DaemonError, Unsupported),
+    exits=(*SNAPSHOT, MountPointRefused, DaemonError),
 )
-@click.argument("mountpoint")
+@click.argument("mountpoint", type=DIRECTORY)
 @repo_option
 @click.option(
-    "--rev", default="HEAD", metavar="REV", show_default=True,
+    "--rev", type=REV, default="HEAD", metavar="REV", show_default=True,
     help="Whatever Git resolves, or 'worktree' for the pointers as they lie there now.",
 )  # fmt: skip
 @click.option(
@@ -78,7 +78,10 @@ def command(
     parsed = parse_options(options, transport)
     point = _mount_point(mountpoint)
     with Progress(quiet=as_json or foreground) as progress:
-        record = start_mount(_source(repo), rev, point, parsed, foreground, progress.data)
+        try:
+            record = start_mount(_source(repo), rev, point, parsed, foreground, progress.data)
+        except DaemonError as error:
+            raise _explained(error, parsed) from error
     if not foreground:
         _show(Output(as_json), record)
 
@@ -110,6 +113,21 @@ def parse_options(options: tuple[str, ...], transport: str | None = None) -> Mou
             "allow_other and allow_root exclude each other", hint="allow_other includes root"
         )
     return result
+
+
+def _explained(error: DaemonError, options: MountOptions) -> DaemonError:
+    """The error of a mount with what this machine lacks for it, if it lacks something."""
+    from vfs_cli.doctor import fuse
+    from vfs_cli.doctor.finding import State
+
+    checks = [fuse.fuse_device(), fuse.fusermount(), fuse.right_to_mount()]
+    if options.allow_other or options.allow_root:
+        checks.append(fuse.allow_other())
+    lacking = [check for check in checks if check.state is not State.OK]
+    if not lacking:
+        return error
+    causes = "; ".join(check.message for check in lacking)
+    return DaemonError(f"{error.message}: {causes}", hint="; then: ".join(c.fix for c in lacking))
 
 
 def _mount_point(text: str) -> Path:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vfs.config.environment import colour_wanted
+from vfs_cli.failure import show_line
 from vfs_cli.text import columns, printable
 
 
@@ -38,6 +39,12 @@ class Output:
         """A remark for people, on standard error; nothing with JSON."""
         if not self.json:
             sys.stderr.write(printable(text) + "\n")
+
+    def warning(self, text: str) -> None:
+        """A line of its own among what the verb printed so far, on standard error; nothing with JSON."""
+        if not self.json:
+            sys.stdout.flush()
+            show_line("warning: ", text, "yellow")
 
     def path(self, path: bytes, before: str = "") -> None:
         """A path on its own line: raw bytes into a pipe, escaped on a terminal."""

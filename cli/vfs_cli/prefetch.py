@@ -9,16 +9,14 @@ from vfs.control.client import call
 from vfs.control.registry import MountRecord
 from vfs.errors import (
     DataUnavailable,
-    NoSuchMount,
-    NotARepository,
-    RemoteUnavailable,
     UnknownPath,
-    UnknownRevision,
     UsageError,
 )
+from vfs_cli.exits import CACHE, MOUNT, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, mount_option, repo_option, rev_option
 from vfs_cli.output import Output
+from vfs_cli.parameters import FILE, NAME, PATH, PATTERN
 from vfs_cli.progress import Progress
 from vfs_cli.target import Target, choose
 from vfs_cli.text import count, format_size
@@ -35,19 +33,25 @@ _BATCH_BYTES = 512 << 10
         ("vfs prefetch data/train", "everything below a directory"),
         ("vfs prefetch --glob 'data/*.parquet' --rev v2", "by pattern, of another revision"),
         ("vfs prefetch --from batch.txt", "the paths listed in a file, '-' for standard input"),
+        ("vfs prefetch --pin train data/train", "and keep them when the cache is full"),
     ),
-    exits=(
-        NotARepository,
-        UnknownRevision,
-        UnknownPath,
-        NoSuchMount,
-        RemoteUnavailable,
-        DataUnavailable,
-    ),
+    exits=(*MOUNT, *SNAPSHOT, UnknownPath, *READ, *CACHE),
 )
-@click.argument("paths", nargs=-1, metavar="[PATH…]")
-@click.option("--from", "listing", metavar="FILE", help="Read paths from FILE, one per line.")
-@click.option("--glob", "pattern", metavar="G", help="Only paths that match; '*' also matches '/'.")
+@click.argument("paths", type=PATH, nargs=-1, metavar="[PATH…]")
+@click.option(
+    "--from", "listing", type=FILE, metavar="FILE", help="Read paths from FILE, one per line."
+)
+@click.option(
+    "--glob",
+    "pattern",
+    type=PATTERN,
+    metavar="G",
+    help="Only paths that match; '*' also matches '/'.",
+)
+@click.option(
+    "--pin", type=NAME, metavar="NAME",
+    help="Keep them in the cache, whatever else comes, until `vfs cache unpin NAME`.",
+)  # fmt: skip
 @rev_option
 @repo_option
 @mount_option
@@ -56,6 +60,7 @@ def command(
     paths: tuple[str, ...],
     listing: str | None,
     pattern: str | None,
+    pin: str | None,
     rev: str | None,
     repo: str | None,
     mount: str | None,
@@ -63,7 +68,8 @@ def command(
 ) -> None:
     """Fetch whole files into the cache that all mounts share.
 
-    Without a path, pattern or list: everything. In a mount, or with --mount, its daemon fetches.
+    Without a path, pattern or list: everything. In a mount, or with --mount, its daemon fetches. Files that this
+    machine has as plain files (a DVC cache, Git LFS) are read there and not copied, so a pin does not keep them.
     """
     output = Output(as_json)
     target = choose(repo, mount, rev)
@@ -71,19 +77,22 @@ def command(
     if listing is not None and not wanted:
         output.line("nothing to fetch")
         return
-    args = {"glob": pattern, "rev": target.rev}
+    args = {"glob": pattern, "pin": pin, "rev": target.rev}
     names = [path.decode("utf-8", "surrogateescape") for path in wanted]
     with Progress(quiet=as_json) as progress:
         if target.mount is not None:
             result = _ask(target.mount, names, args, progress)
         else:
             result = _alone(target, names, args, progress)
+    if pattern is not None and not result.get("files"):
+        raise UnknownPath(f"nothing matches {pattern!r}", hint="vfs ls -R shows every path")
     _show(output, result)
-    if result.get("failed_files"):
+    failed = result.get("failed_files")
+    if failed:
         reasons = result.get("problems") or ["no reason given"]
         raise DataUnavailable(
-            f"{result['failed_files']} files cannot be fetched, the first: {reasons[0]}",
-            hint="vfs doctor asks every remote",
+            f"{count(failed, 'file')} cannot be fetched: {reasons[0]}{', …' if failed > 1 else ''}",
+            hint="vfs doctor names what cannot be served, and asks every remote",
         )
 
 
@@ -112,9 +121,7 @@ def _ask(
     for batch in _batches(names):
         answer = call(record, "prefetch", {**args, "paths": batch}, progress.data)
         for name, value in answer.items():
-            known = total.get(name, 0)
-            number = isinstance(value, int | float) and isinstance(known, int | float)
-            total[name] = known + value if number else value
+            total[name] = total[name] + value if name in total else value
     return total
 
 

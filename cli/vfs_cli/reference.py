@@ -31,7 +31,7 @@ Made from `--help` by `python -m vfs_cli.reference`; a test compares.
 | exit | code | meaning |
 |---|---|---|
 | 0 | | done |
-| 1 | | done, and something was found wrong (`vfs doctor`, `vfs cache verify`) |
+| 1 | | done, and something was found wrong (`vfs doctor`, `vfs cache verify`, `vfs ls`) |
 """
 
 

@@ -7,14 +7,17 @@ from typing import Any
 
 import click
 
-from vfs.control.client import call, find_mount, find_mounts
-from vfs.control.mountinfo import Life, look, orphans
+from vfs.control.client import call, find_mounts
+from vfs.control.mountinfo import dead_mounts
 from vfs.control.registry import MountRecord
-from vfs.errors import DaemonError, NoSuchMount, UsageError, VfsError
+from vfs.errors import UsageError, VfsError
+from vfs_cli.exits import MOUNT
 from vfs_cli.group import VerbCommand
 from vfs_cli.mount_report import describe
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
+from vfs_cli.parameters import MOUNT_POINT
+from vfs_cli.target import gone, mounted
 from vfs_cli.text import age, count
 
 _ANSWER_SECONDS = 5.0
@@ -28,9 +31,9 @@ _ANSWER_SECONDS = 5.0
         ("vfs status /mnt/data", "one: what it shows, what it fetched, what went wrong"),
         ("vfs status --json", "the same for programs, one object per mount"),
     ),
-    exits=(NoSuchMount, DaemonError),
+    exits=MOUNT,
 )
-@click.argument("mountpoint", required=False)
+@click.argument("mountpoint", type=MOUNT_POINT, required=False)
 @click.option("-v", "--verbose", is_flag=True, help="Add every counter of the mount's daemon.")
 @json_option
 def command(mountpoint: str | None, verbose: bool, as_json: bool) -> None:
@@ -40,7 +43,7 @@ def command(mountpoint: str | None, verbose: bool, as_json: bool) -> None:
     """
     output = Output(as_json)
     if mountpoint is not None:
-        record = find_mount(mountpoint, Path.cwd())
+        record = mounted(mountpoint, Path.cwd())
         status = call(record, "statistics", timeout=_ANSWER_SECONDS)
         if output.json:
             output.document("mount", {"state": "ready", **status})
@@ -50,8 +53,7 @@ def command(mountpoint: str | None, verbose: bool, as_json: bool) -> None:
     if verbose:
         raise UsageError("--verbose is about one mount", hint="vfs status --verbose MOUNTPOINT")
     answers = [(record, _ask(record)) for record in find_mounts()]
-    unknown = orphans((record for record, _ in answers), os.geteuid())
-    dead = [str(mount.path) for mount in unknown if look(mount.path) is Life.DEAD]
+    dead = [mount.path for mount in dead_mounts((record for record, _ in answers), os.geteuid())]
     if output.json:
         _documents(output, answers, dead)
     else:
@@ -59,6 +61,8 @@ def command(mountpoint: str | None, verbose: bool, as_json: bool) -> None:
     failed = [answer for _, answer in answers if isinstance(answer, VfsError)]
     if failed:
         raise failed[0]
+    if dead:
+        raise gone(dead[0])
 
 
 def _ask(record: MountRecord) -> dict[str, Any] | VfsError:
@@ -71,7 +75,7 @@ def _ask(record: MountRecord) -> dict[str, Any] | VfsError:
 Answers = list[tuple[MountRecord, dict[str, Any] | VfsError]]
 
 
-def _documents(output: Output, answers: Answers, dead: list[str]) -> None:
+def _documents(output: Output, answers: Answers, dead: list[Path]) -> None:
     for record, answer in answers:
         fields = {"mountpoint": str(record.mountpoint), "repo": record.repo, "rev": record.rev}
         if isinstance(answer, VfsError):
@@ -79,16 +83,16 @@ def _documents(output: Output, answers: Answers, dead: list[str]) -> None:
         else:
             output.document("mount", {**fields, "state": "ready", **answer})
     for path in dead:
-        output.document("mount", {"mountpoint": path, "state": "dead"})
+        output.document("mount", {"mountpoint": str(path), "state": "dead"})
 
 
-def _table(output: Output, answers: Answers, dead: list[str]) -> None:
+def _table(output: Output, answers: Answers, dead: list[Path]) -> None:
     if not answers and not dead:
         output.line("nothing is mounted")
         return
     now = time.time()
     rows = [[*_cells(record, answer), age(now - record.started)] for record, answer in answers]
-    rows += [[path, "-", "-", "-", "dead: vfs umount " + path, "-"] for path in dead]
+    rows += [[str(path), "-", "-", "-", f"dead: vfs umount {path}", "-"] for path in dead]
     output.table(("MOUNT POINT", "REVISION", "COMMIT", "REPOSITORY", "STATE", "UP"), rows)
 
 

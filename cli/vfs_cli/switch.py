@@ -6,13 +6,15 @@ from typing import Any
 
 import click
 
-from vfs.control.client import call, find_mount
+from vfs.control.client import call
 from vfs.control.registry import MountRecord
-from vfs.errors import DaemonError, NoSuchMount, UnknownRevision
+from vfs_cli.exits import MOUNT, SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
+from vfs_cli.parameters import MOUNT_POINT, REV
 from vfs_cli.progress import Progress
+from vfs_cli.target import mounted
 from vfs_cli.text import count
 
 
@@ -27,11 +29,12 @@ from vfs_cli.text import count
             "the pointers as they lie in the working tree, followed from now on",
         ),
     ),
-    exits=(UnknownRevision, NoSuchMount, DaemonError),
+    exits=(*MOUNT, *SNAPSHOT),
 )
-@click.argument("rev")
+@click.argument("rev", type=REV)
 @click.option(
     "--mount",
+    type=MOUNT_POINT,
     metavar="MOUNTPOINT",
     help="The mount to switch (default: the one this directory is in, or the only one of its repository).",
 )
@@ -43,7 +46,7 @@ def command(rev: str, mount: str | None, as_json: bool) -> None:
     shows what it showed before.
     """
     output = Output(as_json)
-    record = find_mount(mount, Path.cwd())
+    record = mounted(mount, Path.cwd())
     with Progress(quiet=as_json) as progress:
         result = call(record, "switch", {"rev": rev}, progress.data)
     if output.json:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vfs.control.client import call
+from vfs.control.mountinfo import dead_mounts
 from vfs.control.registry import MountRecord, containing, find_mount, find_mounts, repository_root
-from vfs.errors import NotARepository, UsageError
+from vfs.errors import DaemonError, NoSuchMount, NotARepository, UsageError
 
 if TYPE_CHECKING:
     from vfs.workspace import Snapshot, Workspace
@@ -75,8 +76,37 @@ def _normal(path: bytes, text: str) -> bytes:
     if plain == b".":
         return b""
     if plain == b".." or plain.startswith((b"../", b"/")) or b"\0" in plain:
-        raise UsageError(f"{text} leads out of the repository")
+        raise UsageError(
+            f"{text} leads out of the repository",
+            hint="':/PATH' begins at the top of the repository",
+        )
     return plain
+
+
+def mounted(path: str | None, cwd: Path) -> MountRecord:
+    """The mount that a command means, as `find_mount`; one whose daemon is gone is named.
+
+    Raises:
+        NoSuchMount: none fits, or several do.
+        DaemonError: the only one that fits is dead.
+    """
+    records = find_mounts()
+    try:
+        return find_mount(path, cwd, records)
+    except NoSuchMount:
+        place = cwd if path is None else Path(os.path.normpath(cwd / path))
+        root = repository_root(cwd) if path is None else None
+        for dead in dead_mounts(records, os.geteuid()):
+            if place.is_relative_to(dead.path) or dead.repo == str(root):
+                raise gone(dead.path) from None
+        raise
+
+
+def gone(path: Path) -> DaemonError:
+    """The error of a mount whose daemon is gone."""
+    return DaemonError(
+        f"the daemon of {path} is gone", hint=f"vfs umount {path}, then mount it anew"
+    )
 
 
 def choose(repo: str | None, mount: str | None, rev: str | None, cwd: Path | None = None) -> Target:
@@ -97,7 +127,7 @@ def choose(repo: str | None, mount: str | None, rev: str | None, cwd: Path | Non
         root = repository_root(path) or path
         return Target(str(root), rev or "HEAD", (root,))
     if mount is not None:
-        return _of_mount(find_mount(mount, cwd), rev, cwd)
+        return _of_mount(mounted(mount, cwd), rev, cwd)
     inside = containing(cwd, find_mounts())
     if inside is not None:
         return _of_mount(inside, rev, cwd)

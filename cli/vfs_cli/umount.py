@@ -12,11 +12,14 @@ import click
 from vfs.config import runtime_dir
 from vfs.control.client import call, peer_process
 from vfs.control.mountinfo import Life, look, orphans, wait_until_unmounted
-from vfs.control.registry import MountRecord, find_mount, find_mounts
+from vfs.control.registry import MountRecord, find_mounts
 from vfs.errors import DaemonError, MountPointRefused, NoSuchMount, UsageError, VfsError
+from vfs_cli.exits import MOUNT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
+from vfs_cli.parameters import MOUNT_POINT
+from vfs_cli.target import mounted
 
 _ANSWER_SECONDS = 30.0
 _GONE_SECONDS = 10.0
@@ -34,9 +37,9 @@ _SILENCE_SECONDS = 2.0
             "now, although files are open; they stay readable until closed",
         ),
     ),
-    exits=(MountPointRefused, NoSuchMount, DaemonError),
+    exits=(*MOUNT, MountPointRefused),
 )
-@click.argument("mountpoint", required=False)
+@click.argument("mountpoint", type=MOUNT_POINT, required=False)
 @click.option("--all", "everything", is_flag=True, help="Every mount of this user.")
 @click.option("--lazy", is_flag=True, help="Detach now, even if files are open there.")
 @json_option
@@ -57,7 +60,7 @@ def command(mountpoint: str | None, everything: bool, lazy: bool, as_json: bool)
         unmount_dead(dead)
         _done(output, dead)
         return
-    record = find_mount(mountpoint, cwd)
+    record = mounted(mountpoint, cwd)
     stop(record, lazy=lazy)
     _done(output, record.mountpoint)
 

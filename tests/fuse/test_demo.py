@@ -1,5 +1,6 @@
 """`vfs demo` shows what it promises and leaves nothing behind, however it ends."""
 
+import json
 import os
 import signal
 import subprocess
@@ -39,6 +40,14 @@ def test_shows_and_cleans_up(sandbox: Sandbox, temporary: Path) -> None:
     assert os.listdir(temporary) == []
     assert mounted_below(temporary) == []
     assert daemons(sandbox) == []
+
+
+def test_as_json(sandbox: Sandbox, temporary: Path) -> None:
+    steps = [json.loads(line) for line in vfs(sandbox, "demo", "--json").stdout.splitlines()]
+    assert {step["type"] for step in steps[:-1]} == {"step"}
+    assert steps[-1]["type"] == "demo"
+    assert steps[-1]["fetched"] == sum(step["fetched"] for step in steps[:-1]) > 0
+    assert os.listdir(temporary) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

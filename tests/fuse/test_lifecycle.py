@@ -1,6 +1,8 @@
 """How a mount begins and ends."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -91,6 +93,30 @@ def test_killed_daemon_can_be_unmounted(mount: Mount) -> None:
     wait_until(lambda: not process.is_running(), "the daemon to end")
     mount.umount()
     gone(mount, process)
+
+
+def test_killed_daemon_is_named(mount: Mount) -> None:
+    """Also in the repository, where nothing but the kernel's mount table still knows of the mount."""
+    process = mount.daemon()
+    process.kill()
+    wait_until(lambda: not process.is_running(), "the daemon to end")
+    for words in (["status"], ["status", mount.path], ["switch", "v1"], ["umount"]):
+        argv = [sys.executable, "-m", "vfs_cli", *words]
+        done = mount.sandbox.run(argv, cwd=Path(mount.repository), check=False)
+        assert done.returncode == 19, words
+        assert f"vfs umount {mount.path}" in done.stderr.decode()
+
+
+def test_prefetch_through_a_mount(mount: Mount) -> None:
+    """Its daemon selects, fetches and pins."""
+    done = mount.cli("prefetch", "--mount", mount.path, "--pin", "x", ":/big.bin", "--json")
+    assert json.loads(done.stdout)["fetched_files"] == 1
+    chunks = -(-len(DATA) // (256 << 10))
+    pin = {"type": "pin", "name": "x", "chunks": chunks}
+    assert json.loads(mount.cli("cache", "pins", "--json").stdout) == pin
+    done = mount.cli("prefetch", "--mount", mount.path, "--glob", "no*", check=False)
+    assert done.returncode == 5
+    assert b"nothing matches 'no*'" in done.stderr
 
 
 def test_second_mount_at_the_same_place(mount: Mount) -> None:
@@ -267,12 +293,13 @@ _CLOSED_DEVICE = """set -eu
 mknod -m 600 "$1/fuse" c 10 229
 mount --bind "$1/fuse" /dev/fuse
 exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all,+dac_read_search \
-  --ambient-caps=-all,+dac_read_search -- "$2" -m vfs_cli mount --repo "$3" "$4"
+  --ambient-caps=-all,+dac_read_search -- "$2" -m vfs_cli mount --repo "$3" "$4" $5
 """
 
 
-def test_a_refusal_gives_the_reason_of_fusermount(
-    repository: HandmadeRepository, sandbox: Sandbox
+@pytest.mark.parametrize("options", ["", "-o allow_other"])
+def test_a_refusal_names_its_cause_and_what_mends_it(
+    repository: HandmadeRepository, sandbox: Sandbox, options: str
 ) -> None:
     assert os.getuid() == 0, "run as root: it takes the device away from a user"
     point = sandbox.root / "user-mount"
@@ -283,12 +310,16 @@ def test_a_refusal_gives_the_reason_of_fusermount(
     try:
         done = sandbox.run(
             ["unshare", "--mount", "sh", "-c", _CLOSED_DEVICE, "sh"]
-            + [str(word) for word in (device, sys.executable, repository.root, point)],
+            + [str(word) for word in (device, sys.executable, repository.root, point, options)],
             check=False,
         )
     finally:
         shutil.rmtree(device)
     said = done.stderr.decode()
     assert done.returncode == 19, said
-    assert "ermission denied" in said
-    assert "vfs doctor" in said
+    assert "/dev/fuse may not be opened by this user" in said
+    assert "hint: sudo chmod 0666 /dev/fuse" in said
+    config = Path("/etc/fuse.conf").read_text()
+    allowed = re.search(r"^\s*user_allow_other", config, re.MULTILINE) is not None
+    refused = "-o allow_other is refused: user_allow_other is not set in /etc/fuse.conf" in said
+    assert refused is (bool(options) and not allowed)

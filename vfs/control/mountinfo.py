@@ -32,11 +32,13 @@ class KernelMount(NamedTuple):
         path: the mount point.
         device: `major:minor`; the minor number names the directory in `/sys/fs/fuse/connections`.
         uid: the user who mounted it, as FUSE knows it; None if the line does not say.
+        repo: what is shown there: a directory or URL; where it is not ASCII there are question marks.
     """
 
     path: Path
     device: str
     uid: int | None
+    repo: str = ""
 
 
 def parse_mounts(table: bytes, file_system: str = FILE_SYSTEM) -> list[KernelMount]:
@@ -51,13 +53,19 @@ def parse_mounts(table: bytes, file_system: str = FILE_SYSTEM) -> list[KernelMou
         if len(after) < 3 or after[0] != wanted:
             continue
         user = _USER.search(after[2].decode("ascii", "replace"))
-        path = _ESCAPE.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), fields[4])
         found.append(
             KernelMount(
-                Path(os.fsdecode(path)), fields[2].decode("ascii", "replace"), user and int(user[1])
+                Path(_plain(fields[4])),
+                fields[2].decode("ascii", "replace"),
+                user and int(user[1]),
+                _plain(after[1]).removeprefix("vfs:"),
             )
         )
     return found
+
+
+def _plain(field: bytes) -> str:
+    return os.fsdecode(_ESCAPE.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), field))
 
 
 def vfs_mounts() -> list[KernelMount]:
@@ -78,6 +86,11 @@ def orphans(records: Iterable[MountRecord], uid: int) -> list[KernelMount]:
     """
     known = {record.mountpoint for record in records}
     return [mount for mount in vfs_mounts() if mount.uid == uid and mount.path not in known]
+
+
+def dead_mounts(records: Iterable[MountRecord], uid: int) -> list[KernelMount]:
+    """Mounts of user `uid` whose daemon is gone."""
+    return [mount for mount in orphans(records, uid) if look(mount.path) is Life.DEAD]
 
 
 def wait_until_unmounted(path: Path, seconds: float) -> bool:

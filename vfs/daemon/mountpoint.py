@@ -4,6 +4,7 @@ A mount over, or around, anything its own daemon reads or writes would make the 
 """
 
 import os
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -50,15 +51,20 @@ def check_directory(mountpoint: Path) -> None:
         MountPointRefused: it is missing, no directory, not empty, or not ours to cover.
     """
     try:
-        if not mountpoint.is_dir():
-            raise MountPointRefused(
-                f"mount point {mountpoint} is not a directory", hint=f"mkdir -p {mountpoint}"
-            )
         names = os.listdir(mountpoint)
-    except OSError as error:
-        raise MountPointRefused(f"cannot use mount point {mountpoint}: {error.strerror}") from error
-    if names:
+    except FileNotFoundError as error:
         raise MountPointRefused(
-            f"mount point {mountpoint} is not empty ({names[0]!r} is in it)",
+            f"mount point {mountpoint} does not exist",
+            hint=f"mkdir -p {shlex.quote(str(mountpoint))}",
+        ) from error
+    except OSError as error:
+        raise MountPointRefused(
+            f"cannot use mount point {mountpoint}: {error.strerror}",
+            hint="choose an empty directory that you may write to",
+        ) from error
+    if names:
+        name = os.fsencode(names[0]).decode("utf-8", "backslashreplace")
+        raise MountPointRefused(
+            f"mount point {mountpoint} is not empty ({name} is in it)",
             hint="mounting would hide what is there; choose an empty directory",
         )

@@ -1,39 +1,89 @@
-"""Which files `vfs prefetch` means."""
+"""What `vfs prefetch` means: which files, which of them cannot be had at all, and what is to be kept."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import translate
-from typing import Any
+from typing import Any, NamedTuple
 
+from vfs.core.ranges import block_count
 from vfs.errors import UnknownPath
-from vfs.transfer import Place
-from vfs.types import Blob, Entry
+from vfs.store import ChunkStore
+from vfs.transfer import Place, PrefetchReport
+from vfs.transfer.warmup import MOST_PROBLEMS
+from vfs.types import Blob, Entry, Kind
 from vfs.workspace import Snapshot, Workspace
 
 Wanted = tuple[Blob, Callable[[], Sequence[Place]]]
 
 
-def selected(workspace: Workspace, snapshot: Snapshot, args: dict[str, Any]) -> list[Wanted]:
-    """The blobs of a request, each once.
+class Selection(NamedTuple):
+    """The files of a request.
+
+    Attributes:
+        wanted: their contents, each once.
+        names: the path of each content; of several, the first.
+        broken: why the others have none, a sentence each that begins with the path.
+    """
+
+    wanted: list[Wanted]
+    names: dict[Blob, bytes]
+    broken: list[str]
+
+    def report(self, fetched: PrefetchReport) -> dict[str, Any]:
+        """What became of all of them."""
+        fields = {name: getattr(fetched, name) for name in fetched.__slots__}
+        fields["files"] += len(self.broken)
+        fields["failed_files"] += len(self.broken)
+        failed = (f"{_shown(self.names[blob])}: {reason}" for blob, reason in fetched.problems)
+        fields["problems"] = [*self.broken, *failed][:MOST_PROBLEMS]
+        return fields
+
+
+def selected(workspace: Workspace, snapshot: Snapshot, args: dict[str, Any]) -> Selection:
+    """The files of a request.
 
     Args:
         workspace: finds places.
         snapshot: whose paths are meant.
         args: `paths` (list of str, each a file or directory) and `glob` (matched against whole paths); neither means all.
+            `pin` is the name of the pin that keeps them in the store.
 
     Raises:
         UnknownPath: a path is not in the snapshot.
+        StoreError: the pin cannot be written.
     """
     pattern = args.get("glob")
     matches = re.compile(translate(str(pattern)).encode()).match if pattern else None
     wanted: dict[Blob, Wanted] = {}
+    names: dict[Blob, bytes] = {}
+    broken: dict[bytes, str] = {}
     for path, entry in _entries(snapshot, [str(p) for p in args.get("paths") or [""]]):
-        if entry.digest is None or (matches is not None and not matches(path)):
+        if matches is not None and not matches(path):
             continue
-        blob = Blob(entry.digest, entry.size)
-        if blob not in wanted:
-            wanted[blob] = (blob, _places(workspace, snapshot, entry, blob))
-    return list(wanted.values())
+        if entry.kind is Kind.BROKEN:
+            broken[path] = f"{_shown(path)}: {entry.problem}"
+        elif entry.digest is not None:
+            blob = Blob(entry.digest, entry.size)
+            if blob not in wanted:
+                wanted[blob] = (blob, _places(workspace, snapshot, entry, blob))
+                names[blob] = path
+    if args.get("pin") and wanted:
+        _pin(workspace.store, str(args["pin"]), wanted)
+    return Selection(list(wanted.values()), names, list(broken.values()))
+
+
+def _shown(path: bytes) -> str:
+    return path.decode("utf-8", "backslashreplace")
+
+
+def _pin(store: ChunkStore, name: str, blobs: Iterable[Blob]) -> None:
+    """Keep the blocks of contents, before the first of them comes."""
+    keys = (
+        blob.digest.key + block.to_bytes(4, "big")
+        for blob in blobs
+        for block in range(block_count(blob.size))
+    )
+    store.pin(name, keys)
 
 
 def _entries(snapshot: Snapshot, paths: list[str]) -> Iterator[tuple[bytes, Entry]]:

@@ -217,12 +217,12 @@ class Service:
         """Fetch whole files into the chunk store."""
         rev = args.get("rev")
         snapshot = await self._revisions.snapshot(rev, None) if rev else self._snapshot
-        wanted = await trio.to_thread.run_sync(selected, self._workspace, snapshot, args)
+        selection = await trio.to_thread.run_sync(selected, self._workspace, snapshot, args)
         async with reporting(progress) as report:
             result = await self._fetcher.prefetch(
-                wanted, lambda done, total: report("fetch", done, total)
+                selection.wanted, lambda done, total: report("fetch", done, total)
             )
-        return plain(result)
+        return selection.report(result)
 
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end; raises VfsError if files are open and `lazy` is false."""

@@ -181,10 +181,14 @@ def explain(error: GitFailed, label: str) -> RemoteError:
     if any(sign in text for sign in _DENIED):
         return AccessDenied(message, hint=hint or _SIGN_IN)
     if any(sign in text for sign in _MISSING):
-        return ObjectMissing(message)
+        return ObjectMissing(message, hint="check the URL: `git ls-remote` must list it")
     if any(sign in text for sign in _AWAY):
-        return RemoteUnavailable(message)
-    return RemoteError(message, hint=hint)
+        return RemoteUnavailable(
+            message, hint=hint or "check the network and the name of the host, then try again"
+        )
+    return RemoteError(
+        message, hint=hint or "`git ls-remote` with that URL shows whether Git can use it"
+    )
 
 
 def _verdict(error: GitFailed) -> str:

@@ -41,6 +41,7 @@ class Repository:
 
     Attributes:
         git_dir: its Git directory (of a linked working tree, that tree's own).
+        name: how it is called in messages; its Git directory unless somebody says otherwise.
         common_dir: where objects and refs live; the same except in linked working trees.
         root: the working tree; None if it is bare.
     """
@@ -58,6 +59,7 @@ class Repository:
         anything that must live as long as this object does.
         """
         self.git_dir = git_dir
+        self.name = str(git_dir)
         self._handles = Handles(git_dir)
         repository = self._handle().repository
         self.root = Path(repository.workdir) if repository.workdir else None
@@ -104,7 +106,7 @@ class Repository:
         Raises:
             UnknownRevision: it names nothing, no commit, or looks like an option.
         """
-        return revisions.resolve(self._handle().repository, self.git_dir, rev)
+        return revisions.resolve(self._handle().repository, self.git_dir, rev, self.name)
 
     def branches(self) -> list[tuple[str, str]]:
         """(name, commit oid) of the local branches, sorted."""
@@ -312,7 +314,9 @@ class Repository:
 
     def _require_root(self) -> Path:
         if self.root is None:
-            raise NotARepository(f"{self.git_dir} has no working tree")
+            raise NotARepository(
+                f"{self.name} has no working tree", hint="name a branch, a tag or a commit"
+            )
         return self.root
 
 

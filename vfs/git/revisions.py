@@ -13,10 +13,11 @@ from vfs.git.command import GitFailed, run_git
 from vfs.git.objects import Commit
 
 _REV_PARSE_TIMEOUT = 60.0
+_HINT = "see `git branch -a`, `git tag`, `git log`"
 
 
-def resolve(repository: pygit2.Repository, git_dir: Path, rev: str) -> Commit:
-    """The commit a revision expression names; annotated tags are peeled.
+def resolve(repository: pygit2.Repository, git_dir: Path, rev: str, name: str) -> Commit:
+    """The commit a revision expression names; annotated tags are peeled. `name` is the repository's in messages.
 
     Raises:
         UnknownRevision: it names nothing, or nothing that is a commit.
@@ -24,21 +25,19 @@ def resolve(repository: pygit2.Repository, git_dir: Path, rev: str) -> Commit:
     _refuse_hostile(rev)
     found = _by_libgit2(repository, rev) or _by_git(repository, git_dir, rev)
     if found is None:
-        raise UnknownRevision(
-            f"{rev!r} is no revision of {git_dir}", hint="see `git branch -a`, `git tag`, `git log`"
-        )
+        raise UnknownRevision(f"{rev!r} is no revision of {name}", hint=_HINT)
     try:
         commit = found.peel(pygit2.Commit)
     except (pygit2.GitError, ValueError, KeyError) as error:
         raise UnknownRevision(
-            f"{rev!r} names a {found.type_str}, not a commit, in {git_dir}"
+            f"{rev!r} names a {found.type_str}, not a commit, in {name}", hint=_HINT
         ) from error
     return Commit(str(commit.id), commit.tree_id.raw, commit.commit_time)
 
 
 def _refuse_hostile(rev: str) -> None:
     if not rev or rev.startswith("-") or "\0" in rev or "\n" in rev:
-        raise UnknownRevision(f"{rev!r} is not a revision")
+        raise UnknownRevision(f"{rev!r} is not a revision", hint=_HINT)
 
 
 def _by_libgit2(repository: pygit2.Repository, rev: str) -> pygit2.Object | None:

@@ -166,15 +166,19 @@ class ChunkStore(ChunkReader):
         return False
 
     def _make_room(self, engine: Engine, incoming: int) -> bool:
-        if not self._excess(engine, incoming):
-            return True
-        engine.table.flush_touches()
-        engine.evictor.run(lambda: self._excess(engine, incoming))
-        if self._excess(engine, incoming):
-            engine.appender.rest(idle_only=False)
+        """Evict until there is room; what others take meanwhile is made room for as well, while anything can go."""
+        rested = False
+        while self._excess(engine, incoming):
+            engine.table.flush_touches()
+            before = engine.index.state().generation
             engine.evictor.run(lambda: self._excess(engine, incoming))
-        self._refresh(engine)
-        return not self._excess(engine, incoming)
+            if engine.index.state().generation == before and self._excess(engine, incoming):
+                if rested:
+                    return False
+                engine.appender.rest(idle_only=False)
+                rested = True
+            self._refresh(engine)
+        return True
 
     def _excess(self, engine: Engine, incoming: int) -> int:
         return excess(

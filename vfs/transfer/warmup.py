@@ -60,7 +60,7 @@ class PrefetchReport:
     resident_files: int = 0
     local_files: int = 0
     failed_files: int = 0
-    problems: tuple[str, ...] = ()
+    problems: tuple[tuple[Blob, str], ...] = ()
 
 
 class _Surveyed(NamedTuple):
@@ -90,7 +90,7 @@ class WarmUp:
         self._files = self._bytes = self._done = 0
         self._fetched_files = self._fetched_bytes = 0
         self._resident = self._local = self._failed = 0
-        self._problems: list[str] = []
+        self._problems: list[tuple[Blob, str]] = []
 
     async def run(self, items: Iterable[Wanted]) -> PrefetchReport:
         """See `Fetcher.prefetch`."""
@@ -108,7 +108,7 @@ class WarmUp:
             await trio.to_thread.run_sync(self._progress, self._done, self._bytes)
         if self._full:
             raise StoreFull(
-                f"the cache takes nothing more; {self._fetched_files} files were fetched",
+                f"the cache takes nothing more; files fetched so far: {self._fetched_files}",
                 hint="free disk space, or set `cache.limit` or `cache.dir`",
             )
         return self._report()
@@ -241,4 +241,4 @@ class WarmUp:
         self._failed += 1
         self._advance(0)
         if len(self._problems) < MOST_PROBLEMS:
-            self._problems.append(str(error))
+            self._problems.append((blob, str(error)))

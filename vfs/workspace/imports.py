@@ -100,7 +100,10 @@ class ImportGrafter:
             if own is None:
                 raise
             message = f"the source of this import cannot be reached: {error.message}"
-            hint = error.hint or "its content is read from this repository's caches and remotes"
+            hint = (
+                error.hint
+                or "mend its URL in the pointer; nobody but this repository's own caches and remotes is asked for the content"
+            )
             # A listing was read; that the bytes of a single file are there, nobody has seen.
             severity = Severity.NOTE if out.is_tree else Severity.BROKEN
             problem = Problem(out.path, "import-source", message, hint, severity)

@@ -81,6 +81,7 @@ class Workspace:
         self.notices = tuple(notices)
         self.name = name
         self.repository = repository
+        repository.name = name
         self.session = session
         self.root = None if foreign else repository.root
         self._where = Surroundings(self.root, _main_root(repository, self.root), foreign)

@@ -2,21 +2,24 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
 
 from vfs.config import Settings, default_settings, environment, load_settings, runtime_dir
-from vfs.control.mountinfo import Life, look, orphans, vfs_mounts
-from vfs.control.registry import find_mounts, repository_root
-from vfs.errors import ConfigError, NotARepository, VfsError
+from vfs.control.mountinfo import dead_mounts, vfs_mounts
+from vfs.control.registry import find_mounts
+from vfs.errors import ConfigError, NotARepository, UnknownRevision, VfsError
 from vfs_cli.doctor import fuse, machine
 from vfs_cli.doctor.finding import Finding, State, bad
+from vfs_cli.exits import MOUNT
+from vfs_cli.failure import FOUND_WRONG
 from vfs_cli.group import VerbCommand
 from vfs_cli.notices import noticed
-from vfs_cli.options import json_option, rev_option
+from vfs_cli.options import json_option, mount_option, repo_option, rev_option
 from vfs_cli.output import Output
-from vfs_cli.target import choose
+from vfs_cli.target import WORKTREE, Target, choose
 from vfs_cli.text import wrapped
 
 _MARKS = {State.OK: "ok  ", State.NOTE: "note", State.BAD: "BAD "}
@@ -28,16 +31,27 @@ _MARKS = {State.OK: "ok  ", State.NOTE: "note", State.BAD: "BAD "}
     examples=(
         ("vfs doctor", "this machine, and the repository of this directory"),
         ("vfs doctor --rev worktree", "pointers that are not committed yet"),
+        ("vfs doctor --mount /mnt/data", "what that mount shows"),
         ("vfs doctor --all --offline", "every branch and tag, without asking the remotes"),
         ("vfs doctor --json | jq 'select(.state != \"ok\")'", "for programs"),
     ),
-    exits=(NotARepository, ConfigError),
+    exits=(*MOUNT, NotARepository, UnknownRevision),
+    wrong="something will fail, or fails already",
 )
 @rev_option
+@repo_option
+@mount_option
 @click.option("--all", "every", is_flag=True, help="Look at every branch and tag as well.")
 @click.option("--offline", is_flag=True, help="Do not contact remotes.")
 @json_option
-def command(rev: str | None, every: bool, offline: bool, as_json: bool) -> None:
+def command(
+    rev: str | None,
+    repo: str | None,
+    mount: str | None,
+    every: bool,
+    offline: bool,
+    as_json: bool,
+) -> None:
     """Tell what limits vfs here, and the exact command that mends it.
 
     Looks at the machine and, in a repository or a mount, at REV: which paths cannot be served and why, submodules, and
@@ -46,33 +60,60 @@ def command(rev: str | None, every: bool, offline: bool, as_json: bool) -> None:
     output = Output(as_json)
     worst = False
     with noticed():
-        for finding in _findings(rev, every=every, offline=offline):
+        for finding in _findings(repo, mount, rev, every=every, offline=offline):
             worst = worst or finding.state is State.BAD
             _show(output, finding)
     if worst:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(FOUND_WRONG)
 
 
-def _findings(rev: str | None, *, every: bool, offline: bool) -> Iterator[Finding]:
-    root = repository_root(Path.cwd())
+def _findings(
+    repo: str | None, mount: str | None, rev: str | None, *, every: bool, offline: bool
+) -> Iterator[Finding]:
+    """Everything that was found; what the command line names and is not there is an error, not a finding.
+
+    Raises:
+        NotARepository, NoSuchMount, DaemonError, UnknownRevision: it is not there.
+    """
+    early: list[Finding] = []
+    target: Target | None = None
     try:
-        settings = load_settings(root)
-    except ConfigError as error:
-        yield bad("configuration", error.message, error.hint or "correct the file")
-        settings = default_settings()
-    yield from _machine(settings)
-    try:
-        target = choose(None, None, rev)
+        target = choose(repo, mount, rev)
     except NotARepository:
         if rev is not None or every:
             raise
-        return
     except VfsError as error:
-        yield bad("mount", error.message, error.hint or "")
+        if repo is not None or mount is not None:
+            raise
+        early.append(bad("mount", error.message, error.hint or ""))
+    settings = _settings(target, early)
+    if target is None:
+        yield from (*early, *_machine(settings))
         return
+    from vfs.workspace import open_workspace
     from vfs_cli.doctor import repository
 
-    yield from repository.check(target.repo, target.rev, settings, every=every, offline=offline)
+    try:
+        workspace = open_workspace(target.repo, settings)
+    except VfsError as error:
+        if repo is not None and isinstance(error, NotARepository):
+            raise
+        yield from (*early, *_machine(settings), repository.failed("repository", error))
+        return
+    with closing(workspace):
+        if rev is not None and rev != WORKTREE:
+            workspace.repository.resolve(rev)
+        yield from (*early, *_machine(settings))
+        yield from repository.check(workspace, target.rev, every=every, offline=offline)
+
+
+def _settings(target: Target | None, early: list[Finding]) -> Settings:
+    root = None if target is None else Path(target.repo)
+    try:
+        return load_settings(root if root and root.is_absolute() and root.is_dir() else None)
+    except ConfigError as error:
+        early.append(bad("configuration", error.message, error.hint or "correct the file"))
+        return default_settings()
 
 
 def _machine(settings: Settings) -> Iterator[Finding]:
@@ -83,7 +124,7 @@ def _machine(settings: Settings) -> Iterator[Finding]:
     yield fuse.right_to_mount()
     yield fuse.allow_other()
     ours = [mount for mount in vfs_mounts() if mount.uid in (uid, None)]
-    dead = [mount for mount in orphans(find_mounts(), uid) if look(mount.path) is Life.DEAD]
+    dead = dead_mounts(find_mounts(), uid)
     alive = [mount for mount in ours if mount not in dead]
     yield from fuse.dead_mounts(dead)
     yield from fuse.read_ahead(alive, settings.read_ahead)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from vfs.config import Settings
 from vfs.errors import RemoteUnavailable, UnknownRevision, VfsError
 from vfs.types import Severity
 from vfs_cli.doctor.finding import Finding, bad, note, ok
@@ -16,6 +15,7 @@ from vfs_cli.progress import Progress
 from vfs_cli.text import count, readable
 
 if TYPE_CHECKING:
+    from vfs.git import Submodule
     from vfs.types import Problem
     from vfs.workspace import Snapshot, Workspace
     from vfs.workspace.stores import RemoteRef
@@ -34,50 +34,37 @@ class Seen(NamedTuple):
     Attributes:
         revisions: those whose snapshot could be built.
         problems: each with the revisions that have it.
-        submodules: paths, each with the revisions that have it.
+        submodules: by path, each as first met and with the revisions that have it.
         remotes: that the data may come from, each once, in the order they would be asked.
     """
 
     revisions: list[str]
     problems: "dict[Problem, list[str]]"
-    submodules: dict[bytes, list[str]]
+    submodules: "dict[bytes, tuple[Submodule, list[str]]]"
     remotes: "dict[RemoteRef, None]"
 
 
-def check(
-    repo: str, rev: str, settings: Settings, *, every: bool, offline: bool
-) -> Iterator[Finding]:
+def check(workspace: "Workspace", rev: str, *, every: bool, offline: bool) -> Iterator[Finding]:
     """All checks of one repository; an error of one becomes its finding.
 
     Args:
-        repo: where it is.
+        workspace: the repository.
         rev: the revision to look at.
-        settings: of this process.
         every: look at all branches and tags as well.
         offline: ask no remote.
     """
-    from vfs.workspace import open_workspace
-
-    try:
-        workspace = open_workspace(repo, settings)
-    except VfsError as error:
-        yield _failed("repository", error)
+    yield ok("repository", f"{workspace.name} can be read")
+    if workspace.repository.partial:
+        yield note("partial-clone", _PARTIAL, "git fetch --refetch --no-filter origin")
+    failures: list[Finding] = []
+    seen = _look(workspace, _revisions(workspace, rev, every), failures)
+    yield from failures
+    if not seen.revisions:
         return
-    try:
-        yield ok("repository", f"{repo} can be read")
-        if workspace.repository.partial:
-            yield note("partial-clone", _PARTIAL, "git fetch --refetch --no-filter origin")
-        failures: list[Finding] = []
-        seen = _look(workspace, _revisions(workspace, rev, every), failures)
-        yield from failures
-        if not seen.revisions:
-            return
-        yield from submodules(seen, workspace.name)
-        yield from problems(seen)
-        if not offline:
-            yield from remotes(seen)
-    finally:
-        workspace.close()
+    yield from submodules(seen, workspace.root)
+    yield from problems(seen)
+    if not offline:
+        yield from remotes(seen)
 
 
 def _revisions(workspace: "Workspace", rev: str, every: bool) -> list[str]:
@@ -104,22 +91,22 @@ def _look(workspace: "Workspace", revisions: list[str], failures: list[Finding])
                 snapshot = workspace.snapshot(rev)
                 modules = _submodules(workspace, snapshot)
             except VfsError as error:
-                failures.append(_failed("revision", error))
+                failures.append(failed("revision", error))
                 continue
             seen.revisions.append(rev)
             seen.remotes.update(dict.fromkeys(_references(snapshot)))
             for problem in snapshot.problems:
                 seen.problems.setdefault(problem, []).append(rev)
-            for path in modules:
-                seen.submodules.setdefault(path, []).append(rev)
+            for module in modules:
+                seen.submodules.setdefault(module.path, (module, []))[1].append(rev)
     return seen
 
 
-def _submodules(workspace: "Workspace", snapshot: "Snapshot") -> list[bytes]:
+def _submodules(workspace: "Workspace", snapshot: "Snapshot") -> "list[Submodule]":
     repository = workspace.repository
     if snapshot.commit is None:  # the working tree: its objects are in a store of their own
         _, repository = repository.snapshot_worktree(workspace.settings.cache_dir)
-    return [module.path for module in repository.submodules(snapshot.tree)]
+    return repository.submodules(snapshot.tree)
 
 
 def problems(seen: Seen) -> Iterator[Finding]:
@@ -137,19 +124,36 @@ def problems(seen: Seen) -> Iterator[Finding]:
     for problem in sorted(seen.problems, key=lambda problem: problem.severity):
         find = bad if problem.severity is Severity.BROKEN else note
         where = f" (in {_names(seen.problems[problem])})" if several else ""
-        yield find("problem", f"{readable(problem.path)}: {problem.message}{where}", problem.hint)
+        path = readable(problem.path)
+        named = problem.message.startswith(f"{path}:")  # so it is if a pointer cannot be read
+        message = problem.message if named else f"{path}: {problem.message}"
+        yield find("problem", message + where, problem.hint or _FIXES.get(problem.code, ""))
 
 
-def submodules(seen: Seen, repo: str) -> Iterator[Finding]:
-    """Submodules are shown as empty directories; say so."""
+def submodules(seen: Seen, root: Path | None) -> Iterator[Finding]:
+    """Submodules are shown as empty directories; say so, and how to mount one."""
     name, several = "submodules", len(seen.revisions) > 1
-    for path, revisions in seen.submodules.items():
+    for path, (module, revisions) in seen.submodules.items():
         where = f" (in {_names(revisions)})" if several else ""
-        place = shlex.quote(os.path.join(repo, os.fsdecode(path)))
         message = f"{readable(path)} is a submodule and is empty in a mount{where}"
-        yield note(name, message, f"vfs mount --repo {place} MOUNTPOINT")
+        yield note(name, message, _mount_of(module, root))
     if not seen.submodules:
         yield ok(name, "no submodules")
+
+
+def _mount_of(module: "Submodule", root: Path | None) -> str:
+    """The command that mounts a submodule at its commit; empty if its URL is missing, or relative to another one."""
+    get, source = "", module.url or ""
+    path = os.fsdecode(module.path)
+    if root is not None and (root / path / ".git").exists():
+        source = str(root / path)
+    elif not source or source.startswith("."):  # relative: to what, Git decides
+        if root is None:
+            return ""
+        get = f"git -C {shlex.quote(str(root))} submodule update --init -- {shlex.quote(path)} && "
+        source = str(root / path)
+    where = shlex.quote(source)
+    return f'{get}vfs mount --repo {where} --rev {module.oid.hex()} "$(mktemp -d)"'
 
 
 def _names(revisions: list[str]) -> str:
@@ -175,7 +179,7 @@ def remotes(seen: Seen) -> Iterator[Finding]:
             finally:
                 remote.close()
         except VfsError as error:
-            yield _failed(name, error, label)
+            yield failed(name, error, label)
     if not seen.remotes:
         yield ok(name, "no data comes from a remote")
 
@@ -193,12 +197,15 @@ def _references(snapshot: "Snapshot") -> "list[RemoteRef]":
     return list(found)
 
 
-def _failed(name: str, error: VfsError, label: str = "") -> Finding:
+def failed(name: str, error: VfsError, label: str = "") -> Finding:
+    """The finding that an error is."""
     message = f"{label}: {error.message}" if label else error.message
     return bad(name, message, error.hint or _FIXES.get(error.code, ""))
 
 
 _FIXES = {
+    "bad-format": "correct the file and commit it",
+    "unsafe-path": "correct the file and commit it",
     "access-denied": "check the credentials: for S3 'aws sts get-caller-identity' with the same profile",
     "remote-unavailable": "check the network and the URL in .dvc/config",
     "object-missing": "check the bucket and the path in .dvc/config",

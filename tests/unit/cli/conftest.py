@@ -10,13 +10,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import pytest
 import trio
 
 from vfs.control import mountinfo
 from vfs.control.registry import MountRecord, mount_id, register
 from vfs.control.server import Handler, serve
-from vfs_cli.main import run
+from vfs_cli.group import VerbCommand
+from vfs_cli.main import cli, run
+from vfs_cli.table import VERBS
 
 Data = dict[str, Any]
 
@@ -115,13 +118,23 @@ def vfs(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Done]:
     """Run a command line in this process."""
 
     def call(*args: str | Path) -> Done:
-        code = run([str(arg) for arg in args])
+        words = [str(arg) for arg in args]
+        code = run(words)
+        assert_declared(words, code)
         sys.stdout.flush()
         sys.stderr.flush()
         out, err = capfdbinary.readouterr()
         return Done(code, out.decode("utf-8", "surrogateescape"), err.decode())
 
     return call
+
+
+def assert_declared(words: list[str], code: int) -> None:
+    """A verb ends with no code that its `--help` does not list."""
+    verb = next((word for word in words if word in VERBS), None)
+    command = verb and cli.get_command(click.Context(cli), verb)
+    if isinstance(command, VerbCommand):
+        assert code in command.exit_codes, f"vfs {verb} --help does not list exit code {code}"
 
 
 def process(
@@ -131,3 +144,56 @@ def process(
     script = f"import sys; sys.path[:0] = {sys.path!r}; from vfs_cli.main import main; main()"
     command = [sys.executable, *interpreter, "-c", script, *map(str, args)]
     return subprocess.run(command, capture_output=True, check=False, timeout=60, **options)
+
+
+def git(repo: Path, *arguments: str | bytes) -> str:
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
+    done = subprocess.run(
+        ["git", "-C", repo, *identity, *arguments], check=True, capture_output=True
+    )
+    return done.stdout.decode().strip()
+
+
+@pytest.fixture
+def repo(world: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two commits: `a.txt` changes, `d/c` and a name that is not UTF-8 are added; `run` is executable."""
+    path = world / "repo"
+    (path / "d").mkdir(parents=True)
+    git(path, "init", "-q", "-b", "main")
+    (path / "a.txt").write_text("one\n")
+    (path / "d" / "b").write_text("x\n")
+    (path / "run").write_text("#!/bin/sh\n")
+    (path / "run").chmod(0o755)
+    (path / "link").symlink_to("/etc/passwd")
+    git(path, "add", ".")
+    git(path, "commit", "-q", "-m", "first")
+    git(path, "tag", "v1")
+    (path / "a.txt").write_text("one\ntwo\n")
+    (path / "d" / "c").write_text("new\n")
+    Path(str(path) + "/d/\udcff").write_text("odd\n")
+    git(path, "add", ".")
+    git(path, "commit", "-q", "-m", "second")
+    monkeypatch.chdir(path)
+    return path
+
+
+@pytest.fixture
+def tracked(repo: Path, world: Path) -> bytes:
+    """A tracked file of 9 MB and its bytes, which only a remote (a directory) has."""
+    import hashlib
+
+    data = bytes(range(256)) * 36_000
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    place = world / "remote" / "files" / "md5" / md5[:2] / md5[2:]
+    place.parent.mkdir(parents=True)
+    place.write_bytes(data)
+    (repo / ".dvc").mkdir()
+    (repo / ".dvc" / "config").write_text(
+        f"[core]\n    remote = r\n['remote \"r\"']\n    url = {world / 'remote'}\n"
+    )
+    (repo / "big.bin.dvc").write_text(
+        f"outs:\n- md5: {md5}\n  size: {len(data)}\n  hash: md5\n  path: big.bin\n"
+    )
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "data")
+    return data

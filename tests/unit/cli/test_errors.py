@@ -50,8 +50,22 @@ def test_the_same_as_json(vfs: Vfs) -> None:
         (("umount", "--all", "/x"), "exclude each other"),
         (("ls", "--repo", "/x", "--mount", "/y"), "exclude each other"),
         (("mount", "/x", "-o", "sing"), "unknown mount option 'sing'"),
-        (("cache", "clear", "5G"), "takes no size"),
+        (("cache", "clear", "5G"), "takes no argument"),
         (("diff", "a", "b", "c"), "more than two revisions"),
+        (("cache", "unpin"), "the name of a pin is missing"),
+        (("ls", "--rev", ""), "a revision may not be empty"),
+        (("ls", ""), "a path may not be empty"),
+        (("ls", "--repo", ""), "a repository may not be empty"),
+        (("cat", ""), "a path may not be empty"),
+        (("log", ""), "a path may not be empty"),
+        (("diff", "a", ""), "a revision may not be empty"),
+        (("prefetch", "a", ""), "a path may not be empty"),
+        (("prefetch", "--glob", ""), "a pattern may not be empty"),
+        (("switch", ""), "a revision may not be empty"),
+        (("switch", "a", "--mount", ""), "a mount point may not be empty"),
+        (("mount", ""), "a mount point may not be empty"),
+        (("mount", "/x", "--rev", ""), "a revision may not be empty"),
+        (("umount", ""), "a mount point may not be empty"),
     ],
 )
 def test_usage_errors_end_with_2(vfs: Vfs, args: tuple[str, ...], part: str) -> None:
@@ -98,6 +112,14 @@ def test_a_bug_has_a_traceback_only_on_demand(capsys: pytest.CaptureFixture[str]
     assert "please report" in quiet
     assert "Traceback" not in quiet
     assert "Traceback" in loud
+
+
+@pytest.mark.parametrize("args", [("--debug", "switch", "x"), ("--debug", "switch", "x", "--json")])
+def test_debug_shows_where_an_error_came_from(vfs: Vfs, args: tuple[str, ...]) -> None:
+    done = vfs(*args)
+    assert done.code == 7
+    assert "Traceback" in done.err
+    assert "Traceback" not in vfs(*args[1:]).err
 
 
 def test_interruptions(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.cli.conftest import Daemons, Done
-from vfs.errors import MountPointRefused, UnknownRevision, Unsupported, UsageError
+from vfs.errors import DaemonError, MountPointRefused, UnknownRevision, UsageError
 from vfs_cli.mount import parse_options
 
 Vfs = Callable[..., Done]
@@ -84,13 +84,13 @@ def test_a_daemon_that_fails_is_shown_and_ends_the_command_with_its_code(
     vfs: Vfs, daemons: Daemons, world: Path
 ) -> None:
     async def broken(args: Data, progress: object) -> Data:
-        raise Unsupported("cannot tell")
+        raise DaemonError("cannot tell")
 
     daemons.start(world / "a", world / "repo", status=broken)
     daemons.start(world / "b", world / "repo", status=status)
     done = vfs("status", "--json")
     assert [d["state"] for d in done.documents] == ["silent", "ready"]
-    assert (done.code, done.error["code"]) == (20, "unsupported")
+    assert (done.code, done.error["code"]) == (19, "daemon-failed")
 
 
 def test_switch(vfs: Vfs, daemons: Daemons, world: Path) -> None:
@@ -165,9 +165,14 @@ def test_prefetch_in_a_mount_asks_its_daemon(
     assert vfs("prefetch", "images").code == 0
     assert vfs("prefetch", "images", "--rev", "v2", "--mount", world / "mnt").code == 0
     assert asked == [
-        {"glob": "*.png", "rev": "ab" * 20, "paths": ["images", "top", "x", "y\udcff"]},
-        {"glob": None, "rev": "v1", "paths": ["data/images"]},
-        {"glob": None, "rev": "v2", "paths": ["data/images"]},
+        {
+            "glob": "*.png",
+            "rev": "ab" * 20,
+            "pin": None,
+            "paths": ["images", "top", "x", "y\udcff"],
+        },
+        {"glob": None, "rev": "v1", "pin": None, "paths": ["data/images"]},
+        {"glob": None, "rev": "v2", "pin": None, "paths": ["data/images"]},
     ]
 
 
@@ -215,25 +220,31 @@ def test_mount_options() -> None:
             parse_options((bad,))
 
 
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_completion(vfs: Vfs, shell: str) -> None:
-    done = vfs("completion", shell)
-    assert done.code == 0
-    assert "_VFS_COMPLETE" in done.out
-
-
-def test_the_shell_completes_verbs() -> None:
+@pytest.mark.parametrize("verb", ["switch", "status", "umount", "ls"])
+def test_a_dead_mount_is_named(
+    vfs: Vfs, world: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """Also in its repository, whose record is gone with the daemon: the kernel knows what was shown."""
     import os
 
-    from tests.unit.cli.conftest import process
+    from vfs.control import mountinfo
 
-    environment = {
-        **os.environ,
-        "_VFS_COMPLETE": "fish_complete",
-        "COMP_WORDS": "vfs sw",
-        "COMP_CWORD": "sw",
+    repo, point = world / "repo", world / "mnt"
+    (repo / ".git").mkdir(parents=True)
+    dead = mountinfo.KernelMount(point, "0:1", os.geteuid(), str(repo))
+    monkeypatch.setattr(mountinfo, "vfs_mounts", lambda: [dead])
+    monkeypatch.setattr(mountinfo, "look", lambda path: mountinfo.Life.DEAD)
+    monkeypatch.chdir(repo)
+    words: dict[str, list[str | Path]] = {
+        "switch": ["switch", "v1"],
+        "status": ["status", point],
+        "umount": ["umount"],
+        "ls": ["ls", "--mount", point],
     }
-    assert b"switch" in process(env=environment).stdout
+    done = vfs(*words[verb])
+    assert done.code == 19
+    assert f"the daemon of {point} is gone" in done.err
+    assert f"vfs umount {point}" in done.err
 
 
 def test_umount_all_takes_down_what_is_dead_and_nothing_else(
@@ -243,7 +254,6 @@ def test_umount_all_takes_down_what_is_dead_and_nothing_else(
     import os
 
     from vfs.control import mountinfo
-    from vfs_cli import status as status_verb
     from vfs_cli import umount
 
     life = mountinfo.Life
@@ -256,11 +266,16 @@ def test_umount_all_takes_down_what_is_dead_and_nothing_else(
 
     monkeypatch.setattr(mountinfo, "vfs_mounts", lambda: table)
     monkeypatch.setattr(umount, "look", look)
-    monkeypatch.setattr(status_verb, "look", look)
+    monkeypatch.setattr(mountinfo, "look", look)
     monkeypatch.setattr(umount, "unmount_dead", taken.append)
     assert vfs("umount", "--all").code == 0
     assert taken == [world / "dead"]
-    assert [d["mountpoint"] for d in vfs("status", "--json").documents] == [str(world / "dead")]
+    done = vfs("status", "--json")
+    assert [d["mountpoint"] for d in done.documents] == [str(world / "dead")]
+    assert (done.code, done.error["hint"]) == (
+        19,
+        f"vfs umount {world / 'dead'}, then mount it anew",
+    )
     assert "its daemon runs, but is not on record" in vfs("umount", world / "alive").err
     assert vfs("umount", world / "silent").code == 0
     assert taken == [world / "dead", world / "silent"]

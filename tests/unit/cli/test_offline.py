@@ -1,46 +1,14 @@
 """ls, diff, log, cat and doctor on a real repository, without any mount."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.conftest import Daemons, Done, process
+from tests.unit.cli.conftest import Daemons, Done, git, process
 
 Vfs = Callable[..., Done]
-
-
-def git(repo: Path, *arguments: str | bytes) -> str:
-    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
-    done = subprocess.run(
-        ["git", "-C", repo, *identity, *arguments], check=True, capture_output=True
-    )
-    return done.stdout.decode().strip()
-
-
-@pytest.fixture
-def repo(world: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two commits: `a.txt` changes, `d/c` and a name that is not UTF-8 are added; `run` is executable."""
-    path = world / "repo"
-    (path / "d").mkdir(parents=True)
-    git(path, "init", "-q", "-b", "main")
-    (path / "a.txt").write_text("one\n")
-    (path / "d" / "b").write_text("x\n")
-    (path / "run").write_text("#!/bin/sh\n")
-    (path / "run").chmod(0o755)
-    (path / "link").symlink_to("/etc/passwd")
-    git(path, "add", ".")
-    git(path, "commit", "-q", "-m", "first")
-    git(path, "tag", "v1")
-    (path / "a.txt").write_text("one\ntwo\n")
-    (path / "d" / "c").write_text("new\n")
-    Path(str(path) + "/d/\udcff").write_text("odd\n")
-    git(path, "add", ".")
-    git(path, "commit", "-q", "-m", "second")
-    monkeypatch.chdir(path)
-    return path
 
 
 def test_ls_lists_a_directory(vfs: Vfs, repo: Path) -> None:
@@ -169,7 +137,34 @@ def test_doctor_names_a_pointer_that_cannot_be_served(vfs: Vfs, repo: Path) -> N
     assert "BAD   problems: worktree: 2 paths cannot be served (2 unsafe-path)\n" in worktree
     assert "BAD   problem: new.dvc: " in worktree
     unknown = vfs("doctor", "--offline", "--rev", "nope")
-    assert (unknown.code, "BAD   revision: 'nope' is no revision" in unknown.out) == (1, True)
+    assert (unknown.code, unknown.out) == (4, "")
+    assert unknown.err.startswith("error: 'nope' is no revision of ")
+
+
+def test_doctor_looks_where_it_is_told(
+    vfs: Vfs, repo: Path, daemons: Daemons, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `ls` does: `--repo`, `--mount`, the mount it stands in; what is named and is not there is an error."""
+    commit = git(repo, "rev-parse", "v1")
+    bad_pointer(repo, "bad.dvc")
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "bad")
+
+    async def status(args: dict[str, object], progress: object) -> dict[str, object]:
+        return {"rev": "v1", "commit": commit}
+
+    point = world / "mnt"
+    point.mkdir()
+    daemons.start(point, repo, status=status)
+    monkeypatch.chdir("/")
+    assert "problem: bad.dvc" in vfs("doctor", "--offline", "--repo", repo).out
+    assert (
+        f"every path of {commit} can be served" in vfs("doctor", "--offline", "--mount", point).out
+    )
+    monkeypatch.chdir(point)
+    assert f"every path of {commit} can be served" in vfs("doctor", "--offline").out
+    assert vfs("doctor", "--offline", "--repo", world / "none").code == 3
+    assert vfs("doctor", "--offline", "--mount", world / "none").code == 7
 
 
 def test_doctor_looks_at_every_branch_and_tag(vfs: Vfs, repo: Path) -> None:
@@ -190,7 +185,9 @@ def test_doctor_looks_at_every_branch_and_tag(vfs: Vfs, repo: Path) -> None:
     assert line.startswith("BAD   problem: bad.dvc: ")
     assert line.endswith(" (in side, v2)")
     assert "note  submodules: sub is a submodule and is empty in a mount (in side, v2)" in done.out
-    assert f"-> vfs mount --repo {repo}/sub MOUNTPOINT" in done.out
+    commit = git(repo, "rev-parse", "v1")
+    mount = f'vfs mount --repo {repo}/sub --rev {commit} "$(mktemp -d)"'
+    assert f"-> git -C {repo} submodule update --init -- sub && {mount}\n" in done.out
     git(repo, "checkout", "-q", "side")
     assert "submodules: sub is a submodule" in vfs("doctor", "--offline", "--rev", "worktree").out
 
@@ -203,7 +200,7 @@ def test_doctor_only_notes_what_is_served_all_the_same(vfs: Vfs, repo: Path) -> 
     git(repo, "commit", "-q", "-m", "twice")
     done = vfs("doctor", "--offline")
     assert done.code == 0
-    assert "note  problems: a.txt: 'a.txt' is tracked by Git" in done.out
+    assert "note  problem: a.txt: 'a.txt' is tracked by Git" in done.out
     assert "ok    problems: every path of HEAD is listed" in done.out
 
 
@@ -297,28 +294,6 @@ def test_log_in_a_mount_of_the_working_tree(
     assert vfs("log", "--mount", world / "mnt", "a.txt").out == vfs("log", "a.txt").out != ""
 
 
-@pytest.fixture
-def tracked(repo: Path, world: Path) -> bytes:
-    """A tracked file of 9 MB and its bytes, which only a remote (a directory) has."""
-    import hashlib
-
-    data = bytes(range(256)) * 36_000
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    place = world / "remote" / "files" / "md5" / md5[:2] / md5[2:]
-    place.parent.mkdir(parents=True)
-    place.write_bytes(data)
-    (repo / ".dvc").mkdir()
-    (repo / ".dvc" / "config").write_text(
-        f"[core]\n    remote = r\n['remote \"r\"']\n    url = {world / 'remote'}\n"
-    )
-    (repo / "big.bin.dvc").write_text(
-        f"outs:\n- md5: {md5}\n  size: {len(data)}\n  hash: md5\n  path: big.bin\n"
-    )
-    git(repo, "add", ".")
-    git(repo, "commit", "-q", "-m", "data")
-    return data
-
-
 def test_cat_streams_data_from_a_remote(vfs: Vfs, tracked: bytes) -> None:
     done = vfs("cat", "big.bin")
     assert (done.code, done.err) == (0, "")
@@ -369,7 +344,9 @@ def test_prefetch_and_the_cache(vfs: Vfs, tracked: bytes, world: Path) -> None:
     assert vfs("cache", "verify").code == 0
     assert vfs("cache", "clear", "--json").documents[0]["chunks"] == 0
     assert vfs("prefetch", "nope").code == 5
-    assert vfs("prefetch", "--glob", "*.nothing", "--json").documents[0]["files"] == 0
+    unmatched = vfs("prefetch", "--glob", "*.nothing")
+    assert (unmatched.code, unmatched.out) == (5, "")
+    assert "nothing matches '*.nothing'" in unmatched.err
 
 
 def test_the_cache_limit_is_kept(vfs: Vfs, world: Path) -> None:

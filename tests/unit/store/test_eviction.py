@@ -1,6 +1,7 @@
 """Eviction in a real store: order, second chances, pins, other processes."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -287,3 +288,19 @@ with open_store(Path(sys.argv[1]), limit=1 << 30, capacity=MIB) as store:
         tmp_path / "c",
     )
     assert int(output) <= 26
+
+
+def test_threads_that_fill_a_full_store_do_not_turn_caching_off(tmp_path: Path) -> None:
+    """What one makes room for, another may take first; as long as there is something to evict, all go on."""
+    with open_store(tmp_path / "c", limit=8 * MIB, capacity=MIB) as store:
+
+        def work(thread: int) -> list[bool]:
+            numbers = range(thread * 100, thread * 100 + 30)
+            return [
+                store.append([(key_of(n * 10 + i), payload_of(n, SIZE)) for i in range(8)])
+                for n in numbers
+            ]
+
+        with ThreadPoolExecutor(6) as pool:
+            stored = [answer for answers in pool.map(work, range(6)) for answer in answers]
+        assert stored.count(False) == 0

@@ -68,7 +68,7 @@ async def test_failures_are_counted_and_named(bench: Bench) -> None:
         [(blob_of(content_of(10, 5)), places(place)), (blob_of(good), places(FaultyPlace(good)))]
     )
     assert (report.failed_files, report.fetched_files) == (1, 1)
-    assert "gone for good" in report.problems[0]
+    assert "gone for good" in report.problems[0][1]
 
 
 async def test_full_store_ends_it(bench: Bench) -> None:

@@ -1,0 +1,92 @@
+"""What a snapshot names and nobody can serve: each verb says so, on its path, and ends with its code."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Done, git
+
+Vfs = Callable[..., Done]
+
+
+@pytest.fixture
+def broken(repo: Path, tracked: bytes, world: Path) -> Path:
+    """`d/lost` is imported from a repository that is gone."""
+    (repo / "d" / "lost.dvc").write_text(
+        "deps:\n- path: lost\n  repo:\n"
+        f"    url: {world / 'gone'}\n    rev_lock: {'0' * 39}1\nouts:\n- path: lost\n"
+    )
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "import")
+    return repo
+
+
+def test_ls_lists_it_and_warns(vfs: Vfs, broken: Path) -> None:
+    for words in (["d/lost"], ["d"], ["-R"], ["-l", "d"]):
+        done = vfs("ls", *words)
+        assert done.code == 1
+        assert "lost\n" in done.out
+        assert done.err.startswith("warning: d/lost cannot be served: "), done.err
+        assert str(broken.parent / "gone") in done.err
+    assert vfs("ls", "d/b") == Done(0, "d/b\n", "")
+    done = vfs("ls", "d", "--json")
+    assert (done.code, done.err) == (1, "")
+    assert [d["path"] for d in done.documents if d["kind"] == "broken"] == ["d/lost"]
+
+
+def test_prefetch_names_it(vfs: Vfs, broken: Path, tracked: bytes) -> None:
+    """By its path, below a directory, by a pattern; the rest is fetched."""
+    for words in (["d/lost"], ["d"], ["--glob", "*/lost"]):
+        done = vfs("prefetch", *words)
+        assert done.code == 16, words
+        assert done.err.startswith("error: 1 file cannot be fetched: d/lost: ")
+    done = vfs("prefetch", "--json")
+    assert (done.code, done.error["code"]) == (16, "data-unavailable")
+    (report,) = done.documents
+    assert report["failed_files"] == 1
+    assert report["problems"][0].startswith("d/lost: ")
+    assert report["bytes"] > len(tracked)
+    assert vfs("prefetch", "--glob", "*/[bc]").code == 0
+
+
+def test_cat_and_doctor_name_it(vfs: Vfs, broken: Path) -> None:
+    assert vfs("cat", "d/lost").code == 16
+    done = vfs("doctor", "--offline")
+    assert done.code == 1
+    assert "BAD   problem: d/lost: " in done.out
+
+
+def test_a_missing_lfs_object_says_what_brings_it(vfs: Vfs, repo: Path) -> None:
+    (repo / ".gitattributes").write_text("*.big filter=lfs\n")
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'ab' * 32}\nsize 12\n"
+    (repo / "x.big").write_text(pointer)
+    git(
+        repo,
+        "-c",
+        "filter.lfs.clean=cat",
+        "-c",
+        "filter.lfs.process=",
+        "-c",
+        "filter.lfs.required=false",
+        "add",
+        ".",
+    )
+    git(repo, "commit", "-q", "-m", "lfs")
+    done = vfs("cat", "x.big")
+    assert done.code == 16
+    assert "hint: git lfs fetch" in done.err
+
+
+def test_an_import_whose_content_nobody_has(vfs: Vfs, repo: Path, tracked: bytes) -> None:
+    """Its pointer says hash and size, so it is listed; no hint pretends that it can be read."""
+    (repo / "f.dvc").write_text(
+        f"deps:\n- path: f\n  repo:\n    url: {repo.parent / 'gone'}\n    rev_lock: {'0' * 39}1\n"
+        f"outs:\n- md5: {'ab' * 16}\n  size: 3\n  hash: md5\n  path: f\n"
+    )
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "import")
+    assert "is read from" not in vfs("doctor", "--offline").out
+    done = vfs("prefetch", "f")
+    assert done.code == 16
+    assert done.err.startswith("error: 1 file cannot be fetched: f: ")
