@@ -194,11 +194,11 @@ class Evictor:
         with suppress(OSError):
             path.unlink()
 
-    def drop(self, number: int) -> None:
-        """Take a segment and its chunks out of the index."""
+    def drop(self, number: int) -> SegmentInfo | None:
+        """Take a segment and its chunks out of the index; returns what the index knew of it."""
         prefix = number.to_bytes(4, "big")
 
-        def write(transaction: Any) -> None:
+        def write(transaction: Any) -> SegmentInfo | None:
             gone = 0
             with transaction.cursor(self._index.members) as cursor:
                 found = cursor.set_range(prefix)
@@ -218,5 +218,6 @@ class Evictor:
                 evicted=state.evicted + gone,
             )
             self._index.put_state(transaction, state)
+            return info
 
-        self._index.write(write)
+        return self._index.write(write)

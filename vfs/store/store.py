@@ -156,7 +156,6 @@ class ChunkStore(ChunkReader):
             except StoreError:
                 if last or not engine.shared.in_place():
                     raise
-        engine.trust(placed)
         return len(placed) == len(items)
 
     def _suspend(self, reason: str) -> bool:

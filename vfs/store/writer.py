@@ -4,6 +4,8 @@ Invariants:
 - A segment is written by the one process that holds the lock (flock) of its file; the lock goes
   when the process dies, and the next writer continues where the index says that data ends.
 - An index entry is written only after its payload is in the file.
+- Nothing is appended to a file that was deleted or is shorter than what was committed to it: what
+  was cut off would become a hole.
 - Any number of threads append at once: each gets its own range under a lock, writes it without
   one, and commits it in one transaction.
 """
@@ -16,7 +18,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from vfs.errors import StoreError, StoreFull
@@ -36,6 +37,7 @@ from vfs.store.layout import (
     segment_name,
     unpack_info,
 )
+from vfs.store.segments import SegmentTable
 
 Buffer = bytes | bytearray | memoryview
 
@@ -68,12 +70,18 @@ class Placed(NamedTuple):
 
 @dataclass(eq=False)
 class Active:
-    """The segment this process appends to."""
+    """The segment this process appends to.
+
+    Attributes:
+        end: where the next range begins.
+        committed: end of the last chunk that is in the index.
+    """
 
     number: int
     info: SegmentInfo
     descriptor: int
     end: int
+    committed: int
     users: int = 0
     full: bool = False
     lost: bool = False
@@ -116,10 +124,11 @@ def weigh(items: Sequence[tuple[bytes, Buffer]]) -> list[Item]:
 class Appender:
     """The writing side of one store in one process."""
 
-    def __init__(self, index: Index, directory: Path, capacity: int) -> None:
+    def __init__(self, index: Index, table: SegmentTable, capacity: int) -> None:
         self.capacity = capacity
         self._index = index
-        self._directory = directory
+        self._table = table
+        self._directory = table.directory
         self._lock = threading.Lock()
         self._active: Active | None = None
         self._end_seen = 0
@@ -144,7 +153,9 @@ class Appender:
         finally:
             with self._lock:
                 for batch in reversed(batches):
-                    if not batch.done:
+                    if batch.done:
+                        batch.active.committed = max(batch.active.committed, batch.end)
+                    else:
                         self._give_back(batch)
                     self._release(batch.active)
         return placed
@@ -155,9 +166,8 @@ class Appender:
         """Give every item a place; each batch counts as a user of its segment until released."""
         batches: list[Batch] = []
         with self._lock:
-            active = self._active
-            if active is not None and not os.fstat(active.descriptor).st_nlink:
-                active.lost = True  # somebody deleted the file
+            if self._active is not None:
+                self._examine(self._active)
             try:
                 for item in items:
                     self._place(item, batches)
@@ -168,6 +178,14 @@ class Appender:
                     raise StoreFull(f"cache segment: {error.strerror}") from error
                 raise
         return batches
+
+    def _examine(self, active: Active) -> None:
+        """Leave a file that somebody deleted or cut."""
+        found = os.fstat(active.descriptor)
+        if found.st_size < active.committed:
+            self._table.lost.add(active.number)
+            _log.warning("cache segment %d was cut to %d bytes", active.number, found.st_size)
+        active.lost |= not found.st_nlink or found.st_size < active.committed
 
     def _place(self, item: Item, batches: list[Batch]) -> None:
         active = self._active
@@ -208,6 +226,15 @@ class Appender:
     # -- bytes -------------------------------------------------------------------------------------
 
     def _write(self, batch: Batch) -> None:
+        active = batch.active
+        segment = self._table.get(active.number, active.info)
+        if segment is None:
+            self._write_pieces(batch)
+            return
+        with segment.writing(active.descriptor, [entry.offset for _, entry in batch.entries()]):
+            self._write_pieces(batch)
+
+    def _write_pieces(self, batch: Batch) -> None:
         pieces: list[Buffer] = []
         position = batch.start
         waiting = 0
@@ -266,7 +293,7 @@ class Appender:
             os.close(descriptor)
             path.unlink(missing_ok=True)
             raise
-        return Active(number, info, descriptor, DATA_START)
+        return Active(number, info, descriptor, DATA_START, DATA_START)
 
     def _take_number(self, transaction: Any) -> int:
         state = self._index.state_in(transaction)
@@ -293,7 +320,7 @@ class Appender:
             except OSError:
                 continue
             if try_lock(descriptor) and self._continue(number, info, descriptor):
-                return Active(number, info, descriptor, info.size)
+                return Active(number, info, descriptor, info.size, info.size)
             os.close(descriptor)
         return None
 
