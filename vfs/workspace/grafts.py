@@ -38,10 +38,15 @@ class Node:
 
 
 class Grafts:
-    """The trie of one snapshot."""
+    """The trie of one snapshot.
+
+    Attributes:
+        count: leaves put.
+    """
 
     def __init__(self) -> None:
         self.root = Node()
+        self.count = 0
 
     def put(self, path: bytes, leaf: Leaf) -> None:
         """Put a leaf at a path that is neither above nor below another one's."""
@@ -49,6 +54,7 @@ class Grafts:
         for name in path.split(b"/"):
             node = node.children.setdefault(name, Node())
         node.leaf = leaf
+        self.count += 1
 
     def seal(
         self, root_tree: bytes | None, tree_of: Callable[[bytes, bytes], bytes | None]

@@ -8,6 +8,7 @@ nothing below it can come back. A `.dvcignore` ends at the border of its DVC rep
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from vfs.errors import FormatError
 from vfs.git.wildmatch import Wildmatch
 from vfs.workspace.pointers import Found
 from vfs.workspace.stores import Roots
@@ -26,14 +27,16 @@ class Pattern(NamedTuple):
 
 
 def without_ignored(
-    found: Sequence[Found], roots: Roots, read_blob: Callable[[bytes], bytes]
+    found: Sequence[Found], roots: Roots, read_blob: Callable[[bytes, int], bytes]
 ) -> list[Found]:
     """The pointers and locks that DVC would see, and all that are neither."""
     files: dict[bytes, list[Pattern]] = {}
     for mark, path, oid in found:
         if mark is Mark.DVCIGNORE:
-            data = read_blob(oid)
-            patterns = parse_ignore(data) if len(data) <= _MAX_BYTES else []
+            try:
+                patterns = parse_ignore(read_blob(oid, _MAX_BYTES))
+            except FormatError:
+                continue
             if patterns:
                 files[path.rpartition(b"/")[0]] = patterns
     if not files:

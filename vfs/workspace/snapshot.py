@@ -26,6 +26,7 @@ class Snapshot:
         origins: where the bytes of entries come from, by `Entry.origin`.
         totals: bytes and number of files.
         tree: oid of the Git tree (for `vfs doctor` and friends).
+        outs: number of outs and LFS files in it; what it takes in memory.
     """
 
     rev: str
@@ -36,6 +37,7 @@ class Snapshot:
     origins: tuple[Origin, ...] = field(repr=False)
     totals: Weight
     tree: bytes
+    outs: int
 
     @property
     def identity(self) -> bytes:
