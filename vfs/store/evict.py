@@ -18,6 +18,7 @@ from vfs.core.eviction import Resident, survivors
 from vfs.errors import StoreError, StoreFull
 from vfs.store.directory import open_file, try_lock
 from vfs.store.index import Index
+from vfs.store.items import Item
 from vfs.store.layout import (
     TOUCH_SHIFT,
     TOUCH_SLOTS,
@@ -29,7 +30,6 @@ from vfs.store.layout import (
     unpack_entry,
     unpack_info,
 )
-from vfs.store.writer import Item
 
 _log = logging.getLogger("vfs.store")
 

@@ -18,19 +18,17 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from vfs.errors import StoreError, StoreFull
 from vfs.store.directory import open_file, try_lock
 from vfs.store.index import Index
+from vfs.store.items import Buffer, Item, Placed, write_all
 from vfs.store.layout import (
     DATA_START,
-    MAX_KEY,
     RECORD_HEADER,
     Entry,
     SegmentInfo,
-    aligned,
-    checksum,
     parse_segment_header,
     record_header,
     segment_header,
@@ -39,33 +37,11 @@ from vfs.store.layout import (
 )
 from vfs.store.segments import SegmentTable
 
-Buffer = bytes | bytearray | memoryview
-
 _MOST_BUFFERS: Final = 512  # pieces of one pwritev
 _LARGE_WRITE: Final = 512 * 1024  # bytes after which one is ended: 4 MiB at once are 4 times slower
 _MOST_CANDIDATES: Final = 16  # abandoned segments looked at before a new one is made
 _PADDING: Final = bytes(512)
 _log = logging.getLogger("vfs.store")
-
-
-class Item(NamedTuple):
-    """One chunk to append."""
-
-    key: bytes
-    payload: Buffer
-    digest: int
-
-    @property
-    def room(self) -> int:
-        """Bytes it takes in a segment."""
-        return aligned(RECORD_HEADER + len(self.key) + len(self.payload))
-
-
-class Placed(NamedTuple):
-    """A chunk that is in the store now."""
-
-    key: bytes
-    entry: Entry
 
 
 @dataclass(eq=False)
@@ -107,18 +83,6 @@ class Batch:
             placed.append(Placed(item.key, entry))
             position += item.room
         return placed
-
-
-def weigh(items: Sequence[tuple[bytes, Buffer]]) -> list[Item]:
-    """Checksums of what will be appended. Raises ValueError for an impossible key."""
-    for key, _ in items:
-        if not 0 < len(key) <= MAX_KEY:
-            raise ValueError(f"a chunk key has {len(key)} bytes; 1 to {MAX_KEY} are possible")
-    return [
-        Item(key, flat, checksum(flat))
-        for key, payload in items
-        for flat in (memoryview(payload).cast("B"),)
-    ]
 
 
 class Appender:
@@ -247,10 +211,10 @@ class Appender:
                 pieces.append(_PADDING[: item.room - used])
             waiting += item.room
             if len(pieces) >= _MOST_BUFFERS or waiting >= _LARGE_WRITE:
-                position = _write_all(batch.active.descriptor, pieces, position)
+                position = write_all(batch.active.descriptor, pieces, position)
                 pieces = []
                 waiting = 0
-        _write_all(batch.active.descriptor, pieces, position)
+        write_all(batch.active.descriptor, pieces, position)
 
     def _commit(self, batch: Batch) -> None:
         placed = batch.entries()
@@ -287,7 +251,7 @@ class Appender:
         try:
             if not try_lock(descriptor):
                 raise StoreError(f"{path} is locked by another process")
-            _write_all(descriptor, [segment_header(number, info)], 0)
+            write_all(descriptor, [segment_header(number, info)], 0)
             self._register(number, info)
         except BaseException:
             os.close(descriptor)
@@ -398,17 +362,3 @@ class Appender:
             active, self._active = self._active, None
             if active is not None and active.users == 0:
                 self._finish(active)
-
-
-def _write_all(descriptor: int, pieces: Sequence[Buffer], position: int) -> int:
-    """Write pieces one after the other; returns the place behind the last. Raises OSError."""
-    views = [memoryview(piece) for piece in pieces]
-    while views:
-        written = os.pwritev(descriptor, views, position)
-        position += written
-        while views and written >= len(views[0]):
-            written -= len(views[0])
-            views.pop(0)
-        if views and written:
-            views[0] = views[0][written:]
-    return position
