@@ -193,6 +193,65 @@ def test_the_rest_is_served(
     check(mount, b"git")
 
 
+def heavy(repo: HandmadeRepository) -> dict[str, bytes]:
+    """What is small on its way and large when it is read."""
+    zeros = {}
+    for size in (2 << 30, 250 << 20):  # one beyond the limit of a listing, one below it
+        oid = repo.put_zeros(size)
+        zeros[f"zeros{size}.dvc"] = pointer(f"zeros{size}", oid, 5, 1)
+    repo.put_sparse(f"{OID}.dir", 2 << 30)
+    outs = b"".join(
+        b"- md5: %032x\n  size: 5\n  hash: md5\n  path: f%d\n" % (n, n) for n in range(90_000)
+    )
+    nested = b"[" + b"{}," * 4_000_000 + b"]"
+    open_listing = raw_listing(b'[{"md5": "' + b"0" * (64 << 20))(repo)
+    deep_listing = raw_listing(b"[" + b"[" * (64 << 20))(repo)
+    return {
+        **zeros,
+        "lies.dvc": pointer("lies", OID + ".dir", 5, 1),
+        "outs.dvc": b"outs:\n" + outs,
+        "values.dvc": b"outs: " + nested,
+        "blob.dvc": bytes(250 << 20),
+        ".dvcignore": bytes(250 << 20),
+        ".gitattributes": bytes(250 << 20),
+        "sub/.dvc/config": bytes(250 << 20),
+        "open.dvc": open_listing["bad.dvc"],
+        "deep.dvc": deep_listing["bad.dvc"].replace(b'"bad"', b'"deep"'),
+    }
+
+
+def test_memory_stays_bounded(
+    handmade: HandmadeRepository, mounts: MountFactory, secret: Path
+) -> None:
+    """The daemon's peak, whatever a stranger's repository holds; docs/semantics.md states it."""
+    mounts.allow("WARNING")
+    repo = handmade
+    oid, size, count = repo.put_directory({"a": b"a", "sub/b": b"b"})
+    good = {
+        ".dvc/config": repo.config(),
+        "git.txt": b"git",
+        "good.bin.dvc": pointer("good.bin", repo.put(b"good data"), 9),
+        "dir.dvc": pointer("dir", oid, size, count),
+    }
+    repo.commit_raw(good, tag="clean")
+    repo.commit_raw({**heavy(repo), **good}, tag="heavy")
+    mount = mounts(repo.root, "heavy")
+    assert (mount.path / "good.bin").read_bytes() == b"good data"
+    assert (mount.path / "dir/sub/b").read_bytes() == b"b"
+    problems = mount.cli("status", "--json", mount.path).stdout.decode()
+    assert "268435456" in problems  # the limit of listings
+    mount.switch("clean")
+    check(mount, b"git")
+    assert peak(mount) < 600 << 20
+    assert mount.daemon().memory_info().rss < 250 << 20
+
+
+def peak(mount: Mount) -> int:
+    """The most memory the daemon ever had, in bytes."""
+    status = Path(f"/proc/{mount.daemon().pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) << 10
+
+
 def test_all_of_it_at_once(
     handmade: HandmadeRepository, mounts: MountFactory, secret: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,52 @@ def test_a_chunk_already_verified_is_missed_when_its_segment_is_cut(directory: P
         assert extent is not None
         store.read(extent, 0, 1)
         os.truncate(segment_files(directory)[0], extent.offset + 10)
+        assert store.read_nowait(extent, 0, 100) is None
+        with pytest.raises(StoreCorrupt):
+            store.read(extent, 0, 100)
+
+
+def test_a_segment_cut_while_written_to_is_left(tmp_path: Path) -> None:
+    with open_store(tmp_path / "c") as store:
+        fill(store, range(10), 100_000)
+        os.truncate(segment_files(tmp_path / "c")[0], 150_000)
+        fill(store, range(10, 20), 100_000)
+        assert len(segment_files(tmp_path / "c")) == 2
+        for n in range(10):
+            with suppress(StoreCorrupt):
+                assert fetch(store, key_of(n)) in (None, payload_of(n, 100_000))
+        for n in range(10, 20):
+            assert fetch(store, key_of(n)) == payload_of(n, 100_000)
+        store.maintain()
+        seen = store.statistics()
+        assert seen.chunks == 10
+        assert seen.bytes == sum(p.stat().st_size for p in segment_files(tmp_path / "c"))
+
+
+def test_a_cut_segment_nobody_reads_leaves_the_index(directory: Path) -> None:
+    with open_store(directory, capacity=MIB) as store:
+        extent = store.locate(key_of(0))
+        assert extent is not None
+        os.truncate(segment_files(directory)[0], 200_000)
+        store.maintain()
+        assert store.statistics().chunks == 20
+        assert len(segment_files(directory)) == 2
+
+
+def test_foreign_writes_are_noticed_own_ones_are_not_suspected(tmp_path: Path) -> None:
+    with open_store(tmp_path / "c") as store:
+        fill(store, range(10), 100_000)
+        extent = store.locate(key_of(4))
+        assert extent is not None
+        assert store.read_nowait(extent, 0, 100) == payload_of(4, 100_000)[:100]
+        fill(store, range(10, 20), 100_000)
+        store.maintain()  # writes what was used into the segment
+        assert extent.segment.is_verified(extent.offset)
+        assert extent.segment.stamp == segment_files(tmp_path / "c")[0].stat().st_ctime_ns
+        with segment_files(tmp_path / "c")[0].open("r+b") as file:
+            file.seek(extent.offset + 50_000)
+            file.write(b"foreign")
+        assert not store.read_into_nowait(extent, 0, memoryview(bytearray(100)))
         assert store.read_nowait(extent, 0, 100) is None
         with pytest.raises(StoreCorrupt):
             store.read(extent, 0, 100)

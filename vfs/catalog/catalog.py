@@ -125,6 +125,10 @@ class Catalog:
         """
         return self._facts.first_seen(digest, time)
 
+    def see_first(self, digests: Sequence[Digest], time: int) -> None:
+        """Have `first_seen` answer `time` for each of these that is new; one transaction."""
+        self._facts.see_first(digests, time)
+
     # Trees -----------------------------------------------------------------------------------
 
     def build_tree(self, entries: Iterable[TreeEntry], *, mtime: int) -> Tree:

@@ -48,6 +48,11 @@ class Facts:
         mtime: int = _FACT.unpack(value)[1]
         return mtime
 
+    def see_first(self, digests: Iterable[Digest], time: int) -> None:
+        """Keep `time` as the mtime of each content that is new."""
+        fresh = _FACT.pack(_UNSIZED, time)
+        self._storage.put(_TABLE, sorted((digest.key, fresh) for digest in digests), replace=False)
+
     def get_many(self, digests: Sequence[Digest]) -> list[Fact | None]:
         """Facts in the order of `digests`, None where nothing is known."""
         keys = [bytes((algorithm,)) + value for algorithm, value in digests]

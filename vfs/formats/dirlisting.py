@@ -6,7 +6,8 @@ canonical bytes, whose MD5 is the directory's name, are
 
 Purpose: read any such list as a stream, the canonical spelling fast (one regular expression, no
 object per entry but the result), any other spelling through JSON's own decoder, one entry at
-a time, so that memory does not grow with the listing in either case.
+a time, so that memory does not grow with the listing in either case: a window of 256 KiB is held,
+and one entry of at most 1 MiB.
 
 Rule: bytes that are no such list raise `FormatError`, possibly after entries were already
 yielded: a caller must discard what it got. A single entry that names a bad path or hash is
@@ -14,19 +15,25 @@ yielded as a `Problem`. Duplicates and file/directory conflicts are left to the 
 sorts.
 """
 
+import codecs
 import hashlib
+import io
 import json
 import re
 from binascii import unhexlify
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, NamedTuple
 
 from vfs.core.paths import check_listed, show
 from vfs.errors import FormatError
 from vfs.formats.fields import clip
 from vfs.types import Algorithm, Digest, Problem
 
-MAX_BYTES = 4 << 30
+MAX_BYTES = 256 << 20
+"""Of a listing: some 3,000,000 files with names of ordinary length."""
+
+_WINDOW = 1 << 18  # bytes read at once
+_LONGEST = 1 << 20  # bytes of one entry
 
 
 class ListingEntry(NamedTuple):
@@ -56,12 +63,12 @@ _DECODER = json.JSONDecoder()
 
 
 def iter_listing(
-    data: bytes, *, file: str, algorithm: Algorithm = Algorithm.MD5
+    data: bytes | BinaryIO, *, file: str, algorithm: Algorithm = Algorithm.MD5
 ) -> Iterator[ListingEntry | Problem]:
     """The entries of a listing, in its order.
 
     Args:
-        data: the object's bytes.
+        data: the object's bytes, or a file that gives them from where it stands.
         file: name for messages.
         algorithm: of the out that names the listing: MD5, or MD5_DOS2UNIX if it has no `hash`.
 
@@ -71,23 +78,39 @@ def iter_listing(
     Raises:
         FormatError: while iterating, when the bytes are no listing.
     """
-    if len(data) > MAX_BYTES:
-        raise FormatError(f"has {len(data)} bytes, at most {MAX_BYTES} are read", file=file)
-    position = 0  # end of the last entry that was read, 0 before the first
-    start = 1 if data[:1] == b"[" else len(data)
+    read = (io.BytesIO(data) if isinstance(data, bytes) else data).read
+    window = read(_WINDOW)
+    offset = 0  # of the window in the listing
+    position = 0  # end of the last entry in the window
+    seen = False  # whether there was one
+    start = 1 if window[:1] == b"[" else len(window)
     make, entry, kind, match = tuple.__new__, ListingEntry, Digest, _ENTRY.match
-    while (found := match(data, start)) is not None:
+    while True:
+        found = match(window, start)
+        # a window may end inside an entry, or before what follows it
+        if (found is None or found.end() + 2 > len(window)) and len(window) - position < _WINDOW:
+            more = read(_WINDOW)
+            if more:
+                window = window[position:] + more
+                offset, start, position = offset + position, start - position, 0
+                continue
+        if found is None:
+            break
         digest = make(kind, (algorithm, unhexlify(found[1])))
         if found[2] is not None:
             yield make(entry, (found[2], digest, None))
         else:
             yield _checked(_unescape(found[3], file), digest, None, file)
+        seen = True
         position = found.end()
         start = position + 2
-        if data[position:start] != b", ":
+        if window[position:start] != b", ":
             break
-    if data[position:start] != b"]" or start < len(data) or not position:
-        yield from _decoded(data, position, file, algorithm)
+    window = window[position:]
+    if not seen or window != b"]" or read(1):
+        text = _Text(window, read, offset + position, file)
+        for value in _values(text, first=not seen):
+            yield _row(value, file, algorithm)
 
 
 def dump_listing(entries: Iterable[tuple[bytes, Digest]]) -> bytes:
@@ -136,52 +159,86 @@ def _unescape(raw: bytes, file: str) -> str:
     return text
 
 
-def _decoded(
-    data: bytes, position: int, file: str, algorithm: Algorithm
-) -> Iterator[ListingEntry | Problem]:
-    """The entries behind `position` (the end of an entry, or 0), by JSON's own decoder."""
-    try:
-        text = data[position:].decode()
-    except UnicodeDecodeError as error:
-        where = position + error.start
-        raise FormatError(f"is no listing: byte {where} is no UTF-8", file=file) from None
-    for value in _values(text, first=position == 0, offset=position, file=file):
-        yield _row(value, file, algorithm)
+class _Text:
+    """The characters of a listing from some place on, as many at once as are needed."""
 
+    def __init__(self, head: bytes, read: Callable[[int], bytes], offset: int, file: str) -> None:
+        self._read = read
+        self.file = file
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._decoded = offset  # bytes given to the decoder
+        self._text = ""
+        self._offset = offset  # of `_text`; in characters from where this text begins
+        self._position = 0
+        self._ended = False
+        self._add(head)
 
-def _values(text: str, *, first: bool, offset: int, file: str) -> Iterator[Any]:
-    """The values of a JSON list, or of its rest behind a value, decoded one at a time."""
-    position = _skip(text, 0)
-    if first:
-        position = _skip(text, _expect(text, position, "[", offset, file))
-    while text[position : position + 1] != "]":
-        if not first:
-            position = _skip(text, _expect(text, position, ",", offset, file))
-        first = False
+    def _add(self, data: bytes) -> None:
         try:
-            value, position = _DECODER.raw_decode(text, position)
-        except (ValueError, RecursionError) as error:
-            reason = " ".join(str(error).split())[:120]
-            message = f"is no listing: near character {offset + position}: {reason}"
-            raise FormatError(message, file=file) from None
-        yield value
-        position = _skip(text, position)
-    if _skip(text, position + 1) != len(text):
-        raise FormatError("has something behind the listing's end", file=file)
+            more = self._decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            where = self._decoded + error.start
+            raise FormatError(f"is no listing: byte {where} is no UTF-8", file=self.file) from None
+        self._ended = not data
+        self._decoded += len(data)
+        self._text = self._text[self._position :] + more
+        self._offset += self._position
+        self._position = 0
+
+    def _more(self) -> None:
+        self._add(self._read(max(_WINDOW, len(self._text) - self._position)))
+
+    def next(self) -> str:
+        """The next character that is no space; "" at the end."""
+        while True:
+            found = _SPACE.match(self._text, self._position)
+            self._position = self._position if found is None else found.end()
+            if self._position < len(self._text) or self._ended:
+                return self._text[self._position : self._position + 1]
+            self._more()
+
+    def expect(self, mark: str) -> None:
+        """Pass over a character. Raises FormatError if it is another one."""
+        if self.next() != mark:
+            rest = self._text[self._position : self._position + 20]
+            found = clip(rest) if rest else "its end"
+            where = self._offset + self._position
+            message = f"is no listing: expected {mark!r} near character {where}, found {found}"
+            raise FormatError(message, file=self.file)
+        self._position += 1
+
+    def value(self) -> Any:
+        """Pass over a JSON value and return it. Raises FormatError."""
+        while True:
+            whole = self._ended or len(self._text) - self._position > _LONGEST
+            try:
+                value, end = _DECODER.raw_decode(self._text, self._position)
+            except (ValueError, RecursionError) as error:
+                if whole:
+                    reason = " ".join(str(error).split())[:120]
+                    where = self._offset + self._position
+                    message = f"is no listing: near character {where}: {reason}"
+                    raise FormatError(message, file=self.file) from None
+            else:
+                if whole or end < len(self._text):  # else a number may go on
+                    self._position = end
+                    return value
+            self._more()
 
 
-def _skip(text: str, position: int) -> int:
-    found = _SPACE.match(text, position)
-    return position if found is None else found.end()
-
-
-def _expect(text: str, position: int, mark: str, offset: int, file: str) -> int:
-    if text[position : position + 1] != mark:
-        found = clip(text[position : position + 20]) if position < len(text) else "its end"
-        where = offset + position
-        message = f"is no listing: expected {mark!r} near character {where}, found {found}"
-        raise FormatError(message, file=file)
-    return position + 1
+def _values(text: _Text, *, first: bool) -> Iterator[Any]:
+    """The values of a JSON list, or of its rest behind a value, decoded one at a time."""
+    if first:
+        text.expect("[")
+    while text.next() != "]":
+        if not first:
+            text.expect(",")
+            text.next()
+        first = False
+        yield text.value()
+    text.expect("]")
+    if text.next():
+        raise FormatError("has something behind the listing's end", file=text.file)
 
 
 def _row(value: Any, file: str, algorithm: Algorithm) -> ListingEntry | Problem:

@@ -16,7 +16,7 @@ Rules (YAML 1.2 §10.3, with two deliberate narrowings):
     DVC without quotes (`12345e67…`) keep their text. Null stays null.
   * `<<` merges mappings, as DVC's loader does.
 
-Limits: `max_bytes`, 100 levels, 5,000,000 values, of which aliases may repeat 1,000,000. Duplicate keys,
+Limits: `max_bytes`, 100 levels, 3,000,000 values, of which aliases may repeat 1,000,000. Duplicate keys,
 several documents, application tags (`!!python/…`) and keys that are not scalars are refused.
 
 Invariant: raises nothing but `FormatError`, with the line where it is known.
@@ -31,9 +31,9 @@ import yaml
 
 from vfs.errors import FormatError
 
-MAX_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 32 << 20
 MAX_DEPTH = 100
-MAX_VALUES = 5_000_000
+MAX_VALUES = 3_000_000
 MAX_ALIASED = 1_000_000
 # A longer run of digits is text: nothing here counts that far, and Python refuses to parse it.
 _MAX_DIGITS = 64

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from vfs.core.lru import Lru
+from vfs.errors import FormatError
 from vfs.git.objects import TreeItem
 from vfs.git.wildmatch import Wildmatch
 
@@ -36,8 +37,8 @@ class Objects(Protocol):
     def find(self, tree: bytes, path: bytes) -> TreeItem | None:
         """The item at a path."""
 
-    def read_blob(self, oid: bytes) -> bytes:
-        """The bytes of a blob."""
+    def read_blob(self, oid: bytes, limit: int, /) -> bytes:
+        """The bytes of a blob; FormatError if they are more than `limit`."""
 
 
 class Rule(NamedTuple):
@@ -105,8 +106,10 @@ def _load(repository: Objects, tree: bytes, directory: bytes) -> AttributesFile 
     item = repository.find(tree, path)
     if item is None or not stat.S_ISREG(item.mode):
         return None
-    data = repository.read_blob(item.oid)
-    return parse_attributes(data, directory) if len(data) <= _MAX_BYTES else None
+    try:
+        return parse_attributes(repository.read_blob(item.oid, _MAX_BYTES), directory)
+    except FormatError:
+        return None
 
 
 def _evaluate(stack: Stack, path: bytes, name: bytes) -> bytes | None:

@@ -29,7 +29,7 @@ from vfs.git.objects import (
 )
 from vfs.git.promised import fetch_objects, promisor_remote
 from vfs.git.scratch import open_scratch
-from vfs.git.submodules import submodule_urls
+from vfs.git.submodules import MAX_MODULES, submodule_urls
 from vfs.git.worktree import WorkingTree, fingerprint, snapshot
 
 CACHED_ITEMS = 200_000  # about 40 MiB of parsed trees at most
@@ -191,13 +191,22 @@ class Repository:
                     continue
         raise self._missing(oid)
 
-    def read_blob(self, oid: bytes) -> bytes:
+    def read_blob(self, oid: bytes, limit: int | None = None) -> bytes:
         """The bytes of a blob, exactly as stored (no filters, no line-end conversion).
 
+        Args:
+            oid: of the blob.
+            limit: bytes that are read at most, for what will be parsed; more are not even unpacked.
+
         Raises:
+            FormatError: it is larger than `limit`.
             StoreError: there is no such object, or it is damaged.
             RemoteError: it was promised by a remote that does not give it.
         """
+        if limit is not None:
+            size = self.blob_size(oid)
+            if size > limit:
+                raise FormatError(f"the Git blob has {size} bytes, at most {limit} are read")
         return self._read(oid)[1]
 
     def _read(self, oid: bytes) -> tuple[int, bytes]:
@@ -270,12 +279,16 @@ class Repository:
     # Submodules ------------------------------------------------------------------------------
 
     def submodules(self, tree: bytes) -> list[Submodule]:
-        """The gitlinks that `.gitmodules` of a tree declares and the tree has, sorted by path."""
+        """The gitlinks that `.gitmodules` of a tree declares and the tree has, sorted by path.
+
+        Raises:
+            FormatError: `.gitmodules` is larger than any that was ever needed.
+        """
         item = self.find(tree, b".gitmodules")
         if item is None or item.mode in (MODE_TREE, MODE_COMMIT):
             return []
         found = []
-        for path, url in sorted(submodule_urls(self.read_blob(item.oid)).items()):
+        for path, url in sorted(submodule_urls(self.read_blob(item.oid, MAX_MODULES)).items()):
             link = self.find(tree, path)
             if link is not None and link.mode == MODE_COMMIT:
                 found.append(Submodule(path, link.oid, url))

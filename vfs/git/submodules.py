@@ -8,14 +8,14 @@ import re
 
 _SECTION = re.compile(rb'\[\s*submodule\s+"((?:[^"\\]|\\.)*)"\s*\]', re.IGNORECASE)
 _SETTING = re.compile(rb"(path|url)\s*=\s*(.*)", re.IGNORECASE)
-_MAX_BYTES = 1 << 20
+MAX_MODULES = 1 << 20
 
 
 def submodule_urls(data: bytes) -> dict[bytes, str | None]:
     """Path of each submodule -> its URL as written (None if it has none)."""
     sections: dict[bytes, dict[bytes, bytes]] = {}
     current: dict[bytes, bytes] | None = None
-    for raw in data[:_MAX_BYTES].splitlines():
+    for raw in data.splitlines():
         line = raw.strip()
         if line.startswith(b"["):
             header = _SECTION.match(line)

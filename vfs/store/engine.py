@@ -6,7 +6,6 @@ A `ChunkStore` replaces its engine when the directory was deleted under it and m
 import os
 import resource
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from vfs.store.layout import Entry, unpack_entry, unpack_info
 from vfs.store.pins import Pins, Verdicts
 from vfs.store.segments import Segment, SegmentTable
 from vfs.store.shared import Shared, acquire, release
-from vfs.store.writer import Appender, Placed
+from vfs.store.writer import Appender
 
 _FEWEST_OPEN: Final = 16
 _MOST_OPEN: Final = 1024
@@ -37,7 +36,7 @@ class Engine:
         self.index = shared.index
         segments = shared.directory / "segments"
         self.table = SegmentTable(segments, writable=self.writable, most_open=_most_open())
-        self.appender = Appender(self.index, segments, capacity)
+        self.appender = Appender(self.index, self.table, capacity)
         self.evictor = Evictor(self.index, shared.directory, self.appender.append)
         self.pins = Pins(self.index)
         self.verdicts = Verdicts(self.index)
@@ -63,13 +62,6 @@ class Engine:
         info = unpack_info(value) if value is not None else None
         return self.table.get(number, info) if info is not None else None
 
-    def trust(self, placed: Iterable[Placed]) -> None:
-        """Remember that this process wrote these chunks. Raises StoreError."""
-        for _, entry in placed:
-            segment = self.table.known(entry.segment) or self.segment(entry.segment)
-            if segment is not None:
-                segment.set_verified(entry.offset)
-
     def free(self) -> int:
         """Bytes free for ordinary users on the file system of the store."""
         try:
@@ -90,13 +82,16 @@ class Engine:
             self._generation = generation
 
     def tidy(self) -> None:
-        """Write what was used; forget segments without a file and values that are no entries."""
+        """Write what was used; forget segments whose file is gone, foreign or cut, and values that are no entries."""
         self.table.flush_touches()
         if not self.writable:
             return
         self.appender.rest(idle_only=True)
+        self.table.notice_cut(self.evictor.segments())
         for number in list(self.table.lost):
-            self.evictor.drop(number)
+            info = self.evictor.drop(number)
+            if info is not None:
+                self.table.remove_file(number, info.nonce)
         while self.strays:
             key = self.strays.pop()
             self.index.write(lambda t, k=key: self._remove_stray(t, k))  # type: ignore[misc]

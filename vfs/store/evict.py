@@ -18,6 +18,7 @@ from vfs.core.eviction import Resident, survivors
 from vfs.errors import StoreError, StoreFull
 from vfs.lmdb.lease import open_file, try_lock
 from vfs.store.index import Index
+from vfs.store.items import Item
 from vfs.store.layout import (
     TOUCH_SHIFT,
     TOUCH_SLOTS,
@@ -29,7 +30,6 @@ from vfs.store.layout import (
     unpack_entry,
     unpack_info,
 )
-from vfs.store.writer import Item
 
 _log = logging.getLogger("vfs.store")
 
@@ -194,11 +194,11 @@ class Evictor:
         with suppress(OSError):
             path.unlink()
 
-    def drop(self, number: int) -> None:
-        """Take a segment and its chunks out of the index."""
+    def drop(self, number: int) -> SegmentInfo | None:
+        """Take a segment and its chunks out of the index; returns what the index knew of it."""
         prefix = number.to_bytes(4, "big")
 
-        def write(transaction: Any) -> None:
+        def write(transaction: Any) -> SegmentInfo | None:
             gone = 0
             with transaction.cursor(self._index.members) as cursor:
                 found = cursor.set_range(prefix)
@@ -218,5 +218,6 @@ class Evictor:
                 evicted=state.evicted + gone,
             )
             self._index.put_state(transaction, state)
+            return info
 
-        self._index.write(write)
+        return self._index.write(write)

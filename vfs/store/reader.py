@@ -2,7 +2,8 @@
 
 Invariants:
 - No byte of a chunk is returned before this process has seen the whole chunk agree with its
-  checksum, or has written it itself.
+  checksum, or has written it itself; again after any other process changed the segment's file, and
+  whenever `read` took the bytes from the disk.
 - `locate`, `locate_run`, `locate_many` and `read_nowait` are loop-safe: no waiting for a disk or
   for writers.
 """
@@ -11,6 +12,7 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -146,6 +148,7 @@ class ChunkReader:
         start = extent.offset
         file = segment.file
         slot = start >> ALIGNMENT_SHIFT
+        stamp = segment.stamp
         verified = segment.verified
         if file is None:
             return None
@@ -158,14 +161,20 @@ class ChunkReader:
         length = min(length, extent.length - offset)
         view = self._buffers.view
         if not 0 < length <= len(view) or offset < 0:
-            return (
-                b"" if offset >= extent.length else self._read_large(file, extent, offset, length)
-            )
+            if offset >= extent.length or offset < 0:
+                return None if offset < 0 else b""
+            view = memoryview(bytearray(length))
         try:
             count = os.preadv(file.number, [view[:length]], start + offset, os.RWF_NOWAIT)
+            changed = os.fstat(file.number).st_ctime_ns
         except OSError:
+            count = -1
+        if count != length:
+            segment.clear_all()
             return None
-        return bytes(view[:count]) if count == length else None
+        if changed != stamp:
+            return self._check_nowait(file, extent, offset, length)
+        return bytes(view[:length])
 
     def read_into_nowait(self, extent: Extent, offset: int, view: memoryview) -> bool:
         """As `read_nowait`, but fill `view`; for reads that span chunks, whose bytes would be copied twice more.
@@ -176,6 +185,7 @@ class ChunkReader:
         segment = extent.segment
         file = segment.file
         length = len(view)
+        stamp = segment.stamp
         if file is None or offset < 0 or offset + length > extent.length:
             return False
         if (
@@ -183,11 +193,15 @@ class ChunkReader:
             and segment.touched[extent.offset >> TOUCH_SHIFT & _TOUCH_MASK]
         ):
             try:
-                return (
-                    os.preadv(file.number, [view], extent.offset + offset, os.RWF_NOWAIT) == length
-                )
+                count = os.preadv(file.number, [view], extent.offset + offset, os.RWF_NOWAIT)
+                changed = os.fstat(file.number).st_ctime_ns
             except OSError:
+                count = -1
+            if count != length:
+                segment.clear_all()
                 return False
+            if changed == stamp:
+                return True
         data = self.read_nowait(extent, offset, length)
         if data is None or len(data) != length:
             return False
@@ -197,7 +211,7 @@ class ChunkReader:
     def _check_nowait(
         self, file: Descriptor, extent: Extent, offset: int, length: int
     ) -> bytes | None:
-        """Check a chunk for the first time if all of it is in the page cache: cheaper than a thread.
+        """Check a chunk if all of it is in the page cache: cheaper than a thread.
 
         About 40 us for 256 KiB; a thread costs twice as much before it does anything.
         """
@@ -206,29 +220,21 @@ class ChunkReader:
             return None
         whole = view[: extent.length]
         try:
+            stamp = extent.segment.look(file.number)
             count = os.preadv(file.number, [whole], extent.offset, os.RWF_NOWAIT)
         except OSError:
+            count = -1
+        if count != extent.length:
+            extent.segment.clear_all()
             return None
-        if count != extent.length or checksum(whole) != extent.checksum:
+        if checksum(whole) != extent.checksum:
             return None  # `read` finds out what is wrong, and drops the chunk
         extent.segment.touch(extent.offset)
-        extent.segment.set_verified(extent.offset)
+        extent.segment.set_verified(extent.offset, stamp)
         return bytes(whole[offset : offset + length])
 
-    def _read_large(
-        self, file: Descriptor, extent: Extent, offset: int, length: int
-    ) -> bytes | None:
-        if length <= 0 or offset < 0:
-            return None if offset < 0 else b""
-        buffer = bytearray(length)
-        try:
-            count = os.preadv(file.number, [buffer], extent.offset + offset, os.RWF_NOWAIT)
-        except OSError:
-            return None
-        return bytes(buffer) if count == length else None
-
     def read(self, extent: Extent, offset: int, length: int) -> bytes:
-        """Bytes of a chunk; waits for the disk, checks the chunk on this process's first read.
+        """Bytes of a chunk; waits for the disk, and checks the whole chunk each time.
 
         Returns:
             The bytes, fewer only at the end of the chunk.
@@ -245,16 +251,17 @@ class ChunkReader:
             segment.flush_touches()
         offset = max(0, offset)
         length = max(0, min(length, extent.length - offset))
-        if segment.is_verified(extent.offset):
-            data = _read_exactly(file.number, extent.offset + offset, length)
-            if data is not None:
-                return data
+        view = self._buffers.view
+        whole = view[: extent.length] if extent.length <= len(view) else bytearray(extent.length)
+        try:
+            stamp = segment.look(file.number)
+            filled = _fill(whole, segment, file.number, extent.offset)
+        except OSError:
+            filled = False
+        if not filled or checksum(whole) != extent.checksum:
             self._fail(extent)
-        whole = _read_exactly(file.number, extent.offset, extent.length)
-        if whole is None or checksum(whole) != extent.checksum:
-            self._fail(extent)
-        segment.set_verified(extent.offset)
-        return whole if length == len(whole) else whole[offset : offset + length]
+        segment.set_verified(extent.offset, stamp)
+        return bytes(whole[offset : offset + length])
 
     def _reopened(self, segment: Segment) -> Descriptor | None:
         engine = self._engine
@@ -285,15 +292,17 @@ class ChunkReader:
         )
 
 
-def _read_exactly(descriptor: int, position: int, length: int) -> bytes | None:
-    """`length` bytes at `position`; None if the file ends before, or cannot be read."""
-    try:
-        data = os.pread(descriptor, length, position)
-        while len(data) < length:
-            more = os.pread(descriptor, length - len(data), position + len(data))
-            if not more:
-                return None
-            data += more
-    except OSError:
-        return None
-    return data
+def _fill(buffer: bytearray | memoryview, segment: Segment, descriptor: int, position: int) -> bool:
+    """Fill a buffer from a file; False if the file ends before. Raises OSError."""
+    view = memoryview(buffer)
+    done = 0
+    with suppress(OSError):
+        done = os.preadv(descriptor, [view], position, os.RWF_NOWAIT)
+    if done < len(view):
+        segment.clear_all()
+    while done < len(view):
+        count = os.preadv(descriptor, [view[done:]], position + done)
+        if not count:
+            return False
+        done += count
+    return True

@@ -7,14 +7,17 @@ Invariants:
 - A dropped segment lets go of its descriptor as soon as this process hears of the drop, so that
   the disk space returns although extents that name the segment are still held.
 - `verified` has a bit per chunk, set only after this process has seen its bytes agree with its
-  checksum, or has written them.
+  checksum, or has written them, and only while the file is what it was then: `stamp` is the time
+  of the file's last change that `verified` knows of. Whoever uses a verified chunk reads `stamp`,
+  then `verified`, then the bytes, then the file's time of change; bits go before `stamp` moves.
 """
 
 import errno
 import os
 import stat
 import threading
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -56,11 +59,23 @@ class Segment:
         file: the descriptor, None while it is closed.
         dropped: it is no longer part of the store.
         verified: a bit for each place where a chunk may start.
+        stamp: the file's time of change (ctime, ns) up to which `verified` holds.
         touched: one byte for each mark of the touch map that this process has set.
         pending: marks not yet written to the file.
     """
 
-    __slots__ = ("dropped", "file", "nonce", "number", "pending", "touched", "verified")
+    __slots__ = (
+        "_lock",
+        "_writers",
+        "dropped",
+        "file",
+        "nonce",
+        "number",
+        "pending",
+        "stamp",
+        "touched",
+        "verified",
+    )
 
     def __init__(self, number: int, nonce: int, capacity: int) -> None:
         self.number = number
@@ -68,8 +83,11 @@ class Segment:
         self.file: Descriptor | None = None
         self.dropped = False
         self.verified = bytearray((capacity >> ALIGNMENT_SHIFT >> 3) + 1)
+        self.stamp = 0
         self.touched = bytearray(TOUCH_SLOTS)
         self.pending: list[int] = []
+        self._lock = threading.Lock()
+        self._writers = 0  # writes of this process that have begun and not ended
 
     def is_verified(self, offset: int) -> bool:
         """Whether this process knows the chunk at `offset` to be sound."""
@@ -77,17 +95,60 @@ class Segment:
         byte = slot >> 3
         return byte < len(self.verified) and self.verified[byte] & (1 << (slot & 7)) != 0
 
-    def set_verified(self, offset: int) -> None:
-        """Remember that the chunk at `offset` is sound. A lost race costs one more check."""
+    def set_verified(self, offset: int, stamp: int) -> None:
+        """Remember that the chunk at `offset` was sound when `look` gave `stamp`."""
+        with self._lock:
+            if stamp == self.stamp:
+                self._set(offset)
+
+    def _set(self, offset: int) -> None:
         slot = offset >> ALIGNMENT_SHIFT
         if slot >> 3 < len(self.verified):
             self.verified[slot >> 3] |= 1 << (slot & 7)
 
+    def clear_all(self) -> None:
+        """Check every chunk again before its next use: the disk is being read, ahead of what was asked for too."""
+        with self._lock:
+            self.verified = bytearray(len(self.verified))
+
+    def look(self, descriptor: int) -> int:
+        """Forget what was verified if another process has changed the file.
+
+        Returns:
+            `stamp`, for `set_verified`.
+
+        Raises:
+            OSError: the file cannot be asked.
+        """
+        with self._lock:
+            changed = os.fstat(descriptor).st_ctime_ns
+            if changed != self.stamp and not self._writers:
+                self.verified = bytearray(len(self.verified))
+                self.stamp = changed
+            return self.stamp
+
+    @contextmanager
+    def writing(self, descriptor: int, offsets: Iterable[int] = ()) -> Iterator[None]:
+        """Around a write of this process: what was verified stays so, and `offsets` become so."""
+        self.look(descriptor)
+        with self._lock:
+            self._writers += 1
+        try:
+            yield
+            with self._lock:
+                for offset in offsets:
+                    self._set(offset)
+        finally:
+            with self._lock:
+                self._writers -= 1
+                self.stamp = os.fstat(descriptor).st_ctime_ns
+
     def clear_verified(self, offset: int) -> None:
         """Check the chunk at `offset` again before its next use."""
         slot = offset >> ALIGNMENT_SHIFT
-        if slot >> 3 < len(self.verified):
-            self.verified[slot >> 3] &= ~(1 << (slot & 7)) & 0xFF
+        with self._lock:
+            if slot >> 3 < len(self.verified):
+                self.verified[slot >> 3] &= ~(1 << (slot & 7)) & 0xFF
 
     def touch(self, offset: int) -> None:
         """Note that the chunk at `offset` is in use (no I/O)."""
@@ -102,11 +163,9 @@ class Segment:
         pending, self.pending = self.pending, []
         if file is None:
             return
-        try:
+        with suppress(OSError), self.writing(file.number):
             for slot in pending:
                 os.pwrite(file.number, b"\1", TOUCH_START + slot)
-        except OSError:
-            return
 
 
 class Extent(NamedTuple):
@@ -202,6 +261,14 @@ class SegmentTable:
                 segment.file = None
                 self._open.pop(number, None)
             self.lost &= alive
+
+    def notice_cut(self, segments: Iterable[tuple[int, SegmentInfo]]) -> None:
+        """Note as lost each open segment whose file is shorter than the index says."""
+        for number, info in segments:
+            segment = self.known(number)
+            file = segment.file if segment is not None else None
+            if file is not None and os.fstat(file.number).st_size < info.size:
+                self.lost.add(number)
 
     def remove_file(self, number: int, nonce: int) -> None:
         """Unlink the file of a segment that left the index."""

@@ -25,10 +25,10 @@ from vfs.errors import StoreError, StoreFull
 from vfs.store.directory import prepare
 from vfs.store.engine import Engine
 from vfs.store.evict import Busy
+from vfs.store.items import Buffer, Item, weigh
 from vfs.store.reader import ChunkReader
 from vfs.store.scrub import Progress, ScrubReport, scrub
 from vfs.store.statistics import StoreStatistics
-from vfs.store.writer import Buffer, Item, weigh
 
 MAP_SIZE: Final = 1 << 34  # address space, not disk or memory; grows by itself
 SUSPENSION: Final = 30.0  # seconds without caching after the disk was found full
@@ -157,7 +157,6 @@ class ChunkStore(ChunkReader):
             except StoreError:
                 if last or not engine.shared.in_place():
                     raise
-        engine.trust(placed)
         return len(placed) == len(items)
 
     def _suspend(self, reason: str) -> bool:

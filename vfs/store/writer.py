@@ -4,6 +4,8 @@ Invariants:
 - A segment is written by the one process that holds the lock (flock) of its file; the lock goes
   when the process dies, and the next writer continues where the index says that data ends.
 - An index entry is written only after its payload is in the file.
+- Nothing is appended to a file that was deleted or is shorter than what was committed to it: what
+  was cut off would become a hole.
 - Any number of threads append at once: each gets its own range under a lock, writes it without
   one, and commits it in one transaction.
 """
@@ -16,28 +18,24 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from vfs.errors import StoreError, StoreFull
 from vfs.lmdb.lease import open_file, try_lock
 from vfs.store.index import Index
+from vfs.store.items import Buffer, Item, Placed, write_all
 from vfs.store.layout import (
     DATA_START,
-    MAX_KEY,
     RECORD_HEADER,
     Entry,
     SegmentInfo,
-    aligned,
-    checksum,
     parse_segment_header,
     record_header,
     segment_header,
     segment_name,
     unpack_info,
 )
-
-Buffer = bytes | bytearray | memoryview
+from vfs.store.segments import SegmentTable
 
 _MOST_BUFFERS: Final = 512  # pieces of one pwritev
 _LARGE_WRITE: Final = 512 * 1024  # bytes after which one is ended: 4 MiB at once are 4 times slower
@@ -46,34 +44,20 @@ _PADDING: Final = bytes(512)
 _log = logging.getLogger("vfs.store")
 
 
-class Item(NamedTuple):
-    """One chunk to append."""
-
-    key: bytes
-    payload: Buffer
-    digest: int
-
-    @property
-    def room(self) -> int:
-        """Bytes it takes in a segment."""
-        return aligned(RECORD_HEADER + len(self.key) + len(self.payload))
-
-
-class Placed(NamedTuple):
-    """A chunk that is in the store now."""
-
-    key: bytes
-    entry: Entry
-
-
 @dataclass(eq=False)
 class Active:
-    """The segment this process appends to."""
+    """The segment this process appends to.
+
+    Attributes:
+        end: where the next range begins.
+        committed: end of the last chunk that is in the index.
+    """
 
     number: int
     info: SegmentInfo
     descriptor: int
     end: int
+    committed: int
     users: int = 0
     full: bool = False
     lost: bool = False
@@ -101,25 +85,14 @@ class Batch:
         return placed
 
 
-def weigh(items: Sequence[tuple[bytes, Buffer]]) -> list[Item]:
-    """Checksums of what will be appended. Raises ValueError for an impossible key."""
-    for key, _ in items:
-        if not 0 < len(key) <= MAX_KEY:
-            raise ValueError(f"a chunk key has {len(key)} bytes; 1 to {MAX_KEY} are possible")
-    return [
-        Item(key, flat, checksum(flat))
-        for key, payload in items
-        for flat in (memoryview(payload).cast("B"),)
-    ]
-
-
 class Appender:
     """The writing side of one store in one process."""
 
-    def __init__(self, index: Index, directory: Path, capacity: int) -> None:
+    def __init__(self, index: Index, table: SegmentTable, capacity: int) -> None:
         self.capacity = capacity
         self._index = index
-        self._directory = directory
+        self._table = table
+        self._directory = table.directory
         self._lock = threading.Lock()
         self._active: Active | None = None
         self._end_seen = 0
@@ -144,7 +117,9 @@ class Appender:
         finally:
             with self._lock:
                 for batch in reversed(batches):
-                    if not batch.done:
+                    if batch.done:
+                        batch.active.committed = max(batch.active.committed, batch.end)
+                    else:
                         self._give_back(batch)
                     self._release(batch.active)
         return placed
@@ -155,9 +130,8 @@ class Appender:
         """Give every item a place; each batch counts as a user of its segment until released."""
         batches: list[Batch] = []
         with self._lock:
-            active = self._active
-            if active is not None and not os.fstat(active.descriptor).st_nlink:
-                active.lost = True  # somebody deleted the file
+            if self._active is not None:
+                self._examine(self._active)
             try:
                 for item in items:
                     self._place(item, batches)
@@ -168,6 +142,14 @@ class Appender:
                     raise StoreFull(f"cache segment: {error.strerror}") from error
                 raise
         return batches
+
+    def _examine(self, active: Active) -> None:
+        """Leave a file that somebody deleted or cut."""
+        found = os.fstat(active.descriptor)
+        if found.st_size < active.committed:
+            self._table.lost.add(active.number)
+            _log.warning("cache segment %d was cut to %d bytes", active.number, found.st_size)
+        active.lost |= not found.st_nlink or found.st_size < active.committed
 
     def _place(self, item: Item, batches: list[Batch]) -> None:
         active = self._active
@@ -208,6 +190,15 @@ class Appender:
     # -- bytes -------------------------------------------------------------------------------------
 
     def _write(self, batch: Batch) -> None:
+        active = batch.active
+        segment = self._table.get(active.number, active.info)
+        if segment is None:
+            self._write_pieces(batch)
+            return
+        with segment.writing(active.descriptor, [entry.offset for _, entry in batch.entries()]):
+            self._write_pieces(batch)
+
+    def _write_pieces(self, batch: Batch) -> None:
         pieces: list[Buffer] = []
         position = batch.start
         waiting = 0
@@ -220,10 +211,10 @@ class Appender:
                 pieces.append(_PADDING[: item.room - used])
             waiting += item.room
             if len(pieces) >= _MOST_BUFFERS or waiting >= _LARGE_WRITE:
-                position = _write_all(batch.active.descriptor, pieces, position)
+                position = write_all(batch.active.descriptor, pieces, position)
                 pieces = []
                 waiting = 0
-        _write_all(batch.active.descriptor, pieces, position)
+        write_all(batch.active.descriptor, pieces, position)
 
     def _commit(self, batch: Batch) -> None:
         placed = batch.entries()
@@ -260,13 +251,13 @@ class Appender:
         try:
             if not try_lock(descriptor):
                 raise StoreError(f"{path} is locked by another process")
-            _write_all(descriptor, [segment_header(number, info)], 0)
+            write_all(descriptor, [segment_header(number, info)], 0)
             self._register(number, info)
         except BaseException:
             os.close(descriptor)
             path.unlink(missing_ok=True)
             raise
-        return Active(number, info, descriptor, DATA_START)
+        return Active(number, info, descriptor, DATA_START, DATA_START)
 
     def _take_number(self, transaction: Any) -> int:
         state = self._index.state_in(transaction)
@@ -293,7 +284,7 @@ class Appender:
             except OSError:
                 continue
             if try_lock(descriptor) and self._continue(number, info, descriptor):
-                return Active(number, info, descriptor, info.size)
+                return Active(number, info, descriptor, info.size, info.size)
             os.close(descriptor)
         return None
 
@@ -371,17 +362,3 @@ class Appender:
             active, self._active = self._active, None
             if active is not None and active.users == 0:
                 self._finish(active)
-
-
-def _write_all(descriptor: int, pieces: Sequence[Buffer], position: int) -> int:
-    """Write pieces one after the other; returns the place behind the last. Raises OSError."""
-    views = [memoryview(piece) for piece in pieces]
-    while views:
-        written = os.pwritev(descriptor, views, position)
-        position += written
-        while views and written >= len(views[0]):
-            written -= len(views[0])
-            views.pop(0)
-        if views and written:
-            views[0] = views[0][written:]
-    return position

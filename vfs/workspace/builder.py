@@ -19,7 +19,7 @@ from vfs.formats.lfs import parse_lfs_pointer
 from vfs.git import MODE_COMMIT, MODE_TREE, Repository, TreeItem
 from vfs.types import Entry, Kind, Problem, Severity
 from vfs.workspace.directory import Directory
-from vfs.workspace.graft_outs import Grafted, OutGrafter, broken
+from vfs.workspace.graft_outs import Grafted, OutGrafter, broken, may_wait
 from vfs.workspace.grafts import Grafts
 from vfs.workspace.hashes import Hashes
 from vfs.workspace.ignore import Rules
@@ -29,11 +29,11 @@ from vfs.workspace.lfs import lfs_problems
 from vfs.workspace.listings import Listings
 from vfs.workspace.merged import MISSING, GitView, MergedDirectory
 from vfs.workspace.origins import LfsOrigin
-from vfs.workspace.outs import Claim, Claims, Parser, collect
+from vfs.workspace.outs import MAX_POINTER, Claim, Claims, Parser, collect, problem_of
 from vfs.workspace.pointers import Found, Progress, Summaries
 from vfs.workspace.session import Session
 from vfs.workspace.snapshot import Snapshot
-from vfs.workspace.stores import DvcStore, Roots, Surroundings, load_store
+from vfs.workspace.stores import MAX_CONFIG, DvcStore, Roots, Surroundings, load_store
 from vfs.workspace.summary import NO_OID, Mark, is_file
 from vfs.workspace.urls import UrlGrafter
 
@@ -154,15 +154,22 @@ class Builder:
         roots = Roots()
         marked = {f.path.rpartition(b"/")[0]: f.oid for f in found if f.mark is Mark.DVC_ROOT}
         for path, oid in {b"": NO_OID, **marked}.items():
-            tracked = None
-            if oid != NO_OID:
-                item = self._repository.find(oid, b"config")
-                if item is not None and is_file(item.mode):
-                    tracked = self._repository.read_blob(item.oid)
+            tracked = None if oid == NO_OID else self._tracked_config(path, oid)
             store, problems = load_store(tracked, path, self._where, self._plan.config)
             roots.add(path, self._preferring(store))
             self._problems += problems
         return roots
+
+    def _tracked_config(self, path: bytes, directory: bytes) -> bytes | None:
+        item = self._repository.find(directory, b"config")
+        if item is None or not is_file(item.mode):
+            return None
+        try:
+            return self._repository.read_blob(item.oid, MAX_CONFIG)
+        except FormatError as error:
+            blamed = path + b"/.dvc/config" if path else b".dvc/config"
+            self._problems.append(problem_of(error, blamed))
+            return None
 
     def _preferring(self, store: DvcStore) -> DvcStore:
         name = self._plan.remote
@@ -174,7 +181,7 @@ class Builder:
         item = self._repository.find(self._plan.tree, path)
         if item is None or not is_file(item.mode):
             return None
-        return self._repository.read_blob(item.oid)
+        return self._repository.read_blob(item.oid, MAX_POINTER)
 
     # Leaves -----------------------------------------------------------------------------------
 
@@ -318,14 +325,16 @@ class Builder:
     def _in_threads(
         self, make: Callable[[Claim], Grafted | VfsError], claims: Sequence[Claim]
     ) -> Iterator[Grafted | VfsError]:
-        """Leaves in the order of claims; several at once: most of it is waiting for remotes."""
-        if len(claims) <= 1:
+        """Leaves in the order of claims; those that may wait for a remote several at once."""
+        waiting = [claim for claim in claims if may_wait(claim)]
+        if len(waiting) <= 1:
             yield from map(make, claims)
             return
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="vfs-outs") as pool:
-            for number, made in enumerate(pool.map(make, claims), 1):
+            waited = pool.map(make, waiting)
+            for number, claim in enumerate(claims, 1):
+                yield next(waited) if may_wait(claim) else make(claim)
                 self._progress("outputs", number, len(claims))
-                yield made
 
     # End --------------------------------------------------------------------------------------
 

@@ -50,22 +50,35 @@ class OutGrafter:
         self._listings = listings
         self._time = time
         self._progress = progress
+        self._asked: set[tuple[DvcStore, Digest]] = set()  # nothing but the pointer knows a size
 
     # Single files -----------------------------------------------------------------------------
 
     def prepare(self, claims: Sequence[tuple[Claim, DvcStore]]) -> None:
-        """Find the sizes of single files that neither the catalog nor the pointer knows, at once."""
-        groups: dict[tuple[DvcStore, str | None, Algorithm], set[bytes]] = {}
-        for claim, store in claims:
-            out = claim.out
-            if out.digest is None or out.is_tree or _recorded(out) is not None:
-                continue
-            if not isinstance(claim.source, ImportSource) and not self._catalog.facts(out.digest):
-                key = (store, out.remote, out.digest.algorithm)
-                groups.setdefault(key, set()).add(out.digest.value)
-        for (store, remote, algorithm), unknown in groups.items():
+        """Ask for what the catalog does not know of single files at once: caches, then remotes.
+
+        Remotes are asked only for sizes that no pointer records.
+        """
+        single = [
+            (claim.out, claim.out.digest, store)
+            for claim, store in claims
+            if claim.out.digest is not None
+            and not claim.out.is_tree
+            and not isinstance(claim.source, ImportSource)
+        ]
+        facts = self._catalog.facts_many([digest for _, digest, _ in single])
+        groups: dict[tuple[DvcStore, str | None, Algorithm, bool], set[bytes]] = {}
+        for (out, digest, store), fact in zip(single, facts, strict=True):
+            if fact is None:
+                recorded = _recorded(out) is not None
+                key = (store, None if recorded else out.remote, digest.algorithm, recorded)
+                groups.setdefault(key, set()).add(digest.value)
+        for (store, remote, algorithm, recorded), unknown in groups.items():
             finder = Sizes(self._session, store, self._progress)
-            finder.find(algorithm, unknown, self._time, remote=remote)
+            found = finder.find(algorithm, unknown, self._time, remote=remote, caches_only=recorded)
+            missing = [Digest(algorithm, value) for value in found.digests]
+            self._catalog.see_first(missing, self._time)
+            self._asked.update((store, digest) for digest in missing)
 
     def file(self, out: Out, store: DvcStore, origin: Origin) -> Entry:
         """The entry of a single file with a hash.
@@ -79,7 +92,7 @@ class OutGrafter:
         kind = Kind.EXECUTABLE if out.executable else Kind.FILE
         number = self._session.origins.number(origin)
         fact = self._catalog.facts(digest)
-        if fact is None:
+        if fact is None and (store, digest) not in self._asked:
             fact = self._local_fact(digest, store)
         if fact is not None:
             return Entry(name, kind, digest, fact[0], fact[1], number)
@@ -184,6 +197,12 @@ class OutGrafter:
         if out.is_tree:
             return self.directory(out, store, lambda _: origin)
         return Grafted(self.file(out, store, origin))
+
+
+def may_wait(claim: Claim) -> bool:
+    """Whether making the leaf may ask a remote; single files were asked for by `prepare`."""
+    out = claim.out
+    return claim.source is not None or out.is_tree or out.files is not None or out.place is not None
 
 
 def broken(path: bytes, error: VfsError, time: int) -> tuple[Entry, Problem]:

@@ -43,11 +43,13 @@ class Grafts:
     Attributes:
         root: where it begins.
         origins: numbers of the origins of all leaves; set by `seal`.
+        count: leaves put.
     """
 
     def __init__(self) -> None:
         self.root = Node()
         self.origins: set[int] = set()
+        self.count = 0
 
     def put(self, path: bytes, leaf: Leaf) -> None:
         """Put a leaf at a path that is neither above nor below another one's."""
@@ -55,6 +57,7 @@ class Grafts:
         for name in path.split(b"/"):
             node = node.children.setdefault(name, Node())
         node.leaf = leaf
+        self.count += 1
 
     def seal(
         self, root_tree: bytes | None, tree_of: Callable[[bytes, bytes], bytes | None]

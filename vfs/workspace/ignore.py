@@ -6,8 +6,10 @@ nothing below it can come back. A `.dvcignore` ends at the border of its DVC rep
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
+from vfs.errors import FormatError
 from vfs.git.wildmatch import Wildmatch
 from vfs.workspace.pointers import Found
 from vfs.workspace.stores import Roots
@@ -29,17 +31,17 @@ class Rules:
     """The `.dvcignore` files of one commit."""
 
     def __init__(
-        self, found: Sequence[Found], roots: Roots, read_blob: Callable[[bytes], bytes]
+        self, found: Sequence[Found], roots: Roots, read_blob: Callable[[bytes, int], bytes]
     ) -> None:
         self._roots = roots
         self._known: dict[bytes, bool] = {}
         self._files: dict[bytes, list[Pattern]] = {}
         for mark, path, oid in found:
             if mark is Mark.DVCIGNORE:
-                data = read_blob(oid)
-                patterns = parse_ignore(data) if len(data) <= _MAX_BYTES else []
-                if patterns:
-                    self._files[path.rpartition(b"/")[0]] = patterns
+                with suppress(FormatError):  # too large to be one
+                    patterns = parse_ignore(read_blob(oid, _MAX_BYTES))
+                    if patterns:
+                        self._files[path.rpartition(b"/")[0]] = patterns
 
     def hide(self, path: bytes) -> bool:
         """Whether DVC does not see the file at a path."""

@@ -1,30 +1,30 @@
 """A tracked directory's `.dir` object -> a tree in the catalog, built once per listing and machine.
 
-Steps: find the object (DVC caches, then remotes) and check its MD5; stream its entries; look up
-their sizes in batches; have `vfs.workspace.sizes` find the unknown ones; build the tree.
+Steps: fetch the object (`vfs.workspace.listed`); stream its entries; look up their sizes in
+batches; have `vfs.workspace.sizes` find the unknown ones; stream them again to build the tree.
 
 Notes in the catalog, by the listing's digest: `dir-1` -> tree id, whether it is complete, problems;
 `dir-missing-2` -> tree id, the digests whose size is unknown. An incomplete tree is served as it is, its
 unknown files BROKEN, and only the missing digests are asked for again, at most once a minute.
 
-Memory: the listing's bytes, 16 bytes per file, and the unknown digests.
+Memory: 16 bytes per file, and the unknown digests: 200 bytes per file if all are, at most 800 MB, since
+large listings are built one at a time. A listing that is not sorted by path (DVC sorts
+them) is held as a whole, and may have `MOST_UNSORTED` entries.
 """
 
-import hashlib
 import json
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from vfs.catalog import Conflict, Tree, TreeEntry, check_order
 from vfs.core.paths import show
-from vfs.errors import DataUnavailable, FormatError, StoreError, VfsError
-from vfs.formats.dirlisting import MAX_BYTES, ListingEntry, iter_listing
-from vfs.formats.layout import object_path
-from vfs.remotes import Remote
+from vfs.errors import FormatError, StoreError
+from vfs.formats.dirlisting import ListingEntry, iter_listing
 from vfs.types import Digest, Kind, Problem
+from vfs.workspace.listed import ListedObject
 from vfs.workspace.pointers import Progress
 from vfs.workspace.session import Session
 from vfs.workspace.sizes import Sizes
@@ -32,9 +32,11 @@ from vfs.workspace.stores import DvcStore
 
 LISTING_KEY = b"dir-1\0"
 MISSING_KEY = b"dir-missing-2\0"
+MOST_UNSORTED = 1_000_000
 
 _BATCH = 8192
 _ID_SIZE = 32  # of a tree
+_LARGE = 16 << 20  # bytes, some 200,000 files
 _KEPT_PROBLEMS = 50
 _KEPT_MISSING = 1_000_000
 _RETRY_SECONDS = 60
@@ -112,7 +114,7 @@ class Listings:
             builder = _Builder(self._session, digest, store, remote, time, progress, local_only)
             if known is not None:
                 return self._again(known, digest, builder)
-            return self._keep(digest, builder, builder.build(builder.fetch()))
+            return self._keep(digest, builder, builder.build())
 
     def proven(self, digest: Digest, entries: Sequence[TreeEntry], time: int) -> Listing:
         """The tree of a listing that was made from its files; the caller compared its hash.
@@ -142,7 +144,7 @@ class Listings:
             if not builder.local_only:
                 self._tried[digest.key] = (now, builder.reasons)
             return known._replace(reasons=builder.reasons)
-        return self._keep(digest, builder, builder.build(builder.fetch()))
+        return self._keep(digest, builder, builder.build())
 
     def _keep(self, digest: Digest, builder: "_Builder", listing: Listing) -> Listing:
         self._remember(digest, listing, builder.missing)
@@ -192,70 +194,31 @@ class _Builder:
         self.missing: set[bytes] = set()
         self.reasons: tuple[str, ...] = ()
 
-    # The object -------------------------------------------------------------------------------
-
-    def fetch(self) -> bytes:
-        """The bytes of the `.dir` object, checked.
-
-        Raises:
-            DataUnavailable: no place has it.
-        """
-        key = object_path(self._digest, is_tree=True)
-        answers: list[str] = []
-        for cache in self._store.caches:
-            data = _read_file(os.path.join(cache, key))
-            if data is not None and self._checked(data, cache, answers):
-                return data
-        for ref in self._store.ordered(self._remote) if not self.local_only else ():
-            if ref.versioned and not ref.worktree:
-                continue
-            try:
-                remote = self._session.remote(ref)
-                data = self._download(ref.prefix + key, remote)
-                if self._checked(data, remote.url, answers):
-                    return data
-            except VfsError as error:
-                answers.append(error.message)
-        raise DataUnavailable(
-            f"the file list {self._name} was not found: "
-            + ("; ".join(answers) or "there is no cache and no remote that could have it"),
-            hint="run `dvc push` where the data was added, or `dvc remote add` the remote that has it",
-        )
-
-    def _download(self, key: str, remote: Remote) -> bytes:
-        data = bytearray()
-        buffer = bytearray(1 << 20)
-        with remote.get(key) as body:
-            if body.size > MAX_BYTES:
-                raise FormatError(
-                    f"{self._name} has {body.size} bytes, at most {MAX_BYTES} are read"
-                )
-            while count := body.readinto(buffer):
-                data += memoryview(buffer)[:count]
-                if len(data) > MAX_BYTES:
-                    raise FormatError(f"{self._name} has more than {MAX_BYTES} bytes")
-                self._progress("listing", len(data), body.size if body.size >= 0 else None)
-        return bytes(data)
-
-    def _checked(self, data: bytes, where: str, answers: list[str]) -> bool:
-        if hashlib.md5(data, usedforsecurity=False).digest() == self._digest.value:
-            return True
-        answers.append(f"{where} has other bytes under that name (damaged)")
-        return False
-
     # The tree ---------------------------------------------------------------------------------
 
-    def build(self, data: bytes) -> Listing:
-        """The tree of a listing's bytes.
+    def build(self) -> Listing:
+        """The tree of the listing.
 
         Raises:
-            FormatError: they are no listing.
+            DataUnavailable: no place has the `.dir` object.
+            FormatError: it is no listing.
         """
+        listed = ListedObject(self._session, self._digest, self._progress)
+        with listed.fetch(self._store, self._remote, local_only=self.local_only) as data:
+            if data.seek(0, os.SEEK_END) < _LARGE:
+                return self._build(data)
+            with self._session.locks.holding(b"large listing"):
+                return self._build(data)
+
+    def _build(self, data: BinaryIO) -> Listing:
         sizes, times, ordered, unknown = self._look_up(data)
         self.find_sizes(unknown)
         self.missing = unknown
         entries = self._entries(data, sizes, times, unknown)
         if not ordered:
+            if len(sizes) > MOST_UNSORTED:
+                message = f"has {len(sizes)} entries that are not sorted by path"
+                raise FormatError(f"{message}; at most {MOST_UNSORTED} are", file=self._name)
             entries = iter(sorted(entries, key=lambda entry: entry[0]))
         kept = check_order(entries, self._conflict)
         tree = self._catalog.build_tree(kept, mtime=self._time)
@@ -279,7 +242,7 @@ class _Builder:
         )
         self.reasons = found.reasons
 
-    def _look_up(self, data: bytes) -> "tuple[array[int], array[int], bool, set[bytes]]":
+    def _look_up(self, data: BinaryIO) -> "tuple[array[int], array[int], bool, set[bytes]]":
         """Known sizes and times by position, whether paths are sorted, and the unknown digests."""
         sizes, times = array("q"), array("q")
         unknown: set[bytes] = set()
@@ -301,7 +264,7 @@ class _Builder:
         return sizes, times, ordered, unknown
 
     def _entries(
-        self, data: bytes, sizes: "array[int]", times: "array[int]", missing: set[bytes]
+        self, data: BinaryIO, sizes: "array[int]", times: "array[int]", missing: set[bytes]
     ) -> Iterator[TreeEntry]:
         position = 0
         make, entry_type, plain = tuple.__new__, TreeEntry, Kind.FILE  # a million times
@@ -321,7 +284,8 @@ class _Builder:
                     size, time = fact
                 yield make(entry_type, (path, plain, digest, size, time))
 
-    def _batches(self, data: bytes, *, report: bool) -> Iterator[list[ListingEntry]]:
+    def _batches(self, data: BinaryIO, *, report: bool) -> Iterator[list[ListingEntry]]:
+        data.seek(0)
         entries = iter_listing(data, file=self._name, algorithm=self._digest.algorithm)
         while part := list(islice(entries, _BATCH)):
             good = [entry for entry in part if isinstance(entry, ListingEntry)]
@@ -343,19 +307,3 @@ class _Builder:
         self._dropped += 1
         if len(self._problems) < _KEPT_PROBLEMS:
             self._problems.append(problem)
-
-
-def _read_file(path: str) -> bytes | None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        if not 0 <= os.fstat(descriptor).st_size <= MAX_BYTES:
-            return None
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(MAX_BYTES)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)

@@ -12,12 +12,15 @@ Rules for what `git checkout && dvc checkout` would leave in the working tree (t
 Rule: pure but for reading blobs; a pointer that cannot be read is a `Problem` on its own path.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from vfs.core.lru import Lru
 from vfs.core.paths import show
 from vfs.errors import FormatError, VfsError
+from vfs.formats import yaml12
 from vfs.formats.lock import Lock, parse_lock, variable_files
 from vfs.formats.pointer import parse_pointer
 from vfs.formats.values import ImportSource, Out, Pointer, UrlSource
@@ -25,10 +28,11 @@ from vfs.types import Problem, Severity
 from vfs.workspace.pointers import Found
 from vfs.workspace.summary import Mark
 
-MAX_POINTER = 64 << 20
+MAX_POINTER = yaml12.MAX_BYTES
+_KEPT = 100_000  # outs of pointers that were parsed, some 30 MiB
 
 ReadPath = Callable[[bytes], bytes | None]
-ReadBlob = Callable[[bytes], bytes]
+ReadBlob = Callable[[bytes, int], bytes]
 
 
 class Claim(NamedTuple):
@@ -59,19 +63,22 @@ class Parser:
 
     def __init__(self, read_blob: ReadBlob) -> None:
         self._read_blob = read_blob
-        self._pointers: dict[tuple[bytes, bytes], Pointer | Problem] = {}
+        self._pointers: Lru[tuple[bytes, bytes], Pointer | Problem] = Lru(_KEPT)
+        self._guard = threading.Lock()
 
     def pointer(self, path: bytes, oid: bytes) -> Pointer | Problem:
         """The pointer at `path`, or why there is none."""
-        known = self._pointers.get((path, oid))
+        with self._guard:
+            known = self._pointers.get((path, oid))
         if known is None:
             try:
                 known = parse_pointer(self._read(oid, path), path)
             except VfsError as error:
                 known = problem_of(error, path)
-            if len(self._pointers) > 50_000:
-                self._pointers.clear()
-            self._pointers[path, oid] = known
+            weight = _weight(known)
+            if weight < _KEPT // 4:  # a larger one would leave no room for others
+                with self._guard:
+                    self._pointers.put((path, oid), known, weight)
         return known
 
     def lock(self, path: bytes, oid: bytes, read_path: ReadPath) -> Lock | Problem | None:
@@ -92,10 +99,18 @@ class Parser:
             return problem_of(error, path)
 
     def _read(self, oid: bytes, path: bytes) -> bytes:
-        data = self._read_blob(oid)
-        if len(data) > MAX_POINTER:
-            raise FormatError(f"has {len(data)} bytes, too many for a pointer", file=show(path))
-        return data
+        try:
+            return self._read_blob(oid, MAX_POINTER)
+        except FormatError as error:
+            raise FormatError(error.problem, file=show(path)) from None
+
+
+def _weight(pointer: Pointer | Problem) -> int:
+    """What a parsed pointer holds: itself, outs, files, problems."""
+    if isinstance(pointer, Problem):
+        return 1
+    files = sum(len(out.files or ()) for out in pointer.outs)
+    return 1 + len(pointer.outs) + files + len(pointer.problems)
 
 
 def collect(found: Iterable[Found], parser: Parser, read_path: ReadPath) -> Claims:

@@ -48,6 +48,11 @@ class Snapshot:
         return self.root.identity
 
     @property
+    def outs(self) -> int:
+        """How many outs and LFS files are in it: what it takes in memory."""
+        return self.grafts.count
+
+    @property
     def broken(self) -> tuple[Problem, ...]:
         """The problems of paths that cannot be served; the others are notes."""
         return tuple(p for p in self.problems if p.severity is Severity.BROKEN)

@@ -1,7 +1,7 @@
 """One repository in use: its snapshots, and the places of their contents.
 
 Rule: blocking and thread-safe. Snapshots of equal trees under equal configuration are built once
-and kept (the last `KEPT`), so that going back and forth costs nothing.
+and kept (the last `KEPT`, fewer of such with many outs), so that going back and forth costs nothing.
 """
 
 import contextlib
@@ -51,6 +51,7 @@ log = logging.getLogger("vfs.workspace")
 
 WORKTREE = "worktree"
 KEPT = 32
+_LEAVES = 5_000  # outs that weigh as much as another snapshot: each takes about 1 KiB
 
 
 def _silent(stage: str, done: int, total: int | None) -> None:
@@ -156,7 +157,7 @@ class Workspace:
         built = self._build(self.repository, plan, progress)
         if not built.problems:  # otherwise look again next time: what was missing may be there
             with self._guard:
-                self._kept.put(key, built)
+                self._kept.put(key, built, 1 + built.outs // _LEAVES)
         return built
 
     def mend(self) -> bool:

@@ -1,6 +1,7 @@
 """`.dir` listings: canonical bytes, any other spelling, garbage."""
 
 import hashlib
+import io
 import json
 import tracemalloc
 from typing import Any
@@ -163,20 +164,37 @@ def test_dump_refuses_what_dvc_cannot_read() -> None:
 
 
 def test_memory_does_not_grow_with_the_listing() -> None:
-    """Both paths hold one entry at a time; the second also the text."""
+    """Both paths hold one entry at a time and a part of the text."""
     rows = b", ".join(
         b'{"md5": "%s", "relpath": "d%03d/file_%06d.jpg"}' % (MD5.encode(), i % 1000, i)
         for i in range(50_000)
     )
     canonical = b"[" + rows + b"]"
     other = b"[ " + rows + b"]"
-    for data, allowed in ((canonical, 200_000), (other, 2 * len(other) + 200_000)):
+    for data in (canonical, other):
+        file = io.BytesIO(data)
         tracemalloc.start()
-        count = sum(1 for _ in iter_listing(data, file="x"))
+        count = sum(1 for _ in iter_listing(file, file="x"))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert count == 50_000
-        assert peak < allowed
+        assert peak < 1_500_000 < len(data) / 2
+
+
+@pytest.mark.parametrize("separators", [(", ", ": "), (",", ":"), (" ,\n", " : ")])
+def test_entries_at_the_edges_of_what_is_read_at_once(separators: tuple[str, str]) -> None:
+    for shift in range(0, 120, 7):
+        names = [f"d{'x' * shift}ü/{n:05d}" for n in range(5000)]
+        rows = [{"md5": MD5, "relpath": name} for name in names]
+        for ascii_only in (True, False):
+            data = json.dumps(rows, separators=separators, ensure_ascii=ascii_only).encode()
+            assert [e.path.decode() for e in read(data)] == names
+
+
+def test_an_endless_entry_is_refused() -> None:
+    for start in (b"[", b'[{"md5": "', REAL[:-1] + b', {"x": "'):
+        with pytest.raises(FormatError, match="is no listing"):
+            read(start + b"0" * (3 << 20))
 
 
 _NAMES = st.lists(
