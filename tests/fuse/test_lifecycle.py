@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from vfs.testing.handmade import HandmadeRepository
-from vfs.testing.mounts import Mount, MountFactory, daemons, is_mounted, vfs, wait_until
+from vfs.testing.mounts import Mount, MountFactory, daemons, is_mounted, read_logs, vfs, wait_until
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = pytest.mark.fuse
@@ -152,6 +152,28 @@ def test_not_a_repository(sandbox: Sandbox) -> None:
     done = vfs(sandbox, "mount", "--repo", sandbox.root / "home", point, check=False)
     assert done.returncode == 3, done.stderr
     assert daemons(sandbox) == []
+
+
+_CRASH = """
+import sys
+from pathlib import Path
+from vfs.control.registry import MountOptions
+from vfs.daemon.request import MountRequest
+from vfs.daemon.run import Reporter, run_reporting
+Reporter.ready = lambda *result: 1 / 0  # a bug, once it is mounted
+sys.exit(run_reporting(MountRequest(sys.argv[1], "HEAD", Path(sys.argv[2]), MountOptions())))
+"""
+
+
+def test_a_crash_is_in_the_log_and_leaves_no_mount(
+    repository: HandmadeRepository, sandbox: Sandbox
+) -> None:
+    point = sandbox.root / "m"
+    point.mkdir()
+    done = sandbox.run([sys.executable, "-c", _CRASH, repository.root, point], check=False)
+    assert done.returncode == 70
+    assert "ZeroDivisionError: division by zero" in read_logs(sandbox)
+    assert not is_mounted(point)
 
 
 def test_a_mount_inside_the_work_tree(repository: HandmadeRepository, mounts: MountFactory) -> None:

@@ -17,7 +17,7 @@ from vfs.control.registry import mount_id
 from vfs.daemon.mountpoint import check_directory, refuse_covering, refuse_overlap
 from vfs.daemon.request import MountRequest
 from vfs.daemon.service import Service
-from vfs.errors import VfsError
+from vfs.errors import VfsError, only_vfs_error
 from vfs.workspace import Workspace, open_workspace
 
 log = logging.getLogger("vfs.daemon")
@@ -73,18 +73,20 @@ def run_reporting(request: MountRequest) -> int:
     try:
         run(request, reporter)
     except VfsError as error:
-        log.error("%s", error)
         reporter.failed(failure_of(error))
         return error.exit_code
-    except BaseException as error:
-        log.exception("internal error")
+    except BaseException as error:  # noqa: BLE001 - `run` has logged it
         reporter.failed(Failure("internal", f"internal error: {error}", None, INTERNAL_EXIT))
         return INTERNAL_EXIT
     return 0
 
 
 def run(request: MountRequest, reporter: Reporter) -> None:
-    """Build the snapshot, mount, serve until the end."""
+    """Build the snapshot, mount, serve until the end.
+
+    Raises:
+        VfsError: whatever kept the mount from being made, or ended it; it is in the log, as any other error is.
+    """
     log_file = state_dir() / f"{mount_id(request.mountpoint)}.log"
     close_log = logs.setup(log_file, request.foreground)
     try:
@@ -93,6 +95,13 @@ def run(request: MountRequest, reporter: Reporter) -> None:
             _serve(request, reporter, workspace, log_file)
         finally:
             workspace.close()
+    except Exception as error:
+        known = only_vfs_error(error)
+        if known is None:
+            log.exception("internal error (this is a bug)")
+            raise
+        log.log(known.log_level, "%s", known)
+        raise known from None
     finally:
         close_log()
 

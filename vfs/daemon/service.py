@@ -10,28 +10,22 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import trio
 
 from vfs.control.mountinfo import vfs_mounts
-from vfs.control.registry import (
-    MountOptions,
-    MountRecord,
-    mount_id,
-    register,
-    socket_path,
-    unregister,
-)
-from vfs.control.server import serve
+from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
 from vfs.daemon.handlers import handlers
 from vfs.daemon.prefetch import selected
+from vfs.daemon.presence import Presence
 from vfs.daemon.progress import SendProgress, reporting
 from vfs.daemon.request import MountRequest
 from vfs.daemon.revisions import Revisions, view_of
 from vfs.daemon.unmount import unmount
-from vfs.errors import VfsError
+from vfs.daemon.upkeep import Work, once, repeatedly
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
 from vfs.fs.switch import SwitchReport, invalidate, swap
@@ -78,7 +72,7 @@ class Service:
             f"vfs:{workspace.name}",
             options=_mount_options(request.options),
         )
-        self.record = MountRecord(
+        record = MountRecord(
             id=mount_id(request.mountpoint),
             mountpoint=request.mountpoint,
             repo=workspace.name,
@@ -88,6 +82,8 @@ class Service:
             log=log_file,
             socket=socket_path(request.mountpoint),
         )
+        self._presence = Presence(record, handlers(self))
+        self._seen: bytes | None = None
 
     def _places(self, origin: int, blob: Blob) -> Sequence[Place]:
         """Where a blob may come from; blocking."""
@@ -106,22 +102,28 @@ class Service:
         """Serve until unmounted or told to stop; `ready` is called once the mount can be used and controlled."""
         try:
             async with trio.open_nursery() as nursery:
-                await nursery.start(serve, self.record.socket, handlers(self))
                 await nursery.start(self._fetcher.run)
                 nursery.start_soon(self._watch_signals)
-                nursery.start_soon(self._tune)
                 nursery.start_soon(self._drop_bad_content)
-                nursery.start_soon(self._maintain)
-                nursery.start_soon(self._heal)
-                nursery.start_soon(trio.to_thread.run_sync, self._workspace.prepare_remotes)
-                nursery.start_soon(self._follow)
-                register(self.record)
+                for what, work in self._once():
+                    nursery.start_soon(once, what, work)
+                for seconds, what, work in self._repeatedly():
+                    nursery.start_soon(repeatedly, seconds, what, work)
+                await nursery.start(self._presence.keep)
                 ready()
                 await self._transport.serve()
                 nursery.cancel_scope.cancel()
         finally:
-            unregister(self.record)
             self._transport.close()
+
+    def _once(self) -> Iterator[tuple[str, Work]]:
+        yield "raising the kernel's limits", self._tune
+        yield "getting remotes ready", self._prepare_remotes
+
+    def _repeatedly(self) -> Iterator[tuple[float, str, Work]]:
+        yield MAINTAIN_SECONDS, "cannot tidy the cache", self._maintain
+        yield HEAL_SECONDS, "cannot look again for what is missing", self._heal
+        yield FOLLOW_SECONDS, "cannot follow the working tree", self._follow
 
     # -- verbs ---------------------------------------------------------------------------------------
 
@@ -129,13 +131,13 @@ class Service:
         """What the mount shows and how it does."""
         view = self.filesystem.directories.main
         return {
-            "mountpoint": str(self.record.mountpoint),
-            "repo": self.record.repo,
+            "mountpoint": str(self._presence.record.mountpoint),
+            "repo": self._presence.record.repo,
             "rev": view.label,
             "commit": view.commit,
-            "pid": self.record.pid,
-            "started": self.record.started,
-            "log": None if self.record.log is None else str(self.record.log),
+            "pid": self._presence.record.pid,
+            "started": self._presence.record.started,
+            "log": None if self._presence.record.log is None else str(self._presence.record.log),
             "transport": self._transport.name,
             "inodes": self.filesystem.inodes,
             "requests": self.filesystem.counters.snapshot(),
@@ -185,8 +187,7 @@ class Service:
                 if node is not None:
                     self.filesystem.directories.retire(node)
             self.filesystem.counters.switches += 1
-            self.record = self.record._replace(rev=snapshot.rev)
-            register(self.record)
+            await self._presence.shows(snapshot.rev)
         log.info("shows %s (%s)", snapshot.rev, snapshot.commit)
         return report
 
@@ -203,7 +204,7 @@ class Service:
 
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end; raises VfsError if files are open and `lazy` is false."""
-        await trio.to_thread.run_sync(unmount, self.record.mountpoint, lazy)
+        await trio.to_thread.run_sync(unmount, self._presence.record.mountpoint, lazy)
         self._transport.stop()
 
     # -- tasks ---------------------------------------------------------------------------------------
@@ -218,64 +219,56 @@ class Service:
         settings = self._workspace.settings
         await self._transport.initialised()
         self._tuning = await trio.to_thread.run_sync(
-            tune_mount, self.record.mountpoint, settings.read_ahead, settings.max_background
+            tune_mount,
+            self._presence.record.mountpoint,
+            settings.read_ahead,
+            settings.max_background,
         )
         for path in self._tuning.refused:
             log.info("not allowed to raise %s; `vfs doctor` says how", path)
 
+    async def _prepare_remotes(self) -> None:
+        await trio.to_thread.run_sync(self._workspace.prepare_remotes)
+
     async def _drop_bad_content(self) -> None:
         async for inode in self._bad_inodes_in:
-            await trio.to_thread.run_sync(self._transport.drop_content, inode)
+            await once("dropping bad content", partial(self._drop, inode))
+
+    async def _drop(self, inode: int) -> None:
+        await trio.to_thread.run_sync(self._transport.drop_content, inode)
 
     async def _maintain(self) -> None:
         """Let the chunk store write down what was touched and let go of what others evicted."""
-        while True:
-            await trio.sleep(MAINTAIN_SECONDS)
-            await trio.to_thread.run_sync(self._store.maintain)
+        await trio.to_thread.run_sync(self._store.maintain)
 
     async def _heal(self) -> None:
-        """Look again, now and then, for what could not be served when the snapshot was built."""
-        while True:
-            await trio.sleep(HEAL_SECONDS)
-            if self._snapshot.problems:
-                async with self._switching:
-                    await self._look_again(self._snapshot)
-
-    async def _look_again(self, shown: Snapshot) -> None:
-        try:
-            found = await self._revisions.snapshot(shown.commit or shown.rev)
-        except VfsError as error:
-            log.info("cannot look again for what is missing: %s", error)
-            return
-        if found.identity != shown.identity:
-            await self._show(replace(found, rev=shown.rev))
+        """Look again for what could not be served when the snapshot was built; its remote may be back."""
+        if self._snapshot.problems:
+            await self._renew(self._snapshot.commit or self._snapshot.rev)
 
     async def _follow(self) -> None:
-        """Show edits of the working tree as they are made, while the mount shows `worktree`."""
-        seen: bytes | None = None
-        while True:
-            if self.filesystem.directories.main.label != WORKTREE:
-                seen = None
-            else:
-                seen = await self._follow_once(seen)
-            await trio.sleep(FOLLOW_SECONDS)
+        """Show edits of the working tree while the mount shows `worktree`."""
+        if self._snapshot.rev != WORKTREE:
+            self._seen = None
+            return
+        now = await trio.to_thread.run_sync(self._workspace.repository.worktree_fingerprint)
+        if now != self._seen and await self._renew(WORKTREE):
+            self._seen = now
 
-    async def _follow_once(self, seen: bytes | None) -> bytes | None:
-        try:
-            now = await trio.to_thread.run_sync(self._workspace.repository.worktree_fingerprint)
-            if now != seen:
-                await self._refresh_worktree()
-            return now
-        except VfsError as error:
-            log.warning("cannot follow the working tree: %s", error)
-            return seen
+    async def _renew(self, rev: str) -> bool:
+        """Build the snapshot that is shown once more, and show it if it differs.
 
-    async def _refresh_worktree(self) -> None:
+        It is built without the lock: a remote that hangs must not keep `vfs switch` waiting. False if another snapshot was
+        shown meanwhile: then nothing is changed.
+        """
+        shown = self._snapshot
+        found = await self._revisions.snapshot(rev)
         async with self._switching:
-            if self.filesystem.directories.main.label == WORKTREE:
-                snapshot = await self._revisions.snapshot(WORKTREE)
-                if snapshot.identity != self._snapshot.identity:
-                    await self._show(snapshot)
+            if self._snapshot is not shown:
+                return False
+            if found.identity != shown.identity:
+                await self._show(replace(found, rev=shown.rev))
+        return True
 
 
 def tune_mount(mountpoint: Path, read_ahead: int, max_background: int) -> Tuning:
