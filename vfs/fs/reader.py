@@ -309,12 +309,12 @@ class Reader:
         if file is not None and file.local is not None:
             return 100
         percent = await trio.to_thread.run_sync(self._fetcher.resident_percent, node.blob)
-        if percent < 100:
-            descriptor = await self._fetcher.open_local(node.blob, self._places(node))
-            if descriptor is not None:
-                os.close(descriptor)
-                return 100
+        if percent < 100 and await trio.to_thread.run_sync(self._is_here, node):
+            return 100
         return percent
+
+    def _is_here(self, node: FileNode) -> bool:
+        return any(place.is_here() for place in self._places(node)())
 
     def verified(self, inode: int, node: FileNode) -> str:
         """`yes`, `no` or `bad`: whether the whole content was checked against its digest."""
