@@ -128,6 +128,18 @@ def test_own_places_are_refused(
     assert not is_mounted(point)
 
 
+@pytest.mark.parametrize("place", [".dvc/e", ".dvc/tmp/x", ".vfs/e", "sub/.dvc/tmp/x"])
+def test_repository_data_is_refused(
+    place: str, repository: HandmadeRepository, sandbox: Sandbox
+) -> None:
+    """In each DVC repository of the working tree, whether or not the revision has it."""
+    point = repository.root / place
+    point.mkdir(parents=True)
+    done = vfs(sandbox, "mount", "--repo", repository.root, "--rev", "v1", point, check=False)
+    assert done.returncode == 6, done.stderr
+    assert not is_mounted(point)
+
+
 def test_the_remote_is_refused(repository: HandmadeRepository, sandbox: Sandbox) -> None:
     point = repository.remote / "mnt"
     point.mkdir()

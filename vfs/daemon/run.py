@@ -14,7 +14,7 @@ from vfs import log as logs
 from vfs.config import Settings, load_settings, runtime_dir, state_dir
 from vfs.control.protocol import Failure, Progress, Result, encode_reply, failure_of
 from vfs.control.registry import mount_id
-from vfs.daemon.mountpoint import check_directory, refuse_covering, refuse_overlap
+from vfs.daemon.mountpoint import check_directory, data_above, refuse_covering, refuse_overlap
 from vfs.daemon.request import MountRequest
 from vfs.daemon.service import Service
 from vfs.errors import VfsError, only_vfs_error
@@ -138,9 +138,10 @@ def refuse_own_places(mountpoint: Path, workspace: Workspace) -> None:
         MountPointRefused: naming the place.
     """
     own = [workspace.settings.cache_dir, runtime_dir(), state_dir(), *workspace.data_directories()]
+    roots = [] if workspace.root is None else [_real(workspace.root)]
+    own += [place for root in roots for place in data_above(mountpoint, root)]
     refuse_overlap(mountpoint, [_real(path) for path in own])
-    covering = [Path(sys.prefix)] + ([workspace.root] if workspace.root is not None else [])
-    refuse_covering(mountpoint, [_real(path) for path in covering])
+    refuse_covering(mountpoint, [_real(Path(sys.prefix)), *roots])
 
 
 def _real(path: Path) -> Path:
