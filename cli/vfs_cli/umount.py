@@ -12,13 +12,14 @@ import click
 from vfs.config import runtime_dir
 from vfs.control.client import call, peer_process
 from vfs.control.mountinfo import Life, look, orphans, wait_until_unmounted
-from vfs.control.registry import MountRecord, find_mount, find_mounts
+from vfs.control.registry import MountRecord, find_mount, find_mounts, unregister
 from vfs.errors import DaemonError, MountPointRefused, NoSuchMount, UsageError, VfsError
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
 
 _ANSWER_SECONDS = 30.0
+_LAZY_SECONDS = 3.0
 _GONE_SECONDS = 10.0
 _SILENCE_SECONDS = 2.0
 
@@ -58,12 +59,21 @@ def command(mountpoint: str | None, everything: bool, lazy: bool, as_json: bool)
         _done(output, dead)
         return
     record = find_mount(mountpoint, cwd)
-    stop(record, lazy=lazy)
+    _stop(output, record, lazy)
+
+
+def _stop(output: Output, record: MountRecord, lazy: bool) -> None:
+    obeyed = stop(record, lazy=lazy)
     _done(output, record.mountpoint)
+    if not obeyed:
+        output.note(f"its daemon (process {record.pid}) hangs: kill -9 {record.pid}")
 
 
-def stop(record: MountRecord, *, lazy: bool) -> None:
-    """Ask a daemon to unmount and end; wait until both have happened.
+def stop(record: MountRecord, *, lazy: bool) -> bool:
+    """Ask a daemon to unmount and end; wait until both have happened. A hung one is taken its mount away, if `lazy`.
+
+    Returns:
+        Whether the daemon did it; if not, it hangs still.
 
     Raises:
         DaemonError: it refuses (files are open), or the mount is still there afterwards.
@@ -71,11 +81,16 @@ def stop(record: MountRecord, *, lazy: bool) -> None:
     process = _process(record)
     try:
         try:
-            call(record, "stop", {"lazy": lazy}, timeout=_ANSWER_SECONDS)
+            call(record, "stop", {"lazy": lazy}, timeout=_LAZY_SECONDS if lazy else _ANSWER_SECONDS)
         except DaemonError as error:
-            # The daemon may end before its answer is out; what counts is whether the mount is gone.
-            if error.code != DaemonError.code or not _over(record):
+            if error.code != DaemonError.code:
                 raise
+            # The daemon may end before its answer is out; what counts is whether the mount is gone.
+            if not _over(record):
+                if not lazy:
+                    raise
+                _take_away(record)
+                return False
         if not wait_until_unmounted(record.mountpoint, _GONE_SECONDS):
             raise DaemonError(
                 f"{record.mountpoint}: is still mounted",
@@ -83,6 +98,7 @@ def stop(record: MountRecord, *, lazy: bool) -> None:
             )
         if process is not None:
             _await_end(process)
+        return True
     finally:
         if process is not None:
             os.close(process)
@@ -95,8 +111,7 @@ def _everything(output: Output, lazy: bool) -> None:
     refused: VfsError | None = None
     for record in records:
         try:
-            stop(record, lazy=lazy)
-            _done(output, record.mountpoint)
+            _stop(output, record, lazy)
         except VfsError as error:
             refused = error
             output.note(f"{record.mountpoint}: {error.message}")
@@ -148,6 +163,13 @@ def _await_end(process: int) -> None:
     ended = select.poll()
     ended.register(process, select.POLLIN)
     ended.poll(_GONE_SECONDS * 1000)
+
+
+def _take_away(record: MountRecord) -> None:
+    """Detach the mount of a daemon that hangs, and forget the daemon, so that another can take its place."""
+    unmount_dead(record.mountpoint)
+    with contextlib.suppress(VfsError):
+        unregister(record)
 
 
 def _over(record: MountRecord) -> bool:

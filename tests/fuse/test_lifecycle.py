@@ -1,10 +1,13 @@
 """How a mount begins and ends."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -168,6 +171,8 @@ def test_not_a_repository(sandbox: Sandbox) -> None:
 
 _CRASH = """
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from vfs.control.registry import MountOptions
 from vfs.daemon.request import MountRequest
@@ -326,3 +331,34 @@ def test_a_refusal_gives_the_reason_of_fusermount(
     assert done.returncode == 19, said
     assert "ermission denied" in said
     assert "vfs doctor" in said
+
+
+@pytest.fixture
+def hung(mount: Mount, mounts: MountFactory) -> Iterator[Mount]:
+    """A mount whose daemon does nothing any more."""
+    mounts.allow("the control socket or the mount record is gone")
+    process = mount.daemon()
+    process.suspend()
+    yield mount
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.resume()
+
+
+def test_a_hung_daemon_is_detached_lazily(hung: Mount) -> None:
+    done = hung.cli("umount", "--lazy", hung.path)
+    assert not is_mounted(hung.path)
+    assert b"kill" in done.stderr
+    hung.start("v1")  # another daemon takes its place
+    assert (hung.path / "git.txt").read_bytes() == b"git"
+
+
+def test_a_hung_daemon_is_named(hung: Mount) -> None:
+    """Every command gives up in time, and says what helps."""
+    commands: list[list[str | Path]] = [["umount"], ["switch", "v1", "--mount"], ["status"]]
+    for command in commands:
+        started = time.monotonic()
+        done = hung.cli(*command, hung.path, check=False)
+        assert done.returncode == 19, done.stderr
+        assert b"vfs umount --lazy" in done.stderr
+        assert time.monotonic() - started < 25
+    assert is_mounted(hung.path)

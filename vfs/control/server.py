@@ -45,6 +45,8 @@ from vfs.errors import (
 MAX_CLIENTS = 64
 REQUEST_SECONDS = 10.0
 REPLY_SECONDS = 30.0
+BEAT_SECONDS = 1.0
+"""How often a client that waits is sent an empty report: it tells work that takes long from a daemon that hangs."""
 INTERNAL_EXIT = 70  # EX_SOFTWARE of <sysexits.h>
 
 ReportProgress = Callable[[Data], Awaitable[None]]
@@ -210,11 +212,13 @@ class _Conversation:
         await trio.lowlevel.checkpoint()
 
     async def _deliver(self) -> None:
-        """Send reports as they come and the outcome last."""
+        """Send reports as they come, signs of life between them, and the outcome last."""
         while True:
-            await self._news.wait()
-            self._news = trio.Event()
-            waiting, self._waiting = self._waiting, None
+            waiting: Progress | None = Progress({})
+            with trio.move_on_after(BEAT_SECONDS):
+                await self._news.wait()
+                self._news = trio.Event()
+                waiting, self._waiting = self._waiting, None
             if waiting is not None and not await _send(self._stream, waiting):
                 return
             if self._final is not None:
