@@ -14,6 +14,7 @@ from vfs.control.registry import MountRecord, register, socket_path, unregister
 from vfs.control.server import Handler, serve
 from vfs.daemon.upkeep import repeatedly
 from vfs.errors import VfsError
+from vfs.threads import Pool, run_in
 
 log = logging.getLogger("vfs.daemon")
 
@@ -42,7 +43,7 @@ class Presence:
         """The mount shows another revision: put it on record, at the next look if it cannot be done now."""
         self.record = self.record._replace(rev=rev)
         try:
-            await trio.to_thread.run_sync(register, self.record)
+            await run_in(Pool.CONTROL, register, self.record)
             self._outdated = False
         except VfsError as error:
             if not self._outdated:
@@ -59,10 +60,10 @@ class Presence:
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(serve, record.socket, self._handlers)
-                await trio.to_thread.run_sync(register, record)
+                await run_in(Pool.CONTROL, register, record)
                 task_status.started()
                 log.info("commands are taken at %s", record.socket)
-                while await trio.to_thread.run_sync(_is_found, record):
+                while await run_in(Pool.CONTROL, _is_found, record):
                     await trio.sleep(LOOK_SECONDS)
                     if self._outdated:
                         await self.shows(self.record.rev)

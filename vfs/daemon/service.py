@@ -31,6 +31,7 @@ from vfs.fs.reader import Reader
 from vfs.fs.switch import SwitchReport, invalidate, swap
 from vfs.fuse.transport import Transport
 from vfs.fuse.tuning import Tuning, tune
+from vfs.threads import Pool, run_in
 from vfs.transfer import Fetcher, Place
 from vfs.types import Blob
 from vfs.workspace import Snapshot, Workspace
@@ -103,6 +104,7 @@ class Service:
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._fetcher.run)
+                await nursery.start(self._revisions.run)
                 nursery.start_soon(self._watch_signals)
                 nursery.start_soon(self._drop_bad_content)
                 for what, work in self._once():
@@ -179,8 +181,11 @@ class Service:
             known = swap(self.filesystem.directories, view_of(snapshot))
             self._snapshot = snapshot
             notifier = self._transport.notifications()
-            report = await trio.to_thread.run_sync(
-                lambda: invalidate(known, snapshot.root, notifier, lambda: self._transport.stopping)
+            report = await run_in(
+                Pool.KERNEL,
+                lambda: invalidate(
+                    known, snapshot.root, notifier, lambda: self._transport.stopping
+                ),
             )
             for inode in report.gone:
                 node = self.filesystem.directories.get(inode)
@@ -195,7 +200,7 @@ class Service:
         """Fetch whole files into the chunk store."""
         rev = args.get("rev")
         snapshot = await self._revisions.snapshot(rev, None) if rev else self._snapshot
-        wanted = await trio.to_thread.run_sync(selected, self._workspace, snapshot, args)
+        wanted = await run_in(Pool.CONTROL, selected, self._workspace, snapshot, args)
         async with reporting(progress) as report:
             result = await self._fetcher.prefetch(
                 wanted, lambda done, total: report("fetch", done, total)
@@ -204,7 +209,7 @@ class Service:
 
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end; raises VfsError if files are open and `lazy` is false."""
-        await trio.to_thread.run_sync(unmount, self._presence.record.mountpoint, lazy)
+        await run_in(Pool.KERNEL, unmount, self._presence.record.mountpoint, lazy)
         self._transport.stop()
 
     # -- tasks ---------------------------------------------------------------------------------------
@@ -218,7 +223,8 @@ class Service:
     async def _tune(self) -> None:
         settings = self._workspace.settings
         await self._transport.initialised()
-        self._tuning = await trio.to_thread.run_sync(
+        self._tuning = await run_in(
+            Pool.CONTROL,
             tune_mount,
             self._presence.record.mountpoint,
             settings.read_ahead,
@@ -228,18 +234,18 @@ class Service:
             log.info("not allowed to raise %s; `vfs doctor` says how", path)
 
     async def _prepare_remotes(self) -> None:
-        await trio.to_thread.run_sync(self._workspace.prepare_remotes)
+        await run_in(Pool.REMOTE, self._workspace.prepare_remotes, abandon=True)
 
     async def _drop_bad_content(self) -> None:
         async for inode in self._bad_inodes_in:
             await once("dropping bad content", partial(self._drop, inode))
 
     async def _drop(self, inode: int) -> None:
-        await trio.to_thread.run_sync(self._transport.drop_content, inode)
+        await run_in(Pool.KERNEL, self._transport.drop_content, inode)
 
     async def _maintain(self) -> None:
         """Let the chunk store write down what was touched and let go of what others evicted."""
-        await trio.to_thread.run_sync(self._store.maintain)
+        await run_in(Pool.CONTROL, self._store.maintain)
 
     async def _heal(self) -> None:
         """Look again for what could not be served when the snapshot was built; its remote may be back."""
@@ -251,7 +257,7 @@ class Service:
         if self._snapshot.rev != WORKTREE:
             self._seen = None
             return
-        now = await trio.to_thread.run_sync(self._workspace.repository.worktree_fingerprint)
+        now = await run_in(Pool.LOOK, self._workspace.repository.worktree_fingerprint)
         if now != self._seen and await self._renew(WORKTREE):
             self._seen = now
 

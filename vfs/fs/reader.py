@@ -18,6 +18,7 @@ from vfs.core.inodes import FileNode, number_for
 from vfs.errors import DataUnavailable, StoreError
 from vfs.formats.hashing import hasher_for
 from vfs.store import ChunkStore, Extent
+from vfs.threads import Pool, run_in
 from vfs.transfer import Fetcher, Place
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Kind
 
@@ -202,7 +203,7 @@ class Reader:
             await self._look_for_local_file(file, node)
         if file.local is not None:
             try:
-                return await trio.to_thread.run_sync(file.local.read, offset, end - offset)
+                return await run_in(Pool.DISK, file.local.read, offset, end - offset)
             except (DataUnavailable, OSError) as error:
                 log.warning(
                     "a local file of %s is damaged (%s); reading from elsewhere",
@@ -212,7 +213,7 @@ class Reader:
                 file.local = None
         if resident:
             try:
-                return await trio.to_thread.run_sync(self._gather, file, offset, end)
+                return await run_in(Pool.DISK, self._gather, file, offset, end)
             except StoreError as error:  # damaged or vanished: the store has dropped it
                 self._say_once(error)
                 file.extents.clear()
@@ -276,7 +277,7 @@ class Reader:
             descriptor = await self._fetcher.open_local(node.blob, self._places(node))
             if descriptor is not None:
                 local = LocalFile(descriptor)
-                if await trio.to_thread.run_sync(_is_sound, local, node.blob):
+                if await run_in(Pool.DISK, _is_sound, local, node.blob):
                     file.local = local
         finally:
             file.looked.set()
@@ -300,7 +301,7 @@ class Reader:
 
     async def label(self, node: FileNode) -> str:
         """Names of the places the content may come from, best first."""
-        places = await trio.to_thread.run_sync(self._places(node))
+        places = await run_in(Pool.DISK, self._places(node))
         return ", ".join(place.label for place in places)
 
     async def cached_percent(self, inode: int, node: FileNode) -> int:
@@ -308,8 +309,8 @@ class Reader:
         file = self._files.get(inode)
         if file is not None and file.local is not None:
             return 100
-        percent = await trio.to_thread.run_sync(self._fetcher.resident_percent, node.blob)
-        if percent < 100 and await trio.to_thread.run_sync(self._is_here, node):
+        percent = await run_in(Pool.DISK, self._fetcher.resident_percent, node.blob)
+        if percent < 100 and await run_in(Pool.DISK, self._is_here, node):
             return 100
         return percent
 

@@ -19,6 +19,7 @@ from vfs.core.ranges import block_count, blocks_of
 from vfs.core.streams import MIB
 from vfs.errors import StoreCorrupt, StoreError
 from vfs.store import ChunkStore, Extent
+from vfs.threads import Pool, run_in
 from vfs.transfer.engine import Engine
 from vfs.transfer.failures import late
 from vfs.transfer.place import PlacesOf, Wanted
@@ -130,7 +131,7 @@ class Fetcher:
 
     async def open_local(self, blob: Blob, places: PlacesOf) -> int | None:
         """A descriptor (owned by the caller) of a plain local file with exactly this content, or None."""
-        return await trio.to_thread.run_sync(open_local, blob, places)
+        return await run_in(Pool.DISK, open_local, blob, places)
 
     async def _read(self, state: BlobState, offset: int, end: int) -> Data:
         self._engine.refuse(state)
@@ -203,7 +204,7 @@ class Fetcher:
                 reads.append((len(parts), extent, start, stop - start))
             parts.append(part)
         if reads:
-            waited = await trio.to_thread.run_sync(self._read_extents, reads)
+            waited = await run_in(Pool.DISK, self._read_extents, reads)
             for (index, *_), read in zip(reads, waited, strict=True):
                 parts[index] = read
         whole = [part for part in parts if part is not None]

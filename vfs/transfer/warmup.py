@@ -22,6 +22,7 @@ import trio
 
 from vfs.core.ranges import block_count, block_length, run_length
 from vfs.errors import StoreFull, VfsError
+from vfs.threads import Pool, run_in
 from vfs.transfer.engine import Engine
 from vfs.transfer.place import Place, PlacesOf, Wanted
 from vfs.transfer.state import PART_BLOCKS, BlobState, Level
@@ -108,7 +109,7 @@ class WarmUp:
                 receive.close()
             telling.cancel_scope.cancel()
         if self._progress is not None:
-            await trio.to_thread.run_sync(self._progress, self._done, self._bytes)
+            await run_in(Pool.CONTROL, self._progress, self._done, self._bytes)
         if self._full:
             raise StoreFull(
                 f"the cache takes nothing more; {self._fetched_files} files were fetched",
@@ -134,7 +135,7 @@ class WarmUp:
         self, items: Iterator[Wanted], send: "trio.MemorySendChannel[_Surveyed]"
     ) -> None:
         async with send:
-            while batch := await trio.to_thread.run_sync(self._survey_batch, items):
+            while batch := await run_in(Pool.DISK, self._survey_batch, items):
                 for found in batch:
                     self._files += 1
                     self._bytes += found.blob.size
@@ -192,7 +193,7 @@ class WarmUp:
         while True:
             await self._changed.wait()
             self._changed = trio.Event()
-            await trio.to_thread.run_sync(progress, self._done, self._bytes)
+            await run_in(Pool.CONTROL, progress, self._done, self._bytes)
 
     # -- one blob ------------------------------------------------------------------------------------
 
