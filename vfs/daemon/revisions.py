@@ -34,8 +34,8 @@ class Revisions:
         self.run = self._builds.run
 
     async def revisions(self) -> Sequence[bytes]:
-        """Names of tags and branches."""
-        return await self._look(self._names)
+        """Full names of the refs that lead to commits."""
+        return await self._look(self._references)
 
     async def view(self, revision: str) -> View:
         """A view of a revision, built when it is looked into; raises UnknownRevision."""
@@ -58,7 +58,6 @@ class Revisions:
             return await run_in(Pool.LOOK, function, abandon=True)
         raise DataUnavailable(f"Git did not answer within {self._deadline:g} s")
 
-    def _names(self) -> list[bytes]:
-        repository = self._workspace.repository
-        named = repository.tags() + repository.branches() + repository.remote_branches()
-        return [name.encode("utf-8", "surrogateescape") for name, _ in named]
+    def _references(self) -> list[bytes]:
+        found = self._workspace.repository.references()
+        return [name.encode("utf-8", "surrogateescape") for name, _ in found]
