@@ -13,6 +13,7 @@ import trio
 from vfs.errors import DataUnavailable, RemoteUnavailable, VfsError
 from vfs.threads import Pool, run_in
 from vfs.workspace import Snapshot
+from vfs.workspace.workspace import WORKTREE
 
 log = logging.getLogger("vfs.daemon")
 
@@ -113,7 +114,8 @@ class Builds:
             flight.result = DataUnavailable(f"cannot build snapshot {revision}")
         finally:
             flight.done.set()
-        if not isinstance(flight.result, Snapshot):
+        stale = revision == WORKTREE and not flight.waiting  # by the time somebody looks again
+        if stale or flight.result is None or isinstance(flight.result, VfsError):
             self._forget(revision, flight)
 
     def _forget(self, revision: str, flight: _Flight) -> None:
