@@ -222,3 +222,12 @@ class Unsupported(VfsError):
     code = "unsupported"
     errno = _errno.ENOTSUP
     exit_code = 20
+
+
+def only_vfs_error(error: BaseException) -> VfsError | None:
+    """The one error of the tree that an exception is, or that an exception group holds and nothing but it."""
+    if isinstance(error, VfsError):
+        return error
+    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        return only_vfs_error(error.exceptions[0])
+    return None

@@ -12,7 +12,7 @@ import click
 from vfs.config import runtime_dir
 from vfs.control.client import call, peer_process
 from vfs.control.mountinfo import Life, look, orphans, wait_until_unmounted
-from vfs.control.registry import MountRecord, find_mounts
+from vfs.control.registry import MountRecord, find_mounts, unregister
 from vfs.errors import DaemonError, MountPointRefused, NoSuchMount, UsageError, VfsError
 from vfs_cli.exits import MOUNT
 from vfs_cli.group import VerbCommand
@@ -22,6 +22,7 @@ from vfs_cli.parameters import MOUNT_POINT
 from vfs_cli.target import mounted
 
 _ANSWER_SECONDS = 30.0
+_LAZY_SECONDS = 3.0
 _GONE_SECONDS = 10.0
 _SILENCE_SECONDS = 2.0
 
@@ -61,12 +62,21 @@ def command(mountpoint: str | None, everything: bool, lazy: bool, as_json: bool)
         _done(output, dead)
         return
     record = mounted(mountpoint, cwd)
-    stop(record, lazy=lazy)
+    _stop(output, record, lazy)
+
+
+def _stop(output: Output, record: MountRecord, lazy: bool) -> None:
+    obeyed = stop(record, lazy=lazy)
     _done(output, record.mountpoint)
+    if not obeyed:
+        output.note(f"its daemon (process {record.pid}) hangs: kill -9 {record.pid}")
 
 
-def stop(record: MountRecord, *, lazy: bool) -> None:
-    """Ask a daemon to unmount and end; wait until both have happened.
+def stop(record: MountRecord, *, lazy: bool) -> bool:
+    """Ask a daemon to unmount and end; wait until both have happened. A hung one is taken its mount away, if `lazy`.
+
+    Returns:
+        Whether the daemon did it; if not, it hangs still.
 
     Raises:
         DaemonError: it refuses (files are open), or the mount is still there afterwards.
@@ -74,11 +84,16 @@ def stop(record: MountRecord, *, lazy: bool) -> None:
     process = _process(record)
     try:
         try:
-            call(record, "stop", {"lazy": lazy}, timeout=_ANSWER_SECONDS)
+            call(record, "stop", {"lazy": lazy}, timeout=_LAZY_SECONDS if lazy else _ANSWER_SECONDS)
         except DaemonError as error:
-            # The daemon may end before its answer is out; what counts is whether the mount is gone.
-            if error.code != DaemonError.code or not _over(record):
+            if error.code != DaemonError.code:
                 raise
+            # The daemon may end before its answer is out; what counts is whether the mount is gone.
+            if not _over(record):
+                if not lazy:
+                    raise
+                _take_away(record)
+                return False
         if not wait_until_unmounted(record.mountpoint, _GONE_SECONDS):
             raise DaemonError(
                 f"{record.mountpoint}: is still mounted",
@@ -86,6 +101,7 @@ def stop(record: MountRecord, *, lazy: bool) -> None:
             )
         if process is not None:
             _await_end(process)
+        return True
     finally:
         if process is not None:
             os.close(process)
@@ -98,8 +114,7 @@ def _everything(output: Output, lazy: bool) -> None:
     refused: VfsError | None = None
     for record in records:
         try:
-            stop(record, lazy=lazy)
-            _done(output, record.mountpoint)
+            _stop(output, record, lazy)
         except VfsError as error:
             if refused is not None:
                 output.note(refused.message)
@@ -154,6 +169,13 @@ def _await_end(process: int) -> None:
     ended = select.poll()
     ended.register(process, select.POLLIN)
     ended.poll(_GONE_SECONDS * 1000)
+
+
+def _take_away(record: MountRecord) -> None:
+    """Detach the mount of a daemon that hangs, and forget the daemon, so that another can take its place."""
+    unmount_dead(record.mountpoint)
+    with contextlib.suppress(VfsError):
+        unregister(record)
 
 
 def _over(record: MountRecord) -> bool:

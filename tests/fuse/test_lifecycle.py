@@ -1,5 +1,6 @@
 """How a mount begins and ends."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,13 +8,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from vfs.testing.handmade import HandmadeRepository
-from vfs.testing.mounts import Mount, MountFactory, daemons, is_mounted, vfs, wait_until
+from vfs.testing.mounts import Mount, MountFactory, daemons, is_mounted, read_logs, vfs, wait_until
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = pytest.mark.fuse
@@ -154,6 +157,18 @@ def test_own_places_are_refused(
     assert not is_mounted(point)
 
 
+@pytest.mark.parametrize("place", [".dvc/e", ".dvc/tmp/x", ".vfs/e", "sub/.dvc/tmp/x"])
+def test_repository_data_is_refused(
+    place: str, repository: HandmadeRepository, sandbox: Sandbox
+) -> None:
+    """In each DVC repository of the working tree, whether or not the revision has it."""
+    point = repository.root / place
+    point.mkdir(parents=True)
+    done = vfs(sandbox, "mount", "--repo", repository.root, "--rev", "v1", point, check=False)
+    assert done.returncode == 6, done.stderr
+    assert not is_mounted(point)
+
+
 def test_the_remote_is_refused(repository: HandmadeRepository, sandbox: Sandbox) -> None:
     point = repository.remote / "mnt"
     point.mkdir()
@@ -178,6 +193,30 @@ def test_not_a_repository(sandbox: Sandbox) -> None:
     done = vfs(sandbox, "mount", "--repo", sandbox.root / "home", point, check=False)
     assert done.returncode == 3, done.stderr
     assert daemons(sandbox) == []
+
+
+_CRASH = """
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from vfs.control.registry import MountOptions
+from vfs.daemon.request import MountRequest
+from vfs.daemon.run import Reporter, run_reporting
+Reporter.ready = lambda *result: 1 / 0  # a bug, once it is mounted
+sys.exit(run_reporting(MountRequest(sys.argv[1], "HEAD", Path(sys.argv[2]), MountOptions())))
+"""
+
+
+def test_a_crash_is_in_the_log_and_leaves_no_mount(
+    repository: HandmadeRepository, sandbox: Sandbox
+) -> None:
+    point = sandbox.root / "m"
+    point.mkdir()
+    done = sandbox.run([sys.executable, "-c", _CRASH, repository.root, point], check=False)
+    assert done.returncode == 70
+    assert "ZeroDivisionError: division by zero" in read_logs(sandbox)
+    assert not is_mounted(point)
 
 
 def test_a_mount_inside_the_work_tree(repository: HandmadeRepository, mounts: MountFactory) -> None:
@@ -323,3 +362,34 @@ def test_a_refusal_names_its_cause_and_what_mends_it(
     allowed = re.search(r"^\s*user_allow_other", config, re.MULTILINE) is not None
     refused = "-o allow_other is refused: user_allow_other is not set in /etc/fuse.conf" in said
     assert refused is (bool(options) and not allowed)
+
+
+@pytest.fixture
+def hung(mount: Mount, mounts: MountFactory) -> Iterator[Mount]:
+    """A mount whose daemon does nothing any more."""
+    mounts.allow("the control socket or the mount record is gone")
+    process = mount.daemon()
+    process.suspend()
+    yield mount
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.resume()
+
+
+def test_a_hung_daemon_is_detached_lazily(hung: Mount) -> None:
+    done = hung.cli("umount", "--lazy", hung.path)
+    assert not is_mounted(hung.path)
+    assert b"kill" in done.stderr
+    hung.start("v1")  # another daemon takes its place
+    assert (hung.path / "git.txt").read_bytes() == b"git"
+
+
+def test_a_hung_daemon_is_named(hung: Mount) -> None:
+    """Every command gives up in time, and says what helps."""
+    commands: list[list[str | Path]] = [["umount"], ["switch", "v1", "--mount"], ["status"]]
+    for command in commands:
+        started = time.monotonic()
+        done = hung.cli(*command, hung.path, check=False)
+        assert done.returncode == 19, done.stderr
+        assert b"vfs umount --lazy" in done.stderr
+        assert time.monotonic() - started < 25
+    assert is_mounted(hung.path)

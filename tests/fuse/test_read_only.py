@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -62,6 +63,22 @@ WRITES: dict[str, Callable[[bytes], object]] = {
 def test_writing_is_refused(what: str, mount: Mount) -> None:
     with refused(errno.EROFS):
         WRITES[what](mount.raw)
+
+
+@pytest.fixture(scope="module")
+def writable(mount: Mount, module_mounts: MountFactory) -> Mount:
+    """A mount that root told the kernel to be writable: now we are asked."""
+    other = module_mounts(mount.repository)
+    subprocess.run(["mount", "-i", "-o", "remount,rw", other.path], check=True)
+    return other
+
+
+@pytest.mark.parametrize(
+    "what", sorted(set(WRITES) - {"create unnamed"})
+)  # which libfuse does not know
+def test_a_remount_for_writing_changes_nothing(what: str, writable: Mount) -> None:
+    with refused(errno.EROFS):
+        WRITES[what](writable.raw)
 
 
 def test_access_says_so_too(mount: Mount) -> None:

@@ -20,8 +20,12 @@ def history(handmade: HandmadeRepository) -> HandmadeRepository:
             plain={"n.txt": b"%d" % number},
             directories={"data": {"same": b"same", "differs": b"%d" % number}},
             tag=f"v{number}",
+            message=("first", "second/part", "third")[number - 1],
         )
-    handmade.sandbox.git(handmade.root, "branch", "topic/one", "v1")
+    git = handmade.sandbox.git
+    git(handmade.root, "branch", "topic/one", "v1")
+    for ref in ("refs/remotes/origin/far", "refs/pull/7/head"):
+        git(handmade.root, "update-ref", ref, "v2")
     return handmade
 
 
@@ -38,6 +42,10 @@ def shown(mount: Mount, rev: str) -> tuple[bytes, bytes]:
 def test_lists_tags_and_branches(mount: Mount) -> None:
     assert {"v1", "v2", "v3", "main", "topic"} <= set(os.listdir(mount.path / ".snapshots"))
     assert os.listdir(mount.path / ".snapshots" / "topic") == ["one"]
+    assert "pull" not in os.listdir(mount.path / ".snapshots")
+    assert {"heads", "tags", "remotes", "pull"} <= set(os.listdir(mount.path / ".snapshots/refs"))
+    assert {"main", "topic"} <= set(os.listdir(mount.path / ".snapshots" / "heads"))
+    assert os.listdir(mount.path / ".snapshots" / "HEAD^{") == []
 
 
 def test_is_not_listed_by_the_root(mount: Mount) -> None:
@@ -56,12 +64,24 @@ def test_any_revision(mount: Mount, history: HandmadeRepository) -> None:
         (head, b"3"),
         (head[:12], b"3"),
         ("v3^^", b"1"),
+        ("heads/main", b"3"),
+        ("tags/v1", b"1"),
+        ("refs/heads/topic/one", b"1"),
+        ("heads/topic/one", b"1"),
+        ("refs/remotes/origin/far", b"2"),
+        ("refs/pull/7/head", b"2"),
+        ("HEAD^{/second/part}", b"2"),
+        ("main^{/first}", b"1"),
+        (":/second", b"2"),
     ):
         assert shown(mount, rev) == (number, number), rev
 
 
+MORE = ("no-such^{/first}", "HEAD^{/nobody wrote this}", "refs/nothing/here", "a{b", "refs/x")
+
+
 def test_unknown_revisions_do_not_exist(mount: Mount) -> None:
-    for rev in ("nothing", "--upload-pack=x", "-h", "v1..v2", ":/x", "..."):
+    for rev in ("nothing", "--upload-pack=x", "-h", "v1..v2", ":/x", "...", *MORE):
         with refused(2):
             os.lstat(mount.path / ".snapshots" / rev)
 

@@ -111,6 +111,26 @@ def test_xattrs_of_a_git_file(mount: Mount) -> None:
     assert blob in b"|".join(attributes(mount, "git.txt").values())
 
 
+def test_git_files_are_here(mount: Mount) -> None:
+    assert attributes(mount, "git.txt")["user.vfs.cached"] == b"100"
+    assert attributes(mount, "sub/x")["user.vfs.cached"] == b"100"
+
+
+def test_xattrs_tell_the_revision(mount: Mount) -> None:
+    """Of a file that of the mount: its inode is the same in all snapshots that have its content."""
+    for path in ("", "data", "git.txt", "data/a"):
+        found = attributes(mount, path)
+        assert found["user.vfs.rev"] == b"v1", path
+        assert len(found["user.vfs.commit"]) == 40, path
+    assert attributes(mount, ".snapshots/main/data")["user.vfs.rev"] == b"main"
+    assert attributes(mount, ".snapshots/main/data/a")["user.vfs.rev"] == b"v1"
+
+
+def test_xattrs_of_a_link(mount: Mount) -> None:
+    assert attributes(mount, "link") == {}
+    assert attributes(mount, ".snapshots") == {}
+
+
 def test_unknown_xattr(mount: Mount) -> None:
     for name in ("user.vfs.nothing", "security.capability", "system.posix_acl_access"):
         with refused(errno.ENODATA, errno.ENOTSUP):

@@ -7,6 +7,7 @@ daemon raised. Leaving `call` early (Ctrl-C included) closes the connection, whi
 import contextlib
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 
 from vfs.control.protocol import (
@@ -28,6 +29,8 @@ from vfs.errors import DaemonError
 __all__ = ["call", "find_mount", "find_mounts", "peer_process"]
 
 _READ = 64 << 10
+SILENCE_SECONDS = 10.0
+"""Without a sign of life (`server.BEAT_SECONDS`) for so long, a daemon hangs."""
 
 
 def call(
@@ -45,7 +48,7 @@ def call(
         verb: the request; the daemon knows which there are.
         args: its arguments, JSON values only.
         on_progress: called for every interim report.
-        timeout: seconds of silence after which the daemon counts as dead; None waits for ever.
+        timeout: seconds without report or answer that are too many even if the daemon lives; None waits for as long as it does.
 
     Raises:
         DaemonError: no daemon, no answer, or no sense in it.
@@ -53,13 +56,18 @@ def call(
     """
     frame = encode_request(Request(verb, args or {}))
     with _translated(mount), connect(mount.socket) as connection:
-        connection.settimeout(timeout)
+        connection.settimeout(SILENCE_SECONDS if timeout is None else min(timeout, SILENCE_SECONDS))
+        heard = time.monotonic()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(frame)  # a refusal may lie in the buffer already: read it below
         replies = _replies(connection)
         for reply in replies:
             match reply:
+                case Progress(data) if not data:  # a sign of life
+                    if timeout is not None and time.monotonic() > heard + timeout:
+                        raise TimeoutError
                 case Progress(data):
+                    heard = time.monotonic()
                     if on_progress is not None:
                         on_progress(data)
                 case Result(data):
@@ -96,7 +104,7 @@ def _translated(mount: MountRecord) -> Iterator[None]:
     except (TimeoutError, BlockingIOError) as error:
         raise DaemonError(
             f"the daemon of {mount.mountpoint} (process {mount.pid}) does not answer",
-            hint=_hint(mount),
+            hint=f"{_log(mount)}vfs umount --lazy {mount.mountpoint} detaches it in any case",
         ) from error
     except OSError as error:
         raise DaemonError(
@@ -106,5 +114,8 @@ def _translated(mount: MountRecord) -> Iterator[None]:
 
 
 def _hint(mount: MountRecord) -> str:
-    reason = "" if mount.log is None else f"see {mount.log}; "
-    return f"{reason}to mount anew: vfs umount {mount.mountpoint}, then vfs mount"
+    return f"{_log(mount)}to mount anew: vfs umount {mount.mountpoint}, then vfs mount"
+
+
+def _log(mount: MountRecord) -> str:
+    return "" if mount.log is None else f"see {mount.log}; "

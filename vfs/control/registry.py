@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vfs.config.places import runtime_dir
-from vfs.errors import NoSuchMount
+from vfs.errors import DaemonError, NoSuchMount
 
 _RECORD_LIMIT = 64 << 10
 _REFUSING = (errno.ECONNREFUSED, errno.ENOENT, errno.ENOTSOCK, errno.EPROTOTYPE)
@@ -84,7 +84,11 @@ def socket_path(mountpoint: Path) -> Path:
 
 
 def register(record: MountRecord) -> None:
-    """Write a record, or replace it after a switch; the socket must be listening already."""
+    """Write a record, or replace it after a switch; the socket must be listening already.
+
+    Raises:
+        DaemonError: it cannot be written.
+    """
     directory = record.socket.parent
     document = record._asdict() | {
         "mountpoint": str(record.mountpoint),
@@ -92,20 +96,37 @@ def register(record: MountRecord) -> None:
     }
     del document["socket"], document["id"]
     temporary = directory / f".{record.id}.{os.getpid()}"
-    with _locked(directory):
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            json.dump(document, file)
-        temporary.replace(directory / f"{record.id}.json")
+    try:
+        with _locked(directory):
+            try:
+                _write(temporary, json.dumps(document).encode())
+                temporary.replace(directory / f"{record.id}.json")
+            finally:
+                temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise DaemonError(f"{directory}: no mount record here: {error.strerror}") from error
+
+
+def _write(file: Path, data: bytes) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
 
 
 def unregister(record: MountRecord) -> None:
-    """Remove a record if it is still the one this process wrote."""
+    """Remove a record if it is still the one this process wrote.
+
+    Raises:
+        DaemonError: the directory is gone, or cannot be changed.
+    """
     directory = record.socket.parent
-    with _locked(directory):
-        now = _load(directory / f"{record.id}.json")
-        if now is not None and now.pid == record.pid:
-            _remove(now)
+    try:
+        with _locked(directory):
+            now = _load(directory / f"{record.id}.json")
+            if now is not None and now.pid == record.pid:
+                _remove(now)
+    except OSError as error:
+        raise DaemonError(f"{directory}: a mount record is left: {error.strerror}") from error
 
 
 def find_mounts(directory: Path | None = None) -> list[MountRecord]:

@@ -33,11 +33,20 @@ from vfs.control.protocol import (
     failure_of,
 )
 from vfs.control.registry import connect, socket_address
-from vfs.errors import AccessDenied, DaemonError, ProtocolError, UsageError, VfsError
+from vfs.errors import (
+    AccessDenied,
+    DaemonError,
+    ProtocolError,
+    UsageError,
+    VfsError,
+    only_vfs_error,
+)
 
 MAX_CLIENTS = 64
 REQUEST_SECONDS = 10.0
 REPLY_SECONDS = 30.0
+BEAT_SECONDS = 1.0
+"""How often a client that waits is sent an empty report: it tells work that takes long from a daemon that hangs."""
 INTERNAL_EXIT = 70  # EX_SOFTWARE of <sysexits.h>
 
 ReportProgress = Callable[[Data], Awaitable[None]]
@@ -76,7 +85,7 @@ def _identity(path: Path) -> int:
 
 def _unlink(path: Path, identity: int) -> None:
     """Remove our socket, but not that of a daemon that took the name over."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):
         if _identity(path) == identity:
             path.unlink()
 
@@ -185,7 +194,7 @@ class _Conversation:
         except VfsError as error:
             return failure_of(error)
         except Exception as error:
-            known = _only_vfs_error(error)
+            known = only_vfs_error(error)
             if known is not None:
                 return failure_of(known)
             logger.exception("the handler of %r failed", verb)
@@ -203,11 +212,13 @@ class _Conversation:
         await trio.lowlevel.checkpoint()
 
     async def _deliver(self) -> None:
-        """Send reports as they come and the outcome last."""
+        """Send reports as they come, signs of life between them, and the outcome last."""
         while True:
-            await self._news.wait()
-            self._news = trio.Event()
-            waiting, self._waiting = self._waiting, None
+            waiting: Progress | None = Progress({})
+            with trio.move_on_after(BEAT_SECONDS):
+                await self._news.wait()
+                self._news = trio.Event()
+                waiting, self._waiting = self._waiting, None
             if waiting is not None and not await _send(self._stream, waiting):
                 return
             if self._final is not None:
@@ -252,12 +263,3 @@ async def _send(stream: trio.SocketStream, reply: Reply) -> bool:
 def _peer_uid(stream: trio.SocketStream) -> int:
     raw = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return int(struct.unpack("3i", raw)[1])
-
-
-def _only_vfs_error(error: BaseException) -> VfsError | None:
-    """The one error of the tree that an exception group holds and nothing but it."""
-    if isinstance(error, VfsError):
-        return error
-    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        return _only_vfs_error(error.exceptions[0])
-    return None

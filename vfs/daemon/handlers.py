@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-import trio
+from vfs.threads import Pool, run_in
 
 Progress = Callable[[dict[str, Any]], Awaitable[None]]
 Handler = Callable[[dict[str, Any], Progress], Awaitable[dict[str, Any]]]
@@ -49,7 +49,7 @@ def handlers(service: Verbs) -> dict[str, Handler]:
         return {"pid": os.getpid()}
 
     async def statistics(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        return await trio.to_thread.run_sync(service.statistics)
+        return await run_in(Pool.CONTROL, service.statistics)
 
     return {
         "status": status,

@@ -44,6 +44,12 @@ def refuse_covering(mountpoint: Path, places: Iterable[Path]) -> None:
             )
 
 
+def data_above(mountpoint: Path, root: Path) -> list[Path]:
+    """The directories of Git, DVC and vfs in a working tree that a mount point is or lies in, nested repositories included."""
+    places = [place for place in (mountpoint, *mountpoint.parents) if place.is_relative_to(root)]
+    return [place for place in places if place.name in (".git", ".dvc", ".vfs")]
+
+
 def check_directory(mountpoint: Path) -> None:
     """Refuse what is not an empty directory that we may mount on; never follows into another mount.
 

@@ -1,14 +1,19 @@
 """Revisions for `.snapshots` and for switches: snapshots built in worker threads, views made of them."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import trio
 
+from vfs.daemon.builds import Builds
+from vfs.errors import DataUnavailable
 from vfs.fs.directories import Totals, Unbuilt, View
+from vfs.threads import Pool, run_in
 from vfs.workspace import Snapshot, Workspace
 from vfs.workspace.workspace import WORKTREE
 
 Report = Callable[[str, int, int | None], None]
+T = TypeVar("T")
 
 
 def view_of(snapshot: Snapshot) -> View:
@@ -22,33 +27,37 @@ class Revisions:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._deadline = workspace.settings.deadline
+        self._builds = Builds(
+            workspace.snapshot, deadline=self._deadline, silent=workspace.session.silent_remotes
+        )
+        self.run = self._builds.run
 
     async def revisions(self) -> Sequence[bytes]:
-        """Names of tags and branches."""
-        return await trio.to_thread.run_sync(self._names)
+        """Full names of the refs that lead to commits."""
+        return await self._look(self._references)
 
     async def view(self, revision: str) -> View:
         """A view of a revision, built when it is looked into; raises UnknownRevision."""
         if revision == WORKTREE:
-            return view_of(await self.snapshot(revision))
-        commit = await trio.to_thread.run_sync(self._workspace.repository.resolve, revision)
+            return view_of(await self._builds.get(revision))
+        commit = await self._look(lambda: self._workspace.repository.resolve(revision))
 
         async def build() -> View:
-            return view_of(await self.snapshot(commit.oid))
+            return view_of(await self._builds.get(commit.oid))
 
         return View(Unbuilt(commit.time), revision, commit.oid, build=build)
 
     async def snapshot(self, revision: str, report: Report | None = None) -> Snapshot:
-        """The snapshot of a revision, built if needed; raises UnknownRevision and what building raises."""
-        snapshot = await trio.to_thread.run_sync(
-            self._build, revision, report, abandon_on_cancel=True
-        )
-        return snapshot
+        """The snapshot a client asked for, built if needed; raises UnknownRevision and what building raises."""
+        return await run_in(Pool.REMOTE, self._workspace.snapshot, revision, report, abandon=True)
 
-    def _build(self, revision: str, report: Report | None) -> Snapshot:
-        return self._workspace.snapshot(revision, report)
+    async def _look(self, function: Callable[[], T]) -> T:
+        """Ask Git for a request of the kernel."""
+        with trio.move_on_after(self._deadline):
+            return await run_in(Pool.LOOK, function, abandon=True)
+        raise DataUnavailable(f"Git did not answer within {self._deadline:g} s")
 
-    def _names(self) -> list[bytes]:
-        repository = self._workspace.repository
-        named = repository.tags() + repository.branches() + repository.remote_branches()
-        return [name.encode("utf-8", "surrogateescape") for name, _ in named]
+    def _references(self) -> list[bytes]:
+        found = self._workspace.repository.references()
+        return [name.encode("utf-8", "surrogateescape") for name, _ in found]

@@ -15,10 +15,10 @@ from vfs.config import Settings, load_settings, runtime_dir, state_dir
 from vfs.control.protocol import Failure, Progress, Result, encode_reply, failure_of
 from vfs.control.registry import mount_id
 from vfs.daemon.memory import give_back
-from vfs.daemon.mountpoint import check_directory, refuse_covering, refuse_overlap
+from vfs.daemon.mountpoint import check_directory, data_above, refuse_covering, refuse_overlap
 from vfs.daemon.request import MountRequest
 from vfs.daemon.service import Service
-from vfs.errors import VfsError
+from vfs.errors import VfsError, only_vfs_error
 from vfs.workspace import Workspace, open_workspace
 
 log = logging.getLogger("vfs.daemon")
@@ -74,18 +74,20 @@ def run_reporting(request: MountRequest) -> int:
     try:
         run(request, reporter)
     except VfsError as error:
-        log.error("%s", error)
         reporter.failed(failure_of(error))
         return error.exit_code
-    except BaseException as error:
-        log.exception("internal error")
+    except BaseException as error:  # noqa: BLE001 - `run` has logged it
         reporter.failed(Failure("internal", f"internal error: {error}", None, INTERNAL_EXIT))
         return INTERNAL_EXIT
     return 0
 
 
 def run(request: MountRequest, reporter: Reporter) -> None:
-    """Build the snapshot, mount, serve until the end."""
+    """Build the snapshot, mount, serve until the end.
+
+    Raises:
+        VfsError: whatever kept the mount from being made, or ended it; it is in the log, as any other error is.
+    """
     log_file = state_dir() / f"{mount_id(request.mountpoint)}.log"
     close_log = logs.setup(log_file, request.foreground)
     try:
@@ -94,6 +96,13 @@ def run(request: MountRequest, reporter: Reporter) -> None:
             _serve(request, reporter, workspace, log_file)
         finally:
             workspace.close()
+    except Exception as error:
+        known = only_vfs_error(error)
+        if known is None:
+            log.exception("internal error (this is a bug)")
+            raise
+        log.log(known.log_level, "%s", known)
+        raise known from None
     finally:
         close_log()
 
@@ -132,9 +141,10 @@ def refuse_own_places(mountpoint: Path, workspace: Workspace) -> None:
         MountPointRefused: naming the place.
     """
     own = [workspace.settings.cache_dir, runtime_dir(), state_dir(), *workspace.data_directories()]
+    roots = [] if workspace.root is None else [_real(workspace.root)]
+    own += [place for root in roots for place in data_above(mountpoint, root)]
     refuse_overlap(mountpoint, [_real(path) for path in own])
-    covering = [Path(sys.prefix)] + ([workspace.root] if workspace.root is not None else [])
-    refuse_covering(mountpoint, [_real(path) for path in covering])
+    refuse_covering(mountpoint, [_real(Path(sys.prefix)), *roots])
 
 
 def _real(path: Path) -> Path:

@@ -10,35 +10,30 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import trio
 
 from vfs.control.mountinfo import vfs_mounts
-from vfs.control.registry import (
-    MountOptions,
-    MountRecord,
-    mount_id,
-    register,
-    socket_path,
-    unregister,
-)
-from vfs.control.server import serve
+from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
 from vfs.daemon.handlers import handlers
 from vfs.daemon.prefetch import selected
+from vfs.daemon.presence import Presence
 from vfs.daemon.progress import SendProgress, reporting
 from vfs.daemon.request import MountRequest
 from vfs.daemon.revisions import Revisions, view_of
 from vfs.daemon.status import memory, plain, problems
 from vfs.daemon.unmount import unmount
-from vfs.errors import VfsError
+from vfs.daemon.upkeep import Work, once, repeatedly
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
 from vfs.fs.switch import SwitchReport, invalidate, swap
 from vfs.fuse.transport import Transport
 from vfs.fuse.tuning import Tuning, tune
 from vfs.log import Recent
+from vfs.threads import Pool, run_in
 from vfs.transfer import Fetcher, Place
 from vfs.types import Blob
 from vfs.workspace import Snapshot, Workspace
@@ -89,7 +84,7 @@ class Service:
             f"vfs:{workspace.name}",
             options=_mount_options(request.options),
         )
-        self.record = MountRecord(
+        record = MountRecord(
             id=mount_id(request.mountpoint),
             mountpoint=request.mountpoint,
             repo=workspace.name,
@@ -99,7 +94,9 @@ class Service:
             log=log_file,
             socket=socket_path(request.mountpoint),
         )
-        self._shown_since = self.record.started
+        self._shown_since = record.started
+        self._presence = Presence(record, handlers(self))
+        self._seen: bytes | None = None
 
     def _places(self, origin: int, blob: Blob) -> Sequence[Place]:
         """Where a blob may come from; blocking."""
@@ -118,23 +115,31 @@ class Service:
         """Serve until unmounted or told to stop; `ready` is called once the mount can be used and controlled."""
         try:
             async with trio.open_nursery() as nursery:
-                await nursery.start(serve, self.record.socket, handlers(self))
                 await nursery.start(self._fetcher.run)
+                await nursery.start(self._revisions.run)
                 nursery.start_soon(self._watch_signals)
-                nursery.start_soon(self._tune)
                 nursery.start_soon(self._drop_bad_content)
-                nursery.start_soon(self._maintain)
-                nursery.start_soon(self._tidy_catalog)
-                nursery.start_soon(self._heal)
-                nursery.start_soon(trio.to_thread.run_sync, self._workspace.prepare_remotes)
-                nursery.start_soon(self._follow)
-                register(self.record)
+                for what, work in self._once():
+                    nursery.start_soon(once, what, work)
+                for seconds, what, work in self._repeatedly():
+                    nursery.start_soon(repeatedly, seconds, what, work)
+                await nursery.start(self._presence.keep)
                 ready()
                 await self._transport.serve()
                 nursery.cancel_scope.cancel()
         finally:
-            unregister(self.record)
             self._transport.close()
+
+    def _once(self) -> Iterator[tuple[str, Work]]:
+        yield "raising the kernel's limits", self._tune
+        yield "getting remotes ready", self._prepare_remotes
+        yield "tidying the catalog", self._tidy_soon
+
+    def _repeatedly(self) -> Iterator[tuple[float, str, Work]]:
+        yield MAINTAIN_SECONDS, "cannot tidy the cache", self._maintain
+        yield TIDY_SECONDS, "cannot tidy the catalog", self._tidy_catalog
+        yield HEAL_SECONDS, "cannot look again for what is missing", self._heal
+        yield FOLLOW_SECONDS, "cannot follow the working tree", self._follow
 
     # -- verbs ---------------------------------------------------------------------------------------
 
@@ -142,16 +147,16 @@ class Service:
         """What the mount shows and how it does."""
         view = self.filesystem.directories.main
         return {
-            "mountpoint": str(self.record.mountpoint),
-            "repo": self.record.repo,
+            "mountpoint": str(self._presence.record.mountpoint),
+            "repo": self._presence.record.repo,
             "rev": view.label,
             "commit": view.commit,
-            "pid": self.record.pid,
-            "started": self.record.started,
+            "pid": self._presence.record.pid,
+            "started": self._presence.record.started,
             "shown_since": self._shown_since,
             "files": view.totals.files,
             "size": view.totals.size,
-            "log": None if self.record.log is None else str(self.record.log),
+            "log": None if self._presence.record.log is None else str(self._presence.record.log),
             "transport": self._transport.name,
             "inodes": self.filesystem.inodes,
             "requests": self.filesystem.counters.snapshot(),
@@ -193,14 +198,17 @@ class Service:
         """Steps 2 to 5 of a switch (`docs/concurrency.md`); not to be cut short by a client that leaves."""
         with trio.CancelScope(shield=True):
             shown = self._snapshot
-            moved = await trio.to_thread.run_sync(self._workspace.supersede, shown, snapshot)
+            moved = await run_in(Pool.CONTROL, self._workspace.supersede, shown, snapshot)
             known = swap(self.filesystem.directories, view_of(snapshot))
             if moved:
                 self.filesystem.reader.places_changed()
             self._snapshot = snapshot
             notifier = self._transport.notifications()
-            report = await trio.to_thread.run_sync(
-                lambda: invalidate(known, snapshot.root, notifier, lambda: self._transport.stopping)
+            report = await run_in(
+                Pool.KERNEL,
+                lambda: invalidate(
+                    known, snapshot.root, notifier, lambda: self._transport.stopping
+                ),
             )
             for inode in report.gone:
                 node = self.filesystem.directories.get(inode)
@@ -208,8 +216,7 @@ class Service:
                     self.filesystem.directories.retire(node)
             self.filesystem.counters.switches += 1
             self._shown_since = time.time()
-            self.record = self.record._replace(rev=snapshot.rev)
-            register(self.record)
+            await self._presence.shows(snapshot.rev)
         log.info("shows %s (%s)", snapshot.rev, snapshot.commit)
         return report
 
@@ -217,7 +224,7 @@ class Service:
         """Fetch whole files into the chunk store."""
         rev = args.get("rev")
         snapshot = await self._revisions.snapshot(rev, None) if rev else self._snapshot
-        selection = await trio.to_thread.run_sync(selected, self._workspace, snapshot, args)
+        selection = await run_in(Pool.CONTROL, selected, self._workspace, snapshot, args)
         async with reporting(progress) as report:
             result = await self._fetcher.prefetch(
                 selection.wanted, lambda done, total: report("fetch", done, total)
@@ -226,7 +233,7 @@ class Service:
 
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end; raises VfsError if files are open and `lazy` is false."""
-        await trio.to_thread.run_sync(unmount, self.record.mountpoint, lazy)
+        await run_in(Pool.KERNEL, unmount, self._presence.record.mountpoint, lazy)
         self._transport.stop()
 
     # -- tasks ---------------------------------------------------------------------------------------
@@ -240,73 +247,68 @@ class Service:
     async def _tune(self) -> None:
         settings = self._workspace.settings
         await self._transport.initialised()
-        self._tuning = await trio.to_thread.run_sync(
-            tune_mount, self.record.mountpoint, settings.read_ahead, settings.max_background
+        self._tuning = await run_in(
+            Pool.CONTROL,
+            tune_mount,
+            self._presence.record.mountpoint,
+            settings.read_ahead,
+            settings.max_background,
         )
         for path in self._tuning.refused:
             log.info("not allowed to raise %s; `vfs doctor` says how", path)
 
+    async def _prepare_remotes(self) -> None:
+        await run_in(Pool.REMOTE, self._workspace.prepare_remotes, abandon=True)
+
     async def _drop_bad_content(self) -> None:
         async for inode in self._bad_inodes_in:
-            await trio.to_thread.run_sync(self._transport.drop_content, inode)
+            await once("dropping bad content", partial(self._drop, inode))
+
+    async def _drop(self, inode: int) -> None:
+        await run_in(Pool.KERNEL, self._transport.drop_content, inode)
 
     async def _maintain(self) -> None:
         """Let the chunk store write down what was touched and let go of what others evicted."""
-        while True:
-            await trio.sleep(MAINTAIN_SECONDS)
-            await trio.to_thread.run_sync(self._store.maintain)
+        await run_in(Pool.CONTROL, self._store.maintain)
 
     async def _tidy_catalog(self) -> None:
-        """Let the catalog forget what no mount needs; not at once, so that a short mount pays nothing."""
-        while True:
-            await trio.sleep(TIDY_SECONDS / 60)
-            await trio.to_thread.run_sync(self._workspace.tidy, abandon_on_cancel=True)
-            await trio.sleep(TIDY_SECONDS)
+        """Let the catalog forget what no mount needs."""
+        await run_in(Pool.CONTROL, self._workspace.tidy, abandon=True)
+
+    async def _tidy_soon(self) -> None:
+        """For the first time; not at once, so that a short mount pays nothing."""
+        await trio.sleep(TIDY_SECONDS / 60)
+        await self._tidy_catalog()
 
     async def _heal(self) -> None:
-        """Look again, now and then, for what could not be served, or was lost, since the snapshot was built."""
-        while True:
-            await trio.sleep(HEAL_SECONDS)
-            lost = await trio.to_thread.run_sync(self._workspace.mend)
-            if lost or self._snapshot.problems:
-                async with self._switching:
-                    await self._look_again(self._snapshot)
-
-    async def _look_again(self, shown: Snapshot) -> None:
-        try:
-            found = await self._revisions.snapshot(shown.commit or shown.rev)
-        except VfsError as error:
-            log.info("cannot look again for what is missing: %s", error)
-            return
-        if found.identity != shown.identity:
-            await self._show(replace(found, rev=shown.rev))
+        """Look again for what could not be served, or was lost, since the snapshot was built."""
+        lost = await run_in(Pool.CONTROL, self._workspace.mend)
+        if lost or self._snapshot.problems:
+            await self._renew(self._snapshot.commit or self._snapshot.rev)
 
     async def _follow(self) -> None:
-        """Show edits of the working tree as they are made, while the mount shows `worktree`."""
-        seen: bytes | None = None
-        while True:
-            if self.filesystem.directories.main.label != WORKTREE:
-                seen = None
-            else:
-                seen = await self._follow_once(seen)
-            await trio.sleep(FOLLOW_SECONDS)
+        """Show edits of the working tree while the mount shows `worktree`."""
+        if self._snapshot.rev != WORKTREE:
+            self._seen = None
+            return
+        now = await run_in(Pool.LOOK, self._workspace.repository.worktree_fingerprint)
+        if now != self._seen and await self._renew(WORKTREE):
+            self._seen = now
 
-    async def _follow_once(self, seen: bytes | None) -> bytes | None:
-        try:
-            now = await trio.to_thread.run_sync(self._workspace.repository.worktree_fingerprint)
-            if now != seen:
-                await self._refresh_worktree()
-            return now
-        except VfsError as error:
-            log.warning("cannot follow the working tree: %s", error)
-            return seen
+    async def _renew(self, rev: str) -> bool:
+        """Build the snapshot that is shown once more, and show it if it differs.
 
-    async def _refresh_worktree(self) -> None:
+        It is built without the lock: a remote that hangs must not keep `vfs switch` waiting. False if another snapshot was
+        shown meanwhile: then nothing is changed.
+        """
+        shown = self._snapshot
+        found = await self._revisions.snapshot(rev)
         async with self._switching:
-            if self.filesystem.directories.main.label == WORKTREE:
-                snapshot = await self._revisions.snapshot(WORKTREE)
-                if snapshot.identity != self._snapshot.identity:
-                    await self._show(snapshot)
+            if self._snapshot is not shown:
+                return False
+            if found.identity != shown.identity:
+                await self._show(replace(found, rev=shown.rev))
+        return True
 
 
 def tune_mount(mountpoint: Path, read_ahead: int, max_background: int) -> Tuning:

@@ -72,7 +72,7 @@ def _free(mountpoint: Path, rev: str) -> Path:
         return plain
     if life is Life.SILENT:
         raise MountPointRefused(
-            f"a mount of vfs on {plain} does not answer", hint=f"fusermount3 -u -z {plain}"
+            f"a mount of vfs on {plain} does not answer", hint=f"vfs umount --lazy {plain}"
         )
     raise MountPointRefused(
         f"vfs is mounted on {plain} already",

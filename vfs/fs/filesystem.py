@@ -87,6 +87,7 @@ class FileSystem:
         if found is None:
             raise FsError(errno.ENOENT)  # not cached: the revision may be made at any time
         if isinstance(found, RevisionsNode):
+            found.lookups += 1
             return self._revisions_attributes(found)
         root = self.directories.open_root(found)
         root.lookups += 1
@@ -99,6 +100,7 @@ class FileSystem:
                 self.reader.forget(inode)
         else:
             self.directories.forget(inode, lookups)
+            self.snapshots.forget(inode, lookups)
 
     # -- attributes --------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from vfs.core.inodes import FileNode, number_for
 from vfs.errors import DataUnavailable, StoreError
 from vfs.formats.hashing import hasher_for
 from vfs.store import BAD, VERIFIED, ChunkStore, Extent
+from vfs.threads import Pool, run_in
 from vfs.transfer import WHOLE_SIZE, Fetcher, LocalFile, Place, verdict_key
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Kind
 
@@ -171,7 +172,7 @@ class Reader:
         local = file.local
         if local is not None:
             try:
-                data = await trio.to_thread.run_sync(local.read, offset, end - offset)
+                data = await run_in(Pool.DISK, local.read, offset, end - offset)
                 if local.handed_out(end - offset):
                     self._check(local)
                 return data
@@ -184,7 +185,7 @@ class Reader:
                 file.local = None
         if resident:
             try:
-                return await trio.to_thread.run_sync(self._gather, file, offset, end)
+                return await run_in(Pool.DISK, self._gather, file, offset, end)
             except StoreError as error:  # damaged or vanished: the store has dropped it
                 self._say_once(error)
                 file.extents.clear()
@@ -246,7 +247,7 @@ class Reader:
         file.looked = looked = trio.Event()
         try:
             local = await self._fetcher.open_local(node.blob, self._places(node))
-            if local is not None and await trio.to_thread.run_sync(_is_sound, local):
+            if local is not None and await run_in(Pool.DISK, _is_sound, local):
                 file.local = local
         finally:
             looked.set()
@@ -282,7 +283,7 @@ class Reader:
 
     async def label(self, node: FileNode) -> str:
         """Names of the places the content may come from, best first."""
-        places = await trio.to_thread.run_sync(self._places(node))
+        places = await run_in(Pool.DISK, self._places(node))
         return ", ".join(dict.fromkeys(place.label for place in places))
 
     async def cached_percent(self, inode: int, node: FileNode) -> int:
@@ -290,10 +291,13 @@ class Reader:
         file = self._files.get(inode)
         if file is not None and file.local is not None:
             return 100
-        percent = await trio.to_thread.run_sync(self._fetcher.resident_percent, node.blob)
-        if percent == 100 or await self._fetcher.open_local(node.blob, self._places(node)):
+        percent = await run_in(Pool.DISK, self._fetcher.resident_percent, node.blob)
+        if percent < 100 and await run_in(Pool.DISK, self._is_here, node):
             return 100
         return percent
+
+    def _is_here(self, node: FileNode) -> bool:
+        return any(place.is_here() for place in self._places(node)())
 
     async def verified(self, inode: int, node: FileNode) -> str:
         """`yes`, `no` or `bad`: whether the whole content was checked against its digest."""

@@ -2,11 +2,12 @@
 
 The directory lists tags and branches and resolves any revision on lookup; the snapshot behind a name is built when somebody looks
 into it, so that `ls -l .snapshots` costs nothing. It is not itself listed by the root, so that `find`
-and `rsync` of a mount see the snapshot alone. A name with slashes (`origin/main`) is a directory of its parts. Each name that
+and `rsync` of a mount see the snapshot alone. A name with slashes (`origin/main`, `refs/heads/main`) is a directory of its parts, as is an
+expression that a slash cuts short (`HEAD^{/text}`). Each name that
 was looked up is a view of its own, so that two names of one commit are two trees (the kernel allows a directory one place only).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -19,11 +20,15 @@ SYNTHETIC_BIT: Final = 1 << 61
 """Inode numbers of `.snapshots` and its sub-directories have this bit set."""
 
 
+LISTED: Final = (b"refs/tags/", b"refs/heads/", b"refs/remotes/")
+"""Refs that `.snapshots` lists; the rest is found by those who know its name."""
+
+
 class RevisionSource(Protocol):
     """What `.snapshots` asks of the repository."""
 
     async def revisions(self) -> Sequence[bytes]:
-        """Names of tags and branches, e.g. `v1.0`, `main`, `origin/main`."""
+        """Full names of the refs that lead to commits, e.g. `refs/tags/v1.0`, `refs/remotes/origin/main`."""
 
     async def view(self, revision: str) -> View:
         """A view of any revision, perhaps not built yet; raises UnknownRevision."""
@@ -35,6 +40,7 @@ class RevisionsNode:
 
     inode: int
     prefix: bytes
+    lookups: int = 0
 
 
 class Snapshots:
@@ -45,6 +51,7 @@ class Snapshots:
         self._nodes: dict[int, RevisionsNode] = {}
         self._by_prefix: dict[bytes, RevisionsNode] = {}
         self._views: dict[bytes, View] = {}
+        self._next = SYNTHETIC_BIT | 1
         self.root = self._node(b"")
 
     def get(self, inode: int) -> RevisionsNode | None:
@@ -52,11 +59,12 @@ class Snapshots:
         return self._nodes.get(inode)
 
     async def names(self, node: RevisionsNode) -> list[bytes]:
-        """What the directory lists: the next part of every tag and branch below its prefix."""
+        """What the directory lists: the next part of every name below its prefix; at the top, of tags and branches by their short names."""
         prefix = node.prefix
         names = {
             name[len(prefix) :].split(b"/", 1)[0]
-            for name in await self._source.revisions()
+            for ref in await self._source.revisions()
+            for name in (_spellings(ref) if prefix else _short(ref))
             if name.startswith(prefix)
         }
         return sorted(names - {b""})
@@ -67,11 +75,34 @@ class Snapshots:
         try:
             view = await self._source.view(full.decode("utf-8"))
         except (UnknownRevision, UnicodeDecodeError):
-            prefix = full + b"/"
-            if any(known.startswith(prefix) for known in await self._source.revisions()):
-                return self._node(prefix)
+            if await self._goes_on(full):
+                return self._node(full + b"/")
             return None
         return self._same_or_new(full, view)
+
+    def forget(self, inode: int, lookups: int) -> None:
+        """Take back lookups; the node goes when none are left (that of `.snapshots` stays)."""
+        node = self._nodes.get(inode)
+        if node is None or node is self.root:
+            return
+        node.lookups -= lookups
+        if node.lookups <= 0:
+            del self._nodes[inode]
+            del self._by_prefix[node.prefix]
+
+    async def _goes_on(self, name: bytes) -> bool:
+        """Whether a name that is no revision is the beginning of one, cut short by a slash."""
+        refs = await self._source.revisions()
+        if any(full.startswith(name + b"/") for ref in refs for full in _spellings(ref)):
+            return True
+        base = _before_open_brace(name)
+        if base is None:
+            return name == b":"
+        try:
+            await self._source.view(base.decode("utf-8") or "HEAD")
+        except (UnknownRevision, UnicodeDecodeError):
+            return False
+        return True
 
     def _same_or_new(self, name: bytes, view: View) -> View:
         """The view already handed out for this name, unless the name has moved to another commit."""
@@ -84,10 +115,31 @@ class Snapshots:
     def _node(self, prefix: bytes) -> RevisionsNode:
         node = self._by_prefix.get(prefix)
         if node is None:
-            node = RevisionsNode(SYNTHETIC_BIT | len(self._nodes) + 1, prefix)
+            node = RevisionsNode(self._next, prefix)
+            self._next += 1
             self._nodes[node.inode] = node
             self._by_prefix[prefix] = node
         return node
+
+
+def _spellings(ref: bytes) -> Iterator[bytes]:
+    """Every name of a ref (gitrevisions(7), `<refname>`)."""
+    yield ref
+    yield ref.removeprefix(b"refs/")
+    yield from _short(ref)
+
+
+def _short(ref: bytes) -> Iterator[bytes]:
+    """The short name of a tag or branch."""
+    for head in LISTED:
+        if ref.startswith(head):
+            yield ref[len(head) :]
+
+
+def _before_open_brace(name: bytes) -> bytes | None:
+    """What precedes the `^{` or `@{` that is still open at the end of a name."""
+    start = max(name.rfind(b"^{"), name.rfind(b"@{"))
+    return None if start < 0 or b"}" in name[start:] else name[:start]
 
 
 def _shows_the_same(one: View, other: View) -> bool:

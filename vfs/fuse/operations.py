@@ -128,13 +128,22 @@ class Operations(Guarded):
         """The kernel checks permissions itself (`default_permissions`)."""
         raise pyfuse3.FUSEError(errno.ENOSYS)
 
-    async def setxattr(self, inode: int, name: bytes, value: bytes, ctx: Any) -> None:
-        """Refused: the mount is read-only."""
+    async def _refuse(self, *args: Any) -> Any:
+        """Whatever would change something; the kernel asks if root has remounted for writing, and for xattrs."""
         raise pyfuse3.FUSEError(errno.EROFS)
 
-    async def removexattr(self, inode: int, name: bytes, ctx: Any) -> None:
-        """Refused: the mount is read-only."""
-        raise pyfuse3.FUSEError(errno.EROFS)
+    create: Any = _refuse
+    link: Any = _refuse
+    mkdir: Any = _refuse
+    mknod: Any = _refuse
+    removexattr: Any = _refuse
+    rename: Any = _refuse
+    rmdir: Any = _refuse
+    setattr: Any = _refuse
+    setxattr: Any = _refuse
+    symlink: Any = _refuse
+    unlink: Any = _refuse
+    write: Any = _refuse
 
 
 class Notifications:

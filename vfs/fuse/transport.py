@@ -26,6 +26,9 @@ log = logging.getLogger("vfs.fuse")
 SUBTYPE: Final = "vfs"
 """The mount's type is `fuse.vfs` in `/proc/self/mountinfo`."""
 
+MOST_REQUESTS: Final = 1000
+"""Requests answered at once. Those that wait for a remote take their share of it, so it must be far more than readers hang."""
+
 
 class Transport:
     """One mount served through libfuse by pyfuse3. At most one per process (libfuse's session is global)."""
@@ -81,7 +84,7 @@ class Transport:
     async def serve(self) -> None:
         """Answer requests until the file system is unmounted or `stop` is called."""
         try:
-            await pyfuse3.main()
+            await pyfuse3.main(max_tasks=MOST_REQUESTS)
         finally:
             self._stopping = True
 

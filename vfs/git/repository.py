@@ -120,6 +120,10 @@ class Repository:
         """(name, commit oid) of the tags that lead to commits, sorted."""
         return revisions.list_refs(self._handle().repository, b"refs/tags/")
 
+    def references(self) -> list[tuple[str, str]]:
+        """(full name, commit oid) of the refs that lead to commits, sorted."""
+        return revisions.list_refs(self._handle().repository, b"")
+
     def log(
         self,
         path: bytes | None = None,

@@ -65,7 +65,11 @@ class Histogram:
 
 
 class Statistics:
-    """The collector; thread-safe."""
+    """The collector; thread-safe.
+
+    Attributes:
+        pending: requests that were begun and have no answer yet.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -74,6 +78,7 @@ class Statistics:
         self._sent = 0
         self._errors: dict[str, int] = {}
         self._latency = Histogram()
+        self.pending = 0
 
     def snapshot(self) -> RemoteStatistics:
         """The numbers now."""
@@ -90,11 +95,14 @@ class Statistics:
         """A request is sent."""
         with self._lock:
             self._requests += 1
+            self.pending += 1
 
-    def answered(self, seconds: float) -> None:
-        """Its answer began."""
+    def answered(self, seconds: float | None) -> None:
+        """Its answer began, after so long (None: not measured)."""
         with self._lock:
-            self._latency.add(seconds)
+            self.pending -= 1
+            if seconds is not None:
+                self._latency.add(seconds)
 
     def failed(self, error: VfsError) -> None:
         """It, or its body, failed."""
@@ -163,6 +171,8 @@ class StatisticsRemote:
         except VfsError as error:
             self._statistics.failed(error)
             raise
+        finally:
+            self._statistics.answered(None)
 
     def put(self, key: str, body: bytes | BinaryIO, *, if_absent: bool = False) -> bool:
         """As `Remote.put`."""

@@ -101,6 +101,7 @@ class HandmadeRepository:
         files: Mapping[str, bytes] | None = None,
         directories: Mapping[str, Mapping[str, bytes]] | None = None,
         tag: str = "",
+        message: str = ".",
     ) -> str:
         """Make a commit that holds exactly what is given (nothing of its parent stays).
 
@@ -109,6 +110,7 @@ class HandmadeRepository:
             files: single files tracked by DVC.
             directories: directories tracked by DVC, each path -> content.
             tag: a tag to put on the commit.
+            message: of the commit.
 
         Returns:
             The commit id.
@@ -119,16 +121,20 @@ class HandmadeRepository:
         for path, content in (directories or {}).items():
             oid, size, count = self.put_directory(content)
             blobs[f"{path}.dvc"] = pointer(path, oid, size, count)
-        return self.commit_raw(blobs, tag=tag)
+        return self.commit_raw(blobs, tag=tag, message=message)
 
     def commit_raw(
-        self, blobs: Mapping[str, bytes] | Mapping[bytes, bytes], *, tag: str = ""
+        self,
+        blobs: Mapping[str, bytes] | Mapping[bytes, bytes],
+        *,
+        tag: str = "",
+        message: str = ".",
     ) -> str:
         """Make a commit of these blobs as they are; prefixes of paths as in `commit`."""
         stream = [
             b"commit refs/heads/main\n",
             b"committer Test Person <test@example.org> 1706933106 +0000\n",
-            b"data 1\n.\n",
+            b"data %d\n%s\n" % (len(message.encode()), message.encode()),
         ]
         if self.head:
             stream.append(f"from {self.head}\n".encode())

@@ -93,6 +93,9 @@ class FaultyPlace:
     def open_file(self) -> int | None:
         return None if self.file is None else os.open(self.file, os.O_RDONLY)
 
+    def is_here(self) -> bool:
+        return self.file is not None
+
     def get(self, start: int, length: int, *, etag: str = "") -> "FaultyBody":
         request = Request(start, length, etag)
         with self._changed:

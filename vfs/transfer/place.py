@@ -62,6 +62,9 @@ class Place(Protocol):
     def open_file(self) -> int | None:
         """A descriptor, owned by the caller, of a plain file that holds exactly the blob; None if there is none."""
 
+    def is_here(self) -> bool:
+        """Whether all of the blob can be read without the network."""
+
     def get(self, start: int, length: int, *, etag: str = "") -> Body:
         """`length` bytes from `start`, in one request.
 

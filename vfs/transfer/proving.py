@@ -15,11 +15,11 @@ SCAN_BLOCKS: Final = 1024
 """Blocks looked up at once."""
 
 
-def seen_blocks(store: ChunkStore, prefix: bytes, count: int) -> list[int]:
-    """The blocks of a blob (of `count`) that are in the store."""
+def seen_blocks(store: ChunkStore, prefix: bytes, wanted: range) -> list[int]:
+    """Those of the blocks of a blob that are in the store."""
     found: list[int] = []
-    for first in range(0, count, SCAN_BLOCKS):
-        blocks = range(first, min(first + SCAN_BLOCKS, count))
+    for first in range(0, len(wanted), SCAN_BLOCKS):
+        blocks = wanted[first : first + SCAN_BLOCKS]
         here = store.contains_many([prefix + block.to_bytes(4, "big") for block in blocks])
         found += itertools.compress(blocks, here)
     return found

@@ -56,7 +56,7 @@ class Verification:
         if not proof.scanned:
             proof.scanned = proof.busy = True
             self._checker.post(
-                functools.partial(seen_blocks, self._store, state.prefix, state.blocks),
+                functools.partial(seen_blocks, self._store, state.prefix, range(state.blocks)),
                 functools.partial(self._scanned, state),
             )
             return

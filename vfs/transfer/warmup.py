@@ -20,6 +20,7 @@ import trio
 
 from vfs.core.ranges import block_count, block_length, run_length
 from vfs.errors import StoreFull, VfsError
+from vfs.threads import Pool, run_in
 from vfs.transfer.engine import Engine
 from vfs.transfer.local_file import open_local
 from vfs.transfer.place import PlacesOf, Wanted
@@ -105,7 +106,7 @@ class WarmUp:
                 receive.close()
             telling.cancel_scope.cancel()
         if self._progress is not None:
-            await trio.to_thread.run_sync(self._progress, self._done, self._bytes)
+            await run_in(Pool.CONTROL, self._progress, self._done, self._bytes)
         if self._full:
             raise StoreFull(
                 f"the cache takes nothing more; files fetched so far: {self._fetched_files}",
@@ -131,7 +132,7 @@ class WarmUp:
         self, items: Iterator[Wanted], send: "trio.MemorySendChannel[_Surveyed]"
     ) -> None:
         async with send:
-            while batch := await trio.to_thread.run_sync(self._survey_batch, items):
+            while batch := await run_in(Pool.DISK, self._survey_batch, items):
                 for found in batch:
                     self._files += 1
                     self._bytes += found.blob.size
@@ -187,7 +188,7 @@ class WarmUp:
         while True:
             await self._changed.wait()
             self._changed = trio.Event()
-            await trio.to_thread.run_sync(progress, self._done, self._bytes)
+            await run_in(Pool.CONTROL, progress, self._done, self._bytes)
 
     # -- one blob ------------------------------------------------------------------------------------
 

@@ -53,6 +53,13 @@ class FilePlace:
         log.warning("%s is not the regular file of %d bytes it should be", self._path, self._size)
         return None
 
+    def is_here(self) -> bool:
+        """Whether the file is."""
+        descriptor = self.open_file()
+        if descriptor is not None:
+            os.close(descriptor)
+        return descriptor is not None
+
     def get(self, start: int, length: int, *, etag: str = "") -> Body:
         """A range of the file.
 
@@ -79,6 +86,10 @@ class GitPlace:
     def open_file(self) -> int | None:
         """Git's objects are compressed: never a plain file."""
         return None
+
+    def is_here(self) -> bool:
+        """Not if it was only promised (a partial clone) or left out (a shallow one)."""
+        return self._session.repository(self._git_dir).has_object(self._blob.digest.value)
 
     def get(self, start: int, length: int, *, etag: str = "") -> Body:
         """A range of the blob.
@@ -119,6 +130,10 @@ class RemotePlace:
     def open_file(self) -> int | None:
         """Remotes are read through the chunk store, also those that are local directories."""
         return None
+
+    def is_here(self) -> bool:
+        """It is elsewhere."""
+        return False
 
     def get(self, start: int, length: int, *, etag: str = "") -> Body:
         """A range of the object.
@@ -171,6 +186,10 @@ class DeferredPlace:
     def open_file(self) -> int | None:
         """Not before it was found: looking may use the network."""
         return None
+
+    def is_here(self) -> bool:
+        """Not known without looking."""
+        return False
 
     def get(self, start: int, length: int, *, etag: str = "") -> Body:
         """A range from the first place that gives it.

@@ -17,6 +17,7 @@ from vfs.core.lru import Lru
 from vfs.errors import StoreError
 from vfs.git import Repository
 from vfs.remotes import Remote, RemoteSpec, open_remote
+from vfs.remotes.statistics import Statistics
 from vfs.types import Digest
 from vfs.workspace.origins import GitOrigin, Origins, stores_of
 from vfs.workspace.stores import RemoteRef
@@ -72,6 +73,7 @@ class Session:
         self._repositories: dict[str, Repository] = {}
         self._remotes: dict[RemoteRef, Remote] = {}
         self._instead: dict[RemoteRef, RemoteRef] = {}
+        self._asked: dict[RemoteRef, Statistics] = {}
         self._blobs: Lru[bytes, bytes] = Lru(_BLOB_BYTES)
         self._indexes: Lru[bytes, dict[bytes, bytes]] = Lru(_INDEXED_FILES)
         self._guard = threading.Lock()
@@ -126,8 +128,12 @@ class Session:
             known = self._remotes.get(ref)
             if known is None:
                 spec = RemoteSpec(ref.name, ref.url, dict(ref.options))
+                asked = self._asked[ref] = Statistics()
                 known = self._remotes[ref] = open_remote(
-                    spec, jobs=self.settings.jobs, timeout=self.settings.request_timeout
+                    spec,
+                    jobs=self.settings.jobs,
+                    timeout=self.settings.request_timeout,
+                    statistics=asked,
                 )
             return known
 
@@ -152,6 +158,13 @@ class Session:
             yield self.remote(other)
         with self._guard:
             self._instead.pop(ref, None)
+
+    def silent_remotes(self) -> list[str]:
+        """Names of the remotes that owe an answer now; while none does (they are between two attempts), of all that were asked."""
+        with self._guard:
+            asked = dict(self._asked)
+        owing = {ref.name for ref, statistics in asked.items() if statistics.pending}
+        return sorted(owing or {ref.name for ref in asked if not ref.local})
 
     def path_in_tree(self, tree: bytes, digest: Digest) -> bytes | None:
         """Some path at which a catalog tree has a content; an index of the last trees is kept.

@@ -293,6 +293,13 @@ class SourceFilePlace:
         """None: the file is not immutable, so it is read through the chunk store."""
         return None
 
+    def is_here(self) -> bool:
+        """Whether the file may still be what was imported."""
+        try:
+            return os.stat(self._path).st_size == self._blob.size
+        except OSError:
+            return False
+
     def get(self, start: int, length: int, *, etag: str = "") -> Body:
         """A range of the file.
 

@@ -1,5 +1,6 @@
 """A real server on a real socket, with honest, slow, dead and hostile clients."""
 
+import math
 import os
 import signal
 import socket
@@ -358,3 +359,21 @@ def test_an_interrupted_client_leaves_no_request_behind(tmp_path: Path) -> None:
                 connection.settimeout(30)
                 assert connection.recv(65536)
                 assert _interrupted(process, connection) == b""
+
+
+async def test_signs_of_life_are_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that lives is waited for, unless the client wants an answer within a time."""
+    monkeypatch.setattr("vfs.control.server.BEAT_SECONDS", 0.02)
+    monkeypatch.setattr("vfs.control.client.SILENCE_SECONDS", 0.5)
+    seen: list[Data] = []
+
+    async def slow(args: Data, progress: Report) -> Data:
+        await trio.sleep(1.0 if args else math.inf)
+        return {"ok": True}
+
+    async with serving(tmp_path / "s", slow=slow) as mount:
+        answer = await trio.to_thread.run_sync(call, mount, "slow", {"n": 1}, seen.append)
+        assert answer == {"ok": True}
+        with pytest.raises(DaemonError, match="does not answer"):
+            await trio.to_thread.run_sync(lambda: call(mount, "slow", timeout=0.2))
+    assert seen == []

@@ -21,7 +21,7 @@ class Source:
         self.built: list[str] = []
 
     async def revisions(self) -> Sequence[bytes]:
-        return [b"v1", b"feature/x"]
+        return [b"refs/tags/v1", b"refs/heads/feature/x"]
 
     async def view(self, revision: str) -> View:
         if revision not in ("v1", "feature/x"):

@@ -1,6 +1,7 @@
 """Whole files into the store."""
 
 import os
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -130,6 +131,16 @@ async def test_percent_counts_blocks(bench: Bench) -> None:
     await bench.quiet()
     assert bench.fetcher.resident_percent(blob) == 10
     assert bench.fetcher.resident_percent(Blob(blob.digest, 0)) == 100
+
+
+async def test_percent_of_a_terabyte_is_cheap(bench: Bench) -> None:
+    """Four million lookups would take seconds, and as much from every other thread."""
+    blob = Blob(blob_of(b"").digest, 1 << 40)
+    await bench.start()
+    bench.store.append([(blob.digest.key + n.to_bytes(4, "big"), b"x") for n in range(50_000)])
+    started = time.thread_time()
+    assert bench.fetcher.resident_percent(blob) == 1
+    assert time.thread_time() - started < 0.5
 
 
 async def test_local_file_is_opened_if_its_size_is_right(bench: Bench, tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ class ObjectPlace:
     def open_file(self) -> int | None:
         return None
 
+    def is_here(self) -> bool:
+        return False
+
     def get(self, start: int, length: int, *, etag: str = "") -> Body:
         return self._remote.get(KEY, start, length, etag=etag)
 
