@@ -133,14 +133,14 @@ class Environment:
         }
         if not self.readonly:
             allocate_lock_file(self.directory / "lock.mdb")
-            return lmdb.open(path, **settings)
+            return _open_grown(path, settings)
         settings |= {"readonly": True, "create": False}
         try:
-            return lmdb.open(path, **settings)
+            return _open_grown(path, settings)
         except (lmdb.LockError, lmdb.ReadonlyError):
             raise
         except lmdb.Error:  # the lock file cannot be written: nobody writes here, none is needed
-            return lmdb.open(path, lock=False, **settings)
+            return _open_grown(path, settings | {"lock": False})
 
     def _refuse_truncated(self) -> None:
         """LMDB maps the file without looking at its length; a read past its end is a SIGBUS."""
@@ -320,6 +320,15 @@ class Environment:
         self._dead = True
         self._new_locks()
         self._env.close()
+
+
+def _open_grown(path: str, settings: dict[str, Any]) -> Any:
+    """`lmdb.open`, again for as long as other processes grow the map while it looks at it."""
+    while True:
+        try:
+            return lmdb.open(path, **settings)
+        except lmdb.MapResizedError:
+            continue
 
 
 def _identity(directory: Path) -> tuple[int, int]:
