@@ -75,7 +75,7 @@ def test_a_missing_lfs_object_says_what_brings_it(vfs: Vfs, repo: Path) -> None:
     git(repo, "commit", "-q", "-m", "lfs")
     done = vfs("cat", "x.big")
     assert done.code == 16
-    assert "hint: git lfs fetch" in done.err
+    assert "hint: `git lfs fetch`" in done.err
 
 
 def test_an_import_whose_content_nobody_has(vfs: Vfs, repo: Path, tracked: bytes) -> None:

@@ -159,10 +159,10 @@ def test_doctor_looks_where_it_is_told(
     monkeypatch.chdir("/")
     assert "problem: bad.dvc" in vfs("doctor", "--offline", "--repo", repo).out
     assert (
-        f"every path of {commit} can be served" in vfs("doctor", "--offline", "--mount", point).out
+        f"every path of {commit} is listed" in vfs("doctor", "--offline", "--mount", point).out
     )
     monkeypatch.chdir(point)
-    assert f"every path of {commit} can be served" in vfs("doctor", "--offline").out
+    assert f"every path of {commit} is listed" in vfs("doctor", "--offline").out
     assert vfs("doctor", "--offline", "--repo", world / "none").code == 3
     assert vfs("doctor", "--offline", "--mount", world / "none").code == 7
 
