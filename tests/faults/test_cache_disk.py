@@ -152,6 +152,16 @@ def test_disk_fills_up_while_mounted(
     read_all(mount)
 
 
+def test_disk_full_before_the_mount(
+    small_cache: Path, handmade: HandmadeRepository, mounts: MountFactory
+) -> None:
+    mounts.allow("full", "space", "room", "StoreFull", "caching", "cannot be used", "cached")
+    handmade.commit(directories={"data": FILES}, tag="v1")
+    fill(small_cache / "filler")
+    mount = mounts(handmade.root, "v1")
+    read_all(mount)
+
+
 def test_cache_becomes_read_only(
     small_cache: Path, handmade: HandmadeRepository, mounts: MountFactory
 ) -> None:

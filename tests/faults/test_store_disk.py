@@ -63,6 +63,28 @@ def test_a_disk_filled_by_others_turns_caching_off_and_reading_goes_on(small_dis
         assert fetch(store, key_of(9)) == payload_of(9, 100_000)
 
 
+def test_a_full_map_that_cannot_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LMDB itself says so: the index has no page left, and what is cached is served on."""
+    monkeypatch.setattr("vfs.store.index.MAX_MAP", 512 * 1024)
+    now = [0.0]
+    with open_store(
+        tmp_path / "c", capacity=MIB, map_size=512 * 1024, clock=lambda: now[0]
+    ) as store:
+        stored = 0
+        while store.append([(key_of(n), b"%d" % n) for n in range(stored, stored + 50)]):
+            stored += 50
+            if store.statistics().evicted:  # room was made by giving old chunks up
+                break
+        assert stored > 500
+        for n in range(stored):
+            assert fetch(store, key_of(n)) in (None, b"%d" % n)
+        now[0] += 60
+        store.maintain()
+        store.clear()
+        assert store.append([(key_of(1), b"again")])
+        assert fetch(store, key_of(1)) == b"again"
+
+
 def test_a_disk_full_from_the_start(small_disk: Path) -> None:
     fill_up(small_disk)
     with open_store(small_disk / "c") as store:

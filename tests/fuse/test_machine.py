@@ -29,6 +29,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from vfs.store.layout import DATA_START
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.model import Handle, Model, consistent
 from vfs.testing.mounts import MountFactory
@@ -149,22 +150,39 @@ class MountMachine(RuleBasedStateMachine):
                 descriptor = os.open(self.mount.path / "tree" / path, os.O_RDONLY)
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
                 os.close(descriptor)
+        for descriptor, _ in self.descriptors:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
-    @rule(number=numbers, seed=numbers)
-    def damage_cache(self, number: int, seed: int) -> None:
-        chunks = Path(self.sandbox.environ["XDG_CACHE_HOME"]) / "vfs" / "chunks"
-        segments = sorted(
-            p for p in chunks.rglob("*") if p.is_file() and p.stat().st_size and "mdb" not in p.name
-        )
-        if not segments:
-            return
-        segment = segments[number % len(segments)]
-        with segment.open("r+b") as file:
-            position = random.Random(seed).randrange(segment.stat().st_size)
-            file.seek(position)
-            byte = file.read(1)
-            file.seek(position)
-            file.write(bytes((byte[0] ^ 1,)))
+    @rule(seed=numbers, on_disk=st.booleans(), cut=st.booleans())
+    @precondition(lambda self: self.model.fetchable)
+    def damage_cache(self, seed: int, on_disk: bool, cut: bool) -> None:
+        """Spoil every segment once the daemon has verified what is in it, and read all of it again."""
+        self._read_everything()
+        chooser = random.Random(seed)
+        for segment in (self._cache() / "chunks" / "segments").glob("*.seg"):
+            size = segment.stat().st_size
+            with segment.open("r+b", buffering=0) as file:
+                if cut:
+                    os.truncate(file.fileno(), chooser.randrange(size))
+                else:
+                    records = bytearray(os.pread(file.fileno(), size, DATA_START))
+                    for spot in range(chooser.randrange(64), len(records), 64):
+                        records[spot] ^= 1  # no chunk of any size is spared
+                    os.pwrite(file.fileno(), records, DATA_START)
+                if on_disk:
+                    os.fsync(file.fileno())
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        self._read_everything()
+
+    def _read_everything(self) -> None:
+        """From the daemon, not from what the kernel keeps."""
+        self.forget_kernel_pages()
+        for path, content in self.model.files.items():
+            with self._outage_may_fail():
+                assert (self.mount.path / "tree" / path).read_bytes() == content
+        for descriptor, handle in self.descriptors:
+            with self._outage_may_fail():
+                assert os.pread(descriptor, len(handle.content) + 1, 0) == handle.content
 
     @rule()
     @precondition(lambda self: self.model.fetchable or not self.cache_lost)
@@ -183,7 +201,7 @@ class MountMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.fetchable and not self.descriptors)
     def mount_with_an_empty_cache(self) -> None:
         self.mount.umount()
-        shutil.rmtree(Path(self.sandbox.environ["XDG_CACHE_HOME"]) / "vfs", ignore_errors=True)
+        shutil.rmtree(self._cache(), ignore_errors=True)
         self.mount.start(self.model.current)
 
     @rule()
@@ -192,7 +210,7 @@ class MountMachine(RuleBasedStateMachine):
         self.cache_lost = (
             True  # a daemon started from here on knows no listing until it has the remote
         )
-        shutil.rmtree(Path(self.sandbox.environ["XDG_CACHE_HOME"]) / "vfs", ignore_errors=True)
+        shutil.rmtree(self._cache(), ignore_errors=True)
 
     @rule()
     @precondition(lambda self: self.model.fetchable)
@@ -223,6 +241,9 @@ class MountMachine(RuleBasedStateMachine):
         wrong = self.mounts.close()
         self.sandbox.close()
         assert not wrong, "\n".join(wrong)
+
+    def _cache(self) -> Path:
+        return Path(self.sandbox.environ["XDG_CACHE_HOME"]) / "vfs"
 
     def _path(self, number: int) -> str:
         names = sorted(self.model.files)

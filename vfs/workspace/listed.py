@@ -1,7 +1,7 @@
 """The `.dir` object of a tracked directory: found, brought here, checked.
 
 Steps: DVC caches, then remotes; each candidate is copied into a file without a name in the cache
-directory and hashed on the way. Nobody looks at what it says before its MD5 is right.
+directory (in memory, if that is full or read-only) and hashed on the way. Nobody looks at what it says before its MD5 is right.
 
 Memory: one buffer. Limit: `dirlisting.MAX_BYTES`, by what a place says of the size and as counted.
 """
@@ -11,7 +11,7 @@ import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 from vfs.errors import DataUnavailable, FormatError, StoreFull, VfsError
 from vfs.formats.dirlisting import MAX_BYTES
@@ -22,6 +22,7 @@ from vfs.workspace.session import Session
 from vfs.workspace.stores import DvcStore, RemoteRef
 
 _BUFFER = 1 << 20
+_MEMORY = Path("/dev/shm")
 
 
 class _Source(Protocol):
@@ -50,7 +51,7 @@ class ListedObject:
             places += [r for r in store.ordered(remote) if r.worktree or not r.versioned]
         for place in places:
             try:
-                found = self._cached(place) if isinstance(place, str) else self._remote(place)
+                found = self._bring(place)
             except VfsError as error:
                 answers.append(error.message)
                 continue
@@ -62,7 +63,15 @@ class ListedObject:
             hint="run `dvc push` where the data was added, or `dvc remote add` the remote that has it",
         )
 
-    def _cached(self, cache: str) -> BinaryIO | None:
+    def _bring(self, place: str | RemoteRef) -> BinaryIO | None:
+        """From one place, to the disk of the cache, or to memory if there is no room on it."""
+        bring = self._cached if isinstance(place, str) else self._remote
+        try:
+            return bring(place, self._session.settings.cache_dir)  # type: ignore[arg-type]
+        except StoreFull:
+            return bring(place, _MEMORY)  # type: ignore[arg-type]
+
+    def _cached(self, cache: str, keep: Path) -> BinaryIO | None:
         """From a DVC cache; None if it has no such file."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         try:
@@ -73,19 +82,19 @@ class ListedObject:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
                 return None
-            return self._copied(file, found.st_size, cache)
+            return self._copied(file, found.st_size, cache, keep)
 
-    def _remote(self, ref: RemoteRef) -> BinaryIO:
+    def _remote(self, ref: RemoteRef, keep: Path) -> BinaryIO:
         remote = self._session.remote(ref)
         with remote.get(ref.prefix + self._key) as body:
-            return self._copied(body, body.size, remote.url)
+            return self._copied(body, body.size, remote.url, keep)
 
-    def _copied(self, source: _Source, size: int, where: str) -> BinaryIO:
-        """A checked copy. Raises VfsError: too large, wrong bytes, or no room for it."""
+    def _copied(self, source: _Source, size: int, where: str, keep: Path) -> BinaryIO:
+        """A checked copy in a directory. Raises StoreFull, and FormatError and DataUnavailable as `fetch` says."""
         if size > MAX_BYTES:
             raise self._too_large(where, f"{size}")
         try:
-            spool = _unnamed(self._session.settings.cache_dir)
+            spool = _unnamed(keep)
         except OSError as error:
             raise StoreFull(f"no place for a copy of {self._name}: {error.strerror}") from error
         try:
@@ -108,11 +117,12 @@ class ListedObject:
             if done > MAX_BYTES:
                 raise self._too_large(where, f"more than {MAX_BYTES}")
             hasher.update(view[:count])
-            spool.write(view[:count])
+            data = view[:count]
+            while data:
+                data = data[spool.write(data) :]
             self._progress("listing", done, size if size >= 0 else None)
         if hasher.digest() != self._digest.value:
             raise DataUnavailable(f"{where} has other bytes under that name (damaged)")
-        spool.flush()
 
     def _too_large(self, where: str, size: str) -> FormatError:
         return FormatError(
@@ -122,8 +132,5 @@ class ListedObject:
 
 
 def _unnamed(directory: Path) -> BinaryIO:
-    """A file without a name, in the cache directory if it can be written to. Raises OSError."""
-    try:
-        return tempfile.TemporaryFile(dir=directory)
-    except OSError:
-        return tempfile.TemporaryFile()
+    """A file without a name; unbuffered, so that closing one on a full disk cannot fail. Raises OSError."""
+    return cast("BinaryIO", tempfile.TemporaryFile(buffering=0, dir=directory))
