@@ -65,7 +65,7 @@ def test_a_disk_filled_by_others_turns_caching_off_and_reading_goes_on(small_dis
 
 def test_a_full_map_that_cannot_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """LMDB itself says so: the index has no page left, and what is cached is served on."""
-    monkeypatch.setattr("vfs.store.index.MAX_MAP", 512 * 1024)
+    monkeypatch.setattr("vfs.lmdb.environment.MAX_MAP", 512 * 1024)
     now = [0.0]
     with open_store(
         tmp_path / "c", capacity=MIB, map_size=512 * 1024, clock=lambda: now[0]
