@@ -91,17 +91,17 @@ def _survey(tables: Tables, now: int, transaction: Any) -> Survey:
     for key, record in transaction.cursor(tables.tables["trees"]):
         if len(record) > TIME.size:
             tree = bytes(key)
-            trees.append(TreeUse(tree, uses.get(tree, now), len(record), _pages(record)))
+            trees.append(TreeUse(tree, uses.get(tree, now), len(record), tuple(_pages(record))))
     pages = transaction.cursor(tables.tables["pages"])
     undated = [use.tree for use in trees if use.tree not in uses]
     return Survey(trees, undated, {bytes(key): len(value) for key, value in pages})
 
 
-def _pages(record: memoryview) -> list[bytes]:
+def _pages(record: memoryview) -> frozenset[bytes]:
     try:
-        return Root(bytes(record[TIME.size :])).page_ids()
+        return Root(bytes(record[TIME.size :])).page_ids
     except (StoreError, struct.error):
-        return []  # damaged: whoever opens it finds out
+        return frozenset()  # damaged: whoever opens it finds out
 
 
 def _forget_trees(tables: Tables, uses: Sequence[TreeUse], transaction: Any) -> None:

@@ -44,10 +44,8 @@ def changes(old: Pages, new: Pages, prefix: bytes) -> Iterator[Change]:
     """Changes from `old` to `new` below `prefix`, sorted by path."""
     if old.tree_id == new.tree_id:
         return
-    old_ids, new_ids = old.root.page_ids(), new.root.page_ids()
-    shared = set(old_ids).intersection(new_ids)
-    left = _Reader(_pieces(old, prefix, shared))
-    right = _Reader(_pieces(new, prefix, shared))
+    left = _Reader(_pieces(old, prefix, new.root.page_ids))
+    right = _Reader(_pieces(new, prefix, old.root.page_ids))
     while not (left.done and right.done):
         if left.done or right.done:
             yield from _one_sided(left, right)
@@ -59,9 +57,9 @@ def changes(old: Pages, new: Pages, prefix: bytes) -> Iterator[Change]:
                 yield change
 
 
-def _pieces(tree: Pages, prefix: bytes, shared: set[bytes]) -> Iterator[Piece]:
+def _pieces(tree: Pages, prefix: bytes, others: frozenset[bytes]) -> Iterator[Piece]:
     for index, low, high in tree.pieces(*tree.span(prefix)):
-        if tree.root.page_id(index) not in shared:
+        if tree.root.page_id(index) not in others:
             yield tree.page(index), low, high
 
 

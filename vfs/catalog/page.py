@@ -102,11 +102,13 @@ class Page:
     __slots__ = (
         "_digests",
         "_ends",
+        "_ends_at",
         "_mtimes",
         "_names",
         "_prefix",
         "_sizes",
         "_tags",
+        "_tags_at",
         "_width",
         "count",
         "data",
@@ -136,6 +138,8 @@ class Page:
         self._mtimes = view[_HEADER.size + 8 * count : ends_at].cast("q")
         self._ends = view[ends_at:tags_at].cast("I")
         self._tags = view[tags_at:digests_at].cast("H")
+        self._ends_at = ends_at
+        self._tags_at = tags_at
         self._digests = digests_at
         self._width: int = width
         self._prefix = data[prefix_at:names_at]
@@ -191,12 +195,13 @@ class Page:
         return (
             self.count == other.count
             and self._prefix == other._prefix
-            and self._ends == other._ends
+            and self.data[self._ends_at : self._tags_at]
+            == other.data[other._ends_at : other._tags_at]
             and self.data[self._names :] == other.data[other._names :]
         )
 
     def differing(self, other: "Page", start: int, stop: int) -> Iterator[int]:
-        """Indices whose values differ from those of a page with the same paths.
+        """Indices whose values differ from those of a page with the same paths (`same_paths`).
 
         Halves the range while a comparison of the whole columns says that something differs,
         so the cost follows the number of differences.
@@ -216,12 +221,13 @@ class Page:
     def _equal(self, other: "Page", low: int, high: int) -> bool:
         if self._width != other._width:
             return all(self.entry(i)[1:] == other.entry(i)[1:] for i in range(low, high))
-        width = self._width
-        mine, its = self._digests, other._digests
+        # As bytes: comparing typed views would unpack every number.
+        mine, its, width = self.data, other.data, self._width
+        a, b = self._digests, other._digests
+        sizes, times, tags = _HEADER.size, _HEADER.size + 8 * self.count, self._tags_at
         return (
-            self.data[mine + low * width : mine + high * width]
-            == other.data[its + low * width : its + high * width]
-            and self._sizes[low:high] == other._sizes[low:high]
-            and self._mtimes[low:high] == other._mtimes[low:high]
-            and self._tags[low:high] == other._tags[low:high]
+            mine[a + low * width : a + high * width] == its[b + low * width : b + high * width]
+            and mine[sizes + 8 * low : sizes + 8 * high] == its[sizes + 8 * low : sizes + 8 * high]
+            and mine[times + 8 * low : times + 8 * high] == its[times + 8 * low : times + 8 * high]
+            and mine[tags + 2 * low : tags + 2 * high] == its[tags + 2 * low : tags + 2 * high]
         )

@@ -59,6 +59,7 @@ class Root:
         "_ends",
         "_ids",
         "_names",
+        "_page_ids",
         "count",
         "pages",
         "starts",
@@ -84,6 +85,7 @@ class Root:
             raise StoreError("catalog: a tree's root has an unknown format or a wrong length")
         view = memoryview(data)
         self._data = data
+        self._page_ids: frozenset[bytes] | None = None
         self.pages: int = pages
         self.count: int = count
         self.total_size: int = total
@@ -98,9 +100,12 @@ class Root:
         at = self._ids + ID_SIZE * index
         return self._data[at : at + ID_SIZE]
 
-    def page_ids(self) -> list[bytes]:
-        """The ids of all pages, in order."""
-        return [self.page_id(index) for index in range(self.pages)]
+    @property
+    def page_ids(self) -> frozenset[bytes]:
+        """The ids of all pages; made when it is first asked for (to compare trees), then kept."""
+        if self._page_ids is None:
+            self._page_ids = frozenset(map(self.page_id, range(self.pages)))
+        return self._page_ids
 
     def page_for(self, path: bytes) -> int:
         """The only page that can hold `path`; 0 if it sorts before everything."""

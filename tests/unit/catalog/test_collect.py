@@ -46,10 +46,10 @@ def everything(catalog: Catalog) -> object:
 
 def orphans(catalog: Catalog) -> set[bytes]:
     """Pages that no root names."""
-    named = set()
+    named: set[bytes] = set()
     for tree_id, record in catalog._storage.all("trees"):
         if len(record) > 8:
-            named.update(catalog.open_tree(tree_id).root.page_ids())
+            named.update(catalog.open_tree(tree_id).root.page_ids)
     return {key for key, _ in catalog._storage.all("pages")} - named
 
 

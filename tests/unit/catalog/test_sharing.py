@@ -35,7 +35,7 @@ def record_reads(tree: Tree, read: list[bytes]) -> None:
 
 
 def new_pages(old: Tree, new: Tree) -> int:
-    return len(set(new.root.page_ids()) - set(old.root.page_ids()))
+    return len(new.root.page_ids - old.root.page_ids)
 
 
 def test_pages_have_the_intended_size(catalog: Catalog) -> None:
@@ -62,7 +62,7 @@ def test_a_difference_reads_only_pages_that_differ(catalog: Catalog) -> None:
     record_reads(old, read)
     record_reads(new, read)
     assert list(old.diff(new)) == [(BASE[100].path, BASE[100], None)]
-    assert not set(read) & set(old.root.page_ids()) & set(new.root.page_ids())
+    assert not set(read) & old.root.page_ids & new.root.page_ids
 
 
 def test_listing_a_directory_of_directories_reads_few_pages(catalog: Catalog) -> None:

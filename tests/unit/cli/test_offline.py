@@ -158,9 +158,7 @@ def test_doctor_looks_where_it_is_told(
     daemons.start(point, repo, status=status)
     monkeypatch.chdir("/")
     assert "problem: bad.dvc" in vfs("doctor", "--offline", "--repo", repo).out
-    assert (
-        f"every path of {commit} is listed" in vfs("doctor", "--offline", "--mount", point).out
-    )
+    assert f"every path of {commit} is listed" in vfs("doctor", "--offline", "--mount", point).out
     monkeypatch.chdir(point)
     assert f"every path of {commit} is listed" in vfs("doctor", "--offline").out
     assert vfs("doctor", "--offline", "--repo", world / "none").code == 3
