@@ -154,12 +154,20 @@ class Reader:
             file.opens -= 1
             if file.opens <= 0:
                 self._idle[inode] = None
+                self._leave(file)
                 self._trim()
 
     def forget(self, inode: int) -> None:
         """The kernel dropped the inode and with it every page it had."""
-        self._files.pop(inode, None)
+        file = self._files.pop(inode, None)
         self._idle.pop(inode, None)
+        if file is not None:
+            self._leave(file)
+
+    def _leave(self, file: OpenFile) -> None:
+        """Nobody reads the file any more, so nothing more of it needs to be read ahead."""
+        if file.fetched:
+            self._fetcher.leave(file.blob)
 
     # -- reading -----------------------------------------------------------------------------------
 

@@ -121,6 +121,10 @@ class Engine:
             raise copy.copy(error)
         state.refused = None
 
+    def knows(self, state: BlobState) -> bool:
+        """Whether a blob has not been forgotten."""
+        return self._states.get(state.prefix) is state
+
     def _forget_idle(self) -> None:
         if len(self._states) < MOST_STATES:
             return

@@ -21,6 +21,7 @@ from vfs.errors import StoreCorrupt, StoreError
 from vfs.store import ChunkStore, Extent
 from vfs.transfer.engine import Engine
 from vfs.transfer.failures import late
+from vfs.transfer.flows import Flows
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.proving import seen_blocks
 from vfs.transfer.state import BlobState, Level
@@ -82,7 +83,7 @@ class Fetcher:
         self._engine = Engine(
             store, memory_limit=settings.memory_limit, jobs=settings.jobs, on_bad=on_bad
         )
-        self._flowing: dict[bytes, BlobState] = {}
+        self._flows = Flows()
         self._waiting = 0
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -120,9 +121,13 @@ class Fetcher:
 
     def advance(self, blob: Blob, offset: int, length: int) -> None:
         """Tell of a read that was served from the store, so that read-ahead goes on; a dict lookup if there is none."""
-        state = self._flowing.get(blob.digest.key)
-        if state is not None:
+        state = self._flows.get(blob.digest.key)
+        if state is not None and self._engine.knows(state):
             self._read_ahead(state, offset, length, stalled=False)
+
+    def leave(self, blob: Blob) -> None:
+        """Tell that nobody has the blob open any more: read-ahead of others may have its share."""
+        self._flows.drop(blob.digest.key)
 
     async def open_local(self, blob: Blob, places: PlacesOf) -> int | None:
         """A descriptor (owned by the caller) of a plain local file with exactly this content, or None."""
@@ -221,15 +226,12 @@ class Fetcher:
     def _read_ahead(self, state: BlobState, offset: int, length: int, *, stalled: bool) -> None:
         if state.whole:
             return
-        share = self._engine.budget.limit // 2 // max(1, len(self._flowing))
+        share = self._engine.budget.limit // 2 // max(1, len(self._flows))
         if not self._engine.taking:  # what is fetched ahead must still be in memory when it is read
             share = min(share, self._engine.recent.limit // 4)
         ceiling = max(SMALLEST_CEILING, share)
         ahead = state.streams.observe(offset, length, stalled=stalled, ceiling=ceiling)
-        if state.streams.flowing:
-            self._flowing[state.prefix] = state
-        else:
-            self._flowing.pop(state.prefix, None)
+        self._flows.note(state, trio.current_time())
         if ahead:
             self._fetch_ahead(state, blocks_of(ahead.start, ahead.stop))
 
