@@ -17,7 +17,7 @@ import trio
 from vfs.core.inodes import FileNode, number_for
 from vfs.errors import DataUnavailable, StoreError
 from vfs.formats.hashing import hasher_for
-from vfs.store import ChunkStore, Extent
+from vfs.store import BAD, ChunkStore, Extent
 from vfs.transfer import Fetcher, Place
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Kind
 
@@ -88,6 +88,7 @@ class OpenFile:
         looked: set when a local file has been looked for.
         pushed: whether the kernel has been given the whole content.
         fetched: whether any of it came through the fetcher, whose read-ahead then wants to know of every read.
+        barred: its content was found wrong: what the store has of it is not served before the fetcher has proved the whole.
         extents: where blocks are in the chunk store.
     """
 
@@ -98,6 +99,7 @@ class OpenFile:
     looked: trio.Event | None = None
     pushed: bool = False
     fetched: bool = False
+    barred: bool = False
     extents: dict[int, Extent] = field(default_factory=dict)
 
 
@@ -187,6 +189,8 @@ class Reader:
     def _at_hand(self, file: OpenFile, offset: int, end: int) -> Data | None:
         if file.local is not None:
             return file.local.read_nowait(offset, end - offset)
+        if file.barred:
+            return None
         first, last = offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE
         if first == last:
             extent = file.extents.get(first) or self._locate(file, first)
@@ -205,7 +209,7 @@ class Reader:
         if offset >= end:
             return b""
         file = self._file(inode, node)
-        resident = self._resident(file, offset, end)
+        resident = not file.barred and self._resident(file, offset, end)
         if not resident:
             await self._look_for_local_file(file, node)
         if file.local is not None:
@@ -225,7 +229,9 @@ class Reader:
                 self._say_once(error)
                 file.extents.clear()
         file.fetched = True
-        return await self._fetcher.read(node.blob, self._places(node), offset, end - offset)
+        data = await self._fetcher.read(node.blob, self._places(node), offset, end - offset)
+        file.barred = False
+        return data
 
     def _say_once(self, error: StoreError) -> None:
         """Log that cached bytes were no good; a cache that was cleared would say it for each of its chunks."""
@@ -297,6 +303,8 @@ class Reader:
         file = self._files.get(inode)
         if file is None:
             file = self._files[inode] = OpenFile(node.blob, node.blob.digest.key)
+            if node.blob.size > VERIFIED_LOCAL:  # smaller ones are proved before they are stored
+                file.barred = self._store.verdict(file.prefix) == BAD
             self._idle[inode] = None
         return file
 

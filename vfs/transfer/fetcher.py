@@ -17,10 +17,11 @@ import trio
 
 from vfs.core.ranges import block_count, blocks_of
 from vfs.core.streams import MIB
-from vfs.errors import StoreCorrupt, StoreError
+from vfs.errors import StoreCorrupt, StoreError, VfsError
 from vfs.store import ChunkStore, Extent
 from vfs.transfer.engine import Engine
-from vfs.transfer.failures import late
+from vfs.transfer.failures import RETRY_AFTER, late, unproven
+from vfs.transfer.filling import fill
 from vfs.transfer.flows import Flows
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.proving import seen_blocks
@@ -81,7 +82,11 @@ class Fetcher:
         self._store = store
         self._deadline = settings.deadline
         self._engine = Engine(
-            store, memory_limit=settings.memory_limit, jobs=settings.jobs, on_bad=on_bad
+            store,
+            memory_limit=settings.memory_limit,
+            jobs=settings.jobs,
+            deadline=settings.deadline,
+            on_bad=on_bad,
         )
         self._flows = Flows()
         self._waiting = 0
@@ -100,7 +105,7 @@ class Fetcher:
         Raises:
             DataUnavailable: no place has them; the message gives each reason.
             ContentMismatch: the places have other bytes than the digest names.
-            RemoteUnavailable: the deadline passed.
+            RemoteUnavailable: the deadline passed, or has passed seconds ago for another read.
             VfsError: as `places` raises.
         """
         end = min(offset + length, blob.size)
@@ -134,11 +139,13 @@ class Fetcher:
         return await trio.to_thread.run_sync(open_local, blob, places)
 
     async def _read(self, state: BlobState, offset: int, end: int) -> Data:
-        self._engine.refuse(state)
+        if state.suspect:
+            await self._prove(state)
         blocks = blocks_of(offset, end)
         found = self._collect(state, blocks)
         waiter: Waiter | None = None
         if found.missing:
+            self._engine.refuse(state)
             waiter = Waiter(set(found.missing))
             state.wait_for(waiter)
             self._engine.request(state, sorted(found.missing), Level.DEMAND)
@@ -181,11 +188,25 @@ class Fetcher:
             if waiter.pending:
                 self._engine.withdraw(state, sorted(waiter.pending), Level.DEMAND)
 
+    async def _prove(self, state: BlobState) -> None:
+        """Bring all of a blob that was wrong before into the store, and wait until it is found right."""
+        self._engine.refuse(state)
+        with trio.move_on_after(self._deadline) as scope:
+            if not await fill(self._engine, state):
+                raise unproven(state.blob, "the cache takes nothing")
+            await self._engine.judged(state)
+        if scope.cancelled_caught:
+            self._refuse_later(state, unproven(state.blob, f"not within {self._deadline:g} s"))
+
     def _give_up(self, state: BlobState, waiter: Waiter) -> None:
         block = min(waiter.pending)
-        error = late(state, block, state.owners.get(block), self._deadline)
+        self._refuse_later(state, late(state, block, state.owners.get(block), self._deadline))
+
+    def _refuse_later(self, state: BlobState, error: VfsError) -> None:
+        """Raise the error of a deadline, and again to who asks within seconds: the kernel does, for the same pages."""
         self._engine.counters.timeouts += 1
-        self._engine.journal.write(state.blob, error, "deadline")
+        self._engine.journal.write(state.blob, error)
+        state.refused = (error, trio.current_time() + RETRY_AFTER)
         raise error
 
     async def _assemble(self, state: BlobState, found: _Parts, offset: int, end: int) -> Data:

@@ -26,6 +26,7 @@ class Verification:
         checker: the thread.
         at_hand: bytes of a block that are in memory.
         condemn: called when a blob is wrong; its blocks have been dropped from the store.
+        acquit: called when a blob is right.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class Verification:
         checker: Checker,
         at_hand: Callable[[BlobState, int], Data | None],
         condemn: Callable[[BlobState], None],
+        acquit: Callable[[BlobState], None],
     ) -> None:
         self._store = store
         self._counters = counters
         self._checker = checker
         self._at_hand = at_hand
         self._condemn = condemn
+        self._acquit = acquit
 
     def check(self, state: BlobState) -> None:
         """Post the next piece of work on a blob's proof, if there is one."""
@@ -83,6 +86,7 @@ class Verification:
         elif result is True:
             self._counters.verified += 1
             state.proof = None
+            self._acquit(state)
         elif result is False:
             self._counters.bad += 1
             self._condemn(state)

@@ -32,6 +32,7 @@ class FilePlace:
 
     def __init__(self, path: str, size: int, label: str) -> None:
         self.label = label
+        self.where = f"{label}: {path}"
         self._path = path
         self._size = size
 
@@ -66,7 +67,7 @@ class GitPlace:
     """A blob of a Git repository."""
 
     local = True
-    label = "git"
+    label = where = "git"
 
     def __init__(self, session: Session, git_dir: str, blob: Blob) -> None:
         self._session = session
@@ -106,6 +107,7 @@ class RemotePlace:
         etag: str = "",
     ) -> None:
         self.label = ref.name
+        self.where = f"{ref.name} ({ref.shown}): {key}"
         self._session = session
         self._ref = ref
         self._key = key
@@ -148,7 +150,7 @@ class DeferredPlace:
     local = False
 
     def __init__(self, label: str, find: Callable[[], Sequence[Place]]) -> None:
-        self.label = label
+        self.label = self.where = label
         self._find = find
 
     def open_file(self) -> int | None:

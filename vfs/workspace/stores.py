@@ -59,6 +59,14 @@ class RemoteRef(NamedTuple):
         return "://" not in self.url or self.url.startswith("file://")
 
     @property
+    def shown(self) -> str:
+        """The URL for messages, without credentials and query."""
+        head, separator, rest = self.url.partition("://")
+        if not separator:
+            return self.url
+        return f"{head}://{rest.rpartition('@')[2].partition('?')[0]}"
+
+    @property
     def prefix(self) -> str:
         """What precedes the layout of digests below the URL (DVC: worktree remotes)."""
         return ".dvc/" if self.worktree else ""
