@@ -188,12 +188,13 @@ def cache_files(store: DvcStore, blob: Blob) -> list[Place]:
 
 
 def dvc_places(session: Session, origin: DvcOrigin, blob: Blob) -> list[Place]:
-    """Caches, then remotes in the order of `DvcStore.ordered`."""
+    """Caches, then remotes in the order of `DvcStore.ordered`, as they are configured now."""
     if blob.digest.algorithm not in (Algorithm.MD5, Algorithm.MD5_DOS2UNIX):
         return []
     key = object_path(blob.digest)
-    return cache_files(origin.store, blob) + [
+    store = session.renewal.store(origin.store)
+    return cache_files(store, blob) + [
         RemotePlace(session, ref, ref.prefix + key, blob)
-        for ref in origin.store.ordered(origin.remote)
+        for ref in store.ordered(origin.remote)
         if ref.worktree or not ref.versioned
     ]

@@ -3,7 +3,7 @@
 A workspace and the sources of its imports are repositories of one session, so that an entry of an
 imported directory finds its bytes through the importing snapshot's origins.
 
-Rule: thread-safe. A remote is opened once per session, when it is first needed.
+Rule: thread-safe. A remote is opened once per session and set of options, when it is first needed.
 """
 
 import threading
@@ -19,6 +19,7 @@ from vfs.git import Repository
 from vfs.remotes import Remote, RemoteSpec, open_remote
 from vfs.types import Digest
 from vfs.workspace.origins import GitOrigin, Origins
+from vfs.workspace.renewal import Renewal
 from vfs.workspace.stores import RemoteRef
 
 _BLOB_BYTES = 64 * 1024 * 1024
@@ -58,6 +59,7 @@ class Session:
         catalog: of the cache directory.
         origins: the numbers entries carry.
         locks: so that nothing is built twice at once.
+        renewal: follows edits of this machine's configuration.
         clock: seconds since the epoch.
     """
 
@@ -69,6 +71,7 @@ class Session:
         self.clock = clock
         self.origins = Origins()
         self.locks = KeyedLocks()
+        self.renewal = Renewal()
         self._repositories: dict[str, Repository] = {}
         self._remotes: dict[RemoteRef, Remote] = {}
         self._blobs: Lru[bytes, bytes] = Lru(_BLOB_BYTES)
@@ -114,12 +117,13 @@ class Session:
         return data
 
     def remote(self, ref: RemoteRef) -> Remote:
-        """The connection to a remote.
+        """The connection to a remote, with the options it has now.
 
         Raises:
             Unsupported: vfs has no driver for its URL.
             ConfigError: its options are impossible.
         """
+        ref = self.renewal.remote(ref)
         with self._guard:
             known = self._remotes.get(ref)
             if known is None:

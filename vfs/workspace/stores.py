@@ -141,6 +141,14 @@ class Surroundings(NamedTuple):
     foreign: bool
 
 
+def machine_files(path: bytes, where: Surroundings) -> list[Path]:
+    """The files of this machine that take part in the configuration of the DVC repository at `path`, weakest first."""
+    found = [file for file in dvc_config_paths() if file is not None]
+    if where.root is not None:
+        found.append(where.root / _text(path) / ".dvc" / "config.local")
+    return found
+
+
 def load_store(
     tracked: bytes | None,
     path: bytes,
