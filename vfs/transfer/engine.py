@@ -29,7 +29,7 @@ from vfs.transfer.lanes import Budget, Lane
 from vfs.transfer.place import PlacesOf
 from vfs.transfer.placing import Placing
 from vfs.transfer.proof import Proof
-from vfs.transfer.state import VERDICT, BlobState, Job, Level, Source
+from vfs.transfer.state import STALE_SECONDS, VERDICT, BlobState, Job, Level, Source
 from vfs.transfer.statistics import FetchCounters
 from vfs.transfer.verification import Verification
 from vfs.transfer.waiter import Data, Waiter
@@ -266,12 +266,13 @@ class Engine:
             source.repinned = True  # the digest will tell whether the new object is the right one
             source.etag = ""
         else:
+            if job.moved > source.until + STALE_SECONDS:
+                source.recover()
             source.error = error
             source.attempts += max(1, job.tries)
             if source.passing:
-                lane = self._lane(source.place.label)
-                lane.down = min(lane.down, job.moved)
-                source.since = min(source.since, lane.down)
+                down = self._lane(source.place.label).fails(job.moved, now)
+                source.since = min(source.since, down)
                 source.failures += source.until <= now  # jobs that failed together rest together
             source.until = now + pause_after(source, error)
         if not ordinary(source, error):
@@ -290,6 +291,7 @@ class Engine:
         assert job.source is not None
         label = job.source.place.label
         job.source.recover()
+        job.source.served = True
         self._lane(label).down = math.inf
         job.moved = trio.current_time()
         for block, data in blocks:

@@ -74,7 +74,7 @@ class Placing:
             while error is not None and error.retryable and self._patient(state, began):
                 failures += 1
                 state.trouble = error
-                self._journal.write(state.blob, error)
+                self._journal.write(state.blob, error, "looking for places")
                 await trio.sleep(rest_after(failures, error))
                 error = await self._find(state)
         finally:

@@ -25,6 +25,9 @@ PART_BLOCKS: Final = 4 * 1024 * 1024 // BLOCK_SIZE
 """Blocks of the longest GET: 4 MiB keeps 16 of them within a quarter of the byte budget."""
 
 
+STALE_SECONDS: Final = 30.0
+"""A failure after so long without one begins a new row: nobody has asked in between."""
+
 VERDICT: Final = -1
 """What stands for the proof of the whole among the blocks a waiter waits for."""
 
@@ -69,8 +72,7 @@ class Source:
         return self.error is not None and self.error.retryable
 
     def recover(self) -> None:
-        """It has given a block."""
-        self.served = True
+        """It has given a block, or nobody has asked it for long."""
         self.attempts = self.failures = 0
         self.since = math.inf
 

@@ -160,6 +160,24 @@ async def test_prefetch_reports_what_stays_away(bench: Bench, fast: MockClock) -
     assert 20 <= trio.current_time() - began < 60
 
 
+async def test_an_outage_of_the_morning_is_not_held_against_the_evening(
+    bench: Bench, fast: MockClock
+) -> None:
+    first, second = content_of(1000), content_of(1001)
+    away = down(first)
+    await bench.start(deadline=20)
+    await bench.fetcher.prefetch([(blob_of(first), lambda: [away])])
+    fast.jump(3600)
+    for content, place in ((first, away), (second, down(second))):
+        asked = len(place.requests)
+        async with trio.open_nursery() as nursery:
+            items = [(blob_of(content), lambda place=place: [place])]
+            nursery.start_soon(bench.fetcher.prefetch, items)
+            await begun(place, asked + 3)
+            come_back(place)
+        assert bench.stored(blob_of(content)) == content
+
+
 async def test_a_reader_beside_a_prefetch_has_its_own_deadline(
     bench: Bench, fast: MockClock
 ) -> None:
