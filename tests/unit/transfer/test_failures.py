@@ -122,13 +122,12 @@ async def test_connection_breaks_half_way(bench: Bench) -> None:
     assert good.ranges == [(4 * MIB + BLOCK_SIZE, 3 * BLOCK_SIZE)], "what had come is kept"
 
 
-async def test_short_answer_is_an_error_of_the_place(
-    bench: Bench, autojump_clock: MockClock
-) -> None:
+async def test_short_answer_is_an_error_of_the_place(bench: Bench, mock_clock: MockClock) -> None:
     content = content_of(9 * MIB)
     short = FaultyPlace(content[: 5 * MIB + 10], label="first")
     short.reported_size = len(content)
-    await bench.start()
+    mock_clock.rate = 10
+    await bench.start(deadline=20)
     with pytest.raises(RemoteUnavailable, match="ended at byte"):
         await bench.read(blob_of(content), [short], 5 * MIB, 100)
 

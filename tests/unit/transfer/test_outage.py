@@ -11,7 +11,7 @@ from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of
 from vfs.errors import AccessDenied, ConfigError, DataUnavailable, RemoteUnavailable
 from vfs.testing.places import FaultyPlace
 
-RATE = 20
+RATE = 10
 """Seconds of trio's clock in a real one."""
 
 
@@ -44,15 +44,15 @@ async def test_readers_outlast_an_outage(bench: Bench, fast: MockClock, size: in
     began = trio.current_time()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(reader, 0)
-        await bench.until(lambda: trio.current_time() > began + 20)
+        await bench.until(lambda: trio.current_time() > began + 10)
         nursery.start_soon(reader, MIB // 2)
-        await bench.until(lambda: trio.current_time() > began + 40)
+        await bench.until(lambda: trio.current_time() > began + 20)
         asked = len(place.requests)
         come_back(place)
         back = trio.current_time()
     assert sorted(results) == sorted([content[:10], content[MIB // 2 :][:10]])
-    assert 15 < asked < 100, "neither idle nor busy"
-    assert trio.current_time() - back < 4
+    assert 7 < asked < 60, "neither idle nor busy"
+    assert trio.current_time() - back < 8
     assert bench.fetcher.statistics().timeouts == 0
 
 
@@ -113,7 +113,7 @@ async def test_the_same_page_is_refused_at_once_after_the_deadline(
     failed = trio.current_time()
     with pytest.raises(RemoteUnavailable):
         await bench.read(blob, [place], 5 * MIB, 10)
-    assert trio.current_time() - failed < 1
+    assert trio.current_time() - failed < 3
     assert await bench.read(blob, [place], 0, 10) == content[:10], "what is here is served"
     place.release()
     await bench.until(lambda: trio.current_time() - failed > 4)
@@ -157,7 +157,7 @@ async def test_prefetch_reports_what_stays_away(bench: Bench, fast: MockClock) -
     assert report.failed_files == 100
     assert "store: object: attempt" in report.problems[0]
     assert "HTTP 503" in report.problems[0]
-    assert 20 <= trio.current_time() - began < 60
+    assert 20 <= trio.current_time() - began < 70, "not one deadline after the other"
 
 
 async def test_an_outage_of_the_morning_is_not_held_against_the_evening(
@@ -223,8 +223,8 @@ async def test_places_that_are_never_found(bench: Bench, fast: MockClock) -> Non
     def never() -> list[FaultyPlace]:
         raise RemoteUnavailable("the source does not answer")
 
-    await bench.start(deadline=10)
-    with pytest.raises(RemoteUnavailable, match=r"within 10 s .*the source does not answer"):
+    await bench.start(deadline=20)
+    with pytest.raises(RemoteUnavailable, match=r"within 20 s .*the source does not answer"):
         await bench.fetcher.read(blob_of(b"x"), never, 0, 1)
 
 
