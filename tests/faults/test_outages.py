@@ -131,6 +131,25 @@ def test_the_deadline_counts_once_and_names_its_reason(
     assert "no answer in time" in line
 
 
+def test_a_daemon_ends_at_once_in_an_outage(
+    repository: HandmadeRepository,
+    proxy: FaultyProxy,
+    mounts: MountFactory,
+    readers: ThreadPoolExecutor,
+) -> None:
+    """Nobody is left waiting for the deadline."""
+    mounts.allow("WARNING.*vfs")
+    mount = mounts(repository.root, "v1")
+    proxy.always(hangup())
+    reading = begin(readers, mount)
+    wait_until(lambda: len(proxy.requests) > len(FILES) * (ROUND + 1), "a second round", timeout=60)
+    daemon = mount.daemon()
+    daemon.terminate()
+    daemon.wait(10)
+    for future in reading.values():
+        assert isinstance(future.exception(10), OSError)
+
+
 def test_a_prefetch_outlasts_an_outage(
     repository: HandmadeRepository,
     proxy: FaultyProxy,

@@ -92,9 +92,7 @@ class Engine:
                 task_status.started()
                 await trio.sleep_forever()
         finally:
-            self.closed = True
-            self._nursery = self._placing.nursery = None
-            self._wake_all()
+            self.stop()
             with trio.CancelScope(shield=True):
                 await self._end_threads()
 
@@ -370,7 +368,10 @@ class Engine:
 
     # -- the end -------------------------------------------------------------------------------------
 
-    def _wake_all(self) -> None:
+    def stop(self) -> None:
+        """Wake everybody with an error, and let nobody wait from now on."""
+        self.closed = True
+        self._nursery = self._placing.nursery = None
         error = DataUnavailable("vfs is shutting down")
         error.log_level = logging.DEBUG
         for lane in self._lanes.values():

@@ -95,6 +95,10 @@ class Fetcher:
         """Serve until cancelled. Whoever waits then gets an error; worker threads are told to stop."""
         await self._engine.run(task_status=task_status)
 
+    def stop(self) -> None:
+        """The end is near: whoever waits gets an error, and so does who would have to wait from now on."""
+        self._engine.stop()
+
     # -- reading -------------------------------------------------------------------------------------
 
     async def read(self, blob: Blob, places: PlacesOf, offset: int, length: int) -> Data:
