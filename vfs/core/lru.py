@@ -6,7 +6,7 @@ always kept, so that a caller can use what it just stored.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -52,6 +52,11 @@ class Lru(Generic[K, V]):
         found = self._items.pop(key, None)
         if found is not None:
             self.weight -= found[1]
+
+    def discard_where(self, wanted: Callable[[K], bool]) -> None:
+        """Forget every key of which `wanted` is true."""
+        for key in [key for key in self._items if wanted(key)]:
+            self.discard(key)
 
     def clear(self) -> None:
         """Forget everything."""

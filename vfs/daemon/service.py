@@ -234,7 +234,7 @@ class Service:
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end; raises VfsError if files are open and `lazy` is false."""
         await run_in(Pool.KERNEL, unmount, self._presence.record.mountpoint, lazy)
-        self._transport.stop()
+        self._stop()
 
     # -- tasks ---------------------------------------------------------------------------------------
 
@@ -242,7 +242,12 @@ class Service:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async for number in signals:
                 log.info("%s: unmounting", signal.Signals(number).name)
-                self._transport.stop()
+                self._stop()
+
+    def _stop(self) -> None:
+        """End serving; the transport waits for the answers it owes, so nobody may go on waiting for a remote."""
+        self._transport.stop()
+        self._fetcher.stop()
 
     async def _tune(self) -> None:
         settings = self._workspace.settings

@@ -15,7 +15,7 @@ import trio
 from vfs.core.inodes import FileNode, number_for
 from vfs.errors import DataUnavailable, StoreError
 from vfs.formats.hashing import hasher_for
-from vfs.store import BAD, VERIFIED, ChunkStore, Extent
+from vfs.store import BAD, BAD_FILE, VERIFIED, ChunkStore, Extent
 from vfs.threads import Pool, run_in
 from vfs.transfer import WHOLE_SIZE, Fetcher, LocalFile, Place, verdict_key
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Kind
@@ -49,6 +49,7 @@ class OpenFile:
         examined: whether the fetcher has looked for blocks that were never checked.
         pushed: whether the kernel has been given the whole content.
         fetched: whether any of it came through the fetcher, whose read-ahead then wants to know of every read.
+        barred: its content was found wrong: what the store has of it is not served before the fetcher has proved the whole.
         extents: where blocks are in the chunk store.
     """
 
@@ -60,6 +61,7 @@ class OpenFile:
     examined: bool = False
     pushed: bool = False
     fetched: bool = False
+    barred: bool = False
     extents: dict[int, Extent] = field(default_factory=dict)
 
 
@@ -119,12 +121,20 @@ class Reader:
             file.opens -= 1
             if file.opens <= 0:
                 self._idle[inode] = None
+                self._leave(file)
                 self._trim()
 
     def forget(self, inode: int) -> None:
         """The kernel dropped the inode and with it every page it had."""
-        self._files.pop(inode, None)
+        file = self._files.pop(inode, None)
         self._idle.pop(inode, None)
+        if file is not None:
+            self._leave(file)
+
+    def _leave(self, file: OpenFile) -> None:
+        """Nobody reads the file any more, so nothing more of it needs to be read ahead."""
+        if file.fetched:
+            self._fetcher.leave(file.blob)
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -148,6 +158,8 @@ class Reader:
             if data is not None and local.handed_out(end - offset):
                 self._check(local)
             return data
+        if file.barred:
+            return None
         first, last = offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE
         if first == last:
             extent = file.extents.get(first) or self._locate(file, first)
@@ -166,7 +178,9 @@ class Reader:
         if offset >= end:
             return b""
         file = self._file(inode, node)
-        resident = self._resident(file, offset, end)
+        resident = not file.barred and self._resident(file, offset, end)
+        if file.barred:
+            file.looked = None  # `dvc pull` may have mended it
         if not resident:
             await self._look_for_local_file(file, node)
         local = file.local
@@ -190,7 +204,9 @@ class Reader:
                 self._say_once(error)
                 file.extents.clear()
         file.fetched = True
-        return await self._fetcher.read(node.blob, self._places(node), offset, end - offset)
+        data = await self._fetcher.read(node.blob, self._places(node), offset, end - offset)
+        file.barred = False
+        return data
 
     def _say_once(self, error: StoreError) -> None:
         """Log that cached bytes were no good; a cache that was cleared would say it for each of its chunks."""
@@ -272,6 +288,8 @@ class Reader:
         file = self._files.get(inode)
         if file is None:
             file = self._files[inode] = OpenFile(node.blob, node.blob.digest.key)
+            if node.blob.size > WHOLE_SIZE:  # smaller ones are proved before they are stored
+                file.barred = self._store.verdict(file.prefix) == BAD
             self._idle[inode] = None
         return file
 
@@ -311,7 +329,7 @@ class Reader:
             if not large:
                 return "yes"
             verdict = self._store.verdict(verdict_key(node.blob, file.local.descriptor))
-        return {VERIFIED: "yes", BAD: "bad"}.get(verdict or 0, "no")
+        return {VERIFIED: "yes", BAD: "bad", BAD_FILE: "bad"}.get(verdict or 0, "no")
 
 
 def _provable(blob: Blob) -> bool:

@@ -13,12 +13,12 @@ class Backoff(NamedTuple):
     Attributes:
         attempts: of one request, the first included.
         base: seconds; upper bound of the first wait, doubled with every further one.
-        cap: seconds; no upper bound grows beyond it.
+        cap: seconds; no upper bound grows beyond it: readers wait for the remote to come back.
     """
 
     attempts: int = 6
     base: float = 0.2
-    cap: float = 10.0
+    cap: float = 2.0
 
     def delay(self, attempt: int, chance: float, retry_after: float | None = None) -> float:
         """Seconds to wait after the failed attempt number `attempt` (from 1).

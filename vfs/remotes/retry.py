@@ -7,6 +7,7 @@ Rules:
   * attempts count per request; for bodies, every further `PROGRESS` bytes buy one more, so a huge
     object may break often, but a stream that gets nowhere ends;
   * no slot of the concurrency limit is held while waiting (this wrapper is the outermost);
+  * each failed attempt is told (`vfs.core.attempts`), so that who runs out of patience can say why;
   * giving up is `RemoteUnavailable` naming remote, key, attempts and the last reason.
 """
 
@@ -16,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO, TypeVar
 
+from vfs.core.attempts import attempt_failed
 from vfs.errors import ObjectChanged, RemoteUnavailable
 from vfs.remotes.backoff import Backoff
 from vfs.remotes.base import Body, ClosingBody, ObjectInfo, Remote, Writable
@@ -142,6 +144,7 @@ class RetryRemote:
         Raises:
             RemoteUnavailable: there is no next attempt.
         """
+        attempt_failed(error)
         if failed >= self.backoff.attempts + extra or self._closed.is_set():
             raise self._given_up(error, key, failed) from error
         delay = self.backoff.delay(

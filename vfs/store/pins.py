@@ -12,6 +12,7 @@ from vfs.store.index import Index
 
 VERIFIED: Final = 1
 BAD: Final = 2
+BAD_FILE: Final = 3
 _BATCH: Final = 4096  # keys per transaction, so that other writers get their turn
 
 
@@ -92,7 +93,7 @@ class Verdicts:
         self._index = index
 
     def get(self, digest_key: bytes) -> int | None:
-        """`VERIFIED`, `BAD`, or None (loop-safe). Raises StoreError."""
+        """`VERIFIED`, `BAD`, `BAD_FILE`, or None (loop-safe). Raises StoreError."""
         value = self._index.get(self._index.verdicts, digest_key)
         return value[0] if value else None
 

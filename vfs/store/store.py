@@ -215,7 +215,7 @@ class ChunkStore(ChunkReader):
     # -- verdicts and pins -------------------------------------------------------------------------
 
     def verdict(self, digest_key: bytes) -> int | None:
-        """What is known of a whole object: 1 verified, 2 bad, None nothing (loop-safe)."""
+        """What is known of a whole object: 1 verified, 2 bad, 3 a local file named after it is bad, None nothing (loop-safe)."""
         try:
             kept = self._engine.verdicts.get(digest_key) if self._engine is not None else None
         except StoreError:

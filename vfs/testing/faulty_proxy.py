@@ -146,6 +146,7 @@ class FaultyProxy:
     Args:
         upstream: port of the real server on 127.0.0.1, None if every request has a fault that
             answers by itself.
+        port: to listen at; 0 chooses one. A proxy made anew at the port of one that ended is a service that restarts.
         tls: the server side of TLS, None for plain HTTP.
     """
 
@@ -163,7 +164,7 @@ class FaultyProxy:
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
         self.port = self._listener.getsockname()[1]
         self._spawn(self._accept)
         return self

@@ -88,6 +88,11 @@ class FaultyPlace:
         """(start, length) of every GET."""
         return [(request.start, request.length) for request in self.requests]
 
+    @property
+    def where(self) -> str:
+        """Label and key."""
+        return f"{self.label}: object"
+
     # -- Place -------------------------------------------------------------------------------------
 
     def open_file(self) -> int | None:

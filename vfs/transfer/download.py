@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Protocol, Self
 
+from vfs.core.attempts import LISTENER
 from vfs.core.ranges import block_length
-from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable
+from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
 from vfs.store import BAD, VERIFIED, ChunkStore
 from vfs.transfer.local_file import verdict_key
@@ -47,6 +48,12 @@ def download(job: Job, place: Place, etag: str, store: ChunkStore, announce: Ann
         ContentMismatch: the object has another size than the blob, or (whole) other bytes than its digest names.
         RemoteUnavailable: the answer ended before its end.
     """
+
+    def note(error: VfsError) -> None:
+        job.trouble = error
+        job.tries += 1
+
+    LISTENER.set(note)  # of this thread's context alone
     try:
         body, keep = _open(job, place, etag, store)
         with body:

@@ -2,10 +2,11 @@
 
 Purpose: from `request(state, blocks, level)` to blocks that have arrived, waiters that are woken, bytes in the store.
 Rules and invariants: `docs/concurrency.md`, "Fetching". Everything here runs on the event loop and is a plain function,
-except the three tasks (`run`, `_find_places`, `_work`), so no state is left half-changed across an await.
+except the tasks (`run`, `_work`, those of `Placing`), so no state is left half-changed across an await.
 """
 
 import copy
+import functools
 import logging
 import math
 import threading
@@ -17,16 +18,25 @@ import trio
 
 from vfs.core.lru import Lru
 from vfs.core.ranges import coalesce
-from vfs.errors import ContentMismatch, DataUnavailable, ObjectChanged, RemoteError, VfsError
-from vfs.store import ChunkStore
+from vfs.errors import ContentMismatch, ObjectChanged, RemoteError, VfsError
+from vfs.store import BAD, ChunkStore
 from vfs.transfer.checker import Checker
 from vfs.transfer.claims import Claims
 from vfs.transfer.download import download, end_downloads
-from vfs.transfer.failures import Journal, ordinary, pause_after, unavailable, wrong
+from vfs.transfer.failures import (
+    RETRY_MISMATCH,
+    Journal,
+    ordinary,
+    pause_after,
+    refusal,
+    stopping,
+    wrong,
+)
 from vfs.transfer.inbox import Inbox
 from vfs.transfer.lanes import Budget, Lane
 from vfs.transfer.place import PlacesOf
-from vfs.transfer.state import BlobState, Job, Level, Source
+from vfs.transfer.placing import Placing
+from vfs.transfer.state import STALE_SECONDS, BlobState, Job, Level, Source
 from vfs.transfer.statistics import FetchCounters
 from vfs.transfer.verification import Verification
 from vfs.transfer.waiter import Data
@@ -45,7 +55,13 @@ class Engine:
     """See the module."""
 
     def __init__(
-        self, store: ChunkStore, *, memory_limit: int, jobs: int, on_bad: Callable[[Blob], None]
+        self,
+        store: ChunkStore,
+        *,
+        memory_limit: int,
+        jobs: int,
+        deadline: float,
+        on_bad: Callable[[Blob], None],
     ) -> None:
         self.store = store
         self._on_bad = on_bad
@@ -57,6 +73,7 @@ class Engine:
         self.running: set[Job] = set()
         self.taking = True
         self.closed = False
+        self._placing = Placing(self.journal, deadline, self._queue, self._lose)
         self._claims = Claims(self.budget, self.counters, self._put, self._remove)
         self._jobs = jobs
         self._lanes: dict[str, Lane] = {}
@@ -68,7 +85,6 @@ class Engine:
         self._quiet.set()
         self._checker: Checker | None = None
         self.verification: Verification | None = None
-        self._epoch = 0
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then nobody is left waiting."""
@@ -79,14 +95,11 @@ class Engine:
         )
         try:
             async with trio.open_nursery() as nursery:
-                self._nursery = nursery
+                self._nursery = self._placing.nursery = nursery
                 task_status.started()
                 await trio.sleep_forever()
         finally:
-            self.closed = True
-            self.verification = None
-            self._nursery = None
-            self._wake_all()
+            self.stop()
             with trio.CancelScope(shield=True):
                 await self._end_threads()
 
@@ -109,6 +122,8 @@ class Engine:
         if state is None:
             self._forget_idle()
             state = self._states[blob.digest.key] = BlobState(blob, places_of)
+            large = state.provable and not state.whole
+            state.suspect = large and self.store.verdict(state.prefix) == BAD
         else:
             self._states.move_to_end(blob.digest.key)
             state.places_of = places_of
@@ -116,18 +131,20 @@ class Engine:
 
     def refuse(self, state: BlobState) -> None:
         """Repeat a recent failure instead of asking all places again for every request of the kernel."""
-        if state.refused is None:
-            return
-        error, until = state.refused
-        if trio.current_time() < until:
+        error = refusal(state)
+        if error is not None:
             raise copy.copy(error)
         state.refused = None
+
+    def knows(self, state: BlobState) -> bool:
+        """Whether a blob has not been forgotten."""
+        return self._states.get(state.prefix) is state
 
     def _forget_idle(self) -> None:
         if len(self._states) < MOST_STATES:
             return
         for key, state in self._states.items():
-            if state.idle and not state.condemned:
+            if state.idle:
                 del self._states[key]
                 return
 
@@ -145,14 +162,10 @@ class Engine:
         """Give up what nobody waits for; see `Claims.withdraw`."""
         self._claims.withdraw(state, blocks, level)
 
+    # -- queues --------------------------------------------------------------------------------------
+
     def _put(self, job: Job) -> None:
-        if self._nursery is None:
-            self._lose(job, DataUnavailable("vfs is shutting down"))
-        elif job.state.sources is None:
-            job.state.unplaced.append(job)
-            self._ask(job.state)
-        else:
-            self._place(job)
+        self._placing.put(job)
 
     def _remove(self, job: Job) -> None:
         if job in job.state.unplaced:
@@ -160,60 +173,17 @@ class Engine:
         elif job.source is not None:
             self._lane(job.source.place.label).withdraw(job)
 
-    # -- places --------------------------------------------------------------------------------------
-
     def places_changed(self) -> None:
         """Ask anew for the places of every blob, also where they had failed."""
-        self._epoch += 1
         for state in self._states.values():
             state.forget_places()
+        self._placing.places_changed()
 
-    def _ask(self, state: BlobState) -> None:
-        if not state.asking and self._nursery is not None:
-            state.asking = True
-            self._nursery.start_soon(self._find_places, state)
-
-    async def _find_places(self, state: BlobState) -> None:
-        error: VfsError | None = None
-        try:
-            epoch = -1
-            while epoch != self._epoch:
-                epoch = self._epoch
-                places = await trio.to_thread.run_sync(
-                    state.places_of, abandon_on_cancel=True, limiter=self._threads
-                )
-            ordered = sorted(places, key=lambda place: not place.local)
-            state.sources = [Source(place) for place in ordered]
-        except VfsError as failure:
-            error = failure
-        except Exception:
-            log.exception("cannot find the places of %s (this is a bug)", state.blob.digest)
-            error = DataUnavailable(f"cannot find out where the bytes of {state.blob.digest} are")
-        finally:
-            state.asking = False
-        jobs, state.unplaced = state.unplaced, []
-        for job in jobs:
-            if error is None:
-                self._place(job)
-            else:
-                self.journal.write(state.blob, error)
-                self._lose(job, error)
-
-    def _place(self, job: Job) -> None:
-        """Queue a job at the best place that has not failed, or give it up."""
-        state = job.state
-        now = trio.current_time()
-        for source in state.sources or ():
-            if source.until <= now:
-                job.source = source
-                self._lane(source.place.label).put(job)
-                self.pump()
-                return
-        if state.sources is not None or state.refused is None:
-            state.refused = unavailable(state.blob, state.sources or ())
-            state.sources = None
-            self.journal.write(state.blob, state.refused[0])
-        self._lose(job, state.refused[0])
+    def _queue(self, job: Job) -> None:
+        """A job has a source: it waits for a slot there."""
+        assert job.source is not None
+        self._lane(job.source.place.label).put(job)
+        self.pump()
 
     def _lose(self, job: Job, error: VfsError) -> None:
         """The job's blocks will not come."""
@@ -237,6 +207,7 @@ class Engine:
         for lane in self._lanes.values():
             while (job := lane.start(self.budget)) is not None:
                 job.running = True
+                job.moved = trio.current_time()
                 self.running.add(job)
                 self._quiet.clear()
                 self._nursery.start_soon(self._work, job, lane)
@@ -285,21 +256,36 @@ class Engine:
             if state.wanted(job.run):
                 self.request(state, rest, Level.DEMAND)
             return
-        self._note_failure(state, source, error)
-        level = Level.DEMAND if state.wanted(job.run) else job.level
+        self._note_failure(job, source, error)
+        if state.demanded(job.run):
+            level = Level.DEMAND
+        elif state.wanted(job.run):
+            level = Level.WARM
+        elif job.level is Level.AHEAD:
+            level = job.level
+        else:
+            return  # nobody waits any more
         runs = [range(state.blocks)] if job.whole else coalesce(rest, len(rest))
         for run in runs:
             again = Job(state, run, level, whole=job.whole)
             again.attempt = job.attempt + 1
             self._claims.submit(again)
 
-    def _note_failure(self, state: BlobState, source: Source, error: VfsError) -> None:
+    def _note_failure(self, job: Job, source: Source, error: VfsError) -> None:
+        state, now = job.state, trio.current_time()
         if isinstance(error, ObjectChanged) and state.provable and not source.repinned:
             source.repinned = True  # the digest will tell whether the new object is the right one
             source.etag = ""
         else:
+            if job.moved > source.until + STALE_SECONDS:
+                source.recover()
             source.error = error
-            source.until = trio.current_time() + pause_after(source, error)
+            source.attempts += max(1, job.tries)
+            if source.passing:
+                down = self._lane(source.place.label).fails(job.moved, now)
+                source.since = min(source.since, down)
+                source.failures += source.until <= now  # jobs that failed together rest together
+            source.until = now + pause_after(source, error)
         if not ordinary(source, error):
             self.counters.failed_requests += 1
             self.counters.retries += 1
@@ -313,28 +299,25 @@ class Engine:
             job.source.etag = etag
 
     def _arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
-        state = job.state
+        assert job.source is not None
+        label = job.source.place.label
+        job.source.recover()
+        job.source.served = True
+        self._lane(label).down = math.inf
+        job.moved = trio.current_time()
         for block, data in blocks:
-            self._count(job, len(data))
+            self.counters.received(job.level, len(data))
+            self.received[label] = self.received.get(label, 0) + len(data)
             job.progress = block + 1
-            if not state.condemned:
-                state.arrive(block, data)
-
-    def _count(self, job: Job, size: int) -> None:
-        self.counters.bytes_received += size
-        if job.level is Level.DEMAND:
-            self.counters.bytes_demand += size
-        elif job.level is Level.AHEAD:
-            self.counters.bytes_read_ahead += size
-        else:
-            self.counters.bytes_warm_up += size
-        if job.source is not None:
-            label = job.source.place.label
-            self.received[label] = self.received.get(label, 0) + size
+            if not job.void:
+                job.state.arrive(block, data)
 
     def _stored(self, job: Job, blocks: list[int], taken: bool) -> None:
         state = job.state
         self.taking = taken
+        if job.void and self._checker is not None:
+            keys = [state.key(block) for block in blocks]
+            self._checker.post(functools.partial(self.store.drop, keys), lambda _: None)
         for block in blocks:
             data = state.settle(block, taken=taken)
             if data is None:
@@ -352,27 +335,35 @@ class Engine:
         self.pump()
 
     def _condemn(self, state: BlobState) -> None:
-        """The blob is wrong: nobody gets more of it from this process."""
+        """The blob is wrong: nobody gets more of it before all of it has been fetched anew and found right."""
         state.proof = None
+        state.suspect = True
         error = wrong(state.blob)
         self.journal.write(state.blob, error)
-        state.refused = (error, math.inf)
+        state.refused = (error, trio.current_time() + RETRY_MISMATCH)
         for job in set(state.owners.values()):
             if not job.running:
                 self._remove(job)
-            job.cancelled = True
-            state.disown(job, job.run)
+        for job in self.running:
+            if job.state is state:
+                job.cancelled = job.void = True
+        state.owners.clear()
+        # others first; and whatever lies there next time is another object
+        ordered = sorted(state.sources or (), key=lambda source: source.served)
+        state.sources = [Source(source.place) for source in ordered] or None
         state.arrived.clear()
-        for block in range(state.blocks):
-            self.recent.discard((state.prefix, block))
+        self.recent.discard_where(lambda key: key[0] == state.prefix)
         self.budget.set_aside = self.recent.weight
         state.fail_all(error)
 
     # -- the end -------------------------------------------------------------------------------------
 
-    def _wake_all(self) -> None:
-        error = DataUnavailable("vfs is shutting down")
-        error.log_level = logging.DEBUG
+    def stop(self) -> None:
+        """Wake everybody with an error, and let nobody wait from now on."""
+        self.closed = True
+        self.verification = None
+        self._nursery = self._placing.nursery = None
+        error = stopping()
         for lane in self._lanes.values():
             lane.drain()
         for job in self.running:

@@ -2,18 +2,27 @@
 
 import logging
 import math
+import random
 import re
 from collections.abc import Sequence
+from typing import Final
+
+import trio
 
 from vfs.core.lru import Lru
 from vfs.errors import ContentMismatch, DataUnavailable, ObjectMissing, RemoteUnavailable, VfsError
+from vfs.remotes.backoff import Backoff
 from vfs.transfer.state import BlobState, Job, Source
 from vfs.types import Blob
 
 log = logging.getLogger("vfs.transfer")
 
+RESTS: Final = Backoff(base=0.5, cap=2.0)
+"""Rests of a place that failed for a passing reason; short, because readers wait, and the attempts before are spaced."""
+
 RETRY_AFTER = 3.0
-"""Seconds for which a place that failed is not asked for the same blob again."""
+"""Seconds for which a place that failed for good is not asked for the same blob again, and a blob that a reader waited for
+in vain is refused: the kernel asks again at once for a page that its read-ahead did not get."""
 
 RETRY_MISMATCH = 60.0
 """The same for a place whose object has wrong bytes: asking costs a whole GET."""
@@ -25,10 +34,24 @@ def ordinary(source: Source, error: VfsError) -> bool:
 
 
 def pause_after(source: Source, error: VfsError) -> float:
-    """How long (s) to leave a place alone after this error."""
+    """How long (s) to leave a place alone after this error, the last of `source.failures` passing ones in a row."""
     if isinstance(error, ContentMismatch) or ordinary(source, error):
         return RETRY_MISMATCH
-    return RETRY_AFTER
+    return rest_after(source.failures, error) if error.retryable else RETRY_AFTER
+
+
+def rest_after(failures: int, error: VfsError) -> float:
+    """How long (s) to rest after so many passing failures in a row, this the last of them."""
+    chance = 0.5 + random.random() / 2  # never next to nothing
+    return RESTS.delay(failures, chance, getattr(error, "retry_after", None))
+
+
+def refusal(state: BlobState) -> VfsError | None:
+    """The recent failure of a blob that is repeated instead of asking again."""
+    if state.refused is None:
+        return None
+    error, until = state.refused
+    return error if trio.current_time() < until else None
 
 
 def unavailable(blob: Blob, sources: Sequence[Source]) -> tuple[VfsError, float]:
@@ -56,40 +79,74 @@ def named(place: str, error: VfsError | None) -> str:
     return text if begins else f"{place}: {text}"
 
 
-def late(state: BlobState, block: int, job: Job | None, deadline: float) -> VfsError:
-    """The error of a reader whose deadline passed while it waited for a block."""
-    if job is None or job.source is None:
-        where, attempt = "its places", 1
-    else:
-        where, attempt = job.source.place.label, job.attempt
+def late(state: BlobState, block: int, job: Job | None, seconds: float) -> VfsError:
+    """The error of who waited for a block for so long: where it was looked for, how often, and what came of it.
+
+    Args:
+        state: the blob.
+        block: that did not come.
+        job: that was to bring it.
+        seconds: waited in vain.
+    """
+    reasons = [_trouble(source, job) for source in state.sources or ()]
+    if not reasons:
+        reasons = [f"looking for its places: {state.trouble or 'no answer yet'}"]
     return RemoteUnavailable(
-        f"{state.blob.digest}, block {block}: no answer from {where} within {deadline:g} s (request {attempt})",
+        f"{state.blob.digest}, block {block}: not there within {seconds:g} s ({'; '.join(reasons)})",
         hint="is the remote reachable? `vfs doctor` checks; `transfer.deadline` sets the time",
     )
+
+
+def _trouble(source: Source, job: Job | None) -> str:
+    """Where one place looks for a blob, at which attempt it is, and why the last one failed."""
+    attempts, error = source.attempts, source.error
+    if job is not None and job.running and job.source is source:
+        attempts, error = attempts + job.tries + 1, job.trouble or error
+    if not attempts:
+        return f"{source.place.where}: not asked yet"
+    return f"{source.place.where}: attempt {attempts}: {error or 'no answer yet'}"
 
 
 def wrong(blob: Blob) -> VfsError:
     """The error of a large blob that was read in part and turned out to be wrong as a whole."""
     return ContentMismatch(
         f"{blob.digest}: the bytes that came are not those the digest names; what was read of it is wrong",
-        hint="the object on the remote is damaged: push it again, then mount anew",
+        hint="the object on the remote is damaged: push it again; it is read again, and checked first, after a minute",
     )
 
 
+def unproven(blob: Blob, why: str) -> VfsError:
+    """The error of a blob that was wrong before and could not be fetched and compared as a whole."""
+    return RemoteUnavailable(
+        f"{blob.digest} was wrong before, and could not be fetched and checked as a whole: {why}",
+        hint="read it again: what has come is kept; or let `vfs prefetch` fetch all of it first",
+    )
+
+
+def stopping() -> VfsError:
+    """The error of who would have to wait for more while the process ends."""
+    error = DataUnavailable("vfs is shutting down")
+    error.log_level = logging.DEBUG
+    return error
+
+
 class Journal:
-    """Writes each failure to the log once, however often it is met.
+    """Writes each failure to the log once in `SILENCE` seconds, however often it is met.
 
     Rule: what was written has `log_level` DEBUG from then on, so that whoever it is raised to does not write it again.
     """
 
+    SILENCE: Final = 300.0
+
     def __init__(self) -> None:
-        self._written: Lru[tuple[bytes, str, str], bool] = Lru(4096)
+        self._written: Lru[tuple[bytes, str, str], float] = Lru(4096)
 
     def write(self, blob: Blob, error: VfsError, where: str = "") -> None:
         """Note a failure of a blob (at a place)."""
-        key = (blob.digest.key, where, error.code)
-        if self._written.get(key) is None:
+        key, now = (blob.digest.key, where, error.code), trio.current_time()
+        written = self._written.get(key)
+        if written is None or now - written >= self.SILENCE:
             level = error.log_level
             log.log(level, "%s", named(where, error) if where else error)
-        self._written.put(key, True)
+            self._written.put(key, now)
         error.log_level = logging.DEBUG

@@ -17,11 +17,13 @@ import trio
 
 from vfs.core.ranges import block_count, blocks_of
 from vfs.core.streams import MIB
-from vfs.errors import StoreCorrupt, StoreError
+from vfs.errors import StoreCorrupt, StoreError, VfsError
 from vfs.store import VERIFIED, ChunkStore, Extent
 from vfs.threads import Pool, run_in
 from vfs.transfer.engine import Engine
-from vfs.transfer.failures import late
+from vfs.transfer.failures import RETRY_AFTER, late, stopping, unproven
+from vfs.transfer.filling import fill
+from vfs.transfer.flows import Flows
 from vfs.transfer.local_file import LocalFile, open_local
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.proving import seen_blocks
@@ -86,14 +88,22 @@ class Fetcher:
         self._store = store
         self._deadline = settings.deadline
         self._engine = Engine(
-            store, memory_limit=settings.memory_limit, jobs=settings.jobs, on_bad=on_bad
+            store,
+            memory_limit=settings.memory_limit,
+            jobs=settings.jobs,
+            deadline=settings.deadline,
+            on_bad=on_bad,
         )
-        self._flowing: dict[bytes, BlobState] = {}
+        self._flows = Flows()
         self._waiting = 0
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled. Whoever waits then gets an error; worker threads are told to stop."""
         await self._engine.run(task_status=task_status)
+
+    def stop(self) -> None:
+        """The end is near: whoever waits gets an error, and so does who would have to wait from now on."""
+        self._engine.stop()
 
     # -- reading -------------------------------------------------------------------------------------
 
@@ -105,7 +115,7 @@ class Fetcher:
         Raises:
             DataUnavailable: no place has them; the message gives each reason.
             ContentMismatch: the places have other bytes than the digest names.
-            RemoteUnavailable: the deadline passed.
+            RemoteUnavailable: the deadline passed, or has passed seconds ago for another read.
             VfsError: as `places` raises.
         """
         end = min(offset + length, blob.size)
@@ -126,9 +136,13 @@ class Fetcher:
 
     def advance(self, blob: Blob, offset: int, length: int) -> None:
         """Tell of a read that was served from the store, so that read-ahead goes on; a dict lookup if there is none."""
-        state = self._flowing.get(blob.digest.key)
-        if state is not None:
+        state = self._flows.get(blob.digest.key)
+        if state is not None and self._engine.knows(state):
             self._read_ahead(state, offset, length, stalled=False)
+
+    def leave(self, blob: Blob) -> None:
+        """Tell that nobody has the blob open any more: read-ahead of others may have its share."""
+        self._flows.drop(blob.digest.key)
 
     async def open_local(self, blob: Blob, places: PlacesOf) -> LocalFile | None:
         """A plain local file with exactly this content as far as is known, or None."""
@@ -150,11 +164,13 @@ class Fetcher:
         self._engine.places_changed()
 
     async def _read(self, state: BlobState, offset: int, end: int) -> Data:
-        self._engine.refuse(state)
+        if state.suspect:
+            await self._prove(state)
         blocks = blocks_of(offset, end)
         found = self._collect(state, blocks)
         waiter: Waiter | None = None
         if found.missing:
+            self._engine.refuse(state)
             waiter = Waiter(set(found.missing))
             state.wait_for(waiter)
             self._engine.request(state, sorted(found.missing), Level.DEMAND)
@@ -197,11 +213,27 @@ class Fetcher:
             if waiter.pending:
                 self._engine.withdraw(state, sorted(waiter.pending), Level.DEMAND)
 
+    async def _prove(self, state: BlobState) -> None:
+        """Bring all of a blob that was wrong before into the store, and wait until it is found right."""
+        self._engine.refuse(state)
+        with trio.move_on_after(self._deadline) as scope:
+            if not await fill(self._engine, state):
+                raise unproven(state.blob, "the cache takes nothing")
+            if self._engine.verification is None:
+                raise stopping()
+            await self._engine.verification.judged(state)
+        if scope.cancelled_caught:
+            self._refuse_later(state, unproven(state.blob, f"not within {self._deadline:g} s"))
+
     def _give_up(self, state: BlobState, waiter: Waiter) -> None:
         block = min(waiter.pending)
-        error = late(state, block, state.owners.get(block), self._deadline)
+        self._refuse_later(state, late(state, block, state.owners.get(block), self._deadline))
+
+    def _refuse_later(self, state: BlobState, error: VfsError) -> None:
+        """Raise the error of a deadline, and again to who asks within seconds: the kernel does, for the same pages."""
         self._engine.counters.timeouts += 1
-        self._engine.journal.write(state.blob, error, "deadline")
+        self._engine.journal.write(state.blob, error)
+        state.refused = (error, trio.current_time() + RETRY_AFTER)
         raise error
 
     async def _assemble(self, state: BlobState, found: _Parts, offset: int, end: int) -> Data:
@@ -242,15 +274,12 @@ class Fetcher:
     def _read_ahead(self, state: BlobState, offset: int, length: int, *, stalled: bool) -> None:
         if state.whole:
             return
-        share = self._engine.budget.limit // 2 // max(1, len(self._flowing))
+        share = self._engine.budget.limit // 2 // max(1, len(self._flows))
         if not self._engine.taking:  # what is fetched ahead must still be in memory when it is read
             share = min(share, self._engine.recent.limit // 4)
         ceiling = max(SMALLEST_CEILING, share)
         ahead = state.streams.observe(offset, length, stalled=stalled, ceiling=ceiling)
-        if state.streams.flowing:
-            self._flowing[state.prefix] = state
-        else:
-            self._flowing.pop(state.prefix, None)
+        self._flows.note(state, trio.current_time())
         if ahead:
             self._fetch_ahead(state, blocks_of(ahead.start, ahead.stop))
 

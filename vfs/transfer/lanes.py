@@ -10,9 +10,10 @@ Rules:
 Invariants: `Budget.held` is the sum of `Job.held`; both are changed here only. Loop only; no awaits.
 """
 
+import math
 from collections import deque
 
-from vfs.transfer.state import Job, Level
+from vfs.transfer.state import STALE_SECONDS, Job, Level
 
 
 class Budget:
@@ -44,15 +45,30 @@ class Budget:
 
 
 class Lane:
-    """The queues and slots of one place (by label)."""
+    """The queues and slots of one place (by label).
 
-    __slots__ = ("_limits", "_queues", "running")
+    Attributes:
+        running: jobs that have a slot.
+        down: since when it has given nothing but passing failures (trio's clock); infinity if it works.
+    """
+
+    __slots__ = ("_failed", "_limits", "_queues", "down", "running")
 
     def __init__(self, jobs: int) -> None:
         reserve = max(1, jobs // 8)
         self._limits = (max(2, jobs), max(1, jobs - reserve), max(1, jobs - 2 * reserve))
         self._queues: tuple[deque[Job], ...] = (deque(), deque(), deque())
         self.running = 0
+        self.down = math.inf
+        self._failed = -math.inf
+
+    def fails(self, began: float, now: float) -> float:
+        """A request that started or last moved at `began` has failed in passing; returns since when the place is down."""
+        if began > self._failed + STALE_SECONDS:
+            self.down = math.inf
+        self._failed = now
+        self.down = min(self.down, began)
+        return self.down
 
     @property
     def queued(self) -> int:

@@ -48,11 +48,16 @@ class Place(Protocol):
 
     Attributes:
         label: its name for people, without credentials; places with one label share `transfer.jobs` slots.
+        where: for messages: the label, and under which name the blob lies at which address.
         local: whether it is on this machine (asked before all others).
     """
 
     @property
     def label(self) -> str:
+        """See the class."""
+
+    @property
+    def where(self) -> str:
         """See the class."""
 
     @property

@@ -25,6 +25,13 @@ PART_BLOCKS: Final = 4 * 1024 * 1024 // BLOCK_SIZE
 """Blocks of the longest GET: 4 MiB keeps 16 of them within a quarter of the byte budget."""
 
 
+STALE_SECONDS: Final = 30.0
+"""A failure after so long without one begins a new row: nobody has asked in between."""
+
+VERDICT: Final = -1
+"""What stands for the proof of the whole among the blocks a waiter waits for."""
+
+
 class Level(IntEnum):
     """Rank of a job; the lower number goes first."""
 
@@ -41,15 +48,33 @@ class Source:
         place: which one.
         etag: version of the object its first answer was of; later answers must be of the same.
         repinned: the object was replaced once already.
+        served: it has given a block.
         error: why it failed last.
         until: when it may be asked again (trio's clock).
+        attempts: requests that failed since it last gave a block.
+        failures: how often in a row it rested after passing failures.
+        since: when that row began (trio's clock).
     """
 
     place: Place
     etag: str = ""
     repinned: bool = False
+    served: bool = False
     error: VfsError | None = None
     until: float = -math.inf
+    attempts: int = 0
+    failures: int = 0
+    since: float = math.inf
+
+    @property
+    def passing(self) -> bool:
+        """Whether it failed for a reason that may pass by itself."""
+        return self.error is not None and self.error.retryable
+
+    def recover(self) -> None:
+        """It has given a block, or nobody has asked it for long."""
+        self.attempts = self.failures = 0
+        self.since = math.inf
 
 
 class Job:
@@ -63,6 +88,10 @@ class Job:
         cancelled: nobody wants the rest; the thread looks before each block.
         progress: the first block that has not been announced yet.
         attempt: how many places (or versions) have been asked, this one included.
+        tries: attempts that failed within the running request; written by its thread.
+        trouble: why the last of them failed; written by its thread.
+        moved: when it started, or last brought a block (trio's clock).
+        void: its blob was found wrong while it ran: what it brings is thrown away.
         held: bytes it holds of the budget.
         running: a thread works on it.
         source: the place asked now.
@@ -78,11 +107,15 @@ class Job:
         "first",
         "held",
         "level",
+        "moved",
         "progress",
         "running",
         "source",
         "state",
         "stop",
+        "tries",
+        "trouble",
+        "void",
         "whole",
     )
 
@@ -100,6 +133,10 @@ class Job:
         self.body: Body | None = None
         self.ended = threading.Event()
         self.attempt = 1
+        self.tries = 0
+        self.trouble: VfsError | None = None
+        self.moved = -math.inf
+        self.void = False
         self.held = 0
         self.running = False
 
@@ -125,14 +162,16 @@ class BlobState:
         blob: which one.
         places_of: finds its places.
         sources: its places, best first; None if not asked for yet, or to be asked for again.
-        asking: whether a task is finding the places.
-        unplaced: jobs that wait for the places.
+        asking: whether a task is finding the places, or waiting until one may be asked again.
+        trouble: why the places cannot be found just now.
+        unplaced: jobs that wait for such a task.
         owners: queued and running jobs, by block that has not arrived.
         arrived: bytes of blocks that are not in the store yet.
         waiters: who waits for a block to arrive.
-        storing: who waits for a block that has arrived to be stored.
+        storing: who waits for a block that has arrived to be stored, or for the `VERDICT`.
         streams: the readers walking through it.
         refused: the failure of all places, and until when it is repeated without asking.
+        suspect: it was found wrong as a whole: nothing of it is handed out before all of it was fetched anew and compared.
         proof: check of the whole; None for small blobs, what cannot be checked, and while nothing new has come.
         readers: tasks inside `Fetcher.read` or `prefetch`.
     """
@@ -151,6 +190,8 @@ class BlobState:
         "sources",
         "storing",
         "streams",
+        "suspect",
+        "trouble",
         "unplaced",
         "waiters",
     )
@@ -162,6 +203,7 @@ class BlobState:
         self.places_of = places_of
         self.sources: list[Source] | None = None
         self.asking = False
+        self.trouble: VfsError | None = None
         self.unplaced: list[Job] = []
         self.owners: dict[int, Job] = {}
         self.arrived: dict[int, Data] = {}
@@ -169,6 +211,7 @@ class BlobState:
         self.storing: dict[int, list[Waiter]] = {}
         self.streams = StreamTable(blob.size)
         self.refused: tuple[VfsError, float] | None = None
+        self.suspect = False
         self.proof: Proof | None = None
         self.readers = 0
 
@@ -182,17 +225,11 @@ class BlobState:
         """Whether its digest is a hash of its bytes."""
         return self.blob.digest.algorithm is not Algorithm.PLACE
 
-    @property
-    def condemned(self) -> bool:
-        """Whether its bytes were found to be wrong after some had been handed out: no more of it, ever."""
-        return self.refused is not None and self.refused[1] == math.inf
-
     def forget_places(self) -> None:
         """Its places may be others now: ask for them again, also if all had failed."""
         if self.provable:  # what has no digest goes on with the version it was begun with
             self.sources = None
-        if not self.condemned:
-            self.refused = None
+        self.refused = None
 
     @property
     def idle(self) -> bool:
@@ -247,7 +284,7 @@ class BlobState:
 
     def saw(self, block: int) -> None:
         """A block is new in the store (or at hand), so the whole must be checked, again if it was before."""
-        if self.whole or self.condemned or not self.provable:
+        if self.whole or not self.provable:
             return
         if self.proof is None:
             self.proof = Proof(self.blob)
@@ -271,6 +308,10 @@ class BlobState:
     def wanted(self, blocks: range) -> bool:
         """Whether somebody waits for one of these blocks."""
         return any(block in self.waiters for block in blocks)
+
+    def demanded(self, blocks: range) -> bool:
+        """Whether a reader waits for one of these blocks."""
+        return any(w.keep for block in blocks for w in self.waiters.get(block, ()))
 
     def own(self, job: Job) -> None:
         """Make a job the owner of its blocks."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vfs.metrics import Counters
+from vfs.transfer.state import Level
 
 
 class FetchCounters(Counters):
@@ -28,6 +29,16 @@ class FetchCounters(Counters):
     verified: int = 0
     bad: int = 0
     timeouts: int = 0
+
+    def received(self, level: Level, size: int) -> None:
+        """Count bytes that came from a place for a job of some rank."""
+        self.bytes_received += size
+        if level is Level.DEMAND:
+            self.bytes_demand += size
+        elif level is Level.AHEAD:
+            self.bytes_read_ahead += size
+        else:
+            self.bytes_warm_up += size
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from vfs.transfer.checker import Checker
 from vfs.transfer.local_file import FileProof, LocalFile
 from vfs.transfer.proof import Proof
 from vfs.transfer.proving import left_whole, prove, seen_blocks
-from vfs.transfer.state import BlobState
+from vfs.transfer.state import VERDICT, BlobState
 from vfs.transfer.statistics import FetchCounters
-from vfs.transfer.waiter import Data
+from vfs.transfer.waiter import Data, Waiter
 from vfs.types import Blob
 
 log = logging.getLogger("vfs.transfer")
@@ -29,7 +29,7 @@ class Verification:
         checker: the thread.
         at_hand: bytes of a block that are in memory.
         condemn: called when a blob is wrong; its blocks have been dropped from the store.
-        on_bad: called then too, and when a local file is wrong.
+        on_bad: called when a blob or a local file is wrong.
     """
 
     def __init__(
@@ -69,6 +69,17 @@ class Verification:
                 functools.partial(self._proved, state),
             )
 
+    async def judged(self, state: BlobState) -> None:
+        """Until all of a blob, which is in the store, has been compared with its digest; raises if it is wrong."""
+        waiter = Waiter({VERDICT}, keep=False)
+        state.storing.setdefault(VERDICT, []).append(waiter)
+        try:
+            state.proof = state.proof or Proof(state.blob)
+            self.check(state)
+            await waiter.wait()
+        finally:
+            state.leave(waiter)
+
     def _scanned(self, state: BlobState, found: list[int] | Exception) -> None:
         assert state.proof is not None
         state.proof.busy = False
@@ -89,6 +100,8 @@ class Verification:
         elif result is True:
             self._counters.verified += 1
             state.proof = None
+            state.suspect = False
+            state.settle(VERDICT, taken=True)
         elif result is False:
             self._counters.bad += 1
             self._condemn(state)
@@ -111,7 +124,7 @@ class Verification:
     def _examined(self, state_of: Callable[[], BlobState], found: Proof | Exception | None) -> None:
         if isinstance(found, Proof):
             state = state_of()
-            if state.proof is None and not state.condemned:
+            if state.proof is None:
                 state.proof = found
                 self.check(state)
 

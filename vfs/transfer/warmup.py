@@ -3,29 +3,26 @@
 Rules:
   * Items are read lazily and surveyed in batches in a worker thread: what is resident, or lies here as a plain file, is
     skipped without asking any remote.
-  * Many blobs are fetched at once (small files cost a round trip each); of a large one, two stretches of 32 MiB at most
-    are wanted at a time.
+  * Many blobs are fetched at once (small files cost a round trip each), each as `fill` does it.
   * Cancelling withdraws what was asked for, unless somebody else waits for it.
-  * A blob that no place has is counted and named; it does not end the rest. A store that takes nothing does.
+  * A blob that no place has, or gives within the deadline, is counted and named; it does not end the rest. A store that takes nothing does.
 """
 
 import contextlib
 import itertools
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import trio
 
-from vfs.core.ranges import block_count, block_length, run_length
+from vfs.core.ranges import block_count
 from vfs.errors import StoreFull, VfsError
 from vfs.threads import Pool, run_in
 from vfs.transfer.engine import Engine
+from vfs.transfer.filling import STRETCH_BLOCKS, fill
 from vfs.transfer.local_file import open_local
 from vfs.transfer.place import PlacesOf, Wanted
-from vfs.transfer.state import PART_BLOCKS, BlobState, Level
-from vfs.transfer.waiter import Waiter
 from vfs.types import Blob
 
 BATCH: Final = 64
@@ -33,9 +30,6 @@ BATCH: Final = 64
 
 AT_ONCE: Final = 32
 """Blobs fetched at once; what really runs is decided by the slots of the places."""
-
-STRETCH_BLOCKS: Final = 8 * PART_BLOCKS
-"""Blocks of a large blob asked for at once (32 MiB)."""
 
 MOST_PROBLEMS: Final = 20
 """Failures named in a report."""
@@ -70,14 +64,6 @@ class _Surveyed(NamedTuple):
     blob: Blob
     places: PlacesOf | None
     local: bool
-
-
-class _Stretch(NamedTuple):
-    """Blocks of a blob that were asked for: who waits, bytes in all, and bytes that were missing."""
-
-    waiter: Waiter
-    size: int
-    missing: int
 
 
 class WarmUp:
@@ -196,43 +182,15 @@ class WarmUp:
         """Whether the store took all of it."""
         state = self._engine.state(blob, places)
         state.readers += 1
-        waiting: deque[_Stretch] = deque()
-        stored = True
         try:
             self._engine.refuse(state)
-            for first in range(0, state.blocks, STRETCH_BLOCKS):
-                run = range(first, min(first + STRETCH_BLOCKS, state.blocks))
-                waiting.append(self._ask(state, run))
-                if len(waiting) > 1:
-                    stored = await self._finish(waiting) and stored
-            while waiting:
-                stored = await self._finish(waiting) and stored
-            return stored
+            return await fill(self._engine, state, self._filled)
         finally:
             state.readers -= 1
-            for waiter, _, _ in waiting:
-                state.leave(waiter)
-                self._engine.withdraw(state, sorted(waiter.pending), Level.WARM)
 
-    def _ask(self, state: BlobState, run: range) -> _Stretch:
-        extents = self._engine.store.locate_run(state.prefix, run.start, len(run))
-        missing = {b for b, extent in zip(run, extents, strict=True) if extent is None}
-        waiter = Waiter(set(missing), keep=False)
-        state.wait_for(waiter)
-        if missing:
-            self._engine.request(state, sorted(missing), Level.WARM)
-        size = state.blob.size
-        return _Stretch(
-            waiter, run_length(size, run), sum(block_length(size, block) for block in missing)
-        )
-
-    async def _finish(self, waiting: deque[_Stretch]) -> bool:
-        waiter, size, missing = waiting[0]
-        await waiter.wait()
-        waiting.popleft()
+    def _filled(self, size: int, missing: int) -> None:
         self._fetched_bytes += missing
         self._advance(size)
-        return not waiter.unstored
 
     def _advance(self, size: int) -> None:
         self._done += size

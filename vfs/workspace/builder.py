@@ -7,6 +7,7 @@ Rule: nothing a pointer says stops the others: whatever cannot be served is a `P
 Only a damaged repository or catalog raises.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -31,9 +32,17 @@ from vfs.workspace.merged import MISSING, GitView, MergedDirectory
 from vfs.workspace.origins import LfsOrigin
 from vfs.workspace.outs import MAX_POINTER, Claim, Claims, Parser, collect, problem_of
 from vfs.workspace.pointers import Found, Progress, Summaries
+from vfs.workspace.renewal import stamps
 from vfs.workspace.session import Session
 from vfs.workspace.snapshot import Snapshot
-from vfs.workspace.stores import MAX_CONFIG, DvcStore, Roots, Surroundings, load_store
+from vfs.workspace.stores import (
+    MAX_CONFIG,
+    DvcStore,
+    Roots,
+    Surroundings,
+    load_store,
+    machine_files,
+)
 from vfs.workspace.summary import NO_OID, Mark, is_file
 from vfs.workspace.urls import UrlGrafter
 
@@ -155,9 +164,7 @@ class Builder:
         marked = {f.path.rpartition(b"/")[0]: f.oid for f in found if f.mark is Mark.DVC_ROOT}
         for path, oid in {b"": NO_OID, **marked}.items():
             tracked = None if oid == NO_OID else self._tracked_config(path, oid)
-            store, problems = load_store(tracked, path, self._where, self._plan.config)
-            roots.add(path, self._preferring(store))
-            self._problems += problems
+            roots.add(path, self._store(tracked, path))
         return roots
 
     def _tracked_config(self, path: bytes, directory: bytes) -> bytes | None:
@@ -171,11 +178,22 @@ class Builder:
             self._problems.append(problem_of(error, blamed))
             return None
 
-    def _preferring(self, store: DvcStore) -> DvcStore:
-        name = self._plan.remote
-        if name is None or store.remote(name) is None:
-            return store
-        return DvcStore(store.caches, store.ordered(name), store.foreign, True)
+    def _store(self, tracked: bytes | None, path: bytes) -> DvcStore:
+        """The store of the repository at `path`, whose configuration is followed from now on."""
+        load = functools.partial(load_store, tracked, path, self._where, self._plan.config)
+        files = machine_files(path, self._where)
+        seen = stamps(files)
+        found, problems = load()
+        self._problems += problems
+        preferred = self._plan.remote
+        store = _preferring(found, preferred)
+
+        def again() -> DvcStore | None:
+            found, now = load()
+            return _preferring(found, preferred) if len(now) <= len(problems) else None
+
+        self._session.renewal.note(store, files, seen, again)
+        return store
 
     def _read_path(self, path: bytes) -> bytes | None:
         item = self._repository.find(self._plan.tree, path)
@@ -378,3 +396,10 @@ class Builder:
             else:
                 node.mtime = int.from_bytes(note, "little", signed=True)
         catalog.remember_many(fresh)
+
+
+def _preferring(store: DvcStore, name: str | None) -> DvcStore:
+    """The store with the remote of that name as the default one."""
+    if name is None or store.remote(name) is None:
+        return store
+    return DvcStore(store.caches, store.ordered(name), store.foreign, True)

@@ -11,9 +11,8 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 
-from vfs.errors import AccessDenied, ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
+from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.layout import object_path
-from vfs.remotes import Remote
 from vfs.transfer import Body, Place
 from vfs.types import Algorithm, Blob
 from vfs.workspace.bodies import BytesBody, FileBody
@@ -34,6 +33,7 @@ class FilePlace:
     def __init__(self, path: str, size: int, label: str, *, hint: str | None = None) -> None:
         """`hint` says what to do when the file is not there."""
         self.label = label
+        self.where = f"{label}: {path}"
         self._hint = hint
         self._path = path
         self._size = size
@@ -76,7 +76,7 @@ class GitPlace:
     """A blob of a Git repository."""
 
     local = True
-    label = "git"
+    label = where = "git"
 
     def __init__(self, session: Session, git_dir: str, blob: Blob) -> None:
         self._session = session
@@ -120,6 +120,7 @@ class RemotePlace:
         etag: str = "",
     ) -> None:
         self.label = ref.name
+        self.where = f"{ref.name} ({ref.shown}): {key}"
         self._session = session
         self._ref = ref
         self._key = key
@@ -143,10 +144,8 @@ class RemotePlace:
             RemoteError: as the remote answered.
         """
         remote = self._session.remote(self._ref)
-        try:
-            body = self._ask(remote, start, length, etag)
-        except AccessDenied as error:
-            body = self._with_other_keys(error, start, length, etag)
+        pinned = etag or self._etag
+        body = remote.get(self._key, start, length, version=self._version, etag=pinned)
         if body.size in (self._blob.size, -1):
             return body
         size = body.size
@@ -161,18 +160,6 @@ class RemotePlace:
             "remote's size, or push the data again",
         )
 
-    def _ask(self, remote: Remote, start: int, length: int, etag: str) -> Body:
-        pinned = etag or self._etag
-        return remote.get(self._key, start, length, version=self._version, etag=pinned)
-
-    def _with_other_keys(self, refusal: AccessDenied, start: int, length: int, etag: str) -> Body:
-        for remote in self._session.with_other_keys(self._ref):
-            try:
-                return self._ask(remote, start, length, etag)
-            except AccessDenied:
-                continue
-        raise refusal
-
 
 class DeferredPlace:
     """Places that take work to find (the source of an import), found when bytes are wanted."""
@@ -180,7 +167,7 @@ class DeferredPlace:
     local = False
 
     def __init__(self, label: str, find: Callable[[], Sequence[Place]]) -> None:
-        self.label = label
+        self.label = self.where = label
         self._find = find
 
     def open_file(self) -> int | None:
@@ -222,12 +209,13 @@ def cache_files(store: DvcStore, blob: Blob) -> list[Place]:
 
 
 def dvc_places(session: Session, origin: DvcOrigin, blob: Blob) -> list[Place]:
-    """Caches, then remotes in the order of `DvcStore.ordered`."""
+    """Caches, then remotes in the order of `DvcStore.ordered`, as they are configured now."""
     if blob.digest.algorithm not in (Algorithm.MD5, Algorithm.MD5_DOS2UNIX):
         return []
     key = object_path(blob.digest)
-    return cache_files(origin.store, blob) + [
+    store = session.renewal.store(origin.store)
+    return cache_files(store, blob) + [
         RemotePlace(session, ref, ref.prefix + key, blob)
-        for ref in origin.store.ordered(origin.remote)
+        for ref in store.ordered(origin.remote)
         if ref.worktree or not ref.versioned
     ]

@@ -3,7 +3,7 @@
 A workspace and the sources of its imports are repositories of one session, so that an entry of an
 imported directory finds its bytes through the importing snapshot's origins.
 
-Rule: thread-safe. A remote is opened once per session, when it is first needed.
+Rule: thread-safe. A remote is opened once per session and set of options, when it is first needed.
 """
 
 import threading
@@ -19,7 +19,8 @@ from vfs.git import Repository
 from vfs.remotes import Remote, RemoteSpec, open_remote
 from vfs.remotes.statistics import Statistics
 from vfs.types import Digest
-from vfs.workspace.origins import GitOrigin, Origins, stores_of
+from vfs.workspace.origins import GitOrigin, Origins
+from vfs.workspace.renewal import Renewal
 from vfs.workspace.stores import RemoteRef
 
 _BLOB_BYTES = 64 * 1024 * 1024
@@ -59,6 +60,7 @@ class Session:
         catalog: of the cache directory.
         origins: the numbers entries carry.
         locks: so that nothing is built twice at once.
+        renewal: follows edits of this machine's configuration.
         clock: seconds since the epoch.
     """
 
@@ -70,9 +72,9 @@ class Session:
         self.clock = clock
         self.origins = Origins()
         self.locks = KeyedLocks()
+        self.renewal = Renewal()
         self._repositories: dict[str, Repository] = {}
         self._remotes: dict[RemoteRef, Remote] = {}
-        self._instead: dict[RemoteRef, RemoteRef] = {}
         self._asked: dict[RemoteRef, Statistics] = {}
         self._blobs: Lru[bytes, bytes] = Lru(_BLOB_BYTES)
         self._indexes: Lru[bytes, dict[bytes, bytes]] = Lru(_INDEXED_FILES)
@@ -117,14 +119,14 @@ class Session:
         return data
 
     def remote(self, ref: RemoteRef) -> Remote:
-        """The connection to a remote.
+        """The connection to a remote, with the options it has now.
 
         Raises:
             Unsupported: vfs has no driver for its URL.
             ConfigError: its options are impossible.
         """
+        ref = self.renewal.remote(ref)
         with self._guard:
-            ref = self._instead.get(ref, ref)
             known = self._remotes.get(ref)
             if known is None:
                 spec = RemoteSpec(ref.name, ref.url, dict(ref.options))
@@ -136,28 +138,6 @@ class Session:
                     statistics=asked,
                 )
             return known
-
-    def with_other_keys(self, ref: RemoteRef) -> Iterator[Remote]:
-        """The same remote by the other keys that configurations had so far, newest first.
-
-        What the kernel knows of an unchanged file outlives a change of `.dvc/config.local`. Whoever
-        goes on to the next one says that the last was refused as well; the one kept stands for `ref`
-        from then on.
-        """
-        place = ref.without_keys
-        refs = dict.fromkeys(
-            other
-            for origin in reversed(self.origins.all())
-            for store in stores_of(origin)
-            for other in store.remotes
-            if other.without_keys == place
-        )
-        for other in refs if len(refs) > 1 else ():
-            with self._guard:
-                self._instead[ref] = other
-            yield self.remote(other)
-        with self._guard:
-            self._instead.pop(ref, None)
 
     def silent_remotes(self) -> list[str]:
         """Names of the remotes that owe an answer now; while none does (they are between two attempts), of all that were asked."""

@@ -31,7 +31,6 @@ from vfs.formats.dvcconfig import (
 from vfs.types import Problem
 
 MAX_CONFIG = 1 << 20
-_KEYS = frozenset({"access_key_id", "secret_access_key", "session_token"})
 
 
 class RemoteRef(NamedTuple):
@@ -60,9 +59,12 @@ class RemoteRef(NamedTuple):
         return "://" not in self.url or self.url.startswith("file://")
 
     @property
-    def without_keys(self) -> "RemoteRef":
-        """The same place, whoever signs."""
-        return self._replace(options=tuple(item for item in self.options if item[0] not in _KEYS))
+    def shown(self) -> str:
+        """The URL for messages, without credentials and query."""
+        head, separator, rest = self.url.partition("://")
+        if not separator:
+            return self.url
+        return f"{head}://{rest.rpartition('@')[2].partition('?')[0]}"
 
     @property
     def prefix(self) -> str:
@@ -137,6 +139,14 @@ class Surroundings(NamedTuple):
     root: Path | None
     main_root: Path | None
     foreign: bool
+
+
+def machine_files(path: bytes, where: Surroundings) -> list[Path]:
+    """The files of this machine that take part in the configuration of the DVC repository at `path`, weakest first."""
+    found = [file for file in dvc_config_paths() if file is not None]
+    if where.root is not None:
+        found.append(where.root / _text(path) / ".dvc" / "config.local")
+    return found
 
 
 def load_store(

@@ -286,6 +286,7 @@ class SourceFilePlace:
     label = "source"
 
     def __init__(self, path: str, blob: Blob) -> None:
+        self.where = f"source: {path}"
         self._path = path
         self._blob = blob
 
@@ -360,7 +361,4 @@ def url_places(session: Session, origin: UrlOrigin, blob: Blob) -> list[Place]:
 
 def shown_url(url: str) -> str:
     """A URL without credentials and query."""
-    head, separator, rest = url.partition("://")
-    if not separator:
-        return url
-    return f"{head}://{rest.rpartition('@')[2].partition('?')[0]}"
+    return RemoteRef("", url).shown

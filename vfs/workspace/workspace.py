@@ -8,6 +8,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -282,7 +283,8 @@ class Workspace:
         """Places of a blob by the number of its origin (`Entry.origin`); what replaced that since comes first."""
         known = self.session.origins.all()
         numbers = self.session.origins.newest_first(number)
-        return [place for n in numbers for place in self.places_of(known[n], blob)]
+        origins = dict.fromkeys(self.session.renewal.origin(known[n]) for n in numbers)
+        return [place for origin in origins for place in self.places_of(origin, blob)]
 
     def supersede(self, old: Snapshot, new: Snapshot) -> bool:
         """`new` is shown instead of `old`; whether contents of both may now be had from other places."""
@@ -359,8 +361,6 @@ class Workspace:
 def _renamed(snapshot: Snapshot, plan: Plan) -> Snapshot:
     if (snapshot.rev, snapshot.commit) == (plan.rev, plan.commit):
         return snapshot
-    from dataclasses import replace
-
     return replace(snapshot, rev=plan.rev, commit=plan.commit, time=plan.time)
 
 

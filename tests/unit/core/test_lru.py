@@ -38,3 +38,12 @@ def test_it_agrees_with_a_list_ordered_by_use(
         assert lru.weight == sum(weight for _, weight in model)
     lru.clear()
     assert (len(lru), lru.weight) == (0, 0)
+
+
+def test_keys_are_forgotten_by_a_condition() -> None:
+    lru: Lru[int, str] = Lru(100)
+    for number in range(10):
+        lru.put(number, "x", 2)
+    lru.discard_where(lambda number: number % 2 == 0)
+    assert [number for number in range(10) if lru.get(number)] == [1, 3, 5, 7, 9]
+    assert lru.weight == 10

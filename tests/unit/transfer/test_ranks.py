@@ -1,10 +1,11 @@
 """Demand before read-ahead before warm-up; slots and bytes are bounded."""
 
 import trio
+from trio.testing import MockClock
 
 from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of
 from vfs.testing.places import FaultyPlace
-from vfs.types import BLOCK_SIZE
+from vfs.types import BLOCK_SIZE, Blob
 
 
 async def test_requests_per_place_are_bounded(bench: Bench) -> None:
@@ -145,3 +146,62 @@ async def test_random_reads_fetch_only_their_blocks(bench: Bench) -> None:
         await bench.read(blob, [place], offset * MIB + 5, 10)
     await bench.quiet()
     assert bench.fetcher.statistics().bytes_received == 6 * BLOCK_SIZE
+
+
+async def begin(bench: Bench, seed: int) -> Blob:
+    """Read the first bytes of a large file in order, as a reader does that then closes it."""
+    content = content_of(8 * MIB, seed)
+    place, blob = FaultyPlace(content), blob_of(content)
+    for offset in (0, 128 * 1024, 256 * 1024):
+        await bench.read(blob, [place], offset, 128 * 1024)
+    return blob
+
+
+async def furthest(bench: Bench, seed: int) -> int:
+    """How far ahead of a reader that always waits the place is asked."""
+    content = content_of(48 * MIB, seed)
+    place, blob = FaultyPlace(content), blob_of(content)
+    most = 0
+    for offset in range(0, 24 * MIB, BLOCK_SIZE):
+        await bench.read(blob, [place], offset, BLOCK_SIZE)
+        await bench.quiet()
+        bench.store.clear()  # so that the next read waits as well
+        most = max(most, *(start + length - offset for start, length in place.ranges))
+    bench.fetcher.leave(blob)
+    return most
+
+
+async def test_files_begun_and_closed_take_nothing_from_later_ones(bench: Bench) -> None:
+    await bench.start(memory_limit=16 * MIB)
+    alone = await furthest(bench, 100)
+    assert alone > 7 * MIB
+    for seed in range(20):
+        bench.fetcher.leave(await begin(bench, seed))
+    assert await furthest(bench, 101) == alone
+
+
+async def test_files_begun_and_left_are_forgotten_after_a_while(
+    bench: Bench, mock_clock: MockClock
+) -> None:
+    await bench.start(memory_limit=16 * MIB)
+    alone = await furthest(bench, 100)
+    left = [await begin(bench, seed) for seed in range(20)]
+    mock_clock.jump(60)
+    assert await furthest(bench, 101) == alone
+    assert len(bench.fetcher._flows) <= 1
+    before = bench.fetcher.statistics().requests
+    for blob in left:
+        bench.fetcher.advance(blob, MIB, 1)
+    assert bench.fetcher.statistics().requests == before
+
+
+async def test_a_file_that_is_still_read_keeps_its_share(
+    bench: Bench, mock_clock: MockClock
+) -> None:
+    await bench.start(memory_limit=16 * MIB)
+    blob = await begin(bench, 1)
+    for step in range(1, 9):
+        mock_clock.jump(10)
+        bench.fetcher.advance(blob, 384 * 1024 + step * 1024, 1024)
+    assert bench.fetcher._flows.get(blob.digest.key) is not None
+    await bench.quiet()

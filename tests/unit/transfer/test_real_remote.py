@@ -12,7 +12,7 @@ KEY = "files/md5/ab/cdef"
 
 
 class ObjectPlace:
-    label = "origin"
+    label = where = "origin"
     local = False
 
     def __init__(self, remote: Remote) -> None:

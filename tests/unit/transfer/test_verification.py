@@ -4,9 +4,11 @@ import hashlib
 import random
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from tests.unit.transfer.bench import MIB, Bench, blob_of, content_of, key_of
-from vfs.errors import ContentMismatch
+from vfs.errors import ContentMismatch, RemoteUnavailable
 from vfs.testing.places import FaultyPlace
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
 
@@ -108,6 +110,131 @@ async def test_blocks_that_come_back_after_eviction_are_checked_too(bench: Bench
     await bench.quiet()
     assert bench.bad == [blob]
     assert bench.store.verdict(blob.digest.key) == 2
+
+
+async def condemned(bench: Bench, place: FaultyPlace, content: bytes) -> Blob:
+    """A blob that was read to its end with one wrong byte."""
+    blob = blob_of(content)
+    place.content = content[:-1] + bytes([content[-1] ^ 1])
+    with pytest.raises(ContentMismatch):  # noqa: PT012 - met here or there, by how fast the check is
+        await bench.read(blob, [place], 0, len(content))
+        await bench.quiet()
+        await bench.read(blob, [place], 0, 1)
+    await bench.quiet()
+    assert bench.bad == [blob]
+    return blob
+
+
+async def test_a_sound_remote_is_believed_again(bench: Bench, mock_clock: MockClock) -> None:
+    """Nothing is handed out before all of it was fetched anew and compared."""
+    content = content_of(40 * MIB)
+    place = FaultyPlace(content)
+    await bench.start()
+    blob = await condemned(bench, place, content)
+    place.content, place.etag = content, "v2"
+    asked = len(place.requests)
+    with pytest.raises(ContentMismatch):
+        await bench.read(blob, [place], 0, 1)
+    assert len(place.requests) == asked, "not at once"
+    mock_clock.jump(61)
+    place.hold_at(39 * MIB)
+    got: list[bytes] = []
+
+    async def reader(offset: int) -> None:
+        got.append(await bench.read(blob, [place], offset, 10))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reader, 0)
+        nursery.start_soon(reader, 0)
+        await bench.until(lambda: len(bench.resident(blob)) >= 39 * 4)
+        assert not got, "the last block is not there"
+        place.release()
+    assert got == [content[:10]] * 2
+    assert bench.store.verdict(blob.digest.key) == 1
+    assert await bench.read(blob, [place], 30 * MIB, 10) == content[30 * MIB :][:10]
+
+
+async def test_a_remote_that_is_still_wrong_gives_nothing(
+    bench: Bench, mock_clock: MockClock
+) -> None:
+    content = content_of(9 * MIB)
+    place = FaultyPlace(content)
+    await bench.start()
+    blob = await condemned(bench, place, content)
+    mock_clock.jump(61)
+    with pytest.raises(ContentMismatch):
+        await bench.read(blob, [place], 0, 1)
+    await bench.quiet()
+    assert not bench.resident(blob)
+    assert bench.bad == [blob, blob]
+
+
+async def test_another_place_is_asked_first_then(bench: Bench, mock_clock: MockClock) -> None:
+    content = content_of(9 * MIB)
+    bad, good = FaultyPlace(content), FaultyPlace(content, label="second")
+    await bench.start()
+    blob = blob_of(content)
+    bad.content = b"x" + content[1:]
+    with pytest.raises(ContentMismatch):  # noqa: PT012 - met here or there
+        await bench.read(blob, [bad, good], 0, len(content))
+        await bench.quiet()
+        await bench.read(blob, [bad, good], 0, 1)
+    await bench.quiet()
+    mock_clock.jump(61)
+    assert await bench.read(blob, [bad, good], 0, 1) == content[:1]
+    assert good.sent == len(content)
+
+
+async def test_the_next_process_proves_it_first(bench: Bench, mock_clock: MockClock) -> None:
+    """Blocks that an earlier process left behind after it found the whole wrong are no better for it."""
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    bench.store.append([(key_of(blob, 35), b"x" * BLOCK_SIZE)])
+    bench.store.set_verdict(blob.digest.key, 2)
+    place = FaultyPlace(content)
+    await bench.start()
+    with pytest.raises(ContentMismatch):
+        await bench.read(blob, [place], 35 * BLOCK_SIZE, 10)
+    mock_clock.jump(61)
+    assert await bench.read(blob, [place], 35 * BLOCK_SIZE, 2) == content[35 * BLOCK_SIZE :][:2]
+
+
+async def test_what_cannot_be_proved_in_time_is_an_error(
+    bench: Bench, mock_clock: MockClock
+) -> None:
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    bench.store.set_verdict(blob.digest.key, 2)
+    place = FaultyPlace(content)
+    place.hold_at(5 * MIB)
+    await bench.start(deadline=20)
+    errors: list[str] = []
+
+    async def reader() -> None:
+        with pytest.raises(RemoteUnavailable) as caught:
+            await bench.read(blob, [place], 0, 10)
+        errors.append(str(caught.value))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reader)
+        await bench.until(lambda: bool(bench.resident(blob)))
+        mock_clock.jump(21)
+    assert "was wrong before" in errors[0]
+    place.release()
+    mock_clock.jump(4)
+    assert await bench.read(blob, [place], 0, 10) == content[:10]
+
+
+async def test_what_cannot_be_stored_cannot_be_proved(bench: Bench) -> None:
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    bench.store.set_verdict(blob.digest.key, 2)
+    await bench.start()
+    state = bench.fetcher._engine.state(blob, lambda: [FaultyPlace(content)])
+    assert state.suspect
+    bench.store.set_limit(1)
+    with pytest.raises(RemoteUnavailable, match="takes nothing"):
+        await bench.read(blob, [FaultyPlace(content)], 0, 10)
 
 
 async def test_listener_that_fails_does_not_end_the_fetcher(bench: Bench) -> None:

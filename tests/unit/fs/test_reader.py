@@ -1,0 +1,81 @@
+"""What the reader of a mount tells the fetcher, and what of the store it does not serve."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.unit.transfer.bench import MIB, Bench, blob_of, content_of, key_of
+from vfs.core.inodes import FileNode
+from vfs.errors import DataUnavailable, ObjectMissing
+from vfs.fs.reader import Reader
+from vfs.store import BAD, VERIFIED
+from vfs.testing.places import FaultyPlace
+from vfs.types import BLOCK_SIZE, Blob, Kind
+
+INODE = 7
+
+
+@pytest.fixture
+async def bench(nursery: trio.Nursery, tmp_path: Path) -> AsyncIterator[Bench]:
+    bench = Bench(nursery, tmp_path)
+    await bench.start()
+    yield bench
+    await bench.quiet()
+    bench.scope.cancel()
+    await bench.ended.wait()
+    bench.store.close()
+
+
+def reader_of(
+    bench: Bench, content: bytes, place: FaultyPlace | None = None
+) -> tuple[Reader, FileNode]:
+    places = [place or FaultyPlace(content)]
+    reader = Reader(bench.store, bench.fetcher, lambda origin, blob: places, push_small=0)
+    return reader, FileNode(Blob(blob_of(content).digest, len(content)), Kind.FILE, 0, 0)
+
+
+async def test_a_closed_file_is_not_read_ahead_of(bench: Bench) -> None:
+    content = content_of(16 * MIB)
+    reader, node = reader_of(bench, content)
+    for end in (reader.release, reader.forget):
+        reader.open(INODE, node)
+        for block in range(4):
+            assert await reader.read(INODE, node, block * BLOCK_SIZE, 10)
+        bench.store.clear()
+        assert await reader.read(INODE, node, 4 * BLOCK_SIZE, 10)
+        assert bench.fetcher._flows.get(node.blob.digest.key) is not None
+        end(INODE)
+        assert bench.fetcher._flows.get(node.blob.digest.key) is None
+
+
+async def test_blocks_of_a_wrong_content_are_not_served_from_the_store(bench: Bench) -> None:
+    """Another process found the whole wrong; what it left, or fetches now, is not proved yet."""
+    content = content_of(9 * MIB)
+    reader, node = reader_of(bench, content)
+    key = node.blob.digest.key
+    first = content[:BLOCK_SIZE]
+    assert bench.store.append([(key_of(node.blob, 0), first)])
+    bench.store.set_verdict(key, BAD)
+    reader.open(INODE, node)
+    assert reader.read_nowait(INODE, 0, 10) is None
+    assert await reader.read(INODE, node, 0, 10) == content[:10]
+    assert bench.store.verdict(key) == VERIFIED
+    assert reader.read_nowait(INODE, 0, 10) == content[:10]
+
+
+async def test_a_local_file_that_appears_serves_a_wrong_content(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """`dvc pull` mends what the remote had wrong."""
+    content = content_of(9 * MIB)
+    place = FaultyPlace(b"", local=True)
+    place.fail = lambda number, request: ObjectMissing("not yet")
+    reader, node = reader_of(bench, content, place)
+    bench.store.set_verdict(node.blob.digest.key, BAD)
+    with pytest.raises(DataUnavailable):
+        await reader.read(INODE, node, 0, 10)
+    (tmp_path / "object").write_bytes(content)
+    place.file = str(tmp_path / "object")
+    assert await reader.read(INODE, node, 0, 10) == content[:10]

@@ -1,0 +1,81 @@
+"""`fill`: all blocks of one blob into the store, at the lowest rank.
+
+Rule: of a large blob, two stretches of 32 MiB at most are wanted at a time, so a blob of any size costs little memory.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from vfs.core.ranges import block_length, run_length
+from vfs.transfer.engine import Engine
+from vfs.transfer.state import PART_BLOCKS, BlobState, Level
+from vfs.transfer.waiter import Waiter
+
+STRETCH_BLOCKS: Final = 8 * PART_BLOCKS
+"""Blocks of a large blob asked for at once (32 MiB)."""
+
+
+class _Stretch(NamedTuple):
+    """Blocks of a blob that were asked for: who waits, bytes in all, and bytes that were missing."""
+
+    waiter: Waiter
+    size: int
+    missing: int
+
+
+async def fill(
+    engine: Engine,
+    state: BlobState,
+    done: Callable[[int, int], None] = lambda size, missing: None,
+) -> bool:
+    """Bring what is missing of a blob; cancelling withdraws what was asked for, unless somebody else waits for it.
+
+    Args:
+        engine: that fetches.
+        state: the blob; the caller counts itself among its readers.
+        done: told of each stretch that is in the store: its bytes, and how many of them were missing.
+
+    Returns:
+        Whether the store took all of it.
+
+    Raises:
+        VfsError: it cannot be had.
+    """
+    waiting: deque[_Stretch] = deque()
+    stored = True
+
+    async def finish() -> None:
+        nonlocal stored
+        waiter, size, missing = waiting[0]
+        await waiter.wait()
+        waiting.popleft()
+        stored = stored and not waiter.unstored
+        done(size, missing)
+
+    try:
+        for first in range(0, state.blocks, STRETCH_BLOCKS):
+            run = range(first, min(first + STRETCH_BLOCKS, state.blocks))
+            waiting.append(_ask(engine, state, run))
+            if len(waiting) > 1:
+                await finish()
+        while waiting:
+            await finish()
+        return stored
+    finally:
+        for waiter, _, _ in waiting:
+            state.leave(waiter)
+            engine.withdraw(state, sorted(waiter.pending), Level.WARM)
+
+
+def _ask(engine: Engine, state: BlobState, run: range) -> _Stretch:
+    extents = engine.store.locate_run(state.prefix, run.start, len(run))
+    missing = {b for b, extent in zip(run, extents, strict=True) if extent is None}
+    waiter = Waiter(set(missing), keep=False)
+    state.wait_for(waiter)
+    if missing:
+        engine.request(state, sorted(missing), Level.WARM)
+    size = state.blob.size
+    return _Stretch(
+        waiter, run_length(size, run), sum(block_length(size, block) for block in missing)
+    )

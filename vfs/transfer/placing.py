@@ -1,0 +1,185 @@
+"""`Placing`: at which place a job waits for its turn. Finds the places of a blob, and decides when to give up.
+
+Rules:
+  * The best place that has not just failed gets the job, at once.
+  * When every place has failed, and one of them for a passing reason (`VfsError.retryable`), the job *rests* until the
+    first place may be asked again, as long as somebody waits for its blocks. Readers bound that by their deadline;
+    what only prefetch waits for ends once its places have been failing for `deadline`.
+  * When every place has failed for good, the job is lost, and the reasons are repeated to whoever asks within seconds.
+  * When places change, rests end, and a search that was under way is repeated.
+
+Invariant: a job that has a waiter is queued, running, or in `BlobState.unplaced` with a task that will look at it again.
+Loop only; plain functions except the two tasks.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+
+import trio
+
+from vfs.errors import DataUnavailable, VfsError
+from vfs.transfer.failures import Journal, late, refusal, rest_after, stopping, unavailable
+from vfs.transfer.place import Place
+from vfs.transfer.state import BlobState, Job, Level, Source
+
+log = logging.getLogger("vfs.transfer")
+
+
+class Placing:
+    """See the module.
+
+    Args of the constructor:
+        journal: of the engine.
+        deadline: seconds for which prefetch bears with places that fail.
+        queue: puts a job that has a source into its lane.
+        lose: takes note that a job's blocks will not come.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        deadline: float,
+        queue: Callable[[Job], None],
+        lose: Callable[[Job, VfsError], None],
+    ) -> None:
+        self._journal = journal
+        self._deadline = deadline
+        self._queue = queue
+        self._lose = lose
+        self._threads = trio.CapacityLimiter(math.inf)
+        self._changed = trio.Event()
+        self.nursery: trio.Nursery | None = None
+
+    def places_changed(self) -> None:
+        """Places that were found before may be others now; the states have forgotten them."""
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def put(self, job: Job) -> None:
+        """Queue a job at a place, as soon as places are known."""
+        if self.nursery is None:
+            self._lose(job, stopping())
+        elif job.state.sources is None and (error := refusal(job.state)) is not None:
+            self._lose(job, error)
+        elif job.state.sources is None:
+            job.state.unplaced.append(job)
+            self._look_after(job.state)
+        else:
+            self._place(job)
+
+    def _look_after(self, state: BlobState) -> None:
+        """See to it that a task looks at the jobs in `unplaced`."""
+        if not state.asking and self.nursery is not None:
+            state.asking = True
+            task = self._find_places if state.sources is None else self._rest
+            self.nursery.start_soon(task, state)
+
+    async def _find_places(self, state: BlobState) -> None:
+        began, failures = trio.current_time(), 0
+        try:
+            error = await self._find(state)
+            while error is not None and error.retryable and self._patient(state, began):
+                failures += 1
+                state.trouble = error
+                self._journal.write(state.blob, error, "looking for places")
+                await self._pause(trio.current_time() + rest_after(failures, error))
+                error = await self._find(state)
+        finally:
+            state.asking = False
+        state.trouble = None
+        if error is None:
+            self._place_all(state)
+            return
+        self._journal.write(state.blob, error)
+        jobs, state.unplaced = state.unplaced, []
+        for job in jobs:
+            self._lose(job, error)
+
+    async def _find(self, state: BlobState) -> VfsError | None:
+        """Ask for the places of a blob, in a worker thread; why they cannot be found."""
+        changed = self._changed
+        places: Sequence[Place] = ()
+        error: VfsError | None = None
+        try:
+            places = await trio.to_thread.run_sync(
+                state.places_of, abandon_on_cancel=True, limiter=self._threads
+            )
+        except VfsError as failure:
+            error = failure
+        except Exception:
+            log.exception("cannot find the places of %s (this is a bug)", state.blob.digest)
+            error = DataUnavailable(f"cannot find out where the bytes of {state.blob.digest} are")
+        if changed.is_set():
+            return await self._find(state)
+        if error is None:
+            state.sources = [Source(p) for p in sorted(places, key=lambda place: not place.local)]
+        return error
+
+    def _patient(self, state: BlobState, since: float) -> bool:
+        """Whether somebody still waits for places that cannot be found."""
+        runs = [job.run for job in state.unplaced]
+        overdue = trio.current_time() - since >= self._deadline
+        return any(state.demanded(run) or (state.wanted(run) and not overdue) for run in runs)
+
+    async def _pause(self, until: float) -> None:
+        """Sleep, at most until places change."""
+        with trio.move_on_at(until):
+            await self._changed.wait()
+
+    async def _rest(self, state: BlobState) -> None:
+        try:
+            await self._pause(min((s.until for s in state.sources or ()), default=-math.inf))
+        finally:
+            state.asking = False
+        self._place_all(state)
+
+    def _place_all(self, state: BlobState) -> None:
+        jobs, state.unplaced = state.unplaced, []
+        error: VfsError | None = None
+        for job in jobs:
+            if error is not None:
+                self._lose(job, error)
+            elif state.sources is None:
+                self.put(job)
+            else:
+                error = self._place(job)
+
+    def _place(self, job: Job) -> VfsError | None:
+        """Queue a job at the best place that has not failed, let it rest, or give it up.
+
+        Returns:
+            Why no job of this blob can be placed, if all places have failed for good.
+        """
+        state, now = job.state, trio.current_time()
+        sources = state.sources or []
+        for source in sources:
+            if source.until <= now:
+                job.source = source
+                self._queue(job)
+                return None
+        failing = [source for source in sources if source.passing]
+        if not failing:
+            state.refused = unavailable(state.blob, sources)
+            state.sources = None
+            self._journal.write(state.blob, state.refused[0])
+            self._lose(job, state.refused[0])
+            return state.refused[0]
+        if self._may_rest(job, now - max(source.since for source in failing)):
+            state.unplaced.append(job)
+            self._look_after(state)
+        else:
+            error = late(state, job.first, job, now - min(source.since for source in failing))
+            if state.wanted(job.run):
+                self._journal.write(state.blob, error)
+            self._lose(job, error)
+        return None
+
+    def _may_rest(self, job: Job, failing: float) -> bool:
+        """Whether to wait for places that have been failing for so many seconds; ranks the job by who waits."""
+        state = job.state
+        if state.demanded(job.run):
+            job.level = Level.DEMAND
+            return True
+        job.level = Level.WARM
+        return state.wanted(job.run) and failing < self._deadline
