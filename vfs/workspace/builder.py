@@ -186,11 +186,11 @@ class Builder:
         found, problems = load()
         self._problems += problems
         preferred = self._plan.remote
-        store = _preferring(found, preferred)
+        store = found.preferring(preferred)
 
         def again() -> DvcStore | None:
             found, now = load()
-            return _preferring(found, preferred) if len(now) <= len(problems) else None
+            return found.preferring(preferred) if len(now) <= len(problems) else None
 
         self._session.renewal.note(store, files, seen, again)
         return store
@@ -396,10 +396,3 @@ class Builder:
             else:
                 node.mtime = int.from_bytes(note, "little", signed=True)
         catalog.remember_many(fresh)
-
-
-def _preferring(store: DvcStore, name: str | None) -> DvcStore:
-    """The store with the remote of that name as the default one."""
-    if name is None or store.remote(name) is None:
-        return store
-    return DvcStore(store.caches, store.ordered(name), store.foreign, True)

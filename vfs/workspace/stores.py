@@ -12,7 +12,7 @@ about is that a content is found which the pointer knows the hash of already.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,6 +92,12 @@ class DvcStore:
         if hint is None:
             return self.remotes
         return tuple(sorted(self.remotes, key=lambda remote: remote.name != hint))
+
+    def preferring(self, name: str | None) -> "DvcStore":
+        """The store with the remote of that name as the default one; itself if it has none."""
+        if name is None or self.remote(name) is None:
+            return self
+        return replace(self, remotes=self.ordered(name), has_default=True)
 
     def remote(self, name: str | None) -> RemoteRef | None:
         """The remote of that name; the default one for None."""
