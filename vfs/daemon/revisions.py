@@ -1,11 +1,13 @@
 """Revisions for `.snapshots` and for switches: snapshots built in worker threads, views made of them."""
 
+import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import trio
 
 from vfs.daemon.builds import Builds
+from vfs.daemon.memory import give_back
 from vfs.errors import DataUnavailable
 from vfs.fs.directories import Totals, Unbuilt, View
 from vfs.threads import Pool, run_in
@@ -14,6 +16,9 @@ from vfs.workspace.workspace import WORKTREE
 
 Report = Callable[[str, int, int | None], None]
 T = TypeVar("T")
+
+LONG_SECONDS: Final = 0.5
+"""A build that took longer has made new catalog pages, and needed memory for it."""
 
 
 def view_of(snapshot: Snapshot) -> View:
@@ -29,7 +34,7 @@ class Revisions:
         self._workspace = workspace
         self._deadline = workspace.settings.deadline
         self._builds = Builds(
-            workspace.snapshot, deadline=self._deadline, silent=workspace.session.silent_remotes
+            self._build, deadline=self._deadline, silent=workspace.session.silent_remotes
         )
         self.run = self._builds.run
 
@@ -50,7 +55,14 @@ class Revisions:
 
     async def snapshot(self, revision: str, report: Report | None = None) -> Snapshot:
         """The snapshot a client asked for, built if needed; raises UnknownRevision and what building raises."""
-        return await run_in(Pool.REMOTE, self._workspace.snapshot, revision, report, abandon=True)
+        return await run_in(Pool.REMOTE, self._build, revision, report, abandon=True)
+
+    def _build(self, revision: str, report: Report | None = None) -> Snapshot:
+        started = time.monotonic()
+        snapshot = self._workspace.snapshot(revision, report)
+        if time.monotonic() - started > LONG_SECONDS:
+            give_back()
+        return snapshot
 
     async def _look(self, function: Callable[[], T]) -> T:
         """Ask Git for a request of the kernel."""

@@ -114,6 +114,7 @@ def _serve(request: MountRequest, reporter: Reporter, workspace: Workspace, log_
     for problem in snapshot.problems[:100]:
         hint = f" ({problem.hint})" if problem.hint else ""
         log.warning("%s: %s%s", os.fsdecode(problem.path), problem.message, hint)
+    gc.collect()
     give_back()
     sys.setswitchinterval(SWITCH_INTERVAL)
     gc.freeze()  # what is alive now lives as long as the mount: no collection need look at it
