@@ -13,7 +13,6 @@ from vfs.catalog.page import Page
 from vfs.catalog.root import Root
 
 Change = tuple[bytes, TreeEntry | None, TreeEntry | None]
-Piece = tuple[Page, int, int]
 
 
 class Pages(Protocol):
@@ -40,36 +39,46 @@ class Pages(Protocol):
         """True if some entry lies below."""
 
 
-def changes(old: Pages, new: Pages, prefix: bytes) -> Iterator[Change]:
+class Skip:
+    """Where whoever takes changes says, between two of them, from which path on it wants the next ones."""
+
+    __slots__ = ("to",)
+
+    def __init__(self) -> None:
+        self.to = b""
+
+
+def changes(old: Pages, new: Pages, prefix: bytes, skip: Skip | None = None) -> Iterator[Change]:
     """Changes from `old` to `new` below `prefix`, sorted by path."""
     if old.tree_id == new.tree_id:
         return
-    left = _Reader(_pieces(old, prefix, new.root.page_ids))
-    right = _Reader(_pieces(new, prefix, old.root.page_ids))
+    skip = skip or Skip()
+    left = _Reader(old, prefix, new.root.page_ids)
+    right = _Reader(new, prefix, old.root.page_ids)
     while not (left.done and right.done):
-        if left.done or right.done:
-            yield from _one_sided(left, right)
+        if skip.to:
+            left.skip(skip.to)
+            right.skip(skip.to)
+            skip.to = b""
+        elif left.done or right.done:
+            yield _one_sided(left, right)
         elif left.side_by_side(right):
-            yield from _same_paths(left, right)
+            yield from _same_paths(left, right, skip)
         else:
             change = _step(left, right)
             if change is not None:
                 yield change
 
 
-def _pieces(tree: Pages, prefix: bytes, others: frozenset[bytes]) -> Iterator[Piece]:
-    for index, low, high in tree.pieces(*tree.span(prefix)):
-        if tree.root.page_id(index) not in others:
-            yield tree.page(index), low, high
-
-
 class _Reader:
-    """A position in a sequence of page pieces; `path` is the current one's."""
+    """A position in the pages of a tree that another tree does not have; `path` is the current one's."""
 
-    __slots__ = ("_fresh", "_pieces", "done", "index", "page", "path", "stop")
+    __slots__ = ("_fresh", "_others", "_pieces", "_tree", "done", "index", "page", "path", "stop")
 
-    def __init__(self, pieces: Iterator[Piece]) -> None:
-        self._pieces = pieces
+    def __init__(self, tree: Pages, prefix: bytes, others: frozenset[bytes]) -> None:
+        self._tree = tree
+        self._others = others
+        self._pieces = tree.pieces(*tree.span(prefix))
         self.done = False
         self._fresh = False
         self.path = b""
@@ -85,14 +94,26 @@ class _Reader:
             and self.page.same_paths(other.page)
         )
 
-    def next_piece(self) -> None:
-        piece = next(self._pieces, None)
-        if piece is None:
-            self.done = True
-            return
-        self.page, self.index, self.stop = piece
-        self._fresh = True
-        self.path = self.page.path(self.index)
+    def next_piece(self, beyond: bytes = b"") -> None:
+        """Go to the next page, or the next that may hold a path not below `beyond`."""
+        root = self._tree.root
+        for index, low, high in self._pieces:
+            ends_before = index + 1 < root.pages and root.first_path(index + 1) <= beyond
+            if not ends_before and root.page_id(index) not in self._others:
+                self.page, self.index, self.stop = self._tree.page(index), low, high
+                self._fresh = True
+                self.path = self.page.path(low)
+                return
+        self.done = True
+
+    def skip(self, target: bytes) -> None:
+        """Go to the first path that is not below `target`."""
+        while not self.done and self.path < target:
+            self.index = max(self.index, self.page.lower_bound(target))
+            if self.index < self.stop:
+                self.path = self.page.path(self.index)
+            else:
+                self.next_piece(target)
 
     def advance(self) -> None:
         self.index += 1
@@ -103,20 +124,20 @@ class _Reader:
             self.next_piece()
 
 
-def _one_sided(left: _Reader, right: _Reader) -> Iterator[Change]:
-    while not left.done:
-        yield left.path, left.page.entry_at(left.index, left.path), None
-        left.advance()
-    while not right.done:
-        yield right.path, None, right.page.entry_at(right.index, right.path)
-        right.advance()
+def _one_sided(left: _Reader, right: _Reader) -> Change:
+    reader = right if left.done else left
+    path, entry = reader.path, reader.page.entry_at(reader.index, reader.path)
+    reader.advance()
+    return (path, entry, None) if reader is left else (path, None, entry)
 
 
-def _same_paths(left: _Reader, right: _Reader) -> Iterator[Change]:
+def _same_paths(left: _Reader, right: _Reader, skip: Skip) -> Iterator[Change]:
     old, new = left.page, right.page
     for index in old.differing(new, left.index, left.stop):
         entry = old.entry(index)
         yield entry.path, entry, new.entry_at(index, entry.path)
+        if skip.to:
+            return
     left.next_piece()
     right.next_piece()
 
@@ -137,11 +158,12 @@ def _step(left: _Reader, right: _Reader) -> Change | None:
 
 def changed_names(old: Pages, new: Pages, prefix: bytes) -> Iterator[bytes]:
     """Immediate names below `prefix` whose entry differs, each once."""
-    skip = len(prefix) + 1 if prefix else 0
+    start = len(prefix) + 1 if prefix else 0
     last: bytes | None = None
     turned: set[bytes] = set()  # may come again as a directory, and not next to each other
-    for path, before, after in changes(old, new, prefix):
-        name, slash, _ = path[skip:].partition(b"/")
+    skip = Skip()
+    for path, before, after in changes(old, new, prefix, skip):
+        name, slash, _ = path[start:].partition(b"/")
         if name == last or name in turned:
             continue
         last = name
@@ -150,6 +172,7 @@ def changed_names(old: Pages, new: Pages, prefix: bytes) -> Iterator[bytes]:
                 turned.add(name)
             yield name
             continue
-        directory = path[: skip + len(name)]
+        directory = path[: start + len(name)]
+        skip.to = directory + b"0"
         if not (old.is_directory(directory) and new.is_directory(directory)):
             yield name

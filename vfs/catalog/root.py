@@ -107,6 +107,11 @@ class Root:
             self._page_ids = frozenset(map(self.page_id, range(self.pages)))
         return self._page_ids
 
+    def first_path(self, index: int) -> bytes:
+        """Where page `index` begins."""
+        start = self._names + self._ends[index]
+        return self._data[start : self._names + self._ends[index + 1]]
+
     def page_for(self, path: bytes) -> int:
         """The only page that can hold `path`; 0 if it sorts before everything."""
         data, ends, names = self._data, self._ends, self._names
