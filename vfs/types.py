@@ -40,11 +40,6 @@ class Digest(NamedTuple):
     def __str__(self) -> str:
         return f"{self.algorithm.name.lower().replace('_', '-')}:{self.value.hex()}"
 
-    @classmethod
-    def from_key(cls, key: bytes) -> "Digest":
-        """Inverse of `key`."""
-        return cls(Algorithm(key[0]), bytes(key[1:]))
-
 
 class Blob(NamedTuple):
     """An immutable content of known size (bytes)."""

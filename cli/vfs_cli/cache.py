@@ -154,7 +154,9 @@ def _limit(output: Output, settings: Settings, size: str) -> Settings:
     except ValueError as error:
         raise UsageError(f"{size!r}: {error}") from error
     file = set_user_setting("cache.limit", size)
-    output.note(f"cache.limit is {format_size(wanted)} in {file}")
+    output.note(
+        f"cache.limit is {format_size(wanted)} in {file}; mounts that run keep theirs until they are mounted anew"
+    )
     return dataclasses.replace(settings, cache_limit=wanted)
 
 

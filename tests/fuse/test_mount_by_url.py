@@ -255,11 +255,11 @@ def test_doctor_knows_partial_clones(sandbox: Sandbox) -> None:
     clone, url = sandbox.root / "clone", f"file://{repository.root}"
     sandbox.git(sandbox.root, "clone", "-q", "--filter=blob:limit=1m", "-n", url, clone)
     doctor = [sys.executable, "-m", "vfs_cli", "doctor", "--offline"]
-    mend = "git fetch --refetch --no-filter origin"
+    mend = f"git -C {clone / '.git'} fetch --refetch --no-filter origin"
     told = sandbox.run(doctor, cwd=clone, check=False).stdout.decode()
     assert "partial clone: blobs that are not here are fetched" in told
     assert mend in told
-    sandbox.run(mend.split(), cwd=clone)
+    sandbox.run(mend.split())
     large = sandbox.git(repository.root, "rev-parse", "v1:large.bin").decode()
     assert Repository.open(clone).has_object(bytes.fromhex(large))
 

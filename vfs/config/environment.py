@@ -14,7 +14,6 @@ _GIT_KEPT = frozenset(
     [
         "GIT_SSH",
         "GIT_SSH_COMMAND",
-        "GIT_ASKPASS",
         "GIT_PROXY_COMMAND",
         "GIT_CONFIG_GLOBAL",
         "GIT_CONFIG_SYSTEM",

@@ -10,6 +10,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from vfs.config.schema import parse_path
 from vfs.errors import ConfigError
 
 
@@ -31,7 +32,10 @@ def cache_dir() -> Path:
     """Where the cache lies unless a configuration file says otherwise. Not created."""
     value = os.environ.get("VFS_CACHE_DIR", "")
     if value:
-        return Path(value).absolute()
+        try:
+            return parse_path(value)
+        except ValueError as error:
+            raise ConfigError(f"VFS_CACHE_DIR={value}: {error}") from error
     return _xdg("XDG_CACHE_HOME", _home() / ".cache") / "vfs"
 
 

@@ -44,7 +44,8 @@ class Setting(NamedTuple):
     summary: str
 
 
-def _path(text: str) -> Path:
+def parse_path(text: str) -> Path:
+    """A directory as users write one. Raises ValueError, saying what was expected."""
     if text.startswith("~/"):
         return Path(text).expanduser()
     if not text.startswith("/") or "\0" in text:
@@ -53,7 +54,7 @@ def _path(text: str) -> Path:
 
 
 SETTINGS = (
-    Setting("cache.dir", "cache_dir", _path, None, None, True,
+    Setting("cache.dir", "cache_dir", parse_path, None, None, True,
             "directory of the cache shared by all mounts of this user"),
     Setting("cache.limit", "cache_limit", parse_size, 64 * MIB, 1024 * TIB, True,
             "most bytes the chunk cache may hold"),

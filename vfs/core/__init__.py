@@ -1,1 +1,1 @@
-"""Pure decisions: paths, streams, windows, eviction, inode numbers. No I/O, no clock, no randomness."""
+"""Pure decisions: paths, streams, eviction, inode numbers. No I/O, no clock, no randomness."""

@@ -44,6 +44,10 @@ def _raise(path: Path, wanted: int, refused: list[str]) -> int | None:
         if now < wanted:
             path.write_text(str(wanted))
             now = int(path.read_text())
+    except (
+        FileNotFoundError
+    ):  # fusectl is not mounted, or sysfs is not: nobody may raise what is not there
+        return None
     except (OSError, ValueError):
         refused.append(str(path))
         try:

@@ -44,8 +44,6 @@ class Scratch:
     Attributes:
         git_dir: the bare repository.
         lease: must be kept by whoever reads from it.
-        stamp_ns: a time on this file system before anything was hashed (nanoseconds): a file
-            whose times are older has not changed since.
     """
 
     def __init__(self, git_dir: Path) -> None:
@@ -53,7 +51,6 @@ class Scratch:
         lock = git_dir / "vfs.lock"
         self.lease = Lease(lock)
         os.utime(lock)
-        self.stamp_ns = lock.stat().st_mtime_ns
         self._repository = open_libgit2(git_dir)
         self._odb = self._repository.odb
 

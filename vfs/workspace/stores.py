@@ -11,7 +11,7 @@ only objects named by their digest are read from a remote, so all such a configu
 about is that a content is found which the pointer knows the hash of already.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -261,6 +261,3 @@ def _caches(config: DvcConfig, path: bytes, where: Surroundings) -> tuple[str, .
 
 def _text(path: bytes) -> str:
     return path.decode("utf-8", "surrogateescape")
-
-
-ReadConfig = Callable[[bytes], bytes | None]

@@ -55,7 +55,8 @@ def check(workspace: "Workspace", rev: str, *, every: bool, offline: bool) -> It
     """
     yield ok("repository", f"{workspace.name} can be read")
     if workspace.repository.partial:
-        yield note("partial-clone", _PARTIAL, "git fetch --refetch --no-filter origin")
+        place = shlex.quote(str(workspace.repository.git_dir))
+        yield note("partial-clone", _PARTIAL, f"git -C {place} fetch --refetch --no-filter origin")
     failures: list[Finding] = []
     seen = _look(workspace, _revisions(workspace, rev, every), failures)
     yield from failures

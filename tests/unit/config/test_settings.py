@@ -84,6 +84,9 @@ def test_the_environment_names_the_cache_over_files(
     assert load_settings(world.repo, {"cache.dir": "/from/command"}).cache_dir == Path(
         "/from/command"
     )
+    monkeypatch.setenv("VFS_CACHE_DIR", "relative")
+    with pytest.raises(ConfigError, match="VFS_CACHE_DIR=relative: expected an absolute path"):
+        load_settings(world.repo)
 
 
 @pytest.mark.parametrize("setting", [s for s in SETTINGS if s.local], ids=lambda s: s.key)
