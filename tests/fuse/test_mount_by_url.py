@@ -146,6 +146,7 @@ class TestHttp:
         served: HandmadeRepository,
     ) -> None:
         url = f"{http_server.https}/{served.root.name}"
+        mounts.allow("server certificate verification failed")
         said = refused(sandbox, url, 10)
         assert "certificate" in said
         assert "http.sslCAInfo" in said
@@ -180,6 +181,7 @@ class TestHttp:
         stored = sandbox.root / "home" / ".git-credentials"
         sandbox.git(sandbox.root, "config", "--global", "credential.helper", "store")
         stored.write_text(f"http://{USER}:wrong@{http_server.address}\n")
+        mounts.allow("Authentication failed")
         assert "Authentication failed" in refused(sandbox, url, 13)
         stored.write_text(f"http://{USER}:{PASSWORD}@{http_server.address}\n")
         check(mounts, url)
