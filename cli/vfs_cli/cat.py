@@ -20,7 +20,7 @@ from vfs_cli.group import VerbCommand
 from vfs_cli.options import mount_option, repo_option, rev_option
 from vfs_cli.parameters import PATH
 from vfs_cli.progress import Progress
-from vfs_cli.target import Target, choose, opened, snapshot
+from vfs_cli.target import Target, locate, opened, snapshot
 from vfs_cli.text import readable
 
 _READ = 1 << 20
@@ -48,8 +48,7 @@ def command(path: str, rev: str | None, repo: str | None, mount: str | None, as_
 
     PATH is relative to this directory; ':/PATH' begins at the top of the repository. A symlink is not followed.
     """
-    target = choose(repo, mount, rev)
-    wanted = target.path(path)
+    target, wanted = locate(path, repo, mount, rev)
     if mount is not None and rev is None and target.mount is not None:
         _from_mount(target.mount, wanted)
     else:

@@ -28,8 +28,10 @@ from rich.table import Table
 
 from vfs.config import environment
 from vfs.control.client import call, find_mount
-from vfs.errors import DaemonError, VfsError
+from vfs.control.protocol import Failure, error_of
+from vfs.errors import DaemonError, MountPointRefused, VfsError
 from vfs_cli.demo_data import IMAGES_DIRECTORY, WEIGHTS, WEIGHTS_SIZE, DemoRepository, Version
+from vfs_cli.exits import MOUNT, SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
@@ -184,11 +186,12 @@ def _read(path: Path) -> bytes:
         return os.pread(file.fileno(), _SLICE, _OFFSET)
 
 
-def _failure(said: str) -> DaemonError:
+def _failure(said: str) -> VfsError:
     """The error of a command that was run with `--json`, from what it said on standard error."""
     try:
         document = json.loads(said)
-        return DaemonError(str(document["message"]), hint=document["hint"])
+        fields = ("code", "message", "hint", "exit_code")
+        return error_of(Failure(*(document[field] for field in fields)))
     except (ValueError, KeyError, TypeError):
         return DaemonError(said.strip(), hint="`vfs doctor` says what this machine lacks")
 
@@ -218,7 +221,7 @@ def _terminated_like_interrupted() -> Iterator[None]:
         ("vfs demo", "ten seconds, nothing stays behind"),
         ("vfs demo --keep", "leaves the repository and the mount to look around in"),
     ),
-    exits=(DaemonError,),
+    exits=(*MOUNT, *SNAPSHOT, MountPointRefused),
 )
 @click.option("--keep", is_flag=True, help="Leave the repository, the remote and the mount.")
 @json_option

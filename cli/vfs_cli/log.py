@@ -13,7 +13,7 @@ from vfs_cli.options import json_option, mount_option, repo_option, rev_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import PATH
 from vfs_cli.progress import Progress
-from vfs_cli.target import WORKTREE, choose, opened
+from vfs_cli.target import WORKTREE, choose, locate, opened
 from vfs_cli.text import count, date, format_size, readable
 
 if TYPE_CHECKING:
@@ -72,9 +72,11 @@ def command(
 
     PATH may be a pointer, a tracked directory, or a file inside one.
     """
-    target = choose(repo, mount, rev)
+    if path is None:
+        target, wanted = choose(repo, mount, rev), b""
+    else:
+        target, wanted = locate(path, repo, mount, rev)
     start = "HEAD" if target.rev == WORKTREE else target.rev  # commits lead to it
-    wanted = b"" if path is None else target.path(path)
     output = Output(as_json)
     shown = 0
     with opened(target) as workspace, Progress(quiet=as_json) as progress:

@@ -15,7 +15,7 @@ from vfs_cli.options import json_option, mount_option, repo_option, rev_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import PATH
 from vfs_cli.progress import Progress
-from vfs_cli.target import choose, opened, snapshot
+from vfs_cli.target import locate, opened, snapshot
 from vfs_cli.text import readable
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ def command(
     Sizes are exact although nothing is downloaded. PATH is relative to this directory; ':/PATH' begins at the top of
     the repository. Ends with 1 if something listed cannot be served; warnings say why.
     """
-    target = choose(repo, mount, rev)
-    top = target.path(path)
+    target, top = locate(path, repo, mount, rev)
     output = Output(as_json)
     broken: list[tuple[bytes, str]] = []
     with opened(target) as workspace:

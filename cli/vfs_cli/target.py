@@ -5,7 +5,7 @@ a repository HEAD, as with Git, also while it is mounted somewhere; `--rev` name
 
 Paths are those of the snapshot. As with Git, one on the command line is relative to the current directory when that lies
 in the repository (or in a mount of it); `:/` in front, or an absolute path into the repository or mount, begins at its
-top.
+top. `ls`, `cat` and `log` look a path that leads elsewhere up where it lies, in its own mount or repository.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vfs.control.client import call
 from vfs.control.mountinfo import dead_mounts
 from vfs.control.registry import MountRecord, containing, find_mount, find_mounts, repository_root
-from vfs.errors import DaemonError, NoSuchMount, NotARepository, UsageError
+from vfs.errors import DaemonError, NoSuchMount, NotARepository, UnknownPath, UsageError
 
 if TYPE_CHECKING:
     from vfs.workspace import Snapshot, Workspace
@@ -53,7 +53,17 @@ class Target(NamedTuple):
 
         Raises:
             UsageError: it leads out of the repository.
+            UnknownPath: it is `.snapshots` of a mount, which holds revisions.
         """
+        path = self._path(text)
+        if self.mount is not None and path.split(b"/")[0] == b".snapshots":
+            raise UnknownPath(
+                f"{os.fsdecode(path)} is in no revision: .snapshots holds revisions",
+                hint="go into one, or name it with --rev and a path that begins with ':/'",
+            )
+        return path
+
+    def _path(self, text: str) -> bytes:
         if text.startswith(":/"):
             return _normal(os.fsencode(text[2:].lstrip("/")), text)
         if not text.startswith("/"):
@@ -63,7 +73,8 @@ class Target(NamedTuple):
             if plain.is_relative_to(top):
                 return _normal(os.fsencode(plain.relative_to(top)), text)
         raise UsageError(
-            f"{text} is not inside {self.repo}", hint="a path begins at the top of the repository"
+            f"{text} is not inside {self.repo}",
+            hint="a path is relative to this directory; ':/PATH' begins at the top of the repository",
         )
 
     def typed(self, path: bytes) -> bytes:
@@ -107,6 +118,36 @@ def gone(path: Path) -> DaemonError:
     return DaemonError(
         f"the daemon of {path} is gone", hint=f"vfs umount {path}, then mount it anew"
     )
+
+
+def locate(path: str, repo: str | None, mount: str | None, rev: str | None) -> tuple[Target, bytes]:
+    """The target of a verb about one path of the command line, and that path in the snapshot.
+
+    Raises:
+        UsageError, UnknownPath, NoSuchMount, NotARepository: as `choose` and `Target.path`.
+    """
+    cwd = Path.cwd()
+    place = Path(os.path.normpath(cwd / path))
+    if repo is None and mount is None and not path.startswith(":/") and _elsewhere(place, cwd):
+        target = choose(None, None, rev, place)
+        wanted = target.path(".")
+        return target._replace(here=b""), wanted
+    target = choose(repo, mount, rev, cwd)
+    return target, target.path(path)
+
+
+def _elsewhere(place: Path, cwd: Path) -> bool:
+    """Whether a place lies in a mount or repository, and not in the one that the current directory means."""
+    records = find_mounts()
+    here, there = containing(cwd, records), containing(place, records)
+    if there is not None:
+        return there != here
+    top = repository_root(cwd) if here is None else Path(here.repo)
+    if top is not None and place.is_relative_to(top):
+        return False
+    with contextlib.suppress(OSError):  # it may not be looked at
+        return repository_root(place) is not None
+    return False
 
 
 def choose(repo: str | None, mount: str | None, rev: str | None, cwd: Path | None = None) -> Target:

@@ -42,12 +42,13 @@ _SILENCE_SECONDS = 2.0
 )
 @click.argument("mountpoint", type=MOUNT_POINT, required=False)
 @click.option("--all", "everything", is_flag=True, help="Every mount of this user.")
-@click.option("--lazy", is_flag=True, help="Detach now, even if files are open there.")
+@click.option("--lazy", is_flag=True, help="Detach now; what is open there stays readable.")
 @json_option
 def command(mountpoint: str | None, everything: bool, lazy: bool, as_json: bool) -> None:
     """Take a mount down.
 
-    Without MOUNTPOINT: the mount this directory belongs to. Returns when the mount is gone and its daemon has ended.
+    Without MOUNTPOINT: the mount this directory belongs to. Returns when the mount is gone and its daemon has ended; with --lazy, the
+    daemon ends when the last file open there is closed.
     """
     output = Output(as_json)
     if everything and mountpoint is not None:
@@ -73,7 +74,9 @@ def _stop(output: Output, record: MountRecord, lazy: bool) -> None:
 
 
 def stop(record: MountRecord, *, lazy: bool) -> bool:
-    """Ask a daemon to unmount and end; wait until both have happened. A hung one is taken its mount away, if `lazy`.
+    """Ask a daemon to unmount and end; wait until both have happened.
+
+    If `lazy`: wait until it has detached the mount only, and take the mount away from one that hangs.
 
     Returns:
         Whether the daemon did it; if not, it hangs still.
@@ -99,7 +102,7 @@ def stop(record: MountRecord, *, lazy: bool) -> bool:
                 f"{record.mountpoint}: is still mounted",
                 hint=f"close what is open there, or: vfs umount --lazy {record.mountpoint}",
             )
-        if process is not None:
+        if process is not None and not lazy:
             _await_end(process)
         return True
     finally:

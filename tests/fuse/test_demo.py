@@ -50,6 +50,19 @@ def test_as_json(sandbox: Sandbox, temporary: Path) -> None:
     assert os.listdir(temporary) == []
 
 
+def test_ends_as_the_command_that_failed(
+    sandbox: Sandbox, mounts: MountFactory, temporary: Path
+) -> None:
+    mounts.allow("only sections and plain values are expected")
+    config = Path(sandbox.environ["XDG_CONFIG_HOME"]) / "vfs" / "config.yaml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text("a: [1]\n")
+    done = vfs(sandbox, "demo", "--json", check=False)
+    assert done.returncode == 8
+    assert json.loads(done.stderr)["code"] == "bad-config"
+    assert os.listdir(temporary) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["while it builds", "while it is mounted"])
 def test_cleans_up_when_interrupted(

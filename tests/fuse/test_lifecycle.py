@@ -73,6 +73,40 @@ def test_umount_8_lazily_with_a_file_open(mount: Mount) -> None:
     gone(mount, process)
 
 
+def test_umount_lazily_keeps_open_files(mount: Mount) -> None:
+    """They stay readable to their end, while another mount takes the place; then the daemon ends."""
+    process = mount.daemon()
+    with (mount.path / "big.bin").open("rb", buffering=0) as file:
+        mount.cli("umount", "--lazy", mount.path)
+        assert not is_mounted(mount.path)
+        assert bytes(mount.path) not in mount.cli("status", check=False).stdout
+        mount.start("v1")
+        assert os.pread(file.fileno(), len(DATA), 0) == DATA
+        assert process.is_running()
+    wait_until(lambda: not process.is_running(), "the daemon to end")
+    successor = mount.daemon()
+    assert (mount.path / "big.bin").read_bytes() == DATA
+    mount.umount()
+    gone(mount, successor)
+
+
+def test_a_detached_daemon_that_is_told_to_stop_leaves_its_successor_alone(mount: Mount) -> None:
+    process = mount.daemon()
+    with (mount.path / "big.bin").open("rb", buffering=0):
+        mount.cli("umount", "--lazy", mount.path)
+        mount.start("v1")
+        process.terminate()
+        wait_until(lambda: not process.is_running(), "the daemon to end")
+    assert (mount.path / "big.bin").read_bytes() == DATA
+    assert mount.daemon().is_running()
+
+
+def test_umount_lazily_with_nothing_open(mount: Mount) -> None:
+    process = mount.daemon()
+    mount.cli("umount", "--lazy", mount.path)
+    gone(mount, process)
+
+
 def test_busy_mount_is_not_torn_away(mount: Mount) -> None:
     with (mount.path / "big.bin").open("rb"):
         done = mount.umount(check=False)

@@ -29,6 +29,8 @@ class Presence:
         self.record = record
         self._handlers = handlers
         self._outdated = False
+        self._left = False
+        self._writing = trio.Lock()
 
     async def keep(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve commands until cancelled; started once a command finds us.
@@ -43,14 +45,28 @@ class Presence:
         """The mount shows another revision: put it on record, at the next look if it cannot be done now."""
         self.record = self.record._replace(rev=rev)
         try:
-            await run_in(Pool.CONTROL, register, self.record)
+            await self._register(self.record)
             self._outdated = False
         except VfsError as error:
             if not self._outdated:
                 log.warning("the mount record is out of date: %s", error)
             self._outdated = True
 
+    async def leave(self) -> None:
+        """Be found no more, so that another daemon can take the place; commands that were taken go on."""
+        async with self._writing:
+            self._left = True
+            with suppress(VfsError):
+                await run_in(Pool.CONTROL, unregister, self.record)
+
+    async def _register(self, record: MountRecord) -> None:
+        async with self._writing:
+            if not self._left:
+                await run_in(Pool.CONTROL, register, record)
+
     async def _serve_anew(self) -> None:
+        if self._left:
+            return
         self.record = self.record._replace(socket=socket_path(self.record.mountpoint))
         await self._serve(trio.TASK_STATUS_IGNORED)
 
@@ -60,10 +76,10 @@ class Presence:
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(serve, record.socket, self._handlers)
-                await run_in(Pool.CONTROL, register, record)
+                await self._register(record)
                 task_status.started()
                 log.info("commands are taken at %s", record.socket)
-                while await run_in(Pool.CONTROL, _is_found, record):
+                while await run_in(Pool.CONTROL, _is_found, record) or self._left:
                     await trio.sleep(LOOK_SECONDS)
                     if self._outdated:
                         await self.shows(self.record.rev)

@@ -232,9 +232,19 @@ class Service:
         return selection.report(result)
 
     async def unmount(self, *, lazy: bool) -> None:
-        """Unmount and end; raises VfsError if files are open and `lazy` is false."""
-        await run_in(Pool.KERNEL, unmount, self._presence.record.mountpoint, lazy)
-        self._stop()
+        """Unmount and end; `lazy` detaches now, and the kernel ends it when the last file open there is closed.
+
+        Raises:
+            VfsError: files are open and `lazy` is false, or it cannot be done.
+        """
+        with trio.CancelScope(shield=True):  # the kernel may end us before the answer is out
+            await run_in(Pool.KERNEL, unmount, self._presence.record.mountpoint, lazy)
+            if lazy:
+                self._transport.detached()
+                await self._presence.leave()
+                log.info("detached; serving what is open")
+        if not lazy:
+            self._stop()
 
     # -- tasks ---------------------------------------------------------------------------------------
 

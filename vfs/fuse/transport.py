@@ -54,6 +54,7 @@ class Transport:
         self._mountpoint = mountpoint
         self._initialised = trio.Event()
         self._stopping = False
+        self._attached = True
         self._operations = Operations(filesystem, Xattrs(filesystem), self._initialised.set)
         self._options = {
             "ro",
@@ -109,9 +110,13 @@ class Transport:
             self._stopping = True
             pyfuse3.terminate()
 
+    def detached(self) -> None:
+        """Somebody took the mount off its directory, where another may be by the time of `close`."""
+        self._attached = False
+
     def close(self) -> None:
         """Unmount (lazily, if files are open) and free the session. Call once, after `serve`."""
-        pyfuse3.close(unmount=True)
+        pyfuse3.close(unmount=self._attached)
 
 
 @contextlib.contextmanager

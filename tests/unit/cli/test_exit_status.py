@@ -6,10 +6,11 @@ Each error is brought about for real: a broken file, a repository that is gone, 
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.unit.cli.conftest import Done
+from tests.unit.cli.conftest import Daemons, Done, git
 
 Vfs = Callable[..., Done]
 
@@ -89,6 +90,46 @@ def test_a_path_that_is_not_there(vfs: Vfs, repo: Path) -> None:
     for name in ("ls", "cat", "log", "prefetch"):
         expect(vfs(name, "nosuch"), 5)
         expect(vfs(name, "../x"), 2, "':/PATH'")
+
+
+def test_a_path_is_looked_up_where_it_lies(
+    vfs: Vfs, repo: Path, daemons: Daemons, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its own mount or repository, from a directory that is in none, and from one that is in another."""
+
+    async def status(args: dict[str, Any], progress: object) -> dict[str, Any]:
+        return {"rev": "v1"}
+
+    daemons.start(world / "mnt", repo, status=status)
+    other = world / "other"
+    other.mkdir()
+    for step in ("outside", "in another repository"):
+        monkeypatch.chdir(other)
+        for path, text in (("../repo/a.txt", "one\ntwo\n"), ("../mnt/a.txt", "one\n")):
+            for spelled in (path, str(world / path[3:])):
+                assert vfs("cat", spelled) == Done(0, text, ""), step
+        assert vfs("ls", world / "repo" / "d" / "b").out == "d/b\n"
+        assert vfs("cat", "--rev", "v1", repo / "a.txt").out == "one\n"
+        assert vfs("log", repo / "a.txt").code == 0
+        git(other, "init", "-q")
+    for nowhere in (world / "home", "/" + "x" * 300):
+        expect(vfs("ls", nowhere), 2, "':/PATH'")
+    monkeypatch.chdir(repo)
+    assert vfs("cat", world / "mnt" / "a.txt").out == "one\n"
+    assert vfs("cat", "a.txt").out == "one\ntwo\n"
+
+
+def test_the_directory_of_revisions_is_in_none(
+    vfs: Vfs, repo: Path, daemons: Daemons, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def status(args: dict[str, Any], progress: object) -> dict[str, Any]:
+        return {"rev": "v1"}
+
+    daemons.start(world / "mnt", repo, status=status)
+    (world / "mnt" / ".snapshots").mkdir(parents=True)
+    monkeypatch.chdir(world / "mnt" / ".snapshots")
+    expect(vfs("ls"), 5, ".snapshots holds revisions", "--rev")
+    assert vfs("cat", "--rev", "v1", ":/a.txt").out == "one\n"
 
 
 def test_log_of_the_working_tree_is_that_of_head(vfs: Vfs, repo: Path) -> None:
