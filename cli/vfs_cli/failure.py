@@ -3,7 +3,8 @@
     error: no revision 'v9'
     hint: 'git tag' lists the tags
 
-With `--json` the same goes to standard error as one object: {"type": "error", "code", "message", "hint", "exit_code"}.
+With `--json` the same goes to standard error as one object: {"type": "error", "code", "message", "hint", "exit_code"};
+each warning before it as {"type": "warning", "message"}.
 """
 
 import json
@@ -60,6 +61,14 @@ def _show(code: str, message: str, hint: str | None, exit_code: int, as_json: bo
     if hint:
         show_line("hint: ", hint, "cyan")
     return exit_code
+
+
+def warn(text: str, *, as_json: bool) -> None:
+    """One warning on standard error."""
+    if as_json:
+        sys.stderr.write(json.dumps({"type": "warning", "message": text}) + "\n")
+    else:
+        show_line("warning: ", text, "yellow")
 
 
 def show_line(label: str, text: str, colour: str) -> None:

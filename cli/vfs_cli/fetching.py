@@ -25,7 +25,7 @@ WINDOW = 4 << 20
 
 def prefetch(target: Target, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Fetch what `args` select (see `vfs.daemon.prefetch.selected`) into the chunk store; the fetcher's figures."""
-    from vfs.daemon.prefetch import selected
+    from vfs.daemon.prefetch import pin_named, selected
 
     with opened(target) as workspace:
         shown = snapshot(workspace, target.rev, progress)
@@ -37,7 +37,8 @@ def prefetch(target: Target, args: dict[str, Any], progress: Progress) -> dict[s
                     selection.wanted, lambda done, total: progress.step("fetch", done, total)
                 )
 
-        return selection.report(_unwrapped(work))
+        with pin_named(args):
+            return selection.report(_unwrapped(work))
 
 
 def stream(

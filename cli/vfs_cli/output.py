@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vfs.config.environment import colour_wanted
-from vfs_cli.failure import show_line
+from vfs_cli.failure import warn
 from vfs_cli.text import columns, printable
 
 
@@ -41,10 +41,9 @@ class Output:
             sys.stderr.write(printable(text) + "\n")
 
     def warning(self, text: str) -> None:
-        """A line of its own among what the verb printed so far, on standard error; nothing with JSON."""
-        if not self.json:
-            sys.stdout.flush()
-            show_line("warning: ", text, "yellow")
+        """A line of its own among what the verb printed so far, on standard error; an object with JSON."""
+        sys.stdout.flush()
+        warn(text, as_json=self.json)
 
     def path(self, path: bytes, before: str = "") -> None:
         """A path on its own line: raw bytes into a pipe, escaped on a terminal."""

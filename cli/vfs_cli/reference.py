@@ -18,7 +18,7 @@ Made from `--help` by `python -m vfs_cli.reference`; a test compares.
 - `--json` prints one JSON object per line on standard output, each with a `type`. A path that is not UTF-8 is readable in
   `path` and exact in `path_b64`. Sizes are bytes, times seconds since the epoch.
 - An error is one `error:` line and, where something can be done, a `hint:` line on standard error; with `--json` one object
-  `{"type": "error", "code", "message", "hint", "exit_code"}` on standard error.
+  `{"type": "error", "code", "message", "hint", "exit_code"}` on standard error, as is a warning: `{"type": "warning", "message"}`.
 - `ls`, `cat`, `log`, `diff`, `prefetch` and `doctor` need no mount, and mean: inside a mount (or with `--mount`) what it shows,
   below its `.snapshots/REV/` that revision; in a repository HEAD, also while it is mounted somewhere. `--rev` wins over both.
   `ls`, `cat` and `log` look a path that leads into another mount or repository up there.

@@ -32,12 +32,13 @@ from hypothesis.stateful import (
 from vfs.store.layout import DATA_START
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.model import Handle, Model, consistent
-from vfs.testing.mounts import MountFactory
+from vfs.testing.mounts import MountFactory, wait_until
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = [pytest.mark.fuse, pytest.mark.slow]
 
 BLOCK = 256 << 10
+PATIENCE = ("-o", "transfer.deadline=2")  # so long a read waits in an outage
 NAMES = ("a", "b", "a b", "B", "ü", "data", "x.bin")
 paths = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map("/".join)
 sizes = st.sampled_from((0, 1, 100, 4096, 65_536, 65_537, BLOCK, BLOCK + 1, 3 * BLOCK + 7))
@@ -66,7 +67,7 @@ class MountMachine(RuleBasedStateMachine):
     def begin(self, files: dict[str, bytes]) -> None:
         self._commit(files)
         self.model.switch("v0")
-        self.mount.start("v0")
+        self.mount.start("v0", *PATIENCE)
 
     def _commit(self, files: dict[str, bytes]) -> str:
         tag = self.model.commit(files)
@@ -194,7 +195,7 @@ class MountMachine(RuleBasedStateMachine):
             os.close(descriptor)
         self.descriptors.clear()
         self.model.lose_handles()
-        self.mount.start(self.model.current)
+        self.mount.start(self.model.current, *PATIENCE)
         self.cache_lost = False
 
     @rule()
@@ -202,7 +203,7 @@ class MountMachine(RuleBasedStateMachine):
     def mount_with_an_empty_cache(self) -> None:
         self.mount.umount()
         shutil.rmtree(self._cache(), ignore_errors=True)
-        self.mount.start(self.model.current)
+        self.mount.start(self.model.current, *PATIENCE)
 
     @rule()
     @precondition(lambda self: self.model.fetchable)
@@ -222,6 +223,7 @@ class MountMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.model.fetchable)
     def remote_comes_back(self) -> None:
         self.repository.remote.with_suffix(".away").rename(self.repository.remote)
+        wait_until(self._all_readable, "the end of refusals, seconds after the outage")
         self.model.fetchable = True
 
     @invariant()
@@ -241,6 +243,16 @@ class MountMachine(RuleBasedStateMachine):
         wrong = self.mounts.close()
         self.sandbox.close()
         assert not wrong, "\n".join(wrong)
+
+    def _all_readable(self) -> bool:
+        try:
+            for path in self.model.files:
+                (self.mount.path / "tree" / path).read_bytes()
+            for descriptor, handle in self.descriptors:
+                os.pread(descriptor, len(handle.content), 0)
+        except OSError:
+            return False
+        return True
 
     def _cache(self) -> Path:
         return Path(self.sandbox.environ["XDG_CACHE_HOME"]) / "vfs"

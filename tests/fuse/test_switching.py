@@ -241,7 +241,7 @@ def test_an_open_file_follows_its_data_to_another_remote(
     large = random.Random(8).randbytes(9 << 20)
     mounts.allow(md5(ONE)[2:])
     handmade.commit(files={"large.bin": large, "small.bin": ONE}, tag="v1")
-    mount = mounts(handmade.root, "v1")
+    mount = mounts(handmade.root, "v1", "-o", "transfer.deadline=1")
     with (
         (mount.path / "large.bin").open("rb", buffering=0) as opened,
         (mount.path / "small.bin").open("rb", buffering=0) as failed,

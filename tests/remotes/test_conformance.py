@@ -13,7 +13,7 @@ from vfs.testing.s3_servers import S3Server
 class TestLocalDirectory(RemoteSuite):
     @pytest.fixture
     def remote(self, tmp_path: Path) -> Remote:
-        return open_remote(RemoteSpec("test", str(tmp_path / "not" / "yet")))
+        return open_remote(RemoteSpec("test", str(tmp_path)))
 
 
 class TestFileUrl(RemoteSuite):
@@ -21,6 +21,7 @@ class TestFileUrl(RemoteSuite):
 
     @pytest.fixture
     def remote(self, tmp_path: Path) -> Remote:
+        (tmp_path / "sp ace").mkdir()
         return open_remote(RemoteSpec("test", (tmp_path / "sp ace").as_uri()))
 
 

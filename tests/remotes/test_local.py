@@ -2,6 +2,8 @@
 
 import io
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -139,3 +141,26 @@ def test_open_file(remote: LocalRemote) -> None:
         os.close(descriptor)
     with pytest.raises(ObjectMissing):
         remote.open_file("missing")
+
+
+def test_without_its_root_it_is_unavailable(root: Path, remote: LocalRemote) -> None:
+    """A share that is not mounted says nothing about what was pushed."""
+    remote.put("a/k", b"1")
+    away = root.rename(root.with_name("away"))
+    calls: list[Callable[[], object]] = [
+        lambda: remote.get("a/k"),
+        lambda: remote.head("a/k"),
+        lambda: remote.open_file("a/k"),
+        lambda: list(remote.heads(["a/k"])),
+        lambda: list(remote.list()),
+        lambda: list(remote.list("a/")),
+        lambda: remote.delete(["a/k"]),
+    ]
+    for call in calls:
+        with pytest.raises(RemoteUnavailable, match=f"there is no directory {root}"):
+            call()
+    away.rename(root)
+    assert remote.head("a/k").size == 1
+    shutil.rmtree(root)
+    remote.put("a/k", b"22")
+    assert remote.head("a/k").size == 2

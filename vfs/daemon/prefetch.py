@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import translate
 from typing import Any, NamedTuple
 
 from vfs.core.ranges import block_count
-from vfs.errors import UnknownPath
+from vfs.errors import StoreFull, UnknownPath
 from vfs.store import ChunkStore
 from vfs.transfer import Place, PrefetchReport
 from vfs.transfer.warmup import MOST_PROBLEMS
@@ -70,6 +71,18 @@ def selected(workspace: Workspace, snapshot: Snapshot, args: dict[str, Any]) -> 
     if args.get("pin") and wanted:
         _pin(workspace.store, str(args["pin"]), wanted)
     return Selection(list(wanted.values()), names, list(broken.values()))
+
+
+@contextmanager
+def pin_named(args: dict[str, Any]) -> Iterator[None]:
+    """A full store's error says what a pin goes on keeping."""
+    try:
+        yield
+    except StoreFull as error:
+        if not (name := args.get("pin")):
+            raise
+        said = f"{error.message}; pin {name} keeps what was fetched"
+        raise StoreFull(said, hint=f"`vfs cache unpin {name}` lets it go. {error.hint}") from error
 
 
 def _shown(path: bytes) -> str:

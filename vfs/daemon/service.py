@@ -19,7 +19,7 @@ import trio
 from vfs.control.mountinfo import vfs_mounts
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
 from vfs.daemon.handlers import handlers
-from vfs.daemon.prefetch import selected
+from vfs.daemon.prefetch import pin_named, selected
 from vfs.daemon.presence import Presence
 from vfs.daemon.progress import SendProgress, reporting
 from vfs.daemon.request import MountRequest
@@ -225,10 +225,11 @@ class Service:
         rev = args.get("rev")
         snapshot = await self._revisions.snapshot(rev, None) if rev else self._snapshot
         selection = await run_in(Pool.CONTROL, selected, self._workspace, snapshot, args)
-        async with reporting(progress) as report:
-            result = await self._fetcher.prefetch(
-                selection.wanted, lambda done, total: report("fetch", done, total)
-            )
+        with pin_named(args):
+            async with reporting(progress) as report:
+                result = await self._fetcher.prefetch(
+                    selection.wanted, lambda done, total: report("fetch", done, total)
+                )
         return selection.report(result)
 
     async def unmount(self, *, lazy: bool) -> None:

@@ -5,6 +5,7 @@ Rules:
     `if_absent`), fsync of the directory;
   * keys never lead out of the root: every directory on the way is opened without following
     symlinks, as is the file itself. The root may be a symlink: the user named it;
+  * without its root the remote is unavailable (a share that is not mounted), not empty;
   * files are opened, so an object that is replaced while it is read keeps its bytes.
 Invariants: only regular files are objects; names that begin with our temporary prefix are none.
 The ETag is inode, size and mtime.
@@ -35,6 +36,8 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _COPY = 1 << 20
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO)
+
+_NO_ROOT = "is what holds it mounted? if nothing was pushed yet: `dvc push` makes it"
 
 
 class LocalRemote:
@@ -207,6 +210,10 @@ class LocalRemote:
         except OSError as error:
             where = f"{self._label}: {key}" if key else self._label
             if error.errno in _MISSING:
+                if not os.path.isdir(self._root):
+                    raise RemoteUnavailable(
+                        f"{where}: there is no directory {self._root}", hint=_NO_ROOT
+                    ) from error
                 raise ObjectMissing(f"{where}: there is no such file") from error
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise AccessDenied(f"{where}: {error.strerror}") from error

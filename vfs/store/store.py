@@ -31,7 +31,13 @@ from vfs.store.scrub import Progress, ScrubReport, scrub
 from vfs.store.statistics import StoreStatistics
 
 MAP_SIZE: Final = 1 << 34  # address space, not disk or memory; grows by itself
+_PROMISED_SHARE: Final = 8  # appends under way at once take this part of the limit, or it is one
 SUSPENSION: Final = 30.0  # seconds without caching after the disk was found full
+_RAISE: Final = "raise it: `vfs cache limit SIZE`"
+_UNPIN: Final = (
+    f"`vfs cache pins` lists what is kept, `vfs cache unpin NAME` lets it go; or {_RAISE}"
+)
+_FREE_DISK: Final = "free disk space, or set `cache.dir`"
 _log = logging.getLogger("vfs.store")
 
 
@@ -55,7 +61,10 @@ class ChunkStore(ChunkReader):
         self._capacity = capacity
         self._map_size = map_size
         self._off_until = -1.0
+        self.full: StoreFull | None = None  # why caching was last turned off, with what helps
         self._reviving = threading.Lock()
+        self._room = threading.Condition()
+        self._promised = 0  # bytes that appends under way may add; under `_room`
         self._verdicts: dict[bytes, int] = {}  # those that could not be written
         self._closed = False
 
@@ -131,19 +140,43 @@ class ChunkStore(ChunkReader):
         if engine is None or not engine.writable or self._clock() < self._off_until:
             return False
         weighed = weigh(items)
+        room = sum(item.room for item in weighed)
         try:
             self._refresh(engine)
-            if not self._make_room(engine, sum(item.room for item in weighed)):
-                return self._suspend("the limit is reached")
-            return self._append(engine, weighed)
+            if not self._admit(engine, room):
+                return False
+            try:
+                return self._append(engine, weighed)
+            finally:
+                self._promise(-room)
         except Busy:
             return False
         except StoreFull as error:
-            return self._suspend(str(error))
+            return self._suspend(StoreFull(error.message, hint=_FREE_DISK))
         except StoreError as error:
             _log.warning("%s", error)
             self._revive(engine)
             return False
+
+    def _admit(self, engine: Engine, room: int) -> bool:
+        """Promise room to an append; waits for others under way as long as theirs and ours do not fit together."""
+        with self._room:
+            while self._promised and (
+                self._promised + room > self._limit // _PROMISED_SHARE
+                or not self._make_room(engine, self._promised + room)
+            ):
+                self._room.wait()
+            if self._clock() < self._off_until:
+                return False
+            if not self._promised and not self._make_room(engine, room):
+                return self._suspend(self._no_room(engine, room))
+            self._promise(room)
+            return True
+
+    def _promise(self, room: int) -> None:
+        with self._room:
+            self._promised += room
+            self._room.notify_all()
 
     def _append(self, engine: Engine, items: list[Item]) -> bool:
         for last in (False, True):
@@ -159,9 +192,18 @@ class ChunkStore(ChunkReader):
                     raise
         return len(placed) == len(items)
 
-    def _suspend(self, reason: str) -> bool:
-        _log.warning("caching is off for %d seconds: %s", SUSPENSION, reason)
-        self._off_until = self._clock() + SUSPENSION
+    def _no_room(self, engine: Engine, room: int) -> StoreFull:
+        if engine.index.state().total + room <= self._limit:
+            return StoreFull("the disk has too little free space", hint=_FREE_DISK)
+        hint = _UNPIN if engine.pins.names() else _RAISE
+        return StoreFull("the limit is reached", hint=hint)
+
+    def _suspend(self, reason: StoreFull) -> bool:
+        with self._room:
+            if self._clock() >= self._off_until:  # said once, however many appends meet it
+                _log.warning("caching is off for %d seconds: %s", SUSPENSION, reason)
+                self.full = reason
+                self._off_until = self._clock() + SUSPENSION
         return False
 
     def _make_room(self, engine: Engine, incoming: int) -> bool:

@@ -94,9 +94,10 @@ class WarmUp:
         if self._progress is not None:
             await run_in(Pool.CONTROL, self._progress, self._done, self._bytes)
         if self._full:
+            why = self._engine.store.full
             raise StoreFull(
-                f"the cache takes nothing more; files fetched so far: {self._fetched_files}",
-                hint="free disk space, or set `cache.limit` or `cache.dir`",
+                f"the cache takes nothing more{f' ({why})' if why else ''}; files fetched so far: {self._fetched_files}",
+                hint=why.hint if why else None,
             )
         return self._report()
 

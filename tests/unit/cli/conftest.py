@@ -37,7 +37,12 @@ class Done(NamedTuple):
 
     @property
     def error(self) -> Data:
-        return dict(json.loads(self.err))
+        return dict(json.loads(self.err.splitlines()[-1]))
+
+    @property
+    def warnings(self) -> list[str]:
+        found = [json.loads(line) for line in self.err.splitlines()]
+        return [line["message"] for line in found if line["type"] == "warning"]
 
 
 class Daemons:

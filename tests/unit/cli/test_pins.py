@@ -73,3 +73,18 @@ def test_a_pin_of_what_does_not_exist_is_not_made(vfs: Vfs, large: Path) -> None
     assert vfs("prefetch", "--pin", "x", "nope").code == 5
     assert vfs("prefetch", "--pin", "x", "--glob", "*.nope").code == 5
     assert vfs("cache", "pins", "--json").documents == []
+
+
+def test_a_pin_that_does_not_fit_says_what_it_keeps(vfs: Vfs, large: Path) -> None:
+    assert vfs("cache", "limit", f"{LIMIT}").code == 0
+    done = vfs("prefetch", "--pin", "train", "--json")
+    assert (done.code, done.error["code"]) == (18, "store-full")
+    assert "the limit is reached" in done.error["message"]
+    assert done.error["message"].endswith("pin train keeps what was fetched")
+    assert done.error["hint"].startswith("`vfs cache unpin train`")
+    assert done.warnings == ["caching is off for 30 seconds: the limit is reached"]
+    (figures,) = vfs("cache", "--json").documents
+    assert figures["bytes"] <= LIMIT
+    said = vfs("prefetch").err.splitlines()
+    assert [line.partition(":")[0] for line in said] == ["warning", "error", "hint"]
+    assert "vfs cache pins" in said[-1]

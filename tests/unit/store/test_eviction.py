@@ -304,3 +304,24 @@ def test_threads_that_fill_a_full_store_do_not_turn_caching_off(tmp_path: Path) 
         with ThreadPoolExecutor(6) as pool:
             stored = [answer for answers in pool.map(work, range(6)) for answer in answers]
         assert stored.count(False) == 0
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+def test_threads_together_keep_the_limit(
+    tmp_path: Path, pinned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Room that one was promised is not promised to another; the end of caching is said once."""
+    limit = 16 * MIB
+    with open_store(tmp_path / "c", limit=limit, capacity=MIB) as store:
+        if pinned:
+            store.pin("all", (key_of(n) for n in range(512)))
+
+        def work(thread: int) -> int:
+            store.append([(key_of(thread * 8 + i), bytes(256 << 10)) for i in range(8)])
+            return store.statistics().bytes
+
+        with ThreadPoolExecutor(8) as pool:
+            assert max(pool.map(work, range(64))) <= limit + MIB // 2, "a segment written again"
+        assert store.statistics().bytes <= limit
+        assert sum(path.stat().st_size for path in segment_files(tmp_path / "c")) <= limit
+        assert caplog.text.count("caching is off") == pinned
