@@ -127,6 +127,8 @@ def test_all_verbs_mean_the_revision_of_the_place_they_run_in(
     assert meant(history.root / "data") == "3"
     assert meant(mount.path / "data") == "2"
     assert meant(topic) == "1"
+    assert "data" in said(topic.parent, "ls").splitlines()
+    assert said(history.root.parent, "cat", str(topic / "differs")) == "1"
     assert meant(mount.path / "data", "--rev", "v3") == "3"
     assert meant(topic, "--rev", "v3") == "3"
     assert said(mount.path, "diff", "v2") == ""
