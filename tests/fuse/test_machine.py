@@ -11,6 +11,7 @@ Hypothesis chooses the steps; `vfs.testing.model` says what each must give. The 
 
 import contextlib
 import errno
+import json
 import os
 import random
 import shutil
@@ -159,6 +160,7 @@ class MountMachine(RuleBasedStateMachine):
     def damage_cache(self, seed: int, on_disk: bool, cut: bool) -> None:
         """Spoil every segment once the daemon has verified what is in it, and read all of it again."""
         self._read_everything()
+        wait_until(self._quiet, "the daemon's own writes: what others change meanwhile is not seen")
         chooser = random.Random(seed)
         for segment in (self._cache() / "chunks" / "segments").glob("*.seg"):
             size = segment.stat().st_size
@@ -174,6 +176,10 @@ class MountMachine(RuleBasedStateMachine):
                     os.fsync(file.fileno())
                     os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         self._read_everything()
+
+    def _quiet(self) -> bool:
+        said = json.loads(self.mount.cli("status", "--json", self.mount.path).stdout)
+        return said["transfer"]["in_flight_requests"] == said["transfer"]["in_flight_bytes"] == 0
 
     def _read_everything(self) -> None:
         """From the daemon, not from what the kernel keeps."""
