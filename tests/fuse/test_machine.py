@@ -178,8 +178,10 @@ class MountMachine(RuleBasedStateMachine):
         self._read_everything()
 
     def _quiet(self) -> bool:
-        said = json.loads(self.mount.cli("status", "--json", self.mount.path).stdout)
-        return said["transfer"]["in_flight_requests"] == said["transfer"]["in_flight_bytes"] == 0
+        transfer = json.loads(self.mount.cli("status", "--json", self.mount.path).stdout)[
+            "transfer"
+        ]
+        return not transfer["in_flight_requests"] and not transfer["in_flight_bytes"]
 
     def _read_everything(self) -> None:
         """From the daemon, not from what the kernel keeps."""
