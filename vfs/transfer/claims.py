@@ -142,6 +142,7 @@ class Claims:
             or left.running
             or left.level is not job.level
             or left.attempt != job.attempt
+            or left.given != job.given
         ):
             return False
         if job.stop - left.first > PART_BLOCKS:

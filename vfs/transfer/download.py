@@ -180,6 +180,7 @@ def _read_block(job: Job, place: Place, body: Body, block: int) -> bytearray:
                 f"{block * BLOCK_SIZE + filled}, before byte {job.first * BLOCK_SIZE + job.size}"
             )
         filled += count
+        job.received += count
     view.release()
     return data
 

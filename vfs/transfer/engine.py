@@ -18,7 +18,13 @@ import trio
 
 from vfs.core.lru import Lru
 from vfs.core.ranges import coalesce
-from vfs.errors import ContentMismatch, ObjectChanged, RemoteError, VfsError
+from vfs.errors import (
+    ContentMismatch,
+    ObjectChanged,
+    RemoteError,
+    RemoteUnavailable,
+    VfsError,
+)
 from vfs.store import BAD, ChunkStore
 from vfs.transfer.checker import Checker
 from vfs.transfer.claims import Claims
@@ -34,7 +40,7 @@ from vfs.transfer.failures import (
 )
 from vfs.transfer.inbox import Inbox
 from vfs.transfer.lanes import Budget, Lane
-from vfs.transfer.place import PlacesOf
+from vfs.transfer.place import Place, PlacesOf
 from vfs.transfer.placing import Placing
 from vfs.transfer.state import STALE_SECONDS, BlobState, Job, Level, Source
 from vfs.transfer.statistics import FetchCounters
@@ -46,6 +52,9 @@ log = logging.getLogger("vfs.transfer")
 
 MOST_STATES: Final = 1024
 """Blobs remembered; beyond that the longest unused idle one goes."""
+
+PATIENCE: Final = 5.0
+"""Seconds without a byte after which another place is asked; a quarter of the deadline if that is less."""
 
 LAST_SECONDS: Final = 2.0
 """How long the end of `run` waits for worker threads."""
@@ -73,7 +82,8 @@ class Engine:
         self.running: set[Job] = set()
         self.taking = True
         self.closed = False
-        self._placing = Placing(self.journal, deadline, self._queue, self._lose)
+        self._patience = min(PATIENCE, deadline / 4)
+        self._placing = Placing(self.journal, deadline, self._avoided, self._queue, self._lose)
         self._claims = Claims(self.budget, self.counters, self._put, self._remove)
         self._jobs = jobs
         self._lanes: dict[str, Lane] = {}
@@ -185,6 +195,9 @@ class Engine:
         self._lane(job.source.place.label).put(job)
         self.pump()
 
+    def _avoided(self, place: Place) -> bool:
+        return self._lane(place.label).avoided(trio.current_time())
+
     def _lose(self, job: Job, error: VfsError) -> None:
         """The job's blocks will not come."""
         state = job.state
@@ -218,7 +231,21 @@ class Engine:
         assert source is not None
         assert self._inbox is not None
         self.counters.requests += 1
-        error: VfsError | None = None
+        async with trio.open_nursery() as watch:
+            watch.start_soon(self._watch, job, source, lane)
+            error = await self._download(job, source)
+            watch.cancel_scope.cancel()
+        self._inbox.drain()
+        if job.handed:
+            lane.lingering -= 1
+        else:
+            lane.end()
+        self._settle(job, source, error)
+        self.pump()
+
+    async def _download(self, job: Job, source: Source) -> VfsError | None:
+        """Let a thread read what a job asks for; why it did not bring all of it."""
+        assert self._inbox is not None
         try:
             await trio.to_thread.run_sync(
                 download,
@@ -231,14 +258,37 @@ class Engine:
                 limiter=self._threads,
             )
         except VfsError as failure:
-            error = failure
+            return failure
         except Exception as failure:
             log.exception("%s failed in an unforeseen way (this is a bug)", source.place.label)
-            error = RemoteError(f"{source.place.label}: {type(failure).__name__}")
-        self._inbox.drain()
-        lane.end()
-        self._settle(job, source, error)
+            return RemoteError(f"{source.place.label}: {type(failure).__name__}")
+        return None
+
+    async def _watch(self, job: Job, source: Source, lane: Lane) -> None:
+        """See to it that a GET that brings nothing does not keep its blocks from another place."""
+        seen = -1
+        while seen != job.received or not self._hand_over(job, source, lane):
+            seen = job.received
+            await trio.sleep(self._patience)
+
+    def _hand_over(self, job: Job, source: Source, lane: Lane) -> bool:
+        """Ask another place for what a GET that hangs has not brought; it may still bring it. False if there is none."""
+        state, now = job.state, trio.current_time()
+        tried = (*job.given, source)
+        others = [s for s in state.sources or () if s.until <= now and s not in tried]
+        level = self._rank(job)
+        rest = [block for block in job.run if state.owners.get(block) is job]
+        if not (others and rest) or level is None or not lane.let_linger():
+            return False
+        job.given, job.handed = tried, True
+        self.budget.give_back(job, job.held)
+        state.disown(job, job.run)
+        label, seconds = source.place.label, self._patience
+        self._note_failure(job, source, RemoteUnavailable(f"{label}: no answer in {seconds:g} s"))
+        source.until = max(source.until, now + STALE_SECONDS)
+        self._repeat(job, rest, level, rival=job)
         self.pump()
+        return True
 
     def _settle(self, job: Job, source: Source, error: VfsError | None) -> None:
         """A GET has ended: hand on what it did not bring."""
@@ -257,18 +307,26 @@ class Engine:
                 self.request(state, rest, Level.DEMAND)
             return
         self._note_failure(job, source, error)
-        if state.demanded(job.run):
-            level = Level.DEMAND
-        elif state.wanted(job.run):
-            level = Level.WARM
-        elif job.level is Level.AHEAD:
-            level = job.level
-        else:
-            return  # nobody waits any more
+        level = self._rank(job)
+        if level is not None:
+            self._repeat(job, rest, level, rival=job.rival)
+
+    def _rank(self, job: Job) -> Level | None:
+        """The rank of a job by who waits for it; None if nobody does."""
+        if job.state.demanded(job.run):
+            return Level.DEMAND
+        if job.state.wanted(job.run):
+            return Level.WARM
+        return job.level if job.level is Level.AHEAD else None
+
+    def _repeat(self, job: Job, rest: list[int], level: Level, rival: Job | None) -> None:
+        """Ask another place for blocks that a job did not bring and does not own any more."""
+        state = job.state
         runs = [range(state.blocks)] if job.whole else coalesce(rest, len(rest))
         for run in runs:
             again = Job(state, run, level, whole=job.whole)
             again.attempt = job.attempt + 1
+            again.given, again.rival = job.given, rival
             self._claims.submit(again)
 
     def _note_failure(self, job: Job, source: Source, error: VfsError) -> None:
@@ -282,10 +340,15 @@ class Engine:
             source.error = error
             source.attempts += max(1, job.tries)
             if source.passing:
-                down = self._lane(source.place.label).fails(job.moved, now)
+                lane = self._lane(source.place.label)
+                worked = lane.down == math.inf
+                down = lane.fails(job.moved, now)
                 source.since = min(source.since, down)
                 source.failures += source.until <= now  # jobs that failed together rest together
             source.until = now + pause_after(source, error)
+            if source.passing and worked:
+                for waiting in lane.drain():  # other places may have what waits for this one
+                    self._put(waiting)
         if not ordinary(source, error):
             self.counters.failed_requests += 1
             self.counters.retries += 1
@@ -303,6 +366,9 @@ class Engine:
         label = job.source.place.label
         job.source.recover()
         job.source.served = True
+        job.source.until = -math.inf
+        if job.rival is not None:
+            job.rival.cancelled = True
         self._lane(label).down = math.inf
         job.moved = trio.current_time()
         for block, data in blocks:

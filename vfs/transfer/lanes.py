@@ -49,16 +49,18 @@ class Lane:
 
     Attributes:
         running: jobs that have a slot.
+        lingering: GETs whose blocks another place was asked for, and which hang on without a slot.
         down: since when it has given nothing but passing failures (trio's clock); infinity if it works.
     """
 
-    __slots__ = ("_failed", "_limits", "_queues", "down", "running")
+    __slots__ = ("_failed", "_limits", "_queues", "down", "lingering", "running")
 
     def __init__(self, jobs: int) -> None:
         reserve = max(1, jobs // 8)
         self._limits = (max(2, jobs), max(1, jobs - reserve), max(1, jobs - 2 * reserve))
         self._queues: tuple[deque[Job], ...] = (deque(), deque(), deque())
         self.running = 0
+        self.lingering = 0
         self.down = math.inf
         self._failed = -math.inf
 
@@ -69,6 +71,19 @@ class Lane:
         self._failed = now
         self.down = min(self.down, began)
         return self.down
+
+    def avoided(self, now: float) -> bool:
+        """Whether other places go first: it is down, and asked already or within the last `STALE_SECONDS`."""
+        busy = not self.idle or self.lingering > 0
+        return self.down < math.inf and (busy or now < self._failed + STALE_SECONDS)
+
+    def let_linger(self) -> bool:
+        """Free the slot of a GET that hangs; False if as many as there are slots linger already."""
+        if self.lingering >= self._limits[0]:
+            return False
+        self.running -= 1
+        self.lingering += 1
+        return True
 
     @property
     def queued(self) -> int:

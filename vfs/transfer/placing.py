@@ -1,7 +1,8 @@
 """`Placing`: at which place a job waits for its turn. Finds the places of a blob, and decides when to give up.
 
 Rules:
-  * The best place that has not just failed gets the job, at once.
+  * The best place that has not just failed gets the job, at once. Places that are down (`Lane.avoided`) come last, and
+    those that the job's blocks were taken away from because nothing came.
   * When every place has failed, and one of them for a passing reason (`VfsError.retryable`), the job *rests* until the
     first place may be asked again, as long as somebody waits for its blocks. Readers bound that by their deadline;
     what only prefetch waits for ends once its places have been failing for `deadline`.
@@ -32,6 +33,7 @@ class Placing:
     Args of the constructor:
         journal: of the engine.
         deadline: seconds for which prefetch bears with places that fail.
+        avoided: whether a place is down and should be asked after others.
         queue: puts a job that has a source into its lane.
         lose: takes note that a job's blocks will not come.
     """
@@ -40,11 +42,13 @@ class Placing:
         self,
         journal: Journal,
         deadline: float,
+        avoided: Callable[[Place], bool],
         queue: Callable[[Job], None],
         lose: Callable[[Job, VfsError], None],
     ) -> None:
         self._journal = journal
         self._deadline = deadline
+        self._avoided = avoided
         self._queue = queue
         self._lose = lose
         self._threads = trio.CapacityLimiter(math.inf)
@@ -153,11 +157,11 @@ class Placing:
         """
         state, now = job.state, trio.current_time()
         sources = state.sources or []
-        for source in sources:
-            if source.until <= now:
-                job.source = source
-                self._queue(job)
-                return None
+        ready = [source for source in sources if source.until <= now]
+        if ready:
+            job.source = min(ready, key=lambda s: (s in job.given, self._avoided(s.place)))
+            self._queue(job)
+            return None
         failing = [source for source in sources if source.passing]
         if not failing:
             state.refused = unavailable(state.blob, sources)

@@ -88,6 +88,10 @@ class Job:
         cancelled: nobody wants the rest; the thread looks before each block.
         progress: the first block that has not been announced yet.
         attempt: how many places (or versions) have been asked, this one included.
+        received: bytes its answers have brought; written by its thread.
+        handed: another place has been asked for its blocks; it has no slot any more.
+        rival: the GET whose blocks it took over, which may still bring them.
+        given: the sources that its blocks were taken away from, because nothing came.
         tries: attempts that failed within the running request; written by its thread.
         trouble: why the last of them failed; written by its thread.
         moved: when it started, or last brought a block (trio's clock).
@@ -105,10 +109,14 @@ class Job:
         "cancelled",
         "ended",
         "first",
+        "given",
+        "handed",
         "held",
         "level",
         "moved",
         "progress",
+        "received",
+        "rival",
         "running",
         "source",
         "state",
@@ -133,6 +141,10 @@ class Job:
         self.body: Body | None = None
         self.ended = threading.Event()
         self.attempt = 1
+        self.received = 0
+        self.handed = False
+        self.rival: Job | None = None
+        self.given: tuple[Source, ...] = ()
         self.tries = 0
         self.trouble: VfsError | None = None
         self.moved = -math.inf
