@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.workspace.conftest import Open
 from tests.unit.workspace.reading import content
-from vfs.errors import ObjectMissing
+from vfs.errors import RemoteUnavailable
 from vfs.testing.handmade import HandmadeRepository, md5, pointer
 from vfs.testing.sandbox import Sandbox
 from vfs.transfer import Place
@@ -46,13 +46,13 @@ def test_a_place_follows_the_file_without_a_new_snapshot(
     workspace = opened(repository.root)
     snapshot = workspace.snapshot("HEAD")
     place = remote_place(workspace, snapshot)
-    with pytest.raises(ObjectMissing):
+    with pytest.raises(RemoteUnavailable):
         place.get(0, 7)
     write_local(repository, "# nothing any more\n")
     with place.get(0, 7) as body:
         assert body.size == 7
     write_local(repository, "['remote \"store\"']\n    url = /nowhere else\n")
-    with pytest.raises(ObjectMissing):
+    with pytest.raises(RemoteUnavailable):
         place.get(0, 7)
     (repository.root / ".dvc" / "config.local").unlink()
     assert content(workspace, snapshot, b"m") == b"weights"
