@@ -10,7 +10,6 @@ import functools
 import logging
 import math
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -18,17 +17,12 @@ import trio
 
 from vfs.core.lru import Lru
 from vfs.core.ranges import coalesce
-from vfs.errors import (
-    ContentMismatch,
-    ObjectChanged,
-    RemoteError,
-    RemoteUnavailable,
-    VfsError,
-)
-from vfs.store import BAD, ChunkStore
+from vfs.errors import ContentMismatch, ObjectChanged, RemoteUnavailable, VfsError
+from vfs.store import ChunkStore
+from vfs.transfer.attempt import attempt
 from vfs.transfer.checker import Checker
 from vfs.transfer.claims import Claims
-from vfs.transfer.download import download, end_downloads
+from vfs.transfer.download import end_downloads
 from vfs.transfer.failures import (
     RETRY_MISMATCH,
     Journal,
@@ -40,18 +34,16 @@ from vfs.transfer.failures import (
 )
 from vfs.transfer.inbox import Inbox
 from vfs.transfer.lanes import Budget, Lane
-from vfs.transfer.place import Place, PlacesOf
+from vfs.transfer.place import Place
 from vfs.transfer.placing import Placing
 from vfs.transfer.state import STALE_SECONDS, BlobState, Job, Level, Source
+from vfs.transfer.states import States
 from vfs.transfer.statistics import FetchCounters
 from vfs.transfer.verification import Verification
 from vfs.transfer.waiter import Data
 from vfs.types import BLOCK_SIZE, Blob
 
 log = logging.getLogger("vfs.transfer")
-
-MOST_STATES: Final = 1024
-"""Blobs remembered; beyond that the longest unused idle one goes."""
 
 PATIENCE: Final = 5.0
 """Seconds without a byte after which another place is asked; a quarter of the deadline if that is less."""
@@ -87,7 +79,8 @@ class Engine:
         self._claims = Claims(self.budget, self.counters, self._put, self._remove)
         self._jobs = jobs
         self._lanes: dict[str, Lane] = {}
-        self._states: OrderedDict[bytes, BlobState] = OrderedDict()
+        self._states = States(store)
+        self.state, self.knows = self._states.get, self._states.knows
         self._threads = trio.CapacityLimiter(math.inf)
         self._nursery: trio.Nursery | None = None
         self._inbox: Inbox | None = None
@@ -116,7 +109,7 @@ class Engine:
     @property
     def queued(self) -> int:
         """Jobs that wait for a slot or for their places."""
-        unplaced = sum(len(state.unplaced) for state in self._states.values())
+        unplaced = sum(len(state.unplaced) for state in self._states)
         return unplaced + sum(lane.queued for lane in self._lanes.values())
 
     @property
@@ -126,37 +119,12 @@ class Engine:
 
     # -- blobs ---------------------------------------------------------------------------------------
 
-    def state(self, blob: Blob, places_of: PlacesOf) -> BlobState:
-        """What is known of a blob; made if need be."""
-        state = self._states.get(blob.digest.key)
-        if state is None:
-            self._forget_idle()
-            state = self._states[blob.digest.key] = BlobState(blob, places_of)
-            large = state.provable and not state.whole
-            state.suspect = large and self.store.verdict(state.prefix) == BAD
-        else:
-            self._states.move_to_end(blob.digest.key)
-            state.places_of = places_of
-        return state
-
     def refuse(self, state: BlobState) -> None:
         """Repeat a recent failure instead of asking all places again for every request of the kernel."""
         error = refusal(state)
         if error is not None:
             raise copy.copy(error)
         state.refused = None
-
-    def knows(self, state: BlobState) -> bool:
-        """Whether a blob has not been forgotten."""
-        return self._states.get(state.prefix) is state
-
-    def _forget_idle(self) -> None:
-        if len(self._states) < MOST_STATES:
-            return
-        for key, state in self._states.items():
-            if state.idle:
-                del self._states[key]
-                return
 
     def at_hand(self, state: BlobState, block: int) -> Data | None:
         """A block that is in memory."""
@@ -185,7 +153,7 @@ class Engine:
 
     def places_changed(self) -> None:
         """Ask anew for the places of every blob, also where they had failed."""
-        for state in self._states.values():
+        for state in self._states:
             state.forget_places()
         self._placing.places_changed()
 
@@ -233,7 +201,7 @@ class Engine:
         self.counters.requests += 1
         async with trio.open_nursery() as watch:
             watch.start_soon(self._watch, job, source, lane)
-            error = await self._download(job, source)
+            error = await attempt(job, source, self.store, self._inbox, self._threads)
             watch.cancel_scope.cancel()
         self._inbox.drain()
         if job.handed:
@@ -242,27 +210,6 @@ class Engine:
             lane.end()
         self._settle(job, source, error)
         self.pump()
-
-    async def _download(self, job: Job, source: Source) -> VfsError | None:
-        """Let a thread read what a job asks for; why it did not bring all of it."""
-        assert self._inbox is not None
-        try:
-            await trio.to_thread.run_sync(
-                download,
-                job,
-                source.place,
-                source.etag,
-                self.store,
-                self._inbox,
-                abandon_on_cancel=True,
-                limiter=self._threads,
-            )
-        except VfsError as failure:
-            return failure
-        except Exception as failure:
-            log.exception("%s failed in an unforeseen way (this is a bug)", source.place.label)
-            return RemoteError(f"{source.place.label}: {type(failure).__name__}")
-        return None
 
     async def _watch(self, job: Job, source: Source, lane: Lane) -> None:
         """See to it that a GET that brings nothing does not keep its blocks from another place."""
@@ -402,8 +349,6 @@ class Engine:
 
     def _condemn(self, state: BlobState) -> None:
         """The blob is wrong: nobody gets more of it before all of it has been fetched anew and found right."""
-        state.proof = None
-        state.suspect = True
         error = wrong(state.blob)
         self.journal.write(state.blob, error)
         state.refused = (error, trio.current_time() + RETRY_MISMATCH)
@@ -413,11 +358,7 @@ class Engine:
         for job in self.running:
             if job.state is state:
                 job.cancelled = job.void = True
-        state.owners.clear()
-        # others first; and whatever lies there next time is another object
-        ordered = sorted(state.sources or (), key=lambda source: source.served)
-        state.sources = [Source(source.place) for source in ordered] or None
-        state.arrived.clear()
+        state.start_over()
         self.recent.discard_where(lambda key: key[0] == state.prefix)
         self.budget.set_aside = self.recent.weight
         state.fail_all(error)
@@ -434,7 +375,7 @@ class Engine:
             lane.drain()
         for job in self.running:
             job.cancelled = True
-        for state in self._states.values():
+        for state in self._states:
             state.unplaced.clear()
             state.owners.clear()
             state.fail_all(error)
@@ -451,5 +392,5 @@ class Engine:
         for job in jobs:
             self.budget.give_back(job, job.held)
         self.running.clear()
-        for state in self._states.values():
+        for state in self._states:
             state.arrived.clear()

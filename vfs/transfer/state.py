@@ -309,6 +309,16 @@ class BlobState:
                 for waiter in self.waiters.pop(block, ()):
                     waiter.fail(error)
 
+    def start_over(self) -> None:
+        """Its bytes were wrong: all of it is fetched anew and compared before it is served."""
+        self.proof = None
+        self.suspect = True
+        self.owners.clear()
+        self.arrived.clear()
+        # others first; and whatever lies there next time is another object
+        ordered = sorted(self.sources or (), key=lambda source: source.served)
+        self.sources = [Source(source.place) for source in ordered] or None
+
     def fail_all(self, error: VfsError) -> None:
         """Wake everyone."""
         for stage in (self.waiters, self.storing):

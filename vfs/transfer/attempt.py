@@ -1,0 +1,36 @@
+"""`attempt`: one GET of a job, in a worker thread."""
+
+import logging
+
+import trio
+
+from vfs.errors import RemoteError, VfsError
+from vfs.store import ChunkStore
+from vfs.transfer.download import Announce, download
+from vfs.transfer.state import Job, Source
+
+log = logging.getLogger("vfs.transfer")
+
+
+async def attempt(
+    job: Job, source: Source, store: ChunkStore, announce: Announce, threads: trio.CapacityLimiter
+) -> VfsError | None:
+    """Let a thread read what a job asks for; returns why it did not bring all of it."""
+    place = source.place
+    try:
+        await trio.to_thread.run_sync(
+            download,
+            job,
+            place,
+            source.etag,
+            store,
+            announce,
+            abandon_on_cancel=True,
+            limiter=threads,
+        )
+    except VfsError as failure:
+        return failure
+    except Exception as failure:
+        log.exception("%s failed in an unforeseen way (this is a bug)", place.label)
+        return RemoteError(f"{place.label}: {type(failure).__name__}")
+    return None
