@@ -10,6 +10,7 @@ Only a damaged repository or catalog raises.
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from vfs.workspace.listings import Listings
 from vfs.workspace.merged import MISSING, GitView, MergedDirectory
 from vfs.workspace.origins import LfsOrigin
 from vfs.workspace.outs import MAX_POINTER, Claim, Claims, Parser, collect, problem_of
+from vfs.workspace.patience import PATIENCE
 from vfs.workspace.pointers import Found, Progress, Summaries
 from vfs.workspace.renewal import stamps
 from vfs.workspace.session import Session
@@ -349,10 +351,18 @@ class Builder:
             yield from map(make, claims)
             return
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="vfs-outs") as pool:
-            waited = pool.map(make, waiting)
-            for number, claim in enumerate(claims, 1):
-                yield next(waited) if may_wait(claim) else make(claim)
-                self._progress("outputs", number, len(claims))
+            waited = [pool.submit(copy_context().run, make, claim) for claim in waiting]
+            made = iter(waited)
+            try:
+                for number, claim in enumerate(claims, 1):
+                    yield next(made).result() if may_wait(claim) else make(claim)
+                    self._progress("outputs", number, len(claims))
+            except BaseException:  # Ctrl-C too: what waits for a remote must not be waited for
+                for future in waited:
+                    future.cancel()
+                if patience := PATIENCE.get():
+                    patience.give_up()
+                raise
 
     # End --------------------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ from vfs.workspace.origins import (
     stores_of,
 )
 from vfs.workspace.outs import Parser
+from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.places import GitPlace, dvc_places
 from vfs.workspace.pointers import Progress
 from vfs.workspace.projection import follow, inside
@@ -119,19 +120,28 @@ class Workspace:
 
     # Snapshots --------------------------------------------------------------------------------
 
-    def snapshot(self, rev: str, progress: Progress | None = None) -> Snapshot:
+    def snapshot(
+        self, rev: str, progress: Progress | None = None, *, patience: float | None = None
+    ) -> Snapshot:
         """The snapshot of a revision; `worktree` is the working tree as it lies there now.
 
         Args:
             rev: whatever `git rev-parse` takes, or `worktree`.
             progress: told (stage, done, total or None), from any thread.
+            patience: seconds that a remote with a list of files may be silent; `transfer.deadline` if None.
 
         Raises:
             UnknownRevision: Git does not know it.
             StoreError: the repository or the catalog is damaged.
             RemoteError: a partial clone's remote did not give an object.
         """
-        tell = progress or _silent
+        waiting = PATIENCE.set(Patience(self.settings.deadline if patience is None else patience))
+        try:
+            return self._of(rev, progress or _silent)
+        finally:
+            PATIENCE.reset(waiting)
+
+    def _of(self, rev: str, tell: Progress) -> Snapshot:
         if rev == WORKTREE:
             tell("worktree", 0, None)
             tree, repository = self.repository.snapshot_worktree(self.settings.cache_dir)
@@ -175,7 +185,7 @@ class Workspace:
             self._kept.clear()
         for snapshot in kept:
             with contextlib.suppress(VfsError):
-                self.snapshot(snapshot.commit or snapshot.rev)
+                self.snapshot(snapshot.commit or snapshot.rev, patience=BRIEF)
         return True
 
     def _build(self, repository: Repository, plan: Plan, progress: Progress) -> Snapshot:
