@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from vfs.config import Settings, dvc_config_paths
 from vfs.core.lru import Lru
-from vfs.errors import UnknownPath, VfsError
+from vfs.errors import StoreError, UnknownPath, VfsError
 from vfs.git import Repository, clone_metadata
 from vfs.transfer import Place
 from vfs.types import Blob, Entry, Kind
@@ -53,6 +53,7 @@ log = logging.getLogger("vfs.workspace")
 
 WORKTREE = "worktree"
 KEPT = 32
+_REBUILDS = 8  # after as many losses, the catalog is damaged faster than it is made
 _LEAVES = 5_000  # outs that weigh as much as another snapshot: each takes about 1 KiB
 
 
@@ -189,6 +190,21 @@ class Workspace:
         return True
 
     def _build(self, repository: Repository, plan: Plan, progress: Progress) -> Snapshot:
+        """Build, and build over what the catalog lost meanwhile: with each loss one tree at least is dropped, to be made anew."""
+        catalog = self.session.catalog
+        for _ in range(_REBUILDS):
+            losses = catalog.losses
+            try:
+                built = self._build_once(repository, plan, progress)
+            except StoreError:
+                if catalog.losses == losses:
+                    raise
+            else:
+                if catalog.losses == losses:
+                    return built
+        return self._build_once(repository, plan, progress)
+
+    def _build_once(self, repository: Repository, plan: Plan, progress: Progress) -> Snapshot:
         return Builder(
             self.session,
             repository,
