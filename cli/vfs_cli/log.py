@@ -115,8 +115,10 @@ def _changes(
 
 def _state(workspace: "Workspace", commit: str, path: bytes) -> State | None:
     """What `path` is in a commit; None if it is not there, or the commit is not (a shallow clone's edge)."""
+    from vfs.workspace.patience import BRIEF
+
     try:
-        found = workspace.snapshot(commit).resolve(path)
+        found = workspace.snapshot(commit, patience=BRIEF).resolve(path)
     except (UnknownRevision, UnknownPath):
         return None
     except DataUnavailable as error:

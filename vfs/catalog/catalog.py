@@ -143,7 +143,8 @@ class Catalog:
             StoreError: the catalog failed.
         """
         with self._storage.pins.holding(BUILDING):  # pages found now must be there at the end
-            builder = TreeBuilder(lambda pages: self._storage.put("pages", pages, replace=False))
+            anew = self.losses > 0  # then pages that are there may be damaged as well
+            builder = TreeBuilder(lambda pages: self._storage.put("pages", pages, replace=anew))
             root = builder.build(entries)
             tree_id = content_id(root)
             known = self._storage.get("trees", tree_id)

@@ -53,13 +53,17 @@ class Revisions:
 
         return View(Unbuilt(commit.time), revision, commit.oid, build=build)
 
-    async def snapshot(self, revision: str, report: Report | None = None) -> Snapshot:
-        """The snapshot a client asked for, built if needed; raises UnknownRevision and what building raises."""
-        return await run_in(Pool.REMOTE, self._build, revision, report, abandon=True)
+    async def snapshot(
+        self, revision: str, report: Report | None = None, *, patience: float | None = None
+    ) -> Snapshot:
+        """The snapshot a client or a task asked for, built if needed; raises UnknownRevision and what building raises."""
+        return await run_in(Pool.REMOTE, self._build, revision, report, patience, abandon=True)
 
-    def _build(self, revision: str, report: Report | None = None) -> Snapshot:
+    def _build(
+        self, revision: str, report: Report | None = None, patience: float | None = None
+    ) -> Snapshot:
         started = time.monotonic()
-        snapshot = self._workspace.snapshot(revision, report)
+        snapshot = self._workspace.snapshot(revision, report, patience=patience)
         if time.monotonic() - started > LONG_SECONDS:
             give_back()
         return snapshot

@@ -37,6 +37,7 @@ from vfs.threads import Pool, run_in
 from vfs.transfer import Fetcher, Place
 from vfs.types import Blob
 from vfs.workspace import Snapshot, Workspace
+from vfs.workspace.patience import BRIEF
 from vfs.workspace.workspace import WORKTREE
 
 log = logging.getLogger("vfs.daemon")
@@ -318,7 +319,7 @@ class Service:
         shown meanwhile: then nothing is changed.
         """
         shown = self._snapshot
-        found = await self._revisions.snapshot(rev)
+        found = await self._revisions.snapshot(rev, patience=BRIEF)
         async with self._switching:
             if self._snapshot is not shown:
                 return False

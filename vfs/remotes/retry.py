@@ -7,7 +7,8 @@ Rules:
   * attempts count per request; for bodies, every further `PROGRESS` bytes buy one more, so a huge
     object may break often, but a stream that gets nowhere ends;
   * no slot of the concurrency limit is held while waiting (this wrapper is the outermost);
-  * each failed attempt is told (`vfs.core.attempts`), so that who runs out of patience can say why;
+  * each failed attempt is told (`vfs.core.attempts`), so that who runs out of patience can say why,
+    and none follows when nobody waits any more;
   * giving up is `RemoteUnavailable` naming remote, key, attempts and the last reason.
 """
 
@@ -144,8 +145,8 @@ class RetryRemote:
         Raises:
             RemoteUnavailable: there is no next attempt.
         """
-        attempt_failed(error)
-        if failed >= self.backoff.attempts + extra or self._closed.is_set():
+        unwanted = attempt_failed(error)
+        if unwanted or failed >= self.backoff.attempts + extra or self._closed.is_set():
             raise self._given_up(error, key, failed) from error
         delay = self.backoff.delay(
             min(failed, self.backoff.attempts), self._chance(), error.retry_after

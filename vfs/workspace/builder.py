@@ -10,12 +10,11 @@ Only a damaged repository or catalog raises.
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextvars import copy_context
 from pathlib import Path
 
 from vfs.core.paths import MAX_PATH, show
 from vfs.errors import FormatError, VfsError
-from vfs.formats.dvcconfig import DvcConfig
 from vfs.formats.lfs import parse_lfs_pointer
 from vfs.git import MODE_COMMIT, MODE_TREE, Repository, TreeItem
 from vfs.types import Entry, Kind, Problem, Severity
@@ -24,13 +23,15 @@ from vfs.workspace.graft_outs import Grafted, OutGrafter, broken, may_wait
 from vfs.workspace.grafts import Grafts
 from vfs.workspace.hashes import Hashes
 from vfs.workspace.ignore import Rules
-from vfs.workspace.import_refs import Base, Trail
+from vfs.workspace.import_refs import Base
 from vfs.workspace.imports import ImportGrafter, OpenSource
 from vfs.workspace.lfs import lfs_problems
 from vfs.workspace.listings import Listings
 from vfs.workspace.merged import MISSING, GitView, MergedDirectory
 from vfs.workspace.origins import LfsOrigin
 from vfs.workspace.outs import MAX_POINTER, Claim, Claims, Parser, collect, problem_of
+from vfs.workspace.patience import PATIENCE
+from vfs.workspace.plan import Plan
 from vfs.workspace.pointers import Found, Progress, Summaries
 from vfs.workspace.renewal import stamps
 from vfs.workspace.session import Session
@@ -47,31 +48,6 @@ from vfs.workspace.summary import NO_OID, Mark, is_file
 from vfs.workspace.urls import UrlGrafter
 
 _THREADS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to build.
-
-    Attributes:
-        rev: as the caller named it.
-        commit: its id, None for the working tree.
-        tree: oid of the tree.
-        time: seconds; when contents that are new here are first seen.
-        scope: only this path and what is below is wanted (an import's).
-        config: laid over the repository's configuration (an import's).
-        remote: the remote to prefer (an import's).
-        trail: the imports that led here.
-    """
-
-    rev: str
-    commit: str | None
-    tree: bytes
-    time: int
-    scope: bytes = b""
-    config: DvcConfig | None = None
-    remote: str | None = None
-    trail: Trail = field(default_factory=Trail)
 
 
 class Builder:
@@ -349,10 +325,18 @@ class Builder:
             yield from map(make, claims)
             return
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="vfs-outs") as pool:
-            waited = pool.map(make, waiting)
-            for number, claim in enumerate(claims, 1):
-                yield next(waited) if may_wait(claim) else make(claim)
-                self._progress("outputs", number, len(claims))
+            waited = [pool.submit(copy_context().run, make, claim) for claim in waiting]
+            made = iter(waited)
+            try:
+                for number, claim in enumerate(claims, 1):
+                    yield next(made).result() if may_wait(claim) else make(claim)
+                    self._progress("outputs", number, len(claims))
+            except BaseException:  # Ctrl-C too: what waits for a remote must not be waited for
+                for future in waited:
+                    future.cancel()
+                if patience := PATIENCE.get():
+                    patience.give_up()
+                raise
 
     # End --------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """The `.dir` object of a tracked directory: found, brought here, checked.
 
-Steps: DVC caches, then remotes; each candidate is copied into a file without a name in the cache
+Steps: DVC caches, then remotes, and again while a remote gives no answer (`vfs.workspace.patience`); each candidate is copied into a file without a name in the cache
 directory (in memory, if that is full or read-only) and hashed on the way. Nobody looks at what it says before its MD5 is right.
 
 Memory: one buffer. Limit: `dirlisting.MAX_BYTES`, by what a place says of the size and as counted.
@@ -10,13 +10,17 @@ import hashlib
 import os
 import stat
 import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from vfs.errors import DataUnavailable, FormatError, StoreFull, VfsError
+from vfs.errors import DataUnavailable, FormatError, RemoteUnavailable, StoreFull, VfsError
 from vfs.formats.dirlisting import MAX_BYTES
 from vfs.formats.layout import object_path
 from vfs.types import Digest
+from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.pointers import Progress
 from vfs.workspace.session import Session
 from vfs.workspace.stores import DvcStore, RemoteRef
@@ -29,6 +33,20 @@ class _Source(Protocol):
     def readinto(self, buffer: bytearray, /) -> int | None: ...
 
 
+class _Moving:
+    """A body whose bytes are signs of life."""
+
+    def __init__(self, body: _Source, moved: Callable[[], None]) -> None:
+        self._body = body
+        self._moved = moved
+
+    def readinto(self, buffer: bytearray, /) -> int | None:
+        """As `Body.readinto`."""
+        count = self._body.readinto(buffer)
+        self._moved()
+        return count
+
+
 class ListedObject:
     """One `.dir` object, wherever it may lie."""
 
@@ -38,29 +56,85 @@ class ListedObject:
         self._progress = progress
         self._name = f"{digest.hex}.dir"
         self._key = object_path(digest, is_tree=True)
+        self._patience = PATIENCE.get() or Patience(BRIEF)
+        self._answers: dict[str | RemoteRef, VfsError] = {}
+        self._attempts: Counter[RemoteRef] = Counter()
+        self._reasons: dict[RemoteRef, VfsError] = {}
 
     def fetch(self, store: DvcStore, remote: str | None, *, local_only: bool) -> BinaryIO:
         """Its bytes, checked, as a file that goes when it is closed.
 
         Raises:
             DataUnavailable: no place has it; the message has each place's answer.
+            RemoteUnavailable: a remote that may have it was silent for as long as the build has patience.
         """
-        answers: list[str] = []
         places: list[str | RemoteRef] = list(store.caches)
         if not local_only:
             places += [r for r in store.ordered(remote) if r.worktree or not r.versioned]
-        for place in places:
-            try:
-                found = self._bring(place)
-            except VfsError as error:
-                answers.append(error.message)
-                continue
-            if found is not None:
-                return found
-        raise DataUnavailable(
-            f"the file list {self._name} was not found: "
-            + ("; ".join(answers) or "there is no cache and no remote that could have it"),
-            hint="run `dvc push` where the data was added, or `dvc remote add` the remote that has it",
+        started, rounds = time.monotonic(), 0
+        while True:
+            rounds += 1
+            for place in places:
+                found = self._look(place)
+                if found is not None:
+                    return found
+            silent = [
+                r for r in self._answers if isinstance(r, RemoteRef) and self._answers[r].retryable
+            ]
+            left = max((self._patience.left(ref) for ref in silent), default=0.0)
+            if not left:
+                raise self._nowhere(silent, time.monotonic() - started)
+            names = ", ".join(ref.name for ref in silent)
+            self._progress(f"waiting for remote {names}, attempt", self._attempts.total(), None)
+            asked = (getattr(self._answers[ref], "retry_after", None) for ref in silent)
+            self._patience.rest(rounds, left, max((s for s in asked if s), default=None))
+
+    def _look(self, place: str | RemoteRef) -> BinaryIO | None:
+        """What one place has; None if nothing, or no answer in time, both of which are noted."""
+        try:
+            if isinstance(place, str):
+                return self._bring(place)
+            if not self._patience.left(place):
+                self._answers[place] = self._reasons.get(place) or RemoteUnavailable("not asked")
+                return None
+            self._answers.pop(place, None)
+            found = self._patience.ask(
+                place, lambda: self._bring(place), lambda error: self._failed(place, error)
+            )
+        except VfsError as error:
+            self._answers[place] = error
+            if not error.retryable:
+                self._patience.alive(place)
+            elif isinstance(place, RemoteRef) and place not in self._reasons:
+                self._failed(place, error)
+            return None
+        self._patience.alive(place)
+        return found
+
+    def _failed(self, ref: RemoteRef, error: VfsError) -> None:
+        self._attempts[ref] += 1
+        self._reasons[ref] = error
+
+    def _nowhere(self, silent: Sequence[RemoteRef], seconds: float) -> VfsError:
+        """Why there is none; `silent` are the remotes that gave no answer in all these seconds."""
+        if not silent:
+            said = "; ".join(error.message for error in self._answers.values())
+            return DataUnavailable(
+                f"the file list {self._name} was not found: "
+                + (said or "there is no cache and no remote that could have it"),
+                hint="run `dvc push` where the data was added, or `dvc remote add` the remote that has it",
+            )
+        said = "; ".join(
+            f"remote {ref.name} ({ref.url}): {ref.prefix}{self._key}: attempts: {self._attempts[ref]}, "
+            f"the last: {self._reasons.get(ref, self._answers[ref]).message}"
+            for ref in silent
+        )
+        others = "".join(
+            f"; {error.message}" for place, error in self._answers.items() if place not in silent
+        )
+        return RemoteUnavailable(
+            f"the file list {self._name} did not come within {seconds:.0f} s: {said}{others}",
+            hint="is the remote reachable? `vfs doctor` checks; `transfer.deadline` sets the time",
         )
 
     def _bring(self, place: str | RemoteRef) -> BinaryIO | None:
@@ -87,7 +161,8 @@ class ListedObject:
     def _remote(self, ref: RemoteRef, keep: Path) -> BinaryIO:
         remote = self._session.remote(ref)
         with remote.get(ref.prefix + self._key) as body:
-            return self._copied(body, body.size, remote.url, keep)
+            moving = _Moving(body, lambda: self._patience.alive(ref))
+            return self._copied(moving, body.size, remote.url, keep)
 
     def _copied(self, source: _Source, size: int, where: str, keep: Path) -> BinaryIO:
         """A checked copy in a directory. Raises StoreFull, and FormatError and DataUnavailable as `fetch` says."""

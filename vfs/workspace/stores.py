@@ -67,6 +67,11 @@ class RemoteRef(NamedTuple):
         return f"{head}://{rest.rpartition('@')[2].partition('?')[0]}"
 
     @property
+    def directory(self) -> str:
+        """Where a local one lies."""
+        return self.url.removeprefix("file://")
+
+    @property
     def prefix(self) -> str:
         """What precedes the layout of digests below the URL (DVC: worktree remotes)."""
         return ".dvc/" if self.worktree else ""

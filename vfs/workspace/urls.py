@@ -23,7 +23,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from vfs.catalog import Tree
-from vfs.errors import DataUnavailable, ObjectMissing, StoreError, VfsError
+from vfs.errors import DataUnavailable, ObjectMissing, RemoteUnavailable, StoreError, VfsError
 from vfs.formats.dirlisting import listing_digest
 from vfs.formats.hashing import new_hasher
 from vfs.formats.values import FileEntry, Out, UrlSource
@@ -93,7 +93,7 @@ class UrlGrafter:
             return Grafted(self._grafter.file(out, store, origin(b"")))
         try:
             return self._grafter.directory(out, store, origin)
-        except DataUnavailable:
+        except (DataUnavailable, RemoteUnavailable):
             listing = self._of_directory(claim, source, store)
             if listing is None:
                 raise

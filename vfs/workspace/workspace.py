@@ -8,17 +8,16 @@ import contextlib
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vfs.config import Settings, dvc_config_paths
 from vfs.core.lru import Lru
-from vfs.errors import UnknownPath, VfsError
+from vfs.errors import StoreError, UnknownPath, VfsError
 from vfs.git import Repository, clone_metadata
 from vfs.transfer import Place
 from vfs.types import Blob, Entry, Kind
-from vfs.workspace.builder import Builder, Plan
+from vfs.workspace.builder import Builder
 from vfs.workspace.directory import Directory
 from vfs.workspace.hashes import Hashes
 from vfs.workspace.import_refs import Trail, nested
@@ -36,12 +35,15 @@ from vfs.workspace.origins import (
     stores_of,
 )
 from vfs.workspace.outs import Parser
+from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.places import GitPlace, dvc_places
+from vfs.workspace.plan import Plan
 from vfs.workspace.pointers import Progress
 from vfs.workspace.projection import follow, inside
+from vfs.workspace.renewal import stamps
 from vfs.workspace.session import Session
 from vfs.workspace.snapshot import Snapshot
-from vfs.workspace.stores import RemoteRef, Surroundings
+from vfs.workspace.stores import Surroundings
 from vfs.workspace.urls import url_places
 from vfs.workspace.versioned import places as versioned_places
 
@@ -52,6 +54,7 @@ log = logging.getLogger("vfs.workspace")
 
 WORKTREE = "worktree"
 KEPT = 32
+_REBUILDS = 8  # after as many losses, the catalog is damaged faster than it is made
 _LEAVES = 5_000  # outs that weigh as much as another snapshot: each takes about 1 KiB
 
 
@@ -119,19 +122,28 @@ class Workspace:
 
     # Snapshots --------------------------------------------------------------------------------
 
-    def snapshot(self, rev: str, progress: Progress | None = None) -> Snapshot:
+    def snapshot(
+        self, rev: str, progress: Progress | None = None, *, patience: float | None = None
+    ) -> Snapshot:
         """The snapshot of a revision; `worktree` is the working tree as it lies there now.
 
         Args:
             rev: whatever `git rev-parse` takes, or `worktree`.
             progress: told (stage, done, total or None), from any thread.
+            patience: seconds that a remote with a list of files may be silent; `transfer.deadline` if None.
 
         Raises:
             UnknownRevision: Git does not know it.
             StoreError: the repository or the catalog is damaged.
             RemoteError: a partial clone's remote did not give an object.
         """
-        tell = progress or _silent
+        waiting = PATIENCE.set(Patience(self.settings.deadline if patience is None else patience))
+        try:
+            return self._of(rev, progress or _silent)
+        finally:
+            PATIENCE.reset(waiting)
+
+    def _of(self, rev: str, tell: Progress) -> Snapshot:
         if rev == WORKTREE:
             tell("worktree", 0, None)
             tree, repository = self.repository.snapshot_worktree(self.settings.cache_dir)
@@ -152,7 +164,7 @@ class Workspace:
                 with self._guard:
                     kept = self._kept.get(key)
                 kept = kept or self._build_and_keep(plan, key, progress)
-        return _renamed(kept, plan)
+        return plan.named(kept)
 
     def _build_and_keep(self, plan: Plan, key: bytes, progress: Progress) -> Snapshot:
         built = self._build(self.repository, plan, progress)
@@ -175,10 +187,25 @@ class Workspace:
             self._kept.clear()
         for snapshot in kept:
             with contextlib.suppress(VfsError):
-                self.snapshot(snapshot.commit or snapshot.rev)
+                self.snapshot(snapshot.commit or snapshot.rev, patience=BRIEF)
         return True
 
     def _build(self, repository: Repository, plan: Plan, progress: Progress) -> Snapshot:
+        """Build, and build over what the catalog lost meanwhile: with each loss one tree at least is dropped, to be made anew."""
+        catalog = self.session.catalog
+        for _ in range(_REBUILDS):
+            losses = catalog.losses
+            try:
+                built = self._build_once(repository, plan, progress)
+            except StoreError:
+                if catalog.losses == losses:
+                    raise
+            else:
+                if catalog.losses == losses:
+                    return built
+        return self._build_once(repository, plan, progress)
+
+    def _build_once(self, repository: Repository, plan: Plan, progress: Progress) -> Snapshot:
         return Builder(
             self.session,
             repository,
@@ -196,11 +223,12 @@ class Workspace:
         """What a snapshot depends on: the tree, its scope, configuration outside of Git, and a catalog that has it."""
         parts = [plan.tree.hex(), plan.scope.hex(), repr(plan.config), repr(plan.remote)]
         parts.append(str(self.session.catalog.losses))
-        parts += [_state(file) for file in (*dvc_config_paths(), self._config_local())]
+        parts.append(repr(stamps(self._config_files())))
         return "\0".join(parts).encode("utf-8", "surrogateescape")
 
-    def _config_local(self) -> Path | None:
-        return None if self.root is None else self.root / ".dvc" / "config.local"
+    def _config_files(self) -> list[Path]:
+        own = [] if self.root is None else [self.root / ".dvc" / "config.local"]
+        return [*(file for file in dvc_config_paths() if file is not None), *own]
 
     # Imports ----------------------------------------------------------------------------------
 
@@ -331,7 +359,7 @@ class Workspace:
         for origin in self.session.origins.all():
             for store in stores_of(origin):
                 found.update(Path(cache) for cache in store.caches)
-                found.update(_path(remote) for remote in store.remotes if remote.local)
+                found.update(Path(remote.directory) for remote in store.remotes if remote.local)
             if isinstance(origin, GitOrigin):
                 found.add(Path(origin.git_dir))
         return sorted(found)
@@ -358,12 +386,6 @@ class Workspace:
         self.session.close()
 
 
-def _renamed(snapshot: Snapshot, plan: Plan) -> Snapshot:
-    if (snapshot.rev, snapshot.commit) == (plan.rev, plan.commit):
-        return snapshot
-    return replace(snapshot, rev=plan.rev, commit=plan.commit, time=plan.time)
-
-
 def _main_root(repository: Repository, root: Path | None) -> Path | None:
     """The main working tree, if `root` is a linked one."""
     common = repository.common_dir
@@ -372,23 +394,9 @@ def _main_root(repository: Repository, root: Path | None) -> Path | None:
     return common.parent
 
 
-def _state(file: Path | None) -> str:
-    if file is None:
-        return ""
-    try:
-        status = file.stat()
-    except OSError:
-        return ""
-    return f"{status.st_mtime_ns}:{status.st_size}:{status.st_ino}"
-
-
 def _has(repository: Repository, revision: str) -> bool:
     try:
         repository.resolve(revision or "HEAD")
     except VfsError:
         return False
     return True
-
-
-def _path(remote: RemoteRef) -> Path:
-    return Path(remote.url.removeprefix("file://"))

@@ -84,12 +84,14 @@ def _revisions(workspace: "Workspace", rev: str, every: bool) -> list[str]:
 
 def _look(workspace: "Workspace", revisions: list[str], failures: list[Finding]) -> Seen:
     """Build every snapshot; what cannot be built is added to `failures`."""
+    from vfs.workspace.patience import BRIEF
+
     seen = Seen([], {}, {}, {})
     with Progress(quiet=not sys.stdout.isatty()) as progress:
         for number, rev in enumerate(revisions):
             progress.step("revisions", number, len(revisions))
             try:
-                snapshot = workspace.snapshot(rev)
+                snapshot = workspace.snapshot(rev, patience=BRIEF)
                 modules = _submodules(workspace, snapshot)
             except VfsError as error:
                 failures.append(failed("revision", error))

@@ -453,6 +453,28 @@ def test_a_catalog_lost_under_a_snapshot(
     assert {p: e._replace(mtime=0) for p, e in after.walk()} == before
 
 
+def test_damage_met_by_a_build_is_built_over(repository: HandmadeRepository, opened: Open) -> None:
+    """Building reads the file lists of incomplete directories; every record of them is wrong."""
+    blobs = config(repository)
+    for name in ("d", "e"):
+        files = {f"{n}": b"%s %d" % (name.encode(), n) for n in range(3000)}
+        oid, size, count = repository.put_directory(files)
+        blobs[f"{name}.dvc"] = pointer(name, oid, size, count)
+        object_path(repository.remote, md5(b"%s 22" % name.encode())).unlink()
+    repository.commit_raw(blobs)
+    workspace = opened(repository.root)
+    before = list(workspace.snapshot("main").walk())
+    workspace.close()
+    workspace = opened(repository.root)
+    storage = workspace.session.catalog._storage
+    pages = [(key, b"wrong") for key, _ in storage.all("pages")]
+    assert len(pages) > 4
+    storage.put("pages", pages, replace=True)
+    snapshot = workspace.snapshot("main")
+    assert problems(snapshot) == {b"d": "objects-missing", b"e": "objects-missing"}
+    assert list(snapshot.walk()) == before
+
+
 def test_damaged_notes_are_made_anew(repository: HandmadeRepository, opened: Open) -> None:
     repository.commit(plain={"a": b"1", "s/b": b"2"}, directories={"d": {"x": b"1"}})
     workspace = opened(repository.root)

@@ -1,0 +1,122 @@
+"""A remote that is out while lists of files are needed: builds wait for it until the deadline, and not longer."""
+
+import errno
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from vfs.testing.faulty_proxy import Fault, FaultyProxy, hangup, stall
+from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.mounts import Mount, MountFactory, wait_until
+from vfs.testing.refusals import refused
+from vfs.testing.s3_servers import S3Server
+from vfs.testing.sandbox import Sandbox
+
+pytestmark = [pytest.mark.fuse, pytest.mark.s3]
+
+DEADLINE = 6
+
+
+@pytest.fixture
+def proxy(ministack: S3Server) -> Iterator[FaultyProxy]:
+    with FaultyProxy(ministack.port) as running:
+        yield running
+
+
+@pytest.fixture
+def repository(sandbox: Sandbox, ministack: S3Server, proxy: FaultyProxy) -> HandmadeRepository:
+    """`v1` needs nothing of the remote; `v2` needs two lists of files."""
+    bucket = ministack.new_bucket()
+    repo = HandmadeRepository(
+        sandbox,
+        sandbox.root / "repository",
+        remote_url=f"s3://{bucket}/data",
+        remote_options={**ministack.options, "endpointurl": proxy.endpoint},
+    )
+    repo.commit(plain={"git.txt": b"1"}, tag="v1")
+    directories = {"data": {"a": b"a", "b": b"b"}, "more": {"c": b"c"}}
+    repo.commit(plain={"git.txt": b"2"}, directories=directories, tag="v2")
+    client = ministack.client()
+    repo.upload(lambda key, data: client.put_object(Bucket=bucket, Key=f"data/{key}", Body=data))
+    repo.lose_remote()
+    return repo
+
+
+def problems(mount: Mount) -> list[dict[str, str]]:
+    """What the mount cannot serve."""
+    status = json.loads(mount.cli("status", "--json", str(mount.path)).stdout)
+    found: list[dict[str, str]] = status["problem_list"]
+    return found
+
+
+def test_a_switch_outlasts_a_restart(
+    repository: HandmadeRepository, proxy: FaultyProxy, ministack: S3Server, mounts: MountFactory
+) -> None:
+    """Nothing listens for ten seconds: more than one request repeats by itself."""
+    mount = mounts(repository.root, "v1", "-o", "transfer.deadline=60")
+    proxy.__exit__()
+    gone = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        switching = pool.submit(mount.switch, "v2")
+        wait_until(lambda: time.monotonic() > gone + 10, "the restart")
+        assert not switching.done()
+        with FaultyProxy(ministack.port, port=proxy.port):
+            switching.result(30)
+            assert (mount.path / "data" / "a").read_bytes() == b"a"
+            assert (mount.path / "more" / "c").read_bytes() == b"c"
+
+
+@pytest.mark.parametrize("fault", [stall(0), hangup()], ids=["silent", "hang-up"])
+def test_a_switch_ends_at_the_deadline(
+    repository: HandmadeRepository,
+    proxy: FaultyProxy,
+    mounts: MountFactory,
+    fault: Fault,
+) -> None:
+    """The snapshot is shown with the directories broken, and the healer brings them when the remote is back."""
+    mounts.allow("WARNING.*vfs")
+    mount = mounts(repository.root, "v1", "-o", f"transfer.deadline={DEADLINE}")
+    proxy.always(fault)
+    began = time.monotonic()
+    mount.switch("v2")
+    assert DEADLINE - 1 < time.monotonic() - began < 2 * DEADLINE, "one deadline, for both"
+    assert (mount.path / "git.txt").read_bytes() == b"2"
+    with refused(errno.EIO):
+        (mount.path / "data" / "a").read_bytes()
+    assert [problem["path"] for problem in problems(mount)] == ["data", "more"]
+    for problem in problems(mount):
+        assert problem["code"] == "remote-unavailable"
+        assert f"remote store ({repository.remote_url}): files/md5/" in problem["message"]
+        assert "is the remote reachable?" in problem["hint"]
+    proxy.always(None)
+    wait_until(lambda: not problems(mount), "the healer", timeout=60)
+    assert (mount.path / "data" / "a").read_bytes() == b"a"
+
+
+def test_ctrl_c_ends_waiting(repository: HandmadeRepository, proxy: FaultyProxy) -> None:
+    proxy.always(stall(0))
+    asking = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "vfs_cli",
+            "ls",
+            "--repo",
+            str(repository.root),
+            "--rev",
+            "v2",
+            ":/data",
+        ],
+        env=repository.sandbox.environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: bool(proxy.requests), "the remote to be asked", timeout=30)
+    asking.send_signal(signal.SIGINT)
+    assert asking.wait(5) != 0
