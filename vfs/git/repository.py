@@ -13,7 +13,7 @@ from typing import Optional
 import pygit2
 
 from vfs.core.lru import Lru
-from vfs.errors import FormatError, NotARepository, StoreError
+from vfs.errors import FormatError, NotARepository, StoreError, VfsError
 from vfs.git import history, revisions
 from vfs.git.attributes import Attributes
 from vfs.git.handles import Handle, Handles, discover_git_dir, open_libgit2, translated
@@ -99,6 +99,14 @@ class Repository:
         return self._handles.get()
 
     # Revisions -------------------------------------------------------------------------------
+
+    def has(self, revision: str) -> bool:
+        """Whether a revision resolves here."""
+        try:
+            self.resolve(revision)
+        except VfsError:
+            return False
+        return True
 
     def resolve(self, rev: str) -> Commit:
         """The commit that any `git rev-parse` expression names; annotated tags are peeled.

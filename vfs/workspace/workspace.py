@@ -259,7 +259,7 @@ class Workspace:
         with self.session.locks.holding(b"source" + ref.url.encode("utf-8", "surrogateescape")):
             with self._guard:
                 known = self._sources.get(ref.url)
-            if known is not None and _has(known.repository, ref.revision):
+            if known is not None and known.repository.has(ref.revision or "HEAD"):
                 return known
             repository = clone_metadata(
                 ref.url, self.settings.cache_dir, revision=ref.revision or None
@@ -392,11 +392,3 @@ def _main_root(repository: Repository, root: Path | None) -> Path | None:
     if root is None or common == repository.git_dir or common.name != ".git":
         return None
     return common.parent
-
-
-def _has(repository: Repository, revision: str) -> bool:
-    try:
-        repository.resolve(revision or "HEAD")
-    except VfsError:
-        return False
-    return True
