@@ -1,5 +1,6 @@
 """Revisions for `.snapshots` and for switches: snapshots built in worker threads, views made of them."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
@@ -8,10 +9,11 @@ import trio
 
 from vfs.daemon.builds import Builds
 from vfs.daemon.memory import give_back
-from vfs.errors import DataUnavailable
+from vfs.errors import DataUnavailable, RemoteUnavailable
 from vfs.fs.directories import Totals, Unbuilt, View
 from vfs.threads import Pool, run_in
 from vfs.workspace import Snapshot, Workspace
+from vfs.workspace.patience import BRIEF
 from vfs.workspace.workspace import WORKTREE
 
 Report = Callable[[str, int, int | None], None]
@@ -21,10 +23,21 @@ LONG_SECONDS: Final = 0.5
 """A build that took longer has made new catalog pages, and needed memory for it."""
 
 
+AGAIN_SECONDS: Final = 20.0
+"""How long a snapshot below `.snapshots` that an outage left incomplete is shown before the next look builds it anew."""
+
+
+def met_outage(snapshot: Snapshot) -> bool:
+    """Whether paths are broken because a remote was silent."""
+    return any(problem.code == RemoteUnavailable.code for problem in snapshot.problems)
+
+
 def view_of(snapshot: Snapshot) -> View:
     """A view that shows a snapshot."""
     weight = snapshot.totals
-    return View(snapshot.root, snapshot.rev, snapshot.commit, Totals(weight.size, weight.files))
+    until = time.monotonic() + AGAIN_SECONDS if met_outage(snapshot) else math.inf
+    totals = Totals(weight.size, weight.files)
+    return View(snapshot.root, snapshot.rev, snapshot.commit, totals, until=until)
 
 
 class Revisions:
@@ -34,9 +47,10 @@ class Revisions:
         self._workspace = workspace
         self._deadline = workspace.settings.deadline
         self._builds = Builds(
-            self._build, deadline=self._deadline, silent=workspace.session.silent_remotes
+            self._for_kernel, deadline=self._deadline, silent=workspace.session.silent_remotes
         )
         self.run = self._builds.run
+        self._out: set[str] = set()
 
     async def revisions(self) -> Sequence[bytes]:
         """Full names of the refs that lead to commits."""
@@ -58,6 +72,15 @@ class Revisions:
     ) -> Snapshot:
         """The snapshot a client or a task asked for, built if needed; raises UnknownRevision and what building raises."""
         return await run_in(Pool.REMOTE, self._build, revision, report, patience, abandon=True)
+
+    def _for_kernel(self, revision: str) -> Snapshot:
+        """Patient the first time; who knows that the remote is out looks again briefly."""
+        snapshot = self._build(revision, patience=BRIEF if revision in self._out else None)
+        if met_outage(snapshot):
+            self._out.add(revision)
+        else:
+            self._out.discard(revision)
+        return snapshot
 
     def _build(
         self, revision: str, report: Report | None = None, patience: float | None = None

@@ -7,6 +7,7 @@ in place and only what it answers changes.
 Owner: the event loop. `_resolve` may be called from the switch's thread on an explicit root only.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol, Self
@@ -85,6 +86,7 @@ class View:
         commit: full commit id, or None for a snapshot no commit names.
         totals: what the snapshot weighs, for `statfs`.
         build: builds what `root` stands for; None once that is done (`ready`).
+        until: of the monotonic clock; below `.snapshots` it is built anew after that, as an outage left paths broken.
         epoch: grows with every switch; what a directory inode has cached is valid for one epoch.
     """
 
@@ -93,6 +95,7 @@ class View:
     commit: str | None
     totals: Totals = NOTHING
     build: "Callable[[], Awaitable[View]] | None" = None
+    until: float = math.inf
     epoch: int = 0
     inodes: dict[bytes, int] = field(default_factory=dict)
 
@@ -103,6 +106,7 @@ class View:
         built = await self.build()
         if self.build is not None:  # nobody was faster
             self.root, self.totals, self.build = built.root, built.totals, None
+            self.until = built.until
             self.epoch += 1
 
 

@@ -7,6 +7,7 @@ expression that a slash cuts short (`HEAD^{/text}`). Each name that
 was looked up is a view of its own, so that two names of one commit are two trees (the kernel allows a directory one place only).
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -105,9 +106,9 @@ class Snapshots:
         return True
 
     def _same_or_new(self, name: bytes, view: View) -> View:
-        """The view already handed out for this name, unless the name has moved to another commit."""
+        """The view already handed out for this name, unless the name has moved to another commit, or an outage left paths of it broken a while ago."""
         known = self._views.get(name)
-        if known is not None and _shows_the_same(known, view):
+        if known is not None and time.monotonic() < known.until and _shows_the_same(known, view):
             return known
         self._views[name] = view
         return view
