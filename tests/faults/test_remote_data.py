@@ -110,7 +110,7 @@ def test_a_directory_whose_listing_comes_back(
     away = handmade.remote.with_suffix(".away")
     handmade.remote.rename(away)
     mounts.allow("cannot serve", "data: ")
-    mount = mounts(handmade.root, "v1")
+    mount = mounts(handmade.root, "v1", "-o", "transfer.deadline=2")
     with refused(errno.EIO):
         os.stat(mount.path / "data")
     argv = [sys.executable, "-m", "vfs_cli", "doctor"]
