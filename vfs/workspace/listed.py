@@ -139,11 +139,13 @@ class ListedObject:
 
     def _bring(self, place: str | RemoteRef) -> BinaryIO | None:
         """From one place, to the disk of the cache, or to memory if there is no room on it."""
-        bring = self._cached if isinstance(place, str) else self._remote
         try:
-            return bring(place, self._session.settings.cache_dir)  # type: ignore[arg-type]
+            return self._kept(place, self._session.settings.cache_dir)
         except StoreFull:
-            return bring(place, _MEMORY)  # type: ignore[arg-type]
+            return self._kept(place, _MEMORY)
+
+    def _kept(self, place: str | RemoteRef, keep: Path) -> BinaryIO | None:
+        return self._cached(place, keep) if isinstance(place, str) else self._remote(place, keep)
 
     def _cached(self, cache: str, keep: Path) -> BinaryIO | None:
         """From a DVC cache; None if it has no such file."""
