@@ -22,7 +22,9 @@
     │   └── StoreCorrupt
     ├── DaemonError           the daemon of a mount failed or does not answer
     │   └── ProtocolError     … or the two ends of a control socket do not understand each other
-    └── Unsupported           known, but not built (yet)
+    ├── Unsupported           known, but not built (yet)
+    ├── RepositoryBusy        another `dvc` or `vfs` command is writing to it
+    └── WouldOverwrite        something in the working tree would be lost
 
 Rule: domain code raises these and nothing else across a package boundary; a foreign
 exception is translated where it enters (`map_exceptions` in the adapter). Only
@@ -222,6 +224,22 @@ class Unsupported(VfsError):
     code = "unsupported"
     errno = _errno.ENOTSUP
     exit_code = 20
+
+
+class RepositoryBusy(VfsError):
+    """Another `dvc` or `vfs` command is writing to the repository."""
+
+    code = "repository-busy"
+    errno = _errno.EBUSY
+    exit_code = 21
+
+
+class WouldOverwrite(VfsError):
+    """Something in the working tree would be lost."""
+
+    code = "would-overwrite"
+    errno = _errno.EEXIST
+    exit_code = 22
 
 
 def only_vfs_error(error: BaseException) -> VfsError | None:

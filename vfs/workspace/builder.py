@@ -7,7 +7,6 @@ Rule: nothing a pointer says stops the others: whatever cannot be served is a `P
 Only a damaged repository or catalog raises.
 """
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -29,22 +28,18 @@ from vfs.workspace.lfs import lfs_problems
 from vfs.workspace.listings import Listings
 from vfs.workspace.merged import MISSING, GitView, MergedDirectory
 from vfs.workspace.origins import LfsOrigin
-from vfs.workspace.outs import MAX_POINTER, Claim, Claims, Parser, collect, problem_of
+from vfs.workspace.outs import Claim, Claims, Parser
 from vfs.workspace.patience import PATIENCE
 from vfs.workspace.plan import Plan
-from vfs.workspace.pointers import Found, Progress, Summaries
-from vfs.workspace.renewal import stamps
+from vfs.workspace.pointers import Progress, Summaries
 from vfs.workspace.session import Session
 from vfs.workspace.snapshot import Snapshot
 from vfs.workspace.stores import (
-    MAX_CONFIG,
-    DvcStore,
     Roots,
     Surroundings,
-    load_store,
-    machine_files,
 )
-from vfs.workspace.summary import NO_OID, Mark, is_file
+from vfs.workspace.summary import Mark, is_file
+from vfs.workspace.survey import survey
 from vfs.workspace.urls import UrlGrafter
 
 _THREADS = 8
@@ -94,18 +89,15 @@ class Builder:
         inside = self._scope_tree()
         if inside is not None:
             self._summaries.contents(inside, plan.time)
-        found = list(self._summaries.names(plan.tree))
-        self._repository.ensure_blobs(
-            [f.oid for f in found if f.mark in (Mark.POINTER, Mark.LOCK, Mark.DVCIGNORE)]
+        surveyed = survey(
+            self._session, self._repository, self._summaries, self._where, self._parser, plan
         )
-        roots = self._roots(found)
-        rules = Rules(found, roots, self._repository.read_blob)
-        claims = collect(rules.without_ignored(found), self._parser, self._read_path)
-        self._problems += [p for p in claims.problems if self._in_scope(p.path)]
+        self._problems += surveyed.problems
+        self._problems += [p for p in surveyed.claims.problems if self._in_scope(p.path)]
         if inside is not None:
             self._put_special(inside)
-        self._put_claims(claims, roots)
-        return self._finish(rules)
+        self._put_claims(surveyed.claims, surveyed.roots)
+        return self._finish(surveyed.rules)
 
     # Scope ------------------------------------------------------------------------------------
 
@@ -131,51 +123,6 @@ class Builder:
         if is_file(item.mode):
             self._repository.ensure_blobs([item.oid])
         return None
-
-    # Configuration ----------------------------------------------------------------------------
-
-    def _roots(self, found: Sequence[Found]) -> Roots:
-        """The DVC repositories of the tree; the top is one whether or not it has a `.dvc`."""
-        roots = Roots()
-        marked = {f.path.rpartition(b"/")[0]: f.oid for f in found if f.mark is Mark.DVC_ROOT}
-        for path, oid in {b"": NO_OID, **marked}.items():
-            tracked = None if oid == NO_OID else self._tracked_config(path, oid)
-            roots.add(path, self._store(tracked, path))
-        return roots
-
-    def _tracked_config(self, path: bytes, directory: bytes) -> bytes | None:
-        item = self._repository.find(directory, b"config")
-        if item is None or not is_file(item.mode):
-            return None
-        try:
-            return self._repository.read_blob(item.oid, MAX_CONFIG)
-        except FormatError as error:
-            blamed = path + b"/.dvc/config" if path else b".dvc/config"
-            self._problems.append(problem_of(error, blamed))
-            return None
-
-    def _store(self, tracked: bytes | None, path: bytes) -> DvcStore:
-        """The store of the repository at `path`, whose configuration is followed from now on."""
-        load = functools.partial(load_store, tracked, path, self._where, self._plan.config)
-        files = machine_files(path, self._where)
-        seen = stamps(files)
-        found, problems = load()
-        self._problems += problems
-        preferred = self._plan.remote
-        store = found.preferring(preferred)
-
-        def again() -> DvcStore | None:
-            found, now = load()
-            return found.preferring(preferred) if len(now) <= len(problems) else None
-
-        self._session.renewal.note(store, files, seen, again)
-        return store
-
-    def _read_path(self, path: bytes) -> bytes | None:
-        item = self._repository.find(self._plan.tree, path)
-        if item is None or not is_file(item.mode):
-            return None
-        return self._repository.read_blob(item.oid, MAX_POINTER)
 
     # Leaves -----------------------------------------------------------------------------------
 

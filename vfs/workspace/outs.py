@@ -36,11 +36,21 @@ ReadBlob = Callable[[bytes, int], bytes]
 
 
 class Claim(NamedTuple):
-    """One out and the pointer that claims it."""
+    """One out and the pointer that claims it.
+
+    Attributes:
+        out: as it is written there.
+        pointer: path of the `.dvc` file or `dvc.lock`.
+        source: of an import.
+        stage: name in the lock (`name`, `name@item`); "" for a pointer.
+        frozen: the pointer is not to be updated.
+    """
 
     out: Out
     pointer: bytes
     source: ImportSource | UrlSource | None = None
+    stage: str = ""
+    frozen: bool = False
 
 
 @dataclass(slots=True)
@@ -138,8 +148,12 @@ def _add(
     if isinstance(parsed, Problem):
         problems.append(parsed)
         return
-    source = parsed.source if isinstance(parsed, Pointer) else None
-    claims += [Claim(out, path, source) for out in parsed.outs if out.cached]
+    if isinstance(parsed, Pointer):
+        made = [Claim(out, path, parsed.source, "", parsed.frozen) for out in parsed.outs]
+    else:
+        stages = [stage for stage in parsed.stages if stage.declared]
+        made = [Claim(out, path, None, stage.name) for stage in stages for out in stage.outs]
+    claims += [claim for claim in made if claim.out.cached]
     problems += parsed.problems
 
 

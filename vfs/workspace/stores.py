@@ -28,6 +28,7 @@ from vfs.formats.dvcconfig import (
     parse_dvc_config,
     remotes,
 )
+from vfs.git import Repository
 from vfs.types import Problem
 
 MAX_CONFIG = 1 << 20
@@ -150,6 +151,14 @@ class Surroundings(NamedTuple):
     root: Path | None
     main_root: Path | None
     foreign: bool
+
+
+def main_root(repository: Repository, root: Path | None) -> Path | None:
+    """The main working tree, if `root` is a linked one."""
+    common = repository.common_dir
+    if root is None or common == repository.git_dir or common.name != ".git":
+        return None
+    return common.parent
 
 
 def machine_files(path: bytes, where: Surroundings) -> list[Path]:

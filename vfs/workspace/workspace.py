@@ -38,12 +38,13 @@ from vfs.workspace.outs import Parser
 from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.places import GitPlace, dvc_places
 from vfs.workspace.plan import Plan
-from vfs.workspace.pointers import Progress
+from vfs.workspace.pointers import Progress, Summaries
 from vfs.workspace.projection import follow, inside
 from vfs.workspace.renewal import stamps
 from vfs.workspace.session import Session
 from vfs.workspace.snapshot import Snapshot
-from vfs.workspace.stores import Surroundings
+from vfs.workspace.stores import Surroundings, main_root
+from vfs.workspace.survey import Survey, survey
 from vfs.workspace.urls import url_places
 from vfs.workspace.versioned import places as versioned_places
 
@@ -89,7 +90,7 @@ class Workspace:
         repository.name = name
         self.session = session
         self.root = None if foreign else repository.root
-        self._where = Surroundings(self.root, _main_root(repository, self.root), foreign)
+        self._where = Surroundings(self.root, main_root(repository, self.root), foreign)
         self._listings = Listings(session)
         self._hashes = Hashes(session, self.places_of)
         self._parser = Parser(repository.read_blob)
@@ -144,13 +145,26 @@ class Workspace:
             PATIENCE.reset(waiting)
 
     def _of(self, rev: str, tell: Progress) -> Snapshot:
+        plan, repository = self._plan(rev, tell)
+        if repository is not self.repository:
+            return self._build(repository, plan, tell)
+        return self._snapshot(plan, tell)
+
+    def _plan(self, rev: str, tell: Progress) -> tuple[Plan, Repository]:
+        """What a revision is, and the repository that has its objects."""
         if rev == WORKTREE:
             tell("worktree", 0, None)
-            tree, repository = self.repository.snapshot_worktree(self.settings.cache_dir)
-            plan = Plan(rev, None, tree, int(self.session.clock()))
-            return self._build(repository, plan, tell)
+            tree, scratch = self.repository.snapshot_worktree(self.settings.cache_dir)
+            return Plan(rev, None, tree, int(self.session.clock())), scratch
         commit = self.repository.resolve(rev)
-        return self._snapshot(Plan(rev, commit.oid, commit.tree, commit.time), tell)
+        return Plan(rev, commit.oid, commit.tree, commit.time), self.repository
+
+    def survey(self, rev: str, progress: Progress | None = None) -> Survey:
+        """What the pointers of a revision say, resolving none; raises as `snapshot`."""
+        plan, repository = self._plan(rev, progress or _silent)
+        summaries = Summaries(self.session.catalog, repository, progress or _silent)
+        parser = Parser(repository.read_blob)
+        return survey(self.session, repository, summaries, self._where, parser, plan)
 
     def _snapshot(self, plan: Plan, progress: Progress) -> Snapshot:
         key = self._key(plan)
@@ -384,11 +398,3 @@ class Workspace:
         if store is not None:
             store.close()
         self.session.close()
-
-
-def _main_root(repository: Repository, root: Path | None) -> Path | None:
-    """The main working tree, if `root` is a linked one."""
-    common = repository.common_dir
-    if root is None or common == repository.git_dir or common.name != ".git":
-        return None
-    return common.parent

@@ -1,0 +1,389 @@
+"""`ObjectCache`: one DVC cache directory, read and written.
+
+Layout: `vfs.formats.layout`. Rules:
+
+- An object has mode 0444 if and only if its bytes were hashed by who put it there: DVC trusts that
+  mode. What comes in is hashed as it is written, never afterwards by name.
+- It appears under its name whole (temporary file, rename). Nothing is fsynced one by one: call `sync`
+  before a name of an object is written anywhere.
+- Safe for any number of threads and processes: two that put the same object replace equal bytes.
+"""
+
+import errno
+import fcntl
+import os
+import secrets
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, NamedTuple
+
+from vfs.errors import ContentMismatch, DataUnavailable, StoreError, StoreFull
+from vfs.formats.hashing import Hasher, hasher_for, new_hasher
+from vfs.formats.layout import object_path, parse_object_path
+from vfs.objects.filesystem import FICLONE, sync_filesystem
+from vfs.objects.source import Fingerprint, fingerprint, open_source
+from vfs.types import Algorithm, Digest
+
+PIECE: Final = 1 << 20
+SMALL: Final = 1 << 14  # below, sharing blocks with the source costs more than it saves
+TEMPORARY: Final = ".tmp"
+_CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+Fill = Callable[[memoryview], int]
+"""Fills the front of a buffer with the next bytes; their count, 0 at the end."""
+
+
+class Ingested(NamedTuple):
+    """A file whose content is in the cache now.
+
+    Attributes:
+        digest: of its bytes.
+        size: bytes.
+        fingerprint: of the file; it had it before and after it was read.
+        stored: whether bytes had to be written.
+    """
+
+    digest: Digest
+    size: int
+    fingerprint: Fingerprint
+    stored: bool
+
+
+class ObjectCache:
+    """One cache directory; blocking, for worker threads."""
+
+    def __init__(self, directory: str) -> None:
+        """Touches nothing; directories are made when something is put."""
+        self.directory = directory
+        self._made: set[str] = set()
+        self._clones: bool | None = None  # whether the file system clones; None: not tried yet
+        self._buffers = threading.local()
+
+    # Reading --------------------------------------------------------------------------------------
+
+    def path(self, digest: Digest, *, is_tree: bool = False) -> str:
+        """Where an object lies, or would."""
+        return os.path.join(self.directory, object_path(digest, is_tree=is_tree))
+
+    def size(self, digest: Digest, *, is_tree: bool = False) -> int | None:
+        """Bytes of an object; None if there is none."""
+        try:
+            found = os.lstat(self.path(digest, is_tree=is_tree))
+        except OSError:
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def trusted(self, digest: Digest, *, is_tree: bool = False) -> bool:
+        """Whether it is there and whoever put it there says that it was verified (mode 0444)."""
+        try:
+            found = os.lstat(self.path(digest, is_tree=is_tree))
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o444
+
+    def open(self, digest: Digest, *, is_tree: bool = False) -> int:
+        """A descriptor of an object.
+
+        Raises:
+            DataUnavailable: it is not there.
+        """
+        path = self.path(digest, is_tree=is_tree)
+        try:
+            return os.open(path, _OPEN)
+        except OSError as error:
+            raise DataUnavailable(
+                f"the cache has no object {path}: {error.strerror}", hint="vfs fetch"
+            ) from error
+
+    def read(self, digest: Digest, *, is_tree: bool = False, limit: int) -> bytes:
+        """The bytes of a small object, verified.
+
+        Raises:
+            DataUnavailable: it is not there, or larger than `limit` bytes.
+            ContentMismatch: it holds something else.
+        """
+        with open(self.open(digest, is_tree=is_tree), "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > limit:
+                raise DataUnavailable(f"{self.path(digest, is_tree=is_tree)} has {size} bytes")
+            data = file.readall()
+        hasher = hasher_for(digest, len(data))
+        hasher.update(data)
+        if not hasher.matches(digest.value):
+            raise self._wrong(digest, is_tree)
+        return data
+
+    def verify(self, digest: Digest, *, is_tree: bool = False) -> bool:
+        """Whether an object that is there holds what its name says; reads all of it.
+
+        Raises:
+            DataUnavailable: it is not there.
+        """
+        descriptor = self.open(digest, is_tree=is_tree)
+        try:
+            hasher = hasher_for(digest, os.fstat(descriptor).st_size)
+            buffer = self._buffer()
+            while count := os.readv(descriptor, [buffer]):
+                hasher.update(buffer[:count])
+        finally:
+            os.close(descriptor)
+        return hasher.matches(digest.value)
+
+    def objects(self) -> Iterator[tuple[Digest, bool, os.stat_result]]:
+        """(digest, whether it is a listing, state) of every object, in both layouts; in no order."""
+        for prefix in ("files/md5", ""):
+            base = os.path.join(self.directory, prefix)
+            for name in sorted(_names(base)):
+                if len(name) != 2:
+                    continue
+                for entry in _entries(os.path.join(base, name)):
+                    parsed = parse_object_path(f"{prefix}/{name}/{entry.name}".lstrip("/"))
+                    if parsed is not None and entry.is_file(follow_symlinks=False):
+                        with suppress(FileNotFoundError):
+                            yield *parsed, entry.stat(follow_symlinks=False)
+
+    # Writing --------------------------------------------------------------------------------------
+
+    def ingest(self, path: str, algorithm: Algorithm = Algorithm.MD5) -> Ingested:
+        """Put the content of a file; reads it once, copies nothing where the file system clones.
+
+        Raises:
+            DataUnavailable: it cannot be read, or changed twice while it was.
+            StoreFull, StoreError: the cache cannot be written.
+        """
+        for last in (False, True):
+            descriptor, before = open_source(path)
+            try:
+                digest, stored = self._put_file(descriptor, before.st_size, algorithm)
+                after = os.fstat(descriptor)
+            except OSError as error:
+                raise DataUnavailable(f"{path} cannot be read: {error.strerror}") from error
+            finally:
+                os.close(descriptor)
+            if digest is not None and fingerprint(before) == fingerprint(after):
+                return Ingested(digest, before.st_size, fingerprint(before), stored)
+            if last:
+                break
+        raise DataUnavailable(
+            f"{path} changes while it is read", hint="let its writer end, then try again"
+        )
+
+    def receive(self, digest: Digest, fill: Fill, *, is_tree: bool = False) -> int:
+        """Put an object whose digest is known, from wherever `fill` gets it; returns its size.
+
+        Raises:
+            ContentMismatch: the bytes are not those that the digest names; nothing was put.
+            StoreFull, StoreError: the cache cannot be written.
+            VfsError: as `fill`.
+        """
+        hasher = hasher_for(digest)
+        path = self.path(digest, is_tree=is_tree)
+        with self._temporary(path) as (descriptor, temporary):
+            size = self._copy(fill, descriptor, hasher)
+            if not hasher.matches(digest.value):
+                raise self._wrong(digest, is_tree)
+            self._publish(descriptor, temporary, path)
+        return size
+
+    def put(self, data: bytes, *, is_tree: bool = False) -> Digest:
+        """Put bytes as a DVC 3 object. Raises StoreFull, StoreError."""
+        hasher = new_hasher(Algorithm.MD5)
+        hasher.update(data)
+        digest = Digest(Algorithm.MD5, hasher.digest())
+        if not self.trusted(digest, is_tree=is_tree):
+            path = self.path(digest, is_tree=is_tree)
+            with self._temporary(path) as (descriptor, temporary):
+                self._write(descriptor, memoryview(data))
+                self._publish(descriptor, temporary, path)
+        return digest
+
+    def remove(self, digest: Digest, *, is_tree: bool = False) -> int:
+        """Remove an object; the bytes that frees, 0 if there was none. Raises StoreError."""
+        path = self.path(digest, is_tree=is_tree)
+        try:
+            found = os.lstat(path)
+            os.unlink(path)
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise StoreError(f"{path}: {error.strerror}") from error
+        return found.st_blocks * 512 if found.st_nlink == 1 else 0
+
+    def sync(self) -> None:
+        """Bring everything that was put to the disk. Raises StoreError."""
+        if self._made:
+            sync_filesystem(self.directory)
+
+    def sweep(self) -> int:
+        """Remove temporary files that killed commands left; call it under the lock. Returns how many."""
+        base = os.path.join(self.directory, "files/md5")
+        below = [os.path.join(base, name) for name in _names(base) if len(name) == 2]
+        left = [
+            entry.path
+            for directory in (base, *below)
+            for entry in _entries(directory)
+            if entry.name.startswith(".") and entry.name.endswith(TEMPORARY)
+        ]
+        for path in left:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+        return len(left)
+
+    # Pieces ---------------------------------------------------------------------------------------
+
+    def _put_file(self, source: int, size: int, algorithm: Algorithm) -> tuple[Digest | None, bool]:
+        """Digest of an open file, whose object is there afterwards; None if its size changed."""
+        hasher = new_hasher(algorithm)
+        if size <= PIECE:
+            return self._put_small(source, size, hasher, algorithm)
+        with self._temporary() as (descriptor, temporary):
+            if self._clone(source, descriptor):
+                count = self._hash(descriptor, hasher)
+            else:
+                count = self._copy(lambda buffer: os.readv(source, [buffer]), descriptor, hasher)
+            if count != size:
+                return None, False
+            digest = Digest(algorithm, hasher.digest())
+            if self.trusted(digest):
+                return digest, False
+            self._publish(descriptor, temporary, self.path(digest))
+        return digest, True
+
+    def _put_small(
+        self, source: int, size: int, hasher: Hasher, algorithm: Algorithm
+    ) -> tuple[Digest | None, bool]:
+        """A file that fits the buffer is hashed before anything is written: known contents cost no write."""
+        buffer = self._buffer()
+        count = os.readv(source, [buffer]) if size else 0
+        if count != size:
+            return None, False
+        hasher.update(buffer[:count])
+        digest = Digest(algorithm, hasher.digest())
+        if self.trusted(digest):
+            return digest, False
+        path = self.path(digest)
+        with self._temporary(path) as (descriptor, temporary):
+            if size < SMALL or not self._clone(source, descriptor):
+                self._write(descriptor, buffer[:count])
+            elif self._hash(descriptor, again := new_hasher(algorithm)) != size or (
+                again.digest() != digest.value
+            ):
+                return None, False
+            self._publish(descriptor, temporary, path)
+        return digest, True
+
+    def _clone(self, source: int, target: int) -> bool:
+        """Let an empty file share all blocks of another, where the file system can."""
+        if self._clones is False:
+            return False
+        try:
+            fcntl.ioctl(target, FICLONE, source)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise self._failed(error) from error
+            self._clones = False
+            return False
+        self._clones = True
+        return True
+
+    def _hash(self, descriptor: int, hasher: Hasher) -> int:
+        buffer = self._buffer()
+        done = 0
+        while count := os.preadv(descriptor, [buffer], done):
+            hasher.update(buffer[:count])
+            done += count
+        return done
+
+    def _copy(self, fill: Fill, target: int, hasher: Hasher) -> int:
+        buffer = self._buffer()
+        done = 0
+        while count := fill(buffer):
+            hasher.update(buffer[:count])
+            self._write(target, buffer[:count])
+            done += count
+        return done
+
+    def _write(self, descriptor: int, view: memoryview) -> None:
+        try:
+            while view:
+                view = view[os.write(descriptor, view) :]
+        except OSError as error:
+            raise self._failed(error) from error
+
+    @contextmanager
+    def _temporary(self, target: str = "") -> Iterator[tuple[int, str]]:
+        """A new file, gone at the end unless it was published.
+
+        Beside its target if that is known: file systems are quickest when a file stays in its directory.
+        """
+        base = os.path.dirname(target) if target else os.path.join(self.directory, "files/md5")
+        path = os.path.join(base, f".{secrets.token_hex(8)}{TEMPORARY}")
+        try:
+            self._make(base)
+            try:
+                descriptor = os.open(path, _CREATE, 0o600)
+            except FileNotFoundError:  # `dvc gc` removed the empty directory meanwhile
+                os.makedirs(base, exist_ok=True)
+                descriptor = os.open(path, _CREATE, 0o600)
+        except OSError as error:
+            raise self._failed(error) from error
+        try:
+            yield descriptor, path
+        finally:
+            os.close(descriptor)
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def _publish(self, descriptor: int, temporary: str, path: str) -> None:
+        """Give a complete temporary file its name."""
+        try:
+            os.fchmod(descriptor, 0o444)
+            self._make(os.path.dirname(path))
+            try:
+                os.rename(temporary, path)
+            except FileNotFoundError:  # `dvc gc` removed the empty directory meanwhile
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                os.rename(temporary, path)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _make(self, directory: str) -> None:
+        if directory not in self._made:
+            os.makedirs(directory, exist_ok=True)
+            self._made.add(directory)
+
+    def _buffer(self) -> memoryview:
+        """A buffer of `PIECE` bytes of this thread."""
+        if not hasattr(self._buffers, "view"):
+            self._buffers.view = memoryview(bytearray(PIECE))
+        view: memoryview = self._buffers.view
+        return view
+
+    def _failed(self, error: OSError) -> StoreError:
+        where = f"the cache {self.directory}: {error.strerror}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return StoreFull(where, hint="free disk space (`vfs gc`), or move it: cache.dir")
+        return StoreError(where, hint="check its owner and mode, or set cache.dir")
+
+    def _wrong(self, digest: Digest, is_tree: bool) -> ContentMismatch:
+        return ContentMismatch(
+            f"what came for {object_path(digest, is_tree=is_tree)} has another {digest.algorithm.name}"
+        )
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
+
+
+def _entries(directory: str) -> Iterator["os.DirEntry[str]"]:
+    try:
+        with os.scandir(directory) as found:
+            yield from found
+    except (FileNotFoundError, NotADirectoryError):
+        return

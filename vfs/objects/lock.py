@@ -1,0 +1,82 @@
+"""DVC's lock of a repository: `dvc` and `vfs` exclude each other.
+
+Format (source: zc.lockfile, as DVC 3.67 uses it): an exclusive `lockf` on `.dvc/tmp/lock`, held for as
+long as the command runs; the file holds the holder's pid.
+"""
+
+import errno
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from vfs.errors import RepositoryBusy, StoreError
+
+_POLL: Final = 0.1
+_held: set[str] = set()  # locks of a process do not exclude its own threads
+_guard = threading.Lock()
+
+
+@contextmanager
+def writing(root: Path, wait: float = 0.0) -> Iterator[None]:
+    """Hold the lock of the DVC repository at `root`.
+
+    Args:
+        root: directory that holds `.dvc`.
+        wait: seconds to wait for another holder.
+
+    Raises:
+        RepositoryBusy: somebody else holds it.
+        StoreError: the lock cannot be made.
+    """
+    path = root / ".dvc" / "tmp" / "lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}", hint="check its owner and mode") from error
+    try:
+        _take(descriptor, path, wait)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, b" %d\n" % os.getpid(), 0)
+            yield
+        finally:
+            with _guard:
+                _held.discard(str(path))
+    finally:
+        os.close(descriptor)  # which gives the lock back
+
+
+def _take(descriptor: int, path: Path, wait: float) -> None:
+    until = time.monotonic() + wait
+    while not _try(descriptor, path):
+        if time.monotonic() >= until:
+            raise RepositoryBusy(
+                f"{path.parent.parent.parent} is in use by {_holder(descriptor)}",
+                hint="wait for it to end, or let this command wait: --wait SECONDS",
+            )
+        time.sleep(_POLL)
+
+
+def _try(descriptor: int, path: Path) -> bool:
+    with _guard:
+        if str(path) in _held:
+            return False
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                return False
+            raise StoreError(f"{path}: {error.strerror}") from error
+        _held.add(str(path))
+        return True
+
+
+def _holder(descriptor: int) -> str:
+    text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+    return f"process {text}" if text.isdigit() else "another process"

@@ -1,0 +1,109 @@
+"""Digests of working files that were read before, by path and fingerprint.
+
+Record: key = path relative to the working tree (over 480 bytes: BLAKE3 of it behind a NUL); value = `<QQqq`
+fingerprint, one byte algorithm, digest.
+
+Rule (as Git's index): a file whose times are not older than the moment it was looked at may change again
+without a trace; such records are not written.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from struct import Struct
+from typing import Any, Final, NamedTuple
+
+from blake3 import blake3
+
+from vfs.objects import Fingerprint
+from vfs.state.table import StateTable
+from vfs.types import Algorithm, Digest
+
+_PRINT: Final = Struct("<QQqq")
+_RACY: Final = 100_000_000
+"""Nanoseconds; more than the granularity of any file system's times that is in use (10 ms at worst)."""
+_LONGEST: Final = 480  # LMDB takes keys of 511 bytes
+_BATCH: Final = 5_000
+
+
+class Known(NamedTuple):
+    """What is remembered of one file."""
+
+    path: bytes
+    fingerprint: Fingerprint
+    digest: Digest
+
+
+class FileState:
+    """The table `files`; blocking and thread-safe."""
+
+    def __init__(self, table: StateTable) -> None:
+        self._table = table
+
+    def digest(self, path: bytes, found: Fingerprint, algorithm: Algorithm) -> Digest | None:
+        """The digest of a file if it was read in this very state."""
+        return self.digests([(path, found)], algorithm)[0]
+
+    def digests(
+        self, files: Sequence[tuple[bytes, Fingerprint]], algorithm: Algorithm
+    ) -> list[Digest | None]:
+        """`digest` of each, in one transaction; sorted paths are fastest."""
+        table = self._table.tables["files"]
+
+        def read(transaction: Any) -> list[bytes | None]:
+            return [transaction.get(_key(path), db=table) for path, _ in files]
+
+        return [
+            _matching(value, found, algorithm)
+            for value, (_, found) in zip(self._table.read(read), files, strict=True)
+        ]
+
+    def remember(self, files: Iterable[Known], *, now: int | None = None) -> None:
+        """Keep digests of files.
+
+        Args:
+            files: with the fingerprint each had before and after it was read.
+            now: nanoseconds since the epoch, when reading began (or earlier).
+        """
+        moment = time.time_ns() if now is None else now
+        batch: list[tuple[bytes, bytes]] = []
+        for path, found, digest in files:
+            if max(found.mtime, found.ctime) > moment - _RACY:
+                continue
+            batch.append((_key(path), _PRINT.pack(*found) + digest.key))
+            if len(batch) >= _BATCH:
+                self._write(batch)
+                batch = []
+        if batch:
+            self._write(batch)
+
+    def forget(self, paths: Iterable[bytes]) -> None:
+        """Let go of files that are no longer tracked."""
+        keys = [_key(path) for path in paths]
+        table = self._table.tables["files"]
+
+        def write(transaction: Any) -> None:
+            for key in keys:
+                transaction.delete(key, db=table)
+
+        self._table.write(write)
+
+    def _write(self, batch: list[tuple[bytes, bytes]]) -> None:
+        table = self._table.tables["files"]
+
+        def write(transaction: Any) -> None:
+            for key, value in batch:
+                transaction.put(key, value, db=table)
+
+        self._table.write(write)
+
+
+def _key(path: bytes) -> bytes:
+    return path if len(path) <= _LONGEST else b"\0" + blake3(path).digest()
+
+
+def _matching(value: bytes | None, found: Fingerprint, algorithm: Algorithm) -> Digest | None:
+    if value is None or len(value) <= _PRINT.size or value[_PRINT.size] != algorithm:
+        return None
+    if value[: _PRINT.size] != _PRINT.pack(*found):
+        return None
+    return Digest(algorithm, value[_PRINT.size + 1 :])

@@ -1,0 +1,130 @@
+"""What the pointers and configurations of a tree say, before anything is resolved.
+
+Purpose: the first half of a snapshot, and all that tracking verbs need to know: which outs there are, who owns them,
+where their objects are kept.
+
+Rule: reads Git's objects and the machine's configuration files, never the network (but for blobs that a
+partial clone left out).
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vfs.errors import FormatError
+from vfs.git import Repository
+from vfs.types import Problem
+from vfs.workspace.ignore import Rules
+from vfs.workspace.outs import MAX_POINTER, Claims, Parser, collect, problem_of
+from vfs.workspace.plan import Plan
+from vfs.workspace.pointers import Found, Summaries
+from vfs.workspace.renewal import stamps
+from vfs.workspace.session import Session
+from vfs.workspace.stores import (
+    MAX_CONFIG,
+    DvcStore,
+    Roots,
+    Surroundings,
+    load_store,
+    machine_files,
+)
+from vfs.workspace.summary import NO_OID, Mark, is_file
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A tree's pointers.
+
+    Attributes:
+        claims: the outs, and what is wrong with others.
+        roots: the DVC repositories they belong to.
+        rules: its `.dvcignore` files.
+        problems: of configurations.
+    """
+
+    claims: Claims
+    roots: Roots
+    rules: Rules
+    problems: tuple[Problem, ...]
+
+
+def survey(
+    session: Session,
+    repository: Repository,
+    summaries: Summaries,
+    where: Surroundings,
+    parser: Parser,
+    plan: Plan,
+) -> Survey:
+    """Survey the tree of a plan.
+
+    Raises:
+        StoreError: the repository or the catalog is damaged.
+        RemoteError: a partial clone's remote did not give an object.
+    """
+    found = list(summaries.names(plan.tree))
+    repository.ensure_blobs(
+        [f.oid for f in found if f.mark in (Mark.POINTER, Mark.LOCK, Mark.DVCIGNORE)]
+    )
+    reader = _Configurations(session, repository, where, plan)
+    roots = reader.roots(found)
+    rules = Rules(found, roots, repository.read_blob)
+    claims = collect(rules.without_ignored(found), parser, reader.read_path)
+    return Survey(claims, roots, rules, tuple(reader.problems))
+
+
+class _Configurations:
+    """The DVC repositories of one tree."""
+
+    def __init__(
+        self, session: Session, repository: Repository, where: Surroundings, plan: Plan
+    ) -> None:
+        self.problems: list[Problem] = []
+        self._session = session
+        self._repository = repository
+        self._where = where
+        self._plan = plan
+
+    def roots(self, found: Sequence[Found]) -> Roots:
+        """The DVC repositories of the tree; the top is one whether or not it has a `.dvc`."""
+        roots = Roots()
+        marked = {f.path.rpartition(b"/")[0]: f.oid for f in found if f.mark is Mark.DVC_ROOT}
+        for path, oid in {b"": NO_OID, **marked}.items():
+            tracked = None if oid == NO_OID else self._tracked_config(path, oid)
+            roots.add(path, self._store(tracked, path))
+        return roots
+
+    def _tracked_config(self, path: bytes, directory: bytes) -> bytes | None:
+        item = self._repository.find(directory, b"config")
+        if item is None or not is_file(item.mode):
+            return None
+        try:
+            return self._repository.read_blob(item.oid, MAX_CONFIG)
+        except FormatError as error:
+            blamed = path + b"/.dvc/config" if path else b".dvc/config"
+            self.problems.append(problem_of(error, blamed))
+            return None
+
+    def _store(self, tracked: bytes | None, path: bytes) -> DvcStore:
+        """The store of the repository at `path`, whose configuration is followed from now on."""
+        load = functools.partial(load_store, tracked, path, self._where, self._plan.config)
+        files = machine_files(path, self._where)
+        seen = stamps(files)
+        found, problems = load()
+        self.problems += problems
+        preferred = self._plan.remote
+        store = found.preferring(preferred)
+
+        def again() -> DvcStore | None:
+            found, now = load()
+            return found.preferring(preferred) if len(now) <= len(problems) else None
+
+        self._session.renewal.note(store, files, seen, again)
+        return store
+
+    def read_path(self, path: bytes) -> bytes | None:
+        """A file of the tree; None if there is none."""
+        item = self._repository.find(self._plan.tree, path)
+        if item is None or not is_file(item.mode):
+            return None
+        return self._repository.read_blob(item.oid, MAX_POINTER)
