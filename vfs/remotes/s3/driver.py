@@ -80,6 +80,9 @@ class S3Remote(RangedReads):
         """As `Remote.put`; `if_absent` is `If-None-Match: *`, decided by the server."""
         start = None if isinstance(body, bytes) or not body.seekable() else body.tell()
         if if_absent:
+            # Ceph 16 decides that for single requests only, not for the last one of a multipart upload.
+            if not isinstance(body, bytes) and self.exists(key):
+                return False
             stored = self._writes.put_if_absent(key, body)
             if stored is not None:
                 return stored
