@@ -1,6 +1,7 @@
 """Fixtures of the tests of remotes: an empty remote on each kind of server."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -11,12 +12,14 @@ from vfs.remotes import Remote, RemoteSpec, Statistics, open_remote
 from vfs.remotes.backoff import Backoff
 from vfs.testing.cloud_servers import CloudServer
 from vfs.testing.faulty_proxy import FaultyProxy
+from vfs.testing.git_servers import SshServer
 from vfs.testing.s3_servers import S3Server
 from vfs.testing.web_servers import StoreServer
 
 OpenS3 = Callable[..., Remote]
 OpenWeb = Callable[..., Remote]
 OpenCloud = Callable[..., Remote]
+OpenSsh = Callable[..., Remote]
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +74,28 @@ def open_web() -> Iterator[OpenWeb]:
             server.new_directory(name)
             spec = RemoteSpec("test", server.url(scheme, name), options)
             return stack.enter_context(closing(open_remote(spec, timeout=20.0)))
+
+        yield open_it
+
+
+@pytest.fixture
+def open_ssh(
+    ssh_server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[OpenSsh]:
+    """Opens a directory of this machine over SSH, as somebody with that configuration; closes it at the end."""
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    with ExitStack() as stack:
+
+        def open_it(
+            config: Path | None = None, *, port: int = 0, timeout: float = 20.0, **options: str
+        ) -> Remote:
+            shutil.copy(config or ssh_server.config, home / ".ssh/config")
+            url = f"ssh://127.0.0.1:{port or ssh_server.port}{tmp_path}/re mote/dir"
+            spec = RemoteSpec("test", url, options)
+            return stack.enter_context(closing(open_remote(spec, timeout=timeout)))
 
         yield open_it
 

@@ -30,6 +30,8 @@ _DRIVERS = {
     "https": "vfs.remotes.plain:PlainRemote",
     "webdav": "vfs.remotes.webdav:WebdavRemote",
     "webdavs": "vfs.remotes.webdav:WebdavRemote",
+    "ssh": "vfs.remotes.ssh:SshRemote",
+    "sftp": "vfs.remotes.ssh:SshRemote",
     "gs": "vfs.remotes.gs:GoogleRemote",
     "gcs": "vfs.remotes.gs:GoogleRemote",
     "azure": "vfs.remotes.azure:AzureRemote",

@@ -73,6 +73,7 @@ def start_sshd(directory: Path) -> SshServer:
     port = free_port()
     host = (directory / "host.pub").read_text().split(" ")
     (directory / "known").write_text(f"[127.0.0.1]:{port} {host[0]} {host[1]}\n")
+    (directory / "unknown").touch()
     (directory / "sshd_config").write_text(_SSHD_CONFIG.format(dir=directory, port=port))
     configs = {
         "config": _client(directory / "known", directory / "client"),
@@ -186,6 +187,7 @@ UsePAM no
 PasswordAuthentication yes
 PermitRootLogin yes
 AcceptEnv GIT_PROTOCOL
+Subsystem sftp internal-sftp
 """
 
 _SSH_CONFIG = """\
