@@ -1,7 +1,6 @@
 """Fixtures of the tests of remotes: an empty remote on each kind of server."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -92,10 +91,18 @@ def open_ssh(
         def open_it(
             config: Path | None = None, *, port: int = 0, timeout: float = 20.0, **options: str
         ) -> Remote:
-            shutil.copy(config or ssh_server.config, home / ".ssh/config")
+            text = (config or ssh_server.config).read_text()
+            known = ssh_server.config.parent / "known"
+            if port:  # of a relay: another name for the same host
+                other = tmp_path / "known"
+                other.write_text(known.read_text().replace(f":{ssh_server.port} ", f":{port} "))
+                text = text.replace(str(known), str(other))
+            (home / ".ssh/config").write_text(text)
             url = f"ssh://127.0.0.1:{port or ssh_server.port}{tmp_path}/re mote/dir"
             spec = RemoteSpec("test", url, options)
-            return stack.enter_context(closing(open_remote(spec, timeout=timeout)))
+            backoff = Backoff(attempts=4, base=0.001, cap=0.002) if port else None
+            remote = open_remote(spec, timeout=timeout, backoff=backoff)
+            return stack.enter_context(closing(remote))
 
         yield open_it
 

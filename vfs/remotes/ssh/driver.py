@@ -265,7 +265,10 @@ class _SshBody(ClosingBody):
                 assert isinstance(data, bytes)
                 return data
 
-            self._data = self._link.run(read, self._where, self._begun)
+            try:
+                self._data = self._link.run(read, self._where, self._begun)
+            finally:
+                self._reading = None
         if not self._data:
             self.close()
             raise RemoteUnavailable(f"{self._where}: the file became shorter while it was read")

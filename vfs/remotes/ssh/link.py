@@ -90,6 +90,9 @@ class Link:
         except BaseException:
             future.cancel()
             raise
+        finally:
+            # Else it, its error, and this frame keep each other, and the reader's buffer, alive.
+            del future, started
 
     def later(self, work: Coroutine[Any, Any, object]) -> None:
         """Do something on the loop; nobody waits for it, and its failure means nothing."""
@@ -151,14 +154,18 @@ class Link:
         self, work: "Callable[[SFTPClient], Coroutine[Any, Any, T]]", where: str
     ) -> T:
         ssh = self.load()
+        foreign = OSError, ValueError, ssh.Error, ssh.KeyImportError, ssh.ConfigParseError
         try:
             client = await self._session()
             async with asyncio.timeout(self._timeout):
                 return await work(client)
-        except VfsError:
-            raise
-        except (OSError, ValueError, ssh.Error, ssh.KeyImportError, ssh.ConfigParseError) as error:
-            raise self._translated(error, where) from error
+        except foreign as error:
+            failure = self._translated(error, where)
+        try:
+            # Not `from error`, which leads to the task, and so to itself and to the reader's buffer.
+            raise failure
+        finally:
+            del failure
 
     async def _session(self) -> "SFTPClient":
         assert self._connecting is not None
