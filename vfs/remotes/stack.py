@@ -6,6 +6,7 @@ server's own latency.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from vfs.errors import ConfigError, Unsupported
@@ -15,6 +16,9 @@ from vfs.remotes.limit import LimitRemote
 from vfs.remotes.local import LocalRemote
 from vfs.remotes.retry import RetryRemote
 from vfs.remotes.statistics import Statistics, StatisticsRemote
+
+if TYPE_CHECKING:
+    from vfs.remotes.lfs import Credentials
 
 _MIRROR = "mirror it to S3 or a local directory, or run `dvc fetch`: the DVC cache is read as well"
 _UNKNOWN = {
@@ -74,9 +78,31 @@ def open_remote(
         )
     module, _, name = _DRIVERS[scheme].partition(":")
     driver: Remote = getattr(import_module(module), name)(config, jobs=jobs, timeout=timeout)
-    measured = StatisticsRemote(driver, collector, jobs=jobs)
-    limited = LimitRemote(measured, jobs)
-    return RetryRemote(limited, backoff=backoff, jobs=jobs)
+    return _stacked(driver, jobs, backoff, collector)
+
+
+def open_lfs(
+    endpoint: str,
+    credentials: "Credentials",
+    *,
+    jobs: int = 16,
+    timeout: float = 60.0,
+    statistics: Statistics | None = None,
+) -> Remote:
+    """The LFS server at a URL, ready to use; touches neither network nor disk.
+
+    Raises:
+        ConfigError: the URL makes no sense.
+    """
+    from vfs.remotes.lfs import LfsRemote
+
+    driver = LfsRemote(endpoint, credentials, jobs=jobs, timeout=timeout)
+    return _stacked(driver, jobs, None, statistics or Statistics())
+
+
+def _stacked(driver: Remote, jobs: int, backoff: Backoff | None, statistics: Statistics) -> Remote:
+    measured = StatisticsRemote(driver, statistics, jobs=jobs)
+    return RetryRemote(LimitRemote(measured, jobs), backoff=backoff, jobs=jobs)
 
 
 def _local_path(config: RemoteSpec) -> str:

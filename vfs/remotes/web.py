@@ -78,6 +78,7 @@ class WebRemote(RangedReads):
         body: bytes | BinaryIO | None = None,
         size: int = 0,
         expected: Collection[int] = (),
+        anonymous: bool = False,
     ) -> HttpResponse:
         """Send a request; the answer is a 2xx or an expected one, its body still to be read.
 
@@ -89,16 +90,19 @@ class WebRemote(RangedReads):
             body: with `size` bytes.
             size: of the body.
             expected: statuses that are no errors.
+            anonymous: the URL says all that authorises it.
 
         Raises:
             Unsatisfiable: 416, unless it is expected.
             VfsError: any other refusal, translated.
         """
-        response = self._send(method, url, key, headers or {}, body, size)
+        sign = not anonymous
+        response = self._send(method, url, key, headers or {}, body, size, sign)
         repeatable = body is None or isinstance(body, bytes)
-        if response.status == 401 and repeatable and self.renew(response):
+        refused = response.status == 401 and 401 not in expected and sign
+        if refused and repeatable and self.renew(response):
             response.close()
-            response = self._send(method, url, key, headers or {}, body, size)
+            response = self._send(method, url, key, headers or {}, body, size, sign)
         if 200 <= response.status < 300 or response.status in expected:
             return response
         text = response.text().decode("utf-8", "replace")
@@ -150,11 +154,14 @@ class WebRemote(RangedReads):
         headers: Mapping[str, str],
         body: bytes | BinaryIO | None,
         size: int,
+        sign: bool,
     ) -> HttpResponse:
-        sent = dict(headers)
+        sent: Mapping[str, str] = dict(headers)
         if body is not None or method in ("PUT", "POST"):
-            sent["Content-Length"] = str(size)
+            sent = {**headers, "Content-Length": str(size)}
+        if sign:
+            sent = self.signed(method, url, sent, size)
         try:
-            return self.client.request(method, url, self.signed(method, url, sent, size), body)
+            return self.client.request(method, url, sent, body)
         except (OSError, http.client.HTTPException) as error:
             raise translate_transport(error, self.where(key)) from error

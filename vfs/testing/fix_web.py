@@ -9,9 +9,10 @@ from typing import TypeVar
 import pytest
 
 from vfs.testing.cloud_servers import CloudServer, start_azurite, start_gcs
+from vfs.testing.lfs_server import LfsServer, start_giftless
 from vfs.testing.web_servers import StoreServer, start_put, start_webdav
 
-S = TypeVar("S", StoreServer, CloudServer)
+S = TypeVar("S", StoreServer, CloudServer, LfsServer)
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,12 @@ def gcs() -> Iterator[CloudServer]:
 def azurite() -> Iterator[CloudServer]:
     """Azure Blob Storage, emulated."""
     yield from _running(start_azurite)
+
+
+@pytest.fixture(scope="session")
+def lfs_server() -> Iterator[LfsServer]:
+    """A Git LFS server."""
+    yield from _running(start_giftless)
 
 
 def _running(start: Callable[[Path], S]) -> Iterator[S]:

@@ -8,7 +8,7 @@ import shlex
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,12 +154,18 @@ def _run(argv: Sequence[str], cwd: Path | None = None) -> None:
         raise ServerFailed(f"{argv} ended with {done.returncode}:\n{done.stderr}")
 
 
-def start_process(argv: Sequence[str | Path], log: Path, port: int) -> "subprocess.Popen[bytes]":
+def start_process(
+    argv: Sequence[str | Path], log: Path, port: int, environment: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
     """Start a server and return when its port answers."""
     with open(log, "wb") as output:
         process = subprocess.Popen(
             argv,
-            env={"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1"},
+            env={
+                "PATH": os.environ["PATH"],
+                "GIT_CONFIG_NOSYSTEM": "1",
+                **(environment or {}),
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
