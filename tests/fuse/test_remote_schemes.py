@@ -21,6 +21,7 @@ from vfs.testing.web_servers import StoreServer
 
 pytestmark = pytest.mark.fuse
 LARGE = random.Random(6).randbytes(9_000_000)
+SMALL = LARGE[:900_000]  # Giftless knows no ranges: it sends everything each time
 FILES = {f"{number % 3}/{number}.txt": b"%d" % number * 100 for number in range(30)}
 Get = Callable[[str], object]
 Place = tuple[str, Mapping[str, str]]
@@ -106,21 +107,22 @@ def test_an_lfs_server(lfs_server: LfsServer, sandbox: Sandbox, mounts: MountFac
     sandbox.git(root, "config", "-f", ".lfsconfig", "lfs.url", endpoint)
     sandbox.git(root, "lfs", "install", "--local")
     sandbox.git(root, "lfs", "track", "*.bin")
-    (root / "large.bin").write_bytes(LARGE)
+    (root / "large.bin").write_bytes(SMALL)
     sandbox.git(root, "add", ".")
     sandbox.git(root, "commit", "-qm", "data")
     sandbox.git(root, "remote", "add", "origin", bare)
     sandbox.git(root, "push", "-q", "origin", "main")
     shutil.rmtree(root / ".git/lfs/objects")
-    look(mounts(root).path)
-    look(mounts(f"file://{bare}").path)
+    look(mounts(root).path, SMALL)
+    look(mounts(f"file://{bare}").path, SMALL)
 
 
-def look(mounted: Path) -> None:
+def look(mounted: Path, content: bytes = LARGE) -> None:
     """Some bytes in the middle, then all of them."""
+    middle = len(content) // 2
     descriptor = os.open(mounted / "large.bin", os.O_RDONLY)
     try:
-        assert os.pread(descriptor, 5000, 4_500_000) == LARGE[4_500_000:4_505_000]
+        assert os.pread(descriptor, 5000, middle) == content[middle : middle + 5000]
     finally:
         os.close(descriptor)
-    assert (mounted / "large.bin").read_bytes() == LARGE
+    assert (mounted / "large.bin").read_bytes() == content

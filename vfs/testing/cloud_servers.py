@@ -109,6 +109,13 @@ def start_azurite(directory: Path) -> CloudServer:
     if not AZURITE.exists():
         raise ServerFailed("no Azurite; `tests/setup/azurite.sh`, or leave out tests marked azure")
     port = free_port()
-    argv: list[str | Path] = [AZURITE, "--silent", "--disableTelemetry", "--blobHost", "127.0.0.1"]
+    argv: list[str | Path] = [
+        AZURITE,
+        "--silent",
+        "--disableTelemetry",
+        "--skipApiVersionCheck",
+        "--blobHost",
+        "127.0.0.1",
+    ]
     argv += ["--blobPort", str(port), "--location", directory]
     return CloudServer("azure", port, start_process(argv, directory / "log", port))
