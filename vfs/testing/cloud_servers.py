@@ -48,7 +48,7 @@ class CloudServer:
         if self.scheme == "gs":
             return {"endpointurl": endpoint}
         name = "devstoreaccount1"
-        fields = f"AccountName={name};AccountKey={key};BlobEndpoint={endpoint}/{name}"
+        fields = f"DefaultEndpointsProtocol=http;AccountName={name};AccountKey={key};BlobEndpoint={endpoint}/{name}"
         return {"connection_string": fields}
 
     def new_bucket(self) -> str:

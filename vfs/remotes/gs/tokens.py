@@ -4,7 +4,9 @@ Rule: tokens go to Google alone (`https://….googleapis.com`): `endpointurl` ma
 tracked configuration, and whoever gets a token can use it. Anywhere else requests are anonymous.
 """
 
+import json
 import threading
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -64,21 +66,37 @@ class Tokens:
             return bool(self._credentials.token != old)
 
     def _found(self) -> Any:
+        if self._path:
+            return self._from_file()
         auth = load("google.auth", "gs", self._where)
         errors = load("google.auth.exceptions", "gs", self._where)
         try:
-            if self._path:
-                return auth.load_credentials_from_file(self._path, scopes=_SCOPES)[0]
             return auth.default(scopes=_SCOPES)[0]
         except errors.DefaultCredentialsError as error:
             raise AccessDenied(
                 f"{self._where}: no usable Google credentials ({type(error).__name__})",
                 hint=_SIGN_IN,
             ) from None
-        except (OSError, ValueError) as error:
+
+    def _from_file(self) -> Any:
+        """Of a service account or a user: other kinds of files may name programs to run."""
+        accounts = load("google.oauth2.service_account", "gs", self._where)
+        users = load("google.oauth2.credentials", "gs", self._where)
+        try:
+            found = json.loads(Path(self._path).expanduser().read_text())
+            kind = found["type"]
+            if kind == "service_account":
+                return accounts.Credentials.from_service_account_info(found, scopes=_SCOPES)
+            if kind == "authorized_user":
+                return users.Credentials.from_authorized_user_info(found, scopes=_SCOPES)
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(
-                f"{self._where}: the file with Google credentials cannot be used ({type(error).__name__})"
+                f"{self._where}: credentialpath names no usable file ({type(error).__name__})"
             ) from None
+        raise ConfigError(
+            f"{self._where}: credentialpath names a file of another kind than service_account or authorized_user",
+            hint="name it in GOOGLE_APPLICATION_CREDENTIALS instead",
+        )
 
     def _refresh(self) -> None:
         transport = load("google.auth.transport.urllib3", "gs", self._where)

@@ -80,7 +80,8 @@ class Link:
             RemoteUnavailable: no connection, no answer in time, or it was cancelled.
             VfsError: whatever the server refused, translated.
         """
-        future = asyncio.run_coroutine_threadsafe(self._within(work, where), self._running())
+        loop = self._running()
+        future = asyncio.run_coroutine_threadsafe(self._within(work, where), loop)
         if started is not None:
             started(future)
         try:

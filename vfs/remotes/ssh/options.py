@@ -9,7 +9,7 @@ from vfs.remotes import options
 from vfs.remotes.base import RemoteSpec
 
 # A host or user may end up in a ProxyCommand of the user's configuration.
-_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:%-]{0,253}")
+_HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,253}")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\$+-]{0,253}")
 
 
