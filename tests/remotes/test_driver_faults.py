@@ -99,6 +99,15 @@ def test_a_range_that_is_ignored(place: Place) -> None:
     assert read(place.remote, 1000, 5000) == DATA[1000:6000]
 
 
+def test_a_validator_as_dvc_records_it(place: Place) -> None:
+    """With its quotes, in the pointer of an import from HTTP."""
+    etag = place.remote.head("k").etag
+    with place.remote.get("k", 5, 5, etag=f'"{etag}"') as body:
+        assert read_body(body, 5) == DATA[5:10]
+    with pytest.raises(ObjectChanged):
+        place.remote.get("k", 5, 5, etag='"another"')
+
+
 def test_object_replaced_between_two_connections(place: Place) -> None:
     replace = faults.do_first(lambda: place.direct.put("k", DATA[:-1]))
     place.proxy.plan(faults.reset(1_000_000), replace)

@@ -62,6 +62,7 @@ class RangedReads(ABC):
         """As `Remote.get`."""
         if start < 0 or (length is not None and length < 0):
             raise ValueError("a range has no negative numbers")
+        etag = etag.strip('"')  # DVC records those of HTTP with their quotes
         if length == 0:
             return self._empty(key, version, etag)
         headers = {}
