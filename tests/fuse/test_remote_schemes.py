@@ -18,6 +18,7 @@ from vfs.testing.mounts import MountFactory
 from vfs.testing.s3_servers import S3Server
 from vfs.testing.sandbox import Sandbox
 from vfs.testing.web_servers import StoreServer
+from vfs.workspace.sizes import MOST_HEADS
 
 pytestmark = pytest.mark.fuse
 LARGE = random.Random(6).randbytes(9_000_000)
@@ -94,6 +95,24 @@ def test_a_dvc_remote(
         path.relative_to(mount.path / "d").as_posix(): path.read_bytes()
         for path in (mount.path / "d").rglob("*.txt")
     } == FILES
+
+
+def test_sizes_where_nothing_can_be_listed(
+    put_server: StoreServer, sandbox: Sandbox, mounts: MountFactory
+) -> None:
+    """More unknown sizes than are asked for one by one elsewhere; and doctor asks something else."""
+    directory = put_server.new_directory("plain")
+    url = put_server.url("http", "plain")
+    repository = HandmadeRepository(sandbox, sandbox.root / "repository", remote_url=url)
+    files = {f"{number}.txt": b"%d" % number * (number % 7) for number in range(MOST_HEADS + 5)}
+    repository.commit(directories={"d": files})
+    shutil.copytree(repository.remote, directory, dirs_exist_ok=True)
+    repository.lose_remote()
+    mount = mounts(repository.root)
+    sizes = {path.name: path.stat().st_size for path in (mount.path / "d").iterdir()}
+    assert sizes == {name: len(content) for name, content in files.items()}
+    done = mount.cli("doctor", "--repo", str(repository.root), check=False)
+    assert b"remote 'store' answers" in done.stdout
 
 
 @pytest.mark.lfs

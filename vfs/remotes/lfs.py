@@ -276,7 +276,8 @@ class LfsRemote(WebRemote):
             href, given = str(found["href"]), dict(found.get("header") or {})
             seconds = float(found.get("expires_in") or _DEFAULT_SECONDS)
             schemes = ("https",) if self._endpoint.startswith("https:") else ("http", "https")
-            good = urlsplit(href).scheme in schemes and bool(urlsplit(href).hostname)
+            parts = urlsplit(href)
+            good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
         except (KeyError, TypeError, ValueError):
             return None
         headers = {str(name): str(value) for name, value in given.items()}

@@ -59,9 +59,8 @@ class PlainRemote(WebRemote):
             response = self.call(method, url, key=key, headers=headers, expected=REDIRECTS)
             if response.status not in REDIRECTS:
                 return response
-            location = urljoin(url, response.headers.get("Location", ""))
             response.text()
-            url = self._redirected(url, location, key)
+            url = self._redirected(url, response.headers.get("Location", ""), key)
         raise RemoteError(f"{self.where(key)}: the server redirects in circles")
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
@@ -105,6 +104,7 @@ class PlainRemote(WebRemote):
 
     def _redirected(self, url: str, location: str, key: str) -> str:
         try:
+            location = urljoin(url, location)
             parts = urlsplit(location)
             good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
         except ValueError:

@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from vfs.config import environment
 from vfs.errors import ConfigError, ObjectMissing, RemoteError, RemoteUnavailable, VfsError
@@ -170,7 +170,8 @@ class GoogleRemote(WebRemote):
         if response.status == _EXISTS:
             return _EXISTS
         session = response.headers.get("Location", "")
-        if urlsplit(session)[:2] != urlsplit(start)[:2]:
+        origin = self._uploads.partition("/upload/")[0] + "/"
+        if not session.startswith(origin) or not session.isascii() or " " in session:
             raise RemoteError(f"{self.where(key)}: the server sends the upload elsewhere")
         try:
             return self._send_parts(session, key, first, rest)
