@@ -64,6 +64,13 @@ def test_redirects_that_lead_nowhere(front: FaultyProxy, location: str) -> None:
     assert len(front.requests) <= 5
 
 
+def test_a_server_without_head(front: FaultyProxy) -> None:
+    front.always(faults.status(405), "HEAD")
+    front.always(faults.status(200, body=b"data"))
+    with closing(plain(front)) as remote:
+        assert remote.head("k").size == 4
+
+
 def test_a_redirect_to_a_directory(front: FaultyProxy) -> None:
     front.always(faults.status(301, ("Location", f"{front.endpoint}/base/k/")))
     with closing(plain(front)) as remote, pytest.raises(ObjectMissing):

@@ -21,6 +21,7 @@ from vfs.remotes.uploads import sized
 from vfs.remotes.web import REDIRECTS, WebRemote
 
 _MOST_REDIRECTS = 5
+_NO_HEAD = frozenset({405, 501})
 _METHODS = ("POST", "PUT", "PATCH")
 
 
@@ -56,10 +57,14 @@ class PlainRemote(WebRemote):
             raise ObjectMissing(f"{self.where(key)}: HTTP knows no versions")
         url = self._object(key)
         for _ in range(_MOST_REDIRECTS):
-            response = self.call(method, url, key=key, headers=headers, expected=REDIRECTS)
-            if response.status not in REDIRECTS:
+            expected = REDIRECTS | _NO_HEAD if method == "HEAD" else REDIRECTS
+            response = self.call(method, url, key=key, headers=headers, expected=expected)
+            if response.status not in expected:
                 return response
             response.text()
+            if response.status in _NO_HEAD:
+                method = "GET"  # whose head says the same
+                continue
             url = self._redirected(url, response.headers.get("Location", ""), key)
         raise RemoteError(f"{self.where(key)}: the server redirects in circles")
 
