@@ -19,7 +19,7 @@ help: ## show the targets
 demo: $(STAMPS)/venv ## mount a small repository with two data versions and switch between them
 	@$(BIN)/vfs demo
 
-test: lint wheel $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph $(STAMPS)/servers ## lint, wheel, whole test suite
+test: lint wheel $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph $(STAMPS)/servers $(STAMPS)/azurite $(STAMPS)/giftless ## lint, wheel, whole test suite
 	@HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(STAMPS)/venv ## ruff, mypy --strict, import-linter
@@ -55,6 +55,14 @@ $(STAMPS)/ceph: tests/setup/system.sh
 $(STAMPS)/servers: tests/setup/system.sh
 	@tests/setup/system.sh servers
 	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/azurite: tests/setup/azurite.sh | $(STAMPS)/servers
+	@tests/setup/azurite.sh
+	@touch $@
+
+$(STAMPS)/giftless: tests/setup/giftless.sh tests/setup/giftless.txt | $(STAMPS)/venv
+	@tests/setup/giftless.sh
+	@touch $@
 
 $(STAMPS)/bench: tests/setup/system.sh
 	@tests/setup/system.sh bench

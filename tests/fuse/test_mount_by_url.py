@@ -306,7 +306,7 @@ def test_lfs_files_have_no_content_and_say_so(mounts: MountFactory, sandbox: San
     told = mount.cli("status", "-v", mount.path).stdout.decode()
     assert "10.bin: its Git LFS object" in told
     assert "50 more Git LFS objects are missing" in told
-    assert re.search(r"10.bin: .*asks no LFS server \(clone .*git lfs pull", mount.log())
+    assert re.search(r"10.bin: .*no LFS server is configured \(clone .*git lfs pull", mount.log())
     done = mount.cli("cat", "--repo", url, ":/7.bin", check=False)
     assert done.returncode == 16
     assert b"lfs/objects/00/00/" in done.stderr

@@ -3,7 +3,7 @@
 #
 #   base     what building and running vfs and its tests needs
 #   ceph     a real S3 server (Ceph RADOS Gateway) for the tests of S3 remotes
-#   servers  real SSH and HTTP servers for the tests of repositories mounted by URL
+#   servers  real SSH, HTTP and WebDAV servers for repositories mounted by URL and for remotes; Node for Azurite
 #   bench    tools that measure
 #   device   installs nothing: is there a FUSE device? (an image is built without one)
 #
@@ -49,6 +49,10 @@ case $group in
     [ -x /usr/sbin/sshd ] || missing+=(openssh-server)
     [ -x /usr/sbin/lighttpd ] || missing+=(lighttpd)
     [ -e /usr/lib/lighttpd/mod_openssl.so ] || missing+=(lighttpd-mod-openssl)
+    [ -x /usr/sbin/apache2 ] || missing+=(apache2)
+    [ -x /usr/sbin/nginx ] || missing+=(nginx)
+    need_command node nodejs
+    need_command npm npm
     ;;
   bench)
     need_command fio fio

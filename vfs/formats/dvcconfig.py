@@ -50,7 +50,12 @@ LOCAL_FILES = frozenset(
     }
 )
 # What libraries read as well, though DVC does not resolve it: same danger, same rule.
-_TRUSTED_ONLY = LOCAL_FILES | {"ssl_verify", "ask_password", "ask_passphrase"}
+_TRUSTED_ONLY = LOCAL_FILES | {
+    "ssl_verify",
+    "ask_password",
+    "ask_passphrase",
+    "bearer_token_command",  # is run
+}
 _CLOUDS = {"aws": "s3", "gcp": "gs"}
 
 

@@ -1,6 +1,7 @@
 """Git as the keeper of commits, trees and plain files; the home of pygit2."""
 
 from vfs.git.clone import clone_metadata
+from vfs.git.credentials import GitCredentials
 from vfs.git.objects import (
     MODE_BLOB,
     MODE_COMMIT,
@@ -22,6 +23,7 @@ __all__ = [
     "MODE_TREE",
     "Commit",
     "CommitInfo",
+    "GitCredentials",
     "Repository",
     "Submodule",
     "TreeItem",

@@ -5,6 +5,7 @@ a cache bounded by their number of items. In a partial clone, reading an object 
 fetches it, and only then does a read use the network.
 """
 
+import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,11 +15,13 @@ import pygit2
 
 from vfs.core.lru import Lru
 from vfs.errors import FormatError, NotARepository, StoreError, VfsError
-from vfs.git import history, revisions
+from vfs.git import history, lfs, revisions
 from vfs.git.attributes import Attributes
 from vfs.git.handles import Handle, Handles, discover_git_dir, open_libgit2, translated
 from vfs.git.objects import (
+    MODE_BLOB,
     MODE_COMMIT,
+    MODE_EXECUTABLE,
     MODE_TREE,
     Commit,
     CommitInfo,
@@ -287,6 +290,16 @@ class Repository:
         configured = config["lfs.storage"] if "lfs.storage" in config else None  # noqa: SIM401
         storage = self.common_dir / (configured or "lfs")
         return storage / "objects" / oid[:2] / oid[2:4] / oid
+
+    def lfs_endpoint(self) -> str | None:
+        """The URL of the LFS server, None if there is none; `.lfsconfig` is that of HEAD."""
+        tracked = ""
+        with contextlib.suppress(VfsError):
+            item = self.find(self.resolve("HEAD").tree, b".lfsconfig")
+            if item is not None and item.mode in (MODE_BLOB, MODE_EXECUTABLE):
+                tracked = self.read_blob(item.oid, 1 << 16).decode("utf-8", "replace")
+        config = lfs.flat_config(self._handle().repository.config)
+        return lfs.endpoint(config, lfs.tracked_config(tracked))
 
     # Submodules ------------------------------------------------------------------------------
 

@@ -1,11 +1,12 @@
-"""A small HTTP/1.1 client for the hot path: pooled connections, bodies read into the caller's buffer.
+"""A small HTTP/1.1 client: pooled connections, bodies read into the caller's buffer.
 
 Purpose: an SDK costs 1-2 ms of CPU per small GET and copies every byte twice; here a request costs
 about 0.2 ms and the socket writes into the destination.
 
 Rules:
-  * only requests without a body; a redirect is never followed (credentials would go elsewhere);
-  * a kept-alive connection that turns out dead before the first byte of an answer is replaced once;
+  * a redirect is never followed here (credentials would go elsewhere);
+  * a kept-alive connection that turns out dead before the first byte of an answer is replaced once, unless the request
+    had a stream as body, which cannot be sent twice;
   * `OSError` and `http.client.HTTPException` leave this module; the driver translates them.
 Invariants: a connection is used by one response at a time; it returns to the pool only if its
 response was read to the end. Responses are never decoded (no gzip), so lengths are those of the
@@ -22,7 +23,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from vfs.remotes.backoff import Pace
@@ -31,6 +32,7 @@ from vfs.remotes.base import Writable
 IDLE_SECONDS = 50.0  # below the keep-alive of common servers and load balancers (60 s)
 SLICE_SECONDS = 0.5  # `readinto` returns at least this often once bytes have come
 MIN_MOVED = 16 << 10  # bytes; a connection that drips never times out by itself
+BLOCK = 256 << 10  # bytes of a body that are sent at a time
 MAX_TEXT = 256 << 10  # bytes of an error answer that are read
 
 
@@ -98,21 +100,30 @@ class HttpPool:
         self._active: set[HttpResponse] = set()
         self._closed = False
 
-    def request(self, method: str, target: str, headers: Mapping[str, str]) -> "HttpResponse":
+    def request(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | BinaryIO | None = None,
+    ) -> "HttpResponse":
         """Send one request and wait for the head of its answer.
 
         Args:
             method: GET, HEAD, …
             target: percent-encoded path and query.
-            headers: sent as they are.
+            headers: sent as they are; with a body, they hold its Content-Length.
+            body: its bytes, or a stream that holds exactly as many.
         """
         connection = self._take()
         if connection is not None:
             try:
-                return self._exchange(connection, method, target, headers)
+                return self._exchange(connection, method, target, headers, body)
             except (http.client.RemoteDisconnected, ConnectionError):
-                pass  # the server had dropped it; a fresh one decides
-        return self._exchange(self._connect(), method, target, headers)
+                if not (body is None or isinstance(body, bytes)):
+                    raise
+                # The server had dropped it; a fresh one decides.
+        return self._exchange(self._connect(), method, target, headers, body)
 
     def close(self) -> None:
         """Drop all connections; responses that are being read fail."""
@@ -139,6 +150,7 @@ class HttpPool:
         method: str,
         target: str,
         headers: Mapping[str, str],
+        body: bytes | BinaryIO | None,
     ) -> "HttpResponse":
         if self._proxy is not None and not self._tls:
             target = f"http://{self._authority}{target}"
@@ -147,13 +159,13 @@ class HttpPool:
             connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             for name, value in headers.items():
                 connection.putheader(name, value)
-            connection.endheaders()
+            whole = _send(connection, body)
             channel = connection.sock  # `getresponse` takes it away if the server will close
             answer = connection.getresponse()
         except BaseException:
             connection.close()
             raise
-        response = HttpResponse(self, connection, channel, answer)
+        response = HttpResponse(self, connection, channel, answer, reusable=whole)
         with self._lock:
             if not self._closed:
                 self._active.add(response)
@@ -180,12 +192,18 @@ class HttpPool:
         connection: http.client.HTTPConnection
         if self._tls:
             connection = http.client.HTTPSConnection(
-                host, port, timeout=self._connect_timeout, context=self._context
+                host,
+                port,
+                timeout=self._connect_timeout,
+                context=self._context,
+                blocksize=BLOCK,
             )
             if self._proxy is not None:
                 connection.set_tunnel(self._host, self._port, self._proxy.headers)
         else:
-            connection = http.client.HTTPConnection(host, port, timeout=self._connect_timeout)
+            connection = http.client.HTTPConnection(
+                host, port, timeout=self._connect_timeout, blocksize=BLOCK
+            )
         try:
             connection.connect()
         except BaseException:
@@ -223,6 +241,8 @@ class HttpResponse:
         connection: http.client.HTTPConnection,
         channel: socket.socket,
         answer: http.client.HTTPResponse,
+        *,
+        reusable: bool,
     ) -> None:
         self.status = answer.status
         self.headers = answer.headers
@@ -236,7 +256,7 @@ class HttpResponse:
         self._done = False
         self._pace = Pace(pool.read_timeout, MIN_MOVED, 0.0)
         self._waited = 0.0  # seconds in `readinto`: a slow consumer is not a slow server
-        self._keep_alive = not answer.will_close
+        self._keep_alive = reusable and not answer.will_close
 
     def readinto(self, buffer: Writable) -> int:
         """Bytes of the body; 0 is the end of what the server sent, early or not.
@@ -310,6 +330,17 @@ class HttpResponse:
             _shut_down(self._channel)  # wakes a reader in another thread
         self._answer.close()
         self._pool._finished(self, self._connection, reusable)
+
+
+def _send(connection: http.client.HTTPConnection, body: bytes | BinaryIO | None) -> bool:
+    """Send the head and the body; False if the server stopped listening, which its answer explains."""
+    try:
+        connection.endheaders(body)
+    except (BrokenPipeError, ConnectionResetError):
+        if body is None or connection.sock is None:
+            raise
+        return False
+    return True
 
 
 def _readable(connection: socket.socket | None) -> bool:

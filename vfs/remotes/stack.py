@@ -5,6 +5,8 @@ slot is held while it waits; statistics are innermost, so that they see every at
 server's own latency.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from vfs.errors import ConfigError, Unsupported
@@ -15,22 +17,30 @@ from vfs.remotes.local import LocalRemote
 from vfs.remotes.retry import RetryRemote
 from vfs.remotes.statistics import Statistics, StatisticsRemote
 
+if TYPE_CHECKING:
+    from vfs.remotes.lfs import Credentials
+
 _MIRROR = "mirror it to S3 or a local directory, or run `dvc fetch`: the DVC cache is read as well"
-_LATER = {
-    "ssh": "mount it with sshfs and use the directory as remote, or run `dvc fetch`",
-    "sftp": "mount it with sshfs and use the directory as remote, or run `dvc fetch`",
-    "gs": "use the bucket's S3 interoperability endpoint: s3:// with "
-    "endpointurl = https://storage.googleapis.com and HMAC keys, or run `dvc fetch`",
-    "azure": _MIRROR,
-    "abfs": _MIRROR,
-    "http": _MIRROR,
-    "https": _MIRROR,
-    "webdav": _MIRROR,
-    "webdavs": _MIRROR,
+_UNKNOWN = {
     "hdfs": _MIRROR,
     "webhdfs": _MIRROR,
     "oss": "use the bucket's S3 endpoint: s3:// with endpointurl, or run `dvc fetch`",
     "gdrive": _MIRROR,
+}
+# Modules load their libraries at the first request; the modules themselves only when their scheme is used.
+_DRIVERS = {
+    "s3": "vfs.remotes.s3:S3Remote",
+    "http": "vfs.remotes.plain:PlainRemote",
+    "https": "vfs.remotes.plain:PlainRemote",
+    "webdav": "vfs.remotes.webdav:WebdavRemote",
+    "webdavs": "vfs.remotes.webdav:WebdavRemote",
+    "ssh": "vfs.remotes.ssh:SshRemote",
+    "sftp": "vfs.remotes.ssh:SshRemote",
+    "gs": "vfs.remotes.gs:GoogleRemote",
+    "gcs": "vfs.remotes.gs:GoogleRemote",
+    "azure": "vfs.remotes.azure:AzureRemote",
+    "abfs": "vfs.remotes.azure:AzureRemote",
+    "abfss": "vfs.remotes.azure:AzureRemote",
 }
 
 
@@ -53,7 +63,7 @@ def open_remote(
 
     Raises:
         ConfigError: the URL or an option makes no sense.
-        Unsupported: a scheme that vfs does not speak (yet).
+        Unsupported: a scheme that vfs does not speak.
     """
     scheme = config.url.partition("://")[0].lower() if "://" in config.url else ""
     collector = statistics or Statistics()
@@ -61,19 +71,38 @@ def open_remote(
     if scheme in ("", "file"):
         local = LocalRemote(_local_path(config), name=config.name)
         return StatisticsRemote(local, collector, jobs=1)
-    if scheme == "s3":
-        from vfs.remotes.s3 import S3Remote
-
-        driver: Remote = S3Remote(config, jobs=jobs, timeout=timeout)
-        measured = StatisticsRemote(driver, collector, jobs=jobs)
-        limited = LimitRemote(measured, jobs)
-        return RetryRemote(limited, backoff=backoff, jobs=jobs)
-    if scheme in _LATER:
+    if scheme not in _DRIVERS:
         raise Unsupported(
-            f"remote {config.name}: {scheme}:// is not read yet, it comes later",
-            hint=_LATER[scheme],
+            f"remote {config.name}: vfs has no driver for {scheme[:20]!a}://",
+            hint=_UNKNOWN.get(scheme),
         )
-    raise Unsupported(f"remote {config.name}: nothing reads {scheme[:20]!a}:// remotes")
+    module, _, name = _DRIVERS[scheme].partition(":")
+    driver: Remote = getattr(import_module(module), name)(config, jobs=jobs, timeout=timeout)
+    return _stacked(driver, jobs, backoff, collector)
+
+
+def open_lfs(
+    endpoint: str,
+    credentials: "Credentials",
+    *,
+    jobs: int = 16,
+    timeout: float = 60.0,
+    statistics: Statistics | None = None,
+) -> Remote:
+    """The LFS server at a URL, ready to use; touches neither network nor disk.
+
+    Raises:
+        ConfigError: the URL makes no sense.
+    """
+    from vfs.remotes.lfs import LfsRemote
+
+    driver = LfsRemote(endpoint, credentials, jobs=jobs, timeout=timeout)
+    return _stacked(driver, jobs, None, statistics or Statistics())
+
+
+def _stacked(driver: Remote, jobs: int, backoff: Backoff | None, statistics: Statistics) -> Remote:
+    measured = StatisticsRemote(driver, statistics, jobs=jobs)
+    return RetryRemote(LimitRemote(measured, jobs), backoff=backoff, jobs=jobs)
 
 
 def _local_path(config: RemoteSpec) -> str:

@@ -8,7 +8,7 @@ import shlex
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def start_sshd(directory: Path) -> SshServer:
     Raises:
         ServerFailed: it is not installed or did not come up.
     """
-    _require(_SSHD, "openssh-server")
+    require(_SSHD, "openssh-server")
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # as Debian's service does
     for name in ("host", "client"):
@@ -73,6 +73,7 @@ def start_sshd(directory: Path) -> SshServer:
     port = free_port()
     host = (directory / "host.pub").read_text().split(" ")
     (directory / "known").write_text(f"[127.0.0.1]:{port} {host[0]} {host[1]}\n")
+    (directory / "unknown").touch()
     (directory / "sshd_config").write_text(_SSHD_CONFIG.format(dir=directory, port=port))
     configs = {
         "config": _client(directory / "known", directory / "client"),
@@ -81,7 +82,9 @@ def start_sshd(directory: Path) -> SshServer:
     }
     for name, text in configs.items():
         (directory / name).write_text(text)
-    process = _start([_SSHD, "-D", "-e", "-f", directory / "sshd_config"], directory / "log", port)
+    process = start_process(
+        [_SSHD, "-D", "-e", "-f", directory / "sshd_config"], directory / "log", port
+    )
     config, stranger, keyless = (directory / name for name in configs)
     return SshServer(port, config, stranger, keyless, process)
 
@@ -92,7 +95,7 @@ def start_http(directory: Path) -> HttpServer:
     Raises:
         ServerFailed: it is not installed or did not come up.
     """
-    _require(_LIGHTTPD, "lighttpd lighttpd-mod-openssl")
+    require(_LIGHTTPD, "lighttpd lighttpd-mod-openssl")
     root = directory / "root"
     (root / "private").mkdir(parents=True)
     (directory / "users").write_text(f"{USER}:{PASSWORD}\n")
@@ -101,7 +104,7 @@ def start_http(directory: Path) -> HttpServer:
     plain, tls = free_port(), free_port()
     config = directory / "lighttpd.conf"
     config.write_text(_LIGHTTPD_CONFIG.format(dir=directory, plain=plain, tls=tls, backend=backend))
-    process = _start([_LIGHTTPD, "-D", "-f", config], directory / "log", plain)
+    process = start_process([_LIGHTTPD, "-D", "-f", config], directory / "log", plain)
     return HttpServer(
         root,
         f"http://127.0.0.1:{plain}/git",
@@ -140,7 +143,7 @@ def _make_certificates(directory: Path) -> None:
         _run(["openssl", *shlex.split(command)], cwd=directory)
 
 
-def _require(program: Path, packages: str) -> None:
+def require(program: Path, packages: str) -> None:
     if not program.exists():
         raise ServerFailed(f"no {program}; `apt-get install --no-install-recommends {packages}`")
 
@@ -151,12 +154,18 @@ def _run(argv: Sequence[str], cwd: Path | None = None) -> None:
         raise ServerFailed(f"{argv} ended with {done.returncode}:\n{done.stderr}")
 
 
-def _start(argv: Sequence[str | Path], log: Path, port: int) -> "subprocess.Popen[bytes]":
+def start_process(
+    argv: Sequence[str | Path], log: Path, port: int, environment: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
     """Start a server and return when its port answers."""
     with open(log, "wb") as output:
         process = subprocess.Popen(
             argv,
-            env={"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1"},
+            env={
+                "PATH": os.environ["PATH"],
+                "GIT_CONFIG_NOSYSTEM": "1",
+                **(environment or {}),
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -184,6 +193,7 @@ UsePAM no
 PasswordAuthentication yes
 PermitRootLogin yes
 AcceptEnv GIT_PROTOCOL
+Subsystem sftp internal-sftp
 """
 
 _SSH_CONFIG = """\

@@ -10,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from vfs.catalog import Catalog
 from vfs.config import Settings
 from vfs.core.lru import Lru
 from vfs.errors import StoreError
-from vfs.git import Repository
-from vfs.remotes import Remote, RemoteSpec, open_remote
+from vfs.git import GitCredentials, Repository
+from vfs.remotes import Remote, RemoteSpec, open_lfs, open_remote
 from vfs.remotes.statistics import Statistics
 from vfs.types import Digest
 from vfs.workspace.origins import GitOrigin, Origins
@@ -76,6 +77,7 @@ class Session:
         self._repositories: dict[str, Repository] = {}
         self._remotes: dict[RemoteRef, Remote] = {}
         self._asked: dict[RemoteRef, Statistics] = {}
+        self._lfs: dict[str, RemoteRef] = {}
         self._blobs: Lru[bytes, bytes] = Lru(_BLOB_BYTES)
         self._indexes: Lru[bytes, dict[bytes, bytes]] = Lru(_INDEXED_FILES)
         self._guard = threading.Lock()
@@ -138,6 +140,34 @@ class Session:
                     statistics=asked,
                 )
             return known
+
+    def lfs(self, git_dir: str) -> Remote | None:
+        """The connection to a repository's LFS server; None if it has none.
+
+        Raises:
+            ConfigError: the URL makes no sense.
+        """
+        with self._guard:
+            known = self._lfs.get(git_dir)
+        if known is None:
+            repository = self.repository(git_dir)
+            known = RemoteRef("git-lfs", repository.lfs_endpoint() or "", (("git_dir", git_dir),))
+            with self._guard:
+                self._lfs[git_dir] = known
+        if not known.url:
+            return None
+        with self._guard:
+            remote = self._remotes.get(known)
+            if remote is None:
+                asked = self._asked[known] = Statistics()
+                remote = self._remotes[known] = open_lfs(
+                    known.url,
+                    GitCredentials(known.url, Path(git_dir)),
+                    jobs=self.settings.jobs,
+                    timeout=self.settings.request_timeout,
+                    statistics=asked,
+                )
+            return remote
 
     def silent_remotes(self) -> list[str]:
         """Names of the remotes that owe an answer now; while none does (they are between two attempts), of all that were asked."""

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from vfs.catalog import Catalog
-from vfs.errors import VfsError
+from vfs.errors import Unsupported, VfsError
 from vfs.formats.layout import object_path
 from vfs.remotes import Remote
 from vfs.types import Algorithm, Digest
@@ -108,9 +108,15 @@ class Sizes:
     def _listing_pays(
         self, remote: Remote, ref: RemoteRef, algorithm: Algorithm, unknown: set[bytes]
     ) -> bool:
-        """Whether a LIST of everything takes fewer round trips than HEADs; looks at 1/256 of it."""
+        """Whether a LIST of everything takes fewer round trips than HEADs; looks at 1/256 of it.
+
+        Never where nothing can be listed (plain HTTP).
+        """
         sample = ref.prefix + _prefixes(algorithm)[0]
-        seen = sum(1 for _ in islice(remote.list(sample), LIST_PAGE))
+        try:
+            seen = sum(1 for _ in islice(remote.list(sample), LIST_PAGE))
+        except Unsupported:
+            return False
         pages = (
             max(256, seen * 256 // LIST_PAGE)
             if seen >= LIST_PAGE // 4

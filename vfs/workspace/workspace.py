@@ -22,7 +22,7 @@ from vfs.workspace.directory import Directory
 from vfs.workspace.hashes import Hashes
 from vfs.workspace.import_refs import Trail, nested
 from vfs.workspace.imports import Source, import_places
-from vfs.workspace.lfs import lfs_place
+from vfs.workspace.lfs import lfs_places
 from vfs.workspace.listings import Listings
 from vfs.workspace.origins import (
     DvcOrigin,
@@ -310,7 +310,7 @@ class Workspace:
             case GitOrigin(git_dir=git_dir):
                 return [GitPlace(session, git_dir, blob)]
             case LfsOrigin(git_dir=git_dir, foreign=foreign):
-                return [lfs_place(session.repository(git_dir), blob, foreign=foreign)]
+                return lfs_places(session, git_dir, blob, foreign=foreign)
             case DvcOrigin():
                 return dvc_places(session, origin, blob)
             case VersionedOrigin():

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from vfs.errors import RemoteUnavailable, UnknownRevision, VfsError
+from vfs.errors import RemoteUnavailable, UnknownRevision, Unsupported, VfsError
 from vfs.types import Severity
 from vfs_cli.doctor.finding import Finding, bad, note, ok
 from vfs_cli.progress import Progress
@@ -16,6 +16,7 @@ from vfs_cli.text import count, readable
 
 if TYPE_CHECKING:
     from vfs.git import Submodule
+    from vfs.remotes import Remote
     from vfs.types import Problem
     from vfs.workspace import Snapshot, Workspace
     from vfs.workspace.stores import RemoteRef
@@ -177,7 +178,7 @@ def remotes(seen: Seen) -> Iterator[Finding]:
             try:
                 if reference.local and not Path(reference.url.removeprefix("file://")).is_dir():
                     raise RemoteUnavailable(f"there is no directory {remote.url}")
-                next(iter(remote.list(reference.prefix)), None)
+                _ask(remote, reference.prefix)
                 yield ok(name, f"{label} answers ({remote.url})")
             finally:
                 remote.close()
@@ -185,6 +186,14 @@ def remotes(seen: Seen) -> Iterator[Finding]:
             yield failed(name, error, label)
     if not seen.remotes:
         yield ok(name, "no data comes from a remote")
+
+
+def _ask(remote: "Remote", prefix: str) -> None:
+    """Any question that the remote has to answer; plain HTTP cannot list."""
+    try:
+        next(iter(remote.list(prefix)), None)
+    except Unsupported:
+        list(remote.heads([f"{prefix}files"]))
 
 
 def _references(snapshot: "Snapshot") -> "list[RemoteRef]":

@@ -162,6 +162,7 @@ def test_secrets_stay_out_of_repr() -> None:
         ("keyfile = x/../../r/id", False),
         ("ssl_verify = ../ca.pem", False),
         ("ssl_verify = /etc/ca.pem", False),
+        ("bearer_token_command = touch here", False),
         ("credentialpath = ~/.aws/credentials", True),
         ("keyfile = /etc/keys/id", True),
         ("ssl_verify = false", True),

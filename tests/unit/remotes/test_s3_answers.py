@@ -7,12 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vfs.errors import AccessDenied, ObjectMissing, RemoteError, RemoteUnavailable
+from vfs.remotes.answers import parse_retry_after, translate_transport
 from vfs.remotes.s3.errors import (
     Refusal,
     parse_refusal,
-    parse_retry_after,
     translate,
-    translate_transport,
 )
 from vfs.remotes.s3.listing import BadListing, page_query, parse_page
 

@@ -113,11 +113,8 @@ def test_secrets_are_not_shown() -> None:
     assert "TOKEN" not in text
 
 
-@pytest.mark.parametrize(
-    "scheme",
-    ["ssh", "gs", "azure", "http", "https", "webdav", "webdavs", "hdfs", "oss", "gdrive", "who"],
-)
-def test_schemes_that_come_later(scheme: str) -> None:
+@pytest.mark.parametrize("scheme", ["hdfs", "webhdfs", "oss", "gdrive", "who"])
+def test_schemes_without_a_driver(scheme: str) -> None:
     with pytest.raises(Unsupported) as caught:
         open_remote(RemoteSpec("r", f"{scheme}://u:SECRET@host/path"))
     assert scheme in str(caught.value)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from vfs.errors import RemoteUnavailable, VfsError
+from vfs.remotes.answers import translate_transport
 from vfs.remotes.http import HttpResponse
 from vfs.remotes.s3.errors import (
     Refusal,
@@ -17,7 +18,6 @@ from vfs.remotes.s3.errors import (
     refusal_of,
     translate,
     translate_botocore,
-    translate_transport,
 )
 from vfs.remotes.s3.session import S3Session, Sessions
 

@@ -4,12 +4,9 @@ Rule: the error code decides, then the HTTP status. Messages are built from the 
 printable form of the server's message; they never hold headers, URLs with a query, or keys.
 """
 
-import http.client
 import re
-import ssl
 from email.message import Message
 from typing import NamedTuple
-from xml.sax.saxutils import unescape
 
 from vfs.errors import (
     AccessDenied,
@@ -20,6 +17,7 @@ from vfs.errors import (
     RemoteUnavailable,
     VfsError,
 )
+from vfs.remotes.answers import element, parse_retry_after, printable, translate_transport
 
 _SIGN_IN = "check the credentials: `dvc remote modify --local`, AWS_PROFILE, ~/.aws/credentials"
 _EXPIRED = "sign in again, or correct the helper that gives them; is the clock right?"
@@ -77,7 +75,6 @@ STALE_TOKENS = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired"
 ELSEWHERE = frozenset(
     {"PermanentRedirect", "TemporaryRedirect", "Redirect", "AuthorizationHeaderMalformed"}
 )
-MAX_RETRY_AFTER = 60.0
 
 
 class Refusal(NamedTuple):
@@ -113,18 +110,11 @@ def parse_refusal(status: int, headers: Message, body: bytes) -> Refusal:
     text = body.decode("utf-8", "replace")
     return Refusal(
         status,
-        _element(text, "Code"),
-        _element(text, "Message"),
-        headers.get("x-amz-bucket-region") or _element(text, "Region"),
+        element(text, "Code"),
+        element(text, "Message"),
+        headers.get("x-amz-bucket-region") or element(text, "Region"),
         parse_retry_after(headers.get("Retry-After")),
     )
-
-
-def parse_retry_after(value: str | None) -> float | None:
-    """Seconds of a `Retry-After` header, at most a minute; dates and nonsense are ignored."""
-    if value is None or not re.fullmatch(r"[0-9]{1,9}", value.strip()):
-        return None
-    return min(float(value), MAX_RETRY_AFTER)
 
 
 def translate(refusal: Refusal, where: str) -> RemoteError:
@@ -137,31 +127,16 @@ def translate(refusal: Refusal, where: str) -> RemoteError:
     meaning = _CODES.get(refusal.code) or _STATUSES.get(refusal.status)
     hint = None
     if refusal.status in (301, 302, 303, 307, 308) or refusal.elsewhere:
-        region = _printable(refusal.region) or "unknown"
+        region = printable(refusal.region) or "unknown"
         meaning = Meaning(RemoteError, f"set the remote's region (the bucket's is {region})")
     if meaning is None:
         meaning = Meaning(RemoteUnavailable if refusal.status >= 500 else RemoteError)
     hint = meaning.hint
-    said = _printable(" ".join(filter(None, (refusal.code, refusal.message))))
+    said = printable(" ".join(filter(None, (refusal.code, refusal.message))))
     error = meaning.error(f"{where}: {said or f'HTTP {refusal.status}'}", hint=hint)
     if isinstance(error, RemoteUnavailable):
         error.retry_after = refusal.retry_after
     return error
-
-
-def translate_transport(error: Exception, where: str) -> RemoteError:
-    """The error of ours for an `OSError` or `HTTPException` of a connection."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return RemoteError(
-            f"{where}: the server's certificate is not trusted ({error.verify_message})",
-            hint="set ssl_verify to the path of your CA bundle",
-        )
-    if isinstance(error, TimeoutError):
-        return RemoteUnavailable(f"{where}: no answer in time")
-    if isinstance(error, http.client.HTTPException):
-        return RemoteUnavailable(f"{where}: the answer broke HTTP ({type(error).__name__})")
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return RemoteUnavailable(f"{where}: {_printable(str(said))}")
 
 
 def translate_botocore(error: Exception, where: str) -> VfsError:
@@ -175,14 +150,14 @@ def translate_botocore(error: Exception, where: str) -> VfsError:
     if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         return RemoteUnavailable(f"{where}: {type(error).__name__}")
     if isinstance(error, exceptions.ProfileNotFound | exceptions.ConfigParseError):
-        return ConfigError(f"{where}: {_printable(str(error))}")
+        return ConfigError(f"{where}: {printable(str(error))}")
     if expired(error):
         return AccessDenied(f"{where}: the credentials that were found have expired", hint=_EXPIRED)
     name = type(error).__name__
     if re.search("Credential|Token|SSO|Refresh|AssumeRole|Login", name):
         return AccessDenied(f"{where}: no usable credentials ({name})", hint=_SIGN_IN)
     if isinstance(error, exceptions.BotoCoreError | ValueError):
-        return RemoteError(f"{where}: {name}: {_printable(str(error))}")
+        return RemoteError(f"{where}: {name}: {printable(str(error))}")
     return translate_transport(error, where)
 
 
@@ -204,13 +179,3 @@ def refusal_of(error: Exception) -> Refusal:
         str(headers.get("x-amz-bucket-region", answer.get("Region", ""))),
         parse_retry_after(headers.get("retry-after")),
     )
-
-
-def _element(text: str, name: str) -> str:
-    """Text of the first element `name`: enough for error documents, and safe for hostile ones."""
-    match = re.search(f"<{name}>([^<]{{0,1000}})</{name}>", text)
-    return unescape(match[1], {"&quot;": '"', "&apos;": "'"}).strip() if match else ""
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text[:300])

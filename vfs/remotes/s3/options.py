@@ -13,7 +13,6 @@ Invariants: pure; secrets are not part of a `repr` or a message.
 import base64
 import binascii
 import hashlib
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 
 from vfs.errors import ConfigError, Unsupported
 from vfs.remotes.base import RemoteSpec
+from vfs.remotes.options import seconds, truth, verify
 
 _ACCESS_POINT = re.compile(r"arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]+:accesspoint[/:][a-z0-9-]+")
 _BUCKET = re.compile(r"[A-Za-z0-9._:-]{1,255}")  # AWS is stricter; Ceph knows `tenant:bucket`
@@ -86,11 +86,11 @@ def parse_options(spec: RemoteSpec) -> S3Options:
         session_token=options.get("session_token") or None,
         credentials_file=options.get("credentialpath") or None,
         config_file=options.get("configpath") or None,
-        anonymous=_truth(spec, "allow_anonymous_login", default=False),
-        use_ssl=_truth(spec, "use_ssl", default=True),
-        verify=_verify(options.get("ssl_verify")),
-        connect_timeout=_seconds(spec, "connect_timeout"),
-        read_timeout=_seconds(spec, "read_timeout"),
+        anonymous=truth(spec, "allow_anonymous_login", default=False),
+        use_ssl=truth(spec, "use_ssl", default=True),
+        verify=verify(options.get("ssl_verify")),
+        connect_timeout=seconds(spec, "connect_timeout"),
+        read_timeout=seconds(spec, "read_timeout"),
         put_arguments=put_arguments,
         get_headers=get_headers,
     )
@@ -126,35 +126,6 @@ def _endpoint(spec: RemoteSpec) -> str | None:
             hint="https://host or http://host:port, without user and password",
         )
     return value
-
-
-def _truth(spec: RemoteSpec, name: str, *, default: bool) -> bool:
-    value = spec.options.get(name)
-    if value is None or value == "":
-        return default
-    if value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    raise ConfigError(f"remote {spec.name}: {name} must be true or false")
-
-
-def _verify(value: str | None) -> bool | str | None:
-    if not value:
-        return None
-    lowered = value.lower()
-    return lowered == "true" if lowered in ("true", "false") else value
-
-
-def _seconds(spec: RemoteSpec, name: str) -> float | None:
-    value = spec.options.get(name)
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < 86400:
-        raise ConfigError(f"remote {spec.name}: {name} must be a number of seconds")
-    return seconds
 
 
 def _encryption(spec: RemoteSpec) -> tuple[dict[str, str], dict[str, str]]:

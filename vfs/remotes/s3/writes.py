@@ -9,9 +9,9 @@ from vfs.errors import ObjectMissing, RemoteError
 from vfs.remotes.keys import check_key, join
 from vfs.remotes.s3.calls import Calls, Refused
 from vfs.remotes.s3.errors import Refusal, translate
+from vfs.remotes.uploads import PART, read_part
 
 DELETE_BATCH = 1000  # S3's limit for one DeleteObjects
-PART = 32 << 20  # bytes held in memory per upload; 10,000 parts are 312 GiB
 # What servers may answer to a request they do not know; AWS documents 501 for `If-None-Match`.
 _PERHAPS_UNKNOWN = (400, 405, 501)
 
@@ -77,7 +77,7 @@ class Writes:
         if isinstance(body, bytes):
             first, rest = body, None
         else:
-            first = _read(body)
+            first = read_part(body)
             rest = body if len(first) == PART else None
 
         def work(client: Any) -> None:
@@ -107,7 +107,7 @@ class Writes:
                     **where, **customer, UploadId=upload, PartNumber=number, Body=data
                 )
                 parts.append({"PartNumber": number, "ETag": done["ETag"]})
-                data = _read(rest)
+                data = read_part(rest)
             client.complete_multipart_upload(
                 **where,
                 **customer,
@@ -142,13 +142,3 @@ class Writes:
             self._calls.client(
                 lambda client: client.delete_object(Bucket=self._bucket, Key=full), key=key
             )
-
-
-def _read(stream: BinaryIO) -> bytes:
-    """The next part: as many bytes as a part holds, fewer only at the end."""
-    pieces: list[bytes] = []
-    wanted = PART
-    while wanted and (piece := stream.read(wanted)):
-        pieces.append(piece)
-        wanted -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -1,17 +1,17 @@
-"""The bytes of one GET, checked against what was promised."""
+"""The bytes of one HTTP GET, checked against what was promised."""
 
 import http.client
 
 from vfs.errors import RemoteUnavailable
+from vfs.remotes.answers import translate_transport
 from vfs.remotes.base import ClosingBody, Writable
 from vfs.remotes.http import HttpResponse
 from vfs.remotes.ranges import Plan
-from vfs.remotes.s3.errors import translate_transport
 
 _SCRATCH = 1 << 20
 
 
-class S3Body(ClosingBody):
+class HttpBody(ClosingBody):
     """A body that gives exactly `plan.take` bytes or raises.
 
     Invariants: the connection goes back as soon as the last byte was read; a stream that ends

@@ -1,0 +1,5 @@
+"""WebDAV remotes."""
+
+from vfs.remotes.webdav.driver import WebdavRemote
+
+__all__ = ["WebdavRemote"]
