@@ -2,6 +2,9 @@
 
 Format (source: zc.lockfile, as DVC 3.67 uses it): an exclusive `lockf` on `.dvc/tmp/lock`, held for as
 long as the command runs; the file holds the holder's pid.
+
+Rule: a process drops such a lock when it closes *any* descriptor of the file, so a second holder of the same
+process is turned away before the file is opened.
 """
 
 import errno
@@ -34,49 +37,52 @@ def writing(root: Path, wait: float = 0.0) -> Iterator[None]:
         StoreError: the lock cannot be made.
     """
     path = root / ".dvc" / "tmp" / "lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}", hint="check its owner and mode") from error
-    try:
-        _take(descriptor, path, wait)
-        try:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, b" %d\n" % os.getpid(), 0)
-            yield
-        finally:
-            with _guard:
-                _held.discard(str(path))
-    finally:
-        os.close(descriptor)  # which gives the lock back
-
-
-def _take(descriptor: int, path: Path, wait: float) -> None:
     until = time.monotonic() + wait
-    while not _try(descriptor, path):
+    while (descriptor := _try(path)) is None:
         if time.monotonic() >= until:
             raise RepositoryBusy(
-                f"{path.parent.parent.parent} is in use by {_holder(descriptor)}",
+                f"{root} is in use by {_holder(path)}",
                 hint="wait for it to end, or let this command wait: --wait SECONDS",
             )
         time.sleep(_POLL)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b" %d\n" % os.getpid(), 0)
+        yield
+    finally:
+        with _guard:
+            os.close(descriptor)  # which gives the lock back
+            _held.discard(str(path))
 
 
-def _try(descriptor: int, path: Path) -> bool:
+def _try(path: Path) -> int | None:
+    """A descriptor that holds the lock; None if somebody else has it."""
     with _guard:
         if str(path) in _held:
-            return False
+            return None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise StoreError(
+                f"{path}: {error.strerror}", hint="check its owner and mode"
+            ) from error
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            os.close(descriptor)
             if error.errno in (errno.EACCES, errno.EAGAIN):
-                return False
+                return None
             raise StoreError(f"{path}: {error.strerror}") from error
         _held.add(str(path))
-        return True
+        return descriptor
 
 
-def _holder(descriptor: int) -> str:
-    text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+def _holder(path: Path) -> str:
+    if str(path) in _held:
+        return "this process"
+    try:
+        text = path.read_bytes()[:32].decode("ascii", "replace").strip()
+    except OSError:
+        text = ""
     return f"process {text}" if text.isdigit() else "another process"

@@ -3,8 +3,8 @@
 Record: key = path relative to the working tree (over 480 bytes: BLAKE3 of it behind a NUL); value = `<QQqq`
 fingerprint, one byte algorithm, digest.
 
-Rule (as Git's index): a file whose times are not older than the moment it was looked at may change again
-without a trace; such records are not written.
+Rule (as Git's index): a file whose ctime is not older than the moment it was looked at may change again
+without a trace; such records are not written. (Its mtime may lie in the future for good; every write moves the ctime.)
 """
 
 import time
@@ -67,7 +67,7 @@ class FileState:
         moment = time.time_ns() if now is None else now
         batch: list[tuple[bytes, bytes]] = []
         for path, found, digest in files:
-            if max(found.mtime, found.ctime) > moment - _RACY:
+            if found.ctime > moment - _RACY:
                 continue
             batch.append((_key(path), _PRINT.pack(*found) + digest.key))
             if len(batch) >= _BATCH:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from vfs.errors import StoreError
-from vfs.lmdb import Environment, Form
+from vfs.lmdb import Damaged, Environment, Form
 
 MAP_SIZE: Final = 1 << 28  # address space; grows by itself
 log = logging.getLogger("vfs.state")
@@ -41,7 +41,7 @@ class StateTable(Environment):
                 return cls(directory, map_size=MAP_SIZE)
             except OSError as error:
                 raise StoreError(f"state table {directory}: {error.strerror}") from error
-            except StoreError as error:
+            except Damaged as error:
                 if last:
                     raise
                 log.warning("%s; starting afresh", error)
