@@ -36,6 +36,13 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
         ),
     ),
     (
+        "Sharing",
+        (
+            Verb("fetch", "vfs_cli.fetch", "missing objects from remotes into the DVC cache"),
+            Verb("push", "vfs_cli.push", "objects of the DVC cache to remotes"),
+        ),
+    ),
+    (
         "Machine",
         (
             Verb("cache", "vfs_cli.cache", "look at, check or empty the shared cache"),

@@ -132,6 +132,13 @@ class Repository:
         """(full name, commit oid) of the refs that lead to commits, sorted."""
         return revisions.list_refs(self._handle().repository, b"")
 
+    def commits(self) -> Iterator[str]:
+        """All commits (hex) that HEAD or a reference leads to, newest first."""
+        starts = [oid for _, oid in self.references()]
+        if self.has("HEAD"):
+            starts.append(self.resolve("HEAD").oid)
+        return history.every(self._handle().repository, starts)
+
     def log(
         self,
         path: bytes | None = None,

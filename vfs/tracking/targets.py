@@ -88,6 +88,7 @@ class Selection:
     Attributes:
         wanted: in the order of the outs.
         unmet: targets that may mean something inside a tracked directory, or nothing at all.
+        names: what a target could have been.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Selection:
     ) -> None:
         self.wanted = wanted
         self.unmet = [text for text in dict.fromkeys(targets) if text not in met]
-        self._names = names
+        self.names = names
 
     def met(self, targets: Iterable[str]) -> None:
         """These meant something."""
@@ -109,7 +110,7 @@ class Selection:
         Raises:
             UnknownPath: there is one; it names it and what is near.
         """
-        refuse(self.unmet, self._names)
+        refuse(self.unmet, self.names)
 
 
 def refuse(unmet: Sequence[str], names: Sequence[str]) -> None:
