@@ -17,6 +17,14 @@ class Verb(NamedTuple):
 
 SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
     (
+        "A repository",
+        (
+            Verb("init", "vfs_cli.init", "let data be tracked in a Git repository"),
+            Verb("config", "vfs_cli.config", "show or set an option"),
+            Verb("remote", "vfs_cli.remote", "list, add, change or remove remotes"),
+        ),
+    ),
+    (
         "Mounts",
         (
             Verb("mount", "vfs_cli.mount", "show a revision as a directory"),
