@@ -36,6 +36,15 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
         ),
     ),
     (
+        "Tracking",
+        (
+            Verb("add", "vfs_cli.add", "track files and directories"),
+            Verb("commit", "vfs_cli.commit", "record what tracked data holds now"),
+            Verb("remove", "vfs_cli.remove", "stop tracking"),
+            Verb("move", "vfs_cli.move", "give a tracked file or directory another path"),
+        ),
+    ),
+    (
         "Machine",
         (
             Verb("cache", "vfs_cli.cache", "look at, check or empty the shared cache"),
