@@ -58,6 +58,7 @@ _ENTRY = re.compile(
     rb"(?:(" + _NAME + rb"(?:/" + _NAME + rb'){0,30}+)"\}|((?:[^"\\\x00-\x1f]|\\.)*+)"\})'
 )
 _HEX32 = re.compile(r"[0-9a-fA-F]{32}\Z")
+_AS_IT_IS = re.compile(rb"[ !#-\[\]-~]*+\Z")  # JSON has no escapes in it
 _SPACE = re.compile(r"[ \t\r\n]*+")
 _DECODER = json.JSONDecoder()
 
@@ -141,12 +142,16 @@ def listing_digest(entries: Iterable[tuple[bytes, str]], field: str = "md5") -> 
 def _pieces(entries: Iterable[tuple[bytes, str]], field: str) -> Iterator[bytes]:
     """The canonical bytes; UTF-8 sorts like the code points that DVC sorts by."""
     before = b"["
+    key = field.encode()
     for path, name in entries:
-        try:
-            relpath = json.dumps(check_listed(path).decode())
-        except UnicodeDecodeError:
-            raise FormatError(f"{show(path)} is no UTF-8, DVC cannot list it") from None
-        yield before + f'{{"{field}": {json.dumps(name)}, "relpath": {relpath}}}'.encode("ascii")
+        if _AS_IT_IS.match(check_listed(path)):
+            relpath = b'"%b"' % path
+        else:
+            try:
+                relpath = json.dumps(path.decode()).encode()
+            except UnicodeDecodeError:
+                raise FormatError(f"{show(path)} is no UTF-8, DVC cannot list it") from None
+        yield b'%b{"%b": %b, "relpath": %b}' % (before, key, json.dumps(name).encode(), relpath)
         before = b", "
     yield b"]" if before == b", " else b"[]"
 

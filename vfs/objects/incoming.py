@@ -26,7 +26,7 @@ _PREFIX: Final = ".vfs-"
 _SUFFIX: Final = ".tmp"
 _YOUNG: Final = 60.0  # seconds; it may not be locked yet
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Temporary:
@@ -126,7 +126,7 @@ class Incoming:
     def failed(self, error: OSError) -> StoreError:
         """What it means that the cache cannot be written."""
         where = f"the cache {self.directory}: {error.strerror}"
-        if error.errno in _FULL:
+        if error.errno in FULL:
             return StoreFull(where, hint="free disk space (`vfs gc`), or move it: cache.dir")
         return StoreError(where, hint="check its owner and mode, or set cache.dir")
 
