@@ -40,6 +40,8 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
         (
             Verb("fetch", "vfs_cli.fetch", "missing objects from remotes into the DVC cache"),
             Verb("push", "vfs_cli.push", "objects of the DVC cache to remotes"),
+            Verb("pull", "vfs_cli.pull", "fetch, then check out"),
+            Verb("checkout", "vfs_cli.checkout", "data from the DVC cache into the working tree"),
         ),
     ),
     (
