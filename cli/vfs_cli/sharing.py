@@ -1,13 +1,13 @@
 """What `fetch`, `push`, `pull` and `checkout` have in common: options, targets, the lock, and the end that names what failed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from vfs.control.protocol import path_fields
-from vfs.errors import DataUnavailable, VfsError
+from vfs.errors import DataUnavailable, Unsupported, VfsError
 from vfs_cli.output import Output
 from vfs_cli.parameters import NAME, PATH, REV
 from vfs_cli.progress import Progress
@@ -15,9 +15,11 @@ from vfs_cli.target import Target, choose, opened
 from vfs_cli.text import count, format_size, readable
 
 if TYPE_CHECKING:
-    from vfs.sharing.report import Report, Trouble
     from vfs.sharing.used import Used
+    from vfs.tracking.checkout import Done, How
+    from vfs.tracking.report import Report, Trouble
     from vfs.tracking.targets import Target as Named
+    from vfs.tracking.uses import Use
     from vfs.workspace import Workspace
 
 _SHOWN = 20
@@ -105,6 +107,34 @@ def working(texts: Sequence[str], jobs: int | None, output: Output) -> Iterator[
     named = [Named(text, target.path(text)) for text in texts]
     with opened(target, jobs) as workspace, Progress(quiet=output.json) as progress:
         yield Work(workspace, named, progress, output)
+
+
+def checked_out(work: Work, found: "Iterable[Use]", how: "How") -> "Done":
+    """Check outs out, with what is remembered of this working tree."""
+    from vfs.state import StateTable, state_directory
+    from vfs.tracking.checkout import Checkout
+
+    if work.workspace.root is None:
+        raise Unsupported("a repository without a working tree has nothing to check out into")
+    table = StateTable.open(state_directory(work.workspace.repository.git_dir))
+    try:
+        return Checkout(work.workspace, table, how, work.progress.step).run(found)
+    finally:
+        table.close()
+
+
+def show_checkout(output: Output, done: "Done") -> None:
+    """The figures of a checkout, and what it left alone."""
+    if output.json:
+        fields = {"files": done.files, "removed": done.removed, "same": done.same}
+        output.document("checkout", fields | {"kept": len(done.kept), "failed": len(done.troubles)})
+        return
+    was = "was" if done.same == 1 else "were"
+    output.line(
+        f"{count(done.files, 'file')} checked out, {done.removed} removed, {done.same} {was} right"
+    )
+    for path in done.kept[:_SHOWN]:
+        output.note(f"kept, though it is not recorded: {readable(path)}")
 
 
 def show(output: Output, kind: str, verb: str, report: "Report") -> None:

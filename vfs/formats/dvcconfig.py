@@ -87,6 +87,9 @@ class RemoteConfig:
     worktree: bool = False
 
 
+LINK_TYPES = frozenset({"reflink", "hardlink", "symlink", "copy"})
+
+
 def parse_dvc_config(data: bytes, *, file: str) -> DvcConfig:
     """One file: `{"core": {...}, "remote": {name: {...}}, "cache": {...}, …}`.
 
@@ -172,6 +175,14 @@ def cache_directory(config: DvcConfig, default: str) -> str:
     cache = config.get("cache")
     value = cache.get("dir") if isinstance(cache, dict) else None
     return value if isinstance(value, str) and value else default
+
+
+def link_types(config: DvcConfig) -> tuple[str, ...]:
+    """`cache.type`: the kinds of links, best first; DVC's default if there is none, or an unknown one."""
+    cache = config.get("cache")
+    value = cache.get("type") if isinstance(cache, dict) else None
+    found = tuple(str(value).strip("\"'").replace(",", " ").split()) if value else ()
+    return found if found and set(found) <= LINK_TYPES else ("reflink", "copy")
 
 
 def _lower(value: Any) -> Any:

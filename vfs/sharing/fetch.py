@@ -14,12 +14,12 @@ from typing import NamedTuple
 from vfs.errors import ConfigError, ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.values import ImportSource, UrlSource
 from vfs.sharing.layout import open_layout
-from vfs.sharing.parallel import each
 from vfs.sharing.plain import PlainRemote
-from vfs.sharing.report import Report, Trouble
 from vfs.sharing.sources import Piece, imported, versioned
 from vfs.sharing.used import Used
 from vfs.tracking.caches import Caches
+from vfs.tracking.parallel import each
+from vfs.tracking.report import Report, Trouble
 from vfs.tracking.uses import Use
 from vfs.types import Digest
 from vfs.workspace import Workspace

@@ -50,7 +50,7 @@ class FileState:
         table = self._table.tables["files"]
 
         def read(transaction: Any) -> list[bytes | None]:
-            return [transaction.get(_key(path), db=table) for path, _ in files]
+            return [transaction.get(key_of(path), db=table) for path, _ in files]
 
         return [
             _matching(value, found, algorithm)
@@ -78,7 +78,7 @@ class FileState:
         for path, found, digest in files:
             if found.ctime > moment - _RACY:
                 continue
-            batch.append((_key(path), _PRINT.pack(*found) + digest.key))
+            batch.append((key_of(path), _PRINT.pack(*found) + digest.key))
             if len(batch) >= _BATCH:
                 self._write(batch)
                 batch = []
@@ -87,7 +87,7 @@ class FileState:
 
     def forget(self, paths: Iterable[bytes]) -> None:
         """Let go of files that are no longer tracked."""
-        keys = [_key(path) for path in paths]
+        keys = [key_of(path) for path in paths]
         table = self._table.tables["files"]
 
         def write(transaction: Any) -> None:
@@ -106,7 +106,8 @@ class FileState:
         self._table.write(write)
 
 
-def _key(path: bytes) -> bytes:
+def key_of(path: bytes) -> bytes:
+    """The key of a path: itself, or a hash of it if it is too long for one."""
     return path if len(path) <= _LONGEST else b"\0" + blake3(path).digest()
 
 

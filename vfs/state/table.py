@@ -1,6 +1,6 @@
 """The LMDB environment in the Git directory of a working tree.
 
-    <git dir>/vfs/state/     tables: files, seen
+    <git dir>/vfs/state/     tables: files, seen, outs
 
 Rule: damage or a lost directory is repaired by starting afresh.
 """
@@ -18,11 +18,11 @@ log = logging.getLogger("vfs.state")
 
 
 class StateTable(Environment):
-    """Tables `files` (path -> fingerprint, digest) and `seen` (remote, digest -> when)."""
+    """Tables `files` (path -> fingerprint, digest) `seen` (remote, digest -> when), `outs` (path -> digest)."""
 
     form = Form(
         name="state table",
-        tables=("files", "seen"),
+        tables=("files", "seen", "outs"),
         repeating=(),
         hint="it may be deleted: files are then read again",
         options={"sync": False, "metasync": False},

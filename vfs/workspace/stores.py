@@ -24,6 +24,7 @@ from vfs.formats.dvcconfig import (
     RemoteConfig,
     cache_directory,
     default_remote,
+    link_types,
     merge_dvc_configs,
     parse_dvc_config,
     remotes,
@@ -88,12 +89,15 @@ class DvcStore:
         caches: absolute directories, best first.
         remotes: all that are configured; the default one first.
         foreign: the configuration belongs to a repository that was cloned from a URL.
+        has_default: a default remote is configured.
+        links: `cache.type`: how files of the cache get into the working tree, best first.
     """
 
     caches: tuple[str, ...] = ()
     remotes: tuple[RemoteRef, ...] = ()
     foreign: bool = False
     has_default: bool = False
+    links: tuple[str, ...] = ("reflink", "copy")
 
     def ordered(self, hint: str | None) -> tuple[RemoteRef, ...]:
         """Remotes to ask for an out: its own (`remote:`), the default one, then the others."""
@@ -206,7 +210,8 @@ def load_store(
     problems += [problem._replace(path=blamed) for problem in untrusted]
     refs, default = _remotes(config, blamed, problems)
     caches = () if where.foreign else _caches(config, path, where)
-    return DvcStore(caches, refs, where.foreign, default), tuple(problems)
+    links = link_types(config)
+    return DvcStore(caches, refs, where.foreign, default, links), tuple(problems)
 
 
 def _file_layer(file: Path | None, blamed: bytes, problems: list[Problem]) -> Layer | None:
