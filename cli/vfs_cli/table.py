@@ -27,7 +27,9 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
     (
         "Tracking",
         (
-            Verb("status", "vfs_cli.status", "what differs in the working tree, and what is mounted"),
+            Verb(
+                "status", "vfs_cli.status", "what differs in the working tree, and what is mounted"
+            ),
             Verb("add", "vfs_cli.add", "track files and directories"),
             Verb("commit", "vfs_cli.commit", "record what tracked data holds now"),
             Verb("remove", "vfs_cli.remove", "stop tracking"),

@@ -62,7 +62,7 @@ class FileState:
         table = self._table.tables["files"]
 
         def read(transaction: Any) -> list[bool]:
-            return [transaction.get(_key(path), db=table) is not None for path in paths]
+            return [transaction.get(key_of(path), db=table) is not None for path in paths]
 
         return self._table.read(read)
 

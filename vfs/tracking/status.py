@@ -1,13 +1,14 @@
 """What differs between the pointers and the working tree, and what the cache lacks.
 
-    with open_state(root) as state:
-        report = status(root, state, targets)
+    with open_state(root) as table:
+        report = status(root, table, targets)
 
 Rules (those of `dvc status`, `repo/status.py` and `output.py` of 3.67; tests compare):
 
 * An out is *deleted* if nothing lies at its place, *new* if its pointer has no hash yet, *modified* if its content has another
   one. Besides, objects that the cache lacks are counted: DVC says *not in cache* of such an out and nothing else.
 * Content is all that counts; modes and times do not.
+* A link into a mount that a checkout left there is what that mount showed then.
 * A list that the cache lacks is made from the working files: equal digests mean equal directories. Only which
   files differ is not known then.
 
@@ -26,7 +27,7 @@ from typing import Literal, NamedTuple
 from vfs.errors import DataUnavailable, FormatError
 from vfs.formats.dirlisting import listing_digest
 from vfs.objects.presence import absent
-from vfs.state import FileState, StateTable, state_directory
+from vfs.state import FileState, OutState, Placed, StateTable, state_directory
 from vfs.tracking.caches import Caches
 from vfs.tracking.contents import Content, Contents, Progress
 from vfs.tracking.scan import Scanner
@@ -94,11 +95,11 @@ class Report:
 
 
 @contextmanager
-def open_state(root: Path) -> Iterator[FileState]:
-    """The table of fingerprints of a working tree. Raises NotARepository, StoreError."""
+def open_state(root: Path) -> Iterator[StateTable]:
+    """What is remembered of a working tree. Raises NotARepository, StoreError."""
     table = StateTable.open(state_directory(git_directories(root)[0]))
     try:
-        yield FileState(table)
+        yield table
     finally:
         table.close()
 
@@ -109,7 +110,7 @@ def _silent(stage: str, done: int, total: int | None) -> None:
 
 def status(
     root: Path,
-    state: FileState,
+    table: StateTable,
     targets: Sequence[Target] = (),
     progress: Progress = _silent,
     *,
@@ -128,11 +129,11 @@ def status(
     selection, found = uses(surveyed, "worktree", targets, glob=glob)
     problems = [*surveyed.problems, *surveyed.claims.problems, *surveyed.claims.broken]
     report = Report([], problems, [])
-    with Contents(top, state) as contents:
+    with Contents(top, FileState(table)) as contents:
         for use in found:
             scanner = Scanner(top, use.root)
             look = _Look(top, use, contents, scanner, progress)
-            report.outs.append(look.status())
+            report.outs.append(look.status(OutState(table).get(use.out.path)))
             report.problems += scanner.problems
             report.notes += scanner.notes
     _check(selection, report)
@@ -159,10 +160,13 @@ class _Look:
         self._caches = Caches(use.store)
         self._status = OutStatus(use)
 
-    def status(self) -> OutStatus:
-        """All of it."""
+    def status(self, placed: Placed | None) -> OutStatus:
+        """All of it; `placed` is what a checkout left there."""
         out, status = self._use.out, self._status
         kind = self._kind()
+        if kind is not None and placed is not None and self._shows(placed):
+            status.change = None if placed.digest == out.digest else "modified"
+            return status
         if out.digest is None and out.files is None:
             status.change = "deleted" if kind is None else "new"
         elif out.is_tree:
@@ -170,6 +174,13 @@ class _Look:
         else:
             self._file(kind)
         return status
+
+    def _shows(self, placed: Placed) -> bool:
+        """Whether it is the link into a mount that `checkout --link mount` left there."""
+        try:
+            return bool(placed.link) and os.readlink(self._path) == placed.link
+        except OSError:
+            return False
 
     def _kind(self) -> int | None:
         """What lies there."""
@@ -227,9 +238,7 @@ class _Look:
         files = self._use.out.files
         if files is None:
             return {path: digest for path, digest, _ in self._use.files(self._caches)}
-        return {
-            f.path: f.digest for f in files if f.digest is not None and self._use.means(f.path)
-        }
+        return {f.path: f.digest for f in files if f.digest is not None and self._use.means(f.path)}
 
     def _unlisted(self, kind: int | None, algorithm: Algorithm) -> None:
         """Compare a directory whose list is in no cache by the digest of the list it would have now."""
@@ -239,7 +248,11 @@ class _Look:
         entries = ((c.file.path[cut:], c.digest.hex) for c in self._found(algorithm))
         if kind is None:
             status.change = "deleted"
-        elif kind != stat.S_IFDIR or out.digest is None or listing_digest(entries) != out.digest.value:
+        elif (
+            kind != stat.S_IFDIR
+            or out.digest is None
+            or listing_digest(entries) != out.digest.value
+        ):
             status.change = "modified"
 
     def _full(self, path: bytes) -> bytes:

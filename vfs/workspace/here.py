@@ -56,7 +56,9 @@ def survey_here(root: Path) -> Survey:
     roots = Roots()
     where = Surroundings(root, main, False)
     for path in dict.fromkeys([b"", *(f.path[:-5] for f in found if f.mark is Mark.DVC_ROOT)]):
-        store, wrong = load_store(_read(root, os.path.join(path, b".dvc/config"), MAX_CONFIG), path, where)
+        store, wrong = load_store(
+            _read(root, os.path.join(path, b".dvc/config"), MAX_CONFIG), path, where
+        )
         roots.add(path, store)
         problems += wrong
 

@@ -16,7 +16,7 @@ from vfs.errors import FormatError
 from vfs.git import Repository
 from vfs.types import Problem
 from vfs.workspace.ignore import Rules
-from vfs.workspace.outs import MAX_POINTER, Claims, Parser, collect, problem_of
+from vfs.workspace.outs import MAX_POINTER, Parser, collect, problem_of
 from vfs.workspace.plan import Plan
 from vfs.workspace.pointers import Found, Progress, Summaries
 from vfs.workspace.renewal import stamps

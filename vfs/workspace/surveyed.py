@@ -8,7 +8,6 @@ from vfs.workspace.outs import Claims
 from vfs.workspace.stores import Roots
 
 
-
 @dataclass(frozen=True, slots=True)
 class Survey:
     """A tree's pointers.
