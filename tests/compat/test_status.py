@@ -172,3 +172,34 @@ def test_it_sees_the_tree_that_a_snapshot_sees(clone: Clone) -> None:
         assert quick.roots.root_of(pointer) == slow.roots.root_of(pointer)
         assert quick.roots.store_of(pointer) == slow.roots.store_of(pointer)
     assert not {b"hidden.dvc", b"ignored.dvc", b"one-gone.dvc"} & set(pointers)
+
+
+def test_diff_against_the_working_tree(clone: Clone) -> None:
+    """The real `dvc diff` names the same files, but for what is missing and for directories."""
+    change(clone)
+    for path in ("both/b", "object/b", "one-object", "one-directory"):
+        clone.sandbox.run(["rm", "-r", path], cwd=clone.root)
+    clone.dvc("commit", "-q", "-f", "edited.dvc")
+    clone.write("edited/a", b"once more")
+    clone.write("more/a", b"other")
+    clone.dvc("commit", "-q", "-f", "more.dvc")
+    clone.write("more/a", b"more a")  # as it was in HEAD
+    found: dict[str, list[str]] = {"added": [], "removed": [], "changed": []}
+    documents = [json.loads(line) for line in clone.vfs("diff", "--json").splitlines()]
+    for document in documents:
+        if document["type"] == "change" and not document["path"].endswith(".dvc"):
+            found[document["change"]].append(document["path"])
+    theirs = json.loads(clone.dvc("diff", "--json"))
+    for ours, name in (("added", "added"), ("removed", "deleted"), ("changed", "modified")):
+        expected = [item["path"] for item in theirs[name] if item["path"][-1] != "/"]
+        gone = ["gone/a", "gone/b", "gone/s/c"] if ours == "removed" else []
+        assert sorted(found[ours]) == sorted({*expected, *gone}), ours
+    assert found["changed"] == ["both/a", "edited/a", "one-edited"]
+    assert found["added"] == ["more/s/new"]
+    back = [
+        json.loads(line) for line in clone.vfs("diff", "worktree", "HEAD", "--json").splitlines()
+    ]
+    assert {d["path"] for d in back if d["type"] == "change"} == {
+        d["path"] for d in documents if d["type"] == "change"
+    }
+    assert "more/s/new" in {d["path"] for d in back if d.get("change") == "removed"}
