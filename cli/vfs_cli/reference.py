@@ -32,7 +32,7 @@ Made from `--help` by `python -m vfs_cli.reference`; a test compares.
 | exit | code | meaning |
 |---|---|---|
 | 0 | | done |
-| 1 | | done, and something was found wrong (`vfs doctor`, `vfs cache verify`, `vfs ls`) |
+| 1 | | done, and something was found wrong (`vfs doctor`, `cache verify`, `ls`, `status -q`, `install`, `git-hook`) |
 """
 
 

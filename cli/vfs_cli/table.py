@@ -22,6 +22,8 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("init", "vfs_cli.init", "let data be tracked in a Git repository"),
             Verb("config", "vfs_cli.config", "show or set an option"),
             Verb("remote", "vfs_cli.remote", "list, add, change or remove remotes"),
+            Verb("install", "vfs_cli.install", "Git hooks, and merging of tracked directories"),
+            Verb("git-hook", "vfs_cli.git_hook", "what Git calls after 'vfs install'"),
         ),
     ),
     (

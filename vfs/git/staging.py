@@ -42,6 +42,32 @@ def set_config(directory: Path, key: str, value: str) -> None:
     _run(directory, ["config", "--local", key, value])
 
 
+def hooks_path(directory: Path) -> str | None:
+    """What the user's configuration says of where hooks lie; None if nothing."""
+    try:
+        found = run_git(["-C", str(directory), "config", "--get-all", "core.hooksPath"])
+    except GitFailed:
+        return None
+    values = found.decode("utf-8", "surrogateescape").splitlines()
+    return values[-2] if len(values) > 1 else None  # the last one is ours: no hook runs for us
+
+
+def merge_text(ours: Path, base: Path, theirs: Path) -> bool:
+    """Merge files line by line into `ours`; whether there were no conflicts.
+
+    Raises:
+        StoreError: Git cannot.
+    """
+    labels = ["-L", "ours", "-L", "base", "-L", "theirs"]
+    try:
+        run_git(["merge-file", "-q", *labels, "--", str(ours), str(base), str(theirs)])
+    except GitFailed as error:
+        if 0 < error.status < 128:  # the number of conflicts
+            return False
+        raise StoreError(f"git merge-file: {error.stderr}") from error
+    return True
+
+
 def _run(directory: Path, arguments: Sequence[str]) -> None:
     try:
         run_git(["-C", str(directory), *arguments])
