@@ -95,7 +95,7 @@ def apply(project: Project, changes: Sequence[Change], *, store: bool = True) ->
     written: list[bytes] = []
     for change in changes:
         if change.text is not None:
-            writes.replace(project.absolute(change.pointer), change.text)
+            project.write(change.pointer, change.text)
             written.append(change.pointer)
     for change in changes:
         written += ignore(project, change.out)
@@ -115,7 +115,7 @@ def ignore(project: Project, out: bytes) -> list[bytes]:
     new = with_line(old, name)
     if new == old:
         return []
-    writes.replace(project.absolute(file), new)
+    project.write(file, new)
     return [file]
 
 
@@ -131,7 +131,7 @@ def unignore(project: Project, out: bytes) -> list[bytes]:
     if new == old:
         return []
     if new:
-        writes.replace(project.absolute(file), new)
+        project.write(file, new)
     else:
         writes.remove(project.absolute(file))
     return [file]

@@ -40,7 +40,7 @@ def move(project: Project, source: bytes, target: bytes) -> Added:
     text = _text(project, claim, pointer, target)
     os.makedirs(project.absolute(os.path.dirname(target)), exist_ok=True)
     written = ignore(project, target)
-    writes.replace(project.absolute(pointer), text)
+    project.write(pointer, text)
     _rename(project, old, target)
     written += [pointer, *unignore(project, old)]
     if own:

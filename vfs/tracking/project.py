@@ -13,6 +13,7 @@ from vfs.core.paths import show
 from vfs.errors import FormatError, NotARepository, UsageError
 from vfs.objects import ObjectCache, writing
 from vfs.state import FileState, StateTable, state_directory
+from vfs.tracking import writes
 from vfs.tracking.contents import Contents, Progress
 from vfs.tracking.scan import Scanner
 from vfs.workspace import Workspace
@@ -52,6 +53,11 @@ class Project:
     def absolute(self, path: bytes) -> bytes:
         """A path of the working tree in the file system."""
         return self.top + b"/" + path if path else self.top
+
+    def write(self, path: bytes, data: bytes) -> None:
+        """Replace a small file of the working tree. Raises StoreFull, StoreError."""
+        via = os.path.join(self.top, self.root, b".dvc/tmp")  # which holding the lock made
+        writes.replace(self.absolute(path), data, via)
 
     def scanner(self) -> Scanner:
         """A walk of the working tree."""

@@ -141,5 +141,5 @@ def _drop(project: Project, claim: Claim) -> list[bytes]:
     if new is None:
         writes.remove(absolute)
     else:
-        writes.replace(absolute, new)
+        project.write(claim.pointer, new)
     return [claim.pointer]
