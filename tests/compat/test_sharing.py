@@ -114,3 +114,26 @@ def test_everything_that_dvc_pulls_can_be_fetched(
         lacking = clone.dvc("status").splitlines()
         lacking = [line for line in lacking if "not in cache" in line and "later-" not in line]
         assert not lacking, tag
+
+
+@pytest.mark.parametrize("link", ["copy", "hardlink", "symlink"])
+def test_dvc_finds_what_we_checked_out_up_to_date(sandbox: Sandbox, dvc3: Path, link: str) -> None:
+    """In every kind of link, over both versions, and the other way round."""
+    one = start(sandbox, dvc3, str(sandbox.root / "remote"), {})
+    first = one.data
+    second_version(one)
+    one.vfs("push", "--all-commits")
+    two = one.clone("two")
+    two.dvc("config", "--local", "cache.type", link)
+    two.vfs("pull", "--all-commits")
+    assert two.data == one.data
+    assert "up to date" in two.dvc("status")
+    two.git("checkout", "-q", "v1")
+    two.vfs("checkout")
+    assert two.data == first
+    assert "up to date" in two.dvc("status")
+    two.git("checkout", "-q", "main")
+    two.dvc("checkout", "-q")
+    assert "3 files" not in (said := two.vfs("checkout"))
+    assert said.startswith("0 files checked out, 0 removed")
+    assert two.data == one.data
