@@ -13,6 +13,7 @@ import os
 import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -214,8 +215,8 @@ def _relative(path: Path, top: Path) -> bytes:
 
 
 @contextmanager
-def opened(target: Target) -> Iterator["Workspace"]:
-    """The workspace of a target, closed at the end."""
+def opened(target: Target, jobs: int | None = None) -> Iterator["Workspace"]:
+    """The workspace of a target, closed at the end; `jobs` is instead of `transfer.jobs`."""
     from vfs.config import load_settings
     from vfs.workspace import open_workspace
     from vfs_cli.notices import noticed
@@ -223,6 +224,7 @@ def opened(target: Target) -> Iterator["Workspace"]:
     root = Path(target.repo)
     with noticed():
         settings = load_settings(root if root.is_absolute() and root.is_dir() else None)
+        settings = settings if jobs is None else replace(settings, jobs=jobs)
         workspace = open_workspace(target.repo, settings)
         try:
             yield workspace

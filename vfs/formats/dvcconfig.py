@@ -35,7 +35,7 @@ from vfs.types import Problem
 DvcConfig = dict[str, Any]
 
 MAX_CHAIN = 16
-_NAMED = re.compile(r"\s*(remote|machine|db)\s*\"(.*)\"\s*", re.DOTALL)
+NAMED = re.compile(r"\s*(remote|machine|db)\s*\"(.*)\"\s*", re.DOTALL)
 _URL = re.compile(r"\w+://")
 # Options of a remote that name local files (DVC: config.py, _map_dirs).
 LOCAL_FILES = frozenset(
@@ -92,6 +92,9 @@ class RemoteConfig:
     worktree: bool = False
 
 
+LINK_TYPES = frozenset({"reflink", "hardlink", "symlink", "copy"})
+
+
 def parse_dvc_config(data: bytes, *, file: str) -> DvcConfig:
     """One file: `{"core": {...}, "remote": {name: {...}}, "cache": {...}, …}`.
 
@@ -102,7 +105,7 @@ def parse_dvc_config(data: bytes, *, file: str) -> DvcConfig:
     for section, values in parse_ini(data, file=file).items():
         if not isinstance(values, dict):
             raise FormatError(f"the option {clip(section)} stands before any section", file=file)
-        named = _NAMED.fullmatch(section.lower())
+        named = NAMED.fullmatch(section.lower())
         options = {key.lower(): _lower(value) for key, value in values.items()}
         target = config if named is None else config.setdefault(named[1], {})
         key = section.lower() if named is None else named[2]
@@ -177,6 +180,14 @@ def cache_directory(config: DvcConfig, default: str) -> str:
     cache = config.get("cache")
     value = cache.get("dir") if isinstance(cache, dict) else None
     return value if isinstance(value, str) and value else default
+
+
+def link_types(config: DvcConfig) -> tuple[str, ...]:
+    """`cache.type`: the kinds of links, best first; DVC's default if there is none, or an unknown one."""
+    cache = config.get("cache")
+    value = cache.get("type") if isinstance(cache, dict) else None
+    found = tuple(str(value).strip("\"'").replace(",", " ").split()) if value else ()
+    return found if found and set(found) <= LINK_TYPES else ("reflink", "copy")
 
 
 def _lower(value: Any) -> Any:

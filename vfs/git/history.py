@@ -6,7 +6,7 @@ and only that parent is followed.
 """
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 
 import pygit2
@@ -34,6 +34,24 @@ def log(
             if parent.id not in seen:
                 seen.add(parent.id)
                 heapq.heappush(heap, (-parent.commit_time, next(order), parent))
+
+
+def every(repository: pygit2.Repository, starts: Iterable[str]) -> Iterator[str]:
+    """All commits (hex) that are reachable from some, newest first as far as their dates tell."""
+    order = count()
+    heap: list[tuple[int, int, pygit2.Commit]] = []
+    seen = set()
+    waiting = [repository[start].peel(pygit2.Commit) for start in starts]
+    while waiting or heap:
+        for commit in waiting:
+            if commit.id not in seen:
+                seen.add(commit.id)
+                heapq.heappush(heap, (-commit.commit_time, next(order), commit))
+        if not heap:
+            return
+        _, _, commit = heapq.heappop(heap)
+        yield str(commit.id)
+        waiting = _parents(commit)
 
 
 def _simplify(

@@ -2,6 +2,6 @@
 
 from vfs.objects.cache import Ingested, ObjectCache
 from vfs.objects.lock import writing
-from vfs.objects.source import Fingerprint, fingerprint
+from vfs.objects.source import Fingerprint, fingerprint, hash_source
 
-__all__ = ["Fingerprint", "Ingested", "ObjectCache", "fingerprint", "writing"]
+__all__ = ["Fingerprint", "Ingested", "ObjectCache", "fingerprint", "hash_source", "writing"]

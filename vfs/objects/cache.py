@@ -12,24 +12,23 @@ Layout: `vfs.formats.layout`. Rules:
 import errno
 import fcntl
 import os
-import secrets
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Final, NamedTuple
 
-from vfs.errors import ContentMismatch, DataUnavailable, StoreError, StoreFull
+from vfs.errors import ContentMismatch, DataUnavailable, StoreError
 from vfs.formats.hashing import Hasher, hasher_for, new_hasher
 from vfs.formats.layout import object_path, parse_object_path
-from vfs.objects.filesystem import FICLONE, sync_filesystem
-from vfs.objects.source import Fingerprint, fingerprint, open_source
+from vfs.objects.filesystem import FICLONE
+from vfs.objects.incoming import Incoming, entries
+from vfs.objects.source import Fingerprint, read_stable
 from vfs.types import Algorithm, Digest
 
 PIECE: Final = 1 << 20
 SMALL: Final = 1 << 14  # below, sharing blocks with the source costs more than it saves
-TEMPORARY: Final = ".tmp"
-_CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_UNKNOWN: Final = (errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 Fill = Callable[[memoryview], int]
@@ -58,8 +57,8 @@ class ObjectCache:
     def __init__(self, directory: str) -> None:
         """Touches nothing; directories are made when something is put."""
         self.directory = directory
-        self._made: set[str] = set()
-        self._clones: bool | None = None  # whether the file system clones; None: not tried yet
+        self._incoming = Incoming(directory)
+        self._clones = True  # as far as is known
         self._buffers = threading.local()
 
     # Reading --------------------------------------------------------------------------------------
@@ -125,9 +124,7 @@ class ObjectCache:
         descriptor = self.open(digest, is_tree=is_tree)
         try:
             hasher = hasher_for(digest, os.fstat(descriptor).st_size)
-            buffer = self._buffer()
-            while count := os.readv(descriptor, [buffer]):
-                hasher.update(buffer[:count])
+            self._hash(descriptor, hasher)
         finally:
             os.close(descriptor)
         return hasher.matches(digest.value)
@@ -139,7 +136,7 @@ class ObjectCache:
             for name in sorted(_names(base)):
                 if len(name) != 2:
                     continue
-                for entry in _entries(os.path.join(base, name)):
+                for entry in entries(os.path.join(base, name)):
                     parsed = parse_object_path(f"{prefix}/{name}/{entry.name}".lstrip("/"))
                     if parsed is not None and entry.is_file(follow_symlinks=False):
                         with suppress(FileNotFoundError):
@@ -147,29 +144,26 @@ class ObjectCache:
 
     # Writing --------------------------------------------------------------------------------------
 
-    def ingest(self, path: str, algorithm: Algorithm = Algorithm.MD5) -> Ingested:
+    def ingest(
+        self, path: str | bytes, algorithm: Algorithm = Algorithm.MD5, *, follow: bool = False
+    ) -> Ingested:
         """Put the content of a file; reads it once, copies nothing where the file system clones.
+
+        Args:
+            path: of the file.
+            algorithm: MD5, or MD5_DOS2UNIX for an out that keeps its old form.
+            follow: it may be reached through a symlink.
 
         Raises:
             DataUnavailable: it cannot be read, or changed twice while it was.
             StoreFull, StoreError: the cache cannot be written.
         """
-        for last in (False, True):
-            descriptor, before = open_source(path)
-            try:
-                digest, stored = self._put_file(descriptor, before.st_size, algorithm)
-                after = os.fstat(descriptor)
-            except OSError as error:
-                raise DataUnavailable(f"{path} cannot be read: {error.strerror}") from error
-            finally:
-                os.close(descriptor)
-            if digest is not None and fingerprint(before) == fingerprint(after):
-                return Ingested(digest, before.st_size, fingerprint(before), stored)
-            if last:
-                break
-        raise DataUnavailable(
-            f"{path} changes while it is read", hint="let its writer end, then try again"
-        )
+
+        def take(descriptor: int, size: int) -> tuple[Digest, bool] | None:
+            return self._put_file(descriptor, size, algorithm)
+
+        (digest, stored), found = read_stable(path, take, follow=follow)
+        return Ingested(digest, found.size, found, stored)
 
     def receive(self, digest: Digest, fill: Fill, *, is_tree: bool = False) -> int:
         """Put an object whose digest is known, from wherever `fill` gets it; returns its size.
@@ -181,11 +175,11 @@ class ObjectCache:
         """
         hasher = hasher_for(digest)
         path = self.path(digest, is_tree=is_tree)
-        with self._temporary(path) as (descriptor, temporary):
-            size = self._copy(fill, descriptor, hasher)
+        with self._incoming.temporary(os.path.dirname(path)) as made:
+            size = self._copy(fill, made.descriptor, hasher)
             if not hasher.matches(digest.value):
                 raise self._wrong(digest, is_tree)
-            self._publish(descriptor, temporary, path)
+            self._incoming.publish(made, path)
         return size
 
     def put(self, data: bytes, *, is_tree: bool = False) -> Digest:
@@ -195,9 +189,9 @@ class ObjectCache:
         digest = Digest(Algorithm.MD5, hasher.digest())
         if not self.trusted(digest, is_tree=is_tree):
             path = self.path(digest, is_tree=is_tree)
-            with self._temporary(path) as (descriptor, temporary):
-                self._write(descriptor, memoryview(data))
-                self._publish(descriptor, temporary, path)
+            with self._incoming.temporary(os.path.dirname(path)) as made:
+                self._incoming.write(made.descriptor, memoryview(data))
+                self._incoming.publish(made, path)
         return digest
 
     def remove(self, digest: Digest, *, is_tree: bool = False) -> int:
@@ -214,82 +208,78 @@ class ObjectCache:
 
     def sync(self) -> None:
         """Bring everything that was put to the disk. Raises StoreError."""
-        if self._made:
-            sync_filesystem(self.directory)
+        self._incoming.sync()
 
-    def sweep(self) -> int:
-        """Remove temporary files that killed commands left; call it under the lock. Returns how many."""
+    def sweep(self, *, everywhere: bool = False) -> int:
+        """Remove temporary files of commands that were killed; returns how many.
+
+        Args:
+            everywhere: also those beside objects, of which each has less than `PIECE` bytes.
+        """
         base = os.path.join(self.directory, "files/md5")
         below = [os.path.join(base, name) for name in _names(base) if len(name) == 2]
-        left = [
-            entry.path
-            for directory in (base, *below)
-            for entry in _entries(directory)
-            if entry.name.startswith(".") and entry.name.endswith(TEMPORARY)
-        ]
-        for path in left:
-            with suppress(FileNotFoundError):
-                os.unlink(path)
-        return len(left)
+        return self._incoming.sweep(iter((base, *below) if everywhere else (base,)))
 
     # Pieces ---------------------------------------------------------------------------------------
 
-    def _put_file(self, source: int, size: int, algorithm: Algorithm) -> tuple[Digest | None, bool]:
+    def _put_file(self, source: int, size: int, algorithm: Algorithm) -> tuple[Digest, bool] | None:
         """Digest of an open file, whose object is there afterwards; None if its size changed."""
         hasher = new_hasher(algorithm)
         if size <= PIECE:
             return self._put_small(source, size, hasher, algorithm)
-        with self._temporary() as (descriptor, temporary):
-            if self._clone(source, descriptor):
-                count = self._hash(descriptor, hasher)
+        with self._incoming.temporary(os.path.join(self.directory, "files/md5")) as made:
+            if self._clone(source, made.descriptor):
+                count = self._hash(made.descriptor, hasher)
             else:
-                count = self._copy(lambda buffer: os.readv(source, [buffer]), descriptor, hasher)
+                count = self._copy(
+                    lambda buffer: os.readv(source, [buffer]), made.descriptor, hasher
+                )
             if count != size:
-                return None, False
+                return None
             digest = Digest(algorithm, hasher.digest())
             if self.trusted(digest):
                 return digest, False
-            self._publish(descriptor, temporary, self.path(digest))
+            self._incoming.publish(made, self.path(digest))
         return digest, True
 
     def _put_small(
         self, source: int, size: int, hasher: Hasher, algorithm: Algorithm
-    ) -> tuple[Digest | None, bool]:
+    ) -> tuple[Digest, bool] | None:
         """A file that fits the buffer is hashed before anything is written: known contents cost no write."""
-        buffer = self._buffer()
-        count = os.readv(source, [buffer]) if size else 0
-        if count != size:
-            return None, False
-        hasher.update(buffer[:count])
+        buffer = self._buffer()[:size]
+        if _read_into(source, buffer) != size:
+            return None
+        hasher.update(buffer)
         digest = Digest(algorithm, hasher.digest())
         if self.trusted(digest):
             return digest, False
         path = self.path(digest)
-        with self._temporary(path) as (descriptor, temporary):
-            if size < SMALL or not self._clone(source, descriptor):
-                self._write(descriptor, buffer[:count])
-            elif self._hash(descriptor, again := new_hasher(algorithm)) != size or (
+        # Beside its name: file systems are quickest when a file stays in its directory.
+        with self._incoming.temporary(os.path.dirname(path)) as made:
+            if size < SMALL or not self._clone(source, made.descriptor):
+                self._incoming.write(made.descriptor, buffer)
+            elif self._hash(made.descriptor, again := new_hasher(algorithm)) != size or (
                 again.digest() != digest.value
             ):
-                return None, False
-            self._publish(descriptor, temporary, path)
+                return None
+            self._incoming.publish(made, path)
         return digest, True
 
     def _clone(self, source: int, target: int) -> bool:
         """Let an empty file share all blocks of another, where the file system can."""
-        if self._clones is False:
+        if not self._clones:
             return False
         try:
             fcntl.ioctl(target, FICLONE, source)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise self._failed(error) from error
-            self._clones = False
+                raise self._incoming.failed(error) from error
+            self._clones = error.errno not in _UNKNOWN  # others are about this source
             return False
-        self._clones = True
         return True
 
     def _hash(self, descriptor: int, hasher: Hasher) -> int:
+        """Take a whole file into a hasher; returns its bytes."""
         buffer = self._buffer()
         done = 0
         while count := os.preadv(descriptor, [buffer], done):
@@ -302,58 +292,9 @@ class ObjectCache:
         done = 0
         while count := fill(buffer):
             hasher.update(buffer[:count])
-            self._write(target, buffer[:count])
+            self._incoming.write(target, buffer[:count])
             done += count
         return done
-
-    def _write(self, descriptor: int, view: memoryview) -> None:
-        try:
-            while view:
-                view = view[os.write(descriptor, view) :]
-        except OSError as error:
-            raise self._failed(error) from error
-
-    @contextmanager
-    def _temporary(self, target: str = "") -> Iterator[tuple[int, str]]:
-        """A new file, gone at the end unless it was published.
-
-        Beside its target if that is known: file systems are quickest when a file stays in its directory.
-        """
-        base = os.path.dirname(target) if target else os.path.join(self.directory, "files/md5")
-        path = os.path.join(base, f".{secrets.token_hex(8)}{TEMPORARY}")
-        try:
-            self._make(base)
-            try:
-                descriptor = os.open(path, _CREATE, 0o600)
-            except FileNotFoundError:  # `dvc gc` removed the empty directory meanwhile
-                os.makedirs(base, exist_ok=True)
-                descriptor = os.open(path, _CREATE, 0o600)
-        except OSError as error:
-            raise self._failed(error) from error
-        try:
-            yield descriptor, path
-        finally:
-            os.close(descriptor)
-            with suppress(FileNotFoundError):
-                os.unlink(path)
-
-    def _publish(self, descriptor: int, temporary: str, path: str) -> None:
-        """Give a complete temporary file its name."""
-        try:
-            os.fchmod(descriptor, 0o444)
-            self._make(os.path.dirname(path))
-            try:
-                os.rename(temporary, path)
-            except FileNotFoundError:  # `dvc gc` removed the empty directory meanwhile
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                os.rename(temporary, path)
-        except OSError as error:
-            raise self._failed(error) from error
-
-    def _make(self, directory: str) -> None:
-        if directory not in self._made:
-            os.makedirs(directory, exist_ok=True)
-            self._made.add(directory)
 
     def _buffer(self) -> memoryview:
         """A buffer of `PIECE` bytes of this thread."""
@@ -361,12 +302,6 @@ class ObjectCache:
             self._buffers.view = memoryview(bytearray(PIECE))
         view: memoryview = self._buffers.view
         return view
-
-    def _failed(self, error: OSError) -> StoreError:
-        where = f"the cache {self.directory}: {error.strerror}"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return StoreFull(where, hint="free disk space (`vfs gc`), or move it: cache.dir")
-        return StoreError(where, hint="check its owner and mode, or set cache.dir")
 
     def _wrong(self, digest: Digest, is_tree: bool) -> ContentMismatch:
         return ContentMismatch(
@@ -381,9 +316,9 @@ def _names(directory: str) -> list[str]:
         return []
 
 
-def _entries(directory: str) -> Iterator["os.DirEntry[str]"]:
-    try:
-        with os.scandir(directory) as found:
-            yield from found
-    except (FileNotFoundError, NotADirectoryError):
-        return
+def _read_into(source: int, buffer: memoryview) -> int:
+    """Fill a buffer from a file; returns how many bytes there were."""
+    done = 0
+    while done < len(buffer) and (count := os.readv(source, [buffer[done:]])):
+        done += count
+    return done

@@ -15,15 +15,15 @@ FICLONE: Final = 0x40049409
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def sync_filesystem(directory: str) -> None:
-    """Bring everything written to the file system of a directory to the disk.
+def sync_filesystem(descriptor: int, name: str) -> None:
+    """Bring everything written to the file system of an open directory to the disk.
+
+    Args:
+        descriptor: of the directory; what failed since it was opened is reported.
+        name: of the directory, for messages.
 
     Raises:
         StoreError: the disk reported an error.
     """
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        if _libc.syncfs(descriptor):
-            raise StoreError(f"{directory}: {os.strerror(ctypes.get_errno())}")
-    finally:
-        os.close(descriptor)
+    if _libc.syncfs(descriptor):
+        raise StoreError(f"{name}: {os.strerror(ctypes.get_errno())}")

@@ -1,13 +1,12 @@
 """DVC's lock of a repository: `dvc` and `vfs` exclude each other.
 
-Format (source: zc.lockfile, as DVC 3.67 uses it): an exclusive `lockf` on `.dvc/tmp/lock`, held for as
-long as the command runs; the file holds the holder's pid.
+Format (source: zc.lockfile 1 to 4, as DVC 2 and 3 use it): an exclusive `flock` on `.dvc/tmp/lock`, held for as
+long as the command runs; the file holds the holder's pid. The kernel gives it back however the holder ends.
 """
 
 import errno
 import fcntl
 import os
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +16,6 @@ from typing import Final
 from vfs.errors import RepositoryBusy, StoreError
 
 _POLL: Final = 0.1
-_held: set[str] = set()  # locks of a process do not exclude its own threads
-_guard = threading.Lock()
 
 
 @contextmanager
@@ -40,41 +37,29 @@ def writing(root: Path, wait: float = 0.0) -> Iterator[None]:
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}", hint="check its owner and mode") from error
     try:
-        _take(descriptor, path, wait)
-        try:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, b" %d\n" % os.getpid(), 0)
-            yield
-        finally:
-            with _guard:
-                _held.discard(str(path))
+        until = time.monotonic() + wait
+        while not _try(descriptor, path):
+            if time.monotonic() >= until:
+                raise RepositoryBusy(
+                    f"{root} is in use by {_holder(descriptor)}",
+                    hint="wait for it to end, or let this command wait: --wait SECONDS",
+                )
+            time.sleep(_POLL)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b" %d\n" % os.getpid(), 0)
+        yield
     finally:
         os.close(descriptor)  # which gives the lock back
 
 
-def _take(descriptor: int, path: Path, wait: float) -> None:
-    until = time.monotonic() + wait
-    while not _try(descriptor, path):
-        if time.monotonic() >= until:
-            raise RepositoryBusy(
-                f"{path.parent.parent.parent} is in use by {_holder(descriptor)}",
-                hint="wait for it to end, or let this command wait: --wait SECONDS",
-            )
-        time.sleep(_POLL)
-
-
 def _try(descriptor: int, path: Path) -> bool:
-    with _guard:
-        if str(path) in _held:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
             return False
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EAGAIN):
-                return False
-            raise StoreError(f"{path}: {error.strerror}") from error
-        _held.add(str(path))
-        return True
+        raise StoreError(f"{path}: {error.strerror}") from error
+    return True
 
 
 def _holder(descriptor: int) -> str:

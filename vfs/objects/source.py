@@ -1,16 +1,22 @@
 """Files of the working tree as sources of contents: opened safely, told apart by fingerprint.
 
-Rule: a source is a regular file that is not reached through a symlink in its last component. FIFOs
+Rule: a source is a regular file, by default not one reached through a symlink in its last component. FIFOs
 and devices are refused without waiting for them.
 """
 
 import errno
 import os
 import stat
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeVar
 
 from vfs.errors import DataUnavailable
+from vfs.formats.hashing import new_hasher
+from vfs.types import Algorithm, Digest
 
+T = TypeVar("T")
+
+_PIECE: Final = 1 << 20
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -35,17 +41,21 @@ def fingerprint(found: os.stat_result) -> Fingerprint:
     return Fingerprint(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def open_source(path: str | bytes) -> tuple[int, os.stat_result]:
+def open_source(path: str | bytes, *, follow: bool = False) -> tuple[int, os.stat_result]:
     """A descriptor of a regular file, and its state.
+
+    Args:
+        path: of the file.
+        follow: it may be reached through a symlink.
 
     Raises:
         DataUnavailable: it cannot be read, or is no regular file.
     """
+    shown = os.fsdecode(path)
     try:
-        descriptor = os.open(path, _OPEN)
+        descriptor = os.open(path, _OPEN & ~os.O_NOFOLLOW if follow else _OPEN)
     except OSError as error:
-        shown = os.fsdecode(path)
-        if error.errno == errno.ELOOP:
+        if error.errno == errno.ELOOP and not follow:
             raise DataUnavailable(f"{shown} is a symlink, not a file") from error
         raise DataUnavailable(f"{shown} cannot be read: {error.strerror}") from error
     found = os.fstat(descriptor)
@@ -53,6 +63,57 @@ def open_source(path: str | bytes) -> tuple[int, os.stat_result]:
         return descriptor, found
     os.close(descriptor)
     raise DataUnavailable(
-        f"{os.fsdecode(path)} is no regular file",
+        f"{shown} is no regular file",
         hint="pipes, sockets and devices have no content to track: remove it, or name it in .dvcignore",
     )
+
+
+def read_stable(
+    path: str | bytes, take: Callable[[int, int], T | None], *, follow: bool = False
+) -> tuple[T, Fingerprint]:
+    """Let `take` read a file that does not change meanwhile; a second time if it did.
+
+    Args:
+        path: of the file.
+        take: given a descriptor and a size; None says that the size was another one.
+        follow: as `open_source`.
+
+    Returns:
+        What `take` returned, and the fingerprint that the file had before and after.
+
+    Raises:
+        DataUnavailable: it cannot be read, is no regular file, or changed twice.
+        VfsError: as `take`.
+    """
+    shown = os.fsdecode(path)
+    for _ in range(2):
+        descriptor, before = open_source(path, follow=follow)
+        try:
+            taken = take(descriptor, before.st_size)
+            after = os.fstat(descriptor)
+        except OSError as error:
+            raise DataUnavailable(f"{shown} cannot be read: {error.strerror}") from error
+        finally:
+            os.close(descriptor)
+        if taken is not None and fingerprint(before) == fingerprint(after):
+            return taken, fingerprint(before)
+    raise DataUnavailable(
+        f"{shown} changes while it is read", hint="let its writer end, then try again"
+    )
+
+
+def hash_source(
+    path: str | bytes, algorithm: Algorithm = Algorithm.MD5, *, follow: bool = False
+) -> tuple[Digest, Fingerprint]:
+    """The digest of a file, storing nothing. Raises DataUnavailable, as `read_stable`."""
+
+    def take(descriptor: int, size: int) -> Digest | None:
+        hasher = new_hasher(algorithm)
+        buffer = memoryview(bytearray(min(size + 1, _PIECE)))
+        done = 0
+        while count := os.readv(descriptor, [buffer]):
+            hasher.update(buffer[:count])
+            done += count
+        return Digest(algorithm, hasher.digest()) if done == size else None
+
+    return read_stable(path, take, follow=follow)

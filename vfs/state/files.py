@@ -3,8 +3,8 @@
 Record: key = path relative to the working tree (over 480 bytes: BLAKE3 of it behind a NUL); value = `<QQqq`
 fingerprint, one byte algorithm, digest.
 
-Rule (as Git's index): a file whose times are not older than the moment it was looked at may change again
-without a trace; such records are not written.
+Rule (as Git's index): a file whose ctime is not older than the moment it was looked at may change again
+without a trace; such records are not written. (Its mtime may lie in the future for good; every write moves the ctime.)
 """
 
 import time
@@ -50,12 +50,21 @@ class FileState:
         table = self._table.tables["files"]
 
         def read(transaction: Any) -> list[bytes | None]:
-            return [transaction.get(_key(path), db=table) for path, _ in files]
+            return [transaction.get(key_of(path), db=table) for path, _ in files]
 
         return [
             _matching(value, found, algorithm)
             for value, (_, found) in zip(self._table.read(read), files, strict=True)
         ]
+
+    def knows(self, paths: Sequence[bytes]) -> list[bool]:
+        """For each path whether a file was ever read there, in whatever state."""
+        table = self._table.tables["files"]
+
+        def read(transaction: Any) -> list[bool]:
+            return [transaction.get(key_of(path), db=table) is not None for path in paths]
+
+        return self._table.read(read)
 
     def remember(self, files: Iterable[Known], *, now: int | None = None) -> None:
         """Keep digests of files.
@@ -67,9 +76,9 @@ class FileState:
         moment = time.time_ns() if now is None else now
         batch: list[tuple[bytes, bytes]] = []
         for path, found, digest in files:
-            if max(found.mtime, found.ctime) > moment - _RACY:
+            if found.ctime > moment - _RACY:
                 continue
-            batch.append((_key(path), _PRINT.pack(*found) + digest.key))
+            batch.append((key_of(path), _PRINT.pack(*found) + digest.key))
             if len(batch) >= _BATCH:
                 self._write(batch)
                 batch = []
@@ -78,7 +87,7 @@ class FileState:
 
     def forget(self, paths: Iterable[bytes]) -> None:
         """Let go of files that are no longer tracked."""
-        keys = [_key(path) for path in paths]
+        keys = [key_of(path) for path in paths]
         table = self._table.tables["files"]
 
         def write(transaction: Any) -> None:
@@ -97,7 +106,8 @@ class FileState:
         self._table.write(write)
 
 
-def _key(path: bytes) -> bytes:
+def key_of(path: bytes) -> bytes:
+    """The key of a path: itself, or a hash of it if it is too long for one."""
     return path if len(path) <= _LONGEST else b"\0" + blake3(path).digest()
 
 

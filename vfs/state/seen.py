@@ -14,7 +14,7 @@ from typing import Any, Final
 from blake3 import blake3
 
 from vfs.state.table import StateTable
-from vfs.types import Digest
+from vfs.types import Algorithm, Digest
 
 _TIME: Final = Struct("<I")
 
@@ -52,6 +52,24 @@ class Seen:
                 transaction.put(key, value, db=table)
 
         self._table.write(write)
+
+    def listings(self, most: int) -> list[Digest]:
+        """The listings that were seen last, at most so many, the newest first."""
+        table = self._table.tables["seen"]
+
+        def read(transaction: Any) -> list[tuple[bytes, bytes]]:
+            found = []
+            with transaction.cursor(db=table) as cursor:
+                there = cursor.set_range(self._prefix)
+                while there and (key := cursor.key()).startswith(self._prefix):
+                    if key[-1]:
+                        found.append((cursor.value(), key))
+                    there = cursor.next()
+            return found
+
+        newest = sorted(self._table.read(read), key=lambda item: _TIME.unpack(item[0]))[-most:]
+        cut = len(self._prefix)
+        return [Digest(Algorithm(key[cut]), key[cut + 1 : -1]) for _, key in reversed(newest)]
 
     def forget_remote(self) -> None:
         """Forget everything about the remote."""

@@ -1,6 +1,6 @@
 """The LMDB environment in the Git directory of a working tree.
 
-    <git dir>/vfs/state/     tables: files, seen
+    <git dir>/vfs/state/     tables: files, seen, outs
 
 Rule: damage or a lost directory is repaired by starting afresh.
 """
@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Final
 
 from vfs.errors import StoreError
-from vfs.lmdb import Environment, Form
+from vfs.lmdb import Damaged, Environment, Form
 
 MAP_SIZE: Final = 1 << 28  # address space; grows by itself
 log = logging.getLogger("vfs.state")
 
 
 class StateTable(Environment):
-    """Tables `files` (path -> fingerprint, digest) and `seen` (remote, digest -> when)."""
+    """Tables `files` (path -> fingerprint, digest) `seen` (remote, digest -> when), `outs` (path -> digest)."""
 
     form = Form(
         name="state table",
-        tables=("files", "seen"),
+        tables=("files", "seen", "outs"),
         repeating=(),
         hint="it may be deleted: files are then read again",
         options={"sync": False, "metasync": False},
@@ -41,7 +41,7 @@ class StateTable(Environment):
                 return cls(directory, map_size=MAP_SIZE)
             except OSError as error:
                 raise StoreError(f"state table {directory}: {error.strerror}") from error
-            except StoreError as error:
+            except Damaged as error:
                 if last:
                     raise
                 log.warning("%s; starting afresh", error)

@@ -94,7 +94,7 @@ def _ignored(
     if is_directory and path in known:
         return known[path]
     directory, _, name = path.rpartition(b"/")
-    result = _ignored(directory, root, files, known, is_directory=True) or _decided(
+    result = _ignored(directory, root, files, known, is_directory=True) or decided(
         path, name, root, files, is_directory=is_directory
     )
     if is_directory:
@@ -102,9 +102,18 @@ def _ignored(
     return result
 
 
-def _decided(
+def decided(
     path: bytes, name: bytes, root: bytes, files: dict[bytes, list[Pattern]], *, is_directory: bool
 ) -> bool:
+    """Whether the patterns say so of this very path; nothing above it is asked.
+
+    Args:
+        path: in the repository.
+        name: its last component.
+        root: of the DVC repository; patterns above it do not count.
+        files: directory -> patterns of its `.dvcignore`.
+        is_directory: what lies at the path.
+    """
     directory = path
     while directory and directory != root:
         directory = directory.rpartition(b"/")[0]

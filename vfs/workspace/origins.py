@@ -11,6 +11,7 @@ kinds with the same fields would be equal.
 import threading
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from vfs.workspace.stores import DvcStore, RemoteRef
 
@@ -114,6 +115,15 @@ def stores_of(origin: Origin) -> list[DvcStore]:
     if isinstance(origin, UrlOrigin | ImportOrigin):
         return [origin.objects.store]
     return []
+
+
+def directories_of(origin: Origin) -> set[Path]:
+    """Directories of this machine that an origin reads from."""
+    found = {Path(origin.git_dir)} if isinstance(origin, GitOrigin) else set()
+    for store in stores_of(origin):
+        found.update(Path(cache) for cache in store.caches)
+        found.update(Path(remote.directory) for remote in store.remotes if remote.local)
+    return found
 
 
 class Origins:

@@ -14,7 +14,7 @@ about is that a content is found which the pointer knows the hash of already.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vfs.config import dvc_config_paths, environment
 from vfs.errors import FormatError
@@ -24,12 +24,15 @@ from vfs.formats.dvcconfig import (
     RemoteConfig,
     cache_directory,
     default_remote,
+    link_types,
     merge_dvc_configs,
     parse_dvc_config,
     remotes,
 )
-from vfs.git import Repository
 from vfs.types import Problem
+
+if TYPE_CHECKING:
+    from vfs.git import Repository
 
 MAX_CONFIG = 1 << 20
 
@@ -86,12 +89,15 @@ class DvcStore:
         caches: absolute directories, best first.
         remotes: all that are configured; the default one first.
         foreign: the configuration belongs to a repository that was cloned from a URL.
+        has_default: a default remote is configured.
+        links: `cache.type`: how files of the cache get into the working tree, best first.
     """
 
     caches: tuple[str, ...] = ()
     remotes: tuple[RemoteRef, ...] = ()
     foreign: bool = False
     has_default: bool = False
+    links: tuple[str, ...] = ("reflink", "copy")
 
     def ordered(self, hint: str | None) -> tuple[RemoteRef, ...]:
         """Remotes to ask for an out: its own (`remote:`), the default one, then the others."""
@@ -153,7 +159,7 @@ class Surroundings(NamedTuple):
     foreign: bool
 
 
-def main_root(repository: Repository, root: Path | None) -> Path | None:
+def main_root(repository: "Repository", root: Path | None) -> Path | None:
     """The main working tree, if `root` is a linked one."""
     common = repository.common_dir
     if root is None or common == repository.git_dir or common.name != ".git":
@@ -204,7 +210,8 @@ def load_store(
     problems += [problem._replace(path=blamed) for problem in untrusted]
     refs, default = _remotes(config, blamed, problems)
     caches = () if where.foreign else _caches(config, path, where)
-    return DvcStore(caches, refs, where.foreign, default), tuple(problems)
+    links = link_types(config)
+    return DvcStore(caches, refs, where.foreign, default, links), tuple(problems)
 
 
 def _file_layer(file: Path | None, blamed: bytes, problems: list[Problem]) -> Layer | None:

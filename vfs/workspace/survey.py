@@ -9,15 +9,16 @@ partial clone left out).
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from blake3 import blake3
 
 from vfs.errors import FormatError
 from vfs.git import Repository
 from vfs.types import Problem
 from vfs.workspace.ignore import Rules
-from vfs.workspace.outs import MAX_POINTER, Claims, Parser, collect, problem_of
+from vfs.workspace.outs import MAX_POINTER, Parser, collect, problem_of
 from vfs.workspace.plan import Plan
-from vfs.workspace.pointers import Found, Summaries
+from vfs.workspace.pointers import Found, Progress, Summaries
 from vfs.workspace.renewal import stamps
 from vfs.workspace.session import Session
 from vfs.workspace.stores import (
@@ -29,23 +30,7 @@ from vfs.workspace.stores import (
     machine_files,
 )
 from vfs.workspace.summary import NO_OID, Mark, is_file
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """A tree's pointers.
-
-    Attributes:
-        claims: the outs, and what is wrong with others.
-        roots: the DVC repositories they belong to.
-        rules: its `.dvcignore` files.
-        problems: of configurations.
-    """
-
-    claims: Claims
-    roots: Roots
-    rules: Rules
-    problems: tuple[Problem, ...]
+from vfs.workspace.surveyed import Survey as Survey
 
 
 def survey(
@@ -71,6 +56,36 @@ def survey(
     rules = Rules(found, roots, repository.read_blob)
     claims = collect(rules.without_ignored(found), parser, reader.read_path)
     return Survey(claims, roots, rules, tuple(reader.problems))
+
+
+class Surveyor:
+    """Surveys revisions of one repository; of those whose pointers are all known, nothing is read again."""
+
+    def __init__(self, session: Session, where: Surroundings, progress: Progress) -> None:
+        self._session = session
+        self._where = where
+        self._progress = progress
+        self._tools: dict[Repository, tuple[Summaries, Parser]] = {}
+        self._seen: set[bytes] = set()
+
+    def fresh(self, plan: Plan, repository: Repository) -> Survey | None:
+        """The survey of a plan, None if an earlier one was the same; raises as `survey`."""
+        if repository not in self._tools:
+            summaries = Summaries(self._session.catalog, repository, self._progress)
+            self._tools[repository] = summaries, Parser(repository.read_blob)
+        summaries, parser = self._tools[repository]
+        identity = blake3(plan.remote.encode() if plan.remote else b"")
+        for mark, path, oid in summaries.names(plan.tree):
+            beside = path.rpartition(b"/")[0]
+            pipeline = None
+            if mark is Mark.LOCK:  # which of its stages count, the pipeline beside it says
+                name = beside + b"/dvc.yaml" if beside else b"dvc.yaml"
+                pipeline = repository.find(plan.tree, name)
+            identity.update(b"%d %b\0%b%b" % (mark, path, oid, pipeline.oid if pipeline else b""))
+        if identity.digest() in self._seen:
+            return None
+        self._seen.add(identity.digest())
+        return survey(self._session, repository, summaries, self._where, parser, plan)
 
 
 class _Configurations:

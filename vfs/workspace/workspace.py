@@ -7,7 +7,8 @@ and kept (the last `KEPT`, fewer of such with many outs), so that going back and
 import contextlib
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,19 +33,20 @@ from vfs.workspace.origins import (
     LfsOrigin,
     UrlOrigin,
     VersionedOrigin,
+    directories_of,
     stores_of,
 )
 from vfs.workspace.outs import Parser
 from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.places import GitPlace, dvc_places
 from vfs.workspace.plan import Plan
-from vfs.workspace.pointers import Progress, Summaries
+from vfs.workspace.pointers import Progress
 from vfs.workspace.projection import follow, inside
 from vfs.workspace.renewal import stamps
 from vfs.workspace.session import Session
 from vfs.workspace.snapshot import Snapshot
 from vfs.workspace.stores import Surroundings, main_root
-from vfs.workspace.survey import Survey, survey
+from vfs.workspace.survey import Survey, Surveyor
 from vfs.workspace.urls import url_places
 from vfs.workspace.versioned import places as versioned_places
 
@@ -124,7 +126,12 @@ class Workspace:
     # Snapshots --------------------------------------------------------------------------------
 
     def snapshot(
-        self, rev: str, progress: Progress | None = None, *, patience: float | None = None
+        self,
+        rev: str,
+        progress: Progress | None = None,
+        *,
+        patience: float | None = None,
+        scope: bytes = b"",
     ) -> Snapshot:
         """The snapshot of a revision; `worktree` is the working tree as it lies there now.
 
@@ -132,23 +139,23 @@ class Workspace:
             rev: whatever `git rev-parse` takes, or `worktree`.
             progress: told (stage, done, total or None), from any thread.
             patience: seconds that a remote with a list of files may be silent; `transfer.deadline` if None.
+            scope: only what is at and below this path is needed.
 
         Raises:
             UnknownRevision: Git does not know it.
             StoreError: the repository or the catalog is damaged.
             RemoteError: a partial clone's remote did not give an object.
         """
+        tell = progress or _silent
         waiting = PATIENCE.set(Patience(self.settings.deadline if patience is None else patience))
         try:
-            return self._of(rev, progress or _silent)
+            plan, repository = self._plan(rev, tell)
+            plan = replace(plan, scope=scope)
+            if repository is not self.repository:
+                return self._build(repository, plan, tell)
+            return self._snapshot(plan, tell)
         finally:
             PATIENCE.reset(waiting)
-
-    def _of(self, rev: str, tell: Progress) -> Snapshot:
-        plan, repository = self._plan(rev, tell)
-        if repository is not self.repository:
-            return self._build(repository, plan, tell)
-        return self._snapshot(plan, tell)
 
     def _plan(self, rev: str, tell: Progress) -> tuple[Plan, Repository]:
         """What a revision is, and the repository that has its objects."""
@@ -159,12 +166,19 @@ class Workspace:
         commit = self.repository.resolve(rev)
         return Plan(rev, commit.oid, commit.tree, commit.time), self.repository
 
+    def surveys(
+        self, revs: Iterable[str], progress: Progress | None = None
+    ) -> Iterator[tuple[str, Survey]]:
+        """`survey` of each revision whose pointers no earlier one of them had."""
+        surveyor = Surveyor(self.session, self._where, progress or _silent)
+        for rev in revs:
+            found = surveyor.fresh(*self._plan(rev, progress or _silent))
+            if found is not None:
+                yield rev, found
+
     def survey(self, rev: str, progress: Progress | None = None) -> Survey:
         """What the pointers of a revision say, resolving none; raises as `snapshot`."""
-        plan, repository = self._plan(rev, progress or _silent)
-        summaries = Summaries(self.session.catalog, repository, progress or _silent)
-        parser = Parser(repository.read_blob)
-        return survey(self.session, repository, summaries, self._where, parser, plan)
+        return next(found for _, found in self.surveys([rev], progress))
 
     def _snapshot(self, plan: Plan, progress: Progress) -> Snapshot:
         key = self._key(plan)
@@ -357,12 +371,8 @@ class Workspace:
 
     def prepare_remotes(self) -> None:
         """Let every remote that snapshots so far may read from get ready; best called before the first read."""
-        refs = {
-            ref
-            for origin in self.session.origins.all()
-            for s in stores_of(origin)
-            for ref in s.remotes
-        }
+        stores = {s for origin in self.session.origins.all() for s in stores_of(origin)}
+        refs = {ref for store in stores for ref in store.remotes}
         for ref in sorted(refs, key=lambda ref: ref.name):
             with contextlib.suppress(VfsError):  # the first read says what is wrong
                 self.session.remote(ref).prepare()
@@ -371,24 +381,14 @@ class Workspace:
         """Directories of this machine that serving reads: Git data, DVC caches, local remotes."""
         found = {self.repository.git_dir, self.repository.common_dir}
         for origin in self.session.origins.all():
-            for store in stores_of(origin):
-                found.update(Path(cache) for cache in store.caches)
-                found.update(Path(remote.directory) for remote in store.remotes if remote.local)
-            if isinstance(origin, GitOrigin):
-                found.add(Path(origin.git_dir))
+            found.update(directories_of(origin))
         return sorted(found)
 
     def tidy(self) -> None:
         """Let the catalog write down which trees are used and forget what is not needed; seconds, once a day."""
-        from vfs.workspace.upkeep import RULES
+        from vfs.workspace.upkeep import tidy
 
-        try:
-            forgotten = self.session.catalog.tidy(RULES, self.settings.catalog_limit)
-        except VfsError as error:
-            log.warning("the catalog was not tidied: %s", error)
-            return
-        if forgotten is not None and any(forgotten):
-            log.info("the catalog forgot %d trees, %d pages, %d notes", *forgotten)
+        tidy(self.session.catalog, self.settings.catalog_limit)
 
     def close(self) -> None:
         """Give everything back; the workspace is of no use afterwards."""

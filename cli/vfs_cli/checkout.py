@@ -1,0 +1,106 @@
+"""`vfs checkout`: data from the DVC cache into the working tree."""
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from vfs.control.client import call
+from vfs.control.registry import find_mounts
+from vfs.errors import NoSuchMount, RepositoryBusy, UnknownPath, WouldOverwrite
+from vfs_cli.exits import CACHE, MOUNT, READ, SNAPSHOT
+from vfs_cli.group import VerbCommand
+from vfs_cli.options import json_option
+from vfs_cli.output import Output
+from vfs_cli.parameters import REV
+from vfs_cli.sharing import (
+    checked_out,
+    conclude,
+    glob_option,
+    show_checkout,
+    targets_argument,
+    wait_option,
+    working,
+)
+from vfs_cli.target import WORKTREE
+
+if TYPE_CHECKING:
+    from vfs.workspace import Workspace
+
+_ANSWER_SECONDS = 10.0
+
+
+@click.command(
+    "checkout",
+    cls=VerbCommand,
+    examples=(
+        ("vfs checkout", "what the pointers here name, from the cache"),
+        ("vfs checkout data/train --rev v1.0", "one directory as it was in v1.0"),
+        ("vfs checkout --link mount data", "a link into the mount of this repository"),
+        ("vfs checkout --force model.bin", "give up what was changed"),
+    ),
+    exits=(*MOUNT, *SNAPSHOT, UnknownPath, *READ, *CACHE, RepositoryBusy, WouldOverwrite),
+)
+@targets_argument
+@click.option(
+    "--rev", type=REV, metavar="REV",
+    help="What REV's pointers name (default: the pointers as they lie here).",
+)  # fmt: skip
+@click.option(
+    "--link", type=click.Choice(["copy", "reflink", "hardlink", "symlink", "mount"]),
+    help="How files get here (default: cache.type of DVC's configuration).",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace and remove also what the cache does not have.")
+@glob_option
+@wait_option
+@json_option
+def command(
+    targets: tuple[str, ...],
+    rev: str | None,
+    link: str | None,
+    force: bool,
+    glob: bool,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Make tracked files of the working tree what their pointers say, from the DVC cache.
+
+    A TARGET is as for `vfs fetch`. What is right already is not touched. Without --force, nothing is replaced or removed that
+    is not in the cache; such an output stays as it is, whole, and is named. Files that you put into a tracked directory
+    stay. With --rev the pointers themselves stay those of this working tree, so `vfs status` tells a difference.
+    """
+    from vfs.tracking.checkout import How
+    from vfs.tracking.uses import locked, uses
+
+    output = Output(as_json)
+    with working(targets, None, output) as work:
+        mount = _mount(work.workspace, rev) if link == "mount" else b""
+        surveyed = work.workspace.survey(rev or WORKTREE, work.progress.step)
+        selection, found = uses(surveyed, rev or WORKTREE, work.targets, glob=glob)
+        if not any(use.wanted.inside for use in found):
+            selection.check()
+        with locked(work.workspace, found, wait):
+            done = checked_out(work, found, How(link, mount, force))
+        if not done.troubles:
+            selection.check()
+    show_checkout(output, done)
+    conclude(output, "checked out", done.troubles)
+
+
+def _mount(workspace: "Workspace", rev: str | None) -> bytes:
+    """Where a mount of this repository shows a revision.
+
+    Raises:
+        NoSuchMount: it is not mounted.
+    """
+    records = [record for record in find_mounts() if record.repo == str(workspace.root)]
+    if not records:
+        raise NoSuchMount(
+            f"{workspace.root} is not mounted anywhere", hint="vfs mount MOUNTPOINT, then again"
+        )
+    wanted = workspace.repository.resolve(rev or "HEAD").oid
+    for record in records:
+        status = call(record, "status", timeout=_ANSWER_SECONDS)
+        if rev is None or status.get("commit") == wanted:
+            return os.fsencode(record.mountpoint)
+    return os.path.join(os.fsencode(records[0].mountpoint), b".snapshots", os.fsencode(wanted))

@@ -1,0 +1,68 @@
+"""`vfs pull`: fetch, then check out."""
+
+from typing import Any
+
+import click
+
+from vfs.errors import RepositoryBusy, UnknownPath, WouldOverwrite
+from vfs_cli.exits import CACHE, READ, SNAPSHOT
+from vfs_cli.group import VerbCommand
+from vfs_cli.options import json_option
+from vfs_cli.output import Output
+from vfs_cli.sharing import (
+    Options,
+    checked_out,
+    conclude,
+    sharing_options,
+    show,
+    show_checkout,
+    wait_option,
+    working,
+)
+from vfs_cli.target import WORKTREE
+
+
+@click.command(
+    "pull",
+    cls=VerbCommand,
+    examples=(
+        ("vfs pull", "everything the pointers here name"),
+        ("vfs pull data/train", "one directory inside a tracked one"),
+        ("vfs pull --all-tags", "also fetch what any tag needs"),
+    ),
+    exits=(*SNAPSHOT, UnknownPath, *READ, *CACHE, RepositoryBusy, WouldOverwrite),
+)
+@sharing_options
+@click.option("--force", is_flag=True, help="Replace and remove also what the cache does not have.")
+@wait_option
+@json_option
+def command(
+    targets: tuple[str, ...], force: bool, wait: float, as_json: bool, **options: Any
+) -> None:
+    """Fetch what is missing (`vfs fetch`), then make the working tree what its pointers say (`vfs checkout`).
+
+    Other revisions that are named are fetched besides; what is checked out are the pointers as they lie here.
+    """
+    from vfs.sharing.fetch import Fetch
+    from vfs.sharing.used import Scope, used
+    from vfs.tracking.checkout import How
+    from vfs.tracking.uses import locked
+
+    chosen = Options(**options)
+    output = Output(as_json)
+    with working(targets, chosen.jobs, output) as work:
+        here = used(work.workspace, Scope(), work.targets, work.progress.step, glob=chosen.glob)
+        revs = chosen._replace(revs=(WORKTREE, *chosen.revs) if chosen.revs else ())
+        found = work.used(revs)
+        with locked(work.workspace, found.uses, wait):
+            report = Fetch(work.workspace, chosen.remote, work.progress.step).run(found)
+            done = checked_out(work, here.uses, How(force=force))
+    show(output, "fetch", "fetched", report)
+    show_checkout(output, done)
+    known = {trouble.path for trouble in report.troubles}
+    new = [
+        trouble
+        for trouble in done.troubles
+        if not any(path == trouble.path or path.startswith(trouble.path + b"/") for path in known)
+    ]
+    conclude(output, "pulled", [*report.troubles, *new])

@@ -1,0 +1,219 @@
+"""`checkout`: what is replaced, removed, kept and refused."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vfs.config import load_settings
+from vfs.errors import DataUnavailable, VfsError, WouldOverwrite
+from vfs.state import StateTable
+from vfs.testing.clones import Clone, handmade_clone
+from vfs.testing.handmade import HandmadeRepository
+from vfs.tracking.checkout import Checkout, Done, How
+from vfs.tracking.targets import Target
+from vfs.tracking.uses import uses
+from vfs.workspace import open_workspace
+from vfs.workspace.workspace import WORKTREE
+
+FIRST = {"a": b"a1", "b": b"b1", "sub/c": b"c", "sub/gone": b"gone", "empty": b""}
+SECOND = {"a": b"a2", "b": b"b1", "sub/c": b"c", "new": b"new", "empty": b""}
+
+
+@pytest.fixture
+def clone(handmade: HandmadeRepository, monkeypatch: pytest.MonkeyPatch) -> Clone:
+    """A clone with all objects in its cache, at `v1`."""
+    for name, value in handmade.sandbox.environ.items():
+        monkeypatch.setenv(name, value)
+    handmade.commit(directories={"data": FIRST}, files={"one": b"1", "was-file": b"f"}, tag="v1")
+    handmade.commit(
+        directories={"data": SECOND, "was-file": {"x": b"x"}}, files={"one": b"2"}, tag="v2"
+    )
+    made = handmade_clone(handmade, "one", cached=True)
+    made.git("checkout", "-q", "v1")
+    return made
+
+
+def checkout(clone: Clone, *targets: str, rev: str = WORKTREE, how: How | None = None) -> Done:
+    workspace = open_workspace(clone.root, load_settings(clone.root))
+    table = StateTable.open(clone.root / ".git" / "vfs" / "state")
+    try:
+        surveyed = workspace.survey(rev)
+        selection, found = uses(surveyed, rev, [Target(t, t.encode()) for t in targets])
+        done = Checkout(workspace, table, how or How(), lambda *_: None).run(found)
+        selection.check()
+        return done
+    finally:
+        table.close()
+        workspace.close()
+
+
+def tree(clone: Clone, path: str = "data") -> dict[str, bytes]:
+    base = clone.root / path
+    files = (file for file in base.rglob("*") if file.is_file())
+    return {str(file.relative_to(base)): file.read_bytes() for file in files}
+
+
+def refusals(done: Done) -> dict[str, type[VfsError]]:
+    return {os.fsdecode(path): type(error) for path, error in done.troubles}
+
+
+def test_versions_come_and_go(clone: Clone) -> None:
+    done = checkout(clone)
+    assert (done.files, done.same) == (7, 0)
+    assert tree(clone) == FIRST
+    unchanged = os.stat(clone.root / "data" / "b")
+    clone.git("checkout", "-q", "v2")
+    done = checkout(clone)
+    assert not done.troubles
+    assert tree(clone) == SECOND
+    assert not (clone.root / "data" / "sub" / "gone").exists()
+    assert tree(clone, "was-file") == {"x": b"x"}
+    assert os.stat(clone.root / "data" / "b") == unchanged
+    clone.git("checkout", "-q", "v1")
+    assert not checkout(clone).troubles
+    assert tree(clone) == FIRST
+    assert (clone.root / "was-file").read_bytes() == b"f"
+    again = checkout(clone)
+    assert (again.files, again.removed, again.same) == (0, 0, 7)
+
+
+def test_what_was_made_is_not_read_again(clone: Clone) -> None:
+    checkout(clone)
+    for file in (clone.root / "data").rglob("*"):
+        if file.is_file():
+            state = os.stat(file)
+            with open(file, "r+b") as stream:  # the same size and times: only reading would tell
+                stream.write(b"")
+            assert os.stat(file).st_ctime_ns == state.st_ctime_ns
+    assert checkout(clone).same == 7
+
+
+def test_a_changed_file_stops_its_out_and_no_other(clone: Clone) -> None:
+    checkout(clone)
+    (clone.root / "data" / "a").write_bytes(b"mine")
+    clone.git("checkout", "-q", "v2")
+    done = checkout(clone)
+    assert refusals(done) == {"data": WouldOverwrite}
+    assert tree(clone) == {**FIRST, "a": b"mine"}
+    assert (clone.root / "one").read_bytes() == b"2"
+    assert not checkout(clone, how=How(force=True)).troubles
+    assert tree(clone) == SECOND
+
+
+def test_a_changed_file_that_the_new_version_lacks_is_not_removed(clone: Clone) -> None:
+    checkout(clone)
+    (clone.root / "data" / "sub" / "gone").write_bytes(b"mine")
+    clone.git("checkout", "-q", "v2")
+    assert refusals(checkout(clone)) == {"data": WouldOverwrite}
+    assert (clone.root / "data" / "sub" / "gone").read_bytes() == b"mine"
+
+
+def test_files_of_the_users_stay(clone: Clone) -> None:
+    checkout(clone)
+    (clone.root / "data" / "mine").write_bytes(b"mine")
+    (clone.root / "data" / "copy").write_bytes(b"b1")  # the cache has this content
+    clone.git("checkout", "-q", "v2")
+    done = checkout(clone)
+    assert done.kept == [b"data/copy", b"data/mine"]
+    assert tree(clone) == {**SECOND, "mine": b"mine", "copy": b"b1"}
+    checkout(clone, how=How(force=True))
+    assert tree(clone) == SECOND
+
+
+def test_a_missing_object_leaves_the_out_as_it_was(clone: Clone) -> None:
+    checkout(clone)
+    clone.git("checkout", "-q", "v2")
+    for file in clone.cache.rglob("*"):
+        if file.is_file() and file.read_bytes() == b"new":
+            file.unlink()
+    assert refusals(checkout(clone)) == {"data": DataUnavailable}
+    assert tree(clone) == FIRST
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_nothing_is_written_through_a_symlink(clone: Clone, force: bool) -> None:
+    outside = clone.root.parent / "outside"
+    outside.mkdir()
+    (outside / "a").write_bytes(b"not ours")
+    (clone.root / "data").symlink_to(outside)
+    done = checkout(clone, "data", how=How(force=force))
+    assert refusals(done) == ({} if force else {"data": WouldOverwrite})
+    assert [path.name for path in outside.iterdir()] == ["a"]
+    assert (outside / "a").read_bytes() == b"not ours"
+    if force:
+        assert not (clone.root / "data").is_symlink()
+        assert tree(clone) == FIRST
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_symlink_inside_is_not_followed(clone: Clone, force: bool) -> None:
+    outside = clone.root.parent / "outside"
+    outside.mkdir()
+    (clone.root / "data").mkdir()
+    (clone.root / "data" / "sub").symlink_to(outside)
+    done = checkout(clone, "data", how=How(force=force))
+    assert refusals(done) == ({} if force else {"data": WouldOverwrite})
+    assert not list(outside.iterdir())
+
+
+def test_part_of_a_directory(clone: Clone) -> None:
+    assert checkout(clone, "data/sub").files == 2
+    assert tree(clone) == {"sub/c": b"c", "sub/gone": b"gone"}
+    (clone.root / "data" / "a").write_bytes(b"mine")  # not meant, so not looked at
+    clone.git("checkout", "-q", "v2")
+    assert not checkout(clone, "data/sub").troubles
+    assert tree(clone) == {"sub/c": b"c", "a": b"mine"}
+
+
+def test_of_another_revision(clone: Clone) -> None:
+    checkout(clone, "data", rev="v2")
+    assert tree(clone) == SECOND
+    assert clone.git("rev-parse", "HEAD") == clone.git("rev-parse", "v1")
+    checkout(clone, "data")
+    assert tree(clone) == FIRST
+
+
+@pytest.mark.parametrize("link", ["copy", "reflink", "hardlink", "symlink"])
+def test_links(clone: Clone, link: str) -> None:
+    for kind in (link, "copy", link):
+        done = checkout(clone, how=How(kind))
+        assert not done.troubles
+        assert tree(clone) == FIRST
+        found = os.lstat(clone.root / "data" / "a")
+        assert os.path.islink(clone.root / "data" / "a") == (kind == "symlink")
+        assert (found.st_nlink > 1) == (kind == "hardlink")
+        assert not os.path.islink(clone.root / "data" / "empty")
+        assert not checkout(clone, how=How(kind)).files
+
+
+def test_a_link_into_a_mount_and_back(clone: Clone, tmp_path: Path) -> None:
+    shown = tmp_path / "mount"
+    (shown / "data").mkdir(parents=True)
+    checkout(clone)
+    mount = How("mount", os.fsencode(shown))
+    assert not checkout(clone, "data", how=mount).troubles
+    assert os.readlink(clone.root / "data") == str(shown / "data")
+    assert not checkout(clone, "data").files  # what a live mount shows is right
+    assert not checkout(clone, "data", how=How("copy")).troubles
+    assert tree(clone) == FIRST
+    assert (shown / "data").is_dir()
+    (clone.root / "data" / "mine").write_bytes(b"mine")
+    assert refusals(checkout(clone, "data", how=mount)) == {"data": WouldOverwrite}
+    assert tree(clone) == {**FIRST, "mine": b"mine"}
+
+
+def test_a_pipe_in_the_way_is_the_users(clone: Clone) -> None:
+    (clone.root / "data").mkdir()
+    os.mkfifo(clone.root / "data" / "a")
+    assert refusals(checkout(clone, "data")) == {"data": WouldOverwrite}
+    assert not checkout(clone, "data", how=How(force=True)).troubles
+    assert tree(clone) == FIRST
+
+
+def test_an_executable(handmade: HandmadeRepository, clone: Clone) -> None:
+    pointer = clone.root / "one.dvc"
+    pointer.write_text(pointer.read_text() + "  isexec: true\n")
+    checkout(clone, how=How("hardlink"))
+    assert os.stat(clone.root / "one").st_mode & 0o100
+    assert os.stat(clone.root / "one").st_nlink == 1

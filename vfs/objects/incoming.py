@@ -1,0 +1,191 @@
+"""How a file comes into a cache: under a temporary name, whole, then under its own.
+
+Rules:
+
+- A temporary file is locked (`flock`) by who writes it; the lock ends with the writer, however it ends. `sweep`
+  removes what nobody holds.
+- Nothing is fsynced when it is written: `sync` brings all of it to the disk, a few files one by one, more with one
+  `syncfs` (which also waits for what others write there). The descriptor that takes is opened before the first write,
+  because Linux reports to it what failed since then.
+"""
+
+import errno
+import fcntl
+import itertools
+import os
+import secrets
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from vfs.errors import StoreError, StoreFull
+from vfs.objects.filesystem import sync_filesystem
+
+_PREFIX: Final = ".vfs-"
+_SUFFIX: Final = ".tmp"
+_FEW: Final = 16
+_YOUNG: Final = 60.0  # seconds; it may not be locked yet
+_CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Temporary:
+    """A file that is being written.
+
+    Attributes:
+        descriptor: open for reading and writing.
+        path: its temporary name; "" once it was published.
+    """
+
+    __slots__ = ("descriptor", "path")
+
+    def __init__(self, descriptor: int, path: str) -> None:
+        self.descriptor = descriptor
+        self.path = path
+
+
+class Incoming:
+    """The writing side of one cache directory; thread-safe."""
+
+    def __init__(self, directory: str) -> None:
+        """Touches nothing yet."""
+        self.directory = directory
+        self._made: set[str] = set()
+        self._root: int | None = None
+        self._whole = False  # directories above those of objects are new too
+        self._new: list[str] = []  # published and not synced; no more than one over `_FEW`
+        self._names = map(
+            f"{_PREFIX}{secrets.token_hex(8)}-{{}}{_SUFFIX}".format, itertools.count()
+        )
+
+    @contextmanager
+    def temporary(self, base: str) -> Iterator[Temporary]:
+        """A new file in the directory `base`, gone at the end unless it was published.
+
+        Raises:
+            StoreFull, StoreError: it cannot be made.
+        """
+        path = os.path.join(base, next(self._names))
+        try:
+            self._make(base)
+            try:
+                descriptor = os.open(path, _CREATE, 0o600)
+            except FileNotFoundError:  # `dvc gc` removed the empty directory meanwhile
+                os.makedirs(base, exist_ok=True)
+                descriptor = os.open(path, _CREATE, 0o600)
+        except OSError as error:
+            raise self.failed(error) from error
+        made = Temporary(descriptor, path)
+        try:
+            with suppress(OSError):  # where there are no such locks, nothing is swept either
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield made
+        finally:
+            os.close(descriptor)
+            if made.path:
+                with suppress(FileNotFoundError):
+                    os.unlink(made.path)
+
+    def publish(self, made: Temporary, path: str) -> None:
+        """Give a complete file its name, and mode 0444. Raises StoreFull, StoreError."""
+        try:
+            os.fchmod(made.descriptor, 0o444)
+            self._make(os.path.dirname(path))
+            try:
+                os.rename(made.path, path)
+            except FileNotFoundError:  # `dvc gc` removed the empty directory meanwhile
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                os.rename(made.path, path)
+        except OSError as error:
+            raise self.failed(error) from error
+        made.path = ""
+        if len(self._new) <= _FEW:
+            self._new.append(path)
+
+    def write(self, descriptor: int, view: memoryview) -> None:
+        """Write all of it. Raises StoreFull, StoreError."""
+        try:
+            while view:
+                view = view[os.write(descriptor, view) :]
+        except OSError as error:
+            raise self.failed(error) from error
+
+    def sync(self) -> None:
+        """Bring everything that was written to the disk. Raises StoreError."""
+        new, self._new = self._new, []
+        if self._root is not None and (self._whole or len(new) > _FEW):
+            self._whole = False
+            sync_filesystem(self._root, self.directory)
+            return
+        directories = {os.path.dirname(path) for path in new}
+        above = {os.path.dirname(path) for path in directories}
+        try:
+            for path in (*new, *directories, *above):
+                with suppress(FileNotFoundError):  # somebody removed it
+                    _sync(path)
+        except OSError as error:
+            raise self.failed(error) from error
+
+    def sweep(self, directories: Iterator[str]) -> int:
+        """Remove the temporary files of writers that are gone; returns how many."""
+        old = time.time() - _YOUNG
+        return sum(
+            _abandoned(entry.path)
+            for directory in directories
+            for entry in entries(directory)
+            if entry.name.startswith(_PREFIX)
+            and entry.name.endswith(_SUFFIX)
+            and entry.stat(follow_symlinks=False).st_mtime < old
+        )
+
+    def failed(self, error: OSError) -> StoreError:
+        """What it means that the cache cannot be written."""
+        where = f"the cache {self.directory}: {error.strerror}"
+        if error.errno in FULL:
+            return StoreFull(where, hint="free disk space (`vfs gc`), or move it: cache.dir")
+        return StoreError(where, hint="check its owner and mode, or set cache.dir")
+
+    def _make(self, directory: str) -> None:
+        if directory in self._made:
+            return
+        self._whole = self._whole or not os.path.isdir(os.path.dirname(directory))
+        os.makedirs(directory, exist_ok=True)
+        if self._root is None:
+            self._root = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            weakref.finalize(self, os.close, self._root)
+        self._made.add(directory)
+
+
+def entries(directory: str) -> Iterator["os.DirEntry[str]"]:
+    """What a directory holds; nothing if there is none."""
+    try:
+        with os.scandir(directory) as found:
+            yield from found
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _abandoned(path: str) -> bool:
+    """Remove a temporary file unless its writer lives; returns whether it was removed."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(path)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

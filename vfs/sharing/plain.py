@@ -1,0 +1,214 @@
+"""A remote in DVC's layout: one object for each content, named by its digest.
+
+Rules:
+
+* What is there is found out with as few requests as it takes: HEAD for few, LIST for many, and never a LIST of a remote
+  that is large against what is asked for (an estimate from a 4096th of it, `vfs.workspace.sizes` does alike).
+* What is sent is hashed as it is read: an object that is not what its name says is never finished.
+* A directory of this machine is written as a DVC cache is: one `sync` before a listing, not one for each object.
+"""
+
+import errno
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import BinaryIO, Final, cast
+
+from vfs.errors import AccessDenied, ContentMismatch, RemoteError, StoreError, Unsupported
+from vfs.formats.hashing import hasher_for
+from vfs.formats.layout import object_path, parse_object_path
+from vfs.objects import ObjectCache
+from vfs.remotes import Body, Remote
+from vfs.types import Algorithm, Digest
+from vfs.workspace.stores import RemoteRef
+
+FEW: Final = 64
+"""So many HEADs are cheaper than an estimate."""
+_PAGE: Final = 1000  # keys of one LIST answer
+_PAGE_COST: Final = 4  # HEADs that take as long as one page
+_WHOLE: Final = 1 << 20  # bytes of an object that is sent from memory
+_LISTS: Final = 8
+_REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+Object = tuple[Digest, bool]
+"""A digest, and whether it names a listing."""
+
+
+class PlainRemote:
+    """Blocking and thread-safe."""
+
+    def __init__(self, remote: Remote, ref: RemoteRef, jobs: int) -> None:
+        """Raises Unsupported: files lie under their paths there."""
+        if ref.versioned and not ref.worktree:
+            raise Unsupported(
+                f"remote {ref.name} keeps versions of files under their paths, which vfs only reads",
+                hint="push to another remote, or with `dvc push`",
+            )
+        self.url = remote.url
+        self._remote = remote
+        self._ref = ref
+        self.jobs = min(jobs, 2) if ref.local else jobs
+        self._large = False
+        self._directory = (
+            ObjectCache(os.path.join(ref.directory, ref.prefix)) if ref.local else None
+        )
+
+    def key(self, digest: Digest, *, is_tree: bool = False) -> str:
+        """Where an object lies."""
+        return self._ref.prefix + object_path(digest, is_tree=is_tree)
+
+    # Reading --------------------------------------------------------------------------------------
+
+    def open(self, digest: Digest, *, is_tree: bool = False) -> Body:
+        """The bytes of an object; raises as `Remote.get`."""
+        return self._remote.get(self.key(digest, is_tree=is_tree))
+
+    def present(self, objects: Sequence[Object]) -> Iterator[tuple[Object, int]]:
+        """Those of some objects that are there, with their sizes (bytes); in any order."""
+        remote = self._remote
+        if self._ref.local or len(objects) <= FEW or not self._listing_pays(objects):
+            keys = {
+                self.key(digest, is_tree=is_tree): (digest, is_tree) for digest, is_tree in objects
+            }
+            for key, info in remote.heads(list(keys)):
+                if info is not None:
+                    yield keys[key], info.size
+            return
+        wanted = set(objects)
+        for key, size in self._listed(_heads(objects)):
+            found = parse_object_path(key)
+            if found in wanted:
+                yield found, size
+
+    def _listing_pays(self, objects: Sequence[Object]) -> bool:
+        most = len(objects) // _PAGE_COST * _PAGE  # objects of a remote that may be listed
+        estimate = 0
+        for head in _heads(objects):
+            sample = self._remote.list(f"{self._ref.prefix}{head}00/0")
+            estimate += 4096 * sum(1 for _ in islice(sample, most // 4096 + 1))
+        self._large = estimate > 64 * _PAGE
+        return estimate <= most
+
+    def _listed(self, heads: Iterable[str]) -> Iterator[tuple[str, int]]:
+        """Keys and sizes of everything below some heads; of a large remote by prefix, several at once."""
+        prefixes = [
+            f"{head}{number:02x}/" if self._large or not head else head
+            for head in heads
+            for number in (range(256) if self._large or not head else (0,))
+        ]
+
+        def listed(prefix: str) -> list[tuple[str, int]]:
+            cut = len(self._ref.prefix)
+            return [
+                (key[cut:], size) for key, size, *_ in self._remote.list(self._ref.prefix + prefix)
+            ]
+
+        with ThreadPoolExecutor(min(_LISTS, self.jobs), "vfs-list") as pool:
+            for part in pool.map(listed, prefixes):
+                yield from part
+
+    # Writing --------------------------------------------------------------------------------------
+
+    def send(self, cache: ObjectCache, digest: Digest, *, is_tree: bool = False) -> int:
+        """Put an object of a cache; returns its size.
+
+        Raises:
+            DataUnavailable: the cache has none.
+            ContentMismatch: what the cache has is not what the digest names; nothing was put.
+            RemoteError: as `Remote.put`.
+        """
+        path = cache.path(digest, is_tree=is_tree)
+        with open(cache.open(digest, is_tree=is_tree), "rb", buffering=0) as file:
+            if self._directory is not None:
+                return self._copy(self._directory, digest, is_tree, file, path)
+            size = os.fstat(file.fileno()).st_size
+            body = cast("BinaryIO", _Checked(file, digest, size, path))
+            key = self.key(digest, is_tree=is_tree)
+            self._remote.put(key, body.read(size + 1) if size <= _WHOLE else body)
+        return size
+
+    def prepare(self) -> None:
+        """Get ready to be written to: a directory is made. Raises RemoteError."""
+        if self._directory is not None:
+            try:
+                os.makedirs(self._directory.directory, exist_ok=True)
+            except OSError as error:
+                raise self._failed(error) from error
+
+    def sync(self) -> None:
+        """What was sent is there to stay. Raises RemoteError."""
+        if self._directory is not None:
+            try:
+                self._directory.sync()
+            except StoreError as error:
+                raise self._failed(error.__cause__ or error) from error
+
+    def _copy(
+        self, target: ObjectCache, digest: Digest, is_tree: bool, file: io.FileIO, path: str
+    ) -> int:
+        try:
+            return target.receive(digest, lambda view: file.readinto(view) or 0, is_tree=is_tree)
+        except ContentMismatch:
+            raise _damaged(path, digest) from None
+        except StoreError as error:
+            raise self._failed(error.__cause__ or error) from error
+
+    def _failed(self, cause: BaseException) -> RemoteError:
+        refused = isinstance(cause, OSError) and cause.errno in _REFUSED
+        kind = AccessDenied if refused else RemoteError
+        reason = cause.strerror if isinstance(cause, OSError) else cause
+        return kind(f"remote {self._ref.name} ({self.url}): {reason}")
+
+
+class _Checked(io.RawIOBase):
+    """A file that is hashed as it is read: its last piece is given only if the whole is what a digest names."""
+
+    def __init__(self, file: io.FileIO, digest: Digest, size: int, path: str) -> None:
+        self._file = file
+        self._digest = digest
+        self._size = size
+        self._path = path
+        self._hasher = hasher_for(digest, size)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """To its start only."""
+        return True
+
+    def tell(self) -> int:
+        """Position."""
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Back to the start."""
+        if offset or whence:
+            raise io.UnsupportedOperation("only to the start")
+        self._hasher = hasher_for(self._digest, self._size)
+        return self._file.seek(0)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next piece."""
+        data = self._file.read(size) or b""
+        self._hasher.update(data)
+        whole = not data or self._file.tell() >= self._size
+        if whole and not self._hasher.matches(self._digest.value):
+            raise _damaged(self._path, self._digest)
+        return data
+
+
+def _damaged(path: str, digest: Digest) -> ContentMismatch:
+    return ContentMismatch(
+        f"{path} is damaged: its content has another {digest.algorithm.name}",
+        hint="remove that file; `vfs fetch` or `vfs add` brings the right one",
+    )
+
+
+def _heads(objects: Iterable[Object]) -> list[str]:
+    """What the keys of objects begin with."""
+    kinds = dict.fromkeys(digest.algorithm is Algorithm.MD5 for digest, _ in objects)
+    return ["files/md5/" if modern else "" for modern in kinds]

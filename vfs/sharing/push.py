@@ -1,0 +1,295 @@
+"""`push`: the DVC cache -> remotes.
+
+Steps, for each remote: which listings it has (then it has their files); which other files it may lack; which of those it
+does lack; send them; then send the listings all of whose files are there.
+
+What is believed without asking:
+
+* the files of a listing that is on the remote *now* are there too, as DVC believes (not with `verify`). That also holds for
+  listings of other versions that this clone saw there, so that a new version of a large directory asks for what is new;
+* what this clone itself put there within the last `FRESH` seconds: an interrupted push goes on where it was.
+
+Rule: an object goes only if its bytes are those of its digest; what the cache lacks, or has wrong, is named and does not
+stop the rest; a listing never goes without its files, so not with a push of some of them either.
+Memory: some 150 bytes for each file of listings that are not on the remote.
+"""
+
+import time
+from collections.abc import Iterable, Sequence, Set
+from typing import Final
+
+from vfs.errors import ConfigError, DataUnavailable, ObjectMissing, VfsError
+from vfs.formats.values import ImportSource, UrlSource
+from vfs.sharing.layout import open_layout
+from vfs.sharing.plain import Object, PlainRemote
+from vfs.sharing.used import Used
+from vfs.state import Seen, StateTable
+from vfs.tracking.caches import Caches
+from vfs.tracking.parallel import each
+from vfs.tracking.report import Report, Trouble
+from vfs.tracking.uses import Use
+from vfs.types import Digest
+from vfs.workspace import Workspace
+from vfs.workspace.pointers import Progress
+from vfs.workspace.stores import DvcStore, RemoteRef
+
+FRESH: Final = 3600
+"""Seconds; less than any grace period of a collection on the remote."""
+_WITNESSES: Final = 16
+"""Listings of other versions that are looked at."""
+
+
+class Push:
+    """One run; use it once, in one thread.
+
+    Args:
+        workspace: the repository.
+        table: where it is kept what remotes have.
+        remote: where outs go that name no remote of their own; the default remote if None.
+        progress: told (stage, done, total or None).
+        verify: believe nothing, and send again what has another size on the remote.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        table: StateTable,
+        remote: str | None,
+        progress: Progress,
+        *,
+        verify: bool = False,
+    ) -> None:
+        self._workspace = workspace
+        self._table = table
+        self._remote = remote
+        self._progress = progress
+        self._verify = verify
+        self._caches: dict[DvcStore, Caches] = {}
+        self.report = Report()
+
+    def run(self, used: Used) -> Report:
+        """Push what is missing.
+
+        Raises:
+            UnknownPath: a target means nothing.
+            ConfigError: no remote is configured for an out.
+            Unsupported: a remote is of a kind that is not written to.
+            RemoteError: a remote is down or refuses us.
+        """
+        groups: dict[tuple[RemoteRef, DvcStore], list[Use]] = {}
+        for use in used.uses:
+            if pushed(use):
+                groups.setdefault((remote_of(use, self._remote), use.store), []).append(use)
+        for (ref, store), uses in groups.items():
+            caches = self._caches.setdefault(store, Caches(store))
+            layout = open_layout(self._workspace, ref)
+            seen = Seen(self._table, layout.url)
+            _Group(layout, seen, caches, self.report, self._progress, self._verify).push(uses)
+        used.check()
+        return self.report
+
+
+def remote_of(use: Use, asked: str | None) -> RemoteRef:
+    """The remote an out goes to: its own, else the one that was asked for, else the default one.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    name = use.out.remote or asked
+    ref = use.store.remote(name)
+    if ref is not None:
+        return ref
+    if name is None:
+        raise ConfigError(
+            "no default remote is configured",
+            hint="vfs remote default NAME, or name one with --remote",
+        )
+    raise ConfigError(f"no remote is called {name}", hint="vfs remote list shows them")
+
+
+class _Group:
+    """The outs that go from one store to one remote."""
+
+    def __init__(
+        self,
+        layout: PlainRemote,
+        seen: Seen,
+        caches: Caches,
+        report: Report,
+        progress: Progress,
+        verify: bool,
+    ) -> None:
+        self._layout = layout
+        self._seen = seen
+        self._caches = caches
+        self._report = report
+        self._progress = progress
+        self._verify = verify
+        self._sent: list[Object] = []  # not yet told to `seen`
+        self._failed: dict[Object, VfsError] = {}
+
+    def push(self, uses: Sequence[Use]) -> None:
+        """Files, then listings."""
+        self._layout.prepare()
+        listings = self._listings(uses)
+        files, unread = self._files(uses, listings)
+        known = self._known(files) if files else set()
+        self._report.present += len(files) - len(missing := [d for d in files if d not in known])
+        self._send([(digest, False) for digest in missing], "files")
+        if any(not is_tree for _, is_tree in self._failed):
+            self._withhold(uses, set(listings) - unread)
+        whole = {use.out.digest for use in uses if use.wanted.inside is None}
+        ready = [(d, True) for d in listings if d in whole - unread]
+        ready = [one for one in ready if one not in self._failed]
+        self._layout.sync()
+        self._send(ready, "listings")
+        self._layout.sync()
+        self._tell(uses)
+
+    # What is there --------------------------------------------------------------------------------
+
+    def _listings(self, uses: Sequence[Use]) -> list[Digest]:
+        """Listings that the remote lacks; of those it has, nothing more is looked at."""
+        wanted = dict.fromkeys(
+            use.out.digest for use in uses if use.out.is_tree and use.out.digest is not None
+        )
+        objects = [(digest, True) for digest in wanted]
+        there = dict(self._layout.present(objects)) if objects else {}
+        if len(there) < sum(self._seen.known(objects)):
+            self._seen.forget_remote()  # somebody removed what was seen
+        self._seen.add(there)
+        self._report.present += len(there)
+        if self._verify:
+            return list(wanted)
+        return [digest for digest in wanted if (digest, True) not in there]
+
+    def _files(
+        self, uses: Sequence[Use], listings: Sequence[Digest]
+    ) -> tuple[dict[Digest, None], set[Digest]]:
+        """Files that may have to go, and listings that cannot be read."""
+        absent = set(listings)
+        files: dict[Digest, None] = {}
+        unread: set[Digest] = set()
+        for use in uses:
+            digest = use.out.digest
+            if digest is None:
+                self._trouble(use.out.path, _unhashed())
+            elif not use.out.is_tree:
+                files[digest] = None
+            elif digest in absent:
+                try:
+                    files.update((entry.digest, None) for entry in use.files(self._caches))
+                except VfsError as error:
+                    unread.add(digest)
+                    self._trouble(use.out.path, error)
+        return files, unread
+
+    def _known(self, files: dict[Digest, None]) -> set[Digest]:
+        """Those of some files that the remote has."""
+        if self._verify:
+            return self._sound(files)
+        names = [(digest, False) for digest in files]
+        since = int(time.time()) - FRESH
+        recent = self._seen.known(names, since=since)
+        known = {digest for (digest, _), there in zip(names, recent, strict=True) if there}
+        self._witnessed(files, known)
+        rest = [one for one in names if one[0] not in known]
+        if rest:
+            found = [one for one, _ in self._layout.present(rest)]
+            self._seen.add(found)
+            known.update(digest for digest, _ in found)
+        return known
+
+    def _witnessed(self, files: dict[Digest, None], known: set[Digest]) -> None:
+        """Add the files of other listings that are on the remote now."""
+        here = [d for d in self._seen.listings(_WITNESSES) if self._caches.holder(d, is_tree=True)]
+        if len(known) == len(files) or not here:
+            return
+        for (digest, _), _ in self._layout.present([(digest, True) for digest in here]):
+            known.update(e.digest for e in self._caches.listing(digest) if e.digest in files)
+
+    def _sound(self, files: Iterable[Digest]) -> set[Digest]:
+        """Those that the remote has in the size that the cache has; nothing is believed."""
+        sound = set()
+        for (digest, _), size in self._layout.present([(digest, False) for digest in files]):
+            sizes = [cache.size(digest) for cache in self._caches.all]
+            if size in sizes or all(here is None for here in sizes):
+                sound.add(digest)
+        return sound
+
+    # Sending --------------------------------------------------------------------------------------
+
+    def _send(self, objects: Sequence[Object], stage: str) -> None:
+        sizes: list[int] = []
+
+        def send(one: Object) -> None:
+            digest, is_tree = one
+            cache = next(
+                (c for c in self._caches.all if c.size(digest, is_tree=is_tree) is not None), None
+            )
+            if cache is None:
+                raise DataUnavailable(
+                    "it is neither in the cache nor on the remote",
+                    hint="run `vfs push` where it is, or `vfs fetch` it from another remote",
+                )
+            sizes.append(self._layout.send(cache, digest, is_tree=is_tree))
+            self._sent.append(one)
+
+        def tick() -> None:
+            self._progress(stage, len(sizes), len(objects))
+            done, self._sent = self._sent, []
+            if done:
+                self._seen.add(done)
+
+        try:
+            self._failed.update(each(objects, send, self._layout.jobs, tick))
+        finally:
+            tick()
+            self._report.files += len(sizes)
+            self._report.size += sum(sizes)
+
+    def _withhold(self, uses: Sequence[Use], listings: Set[Digest]) -> None:
+        """Keep back listings that name a file which did not go."""
+        for use in uses:
+            digest = use.out.digest
+            if digest is not None and digest in listings and (digest, True) not in self._failed:
+                names = (entry.digest for entry in self._caches.listing(digest))
+                if any((name, False) in self._failed for name in names):
+                    self._failed[digest, True] = DataUnavailable("files of it did not go")
+
+    def _tell(self, uses: Sequence[Use]) -> None:
+        """Name what failed by its path; a listing only if none of its files is the reason."""
+        for use in uses:
+            digest, before = use.out.digest, len(self._report.troubles)
+            if digest is None or not self._failed:
+                continue
+            if not use.out.is_tree:
+                if (digest, False) in self._failed:
+                    self._trouble(use.out.path, self._failed[digest, False])
+            elif self._caches.holder(digest, is_tree=True) is not None:
+                for entry in use.files(self._caches):
+                    if (entry.digest, False) in self._failed:
+                        path = use.out.path + b"/" + entry.path
+                        self._trouble(path, self._failed[entry.digest, False])
+            if (digest, True) in self._failed and len(self._report.troubles) == before:
+                self._trouble(use.out.path, self._failed[digest, True])
+
+    def _trouble(self, path: bytes, error: VfsError) -> None:
+        self._report.troubles.append(Trouble(path, error))
+
+
+def pushed(use: Use) -> bool:
+    """Whether an out is pushed at all: imports and files with versions have homes of their own."""
+    source = use.claim.source
+    elsewhere = isinstance(source, ImportSource) or use.versioned
+    pinned = isinstance(source, UrlSource) and (
+        source.files is not None or (source.place is not None and bool(source.place.version_id))
+    )
+    return use.out.push and not elsewhere and not pinned
+
+
+def _unhashed() -> VfsError:
+    return ObjectMissing(
+        "its pointer has no hash: the data was never committed",
+        hint="run `vfs commit` (or `dvc repro`) and commit the pointer",
+    )

@@ -1,0 +1,295 @@
+"""`checkout`: the DVC cache -> the working tree.
+
+The outs of one revision (the pointers as they lie in the working tree, or those of a commit) are made to hold what their
+pointers say. Each out for itself: one that cannot be had, or in which something of the user's would be lost, stays
+as it is and is named; the others are done. `vfs.tracking.compare` has the rules.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from vfs.errors import DataUnavailable, ObjectMissing, StoreFull, VfsError, WouldOverwrite
+from vfs.objects import fingerprint
+from vfs.state import FileState, OutState, Placed, StateTable
+from vfs.state.files import Known
+from vfs.tracking.caches import Caches
+from vfs.tracking.compare import Comparison, Plan, Wish
+from vfs.tracking.contents import Content, Contents
+from vfs.tracking.links import Linker
+from vfs.tracking.materialise import Materialiser, check_parents
+from vfs.tracking.report import Trouble
+from vfs.tracking.scan import Scanner
+from vfs.tracking.uses import Use, uses
+from vfs.types import Algorithm, Digest, Severity
+from vfs.workspace import Workspace
+from vfs.workspace.pointers import Progress
+
+MOUNT: Final = "mount"
+_RACY: Final = 0.11  # seconds after which the state of a file tells every change
+_FORMER: Final = ("HEAD", "HEAD@{1}", "ORIG_HEAD")
+_SHOWN: Final = 5
+
+
+@dataclass(slots=True)
+class Done:
+    """What a checkout did.
+
+    Attributes:
+        files: that were made or replaced.
+        removed: files.
+        same: files that were right already.
+        kept: files of the user's inside tracked directories, which stay.
+        troubles: outs that stayed as they were, and why.
+    """
+
+    files: int = 0
+    removed: int = 0
+    same: int = 0
+    kept: list[bytes] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+
+
+class How(NamedTuple):
+    """Options of a checkout.
+
+    Attributes:
+        link: the kind of link, or `mount`; None: what `cache.type` says, and what is right already stays.
+        mount: where a mount shows the revision, for `mount`.
+        force: replace and remove what is the user's.
+    """
+
+    link: str | None = None
+    mount: bytes = b""
+    force: bool = False
+
+
+class Checkout:
+    """One run; use it once, in one thread, under the lock."""
+
+    def __init__(
+        self, workspace: Workspace, table: StateTable, how: How, progress: Progress
+    ) -> None:
+        assert workspace.root is not None
+        self._workspace = workspace
+        self._top = os.fsencode(workspace.root)
+        self._files = FileState(table)
+        self._outs = OutState(table)
+        self._how = how
+        self._progress = progress
+        self._linkers: dict[tuple[str, ...], Linker] = {}
+        self._made: list[tuple[bytes, Digest]] = []
+        self.done = Done()
+
+    def run(self, found: Iterable[Use]) -> Done:
+        """Check outs out.
+
+        Raises:
+            StoreFull: the disk is full; the out that was begun is as it was.
+        """
+        with Contents(self._top, self._files) as contents:
+            for use in found:
+                try:
+                    self._out(use, contents)
+                except StoreFull:
+                    raise
+                except VfsError as error:
+                    self.done.troubles.append(Trouble(use.out.path, error))
+        self._remember()
+        return self.done
+
+    def _out(self, use: Use, contents: Contents) -> None:
+        path = use.out.path
+        check_parents(self._top, path)
+        caches = Caches(use.store)
+        link = self._linked(path)
+        if self._how.link == MOUNT:
+            self._mount(use, contents, caches, link)
+            return
+        if link and self._how.link is None and os.path.exists(self._absolute(path)):
+            return  # it shows what its mount shows
+        wishes = self._wishes(use, caches)
+        plan = self._plan(use, caches, wishes, [] if link else self._contents(use, contents))
+        if link:
+            plan.users = []  # the link is ours
+        self._refuse(plan)
+        if not plan.idle:
+            root = os.path.join(self._top, use.root)
+            linker = self._linker(use)
+            Materialiser(self._top, root).carry_out(plan, path, caches, linker)
+            self._made += [(made, wish.digest) for made, wish in plan.place.items()]
+        if use.wanted.inside is None and use.out.digest is not None:
+            self._note(path, Placed(use.out.digest, use.out.is_tree))
+        self.done.files += len(plan.place)
+        self.done.removed += len(plan.remove)
+        self.done.same += plan.same
+        self.done.kept += plan.kept
+        self._progress("checkout", self.done.files + self.done.same, None)
+
+    def _mount(self, use: Use, contents: Contents, caches: Caches, link: bytes) -> None:
+        """A symlink into a mount in the place of an out, whose files are all in the cache."""
+        path, digest = use.out.path, use.out.digest
+        target = os.path.join(self._how.mount, path)
+        if use.wanted.inside is not None:
+            raise WouldOverwrite(
+                "a part of a directory cannot be a link into a mount", hint="name the directory"
+            )
+        if link != target:
+            plan = Plan()
+            if not link:
+                plan = self._plan(use, caches, {}, self._contents(use, contents))
+                if plan.kept and not self._how.force:
+                    plan.users += plan.kept
+                self._refuse(plan)
+            Materialiser(self._top, os.path.join(self._top, use.root)).link(plan, path, target)
+            self.done.files += 1
+            self.done.removed += len(plan.remove)
+        if digest is not None:
+            self._note(path, Placed(digest, use.out.is_tree, target))
+
+    # Comparing ------------------------------------------------------------------------------------
+
+    def _wishes(self, use: Use, caches: Caches) -> dict[bytes, Wish]:
+        """The recorded files of an out, as far as they are meant."""
+        out = use.out
+        if out.files is not None:
+            named = [(f.path, f.digest, f.executable) for f in out.files if use.means(f.path)]
+            if any(digest is None for _, digest, _ in named):
+                raise DataUnavailable(
+                    "files with versions but without hashes cannot be checked out"
+                )
+            return {
+                out.path + b"/" + path: Wish(digest, executable)
+                for path, digest, executable in named
+                if digest is not None
+            }
+        if out.digest is None:
+            raise ObjectMissing("its pointer has no hash: the data was never committed")
+        if not out.is_tree:
+            return {out.path: Wish(out.digest, out.executable)}
+        if caches.holder(out.digest, is_tree=True) is None:
+            raise DataUnavailable("its list of files is not in the cache", hint="vfs pull")
+        top = out.path + b"/"
+        return {top + entry.path: Wish(entry.digest) for entry in use.files(caches)}
+
+    def _contents(self, use: Use, contents: Contents) -> Iterable[Content]:
+        """What lies there; what cannot be read as content is in the way, or none of our business."""
+        scanner = Scanner(self._top, use.root)
+        algorithm = use.out.digest.algorithm if use.out.digest is not None else Algorithm.MD5
+        found = contents.of(scanner.files(use.out.path), algorithm, progress=self._progress)
+        yield from found
+        for problem in scanner.problems:
+            if problem.code == "ignored" and problem.severity is Severity.BROKEN:
+                raise DataUnavailable(problem.message, hint=problem.hint)
+
+    def _plan(
+        self,
+        use: Use,
+        caches: Caches,
+        wishes: Mapping[bytes, Wish],
+        found: Iterable[Content],
+    ) -> Plan:
+        top = use.out.path + b"/"
+
+        def meant(path: bytes) -> bool:
+            return not path.startswith(top) or use.means(path[len(top) :])
+
+        comparison = Comparison(
+            self._top,
+            caches,
+            wishes,
+            self._former(use, caches),
+            meant,
+            relink=self._how.link if self._how.link != MOUNT else None,
+            force=self._how.force,
+        )
+        return comparison.run(found)
+
+    def _former(self, use: Use, caches: Caches) -> Callable[[], Mapping[bytes, Set[Digest]]]:
+        """The files of versions that may be those which lie there: of the last checkout, and of where HEAD is and was."""
+        path = use.out.path
+
+        def before() -> Mapping[bytes, Set[Digest]]:
+            placed = [self._outs.get(path), *self._by_git(path)]
+            if use.out.digest is not None:
+                placed.append(Placed(use.out.digest, use.out.is_tree))
+            found: dict[bytes, set[Digest]] = {}
+            for digest, is_tree in dict.fromkeys(one[:2] for one in placed if one is not None):
+                if not is_tree:
+                    found.setdefault(path, set()).add(digest)
+                elif caches.holder(digest, is_tree=True) is not None:
+                    for entry in caches.listing(digest):
+                        found.setdefault(path + b"/" + entry.path, set()).add(entry.digest)
+            return found
+
+        return before
+
+    def _by_git(self, path: bytes) -> list[Placed]:
+        repository = self._workspace.repository
+        revs = [rev for rev in _FORMER if repository.has(rev)]
+        return [
+            Placed(one.out.digest, one.out.is_tree)
+            for _, surveyed in self._workspace.surveys(revs)
+            for one in uses(surveyed, "", ())[1]
+            if one.out.path == path and one.out.digest is not None
+        ]
+
+    def _refuse(self, plan: Plan) -> None:
+        if plan.users:
+            raise WouldOverwrite(
+                f"{_names(plan.users)} would be lost: the cache does not have what is in there",
+                hint="`vfs add` what you changed, move it away, or give it up with --force",
+            )
+        if plan.missing:
+            raise DataUnavailable(
+                f"the cache does not have {_names(plan.missing)}",
+                hint="vfs pull (or fetch) brings it",
+            )
+
+    # Remembering ----------------------------------------------------------------------------------
+
+    def _note(self, path: bytes, placed: Placed) -> None:
+        if self._outs.get(path) != placed:
+            self._outs.put(path, placed)
+
+    def _remember(self) -> None:
+        """So that nothing that was made is ever read to be recognised."""
+        if not self._made:
+            return
+        time.sleep(_RACY)
+        now = time.time_ns()
+        known = []
+        for path, digest in self._made:
+            try:
+                found = os.stat(self._absolute(path))
+            except OSError:
+                continue
+            known.append(Known(path, fingerprint(found), digest))
+        self._files.remember(known, now=now)
+
+    # Pieces ---------------------------------------------------------------------------------------
+
+    def _linked(self, path: bytes) -> bytes:
+        """The target of the symlink into a mount that a checkout left at a path; b"" if there is none."""
+        placed = self._outs.get(path)
+        if placed is None or not placed.link or not os.path.islink(self._absolute(path)):
+            return b""
+        return placed.link if os.readlink(self._absolute(path)) == placed.link else b""
+
+    def _linker(self, use: Use) -> Linker:
+        link = self._how.link
+        kinds = use.store.links if link is None else (link,)
+        if kinds not in self._linkers:
+            self._linkers[kinds] = Linker(kinds)
+        return self._linkers[kinds]
+
+    def _absolute(self, path: bytes) -> bytes:
+        return os.path.join(self._top, path)
+
+
+def _names(paths: list[bytes]) -> str:
+    shown = ", ".join(path.decode("utf-8", "backslashreplace") for path in paths[:_SHOWN])
+    more = len(paths) - _SHOWN
+    return shown + (f" and {more} more" if more > 0 else "")

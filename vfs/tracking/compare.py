@@ -1,0 +1,211 @@
+"""What a checkout of one out has to do: the recorded content against what lies there. Changes nothing.
+
+Rules:
+
+* A file with the recorded content stays as it is.
+* A file with other content is replaced only if its content is in the cache; else it is the user's.
+* A file that the record does not have is removed only if the version that was there before had it, with this content, and
+  the cache has it; else it stays, unless it is in the way. With `force` it goes.
+* Whatever is no file (a pipe, a symlink that leads nowhere) is the user's.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from vfs.objects import Fingerprint
+from vfs.tracking.caches import Caches
+from vfs.tracking.contents import Content
+from vfs.types import Digest
+
+
+class Wish(NamedTuple):
+    """The recorded content of a path.
+
+    Attributes:
+        digest: of it.
+        executable: whether its owner may execute it.
+    """
+
+    digest: Digest
+    executable: bool = False
+
+
+class Present(NamedTuple):
+    """A file that is to go.
+
+    Attributes:
+        path: of the working tree.
+        fingerprint: it still must have then.
+        link: whether it is a symlink.
+    """
+
+    path: bytes
+    fingerprint: Fingerprint
+    link: bool
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to be done; paths are of the working tree.
+
+    Attributes:
+        place: files to make, and what they hold.
+        replaced: files that are in their places now.
+        remove: files that the record no longer has.
+        modes: files whose executable bit is to be set, or taken away.
+        same: files that stay.
+        kept: files of the user's that stay beside the recorded ones.
+        users: what only `force` may replace or remove.
+        missing: files whose object no cache has.
+    """
+
+    place: dict[bytes, Wish] = field(default_factory=dict)
+    replaced: dict[bytes, Present] = field(default_factory=dict)
+    remove: list[Present] = field(default_factory=list)
+    modes: dict[bytes, bool] = field(default_factory=dict)
+    same: int = 0
+    kept: list[bytes] = field(default_factory=list)
+    users: list[bytes] = field(default_factory=list)
+    missing: list[bytes] = field(default_factory=list)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is to be done."""
+        return not (self.place or self.remove or self.modes)
+
+
+class Comparison:
+    """Compares one out.
+
+    Args:
+        top: the working tree, absolute.
+        caches: of the out.
+        wishes: path of the working tree -> recorded content.
+        before: what the versions that may be there have; asked for only if something is surplus.
+        meant: whether a surplus path belongs to what is checked out.
+        relink: the kind of link that files are to be, whatever they are now; None: they may be any.
+        force: nothing is the user's.
+    """
+
+    def __init__(
+        self,
+        top: bytes,
+        caches: Caches,
+        wishes: Mapping[bytes, Wish],
+        before: Callable[[], Mapping[bytes, Set[Digest]]],
+        meant: Callable[[bytes], bool],
+        *,
+        relink: str | None = None,
+        force: bool = False,
+    ) -> None:
+        self._top = top
+        self._caches = caches
+        self._wishes = wishes
+        self._before = before
+        self._meant = meant
+        self._relink = relink
+        self._force = force
+        self._former: Mapping[bytes, Set[Digest]] | None = None
+        self.plan = Plan()
+
+    def run(self, contents: Iterable[Content]) -> Plan:
+        """Compare with what lies there."""
+        plan = self.plan
+        seen = set()
+        for content in contents:
+            path = content.file.path
+            seen.add(path)
+            wish = self._wishes.get(path)
+            if wish is None:
+                self._surplus(content)
+            elif content.digest == wish.digest and not self._other_kind(content):
+                self._same(content, wish)
+            else:
+                self._differs(content, wish)
+        gone = {present.path for present in plan.remove}
+        for path, wish in self._wishes.items():
+            if path not in seen:
+                plan.place[path] = wish
+                if not self._free(path, gone):
+                    self._in_the_way(path)
+        plan.missing = [p for p, w in plan.place.items() if self._caches.holder(w.digest) is None]
+        return plan
+
+    def _same(self, content: Content, wish: Wish) -> None:
+        self.plan.same += 1
+        file = content.file
+        if file.executable != wish.executable and wish.executable and not file.link:
+            self.plan.modes[file.path] = wish.executable
+
+    def _differs(self, content: Content, wish: Wish) -> None:
+        path = content.file.path
+        self.plan.place[path] = wish
+        self.plan.replaced[path] = Present(path, content.file.fingerprint, content.file.link)
+        if not self._force and self._caches.holder(content.digest) is None:
+            self.plan.users.append(path)
+
+    def _surplus(self, content: Content) -> None:
+        path = content.file.path
+        if not self._meant(path):
+            return
+        if self._former is None:
+            self._former = self._before()
+        former = self._former.get(path, frozenset())
+        present = Present(path, content.file.fingerprint, content.file.link)
+        if self._force or (content.digest in former and self._caches.holder(content.digest)):
+            self.plan.remove.append(present)
+        elif former:
+            self.plan.users.append(path)  # the user changed what this version does not have
+            self.plan.remove.append(present)
+        else:
+            self.plan.kept.append(path)
+
+    def _free(self, path: bytes, gone: set[bytes]) -> bool:
+        """Whether nothing is at a path, or only what goes before."""
+        absolute = os.path.join(self._top, path)
+        if os.path.isdir(absolute) and not os.path.islink(absolute):
+            return all(
+                os.path.relpath(found, self._top) in gone for found in _files_below(absolute)
+            )
+        if os.path.lexists(absolute):
+            return False
+        blocking = next(
+            (a for a in _above(path) if os.path.lexists(os.path.join(self._top, a))), b""
+        )
+        there = os.path.join(self._top, blocking)
+        return (
+            not blocking or blocking in gone or (os.path.isdir(there) and not os.path.islink(there))
+        )
+
+    def _in_the_way(self, path: bytes) -> None:
+        if not self._force or os.path.isdir(os.path.join(self._top, path)):
+            self.plan.users.append(path)
+
+    def _other_kind(self, content: Content) -> bool:
+        """Whether a file is to be linked anew."""
+        if self._relink is None or not content.file.fingerprint.size:
+            return False
+        if self._relink == "symlink" or content.file.link:
+            return content.file.link != (self._relink == "symlink")
+        cache = self._caches.holder(content.digest)
+        linked = cache is not None and (
+            os.stat(cache.path(content.digest)).st_ino == content.file.fingerprint.inode
+        )
+        return linked != (self._relink == "hardlink")
+
+
+def _above(path: bytes) -> Iterator[bytes]:
+    while b"/" in path:
+        path = path.rpartition(b"/")[0]
+        yield path
+
+
+def _files_below(directory: bytes) -> Iterator[bytes]:
+    """Everything below a directory that is no directory, also what `Scanner` leaves out: all of it would be lost."""
+    for parent, directories, files in os.walk(directory):
+        yield from (os.path.join(parent, name) for name in files)
+        for name in directories:
+            if os.path.islink(full := os.path.join(parent, name)):
+                yield full

@@ -1,0 +1,184 @@
+"""Digests of working files: from the table of fingerprints, or by reading, in parallel.
+
+    with Contents(top, state) as contents:
+        for content in contents.of(scanner.files(b"data"), cache=cache):
+            ...   # content.digest; with `cache`, its object is there (`cache.sync()` is the caller's duty)
+
+Rules:
+
+* A file whose fingerprint is known is not opened; with a cache, only if its object is there and trusted.
+* What is read is remembered, batch by batch, so that an interrupted verb has not worked in vain.
+* Results come in the order of the files. Memory: a few batches.
+"""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from types import TracebackType
+from typing import Final, NamedTuple
+
+from vfs.errors import VfsError
+from vfs.objects import Fingerprint, ObjectCache, hash_source
+from vfs.state.files import FileState, Known
+from vfs.tracking.scan import File
+from vfs.types import Algorithm, Digest
+
+BATCH: Final = 1024  # files whose fingerprints are looked up at once
+_TASK_FILES: Final = 64
+_TASK_BYTES: Final = 4 << 20
+_AHEAD: Final = 4  # batches that are being read
+
+Progress = Callable[[str, int, int | None], object]
+
+
+class Content(NamedTuple):
+    """A file and what it holds.
+
+    Attributes:
+        file: as it was read; its fingerprint is that of the content.
+        digest: of its bytes.
+        read: whether it was opened.
+    """
+
+    file: File
+    digest: Digest
+    read: bool
+
+
+class Contents:
+    """A pool of threads that reads files of one working tree."""
+
+    def __init__(self, top: bytes, state: FileState, jobs: int | None = None) -> None:
+        self._top = top.rstrip(b"/")
+        self._state = state
+        self._jobs = jobs or min(8, (os.cpu_count() or 1) + 1)
+        self._pool = ThreadPoolExecutor(self._jobs, thread_name_prefix="vfs-read")
+
+    def __enter__(self) -> "Contents":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def of(
+        self,
+        files: Iterable[File],
+        algorithm: Algorithm = Algorithm.MD5,
+        *,
+        cache: ObjectCache | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[Content]:
+        """The content of each file, in their order.
+
+        Args:
+            files: as `Scanner.files` gives them.
+            algorithm: MD5, or MD5_DOS2UNIX for an out in its old form.
+            cache: put each content there; without it files are only hashed.
+            progress: told ("read", bytes, None).
+
+        Raises:
+            DataUnavailable: a file cannot be read, or changes while it is.
+            StoreFull, StoreError: the cache or the table cannot be written.
+        """
+        waiting: deque[_Batch] = deque()
+        done = 0
+        source = iter(files)
+        while True:
+            part = list(islice(source, BATCH)) if len(waiting) < _AHEAD else []
+            if part:
+                waiting.append(self._begin(part, algorithm, cache))
+                if len(waiting) < _AHEAD:
+                    continue
+            if not waiting:
+                return
+            batch = waiting.popleft()
+            for content in self._finish(batch):
+                if content.read:
+                    done += content.file.fingerprint.size
+                yield content
+            if progress is not None:
+                progress("read", done, None)
+
+    def _begin(
+        self, files: list[File], algorithm: Algorithm, cache: ObjectCache | None
+    ) -> "_Batch":
+        """Look a batch up, and let threads read what is not known."""
+        asked = [(file.path, file.fingerprint) for file in files]
+        digests = self._state.digests(asked, algorithm)
+        if cache is not None:
+            digests = [d if d is not None and cache.trusted(d) else None for d in digests]
+        began = time.time_ns()
+        unknown = [file for file, digest in zip(files, digests, strict=True) if digest is None]
+        tasks = [self._pool.submit(self._read, task, algorithm, cache) for task in _tasks(unknown)]
+        return _Batch(files, digests, tasks, began)
+
+    def _read(
+        self, files: Sequence[File], algorithm: Algorithm, cache: ObjectCache | None
+    ) -> list[tuple[Digest, Fingerprint]]:
+        read = []
+        for file in files:
+            path = self._top + b"/" + file.path
+            if cache is None:
+                read.append(hash_source(path, algorithm, follow=file.link))
+            else:
+                put = cache.ingest(path, algorithm, follow=file.link)
+                read.append((put.digest, put.fingerprint))
+        return read
+
+    def _finish(self, batch: "_Batch") -> list[Content]:
+        """Wait for a batch and remember it; what was read is remembered also if some of it failed."""
+        results: list[tuple[Digest, Fingerprint]] = []
+        failure: VfsError | None = None
+        unknown = [f for f, d in zip(batch.files, batch.digests, strict=True) if d is None]
+        for task in batch.tasks:
+            try:
+                results += task.result()
+            except VfsError as error:
+                failure = error
+                break
+        self._state.remember(
+            [Known(f.path, found, d) for f, (d, found) in zip(unknown, results, strict=False)],
+            now=batch.began,
+        )
+        if failure is not None:
+            raise failure
+        read = iter(results)
+        contents = []
+        for file, digest in zip(batch.files, batch.digests, strict=True):
+            if digest is not None:
+                contents.append(Content(file, digest, read=False))
+            else:
+                new, found = next(read)
+                contents.append(Content(file._replace(fingerprint=found), new, read=True))
+        return contents
+
+
+class _Batch(NamedTuple):
+    """Files that were looked up; `None` digests are being read by `tasks`, in order."""
+
+    files: list[File]
+    digests: list[Digest | None]
+    tasks: list["Future[list[tuple[Digest, Fingerprint]]]"]
+    began: int
+
+
+def _tasks(files: Sequence[File]) -> Iterator[list[File]]:
+    """Files in portions that are worth a thread's attention."""
+    portion: list[File] = []
+    size = 0
+    for file in files:
+        portion.append(file)
+        size += file.fingerprint.size
+        if len(portion) >= _TASK_FILES or size >= _TASK_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion

@@ -1,0 +1,115 @@
+"""Putting an object of a cache somewhere in the working tree: as a copy, a clone or a link.
+
+Rules (DVC's): a copy or clone belongs to the user (0666 & umask); links lead to the object itself, which stays 0444. An
+empty file and an executable are never links: the one has nothing to share, the mode of the other would be the object's.
+"""
+
+import errno
+import fcntl
+import os
+from collections.abc import Sequence
+from typing import Final
+
+from vfs.errors import StoreError, StoreFull
+from vfs.objects.filesystem import FICLONE
+
+COPY, REFLINK, HARDLINK, SYMLINK = "copy", "reflink", "hardlink", "symlink"
+_CANNOT: Final = (
+    errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS
+)  # fmt: skip
+_PIECE: Final = 1 << 27
+
+
+class Linker:
+    """Knows which kinds work here; thread-safe.
+
+    Args:
+        kinds: in the order they are tried.
+    """
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        self._kinds = [kind for kind in kinds if kind != COPY] if COPY in kinds else list(kinds)
+        self._cannot: set[str] = set()
+        self._copy = COPY in kinds
+
+    @property
+    def kind(self) -> str:
+        """The kind that works, as far as is known."""
+        return next((kind for kind in self._kinds if kind not in self._cannot), COPY)
+
+    def put(self, source: str, target: bytes, *, executable: bool = False) -> None:
+        """Make `target`, which does not exist.
+
+        Raises:
+            StoreFull, StoreError: it cannot be made; nothing is left of it.
+        """
+        try:
+            size = os.stat(source).st_size
+            for kind in self._kinds:
+                if kind in self._cannot or (
+                    kind in (HARDLINK, SYMLINK) and (executable or not size)
+                ):
+                    continue
+                if self._try(kind, source, target, executable):
+                    return
+            self._copied(source, target, executable)
+        except OSError as error:
+            raise failed(target, error) from error
+
+    def _try(self, kind: str, source: str, target: bytes, executable: bool) -> bool:
+        try:
+            if kind == REFLINK:
+                self._cloned(source, target, executable)
+            elif kind == HARDLINK:
+                os.chmod(source, 0o444)
+                os.link(source, target)
+            else:
+                os.symlink(os.path.abspath(source), target)
+        except OSError as error:
+            if error.errno not in _CANNOT:
+                raise
+            self._cannot.add(kind)
+            return False
+        return True
+
+    def _cloned(self, source: str, target: bytes, executable: bool) -> None:
+        with _Pair(source, target, executable) as (reading, writing):
+            fcntl.ioctl(writing, FICLONE, reading)
+
+    def _copied(self, source: str, target: bytes, executable: bool) -> None:
+        with _Pair(source, target, executable) as (reading, writing):
+            while os.sendfile(writing, reading, None, _PIECE):
+                pass
+
+
+class _Pair:
+    """A file open for reading and a new one for writing, which is gone after an error."""
+
+    def __init__(self, source: str, target: bytes, executable: bool) -> None:
+        self._source = source
+        self._target = target
+        self._mode = 0o777 if executable else 0o666
+
+    def __enter__(self) -> tuple[int, int]:
+        self._reading = os.open(self._source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._writing = os.open(self._target, flags, self._mode)
+        except BaseException:
+            os.close(self._reading)
+            raise
+        return self._reading, self._writing
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        os.close(self._reading)
+        os.close(self._writing)
+        if error is not None:
+            os.unlink(self._target)
+
+
+def failed(path: bytes, error: OSError) -> StoreError:
+    """What it means that the working tree cannot be written."""
+    message = f"{os.fsdecode(path)}: {error.strerror}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreFull(message, hint="free disk space (`vfs gc`); nothing was changed")
+    return StoreError(message, hint="check its owner and mode")

@@ -1,0 +1,208 @@
+"""Carrying out the plan of a checkout: everything is built beside, then renamed into place.
+
+Rules:
+
+* What can fail for want of space, an object or a permission is done in a directory of its own below `.dvc/tmp`; until all
+  of it is there, nothing of the working tree is touched.
+* A file is replaced or removed only if it is still what was compared. A directory is removed only if it is empty.
+* No symlink inside the working tree is followed.
+"""
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+
+from vfs.errors import StoreError, WouldOverwrite
+from vfs.objects import fingerprint
+from vfs.tracking.caches import Caches
+from vfs.tracking.compare import Plan, Present, Wish
+from vfs.tracking.links import Linker, failed
+from vfs.tracking.parallel import each
+
+_JOBS = 4
+
+
+class Materialiser:
+    """Makes files of one working tree.
+
+    Args:
+        top: the working tree, absolute.
+        root: of the DVC repository, absolute.
+    """
+
+    def __init__(self, top: bytes, root: bytes) -> None:
+        self._top = top
+        self._root = root
+        self._made: set[bytes] = set()
+
+    def carry_out(self, plan: Plan, out: bytes, caches: Caches, linker: Linker) -> None:
+        """Do what a plan says for the out at a path.
+
+        Raises:
+            StoreFull, StoreError: it cannot be written; the working tree is as it was, unless it changed meanwhile.
+            WouldOverwrite: a file changed since it was compared.
+        """
+        self._made.clear()
+        with self._staging() as staging:
+            fresh = not os.path.lexists(self._absolute(out)) and out not in plan.place
+            if fresh and plan.place and all(path.startswith(out + b"/") for path in plan.place):
+                self._whole(plan, out, staging, caches, linker)
+                return
+            numbers = count()
+            staged = {path: os.path.join(staging, b"%d" % next(numbers)) for path in plan.place}
+            self._build(plan, staged, caches, linker)
+            self._apply(plan, out, staged)
+
+    def link(self, plan: Plan, out: bytes, target: bytes) -> None:
+        """Put a symlink in the place of an out; raises as `carry_out`."""
+        with self._staging() as staging:
+            staged = os.path.join(staging, b"link")
+            try:
+                os.symlink(target, staged)
+            except OSError as error:
+                raise failed(self._absolute(out), error) from error
+            self._remove(plan.remove, out)
+            self._place(out, staged, None)
+
+    # Building -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _staging(self) -> Iterator[bytes]:
+        parent = os.path.join(self._root, b".dvc", b"tmp")
+        try:
+            os.makedirs(parent, exist_ok=True)
+            for name in os.listdir(parent):  # of runs that were killed; we hold the lock
+                if name.startswith(b"vfs-checkout-"):
+                    shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
+            made = tempfile.mkdtemp(prefix=b"vfs-checkout-", dir=parent)
+        except OSError as error:
+            raise failed(parent, error) from error
+        try:
+            yield made
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+
+    def _build(
+        self, plan: Plan, staged: dict[bytes, bytes], caches: Caches, linker: Linker
+    ) -> None:
+        def build(item: tuple[bytes, Wish]) -> None:
+            path, wish = item
+            cache = caches.holder(wish.digest) or caches.home
+            linker.put(cache.path(wish.digest), staged[path], executable=wish.executable)
+
+        for _, error in each(plan.place.items(), build, _JOBS):
+            raise error
+
+    def _whole(
+        self, plan: Plan, out: bytes, staging: bytes, caches: Caches, linker: Linker
+    ) -> None:
+        """A directory that is not there yet is built whole and renamed once."""
+        tree = os.path.join(staging, b"tree")
+        staged = {path: tree + path[len(out) :] for path in plan.place}
+        try:
+            for directory in sorted({os.path.dirname(path) for path in staged.values()}):
+                os.makedirs(directory, exist_ok=True)
+        except OSError as error:
+            raise failed(self._absolute(out), error) from error
+        self._build(plan, staged, caches, linker)
+        self._place(out, tree, None)
+
+    # Applying -------------------------------------------------------------------------------------
+
+    def _apply(self, plan: Plan, out: bytes, staged: dict[bytes, bytes]) -> None:
+        for present in (*plan.remove, *plan.replaced.values()):
+            self._unchanged(present)
+        self._remove(plan.remove, out)
+        for path, made in staged.items():
+            self._place(path, made, plan.replaced.get(path))
+        for path, executable in plan.modes.items():
+            absolute = self._absolute(path)
+            mode = stat.S_IMODE(os.stat(absolute).st_mode)
+            os.chmod(absolute, mode | 0o100 if executable else mode & ~0o111)
+
+    def _place(self, path: bytes, made: bytes, replaced: Present | None) -> None:
+        absolute = self._absolute(path)
+        try:
+            self._directories(os.path.dirname(path))
+            if replaced is not None:
+                self._unchanged(replaced)
+            elif os.path.lexists(absolute) and not os.path.isdir(absolute):
+                os.unlink(absolute)  # a link or a pipe: the plan says that it may go
+            elif os.path.isdir(absolute) and not os.path.islink(absolute):
+                _remove_empty(absolute)
+            elif os.path.islink(absolute):
+                os.unlink(absolute)
+            os.rename(made, absolute)
+        except OSError as error:
+            raise failed(absolute, error) from error
+
+    def _directories(self, path: bytes) -> None:
+        """Make the directories of a path; what is no directory makes room."""
+        if not path or path in self._made:
+            return
+        self._directories(os.path.dirname(path))
+        absolute = self._absolute(path)
+        try:
+            is_directory = stat.S_ISDIR(os.lstat(absolute).st_mode)
+        except FileNotFoundError:
+            os.mkdir(absolute)
+        else:
+            if not is_directory:
+                os.unlink(absolute)
+                os.mkdir(absolute)
+        self._made.add(path)
+
+    def _remove(self, surplus: list[Present], out: bytes) -> None:
+        """Remove files, and the directories that are empty then."""
+        try:
+            for present in surplus:
+                self._unchanged(present)
+                os.unlink(self._absolute(present.path))
+            above = {os.path.dirname(present.path) for present in surplus}
+            for directory in sorted(above, key=lambda path: -path.count(b"/")):
+                while directory.startswith(out):
+                    try:
+                        os.rmdir(self._absolute(directory))
+                    except OSError:
+                        break
+                    directory = os.path.dirname(directory)
+        except OSError as error:
+            raise failed(self._absolute(out), error) from error
+
+    def _unchanged(self, present: Present) -> None:
+        absolute = self._absolute(present.path)
+        try:
+            found = os.stat(absolute)
+        except OSError as error:
+            raise failed(absolute, error) from error
+        if fingerprint(found) != present.fingerprint:
+            raise WouldOverwrite(
+                f"{os.fsdecode(absolute)} changed while it was looked at",
+                hint="let its writer end, then try again",
+            )
+
+    def _absolute(self, path: bytes) -> bytes:
+        return os.path.join(self._top, path)
+
+
+def _remove_empty(directory: bytes) -> None:
+    """Remove a tree of empty directories."""
+    for parent, _, _ in os.walk(directory, topdown=False):
+        with suppress(FileNotFoundError):
+            os.rmdir(parent)
+
+
+def check_parents(top: bytes, path: bytes) -> None:
+    """Refuse a path whose parents lead out of the working tree. Raises StoreError."""
+    parent = os.path.dirname(path)
+    while parent:
+        if os.path.islink(os.path.join(top, parent)):
+            raise StoreError(
+                f"{os.fsdecode(parent)} is a symlink; nothing is written through it",
+                hint="replace it by a directory",
+            )
+        parent = os.path.dirname(parent)
