@@ -1,6 +1,8 @@
 """`vfs diff`: which files differ between two revisions, with their sizes."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,26 +10,29 @@ from vfs.control.protocol import path_fields
 from vfs.errors import UsageError
 from vfs.types import Entry
 from vfs_cli.entries import content_fields
-from vfs_cli.exits import MOUNT, SNAPSHOT
+from vfs_cli.exits import MOUNT, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, mount_option, repo_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import REV
 from vfs_cli.progress import Progress
 from vfs_cli.target import WORKTREE, Target, choose, opened, snapshot
-from vfs_cli.text import format_size
+from vfs_cli.text import format_size, readable
+
+if TYPE_CHECKING:
+    from vfs.workspace import Change, Snapshot, Workspace
 
 
 @click.command(
     "diff",
     cls=VerbCommand,
     examples=(
-        ("vfs diff", "the pointers as they lie here, against HEAD"),
+        ("vfs diff", "the working tree, tracked data included, against HEAD"),
         ("vfs diff v1.0 v1.1", "every file that differs, also inside tracked directories"),
         ("vfs diff v1.0..v1.1 --json", "the same for programs"),
         ("vfs diff v1.0 --mount /mnt/data", "what a mount shows, against v1.0"),
     ),
-    exits=(*MOUNT, *SNAPSHOT),
+    exits=(*MOUNT, *SNAPSHOT, *READ),
 )
 @click.argument("revisions", type=REV, nargs=-1, metavar="[REV [REV]]")
 @repo_option
@@ -36,8 +41,8 @@ from vfs_cli.text import format_size
 def command(revisions: tuple[str, ...], repo: str | None, mount: str | None, as_json: bool) -> None:
     """Show which files differ between two revisions.
 
-    One REV is compared with the working tree's pointers or, in a mount or with --mount, with what the mount shows; without
-    any, HEAD is. No data is read: contents are compared by their digests.
+    One REV is compared with the working tree or, in a mount or with --mount, with what the mount shows; without any, HEAD is.
+    Contents are compared by their digests: of the working tree, only files are read that changed since they were last read.
     """
     old, new, target = _pair(revisions, repo, mount)
     output = Output(as_json)
@@ -46,7 +51,8 @@ def command(revisions: tuple[str, ...], repo: str | None, mount: str | None, as_
     with opened(target) as workspace:
         with Progress(quiet=as_json) as progress:
             before, after = (snapshot(workspace, rev, progress) for rev in (old, new))
-        for path, was, now in before.diff(after):
+            changes = _changes(output, workspace, before, after, progress)
+        for path, was, now in changes:
             change = "added" if was is None else "removed" if now is None else "changed"
             counts[change] += 1
             sizes[0] += was.size if was is not None else 0
@@ -58,6 +64,33 @@ def command(revisions: tuple[str, ...], repo: str | None, mount: str | None, as_
     elif any(counts.values()):
         text = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         output.note(f"{text}; {format_size(sizes[0])} -> {format_size(sizes[1])}")
+
+
+def _changes(
+    output: Output,
+    workspace: "Workspace",
+    before: "Snapshot",
+    after: "Snapshot",
+    progress: Progress,
+) -> Iterator["Change"]:
+    """What differs; of a working tree, what lies inside tracked data and not what its pointers say of it."""
+    root = workspace.root
+    if WORKTREE not in (before.rev, after.rev) or before.rev == after.rev or root is None:
+        return before.diff(after)
+    from vfs.tracking.difference import against_worktree
+    from vfs.tracking.status import open_state, status
+
+    with open_state(root) as table:
+        report = status(root, table, progress=progress.step)
+    for out in report.outs:
+        if out.unlisted and out.change is not None:
+            path = readable(out.use.out.path)
+            output.warning(
+                f"{path}: its list is not in the cache (vfs fetch brings it): which files differ is not known"
+            )
+    if after.rev == WORKTREE:
+        return against_worktree(before, after, report)
+    return ((path, was, now) for path, now, was in against_worktree(after, before, report))
 
 
 def _pair(

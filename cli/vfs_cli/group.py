@@ -127,7 +127,7 @@ def meaning(cls: type[VfsError]) -> str:
 def _families() -> list[tuple[int | str, str]]:
     return [
         (0, "done"),
-        (1, "done, but something was found wrong (doctor, cache verify, ls)"),
+        (1, "done, but something was found wrong (doctor, ls, status -q, …)"),
         ("2-22", "an error that names its cause; one code per cause"),
         (70, "a bug in vfs"),
         (130, "interrupted"),

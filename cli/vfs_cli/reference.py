@@ -22,7 +22,7 @@ Made from `--help` by `python -m vfs_cli.reference`; a test compares.
 - `ls`, `cat`, `log`, `diff`, `prefetch` and `doctor` need no mount, and mean: inside a mount (or with `--mount`) what it shows,
   below its `.snapshots/REV/` that revision; in a repository HEAD, also while it is mounted somewhere. `--rev` wins over both.
   `ls`, `cat` and `log` look a path that leads into another mount or repository up there.
-  `diff` with less than two revisions compares with what the mount shows or, in a repository, with the working tree's pointers.
+  `diff` with less than two revisions compares with what the mount shows or, in a repository, with the working tree, tracked data included.
 - Progress and colour appear on a terminal only; `NO_COLOR` turns colour off. `VFS_DEBUG=1` or `vfs --debug` adds
   tracebacks.
 - Fields may be added to JSON objects; those that exist keep name and meaning.
@@ -32,7 +32,7 @@ Made from `--help` by `python -m vfs_cli.reference`; a test compares.
 | exit | code | meaning |
 |---|---|---|
 | 0 | | done |
-| 1 | | done, and something was found wrong (`vfs doctor`, `vfs cache verify`, `vfs ls`) |
+| 1 | | done, and something was found wrong (`vfs doctor`, `cache verify`, `ls`, `status -q`, `install`, `git-hook`) |
 """
 
 

@@ -1,105 +1,174 @@
-"""`vfs status`: what is mounted, what it shows and how it does."""
+"""`vfs status`: what differs between pointers and working tree, and what is mounted."""
 
-import os
-import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from vfs.control.client import call, find_mounts
-from vfs.control.mountinfo import dead_mounts
-from vfs.control.registry import MountRecord
-from vfs.errors import UsageError, VfsError
-from vfs_cli.exits import MOUNT
+from vfs.control.protocol import path_fields
+from vfs.control.registry import MountRecord, repository_root
+from vfs.errors import FormatError, NoSuchMount, UnknownPath, UsageError
+from vfs_cli.exits import CACHE, MOUNT, OPEN, READ
+from vfs_cli.failure import FOUND_WRONG
 from vfs_cli.group import VerbCommand
-from vfs_cli.mount_report import describe
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
-from vfs_cli.parameters import MOUNT_POINT
-from vfs_cli.target import gone, mounted
-from vfs_cli.text import age, count
+from vfs_cli.parameters import NAME, TARGET
+from vfs_cli.status_mounts import show_mount, show_mounts
+from vfs_cli.target import Target, choose, mounted
+from vfs_cli.text import count, readable
 
-_ANSWER_SECONDS = 5.0
+if TYPE_CHECKING:
+    from vfs.tracking.status import OutStatus, Report
+
+_SHOWN = 20
+_MARKS = {"modified": "M ", "deleted": "D ", "new": "A "}
 
 
 @click.command(
     "status",
     cls=VerbCommand,
     examples=(
-        ("vfs status", "all mounts of this user"),
-        ("vfs status /mnt/data", "one: what it shows, what it fetched, what went wrong"),
-        ("vfs status --json", "the same for programs, one object per mount"),
+        ("vfs status", "what differs from the pointers, and the mounts of this repository"),
+        ("vfs status data/images --granular", "which files of a tracked directory"),
+        ("vfs status --remote", "also what the remotes lack; the only form that asks them"),
+        ("vfs status -q || vfs commit", "in a script"),
+        ("vfs status /mnt/data", "one mount: what it shows, what it fetched, what went wrong"),
+        ("vfs status --mounts", "all mounts of this user"),
+        ("vfs status --json", "the same for programs"),
     ),
-    exits=MOUNT,
+    exits=(*MOUNT, *OPEN, FormatError, UnknownPath, *READ, *CACHE),
+    wrong="with --quiet: something differs",
 )
-@click.argument("mountpoint", type=MOUNT_POINT, required=False)
+@click.argument("targets", type=TARGET, nargs=-1, metavar="[TARGET…|MOUNTPOINT]")
+@click.option("--granular", is_flag=True, help="Show each file inside tracked directories.")
+@click.option("--remote", "ask", is_flag=True, help="Ask the remotes what they lack.")
+@click.option("-r", "remote", type=NAME, metavar="NAME", help="The same, of this remote.")
+@click.option("--glob", is_flag=True, help="Targets are patterns; '**' matches '/'.")
+@click.option("--mounts", is_flag=True, help="Show mounts only: all of this user.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing; end with 1 if something differs.")
 @click.option("-v", "--verbose", is_flag=True, help="Add every counter of the mount's daemon.")
 @json_option
-def command(mountpoint: str | None, verbose: bool, as_json: bool) -> None:
-    """Show what is mounted and how it does.
+def command(
+    targets: tuple[str, ...],
+    granular: bool,
+    ask: bool,
+    remote: str | None,
+    glob: bool,
+    mounts: bool,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Show what differs between pointers and working tree, and what is mounted.
 
-    Without MOUNTPOINT, a table of all mounts. Ends with the code of the error if a daemon does not answer.
+    In a repository: tracked files and directories whose content is not what their pointer says, or of which DVC's cache lacks
+    something; then the mounts of the repository. Elsewhere, all mounts. A target is a pointer, a tracked path, a path inside
+    one, a directory, or a stage; a mount point means that mount.
     """
     output = Output(as_json)
-    if mountpoint is not None:
-        record = mounted(mountpoint, Path.cwd())
-        status = call(record, "statistics", timeout=_ANSWER_SECONDS)
-        if output.json:
-            output.document("mount", {"state": "ready", **status})
-        else:
-            describe(output, status, time.time(), verbose=verbose)
+    record = None if mounts or glob else _mount(targets)
+    if record is not None:
+        show_mount(output, record, verbose=verbose)
         return
     if verbose:
         raise UsageError("--verbose is about one mount", hint="vfs status --verbose MOUNTPOINT")
-    answers = [(record, _ask(record)) for record in find_mounts()]
-    dead = [mount.path for mount in dead_mounts((record for record, _ in answers), os.geteuid())]
-    if output.json:
-        _documents(output, answers, dead)
-    else:
-        _table(output, answers, dead)
-    failed = [answer for _, answer in answers if isinstance(answer, VfsError)]
-    if failed:
-        raise failed[0]
-    if dead:
-        raise gone(dead[0])
-
-
-def _ask(record: MountRecord) -> dict[str, Any] | VfsError:
-    try:
-        return call(record, "status", timeout=_ANSWER_SECONDS)
-    except VfsError as error:
-        return error
-
-
-Answers = list[tuple[MountRecord, dict[str, Any] | VfsError]]
-
-
-def _documents(output: Output, answers: Answers, dead: list[Path]) -> None:
-    for record, answer in answers:
-        fields = {"mountpoint": str(record.mountpoint), "repo": record.repo, "rev": record.rev}
-        if isinstance(answer, VfsError):
-            output.document("mount", {**fields, "state": "silent", "error": answer.code})
-        else:
-            output.document("mount", {**fields, "state": "ready", **answer})
-    for path in dead:
-        output.document("mount", {"mountpoint": str(path), "state": "dead"})
-
-
-def _table(output: Output, answers: Answers, dead: list[Path]) -> None:
-    if not answers and not dead:
-        output.line("nothing is mounted")
+    root = repository_root(Path.cwd())
+    if mounts or root is None or not (root / ".git").exists():
+        if not show_mounts(output, None) and not output.json:
+            output.line("nothing is mounted")
         return
-    now = time.time()
-    rows = [[*_cells(record, answer), age(now - record.started)] for record, answer in answers]
-    rows += [[str(path), "-", "-", "-", f"dead: vfs umount {path}", "-"] for path in dead]
-    output.table(("MOUNT POINT", "REVISION", "COMMIT", "REPOSITORY", "STATE", "UP"), rows)
+    report, target = _tracked(root, targets, glob)
+    differs = any(not out.clean for out in report.outs)
+    if not quiet:
+        _show(output, report, target, granular)
+    if ask or remote is not None:
+        from vfs_cli.status_remote import show_remotes
+
+        differs |= show_remotes(output, target, targets, remote, glob=glob, quiet=quiet)
+    if not targets and not quiet:
+        show_mounts(output, root)
+    if quiet:
+        raise click.exceptions.Exit(FOUND_WRONG if differs else 0)
 
 
-def _cells(record: MountRecord, answer: dict[str, Any] | VfsError) -> list[str]:
-    if isinstance(answer, VfsError):
-        return [str(record.mountpoint), record.rev, "-", record.repo, "does not answer"]
-    problems = answer.get("problems")
-    state = count(problems, "problem") if problems else "ready"
-    commit = str(answer.get("commit") or "-")[:12]
-    return [str(record.mountpoint), str(answer.get("rev")), commit, record.repo, state]
+def _mount(targets: tuple[str, ...]) -> MountRecord | None:
+    """The mount that the only target names; None if it may be a path of this repository."""
+    if len(targets) != 1:
+        return None
+    try:
+        return mounted(targets[0], Path.cwd())
+    except NoSuchMount:
+        if repository_root(Path.cwd()) is None:
+            raise
+        return None
+
+
+def _tracked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, Target]":
+    from vfs.tracking.status import open_state, status
+    from vfs.tracking.targets import Target as Named
+
+    target = choose(str(root), None, None)
+    here = choose(None, None, None)
+    target = here if here.mount is None else target
+    named = [Named(text, target.path(text)) for text in targets]
+    with open_state(root) as table:
+        return status(root, table, named, glob=glob), target
+
+
+def _show(output: Output, report: "Report", target: Target, granular: bool) -> None:
+    changed = [out for out in report.outs if not out.clean]
+    for out in changed:
+        if output.json:
+            _document(output, out, granular)
+        else:
+            _lines(output, out, target, granular)
+    for problem in (*report.problems, *report.notes)[:_SHOWN]:
+        output.warning(f"{readable(problem.path)}: {problem.message}")
+    if output.json:
+        output.document("summary", {"outs": len(report.outs), "changed": len(changed)})
+    elif report.outs and not changed:
+        output.line(f"{count(len(report.outs), 'tracked path')}: all as the pointers say")
+    elif not report.outs:
+        output.line("no data is tracked here")
+
+
+def _lines(output: Output, out: "OutStatus", target: Target, granular: bool) -> None:
+    output.path(target.typed(out.use.out.path), f"{out.change or 'not in cache':<14} ")
+    if counts := _counts(out):
+        output.line(f"    {counts}")
+    if granular and out.use.out.is_tree:
+        for file in out.files:
+            output.path(target.typed(file.path), f"    {_MARKS[file.change]}")
+        for missing in out.missing:
+            output.path(target.typed(missing), "    ! ")
+
+
+def _counts(out: "OutStatus") -> str:
+    """How many files of a directory differ."""
+    parts = []
+    if out.use.out.is_tree:
+        for change in ("modified", "new", "deleted"):
+            number = sum(1 for file in out.files if file.change == change)
+            parts += [f"{number} {change}"] if number else []
+    if out.unlisted:
+        parts.append("its list is not in the cache: vfs fetch brings it")
+    elif out.missing and (out.change is not None or out.use.out.is_tree):
+        parts.append(f"{count(len(out.missing), 'file')} not in cache")
+    return ", ".join(parts)
+
+
+def _document(output: Output, out: "OutStatus", granular: bool) -> None:
+    fields = {
+        **path_fields(out.use.out.path),
+        "pointer": out.use.claim.pointer.decode("utf-8", "backslashreplace"),
+        "change": out.change,
+        "files": len(out.files),
+        "not_in_cache": len(out.missing) + out.unlisted,
+    }
+    output.document("out", fields)
+    if granular:
+        for file in out.files:
+            output.document("file", {**path_fields(file.path), "change": file.change})
+        for missing in out.missing:
+            output.document("file", {**path_fields(missing), "change": "not-in-cache"})

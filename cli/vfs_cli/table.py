@@ -17,12 +17,42 @@ class Verb(NamedTuple):
 
 SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
     (
+        "A repository",
+        (
+            Verb("init", "vfs_cli.init", "let data be tracked in a Git repository"),
+            Verb("config", "vfs_cli.config", "show or set an option"),
+            Verb("remote", "vfs_cli.remote", "list, add, change or remove remotes"),
+            Verb("install", "vfs_cli.install", "Git hooks, and merging of tracked directories"),
+            Verb("git-hook", "vfs_cli.git_hook", "what Git calls after 'vfs install'"),
+        ),
+    ),
+    (
+        "Tracking",
+        (
+            Verb(
+                "status", "vfs_cli.status", "what differs in the working tree, and what is mounted"
+            ),
+            Verb("add", "vfs_cli.add", "track files and directories"),
+            Verb("commit", "vfs_cli.commit", "record what tracked data holds now"),
+            Verb("remove", "vfs_cli.remove", "stop tracking"),
+            Verb("move", "vfs_cli.move", "give a tracked file or directory another path"),
+        ),
+    ),
+    (
+        "Sharing",
+        (
+            Verb("fetch", "vfs_cli.fetch", "missing objects from remotes into the DVC cache"),
+            Verb("push", "vfs_cli.push", "objects of the DVC cache to remotes"),
+            Verb("pull", "vfs_cli.pull", "fetch, then check out"),
+            Verb("checkout", "vfs_cli.checkout", "data from the DVC cache into the working tree"),
+        ),
+    ),
+    (
         "Mounts",
         (
             Verb("mount", "vfs_cli.mount", "show a revision as a directory"),
             Verb("switch", "vfs_cli.switch", "show another revision in a mount"),
             Verb("umount", "vfs_cli.umount", "take mounts down"),
-            Verb("status", "vfs_cli.status", "what is mounted and how it does"),
         ),
     ),
     (
@@ -33,15 +63,6 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("log", "vfs_cli.log", "commits that changed a path's data"),
             Verb("diff", "vfs_cli.diff", "what differs between two revisions"),
             Verb("prefetch", "vfs_cli.prefetch", "fetch data ahead of reading it"),
-        ),
-    ),
-    (
-        "Sharing",
-        (
-            Verb("fetch", "vfs_cli.fetch", "missing objects from remotes into the DVC cache"),
-            Verb("push", "vfs_cli.push", "objects of the DVC cache to remotes"),
-            Verb("pull", "vfs_cli.pull", "fetch, then check out"),
-            Verb("checkout", "vfs_cli.checkout", "data from the DVC cache into the working tree"),
         ),
     ),
     (

@@ -1,16 +1,18 @@
-"""Changing one setting of the user's configuration file without touching the rest of it.
+"""Changing one setting of a configuration file of ours without touching the rest of it.
 
 Rule: comments and order are the user's, so lines are edited, and the result is parsed before it replaces the file: if it
 does not say exactly the old settings plus the new one, the file stays as it is.
 """
 
-import os
+import difflib
+import json
 import re
 from pathlib import Path
 
 from vfs.config.files import Written, parse_settings, read_settings_file
 from vfs.config.places import user_config_file
 from vfs.config.schema import BY_KEY, parse_value
+from vfs.config.writing import write_file
 from vfs.errors import ConfigError
 
 
@@ -20,20 +22,46 @@ def set_user_setting(key: str, text: str) -> Path:
     Raises:
         ConfigError: the value is impossible, or the file has a form that only its owner can edit.
     """
+    return set_setting(user_config_file(), key, text)
+
+
+def set_setting(path: Path, key: str, text: str) -> Path:
+    """Write `key: text` into a configuration file, which is made if need be; returns the file.
+
+    Raises:
+        ConfigError: the value is impossible, or the file has a form that only its owner can edit.
+    """
+    setting = BY_KEY.get(key)
+    if setting is None:
+        near = difflib.get_close_matches(key, BY_KEY, n=3) or sorted(BY_KEY)
+        raise ConfigError(f"unknown setting {key!r}", hint="settings: " + ", ".join(near))
     try:
-        parse_value(BY_KEY[key], text)
-    except (KeyError, ValueError) as error:
+        parse_value(setting, text)
+    except ValueError as error:
         raise ConfigError(f"{key}: {error}, found {text[:80]!r}") from error
-    path = user_config_file()
     before = read_settings_file(path)
     old = path.read_text() if path.exists() else ""
     new = edited(old, key, text, before.get(key))
     _check(new, {**before, key: Written(text, 0)}, path, key)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(new)
-    temporary.replace(path)
+    write_file(path, new.encode())
     return path
+
+
+def unset_setting(path: Path, key: str) -> bool:
+    """Remove a setting from a configuration file; whether it was there.
+
+    Raises:
+        ConfigError: the file has a form that only its owner can edit.
+    """
+    before = read_settings_file(path)
+    if key not in before:
+        return False
+    lines = path.read_text().splitlines()
+    del lines[before[key].line - 1]
+    new = "".join(line + "\n" for line in lines)
+    _check(new, {k: w for k, w in before.items() if k != key}, path, key)
+    write_file(path, new.encode())
+    return True
 
 
 def edited(old: str, key: str, text: str, written: Written | None) -> str:
@@ -41,16 +69,27 @@ def edited(old: str, key: str, text: str, written: Written | None) -> str:
     section, name = key.split(".")
     lines = old.splitlines()
     if written is not None:
-        pattern = re.compile(rf"^(\s+{re.escape(name)}\s*:\s*)[\w.]+(?=\s|$)")
-        lines[written.line - 1] = pattern.sub(rf"\g<1>{text}", lines[written.line - 1])
+        pattern = re.compile(
+            rf"^(\s+{re.escape(name)}\s*:\s*)(\"[^\"\\]*\"|[^\s#\"'&*!|>{{\[]\S*)(?=\s|$)"
+        )
+        found = pattern.match(lines[written.line - 1])
+        if found is not None:
+            lines[written.line - 1] = (
+                found[1] + _scalar(text) + lines[written.line - 1][found.end() :]
+            )
         return "\n".join(lines) + "\n"
     for number, line in enumerate(lines):
         if re.match(rf"{re.escape(section)}\s*:\s*(#.*)?$", line):
             below = lines[number + 1] if number + 1 < len(lines) else ""
             indent = re.match(r"\s+(?=[^\s#])", below)
-            lines.insert(number + 1, f"{indent[0] if indent else '  '}{name}: {text}")
+            lines.insert(number + 1, f"{indent[0] if indent else '  '}{name}: {_scalar(text)}")
             return "\n".join(lines) + "\n"
-    return "\n".join([*lines, f"{section}:", f"  {name}: {text}"]) + "\n"
+    return "\n".join([*lines, f"{section}:", f"  {name}: {_scalar(text)}"]) + "\n"
+
+
+def _scalar(text: str) -> str:
+    """A value as YAML: plain where that is safe, else in quotes."""
+    return text if re.fullmatch(r"[\w./~+-]+", text) and text != "~" else json.dumps(text)
 
 
 def _check(new: str, wanted: dict[str, Written], path: Path, key: str) -> None:

@@ -20,7 +20,7 @@ import hashlib
 import io
 import json
 import re
-from binascii import unhexlify
+from binascii import hexlify, unhexlify
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
@@ -57,6 +57,7 @@ _ENTRY = re.compile(
     rb'\{"md5": "([0-9a-f]{32})", "relpath": "'
     rb"(?:(" + _NAME + rb"(?:/" + _NAME + rb'){0,30}+)"\}|((?:[^"\\\x00-\x1f]|\\.)*+)"\})'
 )
+_PLAIN = re.compile(_NAME + rb"(?:/" + _NAME + rb"){0,30}+\Z")
 _HEX32 = re.compile(r"[0-9a-fA-F]{32}\Z")
 _SPACE = re.compile(r"[ \t\r\n]*+")
 _DECODER = json.JSONDecoder()
@@ -119,7 +120,8 @@ def dump_listing(entries: Iterable[tuple[bytes, Digest]]) -> bytes:
     Raises:
         UnsafePath: a path that may not be listed, or is no UTF-8.
     """
-    return b"".join(_pieces(sorted((path, digest.hex) for path, digest in entries), "md5"))
+    quoted = ((path, b'"%b"' % hexlify(digest.value)) for path, digest in entries)
+    return b"".join(_pieces(sorted(quoted), "md5"))
 
 
 def listing_digest(entries: Iterable[tuple[bytes, str]], field: str = "md5") -> bytes:
@@ -133,20 +135,25 @@ def listing_digest(entries: Iterable[tuple[bytes, str]], field: str = "md5") -> 
         UnsafePath: a path that may not be listed, or is no UTF-8.
     """
     hasher = hashlib.md5(usedforsecurity=False)
-    for piece in _pieces(entries, field):
+    quoted = ((path, json.dumps(name).encode()) for path, name in entries)
+    for piece in _pieces(quoted, field):
         hasher.update(piece)
     return hasher.digest()
 
 
-def _pieces(entries: Iterable[tuple[bytes, str]], field: str) -> Iterator[bytes]:
-    """The canonical bytes; UTF-8 sorts like the code points that DVC sorts by."""
+def _pieces(entries: Iterable[tuple[bytes, bytes]], field: str) -> Iterator[bytes]:
+    """The canonical bytes of (path, hash as JSON); UTF-8 sorts like the code points that DVC sorts by."""
     before = b"["
+    middle = b'{"%b": %%b, "relpath": ' % field.encode()
     for path, name in entries:
-        try:
-            relpath = json.dumps(check_listed(path).decode())
-        except UnicodeDecodeError:
-            raise FormatError(f"{show(path)} is no UTF-8, DVC cannot list it") from None
-        yield before + f'{{"{field}": {json.dumps(name)}, "relpath": {relpath}}}'.encode("ascii")
+        if _PLAIN.match(path):
+            yield before + middle % name + b'"' + path + b'"}'
+        else:
+            try:
+                relpath = json.dumps(check_listed(path).decode()).encode()
+            except UnicodeDecodeError:
+                raise FormatError(f"{show(path)} is no UTF-8, DVC cannot list it") from None
+            yield before + middle % name + relpath + b"}"
         before = b", "
     yield b"]" if before == b", " else b"[]"
 

@@ -35,7 +35,7 @@ from vfs.types import Problem
 DvcConfig = dict[str, Any]
 
 MAX_CHAIN = 16
-_NAMED = re.compile(r"\s*(remote|machine|db)\s*\"(.*)\"\s*", re.DOTALL)
+NAMED = re.compile(r"\s*(remote|machine|db)\s*\"(.*)\"\s*", re.DOTALL)
 _URL = re.compile(r"\w+://")
 # Options of a remote that name local files (DVC: config.py, _map_dirs).
 LOCAL_FILES = frozenset(
@@ -100,7 +100,7 @@ def parse_dvc_config(data: bytes, *, file: str) -> DvcConfig:
     for section, values in parse_ini(data, file=file).items():
         if not isinstance(values, dict):
             raise FormatError(f"the option {clip(section)} stands before any section", file=file)
-        named = _NAMED.fullmatch(section.lower())
+        named = NAMED.fullmatch(section.lower())
         options = {key.lower(): _lower(value) for key, value in values.items()}
         target = config if named is None else config.setdefault(named[1], {})
         key = section.lower() if named is None else named[2]

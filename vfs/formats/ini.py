@@ -15,6 +15,7 @@ secret.
 """
 
 import re
+from typing import NamedTuple
 
 from vfs.errors import FormatError
 from vfs.formats.fields import clip
@@ -29,12 +30,42 @@ _OPEN = re.compile(r"\s*((?:\[\s*)+)")
 _CLOSE = re.compile(r"((?:\s*\])+)\s*(?:#.*)?")
 
 
+class Mark(NamedTuple):
+    """Where a section's header or an option stands.
+
+    Attributes:
+        path: names of the sections around it, and its own.
+        is_section: a header.
+        first: its line, counting from 0.
+        end: the line after its last one.
+        comment: behind it in its last line, "" if there is none.
+    """
+
+    path: tuple[str, ...]
+    is_section: bool
+    first: int
+    end: int
+    comment: str
+
+
 def parse_ini(data: bytes, *, file: str) -> Section:
     """The sections of a file, names and keys as written.
 
     Raises:
         FormatError: a line that is no section, option or comment; a duplicate; no UTF-8.
     """
+    return _Parser(read_lines(data, file=file), file).parse()
+
+
+def marks(lines: list[str], *, file: str) -> list[Mark]:
+    """Where everything stands among the lines of a file (`read_lines`); raises as `parse_ini`."""
+    parser = _Parser(lines, file)
+    parser.parse()
+    return parser.marks
+
+
+def read_lines(data: bytes, *, file: str) -> list[str]:
+    """The lines of a file without their ends. Raises FormatError: too large, or no UTF-8."""
     if len(data) > MAX_BYTES:
         raise FormatError(f"has {len(data)} bytes, at most {MAX_BYTES} are read", file=file)
     try:
@@ -42,7 +73,7 @@ def parse_ini(data: bytes, *, file: str) -> Section:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise FormatError("is no UTF-8", file=file, line=line) from None
-    return _Parser(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), file).parse()
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 class _Parser:
@@ -53,6 +84,9 @@ class _Parser:
         self._file = file
         self._number = 0  # of the current line, from 1
         self._open: list[Section] = [{}]
+        self._names: list[str] = []  # of the open sections
+        self._comment = ""
+        self.marks: list[Mark] = []
 
     def parse(self) -> Section:
         root = self._open[0]
@@ -64,13 +98,15 @@ class _Parser:
             stripped = line.strip()
             if not stripped or stripped.startswith("#"):
                 continue
-            if stripped.startswith("["):
-                self._section(stripped)
+            first, self._comment = self._number - 1, ""
+            if is_section := stripped.startswith("["):
+                path = self._section(stripped)
             else:
-                self._option(stripped)
+                path = self._option(stripped)
+            self.marks.append(Mark(path, is_section, first, self._number, self._comment))
         return root
 
-    def _section(self, line: str) -> None:
+    def _section(self, line: str) -> tuple[str, ...]:
         opening = _OPEN.match(line)
         marks = opening[1] if opening else ""
         depth = marks.count("[")
@@ -84,8 +120,11 @@ class _Parser:
         section: Section = {}
         self._add(name, section, "section")
         self._open.append(section)
+        self._names = [*self._names[: depth - 1], name]
+        self._comment = rest[len(closing[1]) :].strip()
+        return tuple(self._names)
 
-    def _option(self, line: str) -> None:
+    def _option(self, line: str) -> tuple[str, ...]:
         key, rest = self._name(line, "=")
         rest = rest.lstrip()
         if not key or not rest.startswith("="):
@@ -95,6 +134,7 @@ class _Parser:
             self._add(key, self._multiline(value), "option")
         else:
             self._add(key, ",".join(self._values(value)), "option")
+        return (*self._names, key)
 
     def _name(self, text: str, end: str) -> tuple[str, str]:
         """A quoted or bare name, and what follows it."""
@@ -114,6 +154,7 @@ class _Parser:
             item, rest = self._item(text)
             rest = rest.lstrip()
             if not rest or rest.startswith("#"):
+                self._comment = rest
                 return [*items, item] if item or not items else items
             if not rest.startswith(","):
                 raise self._error("has text behind a quoted value")
@@ -144,6 +185,7 @@ class _Parser:
         rest = text[close + 3 :].strip()
         if rest and not rest.startswith("#"):
             raise self._error("has text behind a quoted value")
+        self._comment = rest
         return "\n".join([*parts, text[:close]])
 
     def _add(self, name: str, value: "str | Section", what: str) -> None:

@@ -1,6 +1,11 @@
-"""Git as the keeper of commits, trees and plain files; the home of pygit2."""
+"""Git as the keeper of commits, trees and plain files; the home of pygit2.
 
-from vfs.git.clone import clone_metadata
+Rule: pygit2 is imported when the first name that needs it is asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from vfs.git.objects import (
     MODE_BLOB,
     MODE_COMMIT,
@@ -12,7 +17,10 @@ from vfs.git.objects import (
     Submodule,
     TreeItem,
 )
-from vfs.git.repository import Repository
+
+if TYPE_CHECKING:
+    from vfs.git.clone import clone_metadata
+    from vfs.git.repository import Repository
 
 __all__ = [
     "MODE_BLOB",
@@ -27,3 +35,11 @@ __all__ = [
     "TreeItem",
     "clone_metadata",
 ]
+
+_HOMES = {"Repository": "repository", "clone_metadata": "clone"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,7 +1,7 @@
 """Snapshot of a working tree: a Git tree of what lies there now, not of what was committed.
 
 Rule: tracked files with the bytes they have in the working tree (no filters, no line-end
-conversion), and pointers (`*.dvc`, `dvc.yaml`, `dvc.lock`, `Dvcfile`, `.dvc/config`) that are
+conversion), and pointers (`*.dvc`, `dvc.yaml`, `dvc.lock`, `Dvcfile`, `.dvc/config`, `.dvcignore`) that are
 neither tracked nor ignored. Git LFS files that were not edited stay pointers. The user's
 repository is only read.
 
@@ -24,7 +24,7 @@ from vfs.git.scratch import Scratch
 BlobSize = Callable[[bytes], int]
 ReadBlob = Callable[[bytes], bytes]
 
-_POINTER_NAMES = frozenset((b"dvc.yaml", b"dvc.lock", b"Dvcfile"))
+_POINTER_NAMES = frozenset((b"dvc.yaml", b"dvc.lock", b"Dvcfile", b".dvcignore"))
 _LFS_POINTER_MAX = 1024
 _LFS_PREFIX = b"version https://git-lfs.github.com/spec/"
 
@@ -126,7 +126,9 @@ class WorkingTree:
 
 
 def _is_pointer(path: bytes, name: bytes) -> bool:
-    return name.endswith(b".dvc") or name in _POINTER_NAMES or path == b".dvc/config"
+    if name.endswith(b".dvc") or name in _POINTER_NAMES:
+        return True
+    return path == b".dvc/config" or path.endswith(b"/.dvc/config")
 
 
 def fingerprint(tree: WorkingTree) -> bytes:

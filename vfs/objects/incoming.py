@@ -4,8 +4,9 @@ Rules:
 
 - A temporary file is locked (`flock`) by who writes it; the lock ends with the writer, however it ends. `sweep`
   removes what nobody holds.
-- Nothing is fsynced one by one: `sync` brings everything to the disk at once. The descriptor it uses
-  is opened before the first write, because Linux reports to it what failed since then.
+- Nothing is fsynced when it is written: `sync` brings all of it to the disk, a few files one by one, more with one
+  `syncfs` (which also waits for what others write there). The descriptor that takes is opened before the first write,
+  because Linux reports to it what failed since then.
 """
 
 import errno
@@ -24,9 +25,10 @@ from vfs.objects.filesystem import sync_filesystem
 
 _PREFIX: Final = ".vfs-"
 _SUFFIX: Final = ".tmp"
+_FEW: Final = 16
 _YOUNG: Final = 60.0  # seconds; it may not be locked yet
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Temporary:
@@ -52,6 +54,8 @@ class Incoming:
         self.directory = directory
         self._made: set[str] = set()
         self._root: int | None = None
+        self._whole = False  # directories above those of objects are new too
+        self._new: list[str] = []  # published and not synced; no more than one over `_FEW`
         self._names = map(
             f"{_PREFIX}{secrets.token_hex(8)}-{{}}{_SUFFIX}".format, itertools.count()
         )
@@ -97,6 +101,8 @@ class Incoming:
         except OSError as error:
             raise self.failed(error) from error
         made.path = ""
+        if len(self._new) <= _FEW:
+            self._new.append(path)
 
     def write(self, descriptor: int, view: memoryview) -> None:
         """Write all of it. Raises StoreFull, StoreError."""
@@ -108,8 +114,19 @@ class Incoming:
 
     def sync(self) -> None:
         """Bring everything that was written to the disk. Raises StoreError."""
-        if self._root is not None:
+        new, self._new = self._new, []
+        if self._root is not None and (self._whole or len(new) > _FEW):
+            self._whole = False
             sync_filesystem(self._root, self.directory)
+            return
+        directories = {os.path.dirname(path) for path in new}
+        above = {os.path.dirname(path) for path in directories}
+        try:
+            for path in (*new, *directories, *above):
+                with suppress(FileNotFoundError):  # somebody removed it
+                    _sync(path)
+        except OSError as error:
+            raise self.failed(error) from error
 
     def sweep(self, directories: Iterator[str]) -> int:
         """Remove the temporary files of writers that are gone; returns how many."""
@@ -126,13 +143,14 @@ class Incoming:
     def failed(self, error: OSError) -> StoreError:
         """What it means that the cache cannot be written."""
         where = f"the cache {self.directory}: {error.strerror}"
-        if error.errno in _FULL:
+        if error.errno in FULL:
             return StoreFull(where, hint="free disk space (`vfs gc`), or move it: cache.dir")
         return StoreError(where, hint="check its owner and mode, or set cache.dir")
 
     def _make(self, directory: str) -> None:
         if directory in self._made:
             return
+        self._whole = self._whole or not os.path.isdir(os.path.dirname(directory))
         os.makedirs(directory, exist_ok=True)
         if self._root is None:
             self._root = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -147,6 +165,14 @@ def entries(directory: str) -> Iterator["os.DirEntry[str]"]:
             yield from found
     except (FileNotFoundError, NotADirectoryError):
         return
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _abandoned(path: str) -> bool:

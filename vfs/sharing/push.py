@@ -78,8 +78,8 @@ class Push:
         """
         groups: dict[tuple[RemoteRef, DvcStore], list[Use]] = {}
         for use in used.uses:
-            if _pushed(use):
-                groups.setdefault((self._target(use), use.store), []).append(use)
+            if pushed(use):
+                groups.setdefault((remote_of(use, self._remote), use.store), []).append(use)
         for (ref, store), uses in groups.items():
             caches = self._caches.setdefault(store, Caches(store))
             layout = open_layout(self._workspace, ref)
@@ -88,18 +88,23 @@ class Push:
         used.check()
         return self.report
 
-    def _target(self, use: Use) -> RemoteRef:
-        """The remote an out goes to: its own, else the one that was asked for."""
-        name = use.out.remote or self._remote
-        ref = use.store.remote(name)
-        if ref is not None:
-            return ref
-        if name is None:
-            raise ConfigError(
-                "no default remote is configured",
-                hint="`dvc remote default NAME`, or name one with --remote",
-            )
-        raise ConfigError(f"no remote is called {name}", hint="`dvc remote list` shows them")
+
+def remote_of(use: Use, asked: str | None) -> RemoteRef:
+    """The remote an out goes to: its own, else the one that was asked for, else the default one.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    name = use.out.remote or asked
+    ref = use.store.remote(name)
+    if ref is not None:
+        return ref
+    if name is None:
+        raise ConfigError(
+            "no default remote is configured",
+            hint="vfs remote default NAME, or name one with --remote",
+        )
+    raise ConfigError(f"no remote is called {name}", hint="vfs remote list shows them")
 
 
 class _Group:
@@ -273,7 +278,7 @@ class _Group:
         self._report.troubles.append(Trouble(path, error))
 
 
-def _pushed(use: Use) -> bool:
+def pushed(use: Use) -> bool:
     """Whether an out is pushed at all: imports and files with versions have homes of their own."""
     source = use.claim.source
     elsewhere = isinstance(source, ImportSource) or use.versioned

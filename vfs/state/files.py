@@ -57,6 +57,15 @@ class FileState:
             for value, (_, found) in zip(self._table.read(read), files, strict=True)
         ]
 
+    def knows(self, paths: Sequence[bytes]) -> list[bool]:
+        """For each path whether a file was ever read there, in whatever state."""
+        table = self._table.tables["files"]
+
+        def read(transaction: Any) -> list[bool]:
+            return [transaction.get(key_of(path), db=table) is not None for path in paths]
+
+        return self._table.read(read)
+
     def remember(self, files: Iterable[Known], *, now: int | None = None) -> None:
         """Keep digests of files.
 

@@ -37,7 +37,7 @@ class File(NamedTuple):
     Attributes:
         path: relative to the working tree.
         fingerprint: by its `stat`, symlinks followed.
-        executable: whether its owner may execute it.
+        executable: whether anybody may execute it.
         link: whether a symlink leads to it.
     """
 
@@ -170,7 +170,7 @@ class Scanner:
                 self._note(path, "is a symlink to a directory; what is in it is not tracked")
                 return
         if stat.S_ISREG(found.st_mode):
-            yield File(path, fingerprint(found), bool(found.st_mode & stat.S_IXUSR), link)
+            yield File(path, fingerprint(found), bool(found.st_mode & 0o111), link)
         else:
             self._problem(
                 path, "no-file", "is a pipe, socket or device, which has no content to track",

@@ -3,17 +3,19 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vfs.formats.dirlisting import ListingEntry
 from vfs.formats.values import Out
 from vfs.objects import writing
 from vfs.tracking.caches import Caches
 from vfs.tracking.targets import Selection, Target, Wanted, select
-from vfs.workspace import Workspace
 from vfs.workspace.outs import Claim
 from vfs.workspace.stores import DvcStore
-from vfs.workspace.survey import Survey
+from vfs.workspace.surveyed import Survey
+
+if TYPE_CHECKING:
+    from vfs.workspace import Workspace
 
 
 class Use(NamedTuple):
@@ -80,7 +82,7 @@ def uses(
 
 
 @contextmanager
-def locked(workspace: Workspace, found: Iterable[Use], wait: float) -> Iterator[None]:
+def locked(workspace: "Workspace", found: Iterable[Use], wait: float) -> Iterator[None]:
     """Hold DVC's lock of every DVC repository that some outs belong to.
 
     Raises:

@@ -1,11 +1,18 @@
-"""Fetching blobs from places into the chunk store."""
+"""Fetching blobs from places into the chunk store.
 
-from vfs.transfer.fetcher import Fetcher, Limits
-from vfs.transfer.local_file import LocalFile, verdict_key
+Rule: what runs on the event loop is loaded when it is first asked for; verbs that only know places do without it.
+"""
+
+from typing import TYPE_CHECKING
+
 from vfs.transfer.place import Body, Place, PlacesOf, Wanted
-from vfs.transfer.state import WHOLE_SIZE
-from vfs.transfer.statistics import FetchStatistics
-from vfs.transfer.warmup import PrefetchReport
+
+if TYPE_CHECKING:
+    from vfs.transfer.fetcher import Fetcher, Limits
+    from vfs.transfer.local_file import LocalFile, verdict_key
+    from vfs.transfer.state import WHOLE_SIZE
+    from vfs.transfer.statistics import FetchStatistics
+    from vfs.transfer.warmup import PrefetchReport
 
 __all__ = [
     "WHOLE_SIZE",
@@ -20,3 +27,21 @@ __all__ = [
     "Wanted",
     "verdict_key",
 ]
+
+_MODULES = {
+    "Fetcher": "fetcher",
+    "Limits": "fetcher",
+    "LocalFile": "local_file",
+    "verdict_key": "local_file",
+    "WHOLE_SIZE": "state",
+    "FetchStatistics": "statistics",
+    "PrefetchReport": "warmup",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -12,12 +12,11 @@ repeats itself (a "Git bomb") is summarised once, and `MAX_POINTERS` ends the wa
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from vfs.catalog import Catalog
 from vfs.core.paths import MAX_PATH
 from vfs.errors import FormatError, RemoteError, StoreError
-from vfs.git import MODE_SYMLINK, MODE_TREE, Repository, TreeItem
+from vfs.git import MODE_SYMLINK, MODE_TREE, TreeItem
 from vfs.types import Algorithm, Digest
 from vfs.workspace.summary import (
     CONTENTS_KEY,
@@ -38,6 +37,10 @@ from vfs.workspace.summary import (
     served_items,
     unique_items,
 )
+
+if TYPE_CHECKING:
+    from vfs.catalog import Catalog
+    from vfs.git import Repository
 
 log = logging.getLogger("vfs.workspace")
 
@@ -61,7 +64,7 @@ class Found(NamedTuple):
 class Summaries:
     """Summaries of the trees of one repository."""
 
-    def __init__(self, catalog: Catalog, repository: Repository, progress: Progress) -> None:
+    def __init__(self, catalog: "Catalog", repository: "Repository", progress: Progress) -> None:
         self._catalog = catalog
         self._repository = repository
         self._progress = progress

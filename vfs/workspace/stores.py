@@ -14,7 +14,7 @@ about is that a content is found which the pointer knows the hash of already.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vfs.config import dvc_config_paths, environment
 from vfs.errors import FormatError
@@ -29,8 +29,10 @@ from vfs.formats.dvcconfig import (
     parse_dvc_config,
     remotes,
 )
-from vfs.git import Repository
 from vfs.types import Problem
+
+if TYPE_CHECKING:
+    from vfs.git import Repository
 
 MAX_CONFIG = 1 << 20
 
@@ -157,7 +159,7 @@ class Surroundings(NamedTuple):
     foreign: bool
 
 
-def main_root(repository: Repository, root: Path | None) -> Path | None:
+def main_root(repository: "Repository", root: Path | None) -> Path | None:
     """The main working tree, if `root` is a linked one."""
     common = repository.common_dir
     if root is None or common == repository.git_dir or common.name != ".git":

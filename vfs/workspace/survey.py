@@ -9,7 +9,6 @@ partial clone left out).
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from blake3 import blake3
 
@@ -17,7 +16,7 @@ from vfs.errors import FormatError
 from vfs.git import Repository
 from vfs.types import Problem
 from vfs.workspace.ignore import Rules
-from vfs.workspace.outs import MAX_POINTER, Claims, Parser, collect, problem_of
+from vfs.workspace.outs import MAX_POINTER, Parser, collect, problem_of
 from vfs.workspace.plan import Plan
 from vfs.workspace.pointers import Found, Progress, Summaries
 from vfs.workspace.renewal import stamps
@@ -31,23 +30,7 @@ from vfs.workspace.stores import (
     machine_files,
 )
 from vfs.workspace.summary import NO_OID, Mark, is_file
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """A tree's pointers.
-
-    Attributes:
-        claims: the outs, and what is wrong with others.
-        roots: the DVC repositories they belong to.
-        rules: its `.dvcignore` files.
-        problems: of configurations.
-    """
-
-    claims: Claims
-    roots: Roots
-    rules: Rules
-    problems: tuple[Problem, ...]
+from vfs.workspace.surveyed import Survey as Survey
 
 
 def survey(

@@ -28,6 +28,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "cache:   # here\nmount:\n  push_small: 0",
             "cache:   # here\n  limit: 5GiB\nmount:\n  push_small: 0\n",
         ),
+        ('cache:\n  limit: "1 GiB"  # quoted\n', "cache:\n  limit: 5GiB  # quoted\n"),
         ("mount: {push_small: 0}\n", "mount: {push_small: 0}\ncache:\n  limit: 5GiB\n"),
     ],
 )
@@ -41,7 +42,7 @@ def test_the_rest_of_the_file_stays(file: Path, before: str | None, after: str) 
 
 @pytest.mark.parametrize(
     "before",
-    ["cache: {limit: 1GiB}\n", "cache: {min_free: 1GiB}\n", '"cache":\n  limit: "1GiB #"\n'],
+    ["cache: {limit: 1GiB}\n", "cache: {min_free: 1GiB}\n", "cache:\n  limit: |\n    1GiB\n"],
 )
 def test_a_form_that_cannot_be_edited_is_left_alone(file: Path, before: str) -> None:
     file.parent.mkdir()

@@ -1,0 +1,147 @@
+"""`vfs remote`: the remotes of a repository, in DVC's own configuration files."""
+
+from pathlib import Path
+
+import click
+
+from vfs.errors import ConfigError, UsageError
+from vfs.tracking.dvc_config import DEFAULT, DvcFiles
+from vfs_cli.group import VerbCommand
+from vfs_cli.levels import (
+    EXITS,
+    chosen,
+    level_options,
+    show_value,
+    warn_of_secret,
+    without_password,
+)
+from vfs_cli.options import json_option
+from vfs_cli.output import Output
+from vfs_cli.parameters import Text
+
+_WORDS = {
+    "add": ("NAME URL", 2, 2),
+    "list": ("", 0, 0),
+    "modify": ("NAME OPTION VALUE, or --unset NAME OPTION", 2, 3),
+    "remove": ("NAME", 1, 1),
+    "default": ("[NAME]", 0, 1),
+}
+
+
+@click.command(
+    "remote",
+    cls=VerbCommand,
+    examples=(
+        ("vfs remote add -d store s3://bucket/data", "and make it the default one"),
+        ("vfs remote add nas /mnt/nas/dvc", "a directory"),
+        ("vfs remote modify store endpointurl https://minio.example.org", "an option, as DVC spells it"),
+        ("vfs remote modify --local store secret_access_key S3CR3T", "only for this clone: Git ignores that file"),
+        ("vfs remote modify --unset store endpointurl", "take it away"),
+        ("vfs remote list", "name, URL, which one is the default"),
+        ("vfs remote default nas", "from now on"),
+        ("vfs remote remove nas", ""),
+    ),
+    exits=EXITS,
+)  # fmt: skip
+@click.argument("action", type=click.Choice(list(_WORDS)), default="list")
+@click.argument(
+    "words", type=Text("word", "dir"), nargs=-1, metavar="[NAME [URL | OPTION [VALUE]]]"
+)
+@click.option(
+    "-d", "--default", "make_default", is_flag=True, help="With add: make it the default remote."
+)
+@click.option("-f", "--force", is_flag=True, help="With add: replace a remote of that name.")
+@click.option("-u", "--unset", is_flag=True, help="With modify or default: take the option away.")
+@level_options
+@json_option
+def command(
+    action: str,
+    words: tuple[str, ...],
+    make_default: bool,
+    force: bool,
+    unset: bool,
+    levels: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """List the remotes of this repository, add, change or remove one.
+
+    What is written is what 'dvc remote' writes, so both tools agree; comments and order of the file stay. A relative
+    directory is relative to the current one. 'list' is about all files together unless one is named.
+    """  # fmt: skip
+    _check(action, words, make_default, force, unset)
+    output = Output(as_json)
+    level = chosen(levels)
+    files = DvcFiles(Path.cwd())
+    target = level or "repo"
+    files.file(target)  # says so if there is no repository
+    if action == "list":
+        _list(output, files, level)
+    elif action == "add":
+        files.add_remote(words[0], words[1], target, force=force)
+        warn_of_secret(output, files, ("remote", words[0].lower(), "url"), words[1], target)
+        if make_default:
+            files.set(DEFAULT, words[0].lower(), target)
+    elif action == "remove":
+        files.remove_remote(words[0], target)
+    elif action == "default":
+        _default(output, files, words, level, unset)
+    else:
+        _modify(output, files, words, target, unset)
+
+
+def _check(
+    action: str, words: tuple[str, ...], make_default: bool, force: bool, unset: bool
+) -> None:
+    """Refuse what does not fit the action."""
+    usage, least, most = _WORDS[action]
+    if action == "modify":
+        least, most = (2, 2) if unset else (3, 3)
+    if action == "default" and unset:
+        most = 0
+    if not least <= len(words) <= most:
+        raise UsageError(f"vfs remote {action} {usage}".rstrip() + " is how it is called")
+    if (make_default or force) and action != "add":
+        raise UsageError("--default and --force belong to 'add'")
+    if unset and action not in ("modify", "default"):
+        raise UsageError("--unset belongs to 'modify' and 'default'")
+
+
+def _list(output: Output, files: DvcFiles, level: str | None) -> None:
+    config = files.merged() if level is None else files.read(level)
+    default = str(config.get("core", {}).get("remote", "")).lower()
+    for name, options in config.get("remote", {}).items():
+        url = without_password(str(options.get("url", "")))
+        if output.json:
+            output.document("remote", {"name": name, "url": url, "default": name == default})
+        else:
+            output.line(f"{name}  {url}" + ("  (default)" if name == default else ""))
+
+
+def _default(
+    output: Output, files: DvcFiles, words: tuple[str, ...], level: str | None, unset: bool
+) -> None:
+    if unset:
+        files.unset(DEFAULT, level or "repo")
+    elif words:
+        if not files.has_remote(words[0]):
+            raise files.unknown(words[0])
+        files.set(DEFAULT, words[0].lower(), level or "repo")
+    else:
+        name = files.get(DEFAULT, level)
+        if name is None:
+            raise ConfigError("there is no default remote", hint="vfs remote default NAME")
+        show_value(output, "core.remote", name)
+
+
+def _modify(
+    output: Output, files: DvcFiles, words: tuple[str, ...], target: str, unset: bool
+) -> None:
+    name = words[0].lower()
+    if not files.has_remote(name):
+        raise files.unknown(name)
+    key = ("remote", name, words[1].lower())
+    if not unset:
+        files.set(key, words[2], target)
+        warn_of_secret(output, files, key, words[2], target)
+    elif not files.unset(key, target):
+        output.note(f"{files.file(target)} does not set {key[2]} of {name}")

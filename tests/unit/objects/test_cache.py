@@ -1,0 +1,176 @@
+"""The DVC cache as an object store."""
+
+import hashlib
+import io
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vfs.errors import ContentMismatch, DataUnavailable, StoreError
+from vfs.formats.hashing import new_hasher
+from vfs.objects import ObjectCache, hash_source
+from vfs.objects.cache import PIECE, SMALL
+from vfs.types import Algorithm, Digest
+
+
+def md5(data: bytes) -> Digest:
+    return Digest(Algorithm.MD5, hashlib.md5(data).digest())
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> ObjectCache:
+    return ObjectCache(str(tmp_path / "cache"))
+
+
+def files(cache: ObjectCache) -> list[Path]:
+    return sorted(path for path in Path(cache.directory).rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("size", [0, 1, SMALL - 1, SMALL, PIECE, PIECE + 1, 3 * PIECE + 17])
+@pytest.mark.parametrize("algorithm", [Algorithm.MD5, Algorithm.MD5_DOS2UNIX])
+def test_a_file_is_read_once_and_kept(
+    cache: ObjectCache, tmp_path: Path, size: int, algorithm: Algorithm
+) -> None:
+    data = (b"line\r\n" * (size // 6 + 1))[:size]
+    source = tmp_path / "source"
+    source.write_bytes(data)
+    hasher = new_hasher(algorithm)
+    hasher.update(data)
+    put = cache.ingest(str(source), algorithm)
+    assert put.digest == Digest(algorithm, hasher.digest())
+    assert (put.size, put.stored) == (size, True)
+    assert hash_source(str(source), algorithm) == (put.digest, put.fingerprint)
+    (path,) = files(cache)
+    assert str(path) == cache.path(put.digest)
+    assert path.read_bytes() == data
+    assert path.stat().st_mode & 0o777 == 0o444
+    assert cache.trusted(put.digest)
+    assert cache.verify(put.digest)
+    assert cache.size(put.digest) == size
+    assert not cache.ingest(str(source), algorithm).stored
+    assert [(d, tree, s.st_size) for d, tree, s in cache.objects()] == [(put.digest, False, size)]
+
+
+def test_what_is_not_trusted_is_replaced(cache: ObjectCache, tmp_path: Path) -> None:
+    digest = cache.put(b"right")
+    path = Path(cache.path(digest))
+    path.chmod(0o644)
+    path.write_bytes(b"wrong")
+    assert not cache.trusted(digest)
+    assert not cache.verify(digest)
+    with pytest.raises(ContentMismatch):
+        cache.read(digest, limit=100)
+    (tmp_path / "source").write_bytes(b"right")
+    assert cache.ingest(str(tmp_path / "source")).stored
+    assert cache.read(digest, limit=100) == b"right"
+
+
+@given(data=st.binary(max_size=100), pieces=st.integers(1, 40))
+def test_receive_takes_what_the_digest_names(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, pieces: int
+) -> None:
+    cache = ObjectCache(str(tmp_path_factory.mktemp("cache")))
+    stream = io.BytesIO(data)
+    assert cache.receive(md5(data), lambda b: stream.readinto(b[:pieces])) == len(data)
+    assert cache.read(md5(data), limit=100) == data
+    wrong = io.BytesIO(data + b"!")
+    with pytest.raises(ContentMismatch):
+        cache.receive(md5(data + b"?"), wrong.readinto)
+    assert len(files(cache)) == 1
+
+
+def test_a_symlink_is_followed_only_on_demand(cache: ObjectCache, tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("real")
+    with pytest.raises(DataUnavailable, match="symlink"):
+        cache.ingest(str(tmp_path / "link"))
+    assert cache.ingest(str(tmp_path / "link"), follow=True).digest == md5(b"x")
+
+
+def test_a_pipe_is_refused_at_once(cache: ObjectCache, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataUnavailable, match="no regular file"):
+        cache.ingest(str(tmp_path / "pipe"))
+
+
+def test_a_file_that_keeps_changing_is_refused(cache: ObjectCache, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * (64 * PIECE))
+    stop = threading.Event()
+
+    def change() -> None:
+        with source.open("r+b") as file:
+            while not stop.is_set():
+                file.seek(0)
+                file.write(os.urandom(8))
+                file.flush()
+
+    writer = threading.Thread(target=change)
+    writer.start()
+    try:
+        with pytest.raises(DataUnavailable, match="changes while it is read"):
+            cache.ingest(str(source))
+    finally:
+        stop.set()
+        writer.join()
+    # What was read under way may be there, under its own name.
+    assert len(files(cache)) == sum(cache.verify(digest) for digest, _, _ in cache.objects())
+
+
+def test_an_unwritable_cache_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_bytes(b"a file is in the way")
+    with pytest.raises(StoreError, match=str(tmp_path / "cache")):
+        ObjectCache(str(tmp_path / "cache")).put(b"x")
+
+
+def test_directories_that_gc_removes_are_made_again(cache: ObjectCache) -> None:
+    digest = cache.put(b"x")
+    assert cache.remove(digest) > 0
+    os.rmdir(os.path.dirname(cache.path(digest)))
+    assert cache.put(b"x") == digest
+    assert cache.remove(digest) > 0
+    assert cache.remove(digest) == 0
+
+
+def test_listings_and_both_layouts_are_enumerated(cache: ObjectCache) -> None:
+    listing = cache.put(b"[]", is_tree=True)
+    legacy = Digest(Algorithm.MD5_DOS2UNIX, md5(b"old").value)
+    cache.receive(legacy, io.BytesIO(b"old").readinto)
+    found = {(digest, tree) for digest, tree, _ in cache.objects()}
+    assert found == {(listing, True), (legacy, False)}
+
+
+def test_sweep_leaves_living_writers_alone(cache: ObjectCache) -> None:
+    cache.put(b"x")
+    base = Path(cache.directory) / "files/md5"
+    beside = next(path for path in base.iterdir() if path.is_dir())
+    living = ObjectCache(cache.directory)
+    started, go = threading.Event(), threading.Event()
+
+    def slow(buffer: memoryview) -> int:
+        started.set()
+        go.wait()
+        return 0
+
+    writer = threading.Thread(target=lambda: living.receive(md5(b""), slow))
+    writer.start()
+    started.wait()
+    dead, young, foreign = base / ".vfs-1-0.tmp", base / ".vfs-1-1.tmp", base / ".abc.tmp"
+    lower = beside / ".vfs-1-2.tmp"
+    for path in (dead, young, foreign, lower):
+        path.write_bytes(b"half")
+    for path in base.rglob(".*.tmp"):
+        if path != young:
+            os.utime(path, (1, 1))
+    assert cache.sweep() == 1
+    assert not dead.exists()
+    assert young.exists()
+    assert foreign.exists()
+    assert cache.sweep(everywhere=True) == 1
+    go.set()
+    writer.join()
+    assert cache.trusted(md5(b""))

@@ -1,0 +1,102 @@
+"""The table of fingerprints."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vfs.objects import Fingerprint, fingerprint
+from vfs.state import FileState, Seen, StateTable
+from vfs.state.files import Known
+from vfs.types import Algorithm, Digest
+
+A = Digest(Algorithm.MD5, b"a" * 16)
+B = Digest(Algorithm.MD5_DOS2UNIX, b"b" * 16)
+OLD = Fingerprint(1, 2, 3, 4)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[StateTable]:
+    opened = StateTable.open(tmp_path / "state")
+    yield opened
+    opened.close()
+
+
+def test_only_the_very_state_is_known(table: StateTable) -> None:
+    state = FileState(table)
+    state.remember([Known(b"x", OLD, A)])
+    assert state.digest(b"x", OLD, Algorithm.MD5) == A
+    assert state.digest(b"x", OLD, Algorithm.MD5_DOS2UNIX) is None
+    assert state.digest(b"y", OLD, Algorithm.MD5) is None
+    for field in OLD._fields:
+        assert state.digest(b"x", OLD._replace(**{field: 99}), Algorithm.MD5) is None
+    state.remember([Known(b"x", OLD, B)])
+    assert state.digest(b"x", OLD, Algorithm.MD5) is None
+    assert state.knows([b"x", b"y"]) == [True, False]
+    state.forget([b"x", b"never"])
+    assert state.knows([b"x"]) == [False]
+
+
+def test_what_is_too_young_is_not_remembered(table: StateTable, tmp_path: Path) -> None:
+    state = FileState(table)
+    (tmp_path / "file").write_bytes(b"x")
+    young = fingerprint((tmp_path / "file").stat())
+    state.remember([Known(b"x", young, A)])
+    assert state.digest(b"x", young, Algorithm.MD5) is None
+    state.remember([Known(b"x", young, A)], now=time.time_ns() + 10**9)
+    assert state.digest(b"x", young, Algorithm.MD5) == A
+
+
+def test_an_mtime_in_the_future_does_not_matter(table: StateTable) -> None:
+    """The ctime tells of every write; a copied file keeps its mtime."""
+    state = FileState(table)
+    ahead = OLD._replace(mtime=time.time_ns() + 10**15)
+    state.remember([Known(b"x", ahead, A)])
+    assert state.digest(b"x", ahead, Algorithm.MD5) == A
+
+
+@given(paths=st.lists(st.binary(min_size=1, max_size=1200), unique=True, max_size=30))
+def test_any_path(tmp_path_factory: pytest.TempPathFactory, paths: list[bytes]) -> None:
+    table = StateTable.open(tmp_path_factory.mktemp("state"))
+    try:
+        state = FileState(table)
+        known = [Known(path, OLD._replace(inode=number), A) for number, path in enumerate(paths)]
+        state.remember(known)
+        asked = [(path, found) for path, found, _ in known]
+        assert state.digests(asked, Algorithm.MD5) == [A] * len(paths)
+    finally:
+        table.close()
+
+
+def test_it_lasts(tmp_path: Path) -> None:
+    for expected in (None, A):
+        table = StateTable.open(tmp_path / "state")
+        state = FileState(table)
+        assert state.digest(b"x", OLD, Algorithm.MD5) == expected
+        state.remember([Known(b"x", OLD, A)])
+        table.close()
+
+
+def test_damage_starts_afresh(tmp_path: Path) -> None:
+    table = StateTable.open(tmp_path / "state")
+    FileState(table).remember([Known(b"x", OLD, A)])
+    table.close()
+    (tmp_path / "state/data.mdb").write_bytes(b"no database" * 1000)
+    table = StateTable.open(tmp_path / "state")
+    assert FileState(table).digest(b"x", OLD, Algorithm.MD5) is None
+    table.close()
+
+
+def test_what_was_seen_on_a_remote(table: StateTable) -> None:
+    one, other = Seen(table, "s3://a"), Seen(table, "s3://b")
+    now = int(time.time())
+    one.add([(A, False), (A, True)])
+    other.add([(B, False)])
+    assert one.known([(A, False), (A, True), (B, False)]) == [True, True, False]
+    assert one.known([(A, False)], since=now + 100) == [False]
+    one.forget_remote()
+    assert one.known([(A, False), (A, True)]) == [False, False]
+    assert other.known([(B, False)]) == [True]

@@ -1,0 +1,55 @@
+"""Replacing a configuration file: it has its old bytes or its new ones, whatever happens."""
+
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from vfs.errors import ConfigError
+
+
+def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Give a file other bytes; its mode stays, and a symlink to it too. Its directory is made if need be.
+
+    Args:
+        path: of the file.
+        data: all of it.
+        private: nobody else may read it from now on.
+
+    Raises:
+        ConfigError: it cannot be written; the old bytes are there.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            with open(descriptor, "wb") as file:
+                if mode is not None or private:
+                    os.fchmod(
+                        descriptor,
+                        (0o600 if mode is None else mode) & (0o700 if private else 0o777),
+                    )
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            temporary.replace(target)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+            raise
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file; none if it does not exist. Raises ConfigError: it cannot be read."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error

@@ -1,0 +1,42 @@
+r"""Lines of `.gitignore` for outs, as DVC writes and removes them.
+
+Format: `/name` in the `.gitignore` of the out's directory, with `\` before each of `\[]!*#?`. Source: scmrepo's
+`git/__init__.py`, pathspec's `escape`.
+
+Where DVC writes a line that Git does not take for the name, the line here is one that Git does: a space at the end is escaped, and a line
+feed, which no pattern can hold, becomes `?`.
+"""
+
+_SPECIAL = b"\\[]!*#?"
+
+
+def ignore_line(name: bytes) -> bytes:
+    """The line, without its end, for a name in the directory of the file."""
+    escaped = b"".join(
+        b"\\" + byte if byte in _SPECIAL else byte for byte in (bytes((b,)) for b in name)
+    ).replace(b"\n", b"?")
+    if escaped.endswith((b" ", b"\t", b"\r")):
+        escaped = escaped[:-1] + b"\\" + escaped[-1:]
+    return b"/" + escaped
+
+
+def with_line(text: bytes, name: bytes) -> bytes:
+    """The file with a line for a name at its end, unless it has one."""
+    line = ignore_line(name)
+    if line in text.splitlines():
+        return text
+    return text + (b"" if not text or text.endswith(b"\n") else b"\n") + line + b"\n"
+
+
+def without_line(text: bytes, name: bytes) -> bytes:
+    """The file without the lines for a name; b"" if nothing is left.
+
+    Lines that DVC did not escape are lines for it too.
+    """
+    unwanted = {ignore_line(name), b"/" + name, (b"/" + name).strip()}
+    kept = [
+        line
+        for line in text.splitlines(keepends=True)
+        if line.rstrip(b"\r\n") not in unwanted and line.strip() not in unwanted
+    ]
+    return b"".join(kept)

@@ -1,0 +1,210 @@
+"""Writing `.dvc` files: the bytes that DVC writes.
+
+Format (source: DVC's `stage/serialize.py`, `output.py`; `docs/formats.md`): YAML 1.2 as ruamel.yaml
+dumps it; of an out the keys md5, size, nfiles, isexec, hash, path, desc.
+
+Rules:
+
+* A new pointer holds `outs` and nothing else.
+* An existing one is edited in place: comments, order and all other keys stay; of the out only what describes its content
+  is replaced. As DVC does it, a key that is new goes to the end.
+* An out whose content did not change is not touched at all, whatever its form.
+"""
+
+import hashlib
+import io
+import json
+import posixpath
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from vfs.core.paths import resolve_relative, show
+from vfs.errors import FormatError
+from vfs.types import Algorithm, Digest
+
+_CONTENT = frozenset(
+    {"md5", "etag", "checksum", "size", "nfiles", "isexec", "version_id", "hash", "files", "cloud"}
+)
+_UNHASHED = frozenset(
+    {"desc", "type", "labels", "meta", "locked", "frozen", "metric", "persist", "isexec", "size", "nfiles"}
+)  # fmt: skip
+
+
+class Described(NamedTuple):
+    """What a pointer says of an out's content.
+
+    Attributes:
+        digest: MD5, or MD5_DOS2UNIX for an out that keeps the form of DVC 2.
+        is_tree: it is of a listing.
+        size: bytes of all files; None if it is not known.
+        nfiles: of a directory.
+        executable: of a file.
+    """
+
+    digest: Digest
+    is_tree: bool = False
+    size: int | None = None
+    nfiles: int | None = None
+    executable: bool = False
+
+
+def new_pointer(path: str, content: Described, desc: str = "") -> bytes:
+    """A `.dvc` file with one out.
+
+    Args:
+        path: of the out, relative to the file.
+        content: of the out.
+        desc: what the user says of it.
+    """
+    fields = {**_content(content), "path": path}
+    return _dump({"outs": [{**fields, **({"desc": desc} if desc else {})}]})
+
+
+def edited_pointer(
+    old: bytes, pointer: bytes, out: bytes, content: Described | None = None, *, desc: str = ""
+) -> bytes:
+    """A `.dvc` file whose out has another content.
+
+    Args:
+        old: the bytes it has.
+        pointer: its path in the repository.
+        out: path of the out in the repository.
+        content: of the out from now on; None leaves it as it is.
+        desc: what the user says of it; "" leaves it as it is.
+
+    Raises:
+        FormatError: it is no YAML, or has no such out.
+    """
+    document, item = _find(old, pointer, out)
+    if content is not None:
+        fields = _content(content)
+        for key, value in fields.items():
+            if item.get(key) != value or isinstance(item.get(key), bool) != isinstance(value, bool):
+                item[key] = value
+        for key in [key for key in item if key in _CONTENT and key not in fields]:
+            del item[key]
+    if desc:
+        item["desc"] = desc
+    if "md5" in document:  # of an import: it covers the outs
+        document["md5"] = stage_md5(document)
+    return _dump(document)
+
+
+def moved_pointer(
+    old: bytes, pointer: bytes, out: bytes, new_pointer_path: bytes, target: bytes
+) -> bytes:
+    """A `.dvc` file whose out lies elsewhere, or that itself does.
+
+    Args:
+        old: the bytes it has.
+        pointer: its path in the repository.
+        out: path of the out until now.
+        new_pointer_path: path of the file from now on; with another one `wdir` goes, as with DVC.
+        target: path of the out from now on.
+
+    Raises:
+        FormatError: it is no YAML, or has no such out.
+    """
+    document, item = _find(old, pointer, out)
+    wdir = _wdir(document, pointer)
+    if new_pointer_path != pointer:
+        document.pop("wdir", None)
+        new = new_pointer_path.rpartition(b"/")[0]
+        for dependency in document.get("deps") or ():
+            if "repo" not in dependency and not _elsewhere(dependency["path"]):
+                lies = resolve_relative(wdir, dependency["path"])
+                dependency["path"] = _relative(lies, new)
+        wdir = new
+    item["path"] = _relative(target, wdir)
+    if "md5" in document:
+        document["md5"] = stage_md5(document)
+    return _dump(document)
+
+
+def without_out(old: bytes, pointer: bytes, out: bytes) -> bytes | None:
+    """A `.dvc` file without one of its outs; None if it has no other.
+
+    Raises:
+        FormatError: it is no YAML, or has no such out.
+    """
+    document, item = _find(old, pointer, out)
+    if len(document["outs"]) == 1:
+        return None
+    document["outs"].remove(item)
+    return _dump(document)
+
+
+def stage_md5(document: Mapping[str, Any]) -> str:
+    """The checksum that DVC keeps of an import (source: `stage/utils.py`)."""
+    kept = {k: v for k, v in document.items() if k not in ("md5", "meta", "desc")}
+    if kept.get("wdir") == ".":
+        del kept["wdir"]
+    text = json.dumps(_without(kept), sort_keys=True)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without(v) for k, v in value.items() if k not in _UNHASHED}
+    return [_without(v) for v in value] if isinstance(value, list) else value
+
+
+def _content(content: Described) -> dict[str, Any]:
+    """The keys of an out that describe its content, in DVC's order."""
+    fields: dict[str, Any] = {"md5": content.digest.hex + (".dir" if content.is_tree else "")}
+    if content.size is not None:
+        fields["size"] = content.size
+    if content.nfiles is not None:
+        fields["nfiles"] = content.nfiles
+    if content.executable:
+        fields["isexec"] = True
+    if content.digest.algorithm is not Algorithm.MD5_DOS2UNIX:
+        fields["hash"] = "md5"
+    return fields
+
+
+def _find(old: bytes, pointer: bytes, out: bytes) -> tuple[Any, Any]:
+    """The parsed file, comments and all, and its item of an out."""
+    document = _load(old, show(pointer)[1:-1])
+    wdir = _wdir(document, pointer)
+    for item in document.get("outs") or ():
+        written = str(item.get("path", ""))
+        if not _elsewhere(written) and resolve_relative(wdir, written) == out:
+            return document, item
+    raise FormatError(f"has no output {show(out)} (any more)", file=show(pointer)[1:-1])
+
+
+def _wdir(document: Any, pointer: bytes) -> bytes:
+    return resolve_relative(pointer.rpartition(b"/")[0], str(document.get("wdir") or "."))
+
+
+def _elsewhere(path: str) -> bool:
+    return path.startswith("/") or "://" in path
+
+
+def _relative(path: bytes, base: bytes) -> str:
+    return posixpath.relpath(b"/" + path, b"/" + base).decode()
+
+
+def _load(data: bytes, file: str) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        document = YAML().load(data.decode())
+    except (YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise FormatError(f"is no valid YAML: {reason}", file=file) from None
+    if not isinstance(document, dict):
+        raise FormatError("is no mapping", file=file)
+    return document
+
+
+def _dump(document: Any) -> bytes:
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.default_flow_style = False
+    stream = io.BytesIO()
+    yaml.dump(document, stream)
+    return stream.getvalue()

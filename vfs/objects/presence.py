@@ -1,0 +1,43 @@
+"""Which of many objects the caches lack, asking the file system as seldom as it takes.
+
+Rule: existence only, as DVC's own status; whether an object is what its name says is for who reads it.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from vfs.formats.layout import object_path
+from vfs.objects.cache import ObjectCache
+from vfs.types import Digest
+
+_ENTRY: Final = 48  # bytes that a name of 30 characters takes in a directory, about
+_RATIO: Final = 8  # names that are listed in the time one is looked up
+
+
+def absent(caches: Sequence[ObjectCache], digests: Iterable[Digest]) -> set[Digest]:
+    """Those of some contents (no listings) that none of the caches has.
+
+    A directory of objects is listed where much of it is asked for, else its objects are looked up one by one.
+    """
+    wanted: dict[tuple[int, bytes], set[Digest]] = {}
+    for digest in digests:
+        wanted.setdefault((digest.algorithm, digest.value[:1]), set()).add(digest)
+    for cache in caches:
+        for key in list(wanted):
+            wanted[key] = _absent(cache.directory, wanted[key])
+            if not wanted[key]:
+                del wanted[key]
+    return set().union(*wanted.values())
+
+
+def _absent(top: str, digests: set[Digest]) -> set[Digest]:
+    """Of contents that lie in one directory."""
+    directory = os.path.join(top, os.path.dirname(object_path(next(iter(digests)))))
+    try:
+        if os.stat(directory).st_size > len(digests) * _RATIO * _ENTRY + 4096:
+            return {d for d in digests if not os.path.lexists(f"{directory}/{d.value.hex()[2:]}")}
+        names = set(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return digests
+    return {digest for digest in digests if digest.value.hex()[2:] not in names}

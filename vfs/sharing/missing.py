@@ -1,0 +1,74 @@
+"""What remotes lack of some outs: the question that `push` asks, without its answer.
+
+Rules: those of `push`; a listing that a remote has stands for its files. What is seen is remembered for a later push.
+Memory: the digests of listings that a remote lacks.
+"""
+
+from typing import NamedTuple
+
+from vfs.errors import VfsError
+from vfs.sharing.layout import open_layout
+from vfs.sharing.push import pushed, remote_of
+from vfs.sharing.used import Used
+from vfs.tracking.caches import Caches
+from vfs.tracking.uses import Use
+from vfs.types import Digest
+from vfs.workspace import Workspace
+from vfs.workspace.stores import RemoteRef
+
+
+class OnRemote(NamedTuple):
+    """One remote.
+
+    Attributes:
+        name: of it.
+        outs: of which it lacks something, and how many objects.
+    """
+
+    name: str
+    outs: list[tuple[Use, int]]
+
+
+def missing(workspace: Workspace, remote: str | None, used: Used) -> list[OnRemote]:
+    """What each remote lacks that an out goes to: its own, else the named one, else the default.
+
+    Raises:
+        ConfigError: no remote is configured for an out.
+        Unsupported: a remote is of a kind that is not written to.
+        RemoteError: a remote is down or refuses us.
+        UnknownPath: a target means nothing.
+    """
+    groups: dict[RemoteRef, list[Use]] = {}
+    for use in used.uses:
+        if pushed(use) and use.out.digest is not None:
+            groups.setdefault(remote_of(use, remote), []).append(use)
+    found = [OnRemote(ref.name, _lacking(workspace, ref, uses)) for ref, uses in groups.items()]
+    used.check()
+    return found
+
+
+def _lacking(workspace: Workspace, ref: RemoteRef, uses: list[Use]) -> list[tuple[Use, int]]:
+    layout = open_layout(workspace, ref)
+    tops = {(d, use.out.is_tree) for use in uses if (d := use.out.digest) is not None}
+    there = {one for one, _ in layout.present(list(tops))}
+    files: dict[int, list[Digest]] = {}
+    for number, use in enumerate(uses):
+        if (use.out.digest, use.out.is_tree) not in there:
+            files[number] = _files(use)
+    asked = [(digest, False) for digest in dict.fromkeys(d for one in files.values() for d in one)]
+    has = {digest for (digest, _), _ in layout.present(asked)} if asked else set()
+    return [
+        (uses[number], sum(digest not in has for digest in digests) + uses[number].out.is_tree)
+        for number, digests in files.items()
+    ]
+
+
+def _files(use: Use) -> list[Digest]:
+    """The files of an out, as far as is known here."""
+    assert use.out.digest is not None
+    if not use.out.is_tree:
+        return [use.out.digest]
+    try:
+        return [entry.digest for entry in use.files(Caches(use.store))]
+    except VfsError:
+        return []  # its list is neither here nor there

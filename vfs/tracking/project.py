@@ -1,0 +1,162 @@
+"""A DVC repository that a verb writes to: found, locked, surveyed.
+
+Rule: everything a writing verb decides, it decides under the lock; `dvc` and `vfs` exclude each other.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from vfs.core.paths import show
+from vfs.errors import FormatError, NotARepository, UsageError
+from vfs.objects import ObjectCache, writing
+from vfs.state import FileState, StateTable, state_directory
+from vfs.tracking import writes
+from vfs.tracking.contents import Contents, Progress
+from vfs.tracking.scan import Scanner
+from vfs.workspace import Workspace
+from vfs.workspace.outs import Claim
+from vfs.workspace.stores import DvcStore
+from vfs.workspace.survey import Survey
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a writing verb works on.
+
+    Attributes:
+        workspace: the repository.
+        top: the working tree, absolute.
+        root: of the DVC repository, relative to it.
+        survey: what the pointers of the working tree say.
+        owners: the outs, by their path.
+        store: where the DVC repository keeps its objects.
+        cache: the first of its caches.
+        state: fingerprints of the working tree.
+        contents: reads working files.
+        progress: told (stage, done, total).
+    """
+
+    workspace: Workspace
+    top: bytes
+    root: bytes
+    survey: Survey
+    owners: dict[bytes, Claim]
+    store: DvcStore
+    cache: ObjectCache
+    state: FileState
+    contents: Contents
+    progress: Progress
+
+    def absolute(self, path: bytes) -> bytes:
+        """A path of the working tree in the file system."""
+        return self.top + b"/" + path if path else self.top
+
+    def write(self, path: bytes, data: bytes) -> None:
+        """Replace a small file of the working tree. Raises StoreFull, StoreError."""
+        via = os.path.join(self.top, self.root, b".dvc/tmp")  # which holding the lock made
+        writes.replace(self.absolute(path), data, via)
+
+    def scanner(self) -> Scanner:
+        """A walk of the working tree."""
+        return Scanner(self.top, self.root)
+
+    def owner(self, path: bytes) -> Claim | None:
+        """The out that a path is, or lies in."""
+        while path and path not in self.owners:
+            path = path.rpartition(b"/")[0]
+        return self.owners.get(path)
+
+    def store_of(self, claim: Claim) -> DvcStore:
+        """Where the objects of an out are."""
+        return self.survey.roots.store_of(claim.pointer)
+
+    def check_problems(self, path: bytes) -> None:
+        """Refuse a path that a pointer claims in a way that cannot be used.
+
+        Raises:
+            FormatError: it does, or the pointer that would be its own is unreadable.
+        """
+        for problem in (*self.survey.claims.broken, *self.survey.claims.problems):
+            if problem.path in (path, path + b".dvc"):
+                raise FormatError(problem.message, hint=problem.hint)
+
+
+@contextmanager
+def open_project(
+    workspace: Workspace, paths: Sequence[bytes], progress: Progress, *, wait: float = 0.0
+) -> Iterator[Project]:
+    """Lock the DVC repository that some paths lie in, and survey it.
+
+    Args:
+        workspace: the Git repository.
+        paths: of the working tree, at least one.
+        progress: told (stage, done, total), from any thread.
+        wait: seconds to wait for another holder of the lock.
+
+    Raises:
+        UsageError: there is no working tree, or the paths lie in several DVC repositories.
+        NotARepository: there is no DVC repository above the path.
+        RepositoryBusy: somebody else writes to it.
+        VfsError: as `Workspace.survey`.
+    """
+    if workspace.root is None:
+        raise UsageError(f"{workspace.name} has no working tree", hint="clone it first")
+    top = os.fsencode(workspace.root).rstrip(b"/")
+    roots = {find_root(top, path): path for path in paths}
+    root = next(iter(roots))
+    if len(roots) > 1:
+        names = " and ".join(told(path) for path in sorted(roots.values())[:2])
+        raise UsageError(f"{names} lie in different DVC repositories", hint="one at a time")
+    with writing(Path(os.fsdecode(os.path.join(top, root))), wait):
+        survey = workspace.survey("worktree", progress)
+        store = survey.roots.store_of(root + b"/x" if root else b"x")
+        table = StateTable.open(state_directory(workspace.repository.git_dir))
+        state = FileState(table)
+        cache = ObjectCache(store.caches[0])
+        cache.sweep()
+        try:
+            with Contents(top, state) as contents:
+                yield Project(
+                    workspace,
+                    top,
+                    root,
+                    survey,
+                    {claim.out.path: claim for claim in survey.claims.served},
+                    store,
+                    cache,
+                    state,
+                    contents,
+                    progress,
+                )
+        finally:
+            table.close()
+
+
+def find_root(top: bytes, path: bytes) -> bytes:
+    """The root of the DVC repository that a path lies in, relative to the working tree.
+
+    Raises:
+        NotARepository: there is none.
+    """
+    directory = path.rpartition(b"/")[0]
+    while True:
+        if os.path.isdir(os.path.join(top, directory, b".dvc")):
+            return directory
+        if not directory:
+            raise NotARepository(
+                f"{os.fsdecode(top)} is not a DVC repository: there is no .dvc", hint="vfs init"
+            )
+        directory = directory.rpartition(b"/")[0]
+
+
+def told(path: bytes) -> str:
+    """A path in a message."""
+    return show(path)[1:-1]
+
+
+def is_inside(path: bytes, directory: bytes) -> bool:
+    """Whether a path is a directory or lies below it."""
+    return not directory or path == directory or path.startswith(directory + b"/")

@@ -1,0 +1,255 @@
+"""What an out holds now, as a pointer and a listing say it.
+
+Rules: an out in the form of DVC 2 is hashed by its own rule first and keeps its form if it is what it was. With
+`store` every content is in the cache afterwards (listings are put by `vfs.tracking.change`).
+"""
+
+import os
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from vfs.errors import DataUnavailable, FormatError, UnknownPath, Unsupported
+from vfs.formats.dirlisting import dump_listing, iter_listing
+from vfs.formats.hashing import new_hasher
+from vfs.formats.pointer_text import Described
+from vfs.tracking.project import Project, is_inside, told
+from vfs.tracking.scan import File
+from vfs.types import Algorithm, Digest, Problem
+from vfs.workspace.listed import ListedObject
+from vfs.workspace.outs import Claim
+
+Entries = list[tuple[bytes, Digest]]
+"""A listing: (path relative to the out, digest), sorted by path."""
+
+_BATCH = 1024
+
+
+class Recorded(NamedTuple):
+    """What lies at the path of an out.
+
+    Attributes:
+        content: for its pointer.
+        listing: bytes of its listing, if it is a directory.
+        entries: of the listing.
+        notes: what was left out.
+    """
+
+    content: Described
+    listing: bytes | None
+    entries: Entries
+    notes: tuple[Problem, ...]
+
+
+def record(project: Project, path: bytes, old: Digest | None, *, store: bool = True) -> Recorded:
+    """Look at a path.
+
+    Args:
+        project: that it lies in.
+        path: of the out.
+        old: what its pointer says.
+        store: put contents into the cache.
+
+    Raises:
+        UnknownPath: there is nothing.
+        DataUnavailable, UnsafePath: something cannot be read or tracked.
+        StoreFull, StoreError: the cache cannot be written.
+    """
+    if old is not None and old.algorithm is Algorithm.MD5_DOS2UNIX:
+        as_it_was = _look(project, path, old.algorithm, store=False)
+        if as_it_was.content.digest == old:
+            return _look(project, path, old.algorithm, store=True) if store else as_it_was
+    return _look(project, path, Algorithm.MD5, store=store)
+
+
+def _look(project: Project, path: bytes, algorithm: Algorithm, *, store: bool) -> Recorded:
+    entries: Entries = []
+    found, size, notes = read_below(project, path, path, algorithm, entries, store=store)
+    absolute = project.absolute(path)
+    if os.path.isdir(absolute) and not os.path.islink(absolute):
+        listing = dump_listing(entries)
+        digest = listing_digest(listing, algorithm)
+        content = Described(digest, True, size, len(entries))
+        return Recorded(content, listing, entries, notes)
+    if found is None:
+        raise UnknownPath(f"there is no {told(path)}")
+    return Recorded(
+        Described(entries[0][1], size=size, executable=found.executable), None, [], notes
+    )
+
+
+def read_below(
+    project: Project,
+    path: bytes,
+    out: bytes,
+    algorithm: Algorithm,
+    entries: Entries,
+    *,
+    store: bool,
+) -> tuple[File | None, int, tuple[Problem, ...]]:
+    """Read a path inside an out into `entries`; returns the last file, the bytes of all, and notes.
+
+    Raises:
+        DataUnavailable, UnsafePath, StoreFull, StoreError: as `record`.
+    """
+    scanner = project.scanner()
+    start = len(out) + 1
+    size, last = 0, None
+    cache = project.cache if store else None
+    files = scanner.files(path)
+    for content in project.contents.of(files, algorithm, cache=cache, progress=project.progress):
+        if scanner.problems:
+            break
+        last = content.file
+        size += last.fingerprint.size
+        entries.append((last.path[start:], content.digest))
+    scanner.check()
+    return last, size, tuple(scanner.notes)
+
+
+def listing_digest(listing: bytes, algorithm: Algorithm) -> Digest:
+    """The name of a listing of files that are named by an algorithm."""
+    hasher = new_hasher(Algorithm.MD5)
+    hasher.update(listing)
+    return Digest(algorithm, hasher.digest())
+
+
+def listed(project: Project, claim: Claim) -> Entries:
+    """The entries of the listing that an out's pointer names, wherever it is (a remote is asked last).
+
+    Raises:
+        DataUnavailable: no place has it.
+        RemoteUnavailable: a remote that may have it does not answer.
+        FormatError: it names something that cannot be written again.
+        Unsupported: the pointer lists the files itself.
+    """
+    digest = claim.out.digest
+    if claim.out.files is not None or digest is None:
+        raise Unsupported(
+            f"{told(claim.pointer)} belongs to a version-aware remote or was never committed",
+            hint=f"vfs add {told(claim.out.path)}",
+        )
+    name = f"{digest.hex}.dir"
+    session = project.workspace.session
+    wanted = ListedObject(session, digest, project.progress)
+    entries: Entries = []
+    with wanted.fetch(project.store_of(claim), claim.out.remote, local_only=False) as data:
+        data.seek(0)
+        for entry in iter_listing(data, file=name, algorithm=digest.algorithm):
+            if isinstance(entry, Problem):
+                raise FormatError(entry.message, hint="the listing must be mended first")
+            entries.append((entry.path, entry.digest))
+    entries.sort()
+    return entries
+
+
+def never_seen(project: Project, claim: Claim, new: Entries) -> list[bytes]:
+    """Listed files that are not in the working tree and, as far as is known, never were.
+
+    They were not deleted: nobody has checked them out.
+
+    Raises:
+        VfsError: as `listed`.
+    """
+    here = {path for path, _ in new}
+    out = claim.out.path
+    gone = iter([path for path, _ in listed(project, claim) if path not in here])
+    missing: list[bytes] = []
+    while batch := list(islice(gone, _BATCH)):
+        known = project.state.knows([out + b"/" + path for path in batch])
+        missing += [path for path, seen in zip(batch, known, strict=True) if not seen]
+    return missing
+
+
+class Part(NamedTuple):
+    """A tracked directory after a part of it was looked at.
+
+    Attributes:
+        recorded: all of it.
+        removed: whether entries went for which nothing came.
+    """
+
+    recorded: Recorded
+    removed: bool
+
+
+def record_parts(project: Project, claim: Claim, paths: Sequence[bytes]) -> Part:
+    """A tracked directory of which only some paths are looked at; the others stay as they are listed.
+
+    Args:
+        project: that it lies in.
+        claim: the directory.
+        paths: files or directories in it; what is no longer there leaves the listing.
+
+    Raises:
+        UnknownPath: a path is neither there nor listed.
+        VfsError: as `listed` and `record`.
+    """
+    out, digest = claim.out, claim.out.digest
+    before = entries = listed(project, claim)
+    assert digest is not None
+    added, appended, removed = 0, True, False
+    notes: tuple[Problem, ...] = ()
+    for path in paths:
+        below = path[len(out.path) + 1 :]
+        found: Entries = []
+        _, size, more = read_below(project, path, out.path, digest.algorithm, found, store=True)
+        kept = _without(entries, below, bool(found))
+        if not found and len(kept) == len(entries):
+            raise UnknownPath(
+                f"{told(path)} is neither there nor in {told(claim.pointer)}",
+                hint=f"vfs ls {told(out.path)}",
+            )
+        removed = removed or not found
+        appended = appended and len(kept) == len(entries)
+        added += size
+        notes += more
+        entries = sorted(kept + found)
+    listing = dump_listing(entries)
+    new = listing_digest(listing, digest.algorithm)
+    total = None  # DVC's rule: known if files were only appended, or nothing changed
+    if new == digest and entries == before:
+        total = out.size
+    elif appended and out.size:
+        total = out.size + added
+    content = Described(new, True, total, len(entries))
+    return Part(Recorded(content, listing, entries, notes), removed)
+
+
+def _without(entries: Entries, path: bytes, present: bool) -> Entries:
+    """Entries but those at or below a path and, if something is there now, a file that was above it."""
+    above = set()
+    if present:
+        parts = path.split(b"/")
+        above = {b"/".join(parts[:length]) for length in range(1, len(parts))}
+    return [e for e in entries if not is_inside(e[0], path) and e[0] not in above]
+
+
+def has_entry(entries: Entries, path: bytes) -> bool:
+    """Whether a listing has a path, or something below it."""
+    place = bisect_left(entries, path, key=lambda entry: entry[0])
+    if place < len(entries) and entries[place][0] == path:
+        return True
+    below = bisect_left(entries, path + b"/", key=lambda entry: entry[0])
+    return below < len(entries) and entries[below][0].startswith(path + b"/")
+
+
+def check_whole(project: Project, claim: Claim, recorded: Recorded) -> None:
+    """Refuse to record a directory of which files were never checked out.
+
+    Raises:
+        DataUnavailable: there are such files.
+        VfsError: as `listed`.
+    """
+    old = claim.out
+    if old.digest is None or not old.is_tree or recorded.content.digest == old.digest:
+        return
+    missing = never_seen(project, claim, recorded.entries)
+    if missing:
+        shown = told(old.path + b"/" + missing[0])
+        raise DataUnavailable(
+            f"{told(old.path)} is not all here: {len(missing)} of its files were never checked out, "
+            f"first {shown}; adding it now would drop them",
+            hint="vfs checkout it first, add single files of it, or say --force to drop what is missing",
+        )

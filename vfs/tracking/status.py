@@ -1,0 +1,259 @@
+"""What differs between the pointers and the working tree, and what the cache lacks.
+
+    with open_state(root) as table:
+        report = status(root, table, targets)
+
+Rules (those of `dvc status`, `repo/status.py` and `output.py` of 3.67; tests compare):
+
+* An out is *deleted* if nothing lies at its place, *new* if its pointer has no hash yet, *modified* if its content has another
+  one. Besides, objects that the cache lacks are counted: DVC says *not in cache* of such an out and nothing else.
+* Content is all that counts; modes and times do not.
+* A link into a mount that a checkout left there is what that mount showed then.
+* A list that the cache lacks is made from the working files: equal digests mean equal directories. Only which
+  files differ is not known then.
+
+It reads files whose fingerprint is not known, and remembers theirs; it takes no lock and never asks a remote. Memory: the paths and
+digests of one tracked directory.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from vfs.errors import DataUnavailable, FormatError
+from vfs.formats.dirlisting import listing_digest
+from vfs.objects.presence import absent
+from vfs.state import FileState, OutState, Placed, StateTable, state_directory
+from vfs.tracking.caches import Caches
+from vfs.tracking.contents import Content, Contents, Progress
+from vfs.tracking.scan import Scanner
+from vfs.tracking.targets import Selection, Target
+from vfs.tracking.uses import Use, uses
+from vfs.types import Algorithm, Digest, Problem
+from vfs.workspace.here import git_directories, survey_here
+
+Change = Literal["modified", "deleted", "new"]
+
+
+class FileChange(NamedTuple):
+    """A file that differs.
+
+    Attributes:
+        path: of the repository.
+        change: what happened to it since the pointer was written.
+        old: the digest by the pointer.
+        content: what lies there.
+    """
+
+    path: bytes
+    change: Change
+    old: Digest | None
+    content: Content | None
+
+
+@dataclass(slots=True)
+class OutStatus:
+    """An out.
+
+    Attributes:
+        use: the out, its pointer and store.
+        change: of the working tree against the pointer.
+        files: what differs, by path; for a file the out itself.
+        missing: paths of files of the pointer that no cache has.
+        unlisted: the list of a directory is in no cache, so `files` and `missing` are not known.
+    """
+
+    use: Use
+    change: Change | None = None
+    files: list[FileChange] = field(default_factory=list)
+    missing: list[bytes] = field(default_factory=list)
+    unlisted: bool = False
+
+    @property
+    def clean(self) -> bool:
+        """Whether there is nothing to say of it."""
+        return self.change is None and not self.missing and not self.unlisted
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found.
+
+    Attributes:
+        outs: all that were meant.
+        problems: pointers that cannot be used, and files that cannot be tracked.
+        notes: what lies there and is left out.
+    """
+
+    outs: list[OutStatus]
+    problems: list[Problem]
+    notes: list[Problem]
+
+
+@contextmanager
+def open_state(root: Path) -> Iterator[StateTable]:
+    """What is remembered of a working tree. Raises NotARepository, StoreError."""
+    table = StateTable.open(state_directory(git_directories(root)[0]))
+    try:
+        yield table
+    finally:
+        table.close()
+
+
+def _silent(stage: str, done: int, total: int | None) -> None:
+    """Progress that nobody asked for."""
+
+
+def status(
+    root: Path,
+    table: StateTable,
+    targets: Sequence[Target] = (),
+    progress: Progress = _silent,
+    *,
+    glob: bool = False,
+) -> Report:
+    """The status of the outs that targets mean.
+
+    Raises:
+        NotARepository: the directory is no top of a working tree.
+        UnknownPath: a target means nothing.
+        DataUnavailable: a directory or file cannot be read, or changes while it is.
+        StoreError: Git cannot list its files, or the table cannot be written.
+    """
+    top = os.fsencode(root).rstrip(b"/")
+    surveyed = survey_here(root)
+    selection, found = uses(surveyed, "worktree", targets, glob=glob)
+    problems = [*surveyed.problems, *surveyed.claims.problems, *surveyed.claims.broken]
+    report = Report([], problems, [])
+    with Contents(top, FileState(table)) as contents:
+        for use in found:
+            scanner = Scanner(top, use.root)
+            look = _Look(top, use, contents, scanner, progress)
+            report.outs.append(look.status(OutState(table).get(use.out.path)))
+            report.problems += scanner.problems
+            report.notes += scanner.notes
+    _check(selection, report)
+    return report
+
+
+def _check(selection: Selection, report: Report) -> None:
+    """Refuse a target that meant no file of a listing; a listing that is not there may have it."""
+    if not any(out.unlisted for out in report.outs):
+        selection.check()
+
+
+class _Look:
+    """Looks at one out."""
+
+    def __init__(
+        self, top: bytes, use: Use, contents: Contents, scanner: Scanner, progress: Progress
+    ) -> None:
+        self._path = top + b"/" + use.out.path
+        self._use = use
+        self._contents = contents
+        self._scanner = scanner
+        self._progress = progress
+        self._caches = Caches(use.store)
+        self._status = OutStatus(use)
+
+    def status(self, placed: Placed | None) -> OutStatus:
+        """All of it; `placed` is what a checkout left there."""
+        out, status = self._use.out, self._status
+        kind = self._kind()
+        if kind is not None and placed is not None and self._shows(placed):
+            status.change = None if placed.digest == out.digest else "modified"
+            return status
+        if out.digest is None and out.files is None:
+            status.change = "deleted" if kind is None else "new"
+        elif out.is_tree:
+            self._directory(kind)
+        else:
+            self._file(kind)
+        return status
+
+    def _shows(self, placed: Placed) -> bool:
+        """Whether it is the link into a mount that `checkout --link mount` left there."""
+        try:
+            return bool(placed.link) and os.readlink(self._path) == placed.link
+        except OSError:
+            return False
+
+    def _kind(self) -> int | None:
+        """What lies there."""
+        try:
+            return stat.S_IFMT(os.stat(self._path).st_mode)
+        except OSError:
+            return None
+
+    def _found(self, algorithm: Algorithm) -> Iterator[Content]:
+        files = self._scanner.files(self._use.out.path)
+        return self._contents.of(files, algorithm, progress=self._progress)
+
+    def _file(self, kind: int | None) -> None:
+        out, status = self._use.out, self._status
+        assert out.digest is not None
+        found = next(self._found(out.digest.algorithm), None) if kind == stat.S_IFREG else None
+        if kind is None:
+            status.change = "deleted"
+        elif found is None or found.digest != out.digest:
+            status.change = "modified"
+        if status.change is not None:
+            status.files.append(FileChange(out.path, status.change, out.digest, found))
+        if absent(self._caches.all, [out.digest]):
+            status.missing.append(out.path)
+
+    def _directory(self, kind: int | None) -> None:
+        out, status = self._use.out, self._status
+        algorithm = Algorithm.MD5 if out.digest is None else out.digest.algorithm
+        try:
+            listed = self._listed()
+        except (DataUnavailable, FormatError):
+            self._unlisted(kind, algorithm)
+            return
+        lacking = absent(self._caches.all, listed.values())
+        if lacking:
+            status.missing += [self._full(p) for p, digest in listed.items() if digest in lacking]
+        cut = len(out.path) + 1
+        for content in self._found(algorithm) if kind == stat.S_IFDIR else ():
+            path = content.file.path
+            old = listed.pop(path[cut:], None)
+            if old is None:
+                if self._use.means(path[cut:]):
+                    status.files.append(FileChange(path, "new", None, content))
+            elif old != content.digest:
+                status.files.append(FileChange(path, "modified", old, content))
+        gone = [FileChange(self._full(p), "deleted", d, None) for p, d in listed.items()]
+        status.files = sorted([*status.files, *gone], key=lambda change: change.path)
+        if kind is None:
+            status.change = "deleted"
+        elif status.files or kind != stat.S_IFDIR:
+            status.change = "modified"
+
+    def _listed(self) -> dict[bytes, Digest]:
+        """The files of the pointer that are meant, relative to it."""
+        files = self._use.out.files
+        if files is None:
+            return {path: digest for path, digest, _ in self._use.files(self._caches)}
+        return {f.path: f.digest for f in files if f.digest is not None and self._use.means(f.path)}
+
+    def _unlisted(self, kind: int | None, algorithm: Algorithm) -> None:
+        """Compare a directory whose list is in no cache by the digest of the list it would have now."""
+        out, status = self._use.out, self._status
+        status.unlisted = True
+        cut = len(out.path) + 1
+        entries = ((c.file.path[cut:], c.digest.hex) for c in self._found(algorithm))
+        if kind is None:
+            status.change = "deleted"
+        elif (
+            kind != stat.S_IFDIR
+            or out.digest is None
+            or listing_digest(entries) != out.digest.value
+        ):
+            status.change = "modified"
+
+    def _full(self, path: bytes) -> bytes:
+        return self._use.out.path + b"/" + path

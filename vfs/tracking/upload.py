@@ -1,0 +1,202 @@
+"""`vfs add --to-remote`: contents go to a remote while they are read; the cache gets nothing.
+
+Rules: files first, then the listing, then the pointer ("durable before named"). A file that changes while it is
+sent is not stored: what sends it fails before its last byte.
+"""
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING, Final, cast
+
+from vfs.errors import DataUnavailable, UnknownPath, Unsupported, UsageError
+from vfs.formats.dirlisting import dump_listing
+from vfs.formats.hashing import new_hasher
+from vfs.formats.layout import object_path
+from vfs.formats.pointer_text import Described
+from vfs.objects import hash_source
+from vfs.objects.source import open_source, read_stable
+from vfs.tracking.add import Added, check_apart, check_target, check_untracked
+from vfs.tracking.change import Change, apply, change_of
+from vfs.tracking.project import Project, told
+from vfs.tracking.record import Entries, Recorded, listing_digest
+from vfs.tracking.scan import File, Scanner
+from vfs.types import Algorithm, Digest, Problem
+from vfs.workspace.stores import RemoteRef
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from vfs.remotes import Remote
+
+_WHOLE: Final = 8 << 20  # bytes; up to this a file is read once, into memory
+_BATCH: Final = 256  # files that are on their way
+Sources = Mapping[bytes, bytes]
+"""Out -> the absolute path its data lies at, where that is not the out's own."""
+
+
+def add_to_remote(
+    project: Project,
+    targets: Sequence[bytes],
+    remote: str | None,
+    *,
+    desc: str = "",
+    force: bool = False,
+    sources: Sources | None = None,
+) -> Added:
+    """Track what lies at some paths, keeping the contents on a remote only.
+
+    Args:
+        project: that the outs lie in.
+        targets: paths of the outs.
+        remote: its name; None is the default one.
+        desc: what to say of the outs.
+        force: replace a pointer that is no out's.
+        sources: where data is that lies elsewhere.
+
+    Raises:
+        UsageError: there is no such remote, or a target cannot be a whole out.
+        RemoteError: it did not take something.
+        VfsError: as `add`.
+    """
+    ref = _remote(project, remote)
+    elsewhere = sources or {}
+    claims = {
+        path: check_target(project, path, force=force, there=path not in elsewhere)
+        for path in targets
+    }
+    for path, claim in claims.items():
+        if claim is not None and claim.out.path != path:
+            raise UsageError(
+                f"{told(path)} lies in {told(claim.out.path)}; --to-remote takes whole outs"
+            )
+    check_apart(claims)
+    check_untracked(project, [path for path, claim in claims.items() if claim is None])
+    changes: list[Change] = []
+    notes: list[Problem] = []
+    for path, claim in claims.items():
+        source = elsewhere.get(path, project.absolute(path))
+        recorded = _send(project, source, ref)
+        changes.append(change_of(project, path, claim, recorded, desc))
+        notes += recorded.notes
+    written = apply(project, changes, store=False)
+    changed = [change.out for change in changes if change.text is not None]
+    return Added([change.out for change in changes], changed, written, notes)
+
+
+def _remote(project: Project, name: str | None) -> RemoteRef:
+    ref = project.store.remote(name.lower() if name else None)
+    if ref is None:
+        which = f"no remote {name!r}" if name else "no default remote"
+        raise UsageError(f"there is {which}", hint="vfs remote add -d NAME URL")
+    if ref.versioned:
+        raise Unsupported(f"{ref.name} is version-aware, vfs does not write to such remotes")
+    return ref
+
+
+def _send(project: Project, source: bytes, ref: RemoteRef) -> Recorded:
+    """Send what lies at a path, the listing last."""
+    remote = project.workspace.session.remote(ref)
+    top, _, name = source.rpartition(b"/")
+    inside = source.startswith(project.top + b"/")
+    scanner = project.scanner() if inside else Scanner(top)
+    start, top = (source[len(project.top) + 1 :], project.top) if inside else (name, top)
+    entries: Entries = []
+    size, last = 0, None
+    files = scanner.files(start)
+    jobs = project.workspace.settings.jobs
+    with ThreadPoolExecutor(jobs, thread_name_prefix="vfs-send") as pool:
+        while batch := list(islice(files, _BATCH)):
+            scanner.check()
+            sent = pool.map(lambda file: _send_file(top, file, remote, ref.prefix), batch)
+            for file, digest in zip(batch, sent, strict=True):
+                entries.append((file.path[len(start) + 1 :], digest))
+                size, last = size + file.fingerprint.size, file
+                project.progress("upload", size, None)
+    scanner.check()
+    notes = tuple(scanner.notes)
+    if os.path.isdir(source):
+        listing = dump_listing(entries)
+        tree = listing_digest(listing, Algorithm.MD5)
+        remote.put(ref.prefix + object_path(tree, is_tree=True), listing)
+        return Recorded(Described(tree, True, size, len(entries)), listing, entries, notes)
+    if last is None:
+        raise UnknownPath(f"there is no {told(source)}")
+    content = Described(entries[0][1], size=size, executable=last.executable)
+    return Recorded(content, None, [], notes)
+
+
+def _send_file(top: bytes, file: File, remote: "Remote", prefix: str) -> Digest:
+    """Send one file; its digest."""
+    path = top + b"/" + file.path
+    if file.fingerprint.size <= _WHOLE:
+        (digest, data), _ = read_stable(path, _read_whole, follow=file.link)
+        remote.put(prefix + object_path(digest), data, if_absent=True)
+        return digest
+    digest, found = hash_source(path, follow=file.link)
+    descriptor, _ = open_source(path, follow=file.link)
+    with io.BufferedReader(_Checked(descriptor, found.size, digest, path), 1 << 20) as body:
+        remote.put(prefix + object_path(digest), cast("BinaryIO", body), if_absent=True)
+    return digest
+
+
+def _read_whole(descriptor: int, size: int) -> tuple[Digest, bytes] | None:
+    data = bytearray()
+    while piece := os.read(descriptor, max(size + 1 - len(data), 1)):
+        data += piece
+        if len(data) > size:
+            return None
+    hasher = new_hasher(Algorithm.MD5)
+    hasher.update(data)
+    return (Digest(Algorithm.MD5, hasher.digest()), bytes(data)) if len(data) == size else None
+
+
+class _Checked(io.RawIOBase):
+    """A file that gives its last bytes only if all of them are those that a digest names."""
+
+    def __init__(self, descriptor: int, size: int, digest: Digest, path: bytes) -> None:
+        self._descriptor = descriptor
+        self._size = size
+        self._digest = digest
+        self._path = path
+        self._done = 0
+        self._hasher = new_hasher(digest.algorithm)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._done
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Back to the start, to send it again."""
+        if (offset, whence) != (0, os.SEEK_SET):
+            raise OSError("only its start can be gone back to")
+        self._done = 0
+        self._hasher = new_hasher(self._digest.algorithm)
+        return os.lseek(self._descriptor, 0, os.SEEK_SET)
+
+    def readinto(self, buffer: object, /) -> int:
+        """The next bytes. Raises DataUnavailable where they are others than they were."""
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        count = os.readv(self._descriptor, [view])
+        self._hasher.update(view[:count])
+        self._done += count
+        ended = self._done >= self._size or not count
+        if ended and (self._done != self._size or not self._hasher.matches(self._digest.value)):
+            raise DataUnavailable(
+                f"{os.fsdecode(self._path)} changes while it is read",
+                hint="let its writer end, then try again",
+            )
+        return count
+
+    def close(self) -> None:
+        """Close the file too."""
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()

@@ -1,0 +1,121 @@
+"""What the pointers and configurations of the working tree say, as it lies there now.
+
+Purpose: `Workspace.survey("worktree")` for verbs that must start at once: files are found by the `git` program and read
+from the disk, so neither the catalog nor Git's objects nor libgit2 take part. A test compares the two.
+
+Rule: tracked files, and pointers that are neither tracked nor ignored; what is not there (a sparse checkout) is left out.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from vfs.errors import FormatError, NotARepository, StoreError
+from vfs.git.command import GitFailed, run_git
+from vfs.git.objects import MODE_BLOB, TreeItem
+from vfs.types import Problem
+from vfs.workspace.ignore import Rules
+from vfs.workspace.outs import MAX_POINTER, Parser, collect
+from vfs.workspace.pointers import Found
+from vfs.workspace.stores import MAX_CONFIG, Roots, Surroundings, load_store
+from vfs.workspace.summary import Mark, mark_of
+from vfs.workspace.surveyed import Survey
+
+_WANTED = ("*.dvc", "*dvc.lock", "*Dvcfile", "*.dvcignore", "*.dvc/config", "*.dvc/.gitignore")
+
+
+def git_directories(root: Path) -> tuple[Path, Path]:
+    """The Git directory of a working tree, and the one it shares with linked ones.
+
+    Raises:
+        NotARepository: there is none.
+    """
+    git = root / ".git"
+    if git.is_dir():
+        return git, git
+    try:
+        git = root / git.read_text().removeprefix("gitdir:").strip()
+        common = git / "commondir"
+        shared = git / common.read_text().strip() if common.exists() else git
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotARepository(f"{root} is not the top of a Git working tree") from error
+    return git.resolve(), shared.resolve()
+
+
+def survey_here(root: Path) -> Survey:
+    """Survey the working tree whose top is `root`.
+
+    Raises:
+        NotARepository: it is none.
+        StoreError: Git cannot list its files.
+    """
+    _, shared = git_directories(root)
+    main = shared.parent if shared.name == ".git" and shared.parent != root else None
+    found = _found(root)
+    problems: list[Problem] = []
+    roots = Roots()
+    where = Surroundings(root, main, False)
+    for path in dict.fromkeys([b"", *(f.path[:-5] for f in found if f.mark is Mark.DVC_ROOT)]):
+        store, wrong = load_store(
+            _read(root, os.path.join(path, b".dvc/config"), MAX_CONFIG), path, where
+        )
+        roots.add(path, store)
+        problems += wrong
+
+    def read_path(path: bytes) -> bytes | None:
+        return _read(root, path, MAX_POINTER)
+
+    def read_blob(path: bytes, limit: int) -> bytes:
+        data = _read(root, path, limit)
+        if data is None:
+            raise FormatError("is gone", file=os.fsdecode(path))
+        return data
+
+    rules = Rules(found, roots, read_blob)
+    claims = collect(rules.without_ignored(found), Parser(read_blob), read_path)
+    return Survey(claims, roots, rules, tuple(problems))
+
+
+def _found(root: Path) -> list[Found]:
+    """Pointers, locks, ignore files and roots, by path; the path stands for the object id."""
+    arguments = ["-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = run_git([*arguments, "--", *_WANTED])
+    except GitFailed as error:
+        raise StoreError(f"git ls-files in {root}: {error.stderr}") from error
+    found: dict[bytes, Found] = {}
+    for path in sorted(set(listed.split(b"\0"))):
+        directory, _, name = path.rpartition(b"/")
+        if directory.endswith(b"/.dvc") or directory == b".dvc":
+            found[directory] = Found(Mark.DVC_ROOT, directory, directory)
+            continue
+        mark = mark_of(TreeItem(name, MODE_BLOB, path)) if name else None
+        if mark is not None and mark is not Mark.BAD_NAME and _is_file(root, path):
+            found[path] = Found(mark, path, path)
+    return list(found.values())
+
+
+def _is_file(root: Path, path: bytes) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(os.path.join(os.fsencode(root), path)).st_mode)
+    except OSError:
+        return False
+
+
+def _read(root: Path, path: bytes, limit: int) -> bytes | None:
+    """The bytes of a file of the tree; None if there is none.
+
+    Raises:
+        FormatError: it is larger than `limit`, or cannot be read.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with open(os.open(os.path.join(os.fsencode(root), path), flags), "rb") as file:
+            data = file.read(limit + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror}", file=os.fsdecode(path)) from error
+    if len(data) > limit:
+        raise FormatError(f"is larger than {limit} bytes", file=os.fsdecode(path))
+    return data
