@@ -28,7 +28,7 @@ from vfs.errors import (
 from vfs.formats.hashing import hasher_for
 from vfs.formats.layout import object_path, parse_object_path
 from vfs.objects import ObjectCache
-from vfs.remotes import Remote
+from vfs.remotes import Body, Remote
 from vfs.types import Algorithm, Digest
 from vfs.workspace.stores import RemoteRef
 
@@ -69,6 +69,10 @@ class PlainRemote:
 
     # Reading --------------------------------------------------------------------------------------
 
+    def open(self, digest: Digest, *, is_tree: bool = False) -> Body:
+        """The bytes of an object; raises as `Remote.get`."""
+        return self._remote.get(self.key(digest, is_tree=is_tree))
+
     def receive(self, cache: ObjectCache, digest: Digest, *, is_tree: bool = False) -> int:
         """Put an object into a cache; returns its size.
 
@@ -77,7 +81,6 @@ class PlainRemote:
             RemoteError: as `Remote.get`.
             StoreFull, StoreError: the cache cannot be written.
         """
-        key = self.key(digest, is_tree=is_tree)
         if self._directory is not None:
             with suppress(DataUnavailable):
                 descriptor = self._directory.open(digest, is_tree=is_tree)
@@ -85,7 +88,9 @@ class PlainRemote:
                     return cache.receive(
                         digest, lambda view: file.readinto(view) or 0, is_tree=is_tree
                     )
-        with self._remote.get(key) as body:  # which says what is wrong with a directory, too
+        with self.open(
+            digest, is_tree=is_tree
+        ) as body:  # which says what is wrong with a directory, too
             return cache.receive(digest, body.readinto, is_tree=is_tree)
 
     def present(self, objects: Sequence[Object]) -> Iterator[tuple[Object, int]]:
