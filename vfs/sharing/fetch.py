@@ -236,8 +236,7 @@ def _complete(use: Use, caches: Caches) -> bool:
 
 
 def _receive(caches: Caches, digest: Digest, is_tree: bool, layout: PlainRemote) -> int:
-    with layout.open(digest, is_tree=is_tree) as body:
-        return caches.home.receive(digest, body.readinto, is_tree=is_tree)
+    return layout.receive(caches.home, digest, is_tree=is_tree)
 
 
 def _first(layouts: list[PlainRemote], work: Callable[[PlainRemote], int]) -> int:
