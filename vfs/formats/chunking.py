@@ -28,10 +28,19 @@ class Cuts(NamedTuple):
     most: int
 
 
-CUTS = Cuts(256 * KIB, 1024 * KIB, 4096 * KIB)
+CUTS = Cuts(64 * KIB, 256 * KIB, 1024 * KIB)
+_LARGE = 128 << 30
 
 
-def chunks(data: BinaryIO, cuts: Cuts = CUTS) -> Iterator[Buffer]:
+def cuts_for(size: int) -> Cuts:
+    """The sizes for a content of `size` bytes: 256 KiB on average, more for those a manifest could not list otherwise."""
+    if size < _LARGE:
+        return CUTS
+    factor = 4 if size < 8 * _LARGE else 16
+    return Cuts(*(factor * each for each in CUTS))
+
+
+def chunks(data: BinaryIO, cuts: Cuts) -> Iterator[Buffer]:
     """The chunks of a content, in order; a piece is valid until the next one is asked for.
 
     Raises:

@@ -9,7 +9,7 @@ import zstandard
 
 from vfs.errors import FormatError
 
-LEVEL = 3
+LEVEL = 1
 PAYS = 16
 """A chunk is stored compressed if that saves at least one byte of this many."""
 

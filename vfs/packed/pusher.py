@@ -24,7 +24,7 @@ from blake3 import blake3
 
 from vfs.core.paths import show
 from vfs.errors import ContentMismatch, FormatError, RemoteError
-from vfs.formats.chunking import CUTS, Cuts, chunks
+from vfs.formats.chunking import chunks, cuts_for
 from vfs.formats.dirlisting import listing_digest
 from vfs.formats.hashing import hasher_for
 from vfs.formats.manifest_blocks import (
@@ -108,7 +108,6 @@ class Pusher:
         known: what it has (`learn_packs`); filled further.
         jobs: packs under way at once.
         pack_bytes: when a pack is closed.
-        cuts: sizes of chunks.
         progress: told (bytes of files done, bytes sent).
     """
 
@@ -119,14 +118,12 @@ class Pusher:
         *,
         jobs: int = JOBS,
         pack_bytes: int = PACK_BYTES,
-        cuts: Cuts = CUTS,
         progress: Progress = lambda done, sent: None,
     ) -> None:
         self._store = store
         self._known = known
         self._jobs = jobs
         self._pack_bytes = pack_bytes
-        self._cuts = cuts
         self._progress = progress
         self._compressor = Compressor()
         self._pack = PackBuilder()
@@ -235,7 +232,7 @@ class Pusher:
         rows = []
         size = 0
         with item.open() as data:
-            for piece in chunks(data, self._cuts):
+            for piece in chunks(data, cuts_for(item.size)):
                 hasher.update(piece)
                 size += len(piece)
                 rows.append(self._chunk(piece))

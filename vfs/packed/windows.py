@@ -62,12 +62,11 @@ class Windows:
         first, last = offset // self.window, (offset + length - 1) // self.window
         while not self._full:
             with self._changed:
-                data = self._look(pack, first, last)
+                data = self._look(pack, offset, length)
                 if data is not None:
-                    start = offset - first * self.window
-                    if start + length > len(data):
+                    if len(data) < length:
                         raise self._short(pack, offset + length)
-                    return data[start : start + length]
+                    return data
                 run = self._claim(pack, first, last)
                 if run is None:
                     self._changed.wait()
@@ -97,15 +96,21 @@ class Windows:
             self._held.clear()
             self._file.close()
 
-    def _look(self, pack: PackRef, first: int, last: int) -> bytes | None:
-        """The windows first..last if all are held; a read from the page cache, so the lock is held."""
+    def _look(self, pack: PackRef, offset: int, length: int) -> bytes | None:
+        """The range if its windows are held; a read from the page cache, so the lock is held."""
         pieces = []
-        for n in range(first, last + 1):
+        position, end = offset, offset + length
+        while position < end:
+            n, start = divmod(position, self.window)
             found = self._held.get((pack.id, n))
             if found is None:
                 return None
             self._held.move_to_end((pack.id, n))
-            pieces.append(os.pread(self._file.fileno(), found[1], found[0] * self.window))
+            slot, held = found
+            count = min(end - position, self.window - start)
+            available = max(0, min(count, held - start))
+            pieces.append(os.pread(self._file.fileno(), available, slot * self.window + start))
+            position += count
         return b"".join(pieces)
 
     def _claim(self, pack: PackRef, first: int, last: int) -> range | None:

@@ -6,7 +6,9 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vfs.formats.chunking import CUTS, Cuts, chunks
+from vfs.formats.chunking import CUTS, Cuts, chunks, cuts_for
+from vfs.formats.manifests import MAX_BLOCK
+from vfs.formats.packs import MAX_CHUNK
 
 SMALL = Cuts(256, 1024, 4096)
 
@@ -35,7 +37,32 @@ def test_an_edit_moves_few_cuts(at: int, extra: bytes) -> None:
 def test_cuts_do_not_depend_on_the_library_version() -> None:
     """Changing them would store every large file of every remote again."""
     data = random.Random(7).randbytes(5 << 20)
-    assert [len(piece) for piece in cut(data, CUTS)] == [848218, 2257769, 1182347, 954546]
+    assert [len(piece) for piece in cut(data, CUTS)] == [
+        264465,
+        320718,
+        125415,
+        137620,
+        285505,
+        407445,
+        280569,
+        475166,
+        306980,
+        345500,
+        156604,
+        331416,
+        137691,
+        542183,
+        171057,
+        99180,
+        458908,
+        396458,
+    ]
+
+
+def test_the_largest_contents_fit_into_a_block_of_a_manifest() -> None:
+    for size in (1, 127 << 30, 128 << 30, 1023 << 30, 1 << 40, 5 << 40):
+        assert size // cuts_for(size).average * 48 <= MAX_BLOCK
+        assert cuts_for(size).most <= MAX_CHUNK
 
 
 def test_a_small_content_is_one_chunk_and_an_empty_one_none() -> None:
