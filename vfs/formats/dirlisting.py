@@ -119,7 +119,7 @@ def dump_listing(entries: Iterable[tuple[bytes, Digest]]) -> bytes:
     Raises:
         UnsafePath: a path that may not be listed, or is no UTF-8.
     """
-    return b"".join(_pieces(sorted((path, digest.hex) for path, digest in entries), "md5"))
+    return b"".join(listing_pieces(sorted((path, digest.hex) for path, digest in entries)))
 
 
 def listing_digest(entries: Iterable[tuple[bytes, str]], field: str = "md5") -> bytes:
@@ -133,13 +133,13 @@ def listing_digest(entries: Iterable[tuple[bytes, str]], field: str = "md5") -> 
         UnsafePath: a path that may not be listed, or is no UTF-8.
     """
     hasher = hashlib.md5(usedforsecurity=False)
-    for piece in _pieces(entries, field):
+    for piece in listing_pieces(entries, field):
         hasher.update(piece)
     return hasher.digest()
 
 
-def _pieces(entries: Iterable[tuple[bytes, str]], field: str) -> Iterator[bytes]:
-    """The canonical bytes; UTF-8 sorts like the code points that DVC sorts by."""
+def listing_pieces(entries: Iterable[tuple[bytes, str]], field: str = "md5") -> Iterator[bytes]:
+    """The canonical bytes, piece by piece; UTF-8 sorts like the code points that DVC sorts by. As `listing_digest`."""
     before = b"["
     for path, name in entries:
         try:

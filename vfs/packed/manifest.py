@@ -23,7 +23,7 @@ from vfs.types import Digest
 HEAD_BYTES = 256 << 10
 WALK_BYTES = 4 << 20
 """Blocks fetched at once while all files are walked."""
-_KEPT_BLOCKS = 8
+_KEPT_BLOCKS = 32
 _MOST_HEADS = 500
 
 

@@ -7,10 +7,10 @@ Rule: nothing a pointer says stops the others: whatever cannot be served is a `P
 Only a damaged repository or catalog raises.
 """
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import replace
 from pathlib import Path
 
 from vfs.core.paths import MAX_PATH, show
@@ -30,6 +30,7 @@ from vfs.workspace.listings import Listings
 from vfs.workspace.merged import MISSING, GitView, MergedDirectory
 from vfs.workspace.origins import LfsOrigin
 from vfs.workspace.outs import MAX_POINTER, Claim, Claims, Parser, collect, problem_of
+from vfs.workspace.packed_stores import CONFIG, load_packed, packed_files
 from vfs.workspace.patience import PATIENCE
 from vfs.workspace.plan import Plan
 from vfs.workspace.pointers import Found, Progress, Summaries
@@ -154,10 +155,24 @@ class Builder:
             self._problems.append(problem_of(error, blamed))
             return None
 
+    def _tracked_vfs_config(self) -> bytes | None:
+        try:
+            return self._read_path(CONFIG)
+        except FormatError as error:
+            self._problems.append(problem_of(error, CONFIG))
+            return None
+
     def _store(self, tracked: bytes | None, path: bytes) -> DvcStore:
         """The store of the repository at `path`, whose configuration is followed from now on."""
-        load = functools.partial(load_store, tracked, path, self._where, self._plan.config)
-        files = machine_files(path, self._where)
+        packed = self._tracked_vfs_config()
+
+        def load() -> tuple[DvcStore, tuple[Problem, ...]]:
+            store, wrong = load_store(tracked, path, self._where, self._plan.config)
+            names = [remote.name for remote in store.remotes]
+            found, more = load_packed(packed, self._where, names)
+            return replace(store, packed=found), wrong if path else wrong + more
+
+        files = machine_files(path, self._where) + packed_files(self._where)
         seen = stamps(files)
         found, problems = load()
         self._problems += problems

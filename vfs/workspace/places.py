@@ -209,13 +209,20 @@ def cache_files(store: DvcStore, blob: Blob) -> list[Place]:
 
 
 def dvc_places(session: Session, origin: DvcOrigin, blob: Blob) -> list[Place]:
-    """Caches, then remotes in the order of `DvcStore.ordered`, as they are configured now."""
+    """Caches, packed remotes, then DVC's remotes in the order of `DvcStore.ordered`, as they are configured now."""
     if blob.digest.algorithm not in (Algorithm.MD5, Algorithm.MD5_DOS2UNIX):
         return []
     key = object_path(blob.digest)
     store = session.renewal.store(origin.store)
-    return cache_files(store, blob) + [
+    found = cache_files(store, blob)
+    found += [DeferredPlace(ref.name, _packed(session, ref, blob)) for ref in store.packed]
+    found += [
         RemotePlace(session, ref, ref.prefix + key, blob)
         for ref in store.ordered(origin.remote)
         if ref.worktree or not ref.versioned
     ]
+    return found
+
+
+def _packed(session: Session, ref: RemoteRef, blob: Blob) -> Callable[[], Sequence[Place]]:
+    return lambda: [session.packed(ref).place(blob)]

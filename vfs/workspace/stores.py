@@ -84,6 +84,7 @@ class DvcStore:
     Attributes:
         caches: absolute directories, best first.
         remotes: all that are configured; the default one first.
+        packed: remotes in the packed layout (`vfs.workspace.packed_stores`).
         foreign: the configuration belongs to a repository that was cloned from a URL.
     """
 
@@ -91,6 +92,7 @@ class DvcStore:
     remotes: tuple[RemoteRef, ...] = ()
     foreign: bool = False
     has_default: bool = False
+    packed: tuple[RemoteRef, ...] = ()
 
     def ordered(self, hint: str | None) -> tuple[RemoteRef, ...]:
         """Remotes to ask for an out: its own (`remote:`), the default one, then the others."""
@@ -109,6 +111,10 @@ class DvcStore:
         if name is None:
             return self.remotes[0] if self.remotes and self.has_default else None
         return next((remote for remote in self.remotes if remote.name == name), None)
+
+    def named(self, name: str) -> RemoteRef | None:
+        """The remote of that name, in either layout."""
+        return next((r for r in (*self.remotes, *self.packed) if r.name == name), None)
 
 
 class Roots:

@@ -347,7 +347,7 @@ class Workspace:
             ref
             for origin in self.session.origins.all()
             for s in stores_of(origin)
-            for ref in s.remotes
+            for ref in (*s.remotes, *s.packed)
         }
         for ref in sorted(refs, key=lambda ref: ref.name):
             with contextlib.suppress(VfsError):  # the first read says what is wrong
@@ -359,7 +359,8 @@ class Workspace:
         for origin in self.session.origins.all():
             for store in stores_of(origin):
                 found.update(Path(cache) for cache in store.caches)
-                found.update(Path(remote.directory) for remote in store.remotes if remote.local)
+                remotes = (*store.remotes, *store.packed)
+                found.update(Path(remote.directory) for remote in remotes if remote.local)
             if isinstance(origin, GitOrigin):
                 found.add(Path(origin.git_dir))
         return sorted(found)
