@@ -36,7 +36,7 @@ def test_small_files(repository: HandmadeRepository, mounts: MountFactory) -> No
     assert found == SMALL
     told = json.loads(mount.cli("status", mount.path, "--json").stdout)
     assert told["transfer"]["failed_requests"] == 0
-    assert told["transfer"]["places"] == {"shared": sum(map(len, SMALL.values()))}
+    assert 0 < told["transfer"]["places"]["shared"] < 100_000, "neighbours come along"
 
 
 def test_any_part_of_a_large_file(repository: HandmadeRepository, mounts: MountFactory) -> None:

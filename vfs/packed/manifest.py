@@ -109,12 +109,16 @@ class Manifest:
         Raises:
             FormatError, RemoteError: the block is damaged or cannot be had.
         """
+        block, at = self.around(path)
+        return block[at] if at >= 0 and block[at].path == path else None
+
+    def around(self, path: bytes) -> tuple[list[PackedFile], int]:
+        """The block that would hold a path, and the index of the last file that is not behind it; -1 if all are. Errors as in `find`."""
         number = bisect_right(self._firsts, path) - 1
         if number < 0:
-            return None
+            return [], -1
         block = self.block(number)
-        at = bisect_right(block, path, key=lambda file: file.path) - 1
-        return block[at] if block[at].path == path else None
+        return block, bisect_right(block, path, key=lambda file: file.path) - 1
 
     def block(self, number: int) -> list[PackedFile]:
         """The files of one block; the last ones used are kept. Errors as in `find`."""

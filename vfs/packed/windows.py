@@ -82,6 +82,11 @@ class Windows:
             raise self._short(pack, offset + length)
         return bytes(found)
 
+    def peek(self, pack: PackRef, offset: int, length: int) -> bytes | None:
+        """Bytes of a pack if they are here."""
+        with self._changed:
+            return None if self._full else self._look(pack, offset, length)
+
     def drop(self, pack: PackRef, offset: int, length: int) -> None:
         """Forget the windows of a range: something in it was wrong."""
         with self._changed:

@@ -19,12 +19,17 @@ from vfs.catalog import Catalog, Tree
 from vfs.core.lru import Lru
 from vfs.errors import ObjectMissing, StoreError
 from vfs.formats.dirlisting import listing_pieces
+from vfs.formats.manifest_blocks import PackedFile
+from vfs.formats.packs import open_chunk
+from vfs.formats.zstd import Buffer, Decompressor
 from vfs.packed import Located, Manifest, PackedPlace, PackedRemote, PackReader, Pointer
 from vfs.remotes import Remote
 from vfs.types import Blob, Digest
 
 MISSING_SECONDS = 30.0
 """A manifest that was not there is not asked for again so soon: a directory may have a million files."""
+MOST_COMPANIONS = 1024
+_MOST_GIVEN = 100_000
 _MANIFESTS = 64
 _MOST_MISSING = 100_000
 _INDEXED_FILES = 4_000_000
@@ -119,6 +124,7 @@ class PackedSource:
         self._trees = trees
         self._manifests: Lru[Pointer, Manifest] = Lru(_MANIFESTS)
         self._missing: Lru[Pointer, float] = Lru(_MOST_MISSING)
+        self._given: Lru[tuple[bytes, int], None] = Lru(_MOST_GIVEN)
         self._lock = threading.Lock()
 
     def listing(self, digest: Digest) -> Iterator[bytes]:
@@ -156,6 +162,39 @@ class PackedSource:
             self._reader, self.name, self._locate(blob), lambda: self._locate(blob, anew=True)
         )
 
+    def companions(self, blob: Blob) -> Iterator[tuple[Blob, Buffer]]:
+        """Small files around one that was read, whose chunks came in the same windows; each window's once.
+
+        Raises:
+            FormatError: a chunk is damaged.
+            ObjectMissing, RemoteError: as in `place`.
+        """
+        manifest, file, path = self._find(blob)
+        if len(file.chunks) != 1:
+            return
+        block, at = manifest.around(path)
+        windows, opener, algorithm = set(), Decompressor(), blob.digest.algorithm
+        for run in (range(at + 1, len(block)), range(at - 1, -1, -1)):
+            for number in run[:MOST_COMPANIONS]:
+                one = block[number]
+                if len(one.chunks) != 1 or one.chunks[0].pack != file.chunks[0].pack:
+                    continue
+                pack, chunk = manifest.root.packs[one.chunks[0].pack], one.chunks[0]
+                window = pack.id, chunk.offset // self._reader.windows.window
+                stored = self._reader.windows.peek(pack, chunk.offset, chunk.stored)
+                if stored is None or len(stored) < chunk.stored or self._was_given(window):
+                    break
+                windows.add(window)
+                data = open_chunk(stored, chunk.id, chunk.plain, opener)
+                yield Blob(Digest(algorithm, one.value), one.size), data
+        with self._lock:
+            for window in windows:
+                self._given.put(window, None)
+
+    def _was_given(self, window: tuple[bytes, int]) -> bool:
+        with self._lock:
+            return window in self._given
+
     def close(self) -> None:
         """Give the disk back."""
         self._reader.close()
@@ -179,6 +218,11 @@ class PackedSource:
         return known
 
     def _locate(self, blob: Blob, *, anew: bool = False) -> Located:
+        manifest, file, _ = self._find(blob, anew=anew)
+        return Located(manifest.root.packs, file.chunks)
+
+    def _find(self, blob: Blob, *, anew: bool = False) -> tuple[Manifest, PackedFile, bytes]:
+        """A file with that content, the manifest that lists it, and its path there."""
         missing: ObjectMissing | None = None
         listed = (
             (Pointer(listing, True), path) for listing, path in self._trees.holding(blob.digest)
@@ -191,5 +235,5 @@ class PackedSource:
                 continue
             file = manifest.find(path)
             if file is not None and (file.value, file.size) == (blob.digest.value, blob.size):
-                return Located(manifest.root.packs, file.chunks)
+                return manifest, file, path
         raise missing or ObjectMissing(f"{self.name} has no manifest that names {blob.digest}")

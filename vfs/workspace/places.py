@@ -202,6 +202,14 @@ class DeferredPlace:
         raise ObjectMissing(f"{self.label}: {failure.message}", hint=failure.hint) from failure
 
 
+class PackedRemotePlace(DeferredPlace):
+    """A content on a packed remote; small files around it come along (`vfs.transfer.Generous`)."""
+
+    def __init__(self, session: Session, ref: RemoteRef, blob: Blob) -> None:
+        super().__init__(ref.name, lambda: [session.packed(ref).place(blob)])
+        self.companions = lambda: session.packed(ref).companions(blob)
+
+
 def cache_files(store: DvcStore, blob: Blob) -> list[Place]:
     """Where DVC caches would keep an object."""
     key = object_path(blob.digest)
@@ -215,14 +223,10 @@ def dvc_places(session: Session, origin: DvcOrigin, blob: Blob) -> list[Place]:
     key = object_path(blob.digest)
     store = session.renewal.store(origin.store)
     found = cache_files(store, blob)
-    found += [DeferredPlace(ref.name, _packed(session, ref, blob)) for ref in store.packed]
+    found += [PackedRemotePlace(session, ref, blob) for ref in store.packed]
     found += [
         RemotePlace(session, ref, ref.prefix + key, blob)
         for ref in store.ordered(origin.remote)
         if ref.worktree or not ref.versioned
     ]
     return found
-
-
-def _packed(session: Session, ref: RemoteRef, blob: Blob) -> Callable[[], Sequence[Place]]:
-    return lambda: [session.packed(ref).place(blob)]
