@@ -108,6 +108,7 @@ class Pusher:
         known: what it has (`learn_packs`); filled further.
         jobs: packs under way at once.
         pack_bytes: when a pack is closed.
+        replace: put manifests over those that are there (repair, collection); else the first one stays.
         progress: told (bytes of files done, bytes sent).
     """
 
@@ -118,12 +119,14 @@ class Pusher:
         *,
         jobs: int = JOBS,
         pack_bytes: int = PACK_BYTES,
+        replace: bool = False,
         progress: Progress = lambda done, sent: None,
     ) -> None:
         self._store = store
         self._known = known
         self._jobs = jobs
         self._pack_bytes = pack_bytes
+        self._replace = replace
         self._progress = progress
         self._compressor = Compressor()
         self._pack = PackBuilder()
@@ -193,7 +196,7 @@ class Pusher:
         for pending in self._pending:
             packs = [pack for number in pending.packs if (pack := self._known.packs[number])]
             data = pending.builder.finish(packs)
-            self._send(pending.pointer.key, data)
+            self._send(pending.pointer.key, data, if_absent=not self._replace)
         self._wait(0)
         self._pool.shutdown()
         return self._did
@@ -266,13 +269,15 @@ class Pusher:
             return
         pack, data = self._pack.finish()
         self._known.packs[self._number] = pack
-        self._send(pack.key, data)
+        self._send(pack.key, data, if_absent=False)  # heals a damaged one; else the same bytes
         self._did.packs += 1
         self._pack, self._number = PackBuilder(), self._known.new_pack()
 
-    def _send(self, key: str, data: bytes) -> None:
+    def _send(self, key: str, data: bytes, *, if_absent: bool) -> None:
         self._wait(self._jobs - 1)
-        self._uploads.append(self._pool.submit(self._store.remote.put, key, data, if_absent=True))
+        self._uploads.append(
+            self._pool.submit(self._store.remote.put, key, data, if_absent=if_absent)
+        )
         self._did.sent_bytes += len(data)
 
     def _wait(self, most: int) -> None:

@@ -164,6 +164,18 @@ def test_what_the_remote_lost_is_stored_again(remote: Remote) -> None:
     assert read_back(remote, more) == more
 
 
+def test_pushing_again_heals_a_damaged_pack(remote: Remote) -> None:
+    files = small(10)
+    push(remote, files)
+    (key,) = objects(remote, PACKS)
+    remote.put(key, b"cut short")
+    store = PackedRemote(remote)
+    with Pusher(store, learn_packs(store, expected=MIB), replace=True) as pusher:
+        pusher.add(pointer_of(files), items_of(files))
+        pusher.finish()
+    assert read_back(remote, files) == files
+
+
 @pytest.mark.parametrize("wrong", [b"other", b"longer than it was"])
 def test_a_file_that_changed_is_refused(remote: Remote, wrong: bytes) -> None:
     files = {b"a": b"right", b"b": b"12345"}
