@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections import OrderedDict
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from vfs.core.lru import Lru
 from vfs.errors import ContentMismatch
@@ -32,7 +33,7 @@ class Windows:
 
     Args:
         remote: where the packs are.
-        directory: for the file; it must exist.
+        directory: for the file; if there can be none, every read is a request.
         limit: bytes on the disk.
         window: bytes of one.
     """
@@ -43,10 +44,10 @@ class Windows:
         self._remote = remote
         self.window = window
         self._slots = max(2 * MOST_AHEAD, limit // window)
-        self._file = tempfile.TemporaryFile(buffering=0, dir=directory)  # noqa: SIM115 - closed by `close`
+        self._file = _unnamed(directory)
         self._held: OrderedDict[_Key, tuple[int, int]] = OrderedDict()  # slot, length
         self._free = list(range(self._slots - 1, -1, -1))
-        self._full = False
+        self._full = self._file is None
         self._pending: set[_Key] = set()
         self._ahead: Lru[bytes, int] = Lru(1024)
         self._changed = threading.Condition()
@@ -99,7 +100,9 @@ class Windows:
         """Give the disk back."""
         with self._changed:
             self._held.clear()
-            self._file.close()
+            self._full = True
+            if self._file is not None:
+                self._file.close()
 
     def _look(self, pack: PackRef, offset: int, length: int) -> bytes | None:
         """The range if its windows are held; a read from the page cache, so the lock is held."""
@@ -114,6 +117,7 @@ class Windows:
             slot, held = found
             count = min(end - position, self.window - start)
             available = max(0, min(count, held - start))
+            assert self._file is not None
             pieces.append(os.pread(self._file.fileno(), available, slot * self.window + start))
             position += count
         return b"".join(pieces)
@@ -150,7 +154,7 @@ class Windows:
                 self._changed.notify_all()
 
     def _keep(self, key: _Key, data: bytearray) -> None:
-        if not data:
+        if not data or self._file is None or self._full:
             return
         if not self._free:
             self._free.append(self._held.popitem(last=False)[1][0])
@@ -168,3 +172,11 @@ class Windows:
 
     def _short(self, pack: PackRef, end: int) -> ContentMismatch:
         return ContentMismatch(f"{self._remote.url}: {pack.key} ends before {end}")
+
+
+def _unnamed(directory: Path) -> BinaryIO | None:
+    try:
+        return cast("BinaryIO", tempfile.TemporaryFile(buffering=0, dir=directory))
+    except OSError as error:
+        log.warning("windows of packs are not kept: %s: %s", directory, error.strerror)
+        return None

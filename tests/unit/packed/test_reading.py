@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,9 @@ def read(place: PackedPlace, start: int, length: int) -> bytes:
     return bytes(read_body(place.get(start, length), length))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
 @given(st.data())
 def test_any_range(remote: Remote, reader: PackReader, data: st.DataObject) -> None:
     content = random.Random(4).randbytes(5 * MIB) + bytes(3 * MIB) + b"end"
@@ -247,16 +250,26 @@ def test_a_window_damaged_on_the_disk_is_fetched_again(remote: Remote, reader: P
     push(remote, files)
     places = places_of(remote, reader, files)
     assert read(places[b"d/00000"], 0, 8000) == files[b"d/00000"]
+    assert reader.windows._file is not None
     reader.windows._file.seek(0)
     reader.windows._file.write(bytes(20_000))
     assert read(places[b"d/00001"], 0, 8000) == files[b"d/00001"]
+
+
+def test_no_directory_for_windows(remote: Remote, tmp_path: Path) -> None:
+    files = small(3)
+    push(remote, files)
+    with closing(PackReader(remote, tmp_path / "missing")) as reader:
+        for path, place in places_of(remote, reader, files).items():
+            assert read(place, 0, 8000) == files[path]
 
 
 def test_no_room_for_windows(remote: Remote, tmp_path: Path) -> None:
     files = small(200)
     push(remote, files)
     reader = PackReader(remote, tmp_path)
-    reader.windows._file.close()
+    reader.close()
+    reader.windows._full = False
     with open("/dev/full", "r+b", buffering=0) as full:
         reader.windows._file = full
         for path, place in places_of(remote, reader, files).items():
