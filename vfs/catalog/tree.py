@@ -88,6 +88,12 @@ class Tree:
             return page.entry_at(index, path)
         return None
 
+    def entry(self, position: int) -> TreeEntry:
+        """The file at a position, which is less than `count`."""
+        index = self.root.page_at(position)
+        page, number = self.page(index), position - self.root.starts[index]
+        return page.entry_at(number, page.path(number))
+
     def is_directory(self, prefix: bytes) -> bool:
         """True if some entry lies below `prefix`; the root always is one."""
         if not prefix:

@@ -5,10 +5,12 @@ subprocess): the start-up of `vfs status` counts on it.
 """
 
 from vfs.config.environment import debug_wanted, environment, git_environment
+from vfs.config.files import Remotes, parse_remotes, read_remotes_file
 from vfs.config.places import cache_dir, dvc_config_paths, runtime_dir, state_dir, user_config_file
 from vfs.config.settings import Settings, default_settings, load_settings
 
 __all__ = [
+    "Remotes",
     "Settings",
     "cache_dir",
     "debug_wanted",
@@ -17,6 +19,8 @@ __all__ = [
     "environment",
     "git_environment",
     "load_settings",
+    "parse_remotes",
+    "read_remotes_file",
     "runtime_dir",
     "state_dir",
     "user_config_file",

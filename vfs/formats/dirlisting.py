@@ -121,7 +121,7 @@ def dump_listing(entries: Iterable[tuple[bytes, Digest]]) -> bytes:
         UnsafePath: a path that may not be listed, or is no UTF-8.
     """
     quoted = ((path, b'"%b"' % hexlify(digest.value)) for path, digest in entries)
-    return b"".join(_pieces(sorted(quoted), "md5"))
+    return b"".join(listing_pieces(sorted(quoted), "md5"))
 
 
 def listing_digest(entries: Iterable[tuple[bytes, str]], field: str = "md5") -> bytes:
@@ -136,13 +136,17 @@ def listing_digest(entries: Iterable[tuple[bytes, str]], field: str = "md5") -> 
     """
     hasher = hashlib.md5(usedforsecurity=False)
     quoted = ((path, json.dumps(name).encode()) for path, name in entries)
-    for piece in _pieces(quoted, field):
+    for piece in listing_pieces(quoted, field):
         hasher.update(piece)
     return hasher.digest()
 
 
-def _pieces(entries: Iterable[tuple[bytes, bytes]], field: str) -> Iterator[bytes]:
-    """The canonical bytes of (path, hash as JSON); UTF-8 sorts like the code points that DVC sorts by."""
+def listing_pieces(entries: Iterable[tuple[bytes, bytes]], field: str = "md5") -> Iterator[bytes]:
+    """The canonical bytes of (path, hash as JSON), piece by piece; UTF-8 sorts like the code points that DVC sorts by.
+
+    Raises:
+        UnsafePath: a path that may not be listed, or is no UTF-8.
+    """
     before = b"["
     middle = b'{"%b": %%b, "relpath": ' % field.encode()
     for path, name in entries:

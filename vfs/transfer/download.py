@@ -6,6 +6,7 @@ that comes whole is hashed before anything of it is announced or stored. Nothing
 Invariant: a buffer is never written again once it has been announced.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -18,13 +19,17 @@ from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsErr
 from vfs.formats.hashing import hasher_for
 from vfs.store import BAD, VERIFIED, ChunkStore
 from vfs.transfer.local_file import verdict_key
-from vfs.transfer.place import Body, Place
+from vfs.transfer.place import Body, Buffer, Generous, Place
 from vfs.transfer.state import Job
 from vfs.transfer.waiter import Data
 from vfs.types import BLOCK_SIZE, Blob
 
 BATCH_BLOCKS: Final = 4
 """Blocks given to the store at once (1 MiB): one index transaction for all."""
+
+
+FIRST_BLOCK: Final = bytes(4)
+"""The number of the only block of a small blob, as part of its key."""
 
 
 class Announce(Protocol):
@@ -64,9 +69,26 @@ def download(job: Job, place: Place, etag: str, store: ChunkStore, announce: Ann
                 _read_whole(job, place, body, store if keep else None, announce)
             else:
                 _read_part(job, place, body, store if keep else None, announce)
+        if keep and job.whole and isinstance(place, Generous):
+            keep_companions(place, store)
     finally:
         job.body = None
         job.ended.set()
+
+
+def keep_companions(place: Generous, store: ChunkStore) -> None:
+    """Store what came along with an answer, as far as it is what it should be: the next read finds it there."""
+    good: list[tuple[Blob, Buffer]] = []
+    with contextlib.suppress(VfsError):  # whoever wants them meets the error
+        for blob, data in place.companions():
+            hasher = hasher_for(blob.digest, blob.size)
+            hasher.update(data)
+            missing = None in store.locate_run(blob.digest.key, 0, 1)
+            if missing and hasher.matches(blob.digest.value):
+                good.append((blob, data))
+    if good and store.append([(blob.digest.key + FIRST_BLOCK, data) for blob, data in good]):
+        for blob, _ in good:
+            store.set_verdict(blob.digest.key, VERIFIED)
 
 
 def end_downloads(jobs: list[Job], seconds: float) -> None:

@@ -4,11 +4,13 @@ Rule: the fetcher knows places only by these protocols. The methods block and ar
 a time; they raise `vfs.errors` classes and nothing else. Retries, backoff and time-outs are inside them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias
+from typing import Protocol, Self, TypeAlias, runtime_checkable
 
 from vfs.types import Blob
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
 class Body(Protocol):
@@ -81,6 +83,18 @@ class Place(Protocol):
         Raises:
             ObjectMissing, AccessDenied, RemoteUnavailable: as the place answered (or did not).
             ObjectChanged: `etag` is no longer the version of the object.
+        """
+
+
+@runtime_checkable
+class Generous(Protocol):
+    """A place whose answers bring more than was asked for."""
+
+    def companions(self) -> Iterable[tuple[Blob, Buffer]]:
+        """Other blobs, whole and small, that came with the last answer, each once; nobody has compared them with their digests.
+
+        Raises:
+            VfsError: what came cannot be used.
         """
 
 

@@ -12,7 +12,8 @@ import stat
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -47,6 +48,23 @@ class _Moving:
         return count
 
 
+class _Pieces:
+    """Bytes that are made piece by piece, as a body."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def readinto(self, buffer: bytearray, /) -> int:
+        """As `Body.readinto`."""
+        while len(self._rest) < len(buffer) and (more := b"".join(islice(self._pieces, 1000))):
+            self._rest += more
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
 class ListedObject:
     """One `.dir` object, wherever it may lie."""
 
@@ -60,6 +78,7 @@ class ListedObject:
         self._answers: dict[str | RemoteRef, VfsError] = {}
         self._attempts: Counter[RemoteRef] = Counter()
         self._reasons: dict[RemoteRef, VfsError] = {}
+        self._packed: frozenset[RemoteRef] = frozenset()
 
     def fetch(self, store: DvcStore, remote: str | None, *, local_only: bool) -> BinaryIO:
         """Its bytes, checked, as a file that goes when it is closed.
@@ -69,7 +88,9 @@ class ListedObject:
             RemoteUnavailable: a remote that may have it was silent for as long as the build has patience.
         """
         places: list[str | RemoteRef] = list(store.caches)
+        self._packed = frozenset(store.packed)
         if not local_only:
+            places += store.packed
             places += [r for r in store.ordered(remote) if r.worktree or not r.versioned]
         started, rounds = time.monotonic(), 0
         while True:
@@ -161,6 +182,10 @@ class ListedObject:
             return self._copied(file, found.st_size, cache, keep)
 
     def _remote(self, ref: RemoteRef, keep: Path) -> BinaryIO:
+        if ref in self._packed:
+            pieces = _Pieces(self._session.packed(ref).listing(self._digest))
+            moving = _Moving(pieces, lambda: self._patience.alive(ref))
+            return self._copied(moving, -1, ref.shown, keep)
         remote = self._session.remote(ref)
         with remote.get(ref.prefix + self._key) as body:
             moving = _Moving(body, lambda: self._patience.alive(ref))

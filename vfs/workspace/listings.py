@@ -68,7 +68,7 @@ class Listings:
         self._tried: dict[bytes, tuple[float, tuple[str, ...]]] = {}
 
     def recall(self, digest: Digest) -> Listing | None:
-        """The tree of a listing, if this machine has built it."""
+        """The tree of a listing, if this machine has built it; noted for packed remotes."""
         note = self._catalog.recall(LISTING_KEY + digest.key)
         if note is None:
             return None
@@ -79,6 +79,7 @@ class Listings:
                 Problem(bytes.fromhex(path), code, message)
                 for path, code, message in details["problems"]
             )
+            self._session.listed.note(digest, tree.tree_id)
             return Listing(tree, int(details["missing"]), problems)
         except (StoreError, ValueError, KeyError, TypeError):
             return None  # a tree that was forgotten or lost, or a damaged note: build it again
@@ -158,6 +159,7 @@ class Listings:
             "problems": [(p.path.hex(), p.code, p.message) for p in listing.problems],
         }
         tree = listing.tree.tree_id
+        self._session.listed.note(digest, tree)
         kept = b"".join(islice(missing, _KEPT_MISSING))
         self._catalog.remember_many(
             [
@@ -239,6 +241,7 @@ class _Builder:
             self._time,
             remote=self._remote,
             caches_only=self.local_only,
+            listing=self._digest,
         )
         self.reasons = found.reasons
 

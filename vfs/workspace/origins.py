@@ -122,7 +122,9 @@ def directories_of(origin: Origin) -> set[Path]:
     found = {Path(origin.git_dir)} if isinstance(origin, GitOrigin) else set()
     for store in stores_of(origin):
         found.update(Path(cache) for cache in store.caches)
-        found.update(Path(remote.directory) for remote in store.remotes if remote.local)
+        found.update(
+            Path(remote.directory) for remote in (*store.remotes, *store.packed) if remote.local
+        )
     return found
 
 

@@ -202,6 +202,14 @@ class DeferredPlace:
         raise ObjectMissing(f"{self.label}: {failure.message}", hint=failure.hint) from failure
 
 
+class PackedRemotePlace(DeferredPlace):
+    """A content on a packed remote; small files around it come along (`vfs.transfer.Generous`)."""
+
+    def __init__(self, session: Session, ref: RemoteRef, blob: Blob) -> None:
+        super().__init__(ref.name, lambda: [session.packed(ref).place(blob)])
+        self.companions = lambda: session.packed(ref).companions(blob)
+
+
 def cache_files(store: DvcStore, blob: Blob) -> list[Place]:
     """Where DVC caches would keep an object."""
     key = object_path(blob.digest)
@@ -209,13 +217,16 @@ def cache_files(store: DvcStore, blob: Blob) -> list[Place]:
 
 
 def dvc_places(session: Session, origin: DvcOrigin, blob: Blob) -> list[Place]:
-    """Caches, then remotes in the order of `DvcStore.ordered`, as they are configured now."""
+    """Caches, packed remotes, then DVC's remotes in the order of `DvcStore.ordered`, as they are configured now."""
     if blob.digest.algorithm not in (Algorithm.MD5, Algorithm.MD5_DOS2UNIX):
         return []
     key = object_path(blob.digest)
     store = session.renewal.store(origin.store)
-    return cache_files(store, blob) + [
+    found = cache_files(store, blob)
+    found += [PackedRemotePlace(session, ref, blob) for ref in store.packed]
+    found += [
         RemotePlace(session, ref, ref.prefix + key, blob)
         for ref in store.ordered(origin.remote)
         if ref.worktree or not ref.versioned
     ]
+    return found

@@ -69,7 +69,7 @@ class Renewal:
         known = _Known(files, seen, load, store)
         with self._lock:
             self._stores[store] = known
-            for ref in store.remotes:
+            for ref in (*store.remotes, *store.packed):
                 self._remotes[ref[:3]] = known
 
     def store(self, store: DvcStore) -> DvcStore:
@@ -88,7 +88,7 @@ class Renewal:
         """A remote as it is configured now."""
         with self._lock:
             known = self._remotes.get(ref[:3])
-            now = None if known is None else known.refresh().remote(ref.name)
+            now = None if known is None else known.refresh().named(ref.name)
         if now is None or (now.versioned and now.url != ref.url):
             return ref
         return now._replace(versioned=ref.versioned, worktree=ref.worktree)

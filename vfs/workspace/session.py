@@ -21,6 +21,7 @@ from vfs.remotes import Remote, RemoteSpec, open_lfs, open_remote
 from vfs.remotes.statistics import Statistics
 from vfs.types import Digest
 from vfs.workspace.origins import GitOrigin, Origins
+from vfs.workspace.packed import ListedTrees, PackedSource
 from vfs.workspace.renewal import Renewal
 from vfs.workspace.stores import RemoteRef
 
@@ -61,6 +62,7 @@ class Session:
         catalog: of the cache directory.
         origins: the numbers entries carry.
         locks: so that nothing is built twice at once.
+        listed: tracked directories that were met, for packed remotes.
         renewal: follows edits of this machine's configuration.
         clock: seconds since the epoch.
     """
@@ -75,7 +77,9 @@ class Session:
         self.locks = KeyedLocks()
         self.renewal = Renewal()
         self._repositories: dict[str, Repository] = {}
+        self.listed = ListedTrees(catalog)
         self._remotes: dict[RemoteRef, Remote] = {}
+        self._packed: dict[Remote, PackedSource] = {}
         self._asked: dict[RemoteRef, Statistics] = {}
         self._lfs: dict[str, RemoteRef] = {}
         self._blobs: Lru[bytes, bytes] = Lru(_BLOB_BYTES)
@@ -169,6 +173,16 @@ class Session:
                 )
             return remote
 
+    def packed(self, ref: RemoteRef) -> PackedSource:
+        """A remote in the packed layout, with the options it has now; errors as in `remote`."""
+        remote = self.remote(ref)
+        with self._guard:
+            known = self._packed.get(remote)
+            if known is None:
+                known = PackedSource(ref.name, remote, self.settings.cache_dir, self.listed)
+                self._packed[remote] = known
+            return known
+
     def silent_remotes(self) -> list[str]:
         """Names of the remotes that owe an answer now; while none does (they are between two attempts), of all that were asked."""
         with self._guard:
@@ -194,7 +208,10 @@ class Session:
         """Close connections and the catalog."""
         with self._guard:
             remotes, self._remotes = list(self._remotes.values()), {}
+            packed, self._packed = list(self._packed.values()), {}
             self._blobs.clear()
         for remote in remotes:
             remote.close()
+        for source in packed:
+            source.close()
         self.catalog.close()

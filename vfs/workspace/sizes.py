@@ -1,7 +1,7 @@
 """Sizes of objects that nobody recorded: from caches, then from remotes, then kept for ever.
 
-Rule: a `.dir` listing has no sizes. For each unknown digest: stat in the DVC caches; then, remote
-by remote, HEAD requests while they are few, else one LIST of the layout's prefix when that takes
+Rule: a `.dir` listing has no sizes. For each unknown digest: stat in the DVC caches; then the listing's manifest on a packed
+remote; then, remote by remote, HEAD requests while they are few, else one LIST of the layout's prefix when that takes
 fewer round trips. Whatever is found becomes a fact of the catalog; what is not is returned.
 
 Units: sizes in bytes. Memory: the unknown digests as 16-byte strings, nothing per known one.
@@ -59,6 +59,7 @@ class Sizes:
         *,
         remote: str | None = None,
         caches_only: bool = False,
+        listing: Digest | None = None,
     ) -> Unsized:
         """Learn the sizes of as many objects as can be found; empties `unknown` as it goes.
 
@@ -68,16 +69,34 @@ class Sizes:
             time: seconds; when these contents are first seen.
             remote: the out's own remote, asked first.
             caches_only: do not ask remotes.
+            listing: the objects are the files of this `.dir`: its manifest on a packed remote has all their sizes.
         """
         total = len(unknown)
         reasons: list[str] = []
         for cache in self._store.caches:
             if unknown:
                 self._learn(algorithm, unknown, _scan(cache, algorithm, unknown), time, total)
+        for ref in self._store.packed if listing is not None and not caches_only else ():
+            if unknown and listing is not None:
+                reasons += self._read_manifest(ref, algorithm, listing, unknown, time)
         for ref in self._store.ordered(remote) if not caches_only else ():
             if unknown and (ref.worktree or not ref.versioned):
                 reasons += self._ask(ref, algorithm, unknown, time, total)
         return Unsized(unknown, tuple(reasons))
+
+    def _read_manifest(
+        self, ref: RemoteRef, algorithm: Algorithm, listing: Digest, unknown: set[bytes], time: int
+    ) -> list[str]:
+        total = len(unknown)
+        try:
+            for known in self._session.packed(ref).sizes(listing, self._catalog, time):
+                self._progress("sizes", min(known, total), total)
+        except VfsError as error:
+            return [error.message]
+        digests = [Digest(algorithm, value) for value in unknown]
+        facts = self._catalog.facts_many(digests)
+        unknown -= {d.value for d, fact in zip(digests, facts, strict=True) if fact is not None}
+        return []
 
     def _ask(
         self, ref: RemoteRef, algorithm: Algorithm, unknown: set[bytes], time: int, total: int

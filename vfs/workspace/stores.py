@@ -88,6 +88,7 @@ class DvcStore:
     Attributes:
         caches: absolute directories, best first.
         remotes: all that are configured; the default one first.
+        packed: remotes in the packed layout (`vfs.workspace.packed_stores`).
         foreign: the configuration belongs to a repository that was cloned from a URL.
         has_default: a default remote is configured.
         links: `cache.type`: how files of the cache get into the working tree, best first.
@@ -98,6 +99,7 @@ class DvcStore:
     foreign: bool = False
     has_default: bool = False
     links: tuple[str, ...] = ("reflink", "copy")
+    packed: tuple[RemoteRef, ...] = ()
 
     def ordered(self, hint: str | None) -> tuple[RemoteRef, ...]:
         """Remotes to ask for an out: its own (`remote:`), the default one, then the others."""
@@ -116,6 +118,10 @@ class DvcStore:
         if name is None:
             return self.remotes[0] if self.remotes and self.has_default else None
         return next((remote for remote in self.remotes if remote.name == name), None)
+
+    def named(self, name: str) -> RemoteRef | None:
+        """The remote of that name, in either layout."""
+        return next((r for r in (*self.remotes, *self.packed) if r.name == name), None)
 
 
 class Roots:

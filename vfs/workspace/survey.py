@@ -7,8 +7,8 @@ Rule: reads Git's objects and the machine's configuration files, never the netwo
 partial clone left out).
 """
 
-import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from blake3 import blake3
 
@@ -17,6 +17,7 @@ from vfs.git import Repository
 from vfs.types import Problem
 from vfs.workspace.ignore import Rules
 from vfs.workspace.outs import MAX_POINTER, Parser, collect, problem_of
+from vfs.workspace.packed_stores import CONFIG, load_packed, packed_files
 from vfs.workspace.plan import Plan
 from vfs.workspace.pointers import Found, Progress, Summaries
 from vfs.workspace.renewal import stamps
@@ -120,10 +121,24 @@ class _Configurations:
             self.problems.append(problem_of(error, blamed))
             return None
 
+    def _tracked_vfs_config(self) -> bytes | None:
+        try:
+            return self.read_path(CONFIG)
+        except FormatError as error:
+            self.problems.append(problem_of(error, CONFIG))
+            return None
+
     def _store(self, tracked: bytes | None, path: bytes) -> DvcStore:
         """The store of the repository at `path`, whose configuration is followed from now on."""
-        load = functools.partial(load_store, tracked, path, self._where, self._plan.config)
-        files = machine_files(path, self._where)
+        packed = self._tracked_vfs_config()
+
+        def load() -> tuple[DvcStore, tuple[Problem, ...]]:
+            store, wrong = load_store(tracked, path, self._where, self._plan.config)
+            names = [remote.name for remote in store.remotes]
+            found, more = load_packed(packed, self._where, names)
+            return replace(store, packed=found), wrong if path else wrong + more
+
+        files = machine_files(path, self._where) + packed_files(self._where)
         seen = stamps(files)
         found, problems = load()
         self.problems += problems

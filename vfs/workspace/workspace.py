@@ -372,7 +372,7 @@ class Workspace:
     def prepare_remotes(self) -> None:
         """Let every remote that snapshots so far may read from get ready; best called before the first read."""
         stores = {s for origin in self.session.origins.all() for s in stores_of(origin)}
-        refs = {ref for store in stores for ref in store.remotes}
+        refs = {ref for store in stores for ref in (*store.remotes, *store.packed)}
         for ref in sorted(refs, key=lambda ref: ref.name):
             with contextlib.suppress(VfsError):  # the first read says what is wrong
                 self.session.remote(ref).prepare()

@@ -1,0 +1,288 @@
+"""A file of a manifest as a place that gives ranges of it (it fits `vfs.transfer.Place`).
+
+Rules: every chunk is checked against its id before a byte of it is given. Short runs of chunks come through windows that
+all places of a remote share, longer ones are streamed with one GET per run. Memory: one chunk per body, and the
+edges of ranges, which the next range begins with.
+"""
+
+import threading
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from itertools import accumulate
+from pathlib import Path
+from typing import NamedTuple
+
+from vfs.core.lru import Lru
+from vfs.errors import ContentMismatch, FormatError, ObjectMissing, RemoteUnavailable
+from vfs.formats.manifest_blocks import ChunkPlace
+from vfs.formats.packs import PackRef, open_chunk
+from vfs.formats.zstd import Buffer, Decompressor
+from vfs.packed.windows import Windows
+from vfs.remotes import Body, Remote
+from vfs.remotes.base import ClosingBody, Writable
+
+EDGES = 32 << 20
+"""Bytes of chunks at the edges of ranges that are kept."""
+
+
+class Located:
+    """A content on a packed remote.
+
+    Attributes:
+        packs: what the chunks' numbers mean.
+        chunks: in order.
+        ends: where each chunk ends in the content.
+    """
+
+    def __init__(self, packs: Sequence[PackRef], chunks: Sequence[ChunkPlace]) -> None:
+        self.packs = packs
+        self.chunks = chunks
+        self.ends = list(accumulate(chunk.plain for chunk in chunks))
+
+
+class PackReader:
+    """Reads chunks of one remote; shared by its places.
+
+    Args:
+        remote: the driver.
+        directory: where windows may be kept.
+    """
+
+    def __init__(self, remote: Remote, directory: Path) -> None:
+        self.remote = remote
+        self.windows = Windows(remote, directory)
+        self._edges: Lru[bytes, bytes] = Lru(EDGES)
+        self._lock = threading.Lock()
+
+    def edge(self, chunk: ChunkPlace) -> bytes | None:
+        """A chunk that was kept."""
+        with self._lock:
+            return self._edges.get(chunk.id)
+
+    def keep(self, chunk: ChunkPlace, data: Buffer) -> None:
+        """Keep a chunk of which only a part was wanted."""
+        if len(data) <= EDGES // 8:
+            with self._lock:
+                self._edges.put(chunk.id, bytes(data), len(data))
+
+    def close(self) -> None:
+        """Give the disk back."""
+        self.windows.close()
+
+
+class PackedPlace:
+    """One content on a packed remote.
+
+    Args:
+        reader: of the remote.
+        label: name of the remote, without credentials.
+        located: where its chunks are.
+        relocate: finds them again after a pack was gone (the manifest was replaced); None if there is nothing newer.
+    """
+
+    local = False
+
+    def __init__(
+        self,
+        reader: PackReader,
+        label: str,
+        located: Located,
+        relocate: Callable[[], Located | None] = lambda: None,
+    ) -> None:
+        self.label = label
+        self.where = f"{label} ({reader.remote.url}, packed)"
+        self._reader = reader
+        self._located = located
+        self._relocate = relocate
+
+    def open_file(self) -> int | None:
+        """It is elsewhere."""
+        return None
+
+    def is_here(self) -> bool:
+        """It is elsewhere."""
+        return False
+
+    def get(self, start: int, length: int, *, etag: str = "") -> Body:
+        """A range; nothing is asked before the first read.
+
+        Args:
+            start: first byte.
+            length: bytes.
+            etag: chunks are named by their bytes, so there are no versions.
+        """
+        return _PackedBody(self._reader, self._located, start, length, self._again)
+
+    def _again(self) -> Located | None:
+        located = self._relocate()
+        if located is not None:
+            self._located = located
+        return located
+
+
+class _Part(NamedTuple):
+    """A chunk, and which of its bytes are wanted."""
+
+    chunk: ChunkPlace
+    first: int
+    stop: int
+
+    @property
+    def whole(self) -> bool:
+        return self.stop - self.first == self.chunk.plain
+
+
+class _PackedBody(ClosingBody):
+    """Bytes of a range, chunk by chunk.
+
+    Attributes:
+        size: of the whole content.
+        etag: none.
+    """
+
+    etag = ""
+
+    def __init__(
+        self,
+        reader: PackReader,
+        located: Located,
+        start: int,
+        length: int,
+        again: Callable[[], Located | None],
+    ) -> None:
+        self.size = located.ends[-1] if located.ends else 0
+        self._reader = reader
+        self._again = again
+        self._end = start + length
+        self._position = start
+        self._rest = memoryview(b"")
+        self._pieces: Iterator[Buffer] = self._chunks(located)
+        self._stream: Body | None = None
+        self._closed = False
+
+    def readinto(self, buffer: Writable, /) -> int:
+        """As `Body.readinto`.
+
+        Raises:
+            ContentMismatch: a chunk has other bytes than its id names.
+            ObjectMissing, RemoteError: as the remote answered.
+        """
+        if not self._rest:
+            self._rest = memoryview(next(self._pieces, b""))
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        self._position += count
+        return count
+
+    def close(self) -> None:
+        """As `Body.close`."""
+        self._closed = True
+        stream = self._stream
+        if stream is not None:
+            stream.close()
+
+    def _chunks(self, located: Located) -> Iterator[Buffer]:
+        try:
+            yield from self._read(located)
+        except ObjectMissing:
+            newer = self._again()
+            if newer is None:
+                raise
+            yield from self._read(newer)
+
+    def _read(self, located: Located) -> Iterator[Buffer]:
+        for run in _runs(_parts(located, self._position, self._end)):
+            while run and (known := self._reader.edge(run[0].chunk)) is not None:
+                part = run.pop(0)
+                yield memoryview(known)[part.first : part.stop]
+            if not run:
+                continue
+            self._check_open()
+            pack = located.packs[run[0].chunk.pack]
+            start, last = run[0].chunk.offset, run[-1].chunk
+            length = last.offset + last.stored - start
+            if length <= self._reader.windows.window:
+                yield from self._from_window(pack, run, start, length)
+            else:
+                yield from self._streamed(pack, run, start, length)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RemoteUnavailable(f"{self._reader.remote.url}: closed while it was read")
+
+    def _from_window(
+        self, pack: PackRef, run: list[_Part], start: int, length: int
+    ) -> Iterator[Buffer]:
+        windows = self._reader.windows
+        data = windows.read(pack, start, length)
+        try:
+            pieces = [self._opened(part, data[part.chunk.offset - start :]) for part in run]
+        except ContentMismatch:  # the window lay on a disk: once more
+            windows.drop(pack, start, length)
+            data = windows.read(pack, start, length)
+            pieces = [self._opened(part, data[part.chunk.offset - start :]) for part in run]
+        yield from pieces
+
+    def _streamed(
+        self, pack: PackRef, run: list[_Part], start: int, length: int
+    ) -> Iterator[Buffer]:
+        with closing(self._reader.remote.get(pack.key, start, length)) as stream:
+            self._stream = stream
+            self._check_open()
+            for part in run:
+                data = read_exactly(stream, part.chunk.stored, pack)
+                yield self._opened(part, data)
+            self._stream = None
+
+    def _opened(self, part: _Part, data: Buffer) -> Buffer:
+        chunk = part.chunk
+        try:
+            plain = open_chunk(data[: chunk.stored], chunk.id, chunk.plain, Decompressor())
+        except FormatError as error:
+            raise ContentMismatch(f"{self._reader.remote.url}: {error.message}") from error
+        if not part.whole:
+            self._reader.keep(chunk, plain)
+        return memoryview(plain)[part.first : part.stop]
+
+
+def read_exactly(stream: Body, length: int, pack: PackRef) -> bytearray:
+    """The next bytes of a body, which goes on.
+
+    Raises:
+        ContentMismatch: it ended before.
+    """
+    data = bytearray(length)
+    view = memoryview(data)
+    done = 0
+    while done < length:
+        count = stream.readinto(view[done:])
+        if not count:
+            raise ContentMismatch(f"{pack.key} ends inside a chunk")
+        done += count
+    return data
+
+
+def _parts(located: Located, start: int, end: int) -> Iterator[_Part]:
+    """The chunks that hold bytes [start, end) of a content."""
+    for number in range(bisect_right(located.ends, start), len(located.ends)):
+        chunk = located.chunks[number]
+        position = located.ends[number] - chunk.plain
+        if position >= end:
+            return
+        yield _Part(chunk, max(0, start - position), min(chunk.plain, end - position))
+
+
+def _runs(parts: Iterator[_Part]) -> Iterator[list[_Part]]:
+    """Parts whose chunks lie back to back in one pack."""
+    run: list[_Part] = []
+    for part in parts:
+        if run:
+            last = run[-1].chunk
+            if part.chunk.pack != last.pack or part.chunk.offset != last.offset + last.stored:
+                yield run
+                run = []
+        run.append(part)
+    if run:
+        yield run

@@ -1,0 +1,240 @@
+"""A packed remote as a source: sizes and file lists from manifests, contents from packs.
+
+Entries name contents by digest, manifests by path. Which path a digest has is looked up in the catalog tree of the tracked
+directory: an index of 8 bytes per file, made when a content of it is first wanted and kept for the trees used last. So
+nothing is noted per file, and a remote that is configured (or filled) later serves what was mounted before.
+
+Rule: thread-safe, blocking.
+"""
+
+import threading
+import time
+from array import array
+from binascii import hexlify
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from vfs.catalog import Catalog, Tree
+from vfs.core.lru import Lru
+from vfs.errors import ObjectMissing, StoreError
+from vfs.formats.dirlisting import listing_pieces
+from vfs.formats.manifest_blocks import PackedFile
+from vfs.formats.packs import open_chunk
+from vfs.formats.zstd import Buffer, Decompressor
+from vfs.packed import Located, Manifest, PackedPlace, PackedRemote, PackReader, Pointer
+from vfs.remotes import Remote
+from vfs.types import Blob, Digest
+
+MISSING_SECONDS = 30.0
+"""A manifest that was not there is not asked for again so soon: a directory may have a million files."""
+MOST_COMPANIONS = 1024
+_MOST_GIVEN = 100_000
+_MANIFESTS = 64
+_MOST_MISSING = 100_000
+_INDEXED_FILES = 4_000_000
+_LEARN = 50_000
+_POSITION_BITS = 24
+
+
+class DigestIndex:
+    """Where in a catalog tree a content may be."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self._paths: array[int] = array(
+            "Q",
+            sorted(
+                _prefix(entry.digest) << _POSITION_BITS | number
+                for number, entry in enumerate(tree.walk())
+            ),
+        )
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def path(self, digest: Digest) -> bytes | None:
+        """A path at which the tree has the content."""
+        first = _prefix(digest) << _POSITION_BITS
+        for at in range(bisect_left(self._paths, first), len(self._paths)):
+            number = self._paths[at] - first
+            if number >> _POSITION_BITS:
+                return None
+            entry = self.tree.entry(number)
+            if entry.digest == digest:
+                return entry.path
+        return None
+
+
+def _prefix(digest: Digest) -> int:
+    return int.from_bytes(digest.value[:5], "big")
+
+
+class ListedTrees:
+    """The tracked directories that were met in a session: listing -> catalog tree."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._trees: dict[Digest, bytes] = {}
+        self._indexes: Lru[bytes, DigestIndex] = Lru(_INDEXED_FILES)
+        self._lock = threading.Lock()
+
+    def note(self, listing: Digest, tree: bytes) -> None:
+        """A listing has this tree; the one noted last is looked at first."""
+        with self._lock:
+            self._trees.pop(listing, None)
+            self._trees[listing] = tree
+
+    def holding(self, digest: Digest) -> Iterator[tuple[Digest, bytes]]:
+        """Listings that have a content, and a path in each, the one met last first."""
+        with self._lock:
+            trees = list(self._trees.items())
+        for listing, tree in reversed(trees):
+            if listing.algorithm is digest.algorithm:
+                try:
+                    path = self._path(tree, digest)
+                except StoreError:  # forgotten or damaged; it is built again when it is shown again
+                    continue
+                if path is not None:
+                    yield listing, path
+
+    def _path(self, tree: bytes, digest: Digest) -> bytes | None:
+        with self._lock:
+            index = self._indexes.get(tree)
+            if index is None:
+                index = DigestIndex(self._catalog.open_tree(tree))
+                self._indexes.put(tree, index, len(index) + 1)
+            return index.path(digest)
+
+
+class PackedSource:
+    """One packed remote.
+
+    Args:
+        name: of the remote.
+        remote: its driver.
+        directory: for windows of packs.
+        trees: of the session.
+    """
+
+    def __init__(self, name: str, remote: Remote, directory: Path, trees: ListedTrees) -> None:
+        self.name = name
+        self._store = PackedRemote(remote)
+        self._reader = PackReader(remote, directory)
+        self._trees = trees
+        self._manifests: Lru[Pointer, Manifest] = Lru(_MANIFESTS)
+        self._missing: Lru[Pointer, float] = Lru(_MOST_MISSING)
+        self._given: Lru[tuple[bytes, int], None] = Lru(_MOST_GIVEN)
+        self._lock = threading.Lock()
+
+    def listing(self, digest: Digest) -> Iterator[bytes]:
+        """The `.dir` object that a manifest stands for, piece by piece.
+
+        Raises:
+            ObjectMissing: the remote has no such manifest.
+            FormatError, RemoteError: it is damaged or cannot be had.
+        """
+        files = self._manifest(Pointer(digest, True)).files()
+        return listing_pieces((file.path, b'"%b"' % hexlify(file.value)) for file in files)
+
+    def sizes(self, listing: Digest, catalog: Catalog, seen: int) -> Iterator[int]:
+        """Learn the sizes of all files of a listing; yields how many are known. Errors as in `listing`."""
+        facts = []
+        count = 0
+        for file in self._manifest(Pointer(listing, True)).files():
+            facts.append((Digest(listing.algorithm, file.value), file.size, seen))
+            if len(facts) == _LEARN:
+                catalog.learn(facts)
+                count += len(facts)
+                yield count
+                facts = []
+        catalog.learn(facts)
+        yield count + len(facts)
+
+    def place(self, blob: Blob) -> PackedPlace:
+        """Where the bytes of a content are.
+
+        Raises:
+            ObjectMissing: no manifest names it.
+            FormatError, RemoteError: a manifest is damaged or cannot be had.
+        """
+        return PackedPlace(
+            self._reader, self.name, self._locate(blob), lambda: self._locate(blob, anew=True)
+        )
+
+    def companions(self, blob: Blob) -> Iterator[tuple[Blob, Buffer]]:
+        """Small files around one that was read, whose chunks came in the same windows; each window's once.
+
+        Raises:
+            FormatError: a chunk is damaged.
+            ObjectMissing, RemoteError: as in `place`.
+        """
+        manifest, file, path = self._find(blob)
+        if len(file.chunks) != 1:
+            return
+        block, at = manifest.around(path)
+        windows, opener, algorithm = set(), Decompressor(), blob.digest.algorithm
+        for run in (range(at + 1, len(block)), range(at - 1, -1, -1)):
+            for number in run[:MOST_COMPANIONS]:
+                one = block[number]
+                if len(one.chunks) != 1 or one.chunks[0].pack != file.chunks[0].pack:
+                    continue
+                pack, chunk = manifest.root.packs[one.chunks[0].pack], one.chunks[0]
+                window = pack.id, chunk.offset // self._reader.windows.window
+                stored = self._reader.windows.peek(pack, chunk.offset, chunk.stored)
+                if stored is None or len(stored) < chunk.stored or self._was_given(window):
+                    break
+                windows.add(window)
+                data = open_chunk(stored, chunk.id, chunk.plain, opener)
+                yield Blob(Digest(algorithm, one.value), one.size), data
+        with self._lock:
+            for window in windows:
+                self._given.put(window, None)
+
+    def _was_given(self, window: tuple[bytes, int]) -> bool:
+        with self._lock:
+            return window in self._given
+
+    def close(self) -> None:
+        """Give the disk back."""
+        self._reader.close()
+
+    def _manifest(self, pointer: Pointer, *, anew: bool = False) -> Manifest:
+        with self._lock:
+            known = None if anew else self._manifests.get(pointer)
+            missed = self._missing.get(pointer)
+        if known is not None:
+            return known
+        if missed is not None and time.monotonic() - missed < MISSING_SECONDS:
+            raise ObjectMissing(f"{self.name} had no manifest of {pointer.digest} a moment ago")
+        try:
+            known = self._store.manifest(pointer)
+        except ObjectMissing:
+            with self._lock:
+                self._missing.put(pointer, time.monotonic())
+            raise
+        with self._lock:
+            self._manifests.put(pointer, known)
+        return known
+
+    def _locate(self, blob: Blob, *, anew: bool = False) -> Located:
+        manifest, file, _ = self._find(blob, anew=anew)
+        return Located(manifest.root.packs, file.chunks)
+
+    def _find(self, blob: Blob, *, anew: bool = False) -> tuple[Manifest, PackedFile, bytes]:
+        """A file with that content, the manifest that lists it, and its path there."""
+        missing: ObjectMissing | None = None
+        listed = (
+            (Pointer(listing, True), path) for listing, path in self._trees.holding(blob.digest)
+        )
+        for pointer, path in chain(listed, [(Pointer(blob.digest, False), b"")]):
+            try:
+                manifest = self._manifest(pointer, anew=anew)
+            except ObjectMissing as error:
+                missing = error
+                continue
+            file = manifest.find(path)
+            if file is not None and (file.value, file.size) == (blob.digest.value, blob.size):
+                return manifest, file, path
+        raise missing or ObjectMissing(f"{self.name} has no manifest that names {blob.digest}")
