@@ -13,10 +13,18 @@ import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from typing import BinaryIO, Final, cast
 
-from vfs.errors import AccessDenied, ContentMismatch, RemoteError, StoreError, Unsupported
+from vfs.errors import (
+    AccessDenied,
+    ContentMismatch,
+    DataUnavailable,
+    RemoteError,
+    StoreError,
+    Unsupported,
+)
 from vfs.formats.hashing import hasher_for
 from vfs.formats.layout import object_path, parse_object_path
 from vfs.objects import ObjectCache
@@ -65,14 +73,36 @@ class PlainRemote:
         """The bytes of an object; raises as `Remote.get`."""
         return self._remote.get(self.key(digest, is_tree=is_tree))
 
+    def receive(self, cache: ObjectCache, digest: Digest, *, is_tree: bool = False) -> int:
+        """Put an object into a cache; returns its size.
+
+        Raises:
+            ContentMismatch: it is not what its name says; nothing was put.
+            RemoteError: as `Remote.get`.
+            StoreFull, StoreError: the cache cannot be written.
+        """
+        if self._directory is not None:
+            with suppress(DataUnavailable):
+                descriptor = self._directory.open(digest, is_tree=is_tree)
+                with open(descriptor, "rb", buffering=0) as file:
+                    return cache.receive(
+                        digest, lambda view: file.readinto(view) or 0, is_tree=is_tree
+                    )
+        with self.open(
+            digest, is_tree=is_tree
+        ) as body:  # which says what is wrong with a directory, too
+            return cache.receive(digest, body.readinto, is_tree=is_tree)
+
     def present(self, objects: Sequence[Object]) -> Iterator[tuple[Object, int]]:
         """Those of some objects that are there, with their sizes (bytes); in any order."""
-        remote = self._remote
-        if self._ref.local or len(objects) <= FEW or not self._listing_pays(objects):
+        if self._directory is not None:
+            yield from self._here(self._directory, objects)
+            return
+        if len(objects) <= FEW or not self._listing_pays(objects):
             keys = {
                 self.key(digest, is_tree=is_tree): (digest, is_tree) for digest, is_tree in objects
             }
-            for key, info in remote.heads(list(keys)):
+            for key, info in self._remote.heads(list(keys)):
                 if info is not None:
                     yield keys[key], info.size
             return
@@ -81,6 +111,16 @@ class PlainRemote:
             found = parse_object_path(key)
             if found in wanted:
                 yield found, size
+
+    def _here(
+        self, directory: ObjectCache, objects: Sequence[Object]
+    ) -> Iterator[tuple[Object, int]]:
+        if not os.path.isdir(directory.directory):
+            self._remote.head(self.key(objects[0][0]))  # raises what that means
+        for one in objects:
+            size = directory.size(one[0], is_tree=one[1])
+            if size is not None:
+                yield one, size
 
     def _listing_pays(self, objects: Sequence[Object]) -> bool:
         most = len(objects) // _PAGE_COST * _PAGE  # objects of a remote that may be listed
