@@ -13,7 +13,6 @@ import errno
 import fcntl
 import itertools
 import os
-import secrets
 import time
 import weakref
 from collections.abc import Iterator
@@ -57,9 +56,7 @@ class Incoming:
         self._root: int | None = None
         self._whole = False  # directories above those of objects are new too
         self._new: list[str] = []  # published and not synced; no more than one over `_FEW`
-        self._names = map(
-            f"{_PREFIX}{secrets.token_hex(8)}-{{}}{_SUFFIX}".format, itertools.count()
-        )
+        self._names = map(f"{_PREFIX}{os.urandom(8).hex()}-{{}}{_SUFFIX}".format, itertools.count())
 
     @contextmanager
     def temporary(self, base: str) -> Iterator[Temporary]:
