@@ -141,8 +141,11 @@ class DemoRepository:
             for role in ("AUTHOR", "COMMITTER")
             for part, value in (("NAME", "vfs demo"), ("EMAIL", "demo@example.org"))
         }
+        # Upkeep would outlive a git that is killed, and write where the demo has cleaned up.
+        settings = ("commit.gpgsign=false", "core.autocrlf=false", "maintenance.auto=false")
+        options = [word for setting in settings for word in ("-c", setting)]
         subprocess.run(
-            ["git", "-c", "commit.gpgsign=false", "-c", "core.autocrlf=false", *arguments],
+            ["git", *options, *arguments],
             cwd=self.root,
             env={**git_environment(), **identity},
             stdin=subprocess.DEVNULL,
