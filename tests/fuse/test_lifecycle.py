@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.handmade import HandmadeRepository, pointer
 from vfs.testing.mounts import Mount, MountFactory, daemons, is_mounted, read_logs, vfs, wait_until
 from vfs.testing.sandbox import Sandbox
 
@@ -142,6 +142,30 @@ def test_killed_daemon_is_named(mount: Mount) -> None:
         done = mount.sandbox.run(argv, cwd=Path(mount.repository), check=False)
         assert done.returncode == 19, words
         assert f"vfs umount {mount.path}" in done.stderr.decode()
+
+
+def test_what_is_wrong_with_a_commit_is_told_by_the_next_daemon_too(
+    handmade: HandmadeRepository, mounts: MountFactory
+) -> None:
+    """It is found once for as long as the snapshot is kept, and again by who starts anew."""
+    mounts.allow("bad.dvc", "is tracked by Git and is an output of")
+    tracked = pointer("f", handmade.put(b"dvc"), 3)
+    handmade.commit_raw({"bad.dvc": b"- 1\n", "f.dvc": tracked, "f": b"git"})
+    mount = mounts(handmade.root)
+    told = []
+    for _ in range(2):
+        status = json.loads(mount.cli("status", "--json", mount.path).stdout)
+        assert [(p["path"], p["severity"], p["heals"]) for p in status["problem_list"]] == [
+            ("bad.dvc", "broken", False),
+            ("f", "note", False),
+        ]
+        doctor = mount.cli("doctor", "--mount", mount.path, check=False).stdout
+        assert b"bad.dvc" in doctor
+        assert b"is tracked by Git and is an output of" in doctor
+        told.append(status["problem_list"])
+        mount.umount()
+        mount.start()
+    assert told[0] == told[1]
 
 
 def test_prefetch_through_a_mount(mount: Mount) -> None:

@@ -300,7 +300,7 @@ class Service:
     async def _heal(self) -> None:
         """Look again for what could not be served, or was lost, since the snapshot was built."""
         lost = await run_in(Pool.CONTROL, self._workspace.mend)
-        if lost or self._snapshot.problems:  # notes too: the source of an import may be back
+        if lost or self._snapshot.may_heal:
             await self._renew(self._snapshot.commit or self._snapshot.rev)
 
     async def _follow(self) -> None:
