@@ -1,12 +1,14 @@
 """Revisions for `.snapshots` and for switches: snapshots built in worker threads, views made of them."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 import trio
 
+from vfs.core.lru import Lru
 from vfs.daemon.builds import Builds
 from vfs.daemon.memory import give_back
 from vfs.errors import DataUnavailable, RemoteUnavailable
@@ -25,6 +27,9 @@ LONG_SECONDS: Final = 0.5
 
 AGAIN_SECONDS: Final = 20.0
 """How long a snapshot below `.snapshots` that an outage left incomplete is shown before the next look builds it anew."""
+
+MOST_OUT: Final = 1024
+"""Revisions remembered as left incomplete by an outage; one that is forgotten is waited for patiently once more."""
 
 
 def met_outage(snapshot: Snapshot) -> bool:
@@ -50,7 +55,8 @@ class Revisions:
             self._for_kernel, deadline=self._deadline, silent=workspace.session.silent_remotes
         )
         self.run = self._builds.run
-        self._out: set[str] = set()
+        self._out: Lru[str, None] = Lru(MOST_OUT)
+        self._guard = threading.Lock()
 
     async def revisions(self) -> Sequence[bytes]:
         """Full names of the refs that lead to commits."""
@@ -75,11 +81,14 @@ class Revisions:
 
     def _for_kernel(self, revision: str) -> Snapshot:
         """Patient the first time; who knows that the remote is out looks again briefly."""
-        snapshot = self._build(revision, patience=BRIEF if revision in self._out else None)
-        if met_outage(snapshot):
-            self._out.add(revision)
-        else:
-            self._out.discard(revision)
+        with self._guard:
+            known = revision in self._out
+        snapshot = self._build(revision, patience=BRIEF if known else None)
+        with self._guard:
+            if met_outage(snapshot):
+                self._out.put(revision, None)
+            else:
+                self._out.discard(revision)
         return snapshot
 
     def _build(
