@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from vfs.control.unmount import unmount
+from vfs.errors import MountPointRefused
 from vfs.testing.handmade import HandmadeRepository, pointer
 from vfs.testing.mounts import Mount, MountFactory, daemons, is_mounted, read_logs, vfs, wait_until
 from vfs.testing.sandbox import Sandbox
@@ -61,6 +63,21 @@ def test_signals_end_it_cleanly(mount: Mount, number: signal.Signals) -> None:
 def test_umount_8(mount: Mount) -> None:
     process = mount.daemon()
     subprocess.run(["fusermount3", "-u", mount.path], check=True)
+    gone(mount, process)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may unmount without a helper")
+def test_root_unmounts_without_fusermount3(
+    mount: Mount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = mount.daemon()
+    umount = shutil.which("umount")
+    assert umount is not None
+    (tmp_path / "umount").symlink_to(umount)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with open(mount.path / "big.bin", "rb"), pytest.raises(MountPointRefused, match="busy"):
+        unmount(mount.path, lazy=False)
+    unmount(mount.path, lazy=False)
     gone(mount, process)
 
 

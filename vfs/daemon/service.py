@@ -18,6 +18,7 @@ import trio
 
 from vfs.control.mountinfo import vfs_mounts
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
+from vfs.control.unmount import unmount
 from vfs.daemon.handlers import handlers
 from vfs.daemon.prefetch import pin_named, selected
 from vfs.daemon.presence import Presence
@@ -25,7 +26,6 @@ from vfs.daemon.progress import SendProgress, reporting
 from vfs.daemon.request import MountRequest
 from vfs.daemon.revisions import Revisions, view_of
 from vfs.daemon.status import memory, plain, problems
-from vfs.daemon.unmount import unmount
 from vfs.daemon.upkeep import Work, once, repeatedly
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
@@ -240,7 +240,8 @@ class Service:
             VfsError: files are open and `lazy` is false, or it cannot be done.
         """
         with trio.CancelScope(shield=True):  # the kernel may end us before the answer is out
-            await run_in(Pool.KERNEL, unmount, self._presence.record.mountpoint, lazy)
+            mountpoint = self._presence.record.mountpoint
+            await run_in(Pool.KERNEL, partial(unmount, mountpoint, lazy=lazy))
             if lazy:
                 self._transport.detached()
                 await self._presence.leave()
