@@ -120,3 +120,14 @@ def test_ctrl_c_ends_waiting(repository: HandmadeRepository, proxy: FaultyProxy)
     wait_until(lambda: bool(proxy.requests), "the remote to be asked", timeout=30)
     asking.send_signal(signal.SIGINT)
     assert asking.wait(5) != 0
+
+
+def test_doctor_says_how_long_it_waited(repository: HandmadeRepository, proxy: FaultyProxy) -> None:
+    """Not that `transfer.deadline` set the time: it waits a few seconds, whatever that is."""
+    proxy.always(hangup())
+    argv = ["doctor", "--offline", "--json", "--repo", str(repository.root), "--rev", "v2"]
+    done = repository.sandbox.run([sys.executable, "-m", "vfs_cli", *argv], check=False)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    hints = {one["fix"] for one in found if "did not come within 5 s" in one["message"]}
+    assert len(hints) == 1, found
+    assert "waited for only 5 s here; mounts and reads wait for `transfer.deadline`" in hints.pop()
