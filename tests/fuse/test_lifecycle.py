@@ -154,11 +154,26 @@ def test_killed_daemon_is_named(mount: Mount) -> None:
     process = mount.daemon()
     process.kill()
     wait_until(lambda: not process.is_running(), "the daemon to end")
-    for words in (["status"], ["status", mount.path], ["switch", "v1"], ["umount"]):
+    for words in (["status", mount.path], ["switch", "v1"], ["umount"]):
         argv = [sys.executable, "-m", "vfs_cli", *words]
         done = mount.sandbox.run(argv, cwd=Path(mount.repository), check=False)
         assert done.returncode == 19, words
         assert f"vfs umount {mount.path}" in done.stderr.decode()
+
+
+def test_a_killed_daemon_is_listed(mount: Mount) -> None:
+    """Whoever asks what is mounted gets an answer, also of what another session left behind."""
+    process = mount.daemon()
+    process.kill()
+    wait_until(lambda: not process.is_running(), "the daemon to end")
+    sessions = (mount.sandbox.environ["XDG_RUNTIME_DIR"], str(mount.sandbox.root / "other"))
+    Path(sessions[1]).mkdir(mode=0o700)
+    for session in sessions:
+        environ = {**mount.sandbox.environ, "XDG_RUNTIME_DIR": session}
+        argv = [sys.executable, "-m", "vfs_cli", "status"]
+        done = subprocess.run(argv, env=environ, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert f"dead: vfs umount {mount.path}" in done.stdout.decode()
 
 
 def test_what_is_wrong_with_a_commit_is_told_by_the_next_daemon_too(
