@@ -45,9 +45,6 @@ log = logging.getLogger("vfs.daemon")
 FOLLOW_SECONDS: Final = 1.0
 """How often a mount of `worktree` looks whether the working tree has changed."""
 
-HEAL_SECONDS: Final = 20.0
-"""How often a snapshot with paths that cannot be served is looked at again: its remote may be back, or the catalog was damaged."""
-
 MAINTAIN_SECONDS: Final = 5.0
 """How often the chunk store is tidied."""
 
@@ -139,7 +136,7 @@ class Service:
     def _repeatedly(self) -> Iterator[tuple[float, str, Work]]:
         yield MAINTAIN_SECONDS, "cannot tidy the cache", self._maintain
         yield TIDY_SECONDS, "cannot tidy the catalog", self._tidy_catalog
-        yield HEAL_SECONDS, "cannot look again for what is missing", self._heal
+        yield self._revisions.again, "cannot look again for what is missing", self._heal
         yield FOLLOW_SECONDS, "cannot follow the working tree", self._follow
 
     # -- verbs ---------------------------------------------------------------------------------------
