@@ -29,6 +29,7 @@ from rich.table import Table
 from vfs.config import environment
 from vfs.control.client import call, find_mount
 from vfs.control.protocol import Failure, error_of
+from vfs.control.unmount import unmount
 from vfs.errors import DaemonError, MountPointRefused, VfsError
 from vfs_cli.demo_data import IMAGES_DIRECTORY, WEIGHTS, WEIGHTS_SIZE, DemoRepository, Version
 from vfs_cli.exits import MOUNT, SNAPSHOT
@@ -80,7 +81,8 @@ class Demo:
         if os.path.ismount(self._mount):
             self._vfs("umount", self._mount, check=False)
         if os.path.ismount(self._mount):
-            subprocess.run(["fusermount3", "-u", "-z", str(self._mount)], check=False)
+            with contextlib.suppress(VfsError):
+                unmount(self._mount, lazy=True)
 
     def _build(self) -> tuple[Version, Version]:
         columns = (TextColumn("making two versions of a dataset"), BarColumn(), DownloadColumn())

@@ -17,7 +17,7 @@ from vfs_cli.mount_report import describe
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import MOUNT_POINT
-from vfs_cli.target import gone, mounted
+from vfs_cli.target import mounted
 from vfs_cli.text import age, count
 
 _ANSWER_SECONDS = 5.0
@@ -39,7 +39,8 @@ _ANSWER_SECONDS = 5.0
 def command(mountpoint: str | None, verbose: bool, as_json: bool) -> None:
     """Show what is mounted and how it does.
 
-    Without MOUNTPOINT, a table of all mounts. Ends with the code of the error if a daemon does not answer.
+    Without MOUNTPOINT, a table of all mounts; dead ones are in it, which is no error. Ends with the code of the error if the daemon of
+    MOUNTPOINT is gone, or one that runs does not answer.
     """
     output = Output(as_json)
     if mountpoint is not None:
@@ -61,8 +62,6 @@ def command(mountpoint: str | None, verbose: bool, as_json: bool) -> None:
     failed = [answer for _, answer in answers if isinstance(answer, VfsError)]
     if failed:
         raise failed[0]
-    if dead:
-        raise gone(dead[0])
 
 
 def _ask(record: MountRecord) -> dict[str, Any] | VfsError:

@@ -10,12 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 
-from vfs.testing.handmade import HandmadeRepository
+from vfs.control.unmount import unmount
+from vfs.errors import MountPointRefused
+from vfs.testing.handmade import HandmadeRepository, pointer
 from vfs.testing.mounts import Mount, MountFactory, daemons, is_mounted, read_logs, vfs, wait_until
 from vfs.testing.sandbox import Sandbox
 
@@ -61,6 +64,21 @@ def test_signals_end_it_cleanly(mount: Mount, number: signal.Signals) -> None:
 def test_umount_8(mount: Mount) -> None:
     process = mount.daemon()
     subprocess.run(["fusermount3", "-u", mount.path], check=True)
+    gone(mount, process)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may unmount without a helper")
+def test_root_unmounts_without_fusermount3(
+    mount: Mount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = mount.daemon()
+    umount = shutil.which("umount")
+    assert umount is not None
+    (tmp_path / "umount").symlink_to(umount)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with open(mount.path / "big.bin", "rb"), pytest.raises(MountPointRefused, match="busy"):
+        unmount(mount.path, lazy=False)
+    unmount(mount.path, lazy=False)
     gone(mount, process)
 
 
@@ -137,11 +155,50 @@ def test_killed_daemon_is_named(mount: Mount) -> None:
     process = mount.daemon()
     process.kill()
     wait_until(lambda: not process.is_running(), "the daemon to end")
-    for words in (["status"], ["status", mount.path], ["switch", "v1"], ["umount"]):
+    for words in (["status", mount.path], ["switch", "v1"], ["umount"]):
         argv = [sys.executable, "-m", "vfs_cli", *words]
         done = mount.sandbox.run(argv, cwd=Path(mount.repository), check=False)
         assert done.returncode == 19, words
         assert f"vfs umount {mount.path}" in done.stderr.decode()
+
+
+def test_a_killed_daemon_is_listed(mount: Mount) -> None:
+    """Whoever asks what is mounted gets an answer, also of what another session left behind."""
+    process = mount.daemon()
+    process.kill()
+    wait_until(lambda: not process.is_running(), "the daemon to end")
+    sessions = (mount.sandbox.environ["XDG_RUNTIME_DIR"], str(mount.sandbox.root / "other"))
+    Path(sessions[1]).mkdir(mode=0o700)
+    for session in sessions:
+        environ = {**mount.sandbox.environ, "XDG_RUNTIME_DIR": session}
+        argv = [sys.executable, "-m", "vfs_cli", "status"]
+        done = subprocess.run(argv, env=environ, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert f"dead: vfs umount {mount.path}" in done.stdout.decode()
+
+
+def test_what_is_wrong_with_a_commit_is_told_by_the_next_daemon_too(
+    handmade: HandmadeRepository, mounts: MountFactory
+) -> None:
+    """It is found once for as long as the snapshot is kept, and again by who starts anew."""
+    mounts.allow("bad.dvc", "is tracked by Git and is an output of")
+    tracked = pointer("f", handmade.put(b"dvc"), 3)
+    handmade.commit_raw({"bad.dvc": b"- 1\n", "f.dvc": tracked, "f": b"git"})
+    mount = mounts(handmade.root)
+    told = []
+    for _ in range(2):
+        status = json.loads(mount.cli("status", "--json", mount.path).stdout)
+        assert [(p["path"], p["severity"], p["heals"]) for p in status["problem_list"]] == [
+            ("bad.dvc", "broken", False),
+            ("f", "note", False),
+        ]
+        doctor = mount.cli("doctor", "--mount", mount.path, check=False).stdout
+        assert b"bad.dvc" in doctor
+        assert b"is tracked by Git and is an output of" in doctor
+        told.append(status["problem_list"])
+        mount.umount()
+        mount.start()
+    assert told[0] == told[1]
 
 
 def test_prefetch_through_a_mount(mount: Mount) -> None:
@@ -233,6 +290,7 @@ _CRASH = """
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from vfs.control.registry import MountOptions
 from vfs.daemon.request import MountRequest
@@ -420,10 +478,12 @@ def test_a_hung_daemon_is_detached_lazily(hung: Mount) -> None:
 def test_a_hung_daemon_is_named(hung: Mount) -> None:
     """Every command gives up in time, and says what helps."""
     commands: list[list[str | Path]] = [["umount"], ["switch", "v1", "--mount"], ["status"]]
-    for command in commands:
-        started = time.monotonic()
-        done = hung.cli(*command, hung.path, check=False)
+    started = time.monotonic()
+    with ThreadPoolExecutor(len(commands)) as pool:
+        asked = [pool.submit(hung.cli, *command, hung.path, check=False) for command in commands]
+    assert time.monotonic() - started < 25
+    for future in asked:
+        done = future.result()
         assert done.returncode == 19, done.stderr
         assert b"vfs umount --lazy" in done.stderr
-        assert time.monotonic() - started < 25
     assert is_mounted(hung.path)

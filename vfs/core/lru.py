@@ -26,6 +26,9 @@ class Lru(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._items)
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._items
+
     def get(self, key: K) -> V | None:
         """The value, now the most recently used one; None if it is not held."""
         found = self._items.get(key)

@@ -18,6 +18,7 @@ import trio
 
 from vfs.control.mountinfo import vfs_mounts
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
+from vfs.control.unmount import unmount
 from vfs.daemon.handlers import handlers
 from vfs.daemon.prefetch import pin_named, selected
 from vfs.daemon.presence import Presence
@@ -25,7 +26,6 @@ from vfs.daemon.progress import SendProgress, reporting
 from vfs.daemon.request import MountRequest
 from vfs.daemon.revisions import Revisions, view_of
 from vfs.daemon.status import memory, plain, problems
-from vfs.daemon.unmount import unmount
 from vfs.daemon.upkeep import Work, once, repeatedly
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
@@ -44,9 +44,6 @@ log = logging.getLogger("vfs.daemon")
 
 FOLLOW_SECONDS: Final = 1.0
 """How often a mount of `worktree` looks whether the working tree has changed."""
-
-HEAL_SECONDS: Final = 20.0
-"""How often a snapshot with paths that cannot be served is looked at again: its remote may be back, or the catalog was damaged."""
 
 MAINTAIN_SECONDS: Final = 5.0
 """How often the chunk store is tidied."""
@@ -139,7 +136,7 @@ class Service:
     def _repeatedly(self) -> Iterator[tuple[float, str, Work]]:
         yield MAINTAIN_SECONDS, "cannot tidy the cache", self._maintain
         yield TIDY_SECONDS, "cannot tidy the catalog", self._tidy_catalog
-        yield HEAL_SECONDS, "cannot look again for what is missing", self._heal
+        yield self._revisions.again, "cannot look again for what is missing", self._heal
         yield FOLLOW_SECONDS, "cannot follow the working tree", self._follow
 
     # -- verbs ---------------------------------------------------------------------------------------
@@ -240,7 +237,8 @@ class Service:
             VfsError: files are open and `lazy` is false, or it cannot be done.
         """
         with trio.CancelScope(shield=True):  # the kernel may end us before the answer is out
-            await run_in(Pool.KERNEL, unmount, self._presence.record.mountpoint, lazy)
+            mountpoint = self._presence.record.mountpoint
+            await run_in(Pool.KERNEL, partial(unmount, mountpoint, lazy=lazy))
             if lazy:
                 self._transport.detached()
                 await self._presence.leave()
@@ -300,7 +298,7 @@ class Service:
     async def _heal(self) -> None:
         """Look again for what could not be served, or was lost, since the snapshot was built."""
         lost = await run_in(Pool.CONTROL, self._workspace.mend)
-        if lost or self._snapshot.problems:  # notes too: the source of an import may be back
+        if lost or self._snapshot.may_heal:
             await self._renew(self._snapshot.commit or self._snapshot.rev)
 
     async def _follow(self) -> None:

@@ -10,8 +10,8 @@ from typing import Any, Final
 from vfs.control.mountinfo import Life, is_mounted, look
 from vfs.control.protocol import REPLY_LIMIT, Decoder, Failure, Progress, decode_reply, error_of
 from vfs.control.registry import MountOptions, MountRecord, find_mounts
+from vfs.control.unmount import unmount
 from vfs.daemon.request import MountRequest, encode
-from vfs.daemon.unmount import unmount
 from vfs.errors import DaemonError, MountPointRefused
 
 OnProgress = Callable[[dict[str, Any]], None]

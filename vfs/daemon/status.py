@@ -25,6 +25,7 @@ def problems(snapshot: Snapshot) -> list[dict[str, Any]]:
             "message": p.message,
             "hint": p.hint,
             "severity": p.severity.name.lower(),
+            "heals": p.heals,
         }
         for p in snapshot.problems
     ]

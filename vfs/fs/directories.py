@@ -76,7 +76,7 @@ class Unbuilt:
         return iter(())
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class View:
     """One snapshot shown as a tree.
 

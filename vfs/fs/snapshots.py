@@ -5,12 +5,14 @@ into it, so that `ls -l .snapshots` costs nothing. It is not itself listed by th
 and `rsync` of a mount see the snapshot alone. A name with slashes (`origin/main`, `refs/heads/main`) is a directory of its parts, as is an
 expression that a slash cuts short (`HEAD^{/text}`). Each name that
 was looked up is a view of its own, so that two names of one commit are two trees (the kernel allows a directory one place only).
+A view lives as long as the kernel knows a directory of it.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 from vfs.errors import UnknownRevision
 from vfs.fs.directories import View
@@ -51,7 +53,7 @@ class Snapshots:
         self._source = source
         self._nodes: dict[int, RevisionsNode] = {}
         self._by_prefix: dict[bytes, RevisionsNode] = {}
-        self._views: dict[bytes, View] = {}
+        self._views: WeakValueDictionary[bytes, View] = WeakValueDictionary()
         self._next = SYNTHETIC_BIT | 1
         self.root = self._node(b"")
 

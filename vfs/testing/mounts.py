@@ -71,7 +71,10 @@ class Mount:
     def daemon(self) -> psutil.Process:
         """The process that serves this mount, by the record it keeps beside its control socket."""
         records = Path(self.sandbox.environ["XDG_RUNTIME_DIR"]).glob("vfs/*.json")
-        documents = [json.loads(record.read_bytes()) for record in records]
+        documents = []
+        for record in records:
+            with contextlib.suppress(FileNotFoundError):  # another mount's, whose daemon has ended
+                documents.append(json.loads(record.read_bytes()))
         found = [doc["pid"] for doc in documents if doc["mountpoint"] == str(self.path)]
         assert len(found) == 1, f"{len(found)} daemons for {self.path}: {documents}"
         return psutil.Process(found[0])

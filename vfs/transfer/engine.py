@@ -2,7 +2,7 @@
 
 Purpose: from `request(state, blocks, level)` to blocks that have arrived, waiters that are woken, bytes in the store.
 Rules and invariants: `docs/concurrency.md`, "Fetching". Everything here runs on the event loop and is a plain function,
-except the tasks (`run`, `_work`, those of `Placing`), so no state is left half-changed across an await.
+except the tasks (`run`, `_work`, those of `Placing` and `Watch`), so no state is left half-changed across an await.
 """
 
 import copy
@@ -41,6 +41,7 @@ from vfs.transfer.states import States
 from vfs.transfer.statistics import FetchCounters
 from vfs.transfer.verification import Verification
 from vfs.transfer.waiter import Data
+from vfs.transfer.watch import Watch
 from vfs.types import BLOCK_SIZE, Blob
 
 log = logging.getLogger("vfs.transfer")
@@ -74,7 +75,7 @@ class Engine:
         self.running: set[Job] = set()
         self.taking = True
         self.closed = False
-        self._patience = min(PATIENCE, deadline / 4)
+        self._watch = Watch(min(PATIENCE, deadline / 4), self._hand_over)
         self._placing = Placing(self.journal, deadline, self._avoided, self._queue, self._lose)
         self._claims = Claims(self.budget, self.counters, self._put, self._remove)
         self._jobs = jobs
@@ -100,7 +101,7 @@ class Engine:
             async with trio.open_nursery() as nursery:
                 self._nursery = self._placing.nursery = nursery
                 task_status.started()
-                await trio.sleep_forever()
+                await self._watch.run()
         finally:
             self.stop()
             with trio.CancelScope(shield=True):
@@ -199,10 +200,9 @@ class Engine:
         assert source is not None
         assert self._inbox is not None
         self.counters.requests += 1
-        async with trio.open_nursery() as watch:
-            watch.start_soon(self._watch, job, source, lane)
-            error = await attempt(job, source, self.store, self._inbox, self._threads)
-            watch.cancel_scope.cancel()
+        self._watch.add(job)
+        error = await attempt(job, source, self.store, self._inbox, self._threads)
+        self._watch.discard(job)
         self._inbox.drain()
         if job.handed:
             lane.lingering -= 1
@@ -211,26 +211,20 @@ class Engine:
         self._settle(job, source, error)
         self.pump()
 
-    async def _watch(self, job: Job, source: Source, lane: Lane) -> None:
-        """See to it that a GET that brings nothing does not keep its blocks from another place."""
-        seen = -1
-        while seen != job.received or not self._hand_over(job, source, lane):
-            seen = job.received
-            await trio.sleep(self._patience)
-
-    def _hand_over(self, job: Job, source: Source, lane: Lane) -> bool:
+    def _hand_over(self, job: Job) -> bool:
         """Ask another place for what a GET that hangs has not brought; it may still bring it. False if there is none."""
-        state, now = job.state, trio.current_time()
+        state, source, now = job.state, job.source, trio.current_time()
+        assert source is not None
         tried = (*job.given, source)
         others = [s for s in state.sources or () if s.until <= now and s not in tried]
         level = self._rank(job)
         rest = [block for block in job.run if state.owners.get(block) is job]
-        if not (others and rest) or level is None or not lane.let_linger():
+        label, seconds = source.place.label, self._watch.patience
+        if not (others and rest) or level is None or not self._lane(label).let_linger():
             return False
         job.given, job.handed = tried, True
         self.budget.give_back(job, job.held)
         state.disown(job, job.run)
-        label, seconds = source.place.label, self._patience
         self._note_failure(job, source, RemoteUnavailable(f"{label}: no answer in {seconds:g} s"))
         source.until = max(source.until, now + STALE_SECONDS)
         self._repeat(job, rest, level, rival=job)

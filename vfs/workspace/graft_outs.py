@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from vfs.errors import DataUnavailable, Unsupported, VfsError
+from vfs.errors import DataUnavailable, VfsError
 from vfs.formats.values import ImportSource, Out, UrlSource
 from vfs.types import Algorithm, Digest, Entry, Kind, Problem
 from vfs.workspace.directory import Directory, TreeDirectory
@@ -188,11 +188,6 @@ class OutGrafter:
             return urls(claim, store)
         if out.files is not None or (out.place is not None and out.place.remote is not None):
             return self.versioned(out, store, root)
-        if out.digest is None:
-            raise Unsupported(
-                "its pointer has no hash: the data was never committed",
-                hint="run `dvc commit` (or `dvc repro`) and commit the pointer",
-            )
         origin = DvcOrigin(store, out.remote)
         if out.is_tree:
             return self.directory(out, store, lambda _: origin)

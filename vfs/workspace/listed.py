@@ -132,9 +132,12 @@ class ListedObject:
         others = "".join(
             f"; {error.message}" for place, error in self._answers.items() if place not in silent
         )
+        waits = "`transfer.deadline` sets the time"
+        if self._patience.seconds == BRIEF:
+            waits = f"it was waited for only {BRIEF:g} s here; mounts and reads wait for `transfer.deadline`"
         return RemoteUnavailable(
             f"the file list {self._name} did not come within {seconds:.0f} s: {said}{others}",
-            hint="is the remote reachable? `vfs doctor` checks; `transfer.deadline` sets the time",
+            hint=f"is the remote reachable? `vfs doctor` checks; {waits}",
         )
 
     def _bring(self, place: str | RemoteRef) -> BinaryIO | None:

@@ -76,7 +76,7 @@ class Listings:
             tree = self._catalog.open_tree(note[:_ID_SIZE])
             details = json.loads(note[_ID_SIZE:])
             problems = tuple(
-                Problem(bytes.fromhex(path), code, message)
+                Problem(bytes.fromhex(path), code, message, heals=False)
                 for path, code, message in details["problems"]
             )
             return Listing(tree, int(details["missing"]), problems)
@@ -224,7 +224,8 @@ class _Builder:
         tree = self._catalog.build_tree(kept, mtime=self._time)
         if self._dropped > _KEPT_PROBLEMS:
             more = f"and {self._dropped - _KEPT_PROBLEMS} more entries like these"
-            self._problems.append(Problem(b"", "bad-format", f"{self._name}: {more}"))
+            message = f"{self._name}: {more}"
+            self._problems.append(Problem(b"", "bad-format", message, heals=False))
         broken = len(self.missing)
         return Listing(tree, broken, tuple(self._problems), self.reasons)
 
@@ -301,7 +302,7 @@ class _Builder:
             "is listed twice" if conflict.reason == "duplicate" else f"lies below the file {other}"
         )
         message = f"{self._name}: {show(conflict.path)} {reason}"
-        self._drop(Problem(conflict.path, "bad-format", message))
+        self._drop(Problem(conflict.path, "bad-format", message, heals=False))
 
     def _drop(self, problem: Problem) -> None:
         self._dropped += 1

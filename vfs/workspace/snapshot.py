@@ -57,6 +57,11 @@ class Snapshot:
         """The problems of paths that cannot be served; the others are notes."""
         return tuple(p for p in self.problems if p.severity is Severity.BROKEN)
 
+    @property
+    def may_heal(self) -> bool:
+        """Whether building it once more may find what is wrong now mended."""
+        return any(problem.heals for problem in self.problems)
+
     def resolve(self, path: bytes) -> Entry | Directory:
         """What is at a path (b"" is the root).
 

@@ -168,7 +168,7 @@ class Workspace:
 
     def _build_and_keep(self, plan: Plan, key: bytes, progress: Progress) -> Snapshot:
         built = self._build(self.repository, plan, progress)
-        if not built.problems:  # otherwise look again next time: what was missing may be there
+        if not built.may_heal:  # otherwise look again next time: what was missing may be there
             with self._guard:
                 self._kept.put(key, built, 1 + built.outs // _LEAVES)
         return built

@@ -37,6 +37,31 @@ async def test_an_answer_that_stops_half_way(bench: Bench, fast: MockClock) -> N
     first.release()
 
 
+async def test_each_that_hangs_is_noticed_by_the_one_watch(bench: Bench, fast: MockClock) -> None:
+    """Also those that started while it slept; a GET costs one task, not two."""
+    await bench.start(deadline=20)
+    count = 6
+    firsts = [FaultyPlace(content_of(1000, seed), label=f"first {seed}") for seed in range(count)]
+
+    async def read(seed: int) -> None:
+        content = content_of(1000, seed)
+        began = trio.current_time()
+        places = [firsts[seed], FaultyPlace(content, label=f"second {seed}")]
+        assert await bench.read(blob_of(content), places, 0, 1000) == content
+        assert 5 <= trio.current_time() - began < 15
+
+    before = trio.lowlevel.current_statistics().tasks_living
+    async with trio.open_nursery() as nursery:
+        for seed, first in enumerate(firsts):
+            first.hold()
+            nursery.start_soon(read, seed)
+            await begun(first, 1)
+            await trio.sleep(0.2)
+        assert trio.lowlevel.current_statistics().tasks_living - before == 2 * count
+    for first in firsts:
+        first.release()
+
+
 async def test_what_waits_for_a_slot_there_goes_elsewhere(bench: Bench, fast: MockClock) -> None:
     contents = [content_of(1000, seed) for seed in range(8)]
     firsts = [FaultyPlace(content, label="first") for content in contents]
