@@ -12,6 +12,7 @@ import pytest
 
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.mounts import Mount, MountFactory, wait_until
+from vfs.testing.processes import wait_ended
 
 pytestmark = [pytest.mark.fuse, pytest.mark.slow]
 
@@ -81,7 +82,7 @@ def kill_again_and_again(mount: Mount, seeds: range) -> None:
         wait_until(load.reached(chooser.randrange(150)), "the readers to read", timeout=60)
         process = mount.daemon()
         process.kill()
-        process.wait(30)
+        assert not wait_ended([process], 30)
         load.join()
         assert load.wrong == []
 
@@ -123,7 +124,7 @@ def test_killed_while_it_switches(handmade: HandmadeRepository, mounts: MountFac
         process = mount.daemon()
         switching.join(chooser.random() * 0.5)
         process.kill()
-        process.wait(30)
+        assert not wait_ended([process], 30)
         switching.join(60)
         for rev in (tag, other):
             mount.start(rev) if rev == tag else mount.switch(rev)

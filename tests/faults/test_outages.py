@@ -13,6 +13,7 @@ import pytest
 from vfs.testing.faulty_proxy import Fault, FaultyProxy, corrupt, hangup, stall, status
 from vfs.testing.handmade import HandmadeRepository, md5
 from vfs.testing.mounts import Mount, MountFactory, wait_until
+from vfs.testing.processes import wait_ended
 from vfs.testing.refusals import refused
 from vfs.testing.s3_servers import SECRET_KEY, S3Server
 from vfs.testing.sandbox import Sandbox
@@ -148,7 +149,7 @@ def test_a_daemon_ends_at_once_in_an_outage(
     wait_until(lambda: len(proxy.requests) > len(FILES) * (ROUND + 1), "a second round", timeout=60)
     daemon = mount.daemon()
     daemon.terminate()
-    daemon.wait(10)
+    assert not wait_ended([daemon], 10)
     for future in reading.values():
         assert isinstance(future.exception(10), OSError)
 

@@ -20,6 +20,7 @@ from vfs.control.unmount import unmount
 from vfs.errors import MountPointRefused
 from vfs.testing.handmade import HandmadeRepository, pointer
 from vfs.testing.mounts import Mount, MountFactory, daemons, is_mounted, read_logs, vfs, wait_until
+from vfs.testing.processes import wait_ended
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = pytest.mark.fuse
@@ -40,7 +41,7 @@ def mount(repository: HandmadeRepository, mounts: MountFactory) -> Mount:
 
 def gone(mount: Mount, process: psutil.Process) -> None:
     wait_until(lambda: not is_mounted(mount.path), "the mount to go")
-    wait_until(lambda: not process.is_running(), "the daemon to end")
+    assert not wait_ended([process], 60)
     run = Path(mount.sandbox.environ["XDG_RUNTIME_DIR"]) / "vfs"
     assert list(run.glob("*.sock")) == []
     assert list(run.glob("*.json")) == []
@@ -101,7 +102,7 @@ def test_umount_lazily_keeps_open_files(mount: Mount) -> None:
         mount.start("v1")
         assert os.pread(file.fileno(), len(DATA), 0) == DATA
         assert process.is_running()
-    wait_until(lambda: not process.is_running(), "the daemon to end")
+    assert not wait_ended([process], 60)
     successor = mount.daemon()
     assert (mount.path / "big.bin").read_bytes() == DATA
     mount.umount()
@@ -114,7 +115,7 @@ def test_a_detached_daemon_that_is_told_to_stop_leaves_its_successor_alone(mount
         mount.cli("umount", "--lazy", mount.path)
         mount.start("v1")
         process.terminate()
-        wait_until(lambda: not process.is_running(), "the daemon to end")
+        assert not wait_ended([process], 60)
     assert (mount.path / "big.bin").read_bytes() == DATA
     assert mount.daemon().is_running()
 
@@ -136,7 +137,7 @@ def test_busy_mount_is_not_torn_away(mount: Mount) -> None:
 def test_killed_daemon_can_be_replaced(mount: Mount) -> None:
     process = mount.daemon()
     process.kill()
-    wait_until(lambda: not process.is_running(), "the daemon to end")
+    assert not wait_ended([process], 60)
     assert is_mounted(mount.path)
     mount.start("v1")
     assert (mount.path / "big.bin").read_bytes() == DATA
@@ -145,7 +146,7 @@ def test_killed_daemon_can_be_replaced(mount: Mount) -> None:
 def test_killed_daemon_can_be_unmounted(mount: Mount) -> None:
     process = mount.daemon()
     process.kill()
-    wait_until(lambda: not process.is_running(), "the daemon to end")
+    assert not wait_ended([process], 60)
     mount.umount()
     gone(mount, process)
 
@@ -154,7 +155,7 @@ def test_killed_daemon_is_named(mount: Mount) -> None:
     """Also in the repository, where nothing but the kernel's mount table still knows of the mount."""
     process = mount.daemon()
     process.kill()
-    wait_until(lambda: not process.is_running(), "the daemon to end")
+    assert not wait_ended([process], 60)
     for words in (["status", mount.path], ["switch", "v1"], ["umount"]):
         argv = [sys.executable, "-m", "vfs_cli", *words]
         done = mount.sandbox.run(argv, cwd=Path(mount.repository), check=False)
@@ -166,7 +167,7 @@ def test_a_killed_daemon_is_listed(mount: Mount) -> None:
     """Whoever asks what is mounted gets an answer, also of what another session left behind."""
     process = mount.daemon()
     process.kill()
-    wait_until(lambda: not process.is_running(), "the daemon to end")
+    assert not wait_ended([process], 60)
     sessions = (mount.sandbox.environ["XDG_RUNTIME_DIR"], str(mount.sandbox.root / "other"))
     Path(sessions[1]).mkdir(mode=0o700)
     for session in sessions:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from vfs.testing.processes import wait_ended
 from vfs.testing.sandbox import Sandbox
 
 _SUSPICIOUS = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|^Traceback ")
@@ -161,11 +162,11 @@ class MountFactory:
             if is_mounted(mount.path):
                 wrong += _take_down(mount)
         left = daemons(self.sandbox)
-        _, alive = psutil.wait_procs(left, timeout=_PATIENCE)
+        alive = wait_ended(left, _PATIENCE)
         for process in alive:
             wrong.append(f"the daemon {process.pid} outlived its mount")
             process.kill()
-        psutil.wait_procs(alive, timeout=5)
+        wait_ended(alive, 5)
         wrong += [f"unexpected in the log: {line}" for line in self.unexpected()]
         return wrong
 
