@@ -171,7 +171,7 @@ class Service:
             "store": plain(self._store.statistics()),
             "memory": memory(),
             "warnings": self._recent.items(),
-            "problem_list": problems(self._snapshot),
+            "problem_list": problems(self._snapshot.problems),
         }
 
     async def switch(self, rev: str, progress: SendProgress) -> dict[str, Any]:
