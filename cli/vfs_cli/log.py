@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from vfs.errors import DataUnavailable, UnknownPath, UnknownRevision
+from vfs.errors import UnknownPath, UnknownRevision, VfsError
 from vfs.types import Entry, Kind
 from vfs_cli.exits import MOUNT, SNAPSHOT
 from vfs_cli.group import VerbCommand
@@ -118,10 +118,14 @@ def _state(workspace: "Workspace", commit: str, path: bytes) -> State | None:
     from vfs.workspace.patience import BRIEF
 
     try:
-        found = workspace.snapshot(commit, patience=BRIEF).resolve(path)
-    except (UnknownRevision, UnknownPath):
+        shown = workspace.snapshot(commit, patience=BRIEF)
+    except UnknownRevision:
         return None
-    except DataUnavailable as error:
+    try:
+        found = shown.resolve(path)
+    except UnknownPath:
+        return None
+    except VfsError as error:  # below what cannot be served
         return State((Kind.BROKEN, None, error.message), 0, 0)
     if isinstance(found, Entry):
         return State((found.kind, found.digest, found.problem), found.size, 1)

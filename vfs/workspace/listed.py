@@ -16,7 +16,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from vfs.errors import DataUnavailable, FormatError, RemoteUnavailable, StoreFull, VfsError
+from vfs.errors import (
+    ConfigError,
+    DataUnavailable,
+    FormatError,
+    ObjectMissing,
+    RemoteUnavailable,
+    StoreFull,
+    Unsupported,
+    VfsError,
+)
 from vfs.formats.dirlisting import MAX_BYTES
 from vfs.formats.layout import object_path
 from vfs.types import Digest
@@ -27,6 +36,15 @@ from vfs.workspace.stores import DvcStore, RemoteRef
 
 _BUFFER = 1 << 20
 _MEMORY = Path("/dev/shm")
+
+
+_LOOKED = (ObjectMissing, DataUnavailable, FormatError)
+"""Answers of who has looked: no such object, or not the right one."""
+
+_HINTS: dict[type[VfsError], str] = {
+    ConfigError: "correct the remote in `.dvc/config` or `.dvc/config.local`, or AWS_PROFILE",
+    Unsupported: "run `dvc fetch`: the DVC cache is read as well; or `dvc remote add` one that vfs reads",
+}
 
 
 class _Source(Protocol):
@@ -65,7 +83,8 @@ class ListedObject:
         """Its bytes, checked, as a file that goes when it is closed.
 
         Raises:
-            DataUnavailable: no place has it; the message has each place's answer.
+            DataUnavailable: no place has it; the message has each place's answer. If a place could not be asked (it refused,
+                nothing reads it, its configuration is wrong), the code is that of its answer.
             RemoteUnavailable: a remote that may have it was silent for as long as the build has patience.
         """
         places: list[str | RemoteRef] = list(store.caches)
@@ -119,6 +138,9 @@ class ListedObject:
         """Why there is none; `silent` are the remotes that gave no answer in all these seconds."""
         if not silent:
             said = "; ".join(error.message for error in self._answers.values())
+            for error in self._answers.values():
+                if not isinstance(error, _LOOKED):
+                    return self._kept_off(error, said)
             return DataUnavailable(
                 f"the file list {self._name} was not found: "
                 + (said or "there is no cache and no remote that could have it"),
@@ -139,6 +161,13 @@ class ListedObject:
             f"the file list {self._name} did not come within {seconds:.0f} s: {said}{others}",
             hint=f"is the remote reachable? `vfs doctor` checks; {waits}",
         )
+
+    def _kept_off(self, reason: VfsError, said: str) -> DataUnavailable:
+        """There is none, and a place was not even looked at, for a reason whose code the error has."""
+        hint = reason.hint or _HINTS.get(type(reason), "`vfs doctor` asks every remote")
+        error = DataUnavailable(f"the file list {self._name} cannot be had: {said}", hint=hint)
+        error.code, error.exit_code = reason.code, reason.exit_code
+        return error
 
     def _bring(self, place: str | RemoteRef) -> BinaryIO | None:
         """From one place, to the disk of the cache, or to memory if there is no room on it."""

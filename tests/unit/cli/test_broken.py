@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.conftest import Done, git
+from vfs.testing.faulty_proxy import FaultyProxy, status
 
 Vfs = Callable[..., Done]
 
@@ -91,3 +92,49 @@ def test_an_import_whose_content_nobody_has(vfs: Vfs, repo: Path, tracked: bytes
     done = vfs("prefetch", "f")
     assert done.code == 16
     assert done.err.startswith("error: 1 file cannot be fetched: f: ")
+
+
+REFUSED = b"<Error><Code>SignatureDoesNotMatch</Code><Message>wrong</Message></Error>"
+UNREADABLE = {
+    "wrong secret": (
+        "url = s3://b/d\n    endpointurl = {proxy}\n    access_key_id = a\n    secret_access_key = b",
+        13, "SignatureDoesNotMatch wrong", "check the credentials",
+    ),
+    "no driver": ("url = ssh://host/d", 20, "ssh:// is not read", "sshfs"),
+    "unknown scheme": ("url = foo://host/d", 20, "nothing reads 'foo'", "`dvc fetch`"),
+    "no profile": (
+        "url = s3://b/d\n    profile = nobody", 8, "profile (nobody) could not be found", "AWS_PROFILE",
+    ),
+    "no bucket": ("url = s3://", 8, "names no bucket", "s3://bucket/path"),
+    "no such list": ("url = {empty}", 16, "was not found", "dvc push"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_a_list_that_cannot_be_read_says_what_is_in_the_way(
+    vfs: Vfs, repo: Path, world: Path, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it was not found, and may not have been pushed, is said only where somebody looked."""
+    for name in ("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    options, code, message, hint = UNREADABLE[case]
+    (world / "empty").mkdir()
+    with FaultyProxy(1) as proxy:
+        proxy.always(status(403, body=REFUSED))
+        options = options.format(proxy=proxy.endpoint, empty=world / "empty")
+        (repo / ".dvc").mkdir()
+        (repo / ".dvc" / "config").write_text(
+            f"[core]\n    remote = r\n['remote \"r\"']\n    {options}\n"
+        )
+        (repo / "data.dvc").write_text(f"outs:\n- md5: {'0' * 32}.dir\n  path: data\n")
+        git(repo, "add", ".")
+        git(repo, "commit", "-q", "-m", "data")
+        for words in (["cat", "data/x"], ["cat", "data"], ["ls", "data/x"]):
+            done = vfs(*words)
+            assert done.code == code, done.err
+            assert message in done.err
+            assert hint in done.err.partition("hint: ")[2]
+            assert ("was not found" in done.err) == ("dvc push" in done.err) == (code == 16)
+        assert message in vfs("ls").err
+        assert hint in vfs("doctor", "--offline").out
+        assert vfs("log", "data").code == 0
