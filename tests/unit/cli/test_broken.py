@@ -94,6 +94,21 @@ def test_an_import_whose_content_nobody_has(vfs: Vfs, repo: Path, tracked: bytes
     assert done.err.startswith("error: 1 file cannot be fetched: f: ")
 
 
+def test_doctor_names_the_first_of_many(vfs: Vfs, broken: Path) -> None:
+    outs = "".join(f"- path: u{number}\n" for number in range(30))
+    (broken / "many.dvc").write_text(f"outs:\n{outs}")
+    git(broken, "add", ".")
+    git(broken, "commit", "-q", "-m", "never committed to DVC")
+    few, every = vfs("doctor", "--offline"), vfs("doctor", "--offline", "-v")
+    assert "problems: HEAD: 31 paths cannot be served" in few.out
+    assert few.out.count("BAD   problem: ") == 20
+    assert "BAD   problems: and 11 more\n      -> vfs doctor --verbose names all\n" in few.out
+    assert every.out.count("BAD   problem: ") == 31
+    assert "more" not in every.out
+    told = [d["name"] for d in vfs("doctor", "--offline", "--json").documents]
+    assert told.count("problem") == 31
+
+
 REFUSED = b"<Error><Code>SignatureDoesNotMatch</Code><Message>wrong</Message></Error>"
 UNREADABLE = {
     "wrong secret": (
