@@ -30,7 +30,7 @@ from vfs.formats.dirlisting import MAX_BYTES
 from vfs.formats.layout import object_path
 from vfs.types import Digest
 from vfs.workspace.patience import BRIEF, PATIENCE, Patience
-from vfs.workspace.pointers import Progress
+from vfs.workspace.pointers import WAITING, Progress
 from vfs.workspace.session import Session
 from vfs.workspace.stores import DvcStore, RemoteRef
 
@@ -104,7 +104,9 @@ class ListedObject:
             if not left:
                 raise self._nowhere(silent, time.monotonic() - started)
             names = ", ".join(ref.name for ref in silent)
-            self._progress(f"waiting for remote {names}, attempt", self._attempts.total(), None)
+            why = self._answers[silent[0]].message.rpartition(": ")[2]
+            stage = f"{WAITING} remote {names} ({why}), attempt"
+            self._progress(stage, self._attempts.total(), None)
             asked = (getattr(self._answers[ref], "retry_after", None) for ref in silent)
             self._patience.rest(rounds, left, max((s for s in asked if s), default=None))
 
@@ -146,11 +148,7 @@ class ListedObject:
                 + (said or "there is no cache and no remote that could have it"),
                 hint="run `dvc push` where the data was added, or `dvc remote add` the remote that has it",
             )
-        said = "; ".join(
-            f"remote {ref.name} ({ref.url}): {ref.prefix}{self._key}: attempts: {self._attempts[ref]}, "
-            f"the last: {self._reasons.get(ref, self._answers[ref]).message}"
-            for ref in silent
-        )
+        said = "; ".join(self._silence(ref) for ref in silent)
         others = "".join(
             f"; {error.message}" for place, error in self._answers.items() if place not in silent
         )
@@ -161,6 +159,13 @@ class ListedObject:
             f"the file list {self._name} did not come within {seconds:.0f} s: {said}{others}",
             hint=f"is the remote reachable? `vfs doctor` checks; {waits}",
         )
+
+    def _silence(self, ref: RemoteRef) -> str:
+        """How often a remote was asked for the object, and what came of the last time; what is named is named once."""
+        where = f"remote {ref.name} ({ref.shown}): {ref.prefix}{self._key}"
+        last = self._reasons.get(ref, self._answers[ref]).message
+        last = last.partition(where)[2].removeprefix(": ") or last
+        return f"{where}: attempts: {self._attempts[ref]}, the last: {last}"
 
     def _kept_off(self, reason: VfsError, said: str) -> DataUnavailable:
         """There is none, and a place was not even looked at, for a reason whose code the error has."""

@@ -109,6 +109,28 @@ def test_doctor_names_the_first_of_many(vfs: Vfs, broken: Path) -> None:
     assert told.count("problem") == 31
 
 
+def test_who_waits_for_a_remote_says_so_at_once(
+    vfs: Vfs, repo: Path, tracked: bytes, world: Path
+) -> None:
+    """Not only on a terminal: a directory that is away is waited for until the deadline."""
+    (world / "remote").rename(world / "away")
+    (world / "config" / "vfs").mkdir()
+    (world / "config" / "vfs" / "config.yaml").write_text("transfer: {deadline: 2}")
+    (repo / "data.dvc").write_text(f"outs:\n- md5: {'0' * 32}.dir\n  path: data\n")
+    reason = f"there is no directory {world / 'remote'}"
+    end = f"{reason}; the setting `transfer.deadline` says for how long"
+    first, error, _ = vfs("cat", "big.bin").err.splitlines()
+    assert first.startswith("warning: waiting for data: remote r ")
+    assert first.endswith(end)
+    assert error.count("files/md5/") == error.count(reason) == 1
+    first, *_, last = vfs("ls", "data", "--rev", "worktree").err.splitlines()
+    assert (
+        first == "warning: waiting for remote r "
+        f"({reason}); the setting `transfer.deadline` says for how long"
+    )
+    assert last.count("000.dir: ") == last.count(reason) == 1
+
+
 REFUSED = b"<Error><Code>SignatureDoesNotMatch</Code><Message>wrong</Message></Error>"
 UNREADABLE = {
     "wrong secret": (
