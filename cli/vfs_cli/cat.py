@@ -91,6 +91,8 @@ def _from_snapshot(target: Target, path: bytes) -> None:
         found = shown.resolve(path)
         if not isinstance(found, Entry):
             raise UsageError(f"{name} is a directory", hint=f"vfs ls {name}")
+        if found.kind is Kind.BROKEN:
+            raise shown.unavailable(path, path, found)
         blob = _blob(found, name)
         from vfs_cli.fetching import stream
 
@@ -106,6 +108,5 @@ def _blob(entry: Entry, name: str) -> Blob:
     """The content of an entry that is a plain file."""
     if entry.kind is Kind.SYMLINK:
         raise UsageError(f"{name} is a symlink", hint="name the file it points to")
-    if entry.kind is Kind.BROKEN or entry.digest is None:
-        raise DataUnavailable(f"{name}: {entry.problem or 'cannot be served'}", hint="vfs doctor")
+    assert entry.digest is not None
     return Blob(entry.digest, entry.size)

@@ -287,6 +287,67 @@ def test_not_a_repository(sandbox: Sandbox) -> None:
     assert daemons(sandbox) == []
 
 
+_UNHEARD = """
+import os
+import sys
+from pathlib import Path
+from vfs.control.registry import MountOptions
+from vfs.daemon import start
+
+def unheard(read, *rest):
+    while b'"mountpoint"' not in read(65536):
+        pass
+    os._exit(7)  # the mount is made, and nobody has heard of it
+
+
+start._await_ready = unheard
+options = MountOptions()
+start.start_mount(sys.argv[1], "HEAD", Path(sys.argv[2]), options, False, print)
+"""
+
+
+def test_a_mount_nobody_has_heard_of_is_taken_down(
+    repository: HandmadeRepository, sandbox: Sandbox
+) -> None:
+    point = sandbox.root / "m"
+    point.mkdir()
+    done = sandbox.run([sys.executable, "-c", _UNHEARD, repository.root, point], check=False)
+    assert done.returncode == 7
+    wait_until(lambda: not daemons(sandbox), "the daemon to end")
+    assert not is_mounted(point)
+
+
+_EARLY = """
+import os
+import signal
+import sys
+from pathlib import Path
+from vfs.control.registry import MountOptions
+from vfs.daemon.request import MountRequest
+from vfs.daemon.run import run_reporting
+from vfs.daemon.service import Service
+mount = Service.mount
+
+
+def told_at_once(self):
+    mount(self)
+    os.kill(os.getpid(), signal.SIGTERM)  # before the event loop listens
+
+
+Service.mount = told_at_once
+sys.exit(run_reporting(MountRequest(sys.argv[1], "HEAD", Path(sys.argv[2]), MountOptions())))
+"""
+
+
+def test_a_signal_between_mount_and_service(
+    repository: HandmadeRepository, sandbox: Sandbox
+) -> None:
+    point = sandbox.root / "m"
+    point.mkdir()
+    sandbox.run([sys.executable, "-c", _EARLY, repository.root, point])
+    assert not is_mounted(point)
+
+
 _CRASH = """
 import sys
 import time

@@ -19,6 +19,7 @@ import trio
 from vfs.control.mountinfo import vfs_mounts
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
 from vfs.control.unmount import unmount
+from vfs.daemon.ending import SIGNALS, Ending
 from vfs.daemon.handlers import handlers
 from vfs.daemon.prefetch import pin_named, selected
 from vfs.daemon.presence import Presence
@@ -109,13 +110,13 @@ class Service:
         """Mount; requests wait in the kernel until `run` serves them."""
         self._transport.mount()
 
-    async def run(self, ready: Callable[[], None]) -> None:
-        """Serve until unmounted or told to stop; `ready` is called once the mount can be used and controlled."""
+    async def run(self, ready: Callable[[], None], ending: Ending) -> None:
+        """Serve until unmounted or told to stop, perhaps before it began; `ready` is called once the mount can be used and controlled."""
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._fetcher.run)
                 await nursery.start(self._revisions.run)
-                nursery.start_soon(self._watch_signals)
+                nursery.start_soon(self._watch_signals, ending)
                 nursery.start_soon(self._drop_bad_content)
                 for what, work in self._once():
                     nursery.start_soon(once, what, work)
@@ -171,7 +172,7 @@ class Service:
             "store": plain(self._store.statistics()),
             "memory": memory(),
             "warnings": self._recent.items(),
-            "problem_list": problems(self._snapshot),
+            "problem_list": problems(self._snapshot.problems),
         }
 
     async def switch(self, rev: str, progress: SendProgress) -> dict[str, Any]:
@@ -248,8 +249,10 @@ class Service:
 
     # -- tasks ---------------------------------------------------------------------------------------
 
-    async def _watch_signals(self) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+    async def _watch_signals(self, ending: Ending) -> None:
+        with trio.open_signal_receiver(*SIGNALS) as signals:
+            if ending.wanted:  # a signal that came before we listened
+                self._stop()
             async for number in signals:
                 log.info("%s: unmounting", signal.Signals(number).name)
                 self._stop()

@@ -88,7 +88,9 @@ def late(state: BlobState, block: int, job: Job | None, seconds: float) -> VfsEr
         job: that was to bring it.
         seconds: waited in vain.
     """
-    reasons = [_trouble(source, job) for source in state.sources or ()]
+    sources = state.sources or ()
+    asked = [s for s in sources if s.error is None or not ordinary(s, s.error)] or sources
+    reasons = [_trouble(source, job) for source in asked]
     if not reasons:
         reasons = [f"looking for its places: {state.trouble or 'no answer yet'}"]
     return RemoteUnavailable(
@@ -104,7 +106,11 @@ def _trouble(source: Source, job: Job | None) -> str:
         attempts, error = attempts + job.tries + 1, job.trouble or error
     if not attempts:
         return f"{source.place.where}: not asked yet"
-    return f"{source.place.where}: attempt {attempts}: {error or 'no answer yet'}"
+    said = str(error or "no answer yet")
+    reason = (
+        said.partition(source.place.where)[2].removeprefix(": ") or said
+    )  # what is named is named once
+    return f"{source.place.where}: attempt {attempts}: {reason}"
 
 
 def wrong(blob: Blob) -> VfsError:
