@@ -29,7 +29,7 @@ from vfs.daemon.status import memory, plain, problems
 from vfs.daemon.upkeep import Work, once, repeatedly
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
-from vfs.fs.switch import SwitchReport, invalidate, swap
+from vfs.fs.switch import SwitchReport, drop_last, invalidate, swap
 from vfs.fuse.transport import Transport
 from vfs.fuse.tuning import Tuning, tune
 from vfs.log import Recent
@@ -212,6 +212,8 @@ class Service:
                 node = self.filesystem.directories.get(inode)
                 if node is not None:
                     self.filesystem.directories.retire(node)
+            if report.last:
+                await run_in(Pool.KERNEL, drop_last, report, notifier)
             self.filesystem.counters.switches += 1
             self._shown_since = time.time()
             await self._presence.shows(snapshot.rev)
