@@ -16,7 +16,8 @@ from typing import Any, Final
 
 import trio
 
-from vfs.control.mountinfo import vfs_mounts
+from vfs import own_mount
+from vfs.control.mountinfo import mount_at
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
 from vfs.control.unmount import unmount
 from vfs.daemon.handlers import handlers
@@ -106,8 +107,11 @@ class Service:
             self._bad_inodes.send_nowait(inode)
 
     def mount(self) -> None:
-        """Mount; requests wait in the kernel until `run` serves them."""
+        """Mount; requests wait in the kernel until `run` serves them, so nothing may look at the mount from now on."""
         self._transport.mount()
+        mounted = mount_at(self._request.mountpoint)
+        if mounted is not None:
+            own_mount.serve(mounted.path, mounted.number)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until unmounted or told to stop; `ready` is called once the mount can be used and controlled."""
@@ -330,10 +334,10 @@ class Service:
 
 def tune_mount(mountpoint: Path, read_ahead: int, max_background: int) -> Tuning:
     """Raise the kernel's limits for the newest mount on a directory; blocking."""
-    for mount in reversed(vfs_mounts()):
-        if mount.path == mountpoint:
-            return tune(mount.device, read_ahead, max_background)
-    return Tuning(None, None, ())
+    mount = mount_at(mountpoint)
+    if mount is None:
+        return Tuning(None, None, ())
+    return tune(mount.device, read_ahead, max_background)
 
 
 def _mount_options(options: MountOptions) -> Iterator[str]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from vfs import own_mount
 from vfs.errors import (
     NotARepository,
     RemoteError,
@@ -157,6 +158,8 @@ def clone_metadata(
 
 
 def _open_local(path: Path, revision: str | None) -> Repository:
+    if own_mount.holds(path):
+        raise NotARepository(f"{path} is no repository: {own_mount.WHY}")
     if not path.exists():
         raise NotARepository(f"{path} does not exist")
     repository = Repository.open(path)

@@ -19,6 +19,7 @@ from typing import BinaryIO, Protocol, cast
 from vfs.errors import DataUnavailable, FormatError, RemoteUnavailable, StoreFull, VfsError
 from vfs.formats.dirlisting import MAX_BYTES
 from vfs.formats.layout import object_path
+from vfs.own_mount import open_other
 from vfs.types import Digest
 from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.pointers import Progress
@@ -154,7 +155,7 @@ class ListedObject:
         """From a DVC cache; None if it has no such file."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         try:
-            descriptor = os.open(os.path.join(cache, self._key), flags)
+            descriptor = open_other(os.path.join(cache, self._key), flags)
         except OSError:
             return None
         with open(descriptor, "rb", buffering=0) as file:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple
 
+from vfs import own_mount
 from vfs.catalog import Catalog
 from vfs.errors import VfsError
 from vfs.formats.layout import object_path
@@ -178,7 +179,7 @@ def _matching(
 def _scan(cache: str, algorithm: Algorithm, unknown: set[bytes]) -> Iterator[tuple[bytes, int]]:
     """Sizes of the objects that a cache directory has."""
     head = os.path.join(cache, "files", "md5") if algorithm is Algorithm.MD5 else cache
-    if not os.path.isdir(head):
+    if own_mount.holds(head) or not os.path.isdir(head):
         return
     groups: dict[str, list[str]] = {}
     for value in unknown:

@@ -27,6 +27,7 @@ from vfs.errors import DataUnavailable, ObjectMissing, RemoteUnavailable, StoreE
 from vfs.formats.dirlisting import listing_digest
 from vfs.formats.hashing import new_hasher
 from vfs.formats.values import FileEntry, Out, UrlSource
+from vfs.own_mount import open_other, stat_other
 from vfs.transfer import Body, Place
 from vfs.types import Algorithm, Blob, Digest, Problem, Severity
 from vfs.workspace.bodies import FileBody
@@ -297,7 +298,7 @@ class SourceFilePlace:
     def is_here(self) -> bool:
         """Whether the file may still be what was imported."""
         try:
-            return os.stat(self._path).st_size == self._blob.size
+            return stat_other(self._path).st_size == self._blob.size
         except OSError:
             return False
 
@@ -309,7 +310,7 @@ class SourceFilePlace:
         """
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
         try:
-            descriptor = os.open(self._path, flags)
+            descriptor = open_other(self._path, flags)
         except OSError as error:
             raise ObjectMissing(f"the import source {self._path}: {error.strerror}") from error
         try:
