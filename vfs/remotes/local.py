@@ -30,7 +30,8 @@ from vfs.errors import (
     UnsafePath,
 )
 from vfs.own_mount import open_other
-from vfs.remotes.base import Body, ClosingBody, ObjectInfo, Writable
+from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Writable
+from vfs.remotes.bulk import answer_of
 from vfs.remotes.keys import check_key, key_problem
 
 TEMPORARY = ".vfs-put-"
@@ -83,13 +84,10 @@ class LocalRemote:
         os.close(descriptor)
         return ObjectInfo(key, found.st_size, _etag(found))
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, ObjectInfo | None]]:
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
         """As `Remote.heads`; in order, because `stat` needs no threads."""
         for key in keys:
-            try:
-                yield key, self.head(key)
-            except ObjectMissing:
-                yield key, None
+            yield key, answer_of(self.head, key)
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """As `Remote.list`; in order of the keys' bytes."""
@@ -193,8 +191,8 @@ class LocalRemote:
                             self._below(directory, name, key), key + "/", "", after
                         )
                 elif full > after and not key_problem(key):
-                    with contextlib.suppress(FileNotFoundError):
-                        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                    with contextlib.suppress(ObjectMissing):
+                        found = self._status(directory, name, key)
                         if stat.S_ISREG(found.st_mode):
                             yield ObjectInfo(key, found.st_size, _etag(found))
         finally:
@@ -203,6 +201,10 @@ class LocalRemote:
     def _below(self, directory: int, name: str, key: str) -> int:
         with self._translated(key):
             return open_other(name, _DIRECTORY, dir_fd=directory)
+
+    def _status(self, directory: int, name: str, key: str) -> os.stat_result:
+        with self._translated(key):
+            return os.stat(name, dir_fd=directory, follow_symlinks=False)
 
     @contextlib.contextmanager
     def _translated(self, key: str) -> Iterator[None]:

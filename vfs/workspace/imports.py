@@ -107,7 +107,9 @@ class ImportGrafter:
             )
             # A listing was read; that the bytes of a single file are there, nobody has seen.
             severity = Severity.NOTE if out.is_tree else Severity.BROKEN
-            problem = Problem(out.path, "import-source", message, hint, severity)
+            problem = Problem(
+                out.path, "import-source", message, hint, severity, silent=error.retryable
+            )
             return own._replace(problems=(*own.problems, problem))
 
     def _own(
