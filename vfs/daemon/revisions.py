@@ -58,7 +58,10 @@ class Revisions:
         self._deadline = workspace.settings.deadline
         self.again = min(AGAIN_SECONDS, self._deadline)
         self._builds = Builds(
-            self._for_kernel, deadline=self._deadline, silent=workspace.session.silent_remotes
+            self._for_kernel,
+            deadline=self._deadline,
+            silent=workspace.session.silent_remotes,
+            spoiled=met_outage,
         )
         self.run = self._builds.run
         self._out: Lru[str, None] = Lru(MOST_OUT)
