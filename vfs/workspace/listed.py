@@ -92,6 +92,7 @@ class ListedObject:
 
     def _look(self, place: str | RemoteRef) -> BinaryIO | None:
         """What one place has; None if nothing, or no answer in time, both of which are noted."""
+        told = self._attempts[place] if isinstance(place, RemoteRef) else 0
         try:
             if isinstance(place, str):
                 return self._bring(place)
@@ -106,8 +107,8 @@ class ListedObject:
             self._answers[place] = error
             if not error.retryable:
                 self._patience.alive(place)
-            elif isinstance(place, RemoteRef) and place not in self._reasons:
-                self._failed(place, error)
+            elif isinstance(place, RemoteRef) and self._attempts[place] == told:
+                self._failed(place, error)  # it does not repeat by itself
             return None
         self._patience.alive(place)
         return found
@@ -126,7 +127,7 @@ class ListedObject:
                 hint="run `dvc push` where the data was added, or `dvc remote add` the remote that has it",
             )
         said = "; ".join(
-            f"remote {ref.name} ({ref.url}): {ref.prefix}{self._key}: attempts: {self._attempts[ref]}, "
+            f"remote {ref.name} ({ref.shown}): {ref.prefix}{self._key}: attempts: {self._attempts[ref]}, "
             f"the last: {self._reasons.get(ref, self._answers[ref]).message}"
             for ref in silent
         )

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -200,6 +201,17 @@ def test_an_outage_while_sizes_are_asked_is_known_as_one(sandbox: Sandbox, opene
     assert "there is no directory" in problem.message
     away.rename(repository.remote)
     assert found(workspace.snapshot("main", patience=0.5)) == expected
+
+
+def test_a_message_counts_every_attempt(sandbox: Sandbox, opened: Open) -> None:
+    """Also those of a remote that answers at once each time, and repeats nothing by itself."""
+    repository = HandmadeRepository(sandbox, sandbox.root / "r")
+    dataset(repository, 2)
+    repository.remote.rename(repository.remote.with_name("away"))
+    [problem] = opened(repository.root).snapshot("main", patience=1.5).problems
+    attempts = re.search(r"attempts: (\d+), the last: .*there is no directory", problem.message)
+    assert attempts is not None, problem.message
+    assert int(attempts[1]) >= 2
 
 
 def test_the_size_of_a_single_file_in_an_outage(sandbox: Sandbox, opened: Open) -> None:
