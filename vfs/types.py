@@ -92,6 +92,7 @@ class Problem(NamedTuple):
 
     `heals`: something outside the commit may mend it (a remote, a cache, a configuration of this machine), so it is worth
     another look; else it is a fact of the commit, which stays as long as the commit does.
+    `silent`: a remote gave no answer in time, which is an outage and no answer.
     """
 
     path: bytes
@@ -100,3 +101,4 @@ class Problem(NamedTuple):
     hint: str = ""
     severity: Severity = Severity.BROKEN
     heals: bool = True
+    silent: bool = False

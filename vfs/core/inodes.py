@@ -14,11 +14,11 @@ from typing import Final, NamedTuple
 
 from vfs.types import Algorithm, Blob, Digest, Kind
 
-_RECORD: Final = Struct("<IQqHBB")
+_RECORD: Final = Struct("<IQqIBB")
 """lookup count, size, mtime, origin, kind, algorithm; the digest value follows."""
 
 _LOOKUPS: Final = Struct("<I")
-_ORIGIN: Final = Struct("<H")
+_ORIGIN: Final = Struct("<I")
 _MOST_LOOKUPS: Final = 0xFFFF_FFFF
 
 FILE_BIT: Final = 1 << 62
@@ -83,7 +83,7 @@ class FileTable:
         inode = number_for(digest, kind)
         tail = _HEADS[digest.algorithm << 3 | kind] + digest.value
         while (known := self._records.get(inode)) is not None:
-            if known[22:] == tail:
+            if known[24:] == tail:
                 # The newest origin wins: it is the one a user can still repair.
                 count = min(_LOOKUPS.unpack_from(known)[0] + 1, _MOST_LOOKUPS)
                 self._records[inode] = (

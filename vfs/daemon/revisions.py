@@ -11,7 +11,7 @@ import trio
 from vfs.core.lru import Lru
 from vfs.daemon.builds import Builds
 from vfs.daemon.memory import give_back
-from vfs.errors import DataUnavailable, RemoteUnavailable
+from vfs.errors import DataUnavailable
 from vfs.fs.directories import Totals, Unbuilt, View
 from vfs.threads import Pool, run_in
 from vfs.workspace import Snapshot, Workspace
@@ -35,7 +35,7 @@ MOST_OUT: Final = 1024
 
 def met_outage(snapshot: Snapshot) -> bool:
     """Whether paths are broken because a remote was silent."""
-    return any(problem.code == RemoteUnavailable.code for problem in snapshot.problems)
+    return any(problem.silent for problem in snapshot.problems)
 
 
 def view_of(snapshot: Snapshot, again: float = math.inf) -> View:
@@ -58,7 +58,10 @@ class Revisions:
         self._deadline = workspace.settings.deadline
         self.again = min(AGAIN_SECONDS, self._deadline)
         self._builds = Builds(
-            self._for_kernel, deadline=self._deadline, silent=workspace.session.silent_remotes
+            self._for_kernel,
+            deadline=self._deadline,
+            silent=workspace.session.silent_remotes,
+            spoiled=met_outage,
         )
         self.run = self._builds.run
         self._out: Lru[str, None] = Lru(MOST_OUT)

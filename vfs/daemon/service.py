@@ -16,7 +16,8 @@ from typing import Any, Final
 
 import trio
 
-from vfs.control.mountinfo import vfs_mounts
+from vfs import own_mount
+from vfs.control.mountinfo import mount_at
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
 from vfs.control.unmount import unmount
 from vfs.daemon.ending import SIGNALS, Ending
@@ -30,7 +31,7 @@ from vfs.daemon.status import memory, plain, problems
 from vfs.daemon.upkeep import Work, once, repeatedly
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
-from vfs.fs.switch import SwitchReport, invalidate, swap
+from vfs.fs.switch import SwitchReport, drop_last, invalidate, swap
 from vfs.fuse.transport import Transport
 from vfs.fuse.tuning import Tuning, tune
 from vfs.log import Recent
@@ -107,8 +108,11 @@ class Service:
             self._bad_inodes.send_nowait(inode)
 
     def mount(self) -> None:
-        """Mount; requests wait in the kernel until `run` serves them."""
+        """Mount; requests wait in the kernel until `run` serves them, so nothing may look at the mount from now on."""
         self._transport.mount()
+        mounted = mount_at(self._request.mountpoint)
+        if mounted is not None:
+            own_mount.serve(mounted.path, mounted.number)
 
     async def run(self, ready: Callable[[], None], ending: Ending) -> None:
         """Serve until unmounted or told to stop, perhaps before it began; `ready` is called once the mount can be used and controlled."""
@@ -213,6 +217,8 @@ class Service:
                 node = self.filesystem.directories.get(inode)
                 if node is not None:
                     self.filesystem.directories.retire(node)
+            if report.last:
+                await run_in(Pool.KERNEL, drop_last, report, notifier)
             self.filesystem.counters.switches += 1
             self._shown_since = time.time()
             await self._presence.shows(snapshot.rev)
@@ -331,10 +337,10 @@ class Service:
 
 def tune_mount(mountpoint: Path, read_ahead: int, max_background: int) -> Tuning:
     """Raise the kernel's limits for the newest mount on a directory; blocking."""
-    for mount in reversed(vfs_mounts()):
-        if mount.path == mountpoint:
-            return tune(mount.device, read_ahead, max_background)
-    return Tuning(None, None, ())
+    mount = mount_at(mountpoint)
+    if mount is None:
+        return Tuning(None, None, ())
+    return tune(mount.device, read_ahead, max_background)
 
 
 def _mount_options(options: MountOptions) -> Iterator[str]:

@@ -28,6 +28,7 @@ from vfs.errors import (
 )
 from vfs.formats.dirlisting import MAX_BYTES
 from vfs.formats.layout import object_path
+from vfs.own_mount import open_other
 from vfs.types import Digest
 from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.pointers import WAITING, Progress
@@ -112,6 +113,7 @@ class ListedObject:
 
     def _look(self, place: str | RemoteRef) -> BinaryIO | None:
         """What one place has; None if nothing, or no answer in time, both of which are noted."""
+        told = self._attempts[place] if isinstance(place, RemoteRef) else 0
         try:
             if isinstance(place, str):
                 return self._bring(place)
@@ -126,8 +128,8 @@ class ListedObject:
             self._answers[place] = error
             if not error.retryable:
                 self._patience.alive(place)
-            elif isinstance(place, RemoteRef) and place not in self._reasons:
-                self._failed(place, error)
+            elif isinstance(place, RemoteRef) and self._attempts[place] == told:
+                self._failed(place, error)  # it does not repeat by itself
             return None
         self._patience.alive(place)
         return found
@@ -188,7 +190,7 @@ class ListedObject:
         """From a DVC cache; None if it has no such file."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         try:
-            descriptor = os.open(os.path.join(cache, self._key), flags)
+            descriptor = open_other(os.path.join(cache, self._key), flags)
         except OSError:
             return None
         with open(descriptor, "rb", buffering=0) as file:

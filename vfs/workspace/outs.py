@@ -229,4 +229,5 @@ def _bad_name(path: bytes) -> Problem:
 def problem_of(error: VfsError, path: bytes) -> Problem:
     """The problem an error stands for, on a path; what cannot be read as it lies in the commit never can."""
     heals = not isinstance(error, FormatError)
-    return Problem(path, error.code, error.message, error.hint or "", heals=heals)
+    hint, silent = error.hint or "", error.retryable
+    return Problem(path, error.code, error.message, hint, heals=heals, silent=silent)

@@ -3,7 +3,7 @@
 Rule: immutable. Reading names needs Git's trees and the catalog, never the network.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from vfs.errors import (
@@ -44,7 +44,7 @@ class Snapshot:
     time: int
     root: Directory
     problems: tuple[Problem, ...]
-    origins: tuple[Origin, ...] = field(repr=False)
+    origins: Sequence[Origin] = field(repr=False)
     totals: Weight
     tree: bytes
     grafts: Grafts = field(repr=False)

@@ -261,9 +261,14 @@ class Workspace:
                 known = self._sources.get(ref.url)
             if known is not None and known.repository.has(ref.revision or "HEAD"):
                 return known
-            repository = clone_metadata(
-                ref.url, self.settings.cache_dir, revision=ref.revision or None
-            )
+            patience = PATIENCE.get() or Patience(BRIEF)
+            with patience.once(ref.url) as seconds:
+                repository = clone_metadata(
+                    ref.url,
+                    self.settings.cache_dir,
+                    revision=ref.revision or None,
+                    answer=seconds,
+                )
             if known is None or known.repository.git_dir != repository.git_dir:
                 foreign = not ref.url.startswith("/")
                 known = Workspace(self.session, repository, name=ref.url, foreign=foreign)

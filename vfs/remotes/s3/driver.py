@@ -16,7 +16,7 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from vfs.errors import ObjectChanged, ObjectMissing, RemoteError, RemoteUnavailable, VfsError
-from vfs.remotes.base import Body, ObjectInfo, RemoteSpec
+from vfs.remotes.base import Answer, Body, ObjectInfo, RemoteSpec
 from vfs.remotes.bulk import heads_in_threads
 from vfs.remotes.http import HttpResponse
 from vfs.remotes.keys import check_key, join, strip_prefix
@@ -113,7 +113,7 @@ class S3Remote:
         found = response.headers.get("x-amz-version-id", "")
         return ObjectInfo(key, size, _etag(response), version or found.replace("null", ""))
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, ObjectInfo | None]]:
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
         """As `Remote.heads`."""
         return heads_in_threads(self.head, keys, self._jobs)
 
