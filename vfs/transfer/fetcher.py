@@ -130,7 +130,7 @@ class Fetcher:
             except StoreError as error:  # a damaged or vanished block: the store has dropped it
                 self._engine.counters.corrupt += isinstance(error, StoreCorrupt)
                 log.warning("%s; fetching it again", error)
-                return await self._read(state, offset, end)
+                return await self._read(state, offset, end, stored=False)
         finally:
             state.readers -= 1
 
@@ -163,11 +163,11 @@ class Fetcher:
         """Blobs may now be had from other places than those their `places` gave before."""
         self._engine.places_changed()
 
-    async def _read(self, state: BlobState, offset: int, end: int) -> Data:
+    async def _read(self, state: BlobState, offset: int, end: int, *, stored: bool = True) -> Data:
+        """Without `stored`, only from memory and places: what the store names may be gone again before it is read."""
         if state.suspect:
             await self._prove(state)
-        blocks = blocks_of(offset, end)
-        found = self._collect(state, blocks)
+        found = self._collect(state, blocks_of(offset, end), stored=stored)
         waiter: Waiter | None = None
         if found.missing:
             self._engine.refuse(state)
@@ -180,7 +180,7 @@ class Fetcher:
             found.data.update(waiter.data)
         return await self._assemble(state, found, offset, end)
 
-    def _collect(self, state: BlobState, blocks: range) -> _Parts:
+    def _collect(self, state: BlobState, blocks: range, *, stored: bool) -> _Parts:
         found = _Parts({}, {}, set())
         counters = self._engine.counters
         for block in blocks:
@@ -189,7 +189,7 @@ class Fetcher:
                 found.data[block] = data
                 counters.hits_memory += 1
                 continue
-            extent = self._store.locate(state.key(block))
+            extent = self._store.locate(state.key(block)) if stored else None
             if extent is not None:
                 found.extents[block] = extent
                 counters.hits_store += 1

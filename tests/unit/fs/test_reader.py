@@ -79,3 +79,15 @@ async def test_a_local_file_that_appears_serves_a_wrong_content(
     (tmp_path / "object").write_bytes(content)
     place.file = str(tmp_path / "object")
     assert await reader.read(INODE, node, 0, 10) == content[:10]
+
+
+async def test_what_is_remembered_may_be_forgotten_during_a_read(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the read itself, when that becomes too much, or by another one that met a damaged block."""
+    monkeypatch.setattr("vfs.fs.reader.MOST_EXTENTS", 2)
+    content = content_of(MIB)
+    reader, node = reader_of(bench, content)
+    await bench.read(node.blob, [FaultyPlace(content)], 0, 1)
+    await bench.quiet()
+    assert await reader.read(INODE, node, 0, len(content)) == content
