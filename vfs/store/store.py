@@ -65,7 +65,7 @@ class ChunkStore(ChunkReader):
         self._reviving = threading.Lock()
         self._room = threading.Condition()
         self._promised = 0  # bytes that appends under way may add; under `_room`
-        self._verdicts: dict[bytes, int] = {}  # those that could not be written
+        self._verdicts: dict[bytes, int | None] = {}  # those that could not be written
         self._closed = False
 
     @classmethod
@@ -264,8 +264,8 @@ class ChunkStore(ChunkReader):
             kept = None
         return self._verdicts.get(digest_key, kept)
 
-    def set_verdict(self, digest_key: bytes, verdict: int) -> None:
-        """Remember a verdict; if the store cannot be written to, in this process alone."""
+    def set_verdict(self, digest_key: bytes, verdict: int | None) -> None:
+        """Remember a verdict, or that there is none; if the store cannot be written to, in this process alone."""
         try:
             self._usable().verdicts.set(digest_key, verdict)
             self._verdicts.pop(digest_key, None)
@@ -365,11 +365,7 @@ class ChunkStore(ChunkReader):
         index = engine.index
         state = index.state()
 
-        def read(transaction: Any) -> list[int]:
-            tables = (index.chunks, index.segments, index.pins)
-            return [int(transaction.stat(table)["entries"]) for table in tables]
-
-        chunks, segments, pins = index.read(read)
+        chunks, segments, pins = index.counts()
         return replace(
             here,
             bytes=state.total,

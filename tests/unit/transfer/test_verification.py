@@ -312,3 +312,20 @@ async def test_blob_left_in_part_is_left_alone(bench: Bench) -> None:
     await bench.read(blob, [FaultyPlace(content)], 35 * BLOCK_SIZE, 1)
     await bench.quiet()
     assert bench.store.verdict(blob.digest.key) == 1
+
+
+async def test_a_process_that_dies_before_its_check_leaves_no_verdict_of_before(
+    bench: Bench,
+) -> None:
+    """All blocks were evicted, came back wrong, and nobody came to compare them."""
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    leave(bench, blob, content, range(36))
+    bench.store.set_verdict(blob.digest.key, 1)
+    bench.store.drop([key_of(blob, block) for block in range(36)])
+    leave(bench, blob, b"x" + content[1:], range(36))
+    assert bench.store.verdict(blob.digest.key) is None
+    await bench.start()
+    bench.fetcher.examine(blob, list)
+    await bench.quiet()
+    assert bench.store.verdict(blob.digest.key) == 2
