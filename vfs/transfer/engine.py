@@ -157,6 +157,9 @@ class Engine:
         for state in self._states:
             state.forget_places()
         self._placing.places_changed()
+        for state in self._states:
+            if state.owners:  # a GET that hangs may now be helped by another place
+                self._placing.search(state)
 
     def _queue(self, job: Job) -> None:
         """A job has a source: it waits for a slot there."""
@@ -213,10 +216,12 @@ class Engine:
 
     def _hand_over(self, job: Job) -> bool:
         """Ask another place for what a GET that hangs has not brought; it may still bring it. False if there is none."""
-        state, source, now = job.state, job.source, trio.current_time()
-        assert source is not None
-        tried = (*job.given, source)
-        others = [s for s in state.sources or () if s.until <= now and s not in tried]
+        state, now = job.state, trio.current_time()
+        assert job.source is not None
+        source = state.current(job.source)
+        tried = (*job.given, source.place.where)
+        self._placing.search(state)
+        others = [s for s in state.sources or () if s.until <= now and s.place.where not in tried]
         level = self._rank(job)
         rest = [block for block in job.run if state.owners.get(block) is job]
         label, seconds = source.place.label, self._watch.patience

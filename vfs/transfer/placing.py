@@ -72,6 +72,11 @@ class Placing:
         else:
             self._place(job)
 
+    def search(self, state: BlobState) -> None:
+        """Find the places of a blob, unless they are known."""
+        if state.sources is None:
+            self._look_after(state)
+
     def _look_after(self, state: BlobState) -> None:
         """See to it that a task looks at the jobs in `unplaced`."""
         if not state.asking and self.nursery is not None:
@@ -159,7 +164,9 @@ class Placing:
         sources = state.sources or []
         ready = [source for source in sources if source.until <= now]
         if ready:
-            job.source = min(ready, key=lambda s: (s in job.given, self._avoided(s.place)))
+            job.source = min(
+                ready, key=lambda s: (s.place.where in job.given, self._avoided(s.place))
+            )
             self._queue(job)
             return None
         failing = [source for source in sources if source.passing]

@@ -91,7 +91,7 @@ class Job:
         received: bytes its answers have brought; written by its thread.
         handed: another place has been asked for its blocks; it has no slot any more.
         rival: the GET whose blocks it took over, which may still bring them.
-        given: the sources that its blocks were taken away from, because nothing came.
+        given: the places (`where`) that its blocks were taken away from, because nothing came.
         tries: attempts that failed within the running request; written by its thread.
         trouble: why the last of them failed; written by its thread.
         moved: when it started, or last brought a block (trio's clock).
@@ -144,7 +144,7 @@ class Job:
         self.received = 0
         self.handed = False
         self.rival: Job | None = None
-        self.given: tuple[Source, ...] = ()
+        self.given: tuple[str, ...] = ()
         self.tries = 0
         self.trouble: VfsError | None = None
         self.moved = -math.inf
@@ -242,6 +242,11 @@ class BlobState:
         if self.provable:  # what has no digest goes on with the version it was begun with
             self.sources = None
         self.refused = None
+
+    def current(self, source: Source) -> Source:
+        """What is known now of the place of a source, which may be one of before the places changed."""
+        same = (s for s in self.sources or () if s.place.where == source.place.where)
+        return next(same, source)
 
     @property
     def idle(self) -> bool:

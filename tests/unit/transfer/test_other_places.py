@@ -27,6 +27,33 @@ async def test_a_place_that_hangs(bench: Bench, fast: MockClock, size: int) -> N
     first.release()
 
 
+@pytest.mark.parametrize("size", [MIB, 9 * MIB])
+async def test_a_place_that_hangs_while_others_come(
+    bench: Bench, fast: MockClock, size: int
+) -> None:
+    """A switch makes the places of before unknown, and with them who else could be asked."""
+    content = content_of(size)
+    first, second = FaultyPlace(content, label="first"), FaultyPlace(content, label="second")
+    first.hold()
+    places = [first]
+    await bench.start(deadline=20)
+    began = trio.current_time()
+    got: list[bytes] = []
+
+    async def read() -> None:
+        got.append(bytes(await bench.fetcher.read(blob_of(content), lambda: list(places), 0, 10)))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await begun(first, 1)
+        places.append(second)
+        bench.fetcher.places_changed()
+    assert got == [content[:10]]
+    assert trio.current_time() - began < 15
+    assert len(first.requests) == 1, "it is the same place"
+    first.release()
+
+
 async def test_an_answer_that_stops_half_way(bench: Bench, fast: MockClock) -> None:
     content = content_of(9 * MIB)
     first, second = FaultyPlace(content, label="first"), FaultyPlace(content, label="second")
