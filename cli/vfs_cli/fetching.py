@@ -48,7 +48,7 @@ def stream(
     blob: Blob,
     write: "Callable[[bytes | bytearray | memoryview], object]",
 ) -> None:
-    """Hand the bytes of one file to `write`, in order."""
+    """Hand the bytes of one file to `write`, in order; raises at the end if the whole is not what its digest names."""
     origin = shown.origins[entry.origin]
 
     def places() -> Sequence[Place]:
@@ -60,6 +60,7 @@ def stream(
             for offset, length in _windows(blob.size):
                 data = await fetcher.read(blob, places, offset, length)
                 await trio.to_thread.run_sync(write, data)
+            await fetcher.verify(blob, places)
 
     _unwrapped(work)
 

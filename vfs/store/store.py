@@ -230,6 +230,13 @@ class ChunkStore(ChunkReader):
             incoming=incoming,
         )
 
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes more would make nothing go; in a worker thread."""
+        try:
+            return self._engine is not None and not self._excess(self._engine, size)
+        except StoreError:
+            return False
+
     def _evict(self, engine: Engine, target: int) -> int:
         """Shrink the store to `target` bytes as far as that is possible."""
         engine.table.flush_touches()
@@ -344,9 +351,7 @@ class ChunkStore(ChunkReader):
     def verify(self, progress: Progress | None = None) -> ScrubReport:
         """Read every chunk and drop what is not sound. Raises StoreError."""
         engine = self._engine
-        if engine is None:
-            return ScrubReport(0, 0, 0, 0)
-        report = scrub(engine, progress)
+        report = scrub(engine, progress) if engine is not None else ScrubReport(0, 0, 0, 0)
         self.corrupt += report.bad
         return report
 

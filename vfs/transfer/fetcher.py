@@ -21,8 +21,7 @@ from vfs.errors import StoreCorrupt, StoreError, VfsError
 from vfs.store import VERIFIED, ChunkStore, Extent
 from vfs.threads import Pool, run_in
 from vfs.transfer.engine import Engine
-from vfs.transfer.failures import RETRY_AFTER, late, stopping, unproven
-from vfs.transfer.filling import fill
+from vfs.transfer.failures import RETRY_AFTER, late, unproven
 from vfs.transfer.flows import Flows
 from vfs.transfer.local_file import LocalFile, open_local
 from vfs.transfer.place import PlacesOf, Wanted
@@ -31,6 +30,7 @@ from vfs.transfer.state import BlobState, Level
 from vfs.transfer.statistics import FetchStatistics
 from vfs.transfer.waiter import Data, Waiter
 from vfs.transfer.warmup import PrefetchReport, WarmUp
+from vfs.transfer.whole import prove_whole, verify
 from vfs.types import BLOCK_SIZE, Blob
 
 log = logging.getLogger("vfs.transfer")
@@ -214,14 +214,10 @@ class Fetcher:
                 self._engine.withdraw(state, sorted(waiter.pending), Level.DEMAND)
 
     async def _prove(self, state: BlobState) -> None:
-        """Bring all of a blob that was wrong before into the store, and wait until it is found right."""
+        """Wait until all of a blob that was wrong before has been fetched anew and is found right."""
         self._engine.refuse(state)
         with trio.move_on_after(self._deadline) as scope:
-            if not await fill(self._engine, state):
-                raise unproven(state.blob, "the cache takes nothing")
-            if self._engine.verification is None:
-                raise stopping()
-            await self._engine.verification.judged(state)
+            await prove_whole(self._engine, state)
         if scope.cancelled_caught:
             self._refuse_later(state, unproven(state.blob, f"not within {self._deadline:g} s"))
 
@@ -269,6 +265,21 @@ class Fetcher:
             found.append(data)
         return found
 
+    async def verify(self, blob: Blob, places: PlacesOf) -> None:
+        """Until a blob that was read is known to be what its digest names; what is missing for that is fetched.
+
+        Raises:
+            ContentMismatch: it is not.
+            VfsError: it cannot be fetched (again) and compared.
+        """
+        state = self._engine.state(blob, places)
+        state.readers += 1
+        try:
+            self._engine.refuse(state)
+            await verify(self._engine, state)
+        finally:
+            state.readers -= 1
+
     # -- read-ahead ----------------------------------------------------------------------------------
 
     def _read_ahead(self, state: BlobState, offset: int, length: int, *, stalled: bool) -> None:
@@ -276,7 +287,7 @@ class Fetcher:
             return
         share = self._engine.budget.limit // 2 // max(1, len(self._flows))
         if not self._engine.taking:  # what is fetched ahead must still be in memory when it is read
-            share = min(share, self._engine.recent.limit // 4)
+            share = min(share, self._engine.memory.limit // 4)
         ceiling = max(SMALLEST_CEILING, share)
         ahead = state.streams.observe(offset, length, stalled=stalled, ceiling=ceiling)
         self._flows.note(state, trio.current_time())
@@ -333,6 +344,6 @@ class Fetcher:
             queued=engine.queued,
             waiting_readers=self._waiting,
             checking=engine.checking,
-            memory_cached=engine.recent.weight,
+            memory_cached=engine.memory.weight,
             places=dict(engine.received),
         )

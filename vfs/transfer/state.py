@@ -258,7 +258,7 @@ class BlobState:
             or self.waiters
             or self.storing
             or self.asking
-            or (self.proof is not None and self.proof.busy)
+            or (self.proof is not None and (self.proof.busy or self.proof.scanning))
         )
 
     def key(self, block: int) -> bytes:
@@ -299,13 +299,9 @@ class BlobState:
             waiter.arrive(block, b"")
         return data
 
-    def saw(self, block: int) -> None:
-        """A block is new in the store (or at hand), so the whole must be checked, again if it was before."""
-        if self.whole or not self.provable:
-            return
-        if self.proof is None:
-            self.proof = Proof(self.blob)
-        self.proof.see(block)
+    def comes(self, block: int) -> bool:
+        """Whether a block is being fetched, or has come and is about to be stored."""
+        return block in self.owners or block in self.arrived
 
     def fail(self, blocks: range, error: VfsError) -> None:
         """Wake everyone who waits for one of these blocks."""
@@ -316,13 +312,17 @@ class BlobState:
 
     def start_over(self) -> None:
         """Its bytes were wrong: all of it is fetched anew and compared before it is served."""
-        self.proof = None
         self.suspect = True
         self.owners.clear()
         self.arrived.clear()
         # others first; and whatever lies there next time is another object
         ordered = sorted(self.sources or (), key=lambda source: source.served)
         self.sources = [Source(source.place) for source in ordered] or None
+
+    def fail_verdict(self, error: VfsError) -> None:
+        """Wake everyone who waits for the proof."""
+        for waiter in self.storing.pop(VERDICT, ()):
+            waiter.fail(error)
 
     def fail_all(self, error: VfsError) -> None:
         """Wake everyone."""
