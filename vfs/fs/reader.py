@@ -106,6 +106,14 @@ class Reader:
             return content
         return None
 
+    def large(self) -> list[Blob]:
+        """The large contents that may be served from the chunk store as they are."""
+        return [
+            file.blob
+            for file in self._files.values()
+            if file.blob.size > WHOLE_SIZE and not file.barred
+        ]
+
     def forget_content(self, blob: Blob) -> list[int]:
         """Drop what is known of a content; returns the inodes that showed it."""
         wanted = (number_for(blob.digest, kind) for kind in (Kind.FILE, Kind.EXECUTABLE))

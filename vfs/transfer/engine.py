@@ -16,7 +16,7 @@ import trio
 
 from vfs.core.ranges import coalesce
 from vfs.errors import RemoteUnavailable, VfsError
-from vfs.store import ChunkStore
+from vfs.store import BAD, ChunkStore
 from vfs.transfer.attempt import attempt
 from vfs.transfer.checker import Checker
 from vfs.transfer.claims import Claims
@@ -32,7 +32,7 @@ from vfs.transfer.inbox import Inbox
 from vfs.transfer.lanes import Budget, Lane, Lanes
 from vfs.transfer.memory import Memory
 from vfs.transfer.placing import Placing
-from vfs.transfer.state import STALE_SECONDS, BlobState, Job, Level, Source
+from vfs.transfer.state import STALE_SECONDS, WHOLE_SIZE, BlobState, Job, Level, Source
 from vfs.transfer.states import States
 from vfs.transfer.statistics import FetchCounters
 from vfs.transfer.verification import Verification
@@ -336,6 +336,20 @@ class Engine:
         state.start_over()
         self.memory.forget(state.prefix)
         state.fail_all(error)
+
+    def heed(self, blobs: Iterable[Blob]) -> None:
+        """Another process may have found blobs wrong that are known here, or those named: what it found holds here too."""
+        if self.verification is None:
+            return
+        wrong_here = [s for s in self._states if not s.suspect and self._is_bad(s.blob)]
+        for state in wrong_here:
+            self._condemn(state)
+        found = {state.blob for state in wrong_here} | set(filter(self._is_bad, blobs))
+        for blob in found:
+            self.verification.tell_bad(blob)
+
+    def _is_bad(self, blob: Blob) -> bool:
+        return blob.size > WHOLE_SIZE and self.store.verdict(blob.digest.key) == BAD
 
     # -- the end -------------------------------------------------------------------------------------
 

@@ -95,6 +95,7 @@ class Fetcher:
             on_bad=on_bad,
         )
         self._flows = Flows()
+        self._condemned = store.condemned
         self._waiting = 0
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -158,6 +159,13 @@ class Fetcher:
         unknown = self._store.verdict(blob.digest.key) != VERIFIED
         if unknown and self._engine.verification is not None:
             self._engine.verification.examine(blob, lambda: self._engine.state(blob, places))
+
+    def heed(self, blobs: Callable[[], Iterable[Blob]]) -> None:
+        """If any process has found contents wrong since the last call: if one is known here, or among `blobs`, `on_bad` is called."""
+        condemned = self._store.condemned
+        if condemned != self._condemned:
+            self._condemned = condemned
+            self._engine.heed(blobs())
 
     def places_changed(self) -> None:
         """Blobs may now be had from other places than those their `places` gave before."""

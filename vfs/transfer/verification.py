@@ -183,7 +183,7 @@ class Verification:
         elif result is False:
             self._counters.bad += 1
             self._condemn(state)
-            self._tell_bad(state.blob)
+            self.tell_bad(state.blob)
         else:
             if result is not None:
                 for block, data in proof.unsee(result).items():
@@ -235,9 +235,10 @@ class Verification:
         elif not result:
             log.warning("a local file is not the %s it is named; reading from elsewhere", digest)
             self._counters.bad += 1
-            self._tell_bad(proof.file.blob)
+            self.tell_bad(proof.file.blob)
 
-    def _tell_bad(self, blob: Blob) -> None:
+    def tell_bad(self, blob: Blob) -> None:
+        """Tell the owner of the fetcher that a blob, or a local file of it, is wrong."""
         try:
             self._on_bad(blob)
         except Exception:
