@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.unit.transfer.bench import MIB, Bench, blob_of, content_of, key_of
+from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of, key_of
 from vfs.errors import ContentMismatch, RemoteUnavailable
 from vfs.testing.places import FaultyPlace
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
@@ -152,6 +152,28 @@ async def test_a_sound_remote_is_believed_again(bench: Bench, mock_clock: MockCl
     assert got == [content[:10]] * 2
     assert bench.store.verdict(blob.digest.key) == 1
     assert await bench.read(blob, [place], 30 * MIB, 10) == content[30 * MIB :][:10]
+
+
+async def test_what_was_under_way_when_a_blob_was_found_wrong_is_dropped(bench: Bench) -> None:
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    place = FaultyPlace(content)
+    place.hold_at(5 * MIB + 1000)
+    await bench.start()
+
+    async def read() -> None:
+        with pytest.raises(ContentMismatch):
+            await bench.read(blob, [place], 5 * MIB, 10)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await begun(place, 1)
+        bench.store.set_verdict(blob.digest.key, 2)
+        bench.fetcher.heed(list)
+    place.release()
+    await bench.quiet()
+    assert place.sent > 5000, "the block was brought to its end"
+    assert not bench.resident(blob)
 
 
 async def test_a_remote_that_is_still_wrong_gives_nothing(
