@@ -141,3 +141,19 @@ def test_commands_find_a_damaged_large_object(handmade: HandmadeRepository) -> N
     assert fetched.returncode == 16
     assert json.loads(fetched.stdout)["failed_files"] == 1
     assert json.loads(fetched.stdout)["problems"][0].startswith("big.bin: ")
+
+
+def test_cat_gives_up_a_damaged_large_cache_file(handmade: HandmadeRepository) -> None:
+    """It says so, and reads from the remote the next time."""
+    content = os.urandom(9 << 20)
+    handmade.commit(files={"big.bin": content})
+    cached = object_path(handmade.root / ".dvc" / "cache", md5(content))
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    cached.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    first, second = (
+        vfs(handmade.sandbox, "cat", "--repo", handmade.root, ":/big.bin", check=False)
+        for _ in range(2)
+    )
+    assert first.returncode == 15
+    assert b"local file" in first.stderr
+    assert (second.returncode, second.stdout == content) == (0, True)

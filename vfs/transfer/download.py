@@ -164,6 +164,8 @@ def _store(
         if store is not None:
             taken = store.append([(job.state.key(block), data) for block, data in blocks])
             lasting = taken and store.has_room(job.state.blob.size)
+            if not taken and store.verdict(job.state.prefix) == VERIFIED:
+                store.set_verdict(job.state.prefix, None)  # these bytes were not compared
     finally:
         announce.stored(job, [block for block, _ in blocks], taken=taken, lasting=lasting)
     return taken

@@ -21,9 +21,9 @@ from vfs.errors import StoreCorrupt, StoreError, VfsError
 from vfs.store import VERIFIED, ChunkStore, Extent
 from vfs.threads import Pool, run_in
 from vfs.transfer.engine import Engine
-from vfs.transfer.failures import RETRY_AFTER, late, unproven
+from vfs.transfer.failures import RETRY_AFTER, late, unproven, wrong_file
 from vfs.transfer.flows import Flows
-from vfs.transfer.local_file import LocalFile, open_local
+from vfs.transfer.local_file import FileProof, LocalFile, open_local
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.proving import seen_blocks
 from vfs.transfer.state import BlobState, Level
@@ -31,7 +31,7 @@ from vfs.transfer.statistics import FetchStatistics
 from vfs.transfer.waiter import Data, Waiter
 from vfs.transfer.warmup import PrefetchReport, WarmUp
 from vfs.transfer.whole import prove_whole, verify
-from vfs.types import BLOCK_SIZE, Blob
+from vfs.types import BLOCK_SIZE, Algorithm, Blob
 
 log = logging.getLogger("vfs.transfer")
 
@@ -287,6 +287,16 @@ class Fetcher:
             await verify(self._engine, state)
         finally:
             state.readers -= 1
+
+    async def verify_file(self, file: LocalFile) -> None:
+        """Until a large local file is known to be what it is named after; raises ContentMismatch if it is not."""
+        if file.blob.digest.algorithm is Algorithm.PLACE:
+            return
+        proof = FileProof(self._store, file)
+        while (right := await run_in(Pool.DISK, proof.step)) is None:
+            pass
+        if not right:
+            raise wrong_file(file.blob)
 
     # -- read-ahead ----------------------------------------------------------------------------------
 

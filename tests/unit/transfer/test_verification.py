@@ -424,3 +424,17 @@ async def test_a_process_that_dies_before_its_check_leaves_no_verdict_of_before(
     bench.fetcher.examine(blob, list)
     await bench.quiet()
     assert bench.store.verdict(blob.digest.key) == 2
+
+
+async def test_what_comes_while_nothing_is_stored_is_not_verified(bench: Bench) -> None:
+    """Until all of it was compared once more."""
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    bench.refuse_to_store()
+    bench.store.set_verdict(blob.digest.key, 1)
+    await bench.start()
+    await bench.read(blob, [FaultyPlace(content)], 0, 10)
+    await bench.quiet()
+    assert bench.store.verdict(blob.digest.key) is None
+    await bench.fetcher.verify(blob, lambda: [FaultyPlace(content)])
+    assert bench.store.verdict(blob.digest.key) == 1
