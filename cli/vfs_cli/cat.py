@@ -47,6 +47,7 @@ def command(path: str, rev: str | None, repo: str | None, mount: str | None, as_
     """Write a file of a revision to standard output.
 
     PATH is relative to this directory; ':/PATH' begins at the top of the repository. A symlink is not followed.
+    Read without a mount, the whole is compared with its digest: if it is wrong, the command ends with an error.
     """
     target, wanted = locate(path, repo, mount, rev)
     if mount is not None and rev is None and target.mount is not None:

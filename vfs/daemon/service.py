@@ -292,8 +292,9 @@ class Service:
         await run_in(Pool.KERNEL, self._transport.drop_content, inode)
 
     async def _maintain(self) -> None:
-        """Let the chunk store write down what was touched and let go of what others evicted."""
+        """Let the chunk store write down what was touched and let go of what others evicted, or found wrong."""
         await run_in(Pool.CONTROL, self._store.maintain)
+        self._fetcher.heed(self.filesystem.reader.large)
 
     async def _tidy_catalog(self) -> None:
         """Let the catalog forget what no mount needs."""

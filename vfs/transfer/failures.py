@@ -121,6 +121,14 @@ def wrong(blob: Blob) -> VfsError:
     )
 
 
+def wrong_file(blob: Blob) -> VfsError:
+    """The error of a large local file that was read and turned out to be wrong."""
+    return ContentMismatch(
+        f"{blob.digest}: the local file of that name has other bytes; what was read of it is wrong",
+        hint="read it again: it comes from a remote now; `vfs doctor` names damaged cache files",
+    )
+
+
 def unproven(blob: Blob, why: str) -> VfsError:
     """The error of a blob that was wrong before and could not be fetched and compared as a whole."""
     return RemoteUnavailable(

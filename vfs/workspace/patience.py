@@ -8,8 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, InvalidStateError
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import Final, Protocol, TypeVar
@@ -123,11 +122,10 @@ class Patience:
         try:
             while True:
                 left = self.left(place)
-                try:
-                    return answer.result(min(left, _LOOK))
-                except NotYet:
-                    if not left and answer.cancel():
-                        raise RemoteUnavailable("no answer in time") from None
+                if wait([answer], min(left, _LOOK)).done:
+                    return answer.result()
+                if not left and answer.cancel():
+                    raise RemoteUnavailable("no answer in time")
         except BaseException:
             answer.cancel()
             raise
