@@ -64,7 +64,8 @@ def command(
 
     In a repository: tracked files and directories whose content is not what their pointer says, or of which DVC's cache lacks
     something; then the mounts of the repository. Elsewhere, all mounts. A target is a pointer, a tracked path, a path inside
-    one, a directory, or a stage; a mount point means that mount.
+    one, a directory, or a stage; a mount point means that mount. Dead mounts are listed, which is no error; that the daemon of a
+    mount that was named is gone, or one that runs does not answer, is one.
     """
     output = Output(as_json)
     record = None if mounts or glob else _mount(targets)

@@ -34,6 +34,7 @@ from vfs.store.layout import DATA_START
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.model import Handle, Model, consistent
 from vfs.testing.mounts import MountFactory, wait_until
+from vfs.testing.processes import wait_ended
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = [pytest.mark.fuse, pytest.mark.slow]
@@ -198,7 +199,7 @@ class MountMachine(RuleBasedStateMachine):
     def kill_and_remount(self) -> None:
         process = self.mount.daemon()
         process.kill()
-        process.wait(30)
+        assert not wait_ended([process], 30)
         for descriptor, _ in self.descriptors:
             os.close(descriptor)
         self.descriptors.clear()
