@@ -57,6 +57,10 @@ WAITING: Final = "waiting for"
 Progress = Callable[[str, int, int | None], object]
 
 
+def silent(stage: str, done: int, total: int | None) -> None:
+    """Progress that nobody asked for."""
+
+
 class Found(NamedTuple):
     """A marked name with its whole path."""
 

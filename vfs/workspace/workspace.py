@@ -41,7 +41,7 @@ from vfs.workspace.packed_stores import packed_files
 from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.places import GitPlace, dvc_places
 from vfs.workspace.plan import Plan
-from vfs.workspace.pointers import Progress
+from vfs.workspace.pointers import Progress, silent
 from vfs.workspace.projection import follow, inside
 from vfs.workspace.renewal import stamps
 from vfs.workspace.session import Session
@@ -60,10 +60,6 @@ WORKTREE = "worktree"
 KEPT = 32
 _REBUILDS = 8  # after as many losses, the catalog is damaged faster than it is made
 _LEAVES = 5_000  # outs that weigh as much as another snapshot: each takes about 1 KiB
-
-
-def _silent(stage: str, done: int, total: int | None) -> None:
-    """Progress that nobody asked for."""
 
 
 class Workspace:
@@ -147,7 +143,7 @@ class Workspace:
             StoreError: the repository or the catalog is damaged.
             RemoteError: a partial clone's remote did not give an object.
         """
-        tell = progress or _silent
+        tell = progress or silent
         waiting = PATIENCE.set(Patience(self.settings.deadline if patience is None else patience))
         try:
             plan, repository = self._plan(rev, tell)
@@ -171,9 +167,9 @@ class Workspace:
         self, revs: Iterable[str], progress: Progress | None = None
     ) -> Iterator[tuple[str, Survey]]:
         """`survey` of each revision whose pointers no earlier one of them had."""
-        surveyor = Surveyor(self.session, self._where, progress or _silent)
+        surveyor = Surveyor(self.session, self._where, progress or silent)
         for rev in revs:
-            found = surveyor.fresh(*self._plan(rev, progress or _silent))
+            found = surveyor.fresh(*self._plan(rev, progress or silent))
             if found is not None:
                 yield rev, found
 
@@ -258,7 +254,7 @@ class Workspace:
 
     # Imports ----------------------------------------------------------------------------------
 
-    def source(self, ref: ImportRef, trail: Trail, progress: Progress = _silent) -> Source:
+    def source(self, ref: ImportRef, trail: Trail, progress: Progress = silent) -> Source:
         """What the source of an import has at the imported path.
 
         Raises:
