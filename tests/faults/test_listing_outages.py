@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,8 @@ def repository(sandbox: Sandbox, ministack: S3Server, proxy: FaultyProxy) -> Han
     repo.commit(plain={"git.txt": b"2"}, directories=directories, tag="v2")
     client = ministack.client()
     repo.upload(lambda key, data: client.put_object(Bucket=bucket, Key=f"data/{key}", Body=data))
+    lists = repo.remote.with_name("lists")
+    shutil.copytree(repo.remote, lists, ignore=lambda _, names: [n for n in names if len(n) == 30])
     repo.lose_remote()
     return repo
 
@@ -101,7 +104,12 @@ def test_a_switch_ends_at_the_deadline(
     assert (mount.path / "data" / "a").read_bytes() == b"a"
 
 
-def test_ctrl_c_ends_waiting(repository: HandmadeRepository, proxy: FaultyProxy) -> None:
+@pytest.mark.parametrize("wanted", ["list", "sizes"])
+def test_ctrl_c_ends_waiting(
+    repository: HandmadeRepository, proxy: FaultyProxy, wanted: str
+) -> None:
+    if wanted == "sizes":
+        shutil.copytree(repository.remote.with_name("lists"), repository.root / ".dvc" / "cache")
     proxy.always(stall(0))
     asking = subprocess.Popen(
         [
@@ -120,6 +128,7 @@ def test_ctrl_c_ends_waiting(repository: HandmadeRepository, proxy: FaultyProxy)
         stderr=subprocess.DEVNULL,
     )
     wait_until(lambda: bool(proxy.requests), "the remote to be asked", timeout=30)
+    assert proxy.requests[0].method == ("GET" if wanted == "list" else "HEAD")
     asking.send_signal(signal.SIGINT)
     assert asking.wait(5) != 0
 

@@ -1,6 +1,7 @@
 """Sizes of objects: which requests are made, and that nothing is lost or invented."""
 
 import errno
+import math
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from tests.unit.workspace.conftest import Open
 from tests.unit.workspace.reading import dvc_config
 from vfs import own_mount
+from vfs.daemon.revisions import view_of
 from vfs.remotes import ObjectInfo
 from vfs.remotes.local import LocalRemote
 from vfs.testing.handmade import HandmadeRepository, md5, object_path, pointer
@@ -198,6 +200,7 @@ def test_an_outage_while_sizes_are_asked_is_known_as_one(sandbox: Sandbox, opene
     snapshot = workspace.snapshot("main", patience=0.5)
     [problem] = snapshot.problems
     assert (problem.silent, problem.heals) == (True, True)
+    assert view_of(snapshot, 20).until < math.inf, "below .snapshots it is looked at again"
     assert "there is no directory" in problem.message
     away.rename(repository.remote)
     assert found(workspace.snapshot("main", patience=0.5)) == expected
