@@ -438,3 +438,47 @@ async def test_what_comes_while_nothing_is_stored_is_not_verified(bench: Bench) 
     assert bench.store.verdict(blob.digest.key) is None
     await bench.fetcher.verify(blob, lambda: [FaultyPlace(content)])
     assert bench.store.verdict(blob.digest.key) == 1
+
+
+@pytest.mark.parametrize("limit", [0, 12 * MIB])
+async def test_what_may_be_lost_is_hashed_while_others_fetch(
+    bench: Bench, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what stays in the store waits for a quiet moment."""
+    monkeypatch.setattr("vfs.transfer.checker.PATIENCE", 1000)
+    content, other = content_of(20 * MIB), FaultyPlace(content_of(1000, 1))
+    bench.limit_store(limit)
+    await bench.start()
+    other.hold()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.read, blob_of(other.content), [other], 0, 10)
+        await begun(other, 1)
+        blob, place = blob_of(content), FaultyPlace(content)
+        for offset in range(0, len(content), MIB):
+            await bench.read(blob, [place], offset, MIB)
+        await bench.until(lambda: bench.store.verdict(blob.digest.key) == 1)
+        other.release()
+
+
+async def test_a_gap_that_is_given_up_keeps_nothing_in_memory(bench: Bench) -> None:
+    content = content_of(9 * MIB)
+    blob, first, second = (
+        blob_of(content),
+        FaultyPlace(content),
+        FaultyPlace(content, label="second"),
+    )
+    first.hold()
+    first.break_at = lambda number, request: 1000
+    bench.limit_store(8 * MIB)
+    await bench.start()
+    budget = bench.fetcher._engine.budget
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.read, blob, [first], 0, 10)
+        await begun(first, 1)
+        bench.fetcher.places_changed()
+        await bench.read(blob, [second], 5 * MIB, 10)
+        await bench.until(lambda: budget.waiting == BLOCK_SIZE)
+        nursery.cancel_scope.cancel()
+    first.release()
+    await bench.quiet()
+    assert budget.waiting == 0
