@@ -240,6 +240,6 @@ def read_body(body: Body, length: int) -> bytearray:
     with body:
         while done < length and (count := body.readinto(view[done:])):
             done += count
-    view.release()
-    del data[done:]
-    return data
+    return (
+        data if done == length else data[:done]
+    )  # not cut: a failed attempt may still hold a part of it

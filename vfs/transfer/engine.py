@@ -142,6 +142,7 @@ class Engine:
     def withdraw(self, state: BlobState, blocks: Iterable[int], level: Level) -> None:
         """Give up what nobody waits for; see `Claims.withdraw`."""
         self._claims.withdraw(state, blocks, level)
+        self._settled(state)
 
     # -- queues --------------------------------------------------------------------------------------
 
@@ -175,6 +176,7 @@ class Engine:
         state.disown(job, job.run)
         state.streams.retract(job.first * BLOCK_SIZE)
         state.fail(job.run, error)
+        self._settled(state)
 
     # -- running -------------------------------------------------------------------------------------
 
@@ -209,7 +211,13 @@ class Engine:
         else:
             lane.end()
         self._settle(job, source, error)
+        self._settled(job.state)
         self.pump()
+
+    def _settled(self, state: BlobState) -> None:
+        """If nothing more of a blob comes, no gap will close."""
+        if self.verification is not None and not (state.owners or state.arrived):
+            self.verification.settled(state)
 
     def _hand_over(self, job: Job) -> bool:
         """Ask another place for what a GET that hangs has not brought; it may still bring it. False if there is none."""
@@ -244,8 +252,6 @@ class Engine:
         self.budget.give_back(job, job.held)
         rest = [block for block in job.run if state.owners.get(block) is job]
         state.disown(job, job.run)
-        if self.verification is not None and not (rest or state.owners or state.arrived):
-            self.verification.settled(state)
         if not rest:
             return
         if error is None:  # cancelled; somebody may have come since the thread looked

@@ -55,6 +55,26 @@ async def test_a_place_that_hangs_while_others_come(
     first.release()
 
 
+async def test_new_places_are_looked_for_at_once(bench: Bench, mock_clock: MockClock) -> None:
+    """They are known by the time that a GET is found to hang."""
+    content = content_of(9 * MIB)
+    first = FaultyPlace(content)
+    first.hold()
+    looked: list[int] = []
+
+    def places() -> list[FaultyPlace]:
+        looked.append(1)
+        return [first]
+
+    await bench.start()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.fetcher.read, blob_of(content), places, 0, 10)
+        await begun(first, 1)
+        bench.fetcher.places_changed()
+        await bench.until(lambda: len(looked) == 2)
+        first.release()
+
+
 async def test_an_answer_that_stops_half_way(bench: Bench, fast: MockClock) -> None:
     content = content_of(9 * MIB)
     first, second = FaultyPlace(content, label="first"), FaultyPlace(content, label="second")
