@@ -19,7 +19,7 @@ from vfs.tracking.caches import Caches
 from vfs.tracking.compare import Comparison, Plan, Wish
 from vfs.tracking.contents import Content, Contents
 from vfs.tracking.links import Linker
-from vfs.tracking.materialise import Materialiser, check_parents
+from vfs.tracking.materialise import Materialiser, check_parents, sweep
 from vfs.tracking.report import Trouble
 from vfs.tracking.scan import Scanner
 from vfs.tracking.uses import Use, uses
@@ -81,6 +81,7 @@ class Checkout:
         self._progress = progress
         self._linkers: dict[tuple[str, ...], Linker] = {}
         self._made: list[tuple[bytes, Digest]] = []
+        self._swept: set[bytes] = set()
         self.done = Done()
 
     def run(self, found: Iterable[Use]) -> Done:
@@ -91,6 +92,10 @@ class Checkout:
         """
         with Contents(self._top, self._files) as contents:
             for use in found:
+                root = os.path.join(self._top, use.root)
+                if root not in self._swept:
+                    self._swept.add(root)
+                    sweep(root)
                 try:
                     self._out(use, contents)
                 except StoreFull:

@@ -26,6 +26,18 @@ from vfs.tracking.parallel import each
 _JOBS = 4
 
 
+_STAGING = b"vfs-checkout-"
+
+
+def sweep(root: bytes) -> None:
+    """Remove what killed checkouts of the DVC repository at `root` (absolute) were building; call it under the lock."""
+    parent = os.path.join(root, b".dvc", b"tmp")
+    with suppress(OSError):
+        for name in os.listdir(parent):
+            if name.startswith(_STAGING):
+                shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
+
+
 class Materialiser:
     """Makes files of one working tree.
 
@@ -75,10 +87,7 @@ class Materialiser:
         parent = os.path.join(self._root, b".dvc", b"tmp")
         try:
             os.makedirs(parent, exist_ok=True)
-            for name in os.listdir(parent):  # of runs that were killed; we hold the lock
-                if name.startswith(b"vfs-checkout-"):
-                    shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
-            made = tempfile.mkdtemp(prefix=b"vfs-checkout-", dir=parent)
+            made = tempfile.mkdtemp(prefix=_STAGING, dir=parent)
         except OSError as error:
             raise failed(parent, error) from error
         try:
