@@ -172,7 +172,7 @@ def test_a_killed_daemon_is_listed(mount: Mount) -> None:
     Path(sessions[1]).mkdir(mode=0o700)
     for session in sessions:
         environ = {**mount.sandbox.environ, "XDG_RUNTIME_DIR": session}
-        argv = [sys.executable, "-m", "vfs_cli", "status"]
+        argv = [sys.executable, "-m", "vfs_cli", "status", "--mounts"]
         done = subprocess.run(argv, env=environ, capture_output=True, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
         assert f"dead: vfs umount {mount.path}" in done.stdout.decode()
