@@ -190,25 +190,10 @@ class UrlGrafter:
         return UrlOrigin(own, ref, key, etag, version, tree)
 
     def _reference(self, url: str, claim: Claim, store: DvcStore) -> tuple[RemoteRef, str] | None:
-        """A connection to the parent of a source, and the source's name there."""
-        if url.startswith("remote://"):
-            name, _, path = url.removeprefix("remote://").partition("/")
-            base = store.remote(name.lower())
-            if base is None:
-                return None
-            ref, key = base._replace(versioned=False, worktree=False), path
-        elif "://" in url:
-            parent, _, key = url.rstrip("/").rpartition("/")
-            ref = RemoteRef(parent, parent)
-        elif self._root is None:
-            return None
-        else:
-            directory = self._root / os.fsdecode(claim.pointer.rpartition(b"/")[0])
-            path = os.path.normpath(directory / url)
-            ref, key = RemoteRef("source", os.path.dirname(path)), os.path.basename(path)
-        if (ref.local and self._root is None) or not key or ref.url.endswith(":/"):
-            return None
-        return ref, key
+        root = self._root
+        if root is not None:
+            root = root / os.fsdecode(claim.pointer.rpartition(b"/")[0])
+        return reference(url, root, store)
 
     def _versioned(
         self, claim: Claim, files: Sequence[FileEntry], source: UrlSource, store: DvcStore
@@ -262,6 +247,33 @@ class UrlGrafter:
         except VfsError:
             return None
         return {entry.path: entry.digest for entry in listing.tree.walk()}
+
+
+def reference(url: str, directory: Path | None, store: DvcStore) -> tuple[RemoteRef, str] | None:
+    """A connection to the parent of a source, and the source's name there; None if it may not be used.
+
+    Args:
+        url: as a pointer has it.
+        directory: that relative paths start in; None if nothing of this machine may be used.
+        store: knows the remotes of `remote://NAME/…`.
+    """
+    if url.startswith("remote://"):
+        name, _, path = url.removeprefix("remote://").partition("/")
+        base = store.remote(name.lower())
+        if base is None:
+            return None
+        ref, key = base._replace(versioned=False, worktree=False), path
+    elif "://" in url:
+        parent, _, key = url.rstrip("/").rpartition("/")
+        ref = RemoteRef(parent, parent)
+    elif directory is None:
+        return None
+    else:
+        path = os.path.normpath(directory / url)
+        ref, key = RemoteRef("source", os.path.dirname(path)), os.path.basename(path)
+    if (ref.local and directory is None) or not key or ref.url.endswith(":/"):
+        return None
+    return ref, key
 
 
 def _md5_etag(file: FileEntry, algorithm: Algorithm) -> Digest | None:
