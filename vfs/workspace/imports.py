@@ -284,5 +284,5 @@ def _held(store: DvcStore, session: Session, objects: DvcOrigin, out: Out) -> bo
 def _other(ref: ImportRef, actual: str, wanted: Digest) -> DataUnavailable:
     return DataUnavailable(
         f"{ref_text(ref)} has {actual}, the pointer says {wanted}",
-        hint="run `dvc update` and commit the pointer",
+        hint="run `vfs update` and commit the pointer",
     )

@@ -127,7 +127,7 @@ class UrlGrafter:
             raise DataUnavailable(
                 f"it was imported from {shown_url(source.url)} without its content, and nothing says "
                 "which version",
-                hint="run `dvc update` and commit the pointer",
+                hint="run `vfs update` and commit the pointer",
             )
         ref, key = self._usable(claim, source, store)
         digest = digest_of(ref, key, None, place)
@@ -149,7 +149,7 @@ class UrlGrafter:
             if actual != wanted.value:
                 raise DataUnavailable(
                     f"its source {shown_url(source.url)} has changed since it was imported",
-                    hint="run `dvc update` and commit the pointer",
+                    hint="run `vfs update` and commit the pointer",
                 )
             entries, lying = file_entries(claim.out, inner, "", files, self._time)
             remember(self._session.catalog, inner, lying)
