@@ -300,3 +300,53 @@ def test_get_and_list(source: Clone, sandbox: Sandbox) -> None:
     assert plain.vfs("list", "--size", "../source", "data/a/sub").split() == ["3000", "2"]
     assert '"tracked":true' in plain.vfs("list", "--json", "--rev", "s1", "../source", "model.bin")
     assert not source.cache.exists()
+
+
+def test_a_source_that_is_a_url(source: Clone, pair: Pair) -> None:
+    _, ours = pair
+    (source.root / "code" / "link").symlink_to("run.sh")
+    (source.root / "top link").symlink_to("code/run.sh")
+    source.git("add", "--all")
+    source.git("commit", "-q", "-m", "links")
+    url = f"file://{source.root}"
+    both(pair, "import", url, "data/a")
+    both(pair, "import", url, "code")
+    both(pair, "import", url, "top link", "-o", "linked")
+    both(pair, "import", "../source", "code", "-o", "followed")
+    both(pair, "import", "--rev", "main", "../source", "code", "-o", "text")
+    same(pair)
+    change(source)
+    both(pair, "update", "a.dvc", "code.dvc")
+    same(pair)
+    ours.git("add", "--all")
+    ours.git("commit", "-q", "-m", "imports")
+    two = ours.clone("two")
+    two.vfs("pull")
+    assert files(two) == files(ours)
+    assert "changed outs" not in two.dvc("status")  # that sources are newer is said of some
+    three = ours.clone("three")
+    three.dvc("pull", "-q", "a", "code", "linked", "text")
+
+
+def test_a_source_without_validators(
+    sandbox: Sandbox, pair: Pair, request: pytest.FixtureRequest
+) -> None:
+    """Over SSH contents are told apart by their MD5, as local ones are."""
+    server = request.getfixturevalue("ssh_server")
+    (sandbox.root / "home/.ssh").mkdir(mode=0o700)
+    shutil.copy(server.config, sandbox.root / "home/.ssh/config")
+    outside = sandbox.root / "outside"
+    (outside / "d" / "sub").mkdir(parents=True)
+    (outside / "d" / "1").write_bytes(b"one")
+    (outside / "d" / "sub" / "2").write_bytes(b"two")
+    theirs, ours = pair
+    theirs.dvc("import-url", "-q", "../outside/d")
+    ours.vfs("import-url", server.url(outside / "d"))
+    theirs_says = texts(theirs)["d.dvc"].split("\n")[1:]
+    ours_says = texts(ours)["d.dvc"].replace(server.url(outside), "../outside").split("\n")[1:]
+    assert ours_says == theirs_says
+    assert files(ours)["d/sub/2"] == b"two"
+    assert "Nothing changed" in ours.vfs("update", "d")
+    (outside / "d" / "1").write_bytes(b"eno")
+    assert "d.dvc" in ours.vfs("update", "d")
+    assert files(ours)["d/1"] == b"eno"

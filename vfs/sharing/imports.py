@@ -4,7 +4,8 @@ Rules:
 
 * A commit is imported, never what lies uncommitted in somebody's working tree.
 * What the source tracks with DVC comes by its digest, only if the cache lacks it; the rest is read and hashed.
-* As with DVC, executable bits are lost.
+* As with DVC, executable bits are lost, and a symlink is a file that holds its text; it is followed only where DVC would look
+  at a working tree: in a repository of this machine, if no revision is named. (A fresh clone must find the same content.)
 """
 
 import os
@@ -83,7 +84,7 @@ def updated(
     same = commit == source.rev_lock and follows == source.rev
     if same and (claim.out.digest is not None or not download):
         return None
-    recorded = _take(project, replace(source, rev_lock=commit), download=download)
+    recorded = _take(project, replace(source, rev=follows, rev_lock=commit), download=download)
     dependency = {"rev_lock": commit} if rev is None else {"rev": rev, "rev_lock": commit}
     old = writes.read(project.absolute(claim.pointer)) or b""
     content = None if recorded is None else recorded.content
@@ -117,7 +118,8 @@ def _url(project: Project, url: str) -> str:
 def _take(project: Project, source: ImportSource, *, download: bool) -> Recorded | None:
     workspace = project.workspace
     ref = Base(str(workspace.repository.git_dir), workspace.root).reference(source)
-    found = taken(workspace, ref, project.progress)
+    links = source.rev is None and not is_remote(source.url)
+    found = taken(workspace, ref, project.progress, links=links)
     if not download:
         return None
     if not isinstance(found, Entry):

@@ -1,6 +1,6 @@
 """What `import` and `get` take of a repository: a file, or the files of a directory sorted by path.
 
-Rule: data in place of its pointers, links followed; nothing of the contents is read but the texts of symlinks.
+Rule: data in place of its pointers; nothing of the contents is read but the texts of symlinks.
 """
 
 from vfs.git import clone_metadata
@@ -14,8 +14,16 @@ from vfs.workspace.projection import Item
 from vfs.workspace.taken import Taking
 
 
-def taken(workspace: Workspace, ref: ImportRef, progress: Progress) -> Entry | list[Item]:
-    """What an import of a reference takes: a file, or the files of a directory sorted by path; links are followed.
+def taken(
+    workspace: Workspace, ref: ImportRef, progress: Progress, *, links: bool
+) -> Entry | list[Item]:
+    """What an import of a reference takes.
+
+    Args:
+        workspace: that it is imported into.
+        ref: of the source.
+        progress: told (stage, done, total).
+        links: follow symlinks.
 
     Raises:
         VfsError: the repository, the commit or the path cannot be had.
@@ -25,11 +33,11 @@ def taken(workspace: Workspace, ref: ImportRef, progress: Progress) -> Entry | l
         return workspace.source(ref, Trail(), progress).found
 
     source = workspace.source(ref, Trail(), progress)
-    return Taking(workspace.session, open_source).of(source.found, source.hides, ref)
+    return Taking(workspace.session, open_source).of(source.found, source.hides, ref, links=links)
 
 
 def found_in(workspace: Workspace, rev: str, path: bytes, progress: Progress) -> Entry | list[Item]:
-    """The same of a revision of the repository itself. Raises as `Workspace.snapshot` and `Snapshot.resolve`."""
+    """What a revision of the repository itself has, links followed. Raises as `Workspace.snapshot` and `Snapshot.resolve`."""
 
     def open_source(ref: ImportRef) -> Entry | Directory:
         return workspace.snapshot(rev, progress, scope=ref.path).resolve(ref.path)

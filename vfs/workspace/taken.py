@@ -33,16 +33,29 @@ class Taking:
         self._session = session
         self._open_source = open_source
 
-    def of(self, found: Entry | Directory, hides: Hides, ref: ImportRef) -> Entry | list[Item]:
-        """A file, or the files of a directory sorted by path. Raises DataUnavailable for a symlink to nothing."""
+    def of(
+        self, found: Entry | Directory, hides: Hides, ref: ImportRef, *, links: bool = True
+    ) -> Entry | list[Item]:
+        """A file, or the files of a directory sorted by path.
+
+        Args:
+            found: what the source has.
+            hides: as of its snapshot.
+            ref: where it has that.
+            links: follow symlinks; otherwise they are files that hold their text.
+
+        Raises:
+            DataUnavailable: it is a symlink to nothing.
+        """
         target: Entry | Directory | None = found
-        if isinstance(found, Entry) and found.kind is Kind.SYMLINK:
+        if links and isinstance(found, Entry) and found.kind is Kind.SYMLINK:
             target = self.follow(found, b"", found, ref, {})
         if target is None:
             raise DataUnavailable(f"{ref_text(ref)} is a symlink that leads to nothing in there")
         if isinstance(target, Entry):
             return target
-        return self.followed(self.items(target, hides, ref), target, ref)
+        items = self.items(target, hides, ref)
+        return self.followed(items, target, ref) if links else items
 
     def items(self, found: Directory, hides: Hides, ref: ImportRef) -> list[Item]:
         """What DVC takes of a directory: not those of Git's files that it ignores."""
