@@ -350,3 +350,30 @@ def test_a_source_without_validators(
     (outside / "d" / "1").write_bytes(b"eno")
     assert "d.dvc" in ours.vfs("update", "d")
     assert files(ours)["d/1"] == b"eno"
+
+
+def test_killed_imports_leave_nothing_and_can_be_repeated(
+    sandbox: Sandbox, dvc3: Path, pair: Pair
+) -> None:
+    source = begin(sandbox, dvc3, "source")
+    for number in range(200):
+        source.write(f"data/{number}", b"%d" % number * 5000)
+    source.git("add", "--all")
+    source.git("commit", "-q", "-m", "files of Git's")
+    _, ours = pair
+    for count in (1, 50, 120, 199, 200):
+
+        def far(count: int = count) -> bool:
+            return sum(1 for _ in ours.cache.glob("files/md5/??/[0-9a-f]*")) >= count
+
+        ours.killed(far, "import", "../source", "data", "-o", f"out{count}")
+        if (ours.root / f"out{count}.dvc").exists():
+            ours.vfs("pull", f"out{count}.dvc")
+        else:
+            assert not (ours.root / f"out{count}").exists()
+            ours.vfs("import", "../source", "data", "-o", f"out{count}")
+        assert check_store(ours.cache) == 201
+        assert len(list((ours.root / f"out{count}").iterdir())) == 200
+        shutil.rmtree(ours.cache)
+    ours.vfs("pull")
+    assert "up to date" in ours.dvc("status")
