@@ -34,7 +34,7 @@ wheel: $(STAMPS)/venv ## build the wheel, install it into a fresh venv, mount wi
 bench: $(STAMPS)/venv $(STAMPS)/bench $(STAMPS)/ceph $(STAMPS)/dvc3 ## measure every row of docs/benchmarks.md
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
 
-soak: $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph ## the long versions of the random tests
+soak: $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph ## the long versions of the random tests (VFS_TEST_SOAK_MINUTES=60)
 	@HYPOTHESIS_PROFILE=soak VFS_TEST_SOAK=1 \
 	  $(BIN)/python -m pytest tests/fuse/test_machine.py tests/faults -o timeout=14400 \
 	  -o faulthandler_timeout=0 $(PYTEST_ARGS)

@@ -242,6 +242,16 @@ class WouldOverwrite(VfsError):
     exit_code = 22
 
 
+def error_named(code: str, message: str, hint: str | None = None) -> VfsError | None:
+    """An error by its code; None if no class has it."""
+    classes: list[type[VfsError]] = [VfsError]
+    for cls in classes:  # grows while it is read
+        if cls.code == code:
+            return cls(message, hint=hint)
+        classes += cls.__subclasses__()
+    return None
+
+
 def only_vfs_error(error: BaseException) -> VfsError | None:
     """The one error of the tree that an exception is, or that an exception group holds and nothing but it."""
     if isinstance(error, VfsError):

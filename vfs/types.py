@@ -88,10 +88,17 @@ class Severity(IntEnum):
 
 
 class Problem(NamedTuple):
-    """Something that is wrong with a snapshot, and why."""
+    """Something that is wrong with a snapshot, and why.
+
+    `heals`: something outside the commit may mend it (a remote, a cache, a configuration of this machine), so it is worth
+    another look; else it is a fact of the commit, which stays as long as the commit does.
+    `silent`: a remote gave no answer in time, which is an outage and no answer.
+    """
 
     path: bytes
     code: str
     message: str
     hint: str = ""
     severity: Severity = Severity.BROKEN
+    heals: bool = True
+    silent: bool = False

@@ -47,6 +47,7 @@ def command(path: str, rev: str | None, repo: str | None, mount: str | None, as_
     """Write a file of a revision to standard output.
 
     PATH is relative to this directory; ':/PATH' begins at the top of the repository. A symlink is not followed.
+    Read without a mount, the whole is compared with its digest: if it is wrong, the command ends with an error.
     """
     target, wanted = locate(path, repo, mount, rev)
     if mount is not None and rev is None and target.mount is not None:
@@ -91,6 +92,8 @@ def _from_snapshot(target: Target, path: bytes) -> None:
         found = shown.resolve(path)
         if not isinstance(found, Entry):
             raise UsageError(f"{name} is a directory", hint=f"vfs ls {name}")
+        if found.kind is Kind.BROKEN:
+            raise shown.unavailable(path, path, found)
         blob = _blob(found, name)
         from vfs_cli.fetching import stream
 
@@ -106,6 +109,5 @@ def _blob(entry: Entry, name: str) -> Blob:
     """The content of an entry that is a plain file."""
     if entry.kind is Kind.SYMLINK:
         raise UsageError(f"{name} is a symlink", hint="name the file it points to")
-    if entry.kind is Kind.BROKEN or entry.digest is None:
-        raise DataUnavailable(f"{name}: {entry.problem or 'cannot be served'}", hint="vfs doctor")
+    assert entry.digest is not None
     return Blob(entry.digest, entry.size)

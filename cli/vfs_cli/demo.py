@@ -9,16 +9,14 @@ error. Nothing stays behind, also after Ctrl-C, unless `--keep` is given.
 import contextlib
 import json
 import os
+import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import click
 from rich.console import Console
@@ -29,10 +27,12 @@ from rich.table import Table
 from vfs.config import environment
 from vfs.control.client import call, find_mount
 from vfs.control.protocol import Failure, error_of
+from vfs.control.unmount import unmount
 from vfs.errors import DaemonError, MountPointRefused, VfsError
 from vfs_cli.demo_data import IMAGES_DIRECTORY, WEIGHTS, WEIGHTS_SIZE, DemoRepository, Version
 from vfs_cli.exits import MOUNT, SNAPSHOT
 from vfs_cli.group import VerbCommand
+from vfs_cli.interruption import Interruption
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
 
@@ -53,10 +53,13 @@ class _Step:
 class Demo:
     """One run: builds, mounts, reads, switches, reports."""
 
-    def __init__(self, base: Path, console: Console, output: Output) -> None:
+    def __init__(
+        self, base: Path, console: Console, output: Output, interruption: Interruption
+    ) -> None:
         self._console = console
         self._output = output
-        self._repository = DemoRepository(base)
+        self._held = interruption.held
+        self._repository = DemoRepository(base, self._held)
         self._mount = base / "mnt"
         self._cache = base / "cache"
         self._environ = {**environment(), "VFS_CACHE_DIR": str(self._cache)}
@@ -80,7 +83,8 @@ class Demo:
         if os.path.ismount(self._mount):
             self._vfs("umount", self._mount, check=False)
         if os.path.ismount(self._mount):
-            subprocess.run(["fusermount3", "-u", "-z", str(self._mount)], check=False)
+            with contextlib.suppress(VfsError):
+                unmount(self._mount, lazy=True)
 
     def _build(self) -> tuple[Version, Version]:
         columns = (TextColumn("making two versions of a dataset"), BarColumn(), DownloadColumn())
@@ -148,14 +152,15 @@ class Demo:
         return int(transfer["bytes_received"])
 
     def _vfs(self, *arguments: str | Path, check: bool = True) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "vfs_cli", *arguments, "--json"],
-            env=self._environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        with self._held():
+            done = subprocess.run(
+                [sys.executable, "-m", "vfs_cli", *arguments, "--json"],
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         if check and done.returncode != 0:
             raise _failure(done.stderr)
         return ""
@@ -200,20 +205,6 @@ def _duration(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
-@contextlib.contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM raises here as Ctrl-C does, so that the clean-up runs."""
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
 @click.command(
     "demo",
     cls=VerbCommand,
@@ -233,14 +224,16 @@ def command(keep: bool, as_json: bool) -> None:
     fetched and how long it took.
     """
     console = Console(highlight=False, quiet=as_json)
-    base = Path(tempfile.mkdtemp(prefix="vfs-demo-")).resolve()
+    base = Path(tempfile.gettempdir()).resolve() / f"vfs-demo-{secrets.token_hex(8)}"
     output = Output(as_json)
-    run = Demo(base, console, output)
     done = False
-    with _terminated_like_interrupted():
+    with Interruption() as interruption:
+        run = Demo(base, console, output, interruption)
         try:
-            run.run()
-            done = True
+            with interruption.allowed():
+                base.mkdir(mode=0o700)
+                run.run()
+                done = True
         except subprocess.CalledProcessError as error:
             raise VfsError(f"git failed: {error}", hint="is git installed?") from error
         finally:

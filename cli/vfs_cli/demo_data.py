@@ -12,6 +12,7 @@ import os
 import random
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -49,7 +50,11 @@ class Version(NamedTuple):
 class DemoRepository:
     """Builds the repository below a directory; `build` does it all."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(
+        self, base: Path, held: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        """`held` surrounds each child process (`vfs_cli.interruption`)."""
+        self._held = held
         self.root = base / "repository"
         self.remote = base / "remote"
         self._random = random.Random(_SEED)
@@ -141,13 +146,17 @@ class DemoRepository:
             for role in ("AUTHOR", "COMMITTER")
             for part, value in (("NAME", "vfs demo"), ("EMAIL", "demo@example.org"))
         }
-        subprocess.run(
-            ["git", "-c", "commit.gpgsign=false", "-c", "core.autocrlf=false", *arguments],
-            cwd=self.root,
-            env={**git_environment(), **identity},
-            stdin=subprocess.DEVNULL,
-            check=True,
-        )
+        # Upkeep would outlive a git that is killed, and write where the demo has cleaned up.
+        settings = ("commit.gpgsign=false", "core.autocrlf=false", "maintenance.auto=false")
+        options = [word for setting in settings for word in ("-c", setting)]
+        with self._held():
+            subprocess.run(
+                ["git", *options, *arguments],
+                cwd=self.root,
+                env={**git_environment(), **identity},
+                stdin=subprocess.DEVNULL,
+                check=True,
+            )
 
 
 def _pointer(name: str, md5: str, size: int, count: int | None) -> str:

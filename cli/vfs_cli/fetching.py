@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from vfs.transfer import Fetcher, Place
+from vfs.transfer import WHOLE_SIZE, Fetcher, Place
 from vfs.types import Blob, Entry
 from vfs_cli.progress import Progress
 from vfs_cli.target import Target, opened, snapshot
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vfs.workspace import Snapshot, Workspace
+
+Data = bytes | bytearray | memoryview
 
 WINDOW = 4 << 20
 """Bytes asked for at once; large enough for parallel requests, small against the byte budget."""
@@ -46,9 +48,9 @@ def stream(
     shown: "Snapshot",
     entry: Entry,
     blob: Blob,
-    write: "Callable[[bytes | bytearray | memoryview], object]",
+    write: "Callable[[Data], object]",
 ) -> None:
-    """Hand the bytes of one file to `write`, in order."""
+    """Hand the bytes of one file to `write`, in order; raises at the end if the whole is not what its digest names."""
     origin = shown.origins[entry.origin]
 
     def places() -> Sequence[Place]:
@@ -57,9 +59,14 @@ def stream(
 
     async def work() -> None:
         async with _running(workspace) as fetcher:
+            local = await fetcher.open_local(blob, places) if blob.size > WHOLE_SIZE else None
             for offset, length in _windows(blob.size):
-                data = await fetcher.read(blob, places, offset, length)
+                if local is not None:
+                    data: Data = await trio.to_thread.run_sync(local.read, offset, length)
+                else:
+                    data = await fetcher.read(blob, places, offset, length)
                 await trio.to_thread.run_sync(write, data)
+            await (fetcher.verify(blob, places) if local is None else fetcher.verify_file(local))
 
     _unwrapped(work)
 

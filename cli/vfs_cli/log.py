@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from vfs.errors import DataUnavailable, UnknownPath, UnknownRevision
+from vfs.errors import UnknownPath, UnknownRevision, VfsError
 from vfs.types import Entry, Kind
 from vfs_cli.exits import MOUNT, SNAPSHOT
 from vfs_cli.group import VerbCommand
@@ -78,25 +78,29 @@ def command(
         target, wanted = locate(path, repo, mount, rev)
     start = "HEAD" if target.rev == WORKTREE else target.rev  # commits lead to it
     output = Output(as_json)
-    shown = 0
+    shown = looked = 0
     with opened(target) as workspace, Progress(quiet=as_json) as progress:
-        for commit, state in _changes(workspace, wanted, start, scan, progress):
+        for commit, state, changed in _states(workspace, wanted, start, scan, progress):
+            looked += 1
+            if not changed:
+                continue
             progress.clear()
             _show(output, commit, state)
             shown += 1
             if shown == limit:
                 break
     if not shown and path is not None:
+        last = "last " if looked == scan else ""
         raise UnknownPath(
-            f"none of the last {scan} commits of {start} has {readable(wanted)}",
-            hint="`vfs ls` shows what is there; --scan N looks at more commits",
+            f"none of the {last}{count(looked, 'commit')} of {start} has {readable(wanted)}",
+            hint="`vfs ls` shows what is there" + ("; --scan N looks at more" if last else ""),
         )
 
 
-def _changes(
+def _states(
     workspace: "Workspace", path: bytes, rev: str, scan: int, progress: Progress
-) -> "Iterator[tuple[CommitInfo, State | None]]":
-    """Commits whose state of `path` differs from that of their first parent, newest first."""
+) -> "Iterator[tuple[CommitInfo, State | None, bool]]":
+    """Commits, newest first, with their state of `path` and whether it differs from that of their first parent."""
     states: dict[str, State | None] = {}
 
     def state(commit: str) -> State | None:
@@ -108,8 +112,7 @@ def _changes(
         progress.step("commits", number, None)
         now = state(commit.oid)
         before = state(commit.parents[0]) if commit.parents else None
-        if (now and now.identity) != (before and before.identity):
-            yield commit, now
+        yield commit, now, (now and now.identity) != (before and before.identity)
         states.pop(commit.oid, None)
 
 
@@ -118,10 +121,14 @@ def _state(workspace: "Workspace", commit: str, path: bytes) -> State | None:
     from vfs.workspace.patience import BRIEF
 
     try:
-        found = workspace.snapshot(commit, patience=BRIEF).resolve(path)
-    except (UnknownRevision, UnknownPath):
+        shown = workspace.snapshot(commit, patience=BRIEF)
+    except UnknownRevision:
         return None
-    except DataUnavailable as error:
+    try:
+        found = shown.resolve(path)
+    except UnknownPath:
+        return None
+    except VfsError as error:  # below what cannot be served
         return State((Kind.BROKEN, None, error.message), 0, 0)
     if isinstance(found, Entry):
         return State((found.kind, found.digest, found.problem), found.size, 1)

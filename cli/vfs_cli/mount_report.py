@@ -126,12 +126,15 @@ def _list_warnings(output: Output, status: Data) -> None:
 def _list_problems(output: Output, status: Data, verbose: bool) -> None:
     problems = status.get("problem_list") or []
     broken = [problem for problem in problems if problem.get("severity") != "note"]
+    total = max(len(broken), status.get("problems") or 0)
+    shown = broken if verbose else broken[:_PROBLEMS]
     if broken:
-        output.line(f"{count(len(broken), 'path')} of {status.get('rev')} cannot be served:")
-    for problem in broken if verbose else broken[:_PROBLEMS]:
+        output.line(f"{count(total, 'path')} of {status.get('rev')} cannot be served:")
+    for problem in shown:
         output.line(f"  {problem.get('path')}: {problem.get('message')}")
-    if len(broken) > _PROBLEMS and not verbose:
-        output.line(f"  and {len(broken) - _PROBLEMS} more: vfs status -v MOUNTPOINT")
+    if total > len(shown):
+        how = "vfs doctor -v --mount" if verbose else "vfs status -v"
+        output.line(f"  and {total - len(shown)} more: {how} MOUNTPOINT")
     for problem in problems if verbose else ():
         if problem.get("severity") == "note":
             output.line(f"note: {problem.get('path')}: {problem.get('message')}")

@@ -1,13 +1,18 @@
-"""Progress of long work: one line on standard error, rewritten in place, on a terminal only."""
+"""Progress of long work: one line on standard error, rewritten in place, on a terminal only.
+
+Elsewhere nothing is said, but for one line when a remote is waited for.
+"""
 
 import sys
 import time
 from types import TracebackType
 from typing import Any
 
+from vfs_cli.failure import warn
 from vfs_cli.text import format_size, printable
 
 _INTERVAL = 0.1
+_WAITING = "waiting for"  # `vfs.workspace.pointers.WAITING`, which would be dear to import
 _BYTE_STAGES = frozenset({"fetch", "read", "download", "verify"})
 
 
@@ -18,6 +23,7 @@ class Progress:
         self._shown = False
         self._last = 0.0
         self._active = not quiet and sys.stderr.isatty()
+        self._silent = quiet or self._active
 
     def __enter__(self) -> "Progress":
         return self
@@ -48,6 +54,9 @@ class Progress:
 
     def step(self, stage: str, done: int, total: int | None) -> None:
         """Take a report as the library gives it; may be called from any thread."""
+        if not self._silent and stage.startswith(_WAITING):
+            self._silent = True
+            warn(waiting(stage.rpartition(",")[0] or stage), as_json=False)
         now = time.monotonic()
         if not self._active or now - self._last < _INTERVAL:
             return
@@ -55,6 +64,11 @@ class Progress:
         self._shown = True
         sys.stderr.write(f"\r\x1b[K{printable(describe(stage, done, total))}")
         sys.stderr.flush()
+
+
+def waiting(what: str) -> str:
+    """The sentence that says what is waited for."""
+    return f"{what}; the setting `transfer.deadline` says for how long"
 
 
 def describe(stage: str, done: int, total: int | None) -> str:

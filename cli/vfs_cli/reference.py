@@ -50,7 +50,11 @@ def _exit_codes() -> list[str]:
     rows = [(cls.exit_code, cls.code, meaning(cls)) for cls in _classes(VfsError)]
     rows += [
         (INTERNAL, "internal", "a bug in vfs; `VFS_DEBUG=1` shows where"),
-        (INTERRUPTED, "", "interrupted (Ctrl-C)"),
+        (
+            INTERRUPTED,
+            "",
+            "interrupted (Ctrl-C); an interrupted `vfs mount` leaves no daemon and no mount",
+        ),
         (BROKEN_PIPE, "", "the reader of standard output went away"),
     ]
     return [

@@ -11,7 +11,6 @@ from vfs.control.registry import MountRecord
 from vfs.errors import VfsError
 from vfs_cli.mount_report import describe
 from vfs_cli.output import Output
-from vfs_cli.target import gone
 from vfs_cli.text import age, count
 
 _ANSWER_SECONDS = 5.0
@@ -27,10 +26,10 @@ def show_mount(output: Output, record: MountRecord, *, verbose: bool) -> None:
 
 
 def show_mounts(output: Output, repo: Path | None) -> bool:
-    """The mounts of a repository, or all of this user; whether there are any.
+    """The mounts of a repository, or all of this user, dead ones too; whether there are any.
 
     Raises:
-        VfsError: a daemon does not answer, or is gone; the others were shown.
+        VfsError: a daemon does not answer; the others were shown.
     """
     records = find_mounts()
     gone_mounts = dead_mounts(records, os.geteuid())
@@ -46,9 +45,7 @@ def show_mounts(output: Output, repo: Path | None) -> bool:
     failed = [answer for _, answer in answers if isinstance(answer, VfsError)]
     if failed:
         raise failed[0]
-    if dead:
-        raise gone(dead[0])
-    return bool(answers)
+    return bool(answers or dead)
 
 
 def _ask(record: MountRecord) -> dict[str, Any] | VfsError:

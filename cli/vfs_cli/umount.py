@@ -3,8 +3,6 @@
 import contextlib
 import os
 import select
-import shutil
-import subprocess
 from pathlib import Path
 
 import click
@@ -13,6 +11,7 @@ from vfs.config import runtime_dir
 from vfs.control.client import call, peer_process
 from vfs.control.mountinfo import Life, look, orphans, wait_until_unmounted
 from vfs.control.registry import MountRecord, find_mounts, unregister
+from vfs.control.unmount import unmount
 from vfs.errors import DaemonError, MountPointRefused, NoSuchMount, UsageError, VfsError
 from vfs_cli.exits import MOUNT
 from vfs_cli.group import VerbCommand
@@ -59,7 +58,7 @@ def command(mountpoint: str | None, everything: bool, lazy: bool, as_json: bool)
     cwd = Path.cwd()
     dead = None if mountpoint is None else _dead_at(cwd / mountpoint)
     if dead is not None:
-        unmount_dead(dead)
+        unmount(dead, lazy=True)
         _done(output, dead)
         return
     record = mounted(mountpoint, cwd)
@@ -128,7 +127,7 @@ def _everything(output: Output, lazy: bool) -> None:
         if (
             look(mount.path) is Life.DEAD
         ):  # a live one belongs to another session, a silent one may recover
-            unmount_dead(mount.path)
+            unmount(mount.path, lazy=True)
             _done(output, mount.path)
     if refused is not None:
         raise refused
@@ -176,7 +175,7 @@ def _await_end(process: int) -> None:
 
 def _take_away(record: MountRecord) -> None:
     """Detach the mount of a daemon that hangs, and forget the daemon, so that another can take its place."""
-    unmount_dead(record.mountpoint)
+    unmount(record.mountpoint, lazy=True)
     with contextlib.suppress(VfsError):
         unregister(record)
 
@@ -187,30 +186,5 @@ def _over(record: MountRecord) -> bool:
         return True
     if peer_process(record) is not None or look(record.mountpoint) is not Life.DEAD:
         return False
-    unmount_dead(record.mountpoint)
+    unmount(record.mountpoint, lazy=True)
     return True
-
-
-def unmount_dead(path: Path) -> None:
-    """Detach a mount whose daemon does not answer any more.
-
-    Raises:
-        DaemonError: neither fusermount3 nor umount could.
-    """
-    commands = [["fusermount3", "-u", "-z", "-q", "--", str(path)]]
-    if os.geteuid() == 0:
-        commands.insert(0, ["umount", "--lazy", "--", str(path)])
-    reasons = []
-    for arguments in commands:
-        if shutil.which(arguments[0]) is None:
-            reasons.append(f"{arguments[0]} is not installed")
-            continue
-        done = subprocess.run(
-            arguments, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=30
-        )
-        if done.returncode == 0:
-            return
-        reasons.append(done.stderr.decode(errors="replace").strip() or f"{arguments[0]} failed")
-    raise DaemonError(
-        f"{path}: cannot be unmounted: {'; '.join(reasons)}", hint=f"as root: umount --lazy {path}"
-    )

@@ -5,12 +5,14 @@ import os
 import random
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.mounts import Mount, MountFactory, wait_until
+from vfs.testing.processes import wait_ended
 
 pytestmark = [pytest.mark.fuse, pytest.mark.slow]
 
@@ -72,19 +74,31 @@ def whole(mount: Mount) -> None:
         assert hashlib.sha256(data).digest() == digest, name
 
 
-def test_killed_under_load(handmade: HandmadeRepository, mounts: MountFactory) -> None:
-    handmade.commit(directories={"data": FILES}, tag="v1")
-    mount = mounts.prepare(handmade.root)
-    chooser = random.Random(2_024)
-    for number in range(KILLS):
+def kill_again_and_again(mount: Mount, seeds: range) -> None:
+    chooser = random.Random(2_024 + seeds.start)
+    for seed in seeds:
         mount.start("v1")
-        load = Load(mount.path, number)
-        wait_until(load.reached(chooser.randrange(150)), "the readers to read")
+        load = Load(mount.path, seed)
+        wait_until(load.reached(chooser.randrange(150)), "the readers to read", timeout=60)
         process = mount.daemon()
         process.kill()
-        process.wait(30)
+        assert not wait_ended([process], 30)
         load.join()
         assert load.wrong == []
+
+
+def test_killed_under_load(handmade: HandmadeRepository, mounts: MountFactory) -> None:
+    """Two mounts that share one cache: a daemon dies while the other reads and writes it."""
+    handmade.commit(directories={"data": FILES}, tag="v1")
+    both = [mounts.prepare(handmade.root, name=name) for name in ("m0", "m1")]
+    half = KILLS // len(both)
+    with ThreadPoolExecutor(len(both)) as pool:
+        for killing in [
+            pool.submit(kill_again_and_again, mount, range(half * number, half * (number + 1)))
+            for number, mount in enumerate(both)
+        ]:
+            killing.result()
+    mount = both[0]
     mount.start("v1")
     whole(mount)
     mount.umount()
@@ -110,7 +124,7 @@ def test_killed_while_it_switches(handmade: HandmadeRepository, mounts: MountFac
         process = mount.daemon()
         switching.join(chooser.random() * 0.5)
         process.kill()
-        process.wait(30)
+        assert not wait_ended([process], 30)
         switching.join(60)
         for rev in (tag, other):
             mount.start(rev) if rev == tag else mount.switch(rev)

@@ -2,6 +2,7 @@
 
 import os
 import random
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,29 @@ def test_what_an_earlier_process_left_whole_is_checked_when_it_is_opened(
     assert verified(mount) == "no"
     with (mount.path / "large.bin").open("rb"):
         wait_until(lambda: verified(mount) == verdict, "the check of the blocks")
+
+
+def test_what_one_mount_finds_wrong_others_do_not_serve(
+    handmade: HandmadeRepository, mounts: MountFactory
+) -> None:
+    """Neither from where they know its blocks to be, nor from the kernel's pages."""
+    mounts.allow(md5(LARGE)[2:])
+    handmade.commit(files={"large.bin": LARGE}, tag="v1")
+    with object_path(handmade.remote, md5(LARGE)).open("r+b") as file:
+        file.seek(5 << 20)
+        file.write(b"wrong")
+    finder, other = mounts(handmade.root, "v1"), mounts(handmade.root, "v1")
+    with (other.path / "large.bin").open("rb", buffering=0) as held:
+        assert os.pread(held.fileno(), 5, 5 << 20) == b"wrong", "nobody can know yet"
+        with suppress(OSError):
+            (finder.path / "large.bin").read_bytes()
+        wait_until(lambda: verified(finder) == "bad", "the check of the file")
+        wait_until(lambda: raises(held.fileno()), "the other mount to heed it", timeout=30)
+
+
+def raises(descriptor: int) -> bool:
+    """Whether reading the wrong bytes is an error."""
+    try:
+        return os.pread(descriptor, 5, 5 << 20) != b"wrong"
+    except OSError:
+        return True

@@ -2,25 +2,28 @@
 
 import errno
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from tests.faults.test_outages import ROUND_SECONDS
 from vfs.testing.faulty_proxy import Fault, FaultyProxy, hangup, stall
 from vfs.testing.handmade import HandmadeRepository
-from vfs.testing.mounts import Mount, MountFactory, wait_until
+from vfs.testing.mounts import Mount, MountFactory, daemons, is_mounted, wait_until
 from vfs.testing.refusals import refused
 from vfs.testing.s3_servers import S3Server
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = [pytest.mark.fuse, pytest.mark.s3]
 
-DEADLINE = 6
+DEADLINE = 4
 
 
 @pytest.fixture
@@ -44,6 +47,8 @@ def repository(sandbox: Sandbox, ministack: S3Server, proxy: FaultyProxy) -> Han
     repo.commit(plain={"git.txt": b"2"}, directories=directories, tag="v2")
     client = ministack.client()
     repo.upload(lambda key, data: client.put_object(Bucket=bucket, Key=f"data/{key}", Body=data))
+    lists = repo.remote.with_name("lists")
+    shutil.copytree(repo.remote, lists, ignore=lambda _, names: [n for n in names if len(n) == 30])
     repo.lose_remote()
     return repo
 
@@ -58,13 +63,13 @@ def problems(mount: Mount) -> list[dict[str, str]]:
 def test_a_switch_outlasts_a_restart(
     repository: HandmadeRepository, proxy: FaultyProxy, ministack: S3Server, mounts: MountFactory
 ) -> None:
-    """Nothing listens for ten seconds: more than one request repeats by itself."""
+    """Nothing listens for longer than one request repeats by itself."""
     mount = mounts(repository.root, "v1", "-o", "transfer.deadline=60")
     proxy.__exit__()
     gone = time.monotonic()
     with ThreadPoolExecutor(1) as pool:
         switching = pool.submit(mount.switch, "v2")
-        wait_until(lambda: time.monotonic() > gone + 10, "the restart")
+        wait_until(lambda: time.monotonic() > gone + ROUND_SECONDS, "the restart")
         assert not switching.done()
         with FaultyProxy(ministack.port, port=proxy.port):
             switching.result(30)
@@ -99,7 +104,12 @@ def test_a_switch_ends_at_the_deadline(
     assert (mount.path / "data" / "a").read_bytes() == b"a"
 
 
-def test_ctrl_c_ends_waiting(repository: HandmadeRepository, proxy: FaultyProxy) -> None:
+@pytest.mark.parametrize("wanted", ["list", "sizes"])
+def test_ctrl_c_ends_waiting(
+    repository: HandmadeRepository, proxy: FaultyProxy, wanted: str
+) -> None:
+    if wanted == "sizes":
+        shutil.copytree(repository.remote.with_name("lists"), repository.root / ".dvc" / "cache")
     proxy.always(stall(0))
     asking = subprocess.Popen(
         [
@@ -118,5 +128,47 @@ def test_ctrl_c_ends_waiting(repository: HandmadeRepository, proxy: FaultyProxy)
         stderr=subprocess.DEVNULL,
     )
     wait_until(lambda: bool(proxy.requests), "the remote to be asked", timeout=30)
+    assert proxy.requests[0].method == ("GET" if wanted == "list" else "HEAD")
     asking.send_signal(signal.SIGINT)
     assert asking.wait(5) != 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_an_interrupted_mount_leaves_nothing(
+    repository: HandmadeRepository,
+    proxy: FaultyProxy,
+    mounts: MountFactory,
+    sandbox: Sandbox,
+    number: signal.Signals,
+) -> None:
+    """However the command ends while the remote is waited for, its daemon ends with it and nothing is mounted later."""
+    proxy.always(stall(0))
+    mount = mounts.prepare(repository.root)
+    mount.path.mkdir()
+    argv = [sys.executable, "-m", "vfs_cli", "mount", "--repo", str(repository.root), "--rev", "v2"]
+    command = subprocess.Popen(
+        [*argv, str(mount.path)], env=sandbox.environ, start_new_session=True
+    )
+    wait_until(lambda: bool(proxy.requests), "the remote to be asked", timeout=30)
+    started = [process for process in daemons(sandbox) if process.pid != command.pid]
+    assert len(started) == 1
+    command.send_signal(number)
+    assert command.wait(10) == {signal.SIGINT: 130}.get(number, -number)
+    wait_until(lambda: not daemons(sandbox), "the daemon to end", timeout=5)
+    assert not is_mounted(mount.path)
+    run = Path(sandbox.environ["XDG_RUNTIME_DIR"]) / "vfs"
+    assert [path for path in run.glob("*") if path.suffix in (".sock", ".json")] == []
+    proxy.always(None)
+    mount.start("v2")
+    assert (mount.path / "data" / "a").read_bytes() == b"a"
+
+
+def test_doctor_says_how_long_it_waited(repository: HandmadeRepository, proxy: FaultyProxy) -> None:
+    """Not that `transfer.deadline` set the time: it waits a few seconds, whatever that is."""
+    proxy.always(hangup())
+    argv = ["doctor", "--offline", "--json", "--repo", str(repository.root), "--rev", "v2"]
+    done = repository.sandbox.run([sys.executable, "-m", "vfs_cli", *argv], check=False)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    hints = {one["fix"] for one in found if "did not come within 5 s" in one["message"]}
+    assert len(hints) == 1, found
+    assert "waited for only 5 s here; mounts and reads wait for `transfer.deadline`" in hints.pop()

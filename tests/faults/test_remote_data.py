@@ -3,13 +3,14 @@
 import errno
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from vfs.testing.handmade import HandmadeRepository, md5, object_path
-from vfs.testing.mounts import Mount, MountFactory, wait_until
+from vfs.testing.mounts import Mount, MountFactory, vfs, wait_until
 from vfs.testing.refusals import refused
 
 pytestmark = pytest.mark.fuse
@@ -119,3 +120,40 @@ def test_a_directory_whose_listing_comes_back(
     away.rename(handmade.remote)
     wait_until(lambda: readable(mount.path / "data" / "a"), "the listing", timeout=120)
     assert (mount.path / "data" / "a").read_bytes() == b"1"
+
+
+def test_commands_find_a_damaged_large_object(handmade: HandmadeRepository) -> None:
+    """What streams past, and what lies in the cache already, is compared before the command ends."""
+    content = os.urandom(9 << 20)
+    handmade.commit(files={"big.bin": content})
+    with object_path(handmade.remote, md5(content)).open("r+b") as file:
+        file.seek(8 << 20)
+        file.write(bytes(64))
+
+    def run(*words: str) -> "subprocess.CompletedProcess[bytes]":
+        return vfs(handmade.sandbox, words[0], "--repo", handmade.root, *words[1:], check=False)
+
+    cat = run("cat", ":/big.bin")
+    assert cat.returncode == 15
+    assert b"big.bin" in cat.stderr
+    assert b"not those the digest names" in cat.stderr
+    fetched = run("prefetch", "--json")
+    assert fetched.returncode == 16
+    assert json.loads(fetched.stdout)["failed_files"] == 1
+    assert json.loads(fetched.stdout)["problems"][0].startswith("big.bin: ")
+
+
+def test_cat_gives_up_a_damaged_large_cache_file(handmade: HandmadeRepository) -> None:
+    """It says so, and reads from the remote the next time."""
+    content = os.urandom(9 << 20)
+    handmade.commit(files={"big.bin": content})
+    cached = object_path(handmade.root / ".dvc" / "cache", md5(content))
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    cached.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    first, second = (
+        vfs(handmade.sandbox, "cat", "--repo", handmade.root, ":/big.bin", check=False)
+        for _ in range(2)
+    )
+    assert first.returncode == 15
+    assert b"local file" in first.stderr
+    assert (second.returncode, second.stdout == content) == (0, True)

@@ -65,10 +65,21 @@ def s3_repository(sandbox: Sandbox, server: S3Server, endpoint: str) -> Handmade
 
 
 @pytest.fixture
-def mount(sandbox: Sandbox, ministack: S3Server, proxy: FaultyProxy, mounts: MountFactory) -> Mount:
+def repository(sandbox: Sandbox, ministack: S3Server, proxy: FaultyProxy) -> HandmadeRepository:
+    return s3_repository(sandbox, ministack, proxy.endpoint)
+
+
+@pytest.fixture
+def mount(repository: HandmadeRepository, mounts: MountFactory) -> Mount:
     mounts.allow("WARNING")
-    repo = s3_repository(sandbox, ministack, proxy.endpoint)
-    return mounts(repo.root, "v1", *DEADLINE)
+    return mounts(repository.root, "v1", *DEADLINE)
+
+
+@pytest.fixture
+def impatient(repository: HandmadeRepository, mounts: MountFactory) -> Mount:
+    """For outages that outlast any deadline."""
+    mounts.allow("WARNING")
+    return mounts(repository.root, "v1", "-o", "transfer.deadline=3,transfer.request_timeout=1")
 
 
 def read(mount: Mount, path: str) -> bytes:
@@ -114,7 +125,8 @@ def test_one_wrong_byte_is_never_served(mount: Mount, proxy: FaultyProxy) -> Non
     assert read(mount, "data/other") == OTHER
 
 
-def test_service_down_and_up_again(mount: Mount, proxy: FaultyProxy) -> None:
+def test_service_down_and_up_again(impatient: Mount, proxy: FaultyProxy) -> None:
+    mount = impatient
     assert read(mount, "data/other") == OTHER
     proxy.always(hangup())
     with refused(errno.EIO):
@@ -127,8 +139,9 @@ def test_service_down_and_up_again(mount: Mount, proxy: FaultyProxy) -> None:
     assert eventually(mount.path / "small.bin") == SMALL
 
 
-def test_service_that_crawls(mount: Mount, proxy: FaultyProxy) -> None:
+def test_service_that_crawls(impatient: Mount, proxy: FaultyProxy) -> None:
     """A reader gets an error at its deadline; it does not hang, nor do the others."""
+    mount = impatient
     proxy.always(drip(5.0))
     with refused(errno.EIO):
         read(mount, "small.bin")

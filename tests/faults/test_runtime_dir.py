@@ -11,6 +11,7 @@ import pytest
 
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.mounts import Mount, MountFactory, is_mounted, wait_until
+from vfs.testing.processes import wait_ended
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = pytest.mark.fuse
@@ -60,7 +61,7 @@ def test_it_vanishes_and_the_daemon_is_told_to_end(mount: Mount) -> None:
     shutil.rmtree(runtime_dir(mount.sandbox))
     process.send_signal(signal.SIGTERM)
     wait_until(lambda: not is_mounted(mount.path), "the mount to go")
-    wait_until(lambda: not process.is_running(), "the daemon to end")
+    assert not wait_ended([process], 60)
 
 
 @pytest.fixture

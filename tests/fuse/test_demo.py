@@ -89,6 +89,22 @@ def test_cleans_up_when_interrupted(
     wait_until(lambda: daemons(sandbox) == [], "the daemon to end")
 
 
+def test_waits_for_a_git_that_goes_on_after_an_interruption(
+    sandbox: Sandbox, temporary: Path
+) -> None:
+    """As on a busy machine: it is just starting when the interruption comes, and writes after that."""
+    slow = sandbox.root / "slow"
+    slow.mkdir()
+    script = 'kill -INT $PPID; (sleep 0.7; mkdir -p "$PWD/late") & wait'
+    (slow / "git").write_text(f"#!/bin/sh\n{script}\n")
+    (slow / "git").chmod(0o755)
+    sandbox.environ["PATH"] = f"{slow}:{sandbox.environ['PATH']}"
+    done = vfs(sandbox, "demo", check=False)
+    assert done.returncode != 0
+    assert b"Traceback" not in done.stderr
+    assert os.listdir(temporary) == []
+
+
 def test_keep(sandbox: Sandbox, temporary: Path) -> None:
     vfs(sandbox, "demo", "--keep")
     (base,) = temporary.iterdir()

@@ -10,13 +10,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 
-from vfs.testing.handmade import HandmadeRepository
+from vfs.control.unmount import unmount
+from vfs.errors import MountPointRefused
+from vfs.testing.handmade import HandmadeRepository, pointer
 from vfs.testing.mounts import Mount, MountFactory, daemons, is_mounted, read_logs, vfs, wait_until
+from vfs.testing.processes import wait_ended
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = pytest.mark.fuse
@@ -37,7 +41,7 @@ def mount(repository: HandmadeRepository, mounts: MountFactory) -> Mount:
 
 def gone(mount: Mount, process: psutil.Process) -> None:
     wait_until(lambda: not is_mounted(mount.path), "the mount to go")
-    wait_until(lambda: not process.is_running(), "the daemon to end")
+    assert not wait_ended([process], 60)
     run = Path(mount.sandbox.environ["XDG_RUNTIME_DIR"]) / "vfs"
     assert list(run.glob("*.sock")) == []
     assert list(run.glob("*.json")) == []
@@ -64,6 +68,21 @@ def test_umount_8(mount: Mount) -> None:
     gone(mount, process)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may unmount without a helper")
+def test_root_unmounts_without_fusermount3(
+    mount: Mount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = mount.daemon()
+    umount = shutil.which("umount")
+    assert umount is not None
+    (tmp_path / "umount").symlink_to(umount)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with open(mount.path / "big.bin", "rb"), pytest.raises(MountPointRefused, match="busy"):
+        unmount(mount.path, lazy=False)
+    unmount(mount.path, lazy=False)
+    gone(mount, process)
+
+
 def test_umount_8_lazily_with_a_file_open(mount: Mount) -> None:
     process = mount.daemon()
     with (mount.path / "big.bin").open("rb", buffering=0) as file:
@@ -83,7 +102,7 @@ def test_umount_lazily_keeps_open_files(mount: Mount) -> None:
         mount.start("v1")
         assert os.pread(file.fileno(), len(DATA), 0) == DATA
         assert process.is_running()
-    wait_until(lambda: not process.is_running(), "the daemon to end")
+    assert not wait_ended([process], 60)
     successor = mount.daemon()
     assert (mount.path / "big.bin").read_bytes() == DATA
     mount.umount()
@@ -96,7 +115,7 @@ def test_a_detached_daemon_that_is_told_to_stop_leaves_its_successor_alone(mount
         mount.cli("umount", "--lazy", mount.path)
         mount.start("v1")
         process.terminate()
-        wait_until(lambda: not process.is_running(), "the daemon to end")
+        assert not wait_ended([process], 60)
     assert (mount.path / "big.bin").read_bytes() == DATA
     assert mount.daemon().is_running()
 
@@ -118,7 +137,7 @@ def test_busy_mount_is_not_torn_away(mount: Mount) -> None:
 def test_killed_daemon_can_be_replaced(mount: Mount) -> None:
     process = mount.daemon()
     process.kill()
-    wait_until(lambda: not process.is_running(), "the daemon to end")
+    assert not wait_ended([process], 60)
     assert is_mounted(mount.path)
     mount.start("v1")
     assert (mount.path / "big.bin").read_bytes() == DATA
@@ -127,7 +146,7 @@ def test_killed_daemon_can_be_replaced(mount: Mount) -> None:
 def test_killed_daemon_can_be_unmounted(mount: Mount) -> None:
     process = mount.daemon()
     process.kill()
-    wait_until(lambda: not process.is_running(), "the daemon to end")
+    assert not wait_ended([process], 60)
     mount.umount()
     gone(mount, process)
 
@@ -136,12 +155,51 @@ def test_killed_daemon_is_named(mount: Mount) -> None:
     """Also in the repository, where nothing but the kernel's mount table still knows of the mount."""
     process = mount.daemon()
     process.kill()
-    wait_until(lambda: not process.is_running(), "the daemon to end")
-    for words in (["status"], ["status", mount.path], ["switch", "v1"], ["umount"]):
+    assert not wait_ended([process], 60)
+    for words in (["status", mount.path], ["switch", "v1"], ["umount"]):
         argv = [sys.executable, "-m", "vfs_cli", *words]
         done = mount.sandbox.run(argv, cwd=Path(mount.repository), check=False)
         assert done.returncode == 19, words
         assert f"vfs umount {mount.path}" in done.stderr.decode()
+
+
+def test_a_killed_daemon_is_listed(mount: Mount) -> None:
+    """Whoever asks what is mounted gets an answer, also of what another session left behind."""
+    process = mount.daemon()
+    process.kill()
+    assert not wait_ended([process], 60)
+    sessions = (mount.sandbox.environ["XDG_RUNTIME_DIR"], str(mount.sandbox.root / "other"))
+    Path(sessions[1]).mkdir(mode=0o700)
+    for session in sessions:
+        environ = {**mount.sandbox.environ, "XDG_RUNTIME_DIR": session}
+        argv = [sys.executable, "-m", "vfs_cli", "status"]
+        done = subprocess.run(argv, env=environ, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert f"dead: vfs umount {mount.path}" in done.stdout.decode()
+
+
+def test_what_is_wrong_with_a_commit_is_told_by_the_next_daemon_too(
+    handmade: HandmadeRepository, mounts: MountFactory
+) -> None:
+    """It is found once for as long as the snapshot is kept, and again by who starts anew."""
+    mounts.allow("bad.dvc", "is tracked by Git and is an output of")
+    tracked = pointer("f", handmade.put(b"dvc"), 3)
+    handmade.commit_raw({"bad.dvc": b"- 1\n", "f.dvc": tracked, "f": b"git"})
+    mount = mounts(handmade.root)
+    told = []
+    for _ in range(2):
+        status = json.loads(mount.cli("status", "--json", mount.path).stdout)
+        assert [(p["path"], p["severity"], p["heals"]) for p in status["problem_list"]] == [
+            ("bad.dvc", "broken", False),
+            ("f", "note", False),
+        ]
+        doctor = mount.cli("doctor", "--mount", mount.path, check=False).stdout
+        assert b"bad.dvc" in doctor
+        assert b"is tracked by Git and is an output of" in doctor
+        told.append(status["problem_list"])
+        mount.umount()
+        mount.start()
+    assert told[0] == told[1]
 
 
 def test_prefetch_through_a_mount(mount: Mount) -> None:
@@ -229,10 +287,72 @@ def test_not_a_repository(sandbox: Sandbox) -> None:
     assert daemons(sandbox) == []
 
 
+_UNHEARD = """
+import os
+import sys
+from pathlib import Path
+from vfs.control.registry import MountOptions
+from vfs.daemon import start
+
+def unheard(read, *rest):
+    while b'"mountpoint"' not in read(65536):
+        pass
+    os._exit(7)  # the mount is made, and nobody has heard of it
+
+
+start._await_ready = unheard
+options = MountOptions()
+start.start_mount(sys.argv[1], "HEAD", Path(sys.argv[2]), options, False, print)
+"""
+
+
+def test_a_mount_nobody_has_heard_of_is_taken_down(
+    repository: HandmadeRepository, sandbox: Sandbox
+) -> None:
+    point = sandbox.root / "m"
+    point.mkdir()
+    done = sandbox.run([sys.executable, "-c", _UNHEARD, repository.root, point], check=False)
+    assert done.returncode == 7
+    wait_until(lambda: not daemons(sandbox), "the daemon to end")
+    assert not is_mounted(point)
+
+
+_EARLY = """
+import os
+import signal
+import sys
+from pathlib import Path
+from vfs.control.registry import MountOptions
+from vfs.daemon.request import MountRequest
+from vfs.daemon.run import run_reporting
+from vfs.daemon.service import Service
+mount = Service.mount
+
+
+def told_at_once(self):
+    mount(self)
+    os.kill(os.getpid(), signal.SIGTERM)  # before the event loop listens
+
+
+Service.mount = told_at_once
+sys.exit(run_reporting(MountRequest(sys.argv[1], "HEAD", Path(sys.argv[2]), MountOptions())))
+"""
+
+
+def test_a_signal_between_mount_and_service(
+    repository: HandmadeRepository, sandbox: Sandbox
+) -> None:
+    point = sandbox.root / "m"
+    point.mkdir()
+    sandbox.run([sys.executable, "-c", _EARLY, repository.root, point])
+    assert not is_mounted(point)
+
+
 _CRASH = """
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from vfs.control.registry import MountOptions
 from vfs.daemon.request import MountRequest
@@ -420,10 +540,12 @@ def test_a_hung_daemon_is_detached_lazily(hung: Mount) -> None:
 def test_a_hung_daemon_is_named(hung: Mount) -> None:
     """Every command gives up in time, and says what helps."""
     commands: list[list[str | Path]] = [["umount"], ["switch", "v1", "--mount"], ["status"]]
-    for command in commands:
-        started = time.monotonic()
-        done = hung.cli(*command, hung.path, check=False)
+    started = time.monotonic()
+    with ThreadPoolExecutor(len(commands)) as pool:
+        asked = [pool.submit(hung.cli, *command, hung.path, check=False) for command in commands]
+    assert time.monotonic() - started < 25
+    for future in asked:
+        done = future.result()
         assert done.returncode == 19, done.stderr
         assert b"vfs umount --lazy" in done.stderr
-        assert time.monotonic() - started < 25
     assert is_mounted(hung.path)

@@ -15,6 +15,7 @@ import json
 import os
 import random
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from vfs.store.layout import DATA_START
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.model import Handle, Model, consistent
 from vfs.testing.mounts import MountFactory, wait_until
+from vfs.testing.processes import wait_ended
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = [pytest.mark.fuse, pytest.mark.slow]
@@ -198,7 +200,7 @@ class MountMachine(RuleBasedStateMachine):
     def kill_and_remount(self) -> None:
         process = self.mount.daemon()
         process.kill()
-        process.wait(30)
+        assert not wait_ended([process], 30)
         for descriptor, _ in self.descriptors:
             os.close(descriptor)
         self.descriptors.clear()
@@ -279,25 +281,32 @@ class MountMachine(RuleBasedStateMachine):
 
 
 SOAK = bool(os.environ.get("VFS_TEST_SOAK"))
+SOAK_MINUTES = float(os.environ.get("VFS_TEST_SOAK_MINUTES") or 60)
+COMMON = settings(
+    deadline=None, suppress_health_check=list(HealthCheck), print_blob=True, database=None
+)
 
 
-@pytest.mark.timeout(14_000 if SOAK else 300)
+@pytest.mark.timeout(300)
 def test_random_histories() -> None:
-    common = settings(
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        print_blob=True,
-        database=None,
+    few = settings(
+        COMMON,
+        max_examples=8,
+        stateful_step_count=25,
+        derandomize=True,
+        phases=(Phase.explicit, Phase.generate),
     )
-    chosen = (
-        settings(common, max_examples=400, stateful_step_count=60)
-        if SOAK
-        else settings(
-            common,
-            max_examples=8,
-            stateful_step_count=25,
-            derandomize=True,
-            phases=(Phase.explicit, Phase.generate),
-        )
-    )
-    run_state_machine_as_test(MountMachine, settings=chosen)
+    run_state_machine_as_test(MountMachine, settings=few)
+
+
+if SOAK:
+
+    @pytest.mark.timeout(SOAK_MINUTES * 60 + 3600)
+    def test_random_histories_for_an_hour(capsys: pytest.CaptureFixture[str]) -> None:
+        until, histories = time.monotonic() + SOAK_MINUTES * 60, 0
+        while time.monotonic() < until:
+            many = settings(COMMON, max_examples=10, stateful_step_count=60)
+            run_state_machine_as_test(MountMachine, settings=many)
+            histories += many.max_examples
+            with capsys.disabled():
+                print(f"{histories} random histories", flush=True)

@@ -18,7 +18,7 @@ from vfs.testing.mounts import MountFactory
 from vfs.testing.s3_servers import S3Server
 from vfs.testing.sandbox import Sandbox
 from vfs.testing.web_servers import StoreServer
-from vfs.workspace.sizes import MOST_HEADS
+from vfs.workspace.remote_sizes import MOST_HEADS
 
 pytestmark = pytest.mark.fuse
 LARGE = random.Random(6).randbytes(9_000_000)

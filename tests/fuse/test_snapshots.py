@@ -77,6 +77,28 @@ def test_any_revision(mount: Mount, history: HandmadeRepository) -> None:
         assert shown(mount, rev) == (number, number), rev
 
 
+def test_a_remote_is_a_directory_of_its_branches(
+    history: HandmadeRepository, mounts: MountFactory
+) -> None:
+    """Every plain clone has `refs/remotes/origin/HEAD`, which makes `origin` a revision of its own."""
+    git = history.sandbox.git
+    git(history.root, "branch", "v2", "v3")  # as well as the tag
+    clone = history.root.parent / "clone"
+    git(history.root.parent, "clone", "-q", history.root, clone)
+    mount = mounts(clone, "v2")
+    origin = mount.path / ".snapshots" / "origin"
+    assert sorted(os.listdir(origin)) == ["HEAD", "main", "topic", "v2"]
+    assert os.listdir(origin / "topic") == ["one"]
+    for rev, number in (("main", b"3"), ("HEAD", b"3"), ("topic/one", b"1")):
+        assert (origin / rev / "n.txt").read_bytes() == number
+    git(clone, "update-ref", "refs/heads/v2/fix", "v1")
+    git(clone, "tag", "topic", "v1")
+    assert (mount.path / ".snapshots/v2/n.txt").read_bytes() == b"2", "a tag is itself"
+    assert (mount.path / ".snapshots/heads/v2/fix/n.txt").read_bytes() == b"1"
+    git(clone, "tag", "origin", "v1")
+    wait_until(lambda: (origin / "n.txt").is_file(), "the tag to be seen")
+
+
 MORE = ("no-such^{/first}", "HEAD^{/nobody wrote this}", "refs/nothing/here", "a{b", "refs/x")
 
 

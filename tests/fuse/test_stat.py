@@ -46,6 +46,15 @@ def test_executable(mount: Mount) -> None:
     assert stat.S_IMODE(os.lstat(mount.path / "run").st_mode) == 0o755
 
 
+def test_executable_of_dvc(handmade: HandmadeRepository, mounts: MountFactory) -> None:
+    """As Git's: 0755, where `dvc checkout` adds the owner's bit to the umask's mode and no other."""
+    oid = handmade.put(b"#!/bin/sh\n")
+    out = b"outs:\n- md5: %s\n  size: 10\n  isexec: true\n  hash: md5\n  path: tool\n"
+    handmade.commit_raw({".dvc/config": handmade.config(), "tool.dvc": out % oid.encode()})
+    status = os.lstat(mounts(handmade.root).path / "tool")
+    assert stat.S_IMODE(status.st_mode) == 0o755
+
+
 def test_directories(mount: Mount) -> None:
     for path in ("", "sub", "data", "data/b", ".snapshots"):
         status = os.lstat(mount.path / path)

@@ -58,6 +58,7 @@ class Catalog:
         self._used: set[bytes] = set()  # trees opened since uses were last written
         self._facts = Facts(storage)
         self._pages: Lru[bytes, Page] = Lru(PAGE_CACHE_BYTES)
+        self._lost_pages: dict[bytes, tuple[bytes, int]] = {}  # page -> tree that has it, its time
         self._pages_lock = threading.Lock()
         self._closed = False
 
@@ -87,6 +88,7 @@ class Catalog:
         if not self._closed:
             self._closed = True
             with suppress(StoreError):
+                self._forget_lost()
                 self._write_uses()
             close_storage(self._storage)
 
@@ -143,6 +145,7 @@ class Catalog:
             StoreError: the catalog failed.
         """
         with self._storage.pins.holding(BUILDING):  # pages found now must be there at the end
+            self._forget_lost()
             anew = self.losses > 0  # then pages that are there may be damaged as well
             builder = TreeBuilder(lambda pages: self._storage.put("pages", pages, replace=anew))
             root = builder.build(entries)
@@ -159,6 +162,7 @@ class Catalog:
         Raises:
             StoreError: it is unknown or damaged; build it again.
         """
+        self._forget_lost()
         self._storage.pins.hold(tree_id)
         try:
             tree = self._open(tree_id)
@@ -188,13 +192,25 @@ class Catalog:
             return page
         data = self._storage.get("pages", page_id)
         if data is None or content_id(data) != page_id:
-            self._storage.delete("pages", [page_id])
-            self._storage.put("trees", [(tree_id, TIME.pack(mtime))], replace=True)
+            with self._pages_lock:  # and not written here, which may be the event loop
+                self._lost_pages[page_id] = tree_id, mtime
             raise self._lost("page", page_id)
         page = Page(data)
         with self._pages_lock:
             self._pages.put(page_id, page, len(data))
         return page
+
+    def _forget_lost(self) -> None:
+        """Drop the pages that were found lost or damaged and the trees that have them; writes, so it may wait."""
+        with self._pages_lock:
+            lost, self._lost_pages = self._lost_pages, {}
+        if not lost:
+            return
+        found = ((page_id, self._storage.get("pages", page_id)) for page_id in lost)
+        bad = [page_id for page_id, data in found if data is None or content_id(data) != page_id]
+        self._storage.delete("pages", bad)
+        trees = {tree_id: TIME.pack(mtime) for tree_id, mtime in map(lost.__getitem__, bad)}
+        self._storage.put("trees", list(trees.items()), replace=True)
 
     def _lost(self, what: str, name: bytes) -> StoreError:
         self._storage.losses += 1

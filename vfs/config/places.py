@@ -7,7 +7,6 @@ belongs to the effective user and is closed to everybody else.
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 from vfs.config.schema import parse_path
@@ -59,6 +58,8 @@ def runtime_dir() -> Path:
     for base in (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{uid}"):
         if base.startswith("/") and _owned_directory(Path(base), uid):
             return _private(Path(base) / "vfs")
+    import tempfile  # takes long, and is hardly ever needed
+
     return _private(Path(tempfile.gettempdir()) / f"vfs-{uid}")
 
 

@@ -40,6 +40,12 @@ class KernelMount(NamedTuple):
     uid: int | None
     repo: str = ""
 
+    @property
+    def number(self) -> int:
+        """The device as `st_dev` gives it."""
+        major, _, minor = self.device.partition(":")
+        return os.makedev(int(major), int(minor))
+
 
 def parse_mounts(table: bytes, file_system: str = FILE_SYSTEM) -> list[KernelMount]:
     """The mounts of one type in the bytes of a mount table; lines that are not understood are passed over."""
@@ -73,9 +79,14 @@ def vfs_mounts() -> list[KernelMount]:
     return parse_mounts(Path(_TABLE).read_bytes())
 
 
+def mount_at(path: Path) -> KernelMount | None:
+    """The newest vfs mount on a directory (absolute, without symlinks)."""
+    return next((mount for mount in reversed(vfs_mounts()) if mount.path == path), None)
+
+
 def is_mounted(path: Path) -> bool:
     """Whether vfs is mounted exactly at `path` (absolute, without symlinks)."""
-    return any(mount.path == path for mount in vfs_mounts())
+    return mount_at(path) is not None
 
 
 def orphans(records: Iterable[MountRecord], uid: int) -> list[KernelMount]:

@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from vfs.errors import DaemonError, ProtocolError, VfsError
+from vfs.errors import DaemonError, ProtocolError, VfsError, error_named
 
 VERSION = 1
 HEADER = 4
@@ -142,9 +142,9 @@ def failure_of(error: VfsError) -> Failure:
 
 def error_of(failure: Failure) -> VfsError:
     """The error a failure describes, as the same class if this version knows its code."""
-    for cls in _classes(VfsError):
-        if cls.code == failure.code:
-            return cls(failure.message, hint=failure.hint)
+    known = error_named(failure.code, failure.message, failure.hint)
+    if known is not None:
+        return known
     error = DaemonError(failure.message, hint=failure.hint)
     error.code = failure.code
     error.exit_code = failure.exit_code
@@ -179,12 +179,6 @@ def path_of(fields: Data) -> bytes:
     if not isinstance(plain, str):
         raise ProtocolError("a path is missing")
     return plain.encode("utf-8", "surrogateescape")
-
-
-def _classes(root: type[VfsError]) -> Iterator[type[VfsError]]:
-    for cls in root.__subclasses__():
-        yield cls
-        yield from _classes(cls)
 
 
 def _frame(document: Data, limit: int) -> bytes:

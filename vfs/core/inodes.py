@@ -1,22 +1,24 @@
 """The table of file inodes: one compact record per immutable content the kernel holds.
 
 An inode number is computed from (content, mode), so it is the same in every snapshot, mount and process,
-and a switch never changes it. Two contents whose numbers collide (about 1 in 10^8 at a million files) are kept apart by
-taking the next free number.
+and a switch never changes it. Two contents whose numbers collide (about 1 in 10^7 at a million files) are kept apart by
+taking the next free number. The number is a hash of the digest, not a part of it: a stranger's pointers may name any digests, and
+those with a common head would line up, so that each lookup would walk past all of them.
 
 A million records must fit in about 200 MB, hence packed bytes in one dict rather than objects.
 """
 
+from hashlib import blake2b
 from struct import Struct
 from typing import Final, NamedTuple
 
 from vfs.types import Algorithm, Blob, Digest, Kind
 
-_RECORD: Final = Struct("<IQqHBB")
+_RECORD: Final = Struct("<IQqIBB")
 """lookup count, size, mtime, origin, kind, algorithm; the digest value follows."""
 
 _LOOKUPS: Final = Struct("<I")
-_ORIGIN: Final = Struct("<H")
+_ORIGIN: Final = Struct("<I")
 _MOST_LOOKUPS: Final = 0xFFFF_FFFF
 
 FILE_BIT: Final = 1 << 62
@@ -28,7 +30,11 @@ _HASH_MASK: Final = FILE_BIT - 1
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _ALGORITHMS: Final = {algorithm.value: algorithm for algorithm in Algorithm}
 
-_SALTS: Final = tuple((role * 0x9E37_79B9_7F4A_7C15) & _HASH_MASK for role in range(128))
+_HASHERS: Final = tuple(blake2b(bytes((role,)), digest_size=8) for role in range(128))
+"""By algorithm and kind, fed with both: copying one costs less than making one."""
+
+_HEADS: Final = tuple(bytes((role & 7, role >> 3)) for role in range(128))
+"""How the part of a record that tells contents apart begins: kind and algorithm, by both."""
 
 
 class FileNode(NamedTuple):
@@ -51,10 +57,9 @@ def number_for(digest: Digest, kind: Kind) -> int:
         A number with `FILE_BIT` set.
     """
     algorithm, value = digest
-    # Digests are uniform already; algorithm and kind are spread so that equal heads differ between roles.
-    return FILE_BIT | (
-        int.from_bytes(value[:8], "little") & _HASH_MASK ^ _SALTS[algorithm << 3 | kind]
-    )
+    hasher = _HASHERS[algorithm << 3 | kind].copy()
+    hasher.update(value)
+    return FILE_BIT | int.from_bytes(hasher.digest(), "little") & _HASH_MASK
 
 
 class FileTable:
@@ -76,9 +81,9 @@ class FileTable:
         """Count one lookup of a content; returns its inode number."""
         digest, size = blob
         inode = number_for(digest, kind)
-        tail = bytes((kind, digest.algorithm)) + digest.value
+        tail = _HEADS[digest.algorithm << 3 | kind] + digest.value
         while (known := self._records.get(inode)) is not None:
-            if known[22:] == tail:
+            if known[24:] == tail:
                 # The newest origin wins: it is the one a user can still repair.
                 count = min(_LOOKUPS.unpack_from(known)[0] + 1, _MOST_LOOKUPS)
                 self._records[inode] = (

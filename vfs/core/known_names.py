@@ -7,7 +7,7 @@ only ever added.
 
 from typing import Final
 
-_EXACT: Final = 64
+EXACT: Final = 64
 """Up to this many names are kept exactly; beyond, only one bit for each of 65,536 hash values (8 KiB a directory)."""
 
 _BITS: Final = 1 << 16
@@ -16,29 +16,43 @@ _BITS: Final = 1 << 16
 class KnownNames:
     """A set of names that may answer yes for names that were not added, never no for one that was."""
 
-    __slots__ = ("_bits", "_hashes")
+    __slots__ = ("_bits", "_exact", "_names")
 
-    def __init__(self) -> None:
-        self._hashes: set[int] = set()
+    def __init__(self, exact: int = EXACT) -> None:
+        """Keep up to `exact` names themselves."""
+        self._exact = exact
+        self._names: set[bytes] = set()
         self._bits: bytearray | None = None
 
     def add(self, name: bytes) -> None:
         """Note that the kernel has been told of a name (or of its absence)."""
-        number = hash(name) & (_BITS - 1)
         bits = self._bits
         if bits is not None:
-            bits[number >> 3] |= 1 << (number & 7)
+            _set(bits, name)
             return
-        self._hashes.add(number)
-        if len(self._hashes) > _EXACT:
+        self._names.add(name)
+        if len(self._names) > self._exact:
             bits = bytearray(_BITS // 8)
-            for known in self._hashes:
-                bits[known >> 3] |= 1 << (known & 7)
-            self._bits = bits
+            for known in self._names:
+                _set(bits, known)
+            self._bits, self._names = (
+                bits,
+                set(),
+            )  # the old set is left whole for a thread that is asking
+
+    def names(self) -> tuple[bytes, ...] | None:
+        """Every name that was added; None if there are too many to know."""
+        names = tuple(self._names)
+        return None if self._bits is not None else names
 
     def __contains__(self, name: bytes) -> bool:
-        number = hash(name) & (_BITS - 1)
-        bits = self._bits
+        names, bits = self._names, self._bits  # in this order: a thread asks while the loop adds
         if bits is None:
-            return number in self._hashes
+            return name in names
+        number = hash(name) & (_BITS - 1)
         return bool(bits[number >> 3] & 1 << (number & 7))
+
+
+def _set(bits: bytearray, name: bytes) -> None:
+    number = hash(name) & (_BITS - 1)
+    bits[number >> 3] |= 1 << (number & 7)

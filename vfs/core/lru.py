@@ -26,7 +26,7 @@ class Lru(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def __contains__(self, key: K) -> bool:
+    def __contains__(self, key: object) -> bool:
         return key in self._items
 
     def get(self, key: K) -> V | None:

@@ -4,13 +4,15 @@ import os
 import sys
 from typing import NoReturn
 
+from vfs.daemon.ending import end_with
 from vfs.daemon.request import decode
 from vfs.daemon.run import run_reporting
 
 
 def main() -> NoReturn:
     """Read the request, serve, exit."""
-    request = decode(sys.stdin.buffer.read())
+    request = decode(sys.stdin.buffer.readline())
+    end_with(os.dup(0))
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     sys.exit(run_reporting(request))

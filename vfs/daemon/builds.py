@@ -1,12 +1,14 @@
 """Snapshots that requests of the kernel ask for: built once each, waited for up to a deadline.
 
 Rule: a remote that hangs costs a request its deadline, never a slot of other work. A build that has begun goes on when nobody waits for it
-any more, and the next one who asks has its result; a build that has not begun ends with the last who waits for it.
+any more, and who asks within `KEPT_SECONDS` has its result, unless an outage spoiled it; a build that has not begun ends with the last
+who waits for it.
 """
 
 import copy
 import logging
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
@@ -16,6 +18,9 @@ from vfs.workspace import Snapshot
 from vfs.workspace.workspace import WORKTREE
 
 log = logging.getLogger("vfs.daemon")
+
+KEPT_SECONDS: Final = 20.0
+"""How long a snapshot is kept for those that did not wait for it to the end; what it shows may have changed by then."""
 
 
 class _Flight:
@@ -36,6 +41,7 @@ class Builds:
         build: makes the snapshot of a revision; blocking.
         deadline: seconds a request waits.
         silent: names of the remotes that owe an answer now.
+        spoiled: whether paths of a snapshot are broken because a remote was silent.
     """
 
     def __init__(
@@ -44,10 +50,12 @@ class Builds:
         *,
         deadline: float,
         silent: Callable[[], list[str]],
+        spoiled: Callable[[Snapshot], bool],
     ) -> None:
         self._build = build
         self._deadline = deadline
         self._silent = silent
+        self._spoiled = spoiled
         self._flights: dict[str, _Flight] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -114,9 +122,17 @@ class Builds:
             flight.result = DataUnavailable(f"cannot build snapshot {revision}")
         finally:
             flight.done.set()
-        stale = revision == WORKTREE and not flight.waiting  # by the time somebody looks again
-        if stale or flight.result is None or isinstance(flight.result, VfsError):
-            self._forget(revision, flight)
+        if flight.waiting:
+            return  # they take it, and forget it
+        if not self._is_stale(revision, flight.result):
+            await trio.sleep(KEPT_SECONDS)
+        self._forget(revision, flight)
+
+    def _is_stale(self, revision: str, result: Snapshot | VfsError | None) -> bool:
+        """Whether the next look had better build it anew."""
+        if result is None or isinstance(result, VfsError):
+            return True
+        return revision == WORKTREE or self._spoiled(result)
 
     def _forget(self, revision: str, flight: _Flight) -> None:
         if self._flights.get(revision) is flight:

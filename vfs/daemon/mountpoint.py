@@ -7,8 +7,12 @@ import os
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from vfs.errors import MountPointRefused
+
+DATA_NAMES: Final = frozenset({".git", ".dvc", ".vfs"})
+"""Directories in a working tree that belong to Git, DVC and vfs."""
 
 
 def refuse_overlap(mountpoint: Path, own: Iterable[Path]) -> None:
@@ -47,7 +51,7 @@ def refuse_covering(mountpoint: Path, places: Iterable[Path]) -> None:
 def data_above(mountpoint: Path, root: Path) -> list[Path]:
     """The directories of Git, DVC and vfs in a working tree that a mount point is or lies in, nested repositories included."""
     places = [place for place in (mountpoint, *mountpoint.parents) if place.is_relative_to(root)]
-    return [place for place in places if place.name in (".git", ".dvc", ".vfs")]
+    return [place for place in places if place.name in DATA_NAMES]
 
 
 def check_directory(mountpoint: Path) -> None:
@@ -59,9 +63,11 @@ def check_directory(mountpoint: Path) -> None:
     try:
         names = os.listdir(mountpoint)
     except FileNotFoundError as error:
+        inside = any(part in DATA_NAMES for part in mountpoint.parts)
+        make = f"mkdir -p {shlex.quote(str(mountpoint))}"
         raise MountPointRefused(
             f"mount point {mountpoint} does not exist",
-            hint=f"mkdir -p {shlex.quote(str(mountpoint))}",
+            hint="choose an empty directory, e.g. /mnt/data" if inside else make,
         ) from error
     except OSError as error:
         raise MountPointRefused(

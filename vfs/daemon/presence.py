@@ -21,6 +21,9 @@ log = logging.getLogger("vfs.daemon")
 LOOK_SECONDS = 2.0
 """How often the daemon looks whether commands would still find it."""
 
+LEAVE_SECONDS = 5.0
+"""How long the end of the daemon waits for the registry, whose lock another process may hold."""
+
 
 class Presence:
     """The socket and the record of one mount."""
@@ -86,8 +89,8 @@ class Presence:
                 log.warning("the control socket or the mount record is gone; making them anew")
                 nursery.cancel_scope.cancel()
         finally:
-            with suppress(VfsError):
-                unregister(record)
+            with suppress(VfsError), trio.move_on_after(LEAVE_SECONDS, shield=True):
+                await run_in(Pool.CONTROL, unregister, record, abandon=True)
 
 
 def _is_found(record: MountRecord) -> bool:

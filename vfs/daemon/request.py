@@ -1,4 +1,7 @@
-"""What `vfs mount` hands to the daemon it starts: one JSON document on standard input."""
+"""What `vfs mount` hands to the daemon it starts: one JSON document, a line, on standard input.
+
+Standard input stays open: its end is the end of who asked (`vfs.daemon.ending`).
+"""
 
 import json
 from pathlib import Path
@@ -28,12 +31,12 @@ class MountRequest(NamedTuple):
 
 
 def encode(request: MountRequest) -> bytes:
-    """The request as JSON."""
+    """The request as a line of JSON."""
     document = request._asdict() | {
         "mountpoint": str(request.mountpoint),
         "options": request.options._asdict(),
     }
-    return json.dumps(document).encode()
+    return json.dumps(document).encode() + b"\n"
 
 
 def decode(data: bytes) -> MountRequest:

@@ -1,15 +1,17 @@
 """Revisions for `.snapshots` and for switches: snapshots built in worker threads, views made of them."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 import trio
 
+from vfs.core.lru import Lru
 from vfs.daemon.builds import Builds
 from vfs.daemon.memory import give_back
-from vfs.errors import DataUnavailable, RemoteUnavailable
+from vfs.errors import DataUnavailable
 from vfs.fs.directories import Totals, Unbuilt, View
 from vfs.threads import Pool, run_in
 from vfs.workspace import Snapshot, Workspace
@@ -24,33 +26,46 @@ LONG_SECONDS: Final = 0.5
 
 
 AGAIN_SECONDS: Final = 20.0
-"""How long a snapshot below `.snapshots` that an outage left incomplete is shown before the next look builds it anew."""
+"""How soon what cannot be served is looked at again; the deadline, if that is less. For a snapshot below `.snapshots` that an outage left
+incomplete: how long it is shown before the next look builds it anew."""
+
+MOST_OUT: Final = 1024
+"""Revisions remembered as left incomplete by an outage; one that is forgotten is waited for patiently once more."""
 
 
 def met_outage(snapshot: Snapshot) -> bool:
     """Whether paths are broken because a remote was silent."""
-    return any(problem.code == RemoteUnavailable.code for problem in snapshot.problems)
+    return any(problem.silent for problem in snapshot.problems)
 
 
-def view_of(snapshot: Snapshot) -> View:
-    """A view that shows a snapshot."""
+def view_of(snapshot: Snapshot, again: float = math.inf) -> View:
+    """A view that shows a snapshot; one that an outage left incomplete for `again` seconds."""
     weight = snapshot.totals
-    until = time.monotonic() + AGAIN_SECONDS if met_outage(snapshot) else math.inf
+    until = time.monotonic() + again if met_outage(snapshot) else math.inf
     totals = Totals(weight.size, weight.files)
     return View(snapshot.root, snapshot.rev, snapshot.commit, totals, until=until)
 
 
 class Revisions:
-    """`vfs.fs.snapshots.RevisionSource` over a workspace."""
+    """`vfs.fs.snapshots.RevisionSource` over a workspace.
+
+    Attributes:
+        again: seconds after which what cannot be served is looked at again.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._deadline = workspace.settings.deadline
+        self.again = min(AGAIN_SECONDS, self._deadline)
         self._builds = Builds(
-            self._for_kernel, deadline=self._deadline, silent=workspace.session.silent_remotes
+            self._for_kernel,
+            deadline=self._deadline,
+            silent=workspace.session.silent_remotes,
+            spoiled=met_outage,
         )
         self.run = self._builds.run
-        self._out: set[str] = set()
+        self._out: Lru[str, None] = Lru(MOST_OUT)
+        self._guard = threading.Lock()
 
     async def revisions(self) -> Sequence[bytes]:
         """Full names of the refs that lead to commits."""
@@ -59,11 +74,11 @@ class Revisions:
     async def view(self, revision: str) -> View:
         """A view of a revision, built when it is looked into; raises UnknownRevision."""
         if revision == WORKTREE:
-            return view_of(await self._builds.get(revision))
+            return view_of(await self._builds.get(revision), self.again)
         commit = await self._look(lambda: self._workspace.repository.resolve(revision))
 
         async def build() -> View:
-            return view_of(await self._builds.get(commit.oid))
+            return view_of(await self._builds.get(commit.oid), self.again)
 
         return View(Unbuilt(commit.time), revision, commit.oid, build=build)
 
@@ -75,11 +90,14 @@ class Revisions:
 
     def _for_kernel(self, revision: str) -> Snapshot:
         """Patient the first time; who knows that the remote is out looks again briefly."""
-        snapshot = self._build(revision, patience=BRIEF if revision in self._out else None)
-        if met_outage(snapshot):
-            self._out.add(revision)
-        else:
-            self._out.discard(revision)
+        with self._guard:
+            known = revision in self._out
+        snapshot = self._build(revision, patience=BRIEF if known else None)
+        with self._guard:
+            if met_outage(snapshot):
+                self._out.put(revision, None)
+            else:
+                self._out.discard(revision)
         return snapshot
 
     def _build(

@@ -14,6 +14,7 @@ from vfs import log as logs
 from vfs.config import Settings, load_settings, runtime_dir, state_dir
 from vfs.control.protocol import Failure, Progress, Result, encode_reply, failure_of
 from vfs.control.registry import mount_id
+from vfs.daemon.ending import Ending
 from vfs.daemon.memory import give_back
 from vfs.daemon.mountpoint import check_directory, data_above, refuse_covering, refuse_overlap
 from vfs.daemon.request import MountRequest
@@ -76,6 +77,8 @@ def run_reporting(request: MountRequest) -> int:
     except VfsError as error:
         reporter.failed(failure_of(error))
         return error.exit_code
+    except SystemExit:
+        raise  # somebody wants no mount any more
     except BaseException as error:  # noqa: BLE001 - `run` has logged it
         reporter.failed(Failure("internal", f"internal error: {error}", None, INTERNAL_EXIT))
         return INTERNAL_EXIT
@@ -87,13 +90,15 @@ def run(request: MountRequest, reporter: Reporter) -> None:
 
     Raises:
         VfsError: whatever kept the mount from being made, or ended it; it is in the log, as any other error is.
+        SystemExit: a signal came before there was a mount.
     """
     log_file = state_dir() / f"{mount_id(request.mountpoint)}.log"
     close_log = logs.setup(log_file, request.foreground)
+    ending = Ending()
     try:
         workspace = open_workspace(request.repo, _settings(request))
         try:
-            _serve(request, reporter, workspace, log_file)
+            _serve(request, reporter, workspace, log_file, ending)
         finally:
             workspace.close()
     except Exception as error:
@@ -103,11 +108,16 @@ def run(request: MountRequest, reporter: Reporter) -> None:
             raise
         log.log(known.log_level, "%s", known)
         raise known from None
+    except SystemExit:
+        log.info("told to end before anything was mounted")
+        raise
     finally:
         close_log()
 
 
-def _serve(request: MountRequest, reporter: Reporter, workspace: Workspace, log_file: Path) -> None:
+def _serve(
+    request: MountRequest, reporter: Reporter, workspace: Workspace, log_file: Path, ending: Ending
+) -> None:
     check_directory(request.mountpoint)
     snapshot = workspace.snapshot(request.rev, reporter.progress)
     refuse_own_places(request.mountpoint, workspace)
@@ -120,9 +130,10 @@ def _serve(request: MountRequest, reporter: Reporter, workspace: Workspace, log_
     gc.freeze()  # what is alive now lives as long as the mount: no collection need look at it
     gc.set_threshold(COLLECT_AFTER, 20, 50)
     service = Service(request, workspace, snapshot, log_file, logs.Recent())
+    ending.mounting()
     service.mount()
     log.info("mounted %s at %s", workspace.name, request.mountpoint)
-    trio.run(service.run, _announce(service, reporter))
+    trio.run(service.run, _announce(service, reporter), ending)
     log.info("unmounted %s", request.mountpoint)
 
 

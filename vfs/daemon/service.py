@@ -16,8 +16,11 @@ from typing import Any, Final
 
 import trio
 
-from vfs.control.mountinfo import vfs_mounts
+from vfs import own_mount
+from vfs.control.mountinfo import mount_at
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
+from vfs.control.unmount import unmount
+from vfs.daemon.ending import SIGNALS, Ending
 from vfs.daemon.handlers import handlers
 from vfs.daemon.prefetch import pin_named, selected
 from vfs.daemon.presence import Presence
@@ -25,11 +28,10 @@ from vfs.daemon.progress import SendProgress, reporting
 from vfs.daemon.request import MountRequest
 from vfs.daemon.revisions import Revisions, view_of
 from vfs.daemon.status import memory, plain, problems
-from vfs.daemon.unmount import unmount
 from vfs.daemon.upkeep import Work, once, repeatedly
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
-from vfs.fs.switch import SwitchReport, invalidate, swap
+from vfs.fs.switch import SwitchReport, drop_last, invalidate, swap
 from vfs.fuse.transport import Transport
 from vfs.fuse.tuning import Tuning, tune
 from vfs.log import Recent
@@ -44,9 +46,6 @@ log = logging.getLogger("vfs.daemon")
 
 FOLLOW_SECONDS: Final = 1.0
 """How often a mount of `worktree` looks whether the working tree has changed."""
-
-HEAL_SECONDS: Final = 20.0
-"""How often a snapshot with paths that cannot be served is looked at again: its remote may be back, or the catalog was damaged."""
 
 MAINTAIN_SECONDS: Final = 5.0
 """How often the chunk store is tidied."""
@@ -109,16 +108,19 @@ class Service:
             self._bad_inodes.send_nowait(inode)
 
     def mount(self) -> None:
-        """Mount; requests wait in the kernel until `run` serves them."""
+        """Mount; requests wait in the kernel until `run` serves them, so nothing may look at the mount from now on."""
         self._transport.mount()
+        mounted = mount_at(self._request.mountpoint)
+        if mounted is not None:
+            own_mount.serve(mounted.path, mounted.number)
 
-    async def run(self, ready: Callable[[], None]) -> None:
-        """Serve until unmounted or told to stop; `ready` is called once the mount can be used and controlled."""
+    async def run(self, ready: Callable[[], None], ending: Ending) -> None:
+        """Serve until unmounted or told to stop, perhaps before it began; `ready` is called once the mount can be used and controlled."""
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._fetcher.run)
                 await nursery.start(self._revisions.run)
-                nursery.start_soon(self._watch_signals)
+                nursery.start_soon(self._watch_signals, ending)
                 nursery.start_soon(self._drop_bad_content)
                 for what, work in self._once():
                     nursery.start_soon(once, what, work)
@@ -139,7 +141,7 @@ class Service:
     def _repeatedly(self) -> Iterator[tuple[float, str, Work]]:
         yield MAINTAIN_SECONDS, "cannot tidy the cache", self._maintain
         yield TIDY_SECONDS, "cannot tidy the catalog", self._tidy_catalog
-        yield HEAL_SECONDS, "cannot look again for what is missing", self._heal
+        yield self._revisions.again, "cannot look again for what is missing", self._heal
         yield FOLLOW_SECONDS, "cannot follow the working tree", self._follow
 
     # -- verbs ---------------------------------------------------------------------------------------
@@ -174,7 +176,7 @@ class Service:
             "store": plain(self._store.statistics()),
             "memory": memory(),
             "warnings": self._recent.items(),
-            "problem_list": problems(self._snapshot),
+            "problem_list": problems(self._snapshot.problems),
         }
 
     async def switch(self, rev: str, progress: SendProgress) -> dict[str, Any]:
@@ -215,6 +217,8 @@ class Service:
                 node = self.filesystem.directories.get(inode)
                 if node is not None:
                     self.filesystem.directories.retire(node)
+            if report.last:
+                await run_in(Pool.KERNEL, drop_last, report, notifier)
             self.filesystem.counters.switches += 1
             self._shown_since = time.time()
             await self._presence.shows(snapshot.rev)
@@ -240,7 +244,8 @@ class Service:
             VfsError: files are open and `lazy` is false, or it cannot be done.
         """
         with trio.CancelScope(shield=True):  # the kernel may end us before the answer is out
-            await run_in(Pool.KERNEL, unmount, self._presence.record.mountpoint, lazy)
+            mountpoint = self._presence.record.mountpoint
+            await run_in(Pool.KERNEL, partial(unmount, mountpoint, lazy=lazy))
             if lazy:
                 self._transport.detached()
                 await self._presence.leave()
@@ -250,8 +255,10 @@ class Service:
 
     # -- tasks ---------------------------------------------------------------------------------------
 
-    async def _watch_signals(self) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+    async def _watch_signals(self, ending: Ending) -> None:
+        with trio.open_signal_receiver(*SIGNALS) as signals:
+            if ending.wanted:  # a signal that came before we listened
+                self._stop()
             async for number in signals:
                 log.info("%s: unmounting", signal.Signals(number).name)
                 self._stop()
@@ -285,8 +292,9 @@ class Service:
         await run_in(Pool.KERNEL, self._transport.drop_content, inode)
 
     async def _maintain(self) -> None:
-        """Let the chunk store write down what was touched and let go of what others evicted."""
+        """Let the chunk store write down what was touched and let go of what others evicted, or found wrong."""
         await run_in(Pool.CONTROL, self._store.maintain)
+        self._fetcher.heed(self.filesystem.reader.large)
 
     async def _tidy_catalog(self) -> None:
         """Let the catalog forget what no mount needs."""
@@ -300,7 +308,7 @@ class Service:
     async def _heal(self) -> None:
         """Look again for what could not be served, or was lost, since the snapshot was built."""
         lost = await run_in(Pool.CONTROL, self._workspace.mend)
-        if lost or self._snapshot.problems:  # notes too: the source of an import may be back
+        if lost or self._snapshot.may_heal:
             await self._renew(self._snapshot.commit or self._snapshot.rev)
 
     async def _follow(self) -> None:
@@ -330,10 +338,10 @@ class Service:
 
 def tune_mount(mountpoint: Path, read_ahead: int, max_background: int) -> Tuning:
     """Raise the kernel's limits for the newest mount on a directory; blocking."""
-    for mount in reversed(vfs_mounts()):
-        if mount.path == mountpoint:
-            return tune(mount.device, read_ahead, max_background)
-    return Tuning(None, None, ())
+    mount = mount_at(mountpoint)
+    if mount is None:
+        return Tuning(None, None, ())
+    return tune(mount.device, read_ahead, max_background)
 
 
 def _mount_options(options: MountOptions) -> Iterator[str]:

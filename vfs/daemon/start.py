@@ -1,5 +1,6 @@
 """Starting a mount: a daemon of its own in the background, or this process in the foreground."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,13 +11,17 @@ from typing import Any, Final
 from vfs.control.mountinfo import Life, is_mounted, look
 from vfs.control.protocol import REPLY_LIMIT, Decoder, Failure, Progress, decode_reply, error_of
 from vfs.control.registry import MountOptions, MountRecord, find_mounts
+from vfs.control.unmount import unmount
+from vfs.daemon.ending import HEARD
 from vfs.daemon.request import MountRequest, encode
-from vfs.daemon.unmount import unmount
 from vfs.errors import DaemonError, MountPointRefused
 
 OnProgress = Callable[[dict[str, Any]], None]
 
 _READ: Final = 65536
+
+_ENDING: Final = 10.0
+"""Seconds a daemon is given to end when nobody wants the mount any more."""
 
 
 def start_mount(
@@ -88,7 +93,10 @@ def _in_foreground(request: MountRequest) -> MountRecord:
 
 
 def _in_background(request: MountRequest, progress: OnProgress) -> None:
-    """Start the daemon and wait until it says that it is ready, or why it is not."""
+    """Start the daemon and wait until it says that it is ready, or why it is not.
+
+    It ends if this process does before: then its standard input ends without the word that we have heard it.
+    """
     ours, theirs = os.pipe()
     with os.fdopen(ours, "rb", buffering=0) as reports:
         try:
@@ -98,15 +106,24 @@ def _in_background(request: MountRequest, progress: OnProgress) -> None:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[theirs],
+                bufsize=0,
                 start_new_session=True,
                 cwd="/",
             )
         finally:
             os.close(theirs)
         assert process.stdin is not None
-        process.stdin.write(encode(request._replace(report=theirs)))
+        try:
+            process.stdin.write(encode(request._replace(report=theirs)))
+            _await_ready(reports.read, process, progress)
+            with contextlib.suppress(BrokenPipeError):  # it has ended since
+                process.stdin.write(HEARD)
+        except BaseException:
+            process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_ENDING)
+            raise
         process.stdin.close()
-        _await_ready(reports.read, process, progress)
 
 
 def _await_ready(

@@ -1,10 +1,14 @@
 """What a mount tells about itself besides its counters."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from vfs.workspace import Snapshot
+from vfs.types import Problem
+
+MOST_LISTED: Final = 10_000
+"""Problems told one by one, so that an answer stays far below `control.protocol.REPLY_LIMIT`; all are counted."""
 
 
 def memory() -> int | None:
@@ -16,8 +20,9 @@ def memory() -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def problems(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """What is wrong with paths of a snapshot."""
+def problems(found: Sequence[Problem]) -> list[dict[str, Any]]:
+    """What is wrong with paths of a snapshot, what cannot be served first."""
+    listed = sorted(found, key=lambda problem: problem.severity)[:MOST_LISTED]
     return [
         {
             "path": os.fsdecode(p.path),
@@ -25,8 +30,9 @@ def problems(snapshot: Snapshot) -> list[dict[str, Any]]:
             "message": p.message,
             "hint": p.hint,
             "severity": p.severity.name.lower(),
+            "heals": p.heals,
         }
-        for p in snapshot.problems
+        for p in listed
     ]
 
 

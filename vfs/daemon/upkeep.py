@@ -35,8 +35,10 @@ async def once(what: str, work: Work, *, unless: str = "") -> str:
 
 
 async def repeatedly(seconds: float, what: str, work: Work) -> NoReturn:
-    """Do something for ever, after a pause each time."""
-    said = ""
+    """Do something for ever, after a pause each time; what takes longer than the pause is done half of the time."""
+    said, took = "", 0.0
     while True:
-        await trio.sleep(seconds)
+        await trio.sleep(max(seconds, took))
+        began = trio.current_time()
         said = await once(what, work, unless=said)
+        took = trio.current_time() - began

@@ -281,4 +281,4 @@ def _checked(relpath: str, digest: Digest, size: int | None, file: str) -> Listi
 
 
 def _problem(path: bytes, message: str, file: str, code: str = "bad-format") -> Problem:
-    return Problem(path, code, f"{file}: {message}")
+    return Problem(path, code, f"{file}: {message}", heals=False)

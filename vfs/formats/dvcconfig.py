@@ -227,7 +227,8 @@ def _remote_options(
                 f"the option {key} of remote {clip(name)} is ignored: it comes from the repository"
             )
             hint = "set it in .dvc/config.local (`dvc remote modify --local`) if you want it"
-            problems.append(Problem(b".dvc/config", "untrusted-option", message, hint))
+            blamed = b".dvc/config"
+            problems.append(Problem(blamed, "untrusted-option", message, hint, heals=False))
             continue
         result[key] = resolved
     return result

@@ -245,14 +245,14 @@ def keep_apart(outs: Iterable[Out], file: str) -> tuple[tuple[Out, ...], tuple[P
         clash = f"lies inside another output, {show(owner)}" if inside else "is claimed twice"
         message = f"{file}: the output {show(out.path)} {clash}"
         hint = "remove one of them with `dvc remove`, or move it"
-        dropped[number] = Problem(out.path, "overlapping-output", message, hint)
+        dropped[number] = Problem(out.path, "overlapping-output", message, hint, heals=False)
     kept = tuple(out for number, out in numbered if number not in dropped)
     return kept, tuple(dropped[number] for number in sorted(dropped))
 
 
 def problem_of(error: FormatError, path: bytes) -> Problem:
     """The problem that stands for an out (or file) that could not be read."""
-    return Problem(path, error.code, error.message, error.hint or "")
+    return Problem(path, error.code, error.message, error.hint or "", heals=False)
 
 
 def _etag(fields: Fields) -> str:

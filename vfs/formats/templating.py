@@ -14,7 +14,6 @@ Invariant: raises nothing but `FormatError` (whose `problem` says what could not
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -172,6 +171,8 @@ def parse_variables(data: bytes, path: bytes) -> dict[Any, Any]:
         raise FormatError("variables in Python files are not read", file=file)
     try:
         if suffix == b"toml":
+            import tomllib
+
             value: object = tomllib.loads(data.decode())
         elif suffix == b"json":
             value = json.loads(data)

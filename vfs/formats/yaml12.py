@@ -25,11 +25,12 @@ Invariant: raises nothing but `FormatError`, with the line where it is known.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from vfs.errors import FormatError
+
+if TYPE_CHECKING:
+    import yaml
 
 MAX_BYTES = 32 << 20
 MAX_DEPTH = 100
@@ -53,6 +54,10 @@ _CONSTANTS: dict[str, object] = {
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
 _TAG = "tag:yaml.org,2002:"
+# One out of a `.dvc` file, with plain values that no rule of YAML but that for plain scalars is about.
+_USUAL = re.compile(
+    rb"outs:\n- ((?:[a-z][a-z0-9]{0,15}: [A-Za-z0-9_][A-Za-z0-9_./-]{0,255}\n(?:  (?=[a-z])|\Z)){1,12})\Z"
+)
 _MERGE = object()  # stands for the key `<<`
 
 
@@ -79,7 +84,35 @@ def load(
     """
     if len(data) > max_bytes:
         raise FormatError(f"has {len(data)} bytes, at most {max_bytes} are read", file=file)
-    builder = _Builder(file, text_keys, _plain_dvc if dvc_numbers else _plain)
+    plain = _plain_dvc if dvc_numbers else _plain
+    usual = _usual(data, text_keys, plain)
+    return _by_events(data, file, text_keys, plain) if usual is None else usual
+
+
+def _usual(
+    data: bytes, text_keys: frozenset[str], plain: Callable[[str], object]
+) -> dict[str, object] | None:
+    """What DVC writes for most pointers, read without the library, which takes long to load; None for anything else."""
+    found = _USUAL.match(data)
+    if found is None:
+        return None
+    out: dict[str, object] = {}
+    for line in found[1].decode("ascii").splitlines():
+        key, _, text = line.strip().partition(": ")
+        if key in out or plain(key) != key:
+            return None
+        is_text = key in text_keys and _CONSTANTS.get(text, text) is not None
+        out[key] = text if is_text else plain(text)
+    return {"outs": [out]}
+
+
+def _by_events(
+    data: bytes, file: str, text_keys: frozenset[str], plain: Callable[[str], object]
+) -> object:
+    """Any document."""
+    import yaml
+
+    builder = _Builder(file, text_keys, plain)
     try:
         for event in _events(data):
             builder.feed(event)
@@ -91,7 +124,9 @@ def load(
     return builder.result
 
 
-def _events(data: bytes) -> Iterator[yaml.Event]:
+def _events(data: bytes) -> "Iterator[yaml.Event]":
+    import yaml
+
     parser = yaml.CSafeLoader(data)  # used as an event source only; it constructs nothing
     try:
         while (event := parser.get_event()) is not None:
@@ -100,7 +135,7 @@ def _events(data: bytes) -> Iterator[yaml.Event]:
         parser.dispose()
 
 
-def _syntax_error(error: yaml.MarkedYAMLError, data: bytes, file: str) -> FormatError:
+def _syntax_error(error: "yaml.MarkedYAMLError", data: bytes, file: str) -> FormatError:
     mark = error.problem_mark or error.context_mark
     hint = None
     if b"\n<<<<<<< " in b"\n" + data and b"\n>>>>>>> " in data:
@@ -144,8 +179,8 @@ class _Builder:
         self._documents = 0
         self._line = 0
 
-    def feed(self, event: yaml.Event) -> None:
-        handler = _HANDLERS.get(type(event))
+    def feed(self, event: "yaml.Event") -> None:
+        handler = _HANDLERS.get(type(event).__name__)
         if handler is not None:
             mark = event.start_mark
             self._line = 0 if mark is None else mark.line + 1
@@ -166,7 +201,7 @@ class _Builder:
         self._add(value)
 
     def open(self, event: Any) -> None:
-        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        is_mapping = type(event).__name__ == "MappingStartEvent"
         expected = _TAG + ("map" if is_mapping else "seq")
         if event.tag not in (None, "!", expected):
             raise self._error(f"has the unknown tag {event.tag!a:.100}")
@@ -262,14 +297,14 @@ class _Builder:
         return FormatError(message, file=self._file, line=self._line or None)
 
 
-_HANDLERS: dict[type[yaml.Event], Callable[[_Builder, Any], None]] = {
-    yaml.DocumentStartEvent: _Builder.document,
-    yaml.ScalarEvent: _Builder.scalar,
-    yaml.SequenceStartEvent: _Builder.open,
-    yaml.MappingStartEvent: _Builder.open,
-    yaml.SequenceEndEvent: _Builder.close,
-    yaml.MappingEndEvent: _Builder.close,
-    yaml.AliasEvent: _Builder.alias,
+_HANDLERS: dict[str, Callable[[_Builder, Any], None]] = {
+    "DocumentStartEvent": _Builder.document,
+    "ScalarEvent": _Builder.scalar,
+    "SequenceStartEvent": _Builder.open,
+    "MappingStartEvent": _Builder.open,
+    "SequenceEndEvent": _Builder.close,
+    "MappingEndEvent": _Builder.close,
+    "AliasEvent": _Builder.alias,
 }
 
 

@@ -50,6 +50,9 @@ class Totals(NamedTuple):
 
 NOTHING: Final = Totals(0, 0)
 
+ROOT_NAMES: Final = 1 << 16
+"""Names of a root that are kept exactly: it is the one directory that cannot get a new inode (`vfs.fs.switch`)."""
+
 
 class Unbuilt:
     """The root of a view nobody has looked into: its snapshot is built when somebody does."""
@@ -76,7 +79,7 @@ class Unbuilt:
         return iter(())
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class View:
     """One snapshot shown as a tree.
 
@@ -121,10 +124,10 @@ class DirectoryNode:
     inode: int
     view: View
     path: bytes
+    told: KnownNames
     lookups: int = 0
     listing: Listing | None = None
     epoch: int = -1
-    told: KnownNames = field(default_factory=KnownNames)
 
 
 class DirectoryTable:
@@ -176,7 +179,7 @@ class DirectoryTable:
     def retire(self, node: DirectoryNode) -> None:
         """Give the node's path a new inode when it is next looked up.
 
-        A directory that vanished and came back must not meet what the kernel cached below its first life.
+        A directory that vanished and came back, or could not be compared, must not meet what the kernel cached below its first life.
         """
         if node.view.inodes.get(node.path) == node.inode:
             del node.view.inodes[node.path]
@@ -185,7 +188,8 @@ class DirectoryTable:
         inode = view.inodes.get(path)
         if inode is not None:
             return self._nodes[inode]
-        node = DirectoryNode(self._next, view, path)
+        told = KnownNames() if path else KnownNames(ROOT_NAMES)
+        node = DirectoryNode(self._next, view, path, told)
         self._next += 1
         self._nodes[node.inode] = node
         view.inodes[path] = node.inode

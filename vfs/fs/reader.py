@@ -106,6 +106,14 @@ class Reader:
             return content
         return None
 
+    def large(self) -> list[Blob]:
+        """The large contents that may be served from the chunk store as they are."""
+        return [
+            file.blob
+            for file in self._files.values()
+            if file.blob.size > WHOLE_SIZE and not file.barred
+        ]
+
     def forget_content(self, blob: Blob) -> list[int]:
         """Drop what is known of a content; returns the inodes that showed it."""
         wanted = (number_for(blob.digest, kind) for kind in (Kind.FILE, Kind.EXECUTABLE))
@@ -178,10 +186,10 @@ class Reader:
         if offset >= end:
             return b""
         file = self._file(inode, node)
-        resident = not file.barred and self._resident(file, offset, end)
+        resident = None if file.barred else self._resident(file, offset, end)
         if file.barred:
             file.looked = None  # `dvc pull` may have mended it
-        if not resident:
+        if resident is None:
             await self._look_for_local_file(file, node)
         local = file.local
         if local is not None:
@@ -197,9 +205,9 @@ class Reader:
                     error,
                 )
                 file.local = None
-        if resident:
+        if resident is not None:
             try:
-                return await run_in(Pool.DISK, self._gather, file, offset, end)
+                return await run_in(Pool.DISK, self._gather, resident, offset, end)
             except StoreError as error:  # damaged or vanished: the store has dropped it
                 self._say_once(error)
                 file.extents.clear()
@@ -230,20 +238,24 @@ class Reader:
                 return None
         return filled
 
-    def _gather(self, file: OpenFile, offset: int, end: int) -> Data:
-        """Read resident blocks, waiting for the disk; for worker threads."""
+    def _gather(self, extents: Sequence[Extent], offset: int, end: int) -> Data:
+        """Read blocks, waiting for the disk; for worker threads."""
         parts = []
-        for block in range(offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE + 1):
+        for block, extent in enumerate(extents, offset // BLOCK_SIZE):
             start = max(0, offset - block * BLOCK_SIZE)
             stop = min(BLOCK_SIZE, end - block * BLOCK_SIZE)
-            parts.append(self._store.read(file.extents[block], start, stop - start))
+            parts.append(self._store.read(extent, start, stop - start))
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _resident(self, file: OpenFile, offset: int, end: int) -> bool:
-        return all(
-            block in file.extents or self._locate(file, block) is not None
-            for block in range(offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE + 1)
-        )
+    def _resident(self, file: OpenFile, offset: int, end: int) -> list[Extent] | None:
+        """Where the blocks of a range are; None if one is not in the store."""
+        found = []
+        for block in range(offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE + 1):
+            extent = file.extents.get(block) or self._locate(file, block)
+            if extent is None:
+                return None
+            found.append(extent)
+        return found
 
     def _locate(self, file: OpenFile, block: int) -> Extent | None:
         extent = self._store.locate(file.prefix + block.to_bytes(4, "big"))

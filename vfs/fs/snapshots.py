@@ -3,14 +3,16 @@
 The directory lists tags and branches and resolves any revision on lookup; the snapshot behind a name is built when somebody looks
 into it, so that `ls -l .snapshots` costs nothing. It is not itself listed by the root, so that `find`
 and `rsync` of a mount see the snapshot alone. A name with slashes (`origin/main`, `refs/heads/main`) is a directory of its parts, as is an
-expression that a slash cuts short (`HEAD^{/text}`). Each name that
-was looked up is a view of its own, so that two names of one commit are two trees (the kernel allows a directory one place only).
+expression that a slash cuts short (`HEAD^{/text}`). The name of a remote (`origin`) is the directory of its branches, though Git takes
+it for `origin/HEAD` as well. Each name that was looked up is a view of its own, so that two names of one commit are two trees (the kernel allows a directory one place only).
+A view lives as long as the kernel knows a directory of it.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 from vfs.errors import UnknownRevision
 from vfs.fs.directories import View
@@ -20,6 +22,9 @@ NAME: Final = b".snapshots"
 SYNTHETIC_BIT: Final = 1 << 61
 """Inode numbers of `.snapshots` and its sub-directories have this bit set."""
 
+
+_EXPRESSION: Final = frozenset(b"^~:@{")
+"""What makes a revision more than a name; a remote with an `@` in its name is not worth a look."""
 
 LISTED: Final = (b"refs/tags/", b"refs/heads/", b"refs/remotes/")
 """Refs that `.snapshots` lists; the rest is found by those who know its name."""
@@ -51,7 +56,7 @@ class Snapshots:
         self._source = source
         self._nodes: dict[int, RevisionsNode] = {}
         self._by_prefix: dict[bytes, RevisionsNode] = {}
-        self._views: dict[bytes, View] = {}
+        self._views: WeakValueDictionary[bytes, View] = WeakValueDictionary()
         self._next = SYNTHETIC_BIT | 1
         self.root = self._node(b"")
 
@@ -79,6 +84,8 @@ class Snapshots:
             if await self._goes_on(full):
                 return self._node(full + b"/")
             return None
+        if await self._is_remote(full):
+            return self._node(full + b"/")
         return self._same_or_new(full, view)
 
     def forget(self, inode: int, lookups: int) -> None:
@@ -104,6 +111,16 @@ class Snapshots:
         except (UnknownRevision, UnicodeDecodeError):
             return False
         return True
+
+    async def _is_remote(self, name: bytes) -> bool:
+        """Whether a revision is one only because a remote of that name has a HEAD (the last of the rules in gitrevisions(7))."""
+        if not _EXPRESSION.isdisjoint(name):
+            return False
+        try:
+            await self._source.view(f"refs/remotes/{name.decode('utf-8')}/HEAD")
+        except UnknownRevision:
+            return False
+        return not any(name in _spellings(ref) for ref in await self._source.revisions())
 
     def _same_or_new(self, name: bytes, view: View) -> View:
         """The view already handed out for this name, unless the name has moved to another commit, or an outage left paths of it broken a while ago."""

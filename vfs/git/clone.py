@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from vfs import own_mount
 from vfs.errors import (
     NotARepository,
     RemoteError,
@@ -35,7 +36,7 @@ from vfs.git.repository import Repository
 SCHEMES = ("https", "http", "ssh", "git", "file")
 BLOB_LIMIT = "1m"
 ANSWER_SECONDS = 30.0
-"""How long a remote may take to say where its HEAD is."""
+"""How long a remote may take to say where its HEAD is, at most."""
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SCP = re.compile(r"(?:[^/@:]+@)?(\[[^\]/]+\]|[^/:\[\]]+):(.*)")
@@ -112,19 +113,22 @@ def clone_metadata(
     revision: str | None = None,
     refresh: bool = False,
     offline: Callable[[RemoteUnavailable], object] | None = None,
+    answer: float = ANSWER_SECONDS,
 ) -> Repository:
     """The clone of a foreign repository; made, or brought up to date, where needed.
 
     It is fetched again if `refresh` asks for it, or if `revision` is given and unknown. Once this
     returned, everything but large blobs is here, so it works offline. If `offline` is given, a
     remote that does not answer does not keep a clone that is here from being used as it is;
-    `offline` is told.
+    `offline` is told. `answer` is how many seconds the remote may take to say where its HEAD is (`ANSWER_SECONDS`
+    at most).
 
     Raises:
         UsageError, Unsupported: the URL cannot be used.
         RemoteError: the remote cannot be reached, refuses, or is not there.
         UnknownRevision: it was fetched, and still has no such revision.
     """
+    answer = min(answer, ANSWER_SECONDS)
     source = parse_source(url)
     if source.local is not None:
         return _open_local(source.local, revision)
@@ -138,10 +142,10 @@ def clone_metadata(
             _write_private(credentials, source.credentials)
         fresh = not (target / "HEAD").exists()
         if fresh:
-            _clone(source.url, target, credentials)
+            _clone(source.url, target, credentials, answer)
         elif refresh:
             try:
-                _fetch(source.url, target)
+                _fetch(source.url, target, answer)
             except RemoteUnavailable as error:
                 if offline is None:
                     raise
@@ -149,7 +153,7 @@ def clone_metadata(
         repository = Repository.open(target)
         if revision is not None and not _knows(repository, revision):
             if not fresh and not refresh:
-                _fetch(source.url, target)
+                _fetch(source.url, target, answer)
             _fetch_object(source.url, target, revision)
             repository = Repository.open(target)
             repository.resolve(revision)
@@ -157,6 +161,8 @@ def clone_metadata(
 
 
 def _open_local(path: Path, revision: str | None) -> Repository:
+    if own_mount.holds(path):
+        raise NotARepository(f"{path} is no repository: {own_mount.WHY}")
     if not path.exists():
         raise NotARepository(f"{path} does not exist")
     repository = Repository.open(path)
@@ -183,7 +189,7 @@ def _write_private(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _clone(url: str, target: Path, credentials: Path) -> None:
+def _clone(url: str, target: Path, credentials: Path, answer: float) -> None:
     temporary = target.with_suffix(".part")
     shutil.rmtree(temporary, ignore_errors=True)
     shutil.rmtree(target, ignore_errors=True)
@@ -191,7 +197,7 @@ def _clone(url: str, target: Path, credentials: Path) -> None:
     helper = f'credential.helper=!f() {{ test "$1" != get || {read}; }}; f'
     arguments = ["clone", "--quiet", "--bare", "--template=", f"--filter=blob:limit={BLOB_LIMIT}"]
     try:
-        _ask_head(["-c", helper], url)
+        _ask_head(["-c", helper], url, answer)
         run_remote([*arguments, "--config", helper, "--", url, str(temporary)])
     except GitFailed as error:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -199,11 +205,11 @@ def _clone(url: str, target: Path, credentials: Path) -> None:
     temporary.replace(target)
 
 
-def _fetch(url: str, target: Path) -> None:
+def _fetch(url: str, target: Path, answer: float) -> None:
     """Bring branches, tags and HEAD to the remote's state."""
     arguments = ["fetch", "--quiet", "--prune", "--no-write-fetch-head", "--force", "origin"]
     try:
-        head = _ask_head([], "origin", target)
+        head = _ask_head([], "origin", answer, target)
         run_remote([*arguments, *_REFS], git_dir=target)
         if head is not None:
             run_git(["symbolic-ref", "HEAD", head], git_dir=target)
@@ -211,11 +217,13 @@ def _fetch(url: str, target: Path) -> None:
         raise explain(error, url) from error
 
 
-def _ask_head(options: list[str], remote: str, git_dir: Path | None = None) -> str | None:
+def _ask_head(
+    options: list[str], remote: str, seconds: float, git_dir: Path | None = None
+) -> str | None:
     """The branch that HEAD of a remote stands for; also finds out soon whether it answers at all."""
     command = [*options, "ls-remote", "--symref", "--", remote, "HEAD"]
-    answer = run_remote(command, git_dir=git_dir, timeout=ANSWER_SECONDS).decode()
-    symbolic = re.match(r"ref: (refs/heads/\S+)\tHEAD\n", answer)
+    said = run_remote(command, git_dir=git_dir, timeout=seconds).decode()
+    symbolic = re.match(r"ref: (refs/heads/\S+)\tHEAD\n", said)
     return symbolic[1] if symbolic else None
 
 

@@ -1,9 +1,10 @@
 """Revision expressions -> commits; branches and tags.
 
 Rule: libgit2 resolves; what it does not know (`branch@{push}` and other rarities) is put to
-`git rev-parse`. A revision is data, never an option: strings that start with '-' are refused.
+`git rev-parse`, but for full names of remote branches. A revision is data, never an option: strings that start with '-' are refused.
 """
 
+import re
 from pathlib import Path
 
 import pygit2
@@ -13,6 +14,8 @@ from vfs.git.command import GitFailed, run_git
 from vfs.git.objects import Commit
 
 _REV_PARSE_TIMEOUT = 60.0
+# libgit2 knows every such name: for one that it does not find no process is started.
+_FULL_NAME = re.compile(r"refs/remotes/[^~^:@{]+")
 _HINT = "see `git branch -a`, `git tag`, `git log`"
 
 
@@ -23,7 +26,9 @@ def resolve(repository: pygit2.Repository, git_dir: Path, rev: str, name: str) -
         UnknownRevision: it names nothing, or nothing that is a commit.
     """
     _refuse_hostile(rev)
-    found = _by_libgit2(repository, rev) or _by_git(repository, git_dir, rev)
+    found = _by_libgit2(repository, rev)
+    if found is None and not _FULL_NAME.fullmatch(rev):
+        found = _by_git(repository, git_dir, rev)
     if found is None:
         raise UnknownRevision(f"{rev!r} is no revision of {name}", hint=_HINT)
     try:

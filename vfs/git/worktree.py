@@ -20,6 +20,7 @@ from vfs.errors import StoreError
 from vfs.git.index import IndexEntry, index_signature, read_index
 from vfs.git.objects import MODE_BLOB, MODE_COMMIT, MODE_EXECUTABLE, MODE_SYMLINK
 from vfs.git.scratch import Scratch
+from vfs.own_mount import holds
 
 BlobSize = Callable[[bytes], int]
 ReadBlob = Callable[[bytes], bytes]
@@ -77,7 +78,9 @@ class WorkingTree:
         for below in reversed(checked):
             if real:
                 try:
-                    real = stat.S_ISDIR(os.lstat(self.absolute(below)).st_mode)
+                    real = not holds(self.absolute(below)) and stat.S_ISDIR(
+                        os.lstat(self.absolute(below)).st_mode
+                    )
                 except (FileNotFoundError, NotADirectoryError):
                     real = False
             self._real[below] = real
@@ -116,8 +119,10 @@ class WorkingTree:
             return []
 
     def _is_foreign(self, directory: bytes) -> bool:
-        """True for a repository of its own (submodule or nested clone)."""
-        return os.path.lexists(self.absolute(directory) + b"/.git")
+        """True for a repository of its own (submodule or nested clone), and for the mount that this process serves."""
+        return holds(self.absolute(directory)) or os.path.lexists(
+            self.absolute(directory) + b"/.git"
+        )
 
     def _ignored(self, path: bytes) -> bool:
         # pygit2 takes text only: bytes that are none are matched as U+FFFD, so every pattern but

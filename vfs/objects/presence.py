@@ -20,24 +20,25 @@ def absent(caches: Sequence[ObjectCache], digests: Iterable[Digest]) -> set[Dige
 
     A directory of objects is listed where much of it is asked for, else its objects are looked up one by one.
     """
-    wanted: dict[tuple[int, bytes], set[Digest]] = {}
+    groups: dict[tuple[int, int], list[Digest]] = {}
     for digest in digests:
-        wanted.setdefault((digest.algorithm, digest.value[:1]), set()).add(digest)
-    for cache in caches:
-        for key in list(wanted):
-            wanted[key] = _absent(cache.directory, wanted[key])
-            if not wanted[key]:
-                del wanted[key]
-    return set().union(*wanted.values())
+        groups.setdefault((digest[0], digest[1][0]), []).append(digest)
+    lacking: set[Digest] = set()
+    for group in groups.values():
+        left = group
+        for cache in caches:
+            left = _absent(cache.directory, left) if left else left
+        lacking.update(left)
+    return lacking
 
 
-def _absent(top: str, digests: set[Digest]) -> set[Digest]:
+def _absent(top: str, digests: list[Digest]) -> list[Digest]:
     """Of contents that lie in one directory."""
-    directory = os.path.join(top, os.path.dirname(object_path(next(iter(digests)))))
+    directory = os.path.join(top, os.path.dirname(object_path(digests[0])))
     try:
         if os.stat(directory).st_size > len(digests) * _RATIO * _ENTRY + 4096:
-            return {d for d in digests if not os.path.lexists(f"{directory}/{d.value.hex()[2:]}")}
+            return [d for d in digests if not os.path.lexists(f"{directory}/{d.value.hex()[2:]}")]
         names = set(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):
         return digests
-    return {digest for digest in digests if digest.value.hex()[2:] not in names}
+    return [digest for digest in digests if digest.value.hex()[2:] not in names]

@@ -38,7 +38,8 @@ class Fingerprint(NamedTuple):
 
 def fingerprint(found: os.stat_result) -> Fingerprint:
     """The fingerprint of a file, by its `stat`."""
-    return Fingerprint(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    fields = found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return tuple.__new__(Fingerprint, fields)  # called for every file there is
 
 
 def open_source(path: str | bytes, *, follow: bool = False) -> tuple[int, os.stat_result]:

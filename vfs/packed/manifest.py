@@ -17,7 +17,7 @@ from vfs.formats.manifests import HEADER_SIZE, BlockRef, Root, parse_header, par
 from vfs.formats.packs import MANIFESTS, manifest_key
 from vfs.formats.zstd import Buffer, Decompressor
 from vfs.remotes import Remote
-from vfs.remotes.base import read_body
+from vfs.remotes.base import read_body, told
 from vfs.types import Digest
 
 HEAD_BYTES = 256 << 10
@@ -58,7 +58,7 @@ class PackedRemote:
         keys = {pointer.key: pointer for pointer in pointers}
         if len(keys) > _MOST_HEADS:
             return {keys[info.key] for info in self.remote.list(MANIFESTS) if info.key in keys}
-        return {keys[key] for key, info in self.remote.heads([*keys]) if info is not None}
+        return {keys[key] for key, answer in self.remote.heads([*keys]) if told(answer) is not None}
 
     def manifest(self, pointer: Pointer) -> "Manifest":
         """The manifest of a pointer.

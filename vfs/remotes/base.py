@@ -22,6 +22,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Protocol, Self
 
+from vfs.errors import RemoteError
+
 Writable = bytearray | memoryview
 
 
@@ -39,6 +41,10 @@ class ObjectInfo(NamedTuple):
     size: int
     etag: str = ""
     version: str = ""
+
+
+Answer = ObjectInfo | RemoteError | None
+"""What `Remote.heads` gives of one key."""
 
 
 class RemoteSpec(NamedTuple):
@@ -147,8 +153,16 @@ class Remote(Protocol):
         """Size and validators of one object; errors as in `get`."""
         ...
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, ObjectInfo | None]]:
-        """`head` of many keys, in parallel, in any order; None where the object is missing."""
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
+        """`head` of many keys, in parallel, in any order.
+
+        One key never spoils the others: what the remote refuses for good is that key's answer (None: no such object; else the
+        error, such as AccessDenied). What says nothing of a key ends the run.
+
+        Raises:
+            RemoteUnavailable: no answer in time; what came before stands.
+            UnsafePath: a key is not valid.
+        """
         ...
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
@@ -207,6 +221,17 @@ class ClosingBody(ABC):
         self.close()
 
 
+def told(answer: Answer) -> ObjectInfo | None:
+    """What an answer of `heads` says for a caller to whom a refusal is an error.
+
+    Raises:
+        RemoteError: the remote refused to tell.
+    """
+    if isinstance(answer, RemoteError):
+        raise answer
+    return answer
+
+
 def read_body(body: Body, length: int) -> bytearray:
     """Exactly the rest of a body whose range holds `length` bytes at most; closes it."""
     data = bytearray(length)
@@ -215,6 +240,6 @@ def read_body(body: Body, length: int) -> bytearray:
     with body:
         while done < length and (count := body.readinto(view[done:])):
             done += count
-    view.release()
-    del data[done:]
-    return data
+    return (
+        data if done == length else data[:done]
+    )  # not cut: a failed attempt may still hold a part of it

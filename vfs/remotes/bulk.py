@@ -2,14 +2,16 @@
 
 Rule: at most `jobs` requests are under way and at most a few more are queued, however long the list
 of keys is. An error ends the run: what has not begun is cancelled and the first error is raised.
+Each request belongs to the caller's context (`vfs.core.attempts`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from typing import TypeVar
 
-from vfs.errors import ObjectMissing
-from vfs.remotes.base import ObjectInfo
+from vfs.errors import ObjectMissing, RemoteError
+from vfs.remotes.base import Answer, ObjectInfo
 
 T = TypeVar("T")
 
@@ -22,7 +24,7 @@ def in_threads(work: Callable[[str], T], keys: Sequence[str], jobs: int) -> Iter
         try:
             while True:
                 for key in waiting:
-                    pending[pool.submit(work, key)] = key
+                    pending[pool.submit(copy_context().run, work, key)] = key
                     if len(pending) >= 2 * jobs:
                         break
                 if not pending:
@@ -37,17 +39,22 @@ def in_threads(work: Callable[[str], T], keys: Sequence[str], jobs: int) -> Iter
 
 def heads_in_threads(
     head: Callable[[str], ObjectInfo], keys: Sequence[str], jobs: int
-) -> Iterator[tuple[str, ObjectInfo | None]]:
+) -> Iterator[tuple[str, Answer]]:
     """`Remote.heads` made of `Remote.head`."""
-
-    def one(key: str) -> ObjectInfo | None:
-        try:
-            return head(key)
-        except ObjectMissing:
-            return None
-
     if len(keys) <= 1 or jobs <= 1:
         for key in keys:
-            yield key, one(key)
+            yield key, answer_of(head, key)
         return
-    yield from in_threads(one, keys, jobs)
+    yield from in_threads(lambda key: answer_of(head, key), keys, jobs)
+
+
+def answer_of(head: Callable[[str], ObjectInfo], key: str) -> Answer:
+    """One answer of `Remote.heads`; raises what says nothing of the key."""
+    try:
+        return head(key)
+    except ObjectMissing:
+        return None
+    except RemoteError as error:
+        if error.retryable:
+            raise
+        return error

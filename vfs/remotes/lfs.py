@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from vfs.errors import ObjectMissing, RemoteError, RemoteUnavailable, Unsupported, VfsError
 from vfs.remotes.answers import translate_answer
-from vfs.remotes.base import ObjectInfo
+from vfs.remotes.base import Answer, ObjectInfo
 from vfs.remotes.client import HttpClient, checked_url
 from vfs.remotes.http import HttpResponse
 from vfs.remotes.keys import check_key
@@ -114,16 +114,21 @@ class LfsRemote(WebRemote):
         self._action(key)
         return ObjectInfo(key, _parts(key)[1])
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, ObjectInfo | None]]:
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
         """As `Remote.heads`: a batch for a hundred."""
         for start in range(0, len(keys), _BATCH):
             some = keys[start : start + _BATCH]
             found = self._batch(some)
             for key in some:
                 error = found[key]
-                if error is not None and not isinstance(error, ObjectMissing):
+                if isinstance(error, ObjectMissing):
+                    yield key, None
+                elif error is None:
+                    yield key, ObjectInfo(key, _parts(key)[1])
+                elif isinstance(error, RemoteError) and not error.retryable:
+                    yield key, error
+                else:
                     raise error
-                yield key, None if error else ObjectInfo(key, _parts(key)[1])
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """Never: the API has no words for it.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from vfs.errors import RemoteUnavailable
-from vfs.remotes.base import Body, ClosingBody, ObjectInfo, Remote, Writable
+from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Remote, Writable
 from vfs.remotes.bulk import heads_in_threads
 
 
@@ -50,7 +50,7 @@ class LimitRemote:
         with self._slots:
             return self._inner.head(key, version=version)
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, ObjectInfo | None]]:
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
         """As `Remote.heads`."""
         return heads_in_threads(self.head, keys, self._jobs)
 

@@ -6,6 +6,7 @@ Rules:
   * keys never lead out of the root: every directory on the way is opened without following
     symlinks, as is the file itself. The root may be a symlink: the user named it;
   * without its root the remote is unavailable (a share that is not mounted), not empty;
+  * nothing on the mount that this process serves is read (`vfs.own_mount`);
   * files are opened, so an object that is replaced while it is read keeps its bytes.
 Invariants: only regular files are objects; names that begin with our temporary prefix are none.
 The ETag is inode, size and mtime.
@@ -28,7 +29,9 @@ from vfs.errors import (
     RemoteUnavailable,
     UnsafePath,
 )
-from vfs.remotes.base import Body, ClosingBody, ObjectInfo, Writable
+from vfs.own_mount import open_other
+from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Writable
+from vfs.remotes.bulk import answer_of
 from vfs.remotes.keys import check_key, key_problem
 
 TEMPORARY = ".vfs-put-"
@@ -81,13 +84,10 @@ class LocalRemote:
         os.close(descriptor)
         return ObjectInfo(key, found.st_size, _etag(found))
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, ObjectInfo | None]]:
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
         """As `Remote.heads`; in order, because `stat` needs no threads."""
         for key in keys:
-            try:
-                yield key, self.head(key)
-            except ObjectMissing:
-                yield key, None
+            yield key, answer_of(self.head, key)
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """As `Remote.list`; in order of the keys' bytes."""
@@ -154,7 +154,7 @@ class LocalRemote:
         directory = self._directory(directories, key=key)
         try:
             with self._translated(key):
-                descriptor = os.open(name, _FILE, dir_fd=directory)
+                descriptor = open_other(name, _FILE, dir_fd=directory)
         finally:
             os.close(directory)
         found = os.fstat(descriptor)
@@ -166,7 +166,7 @@ class LocalRemote:
     def _directory(self, components: Sequence[str], *, create: bool = False, key: str = "") -> int:
         """A descriptor of a directory below the root."""
         with self._translated(key):
-            descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            descriptor = open_other(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             for component in components:
                 try:
                     below = _open_directory(descriptor, component, create)
@@ -191,8 +191,8 @@ class LocalRemote:
                             self._below(directory, name, key), key + "/", "", after
                         )
                 elif full > after and not key_problem(key):
-                    with contextlib.suppress(FileNotFoundError):
-                        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                    with contextlib.suppress(ObjectMissing):
+                        found = self._status(directory, name, key)
                         if stat.S_ISREG(found.st_mode):
                             yield ObjectInfo(key, found.st_size, _etag(found))
         finally:
@@ -200,7 +200,11 @@ class LocalRemote:
 
     def _below(self, directory: int, name: str, key: str) -> int:
         with self._translated(key):
-            return os.open(name, _DIRECTORY, dir_fd=directory)
+            return open_other(name, _DIRECTORY, dir_fd=directory)
+
+    def _status(self, directory: int, name: str, key: str) -> os.stat_result:
+        with self._translated(key):
+            return os.stat(name, dir_fd=directory, follow_symlinks=False)
 
     @contextlib.contextmanager
     def _translated(self, key: str) -> Iterator[None]:
@@ -257,14 +261,14 @@ class _FileBody(ClosingBody):
 
 def _open_directory(parent: int, name: str, create: bool) -> int:
     try:
-        return os.open(name, _DIRECTORY, dir_fd=parent)
+        return open_other(name, _DIRECTORY, dir_fd=parent)
     except FileNotFoundError:
         if not create:
             raise
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, 0o777, dir_fd=parent)
         os.fsync(parent)
-    return os.open(name, _DIRECTORY, dir_fd=parent)
+    return open_other(name, _DIRECTORY, dir_fd=parent)
 
 
 def _sorted_entries(directory: int, start: str) -> list[tuple[bytes, str, bool]]:

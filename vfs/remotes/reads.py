@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from vfs.errors import ObjectChanged, ObjectMissing, RemoteUnavailable
 from vfs.remotes.answers import Unsatisfiable
-from vfs.remotes.base import Body, ObjectInfo
+from vfs.remotes.base import Answer, Body, ObjectInfo
 from vfs.remotes.bodies import EmptyBody, HttpBody
 from vfs.remotes.bulk import heads_in_threads
 from vfs.remotes.http import HttpResponse
@@ -104,7 +104,7 @@ class RangedReads(ABC):
             raise RemoteUnavailable(f"{self.where(key)}: the answer has no size")
         return ObjectInfo(key, size, etag_of(response), version or self._version(response))
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, ObjectInfo | None]]:
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
         """As `Remote.heads`."""
         return heads_in_threads(lambda key: self.head(key), keys, self.jobs)
 

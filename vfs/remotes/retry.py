@@ -21,7 +21,7 @@ from typing import BinaryIO, TypeVar
 from vfs.core.attempts import attempt_failed
 from vfs.errors import ObjectChanged, RemoteUnavailable
 from vfs.remotes.backoff import Backoff
-from vfs.remotes.base import Body, ClosingBody, ObjectInfo, Remote, Writable
+from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Remote, Writable
 from vfs.remotes.bulk import heads_in_threads
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class RetryRemote:
         """As `Remote.head`."""
         return self.repeat(lambda: self._inner.head(key, version=version), key)
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, ObjectInfo | None]]:
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
         """As `Remote.heads`; every key is repeated for itself."""
         return heads_in_threads(self.head, keys, self._jobs)
 

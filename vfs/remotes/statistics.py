@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
 from vfs.errors import VfsError
-from vfs.remotes.base import Body, ClosingBody, ObjectInfo, Remote, Writable
+from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Remote, Writable
 from vfs.remotes.bulk import heads_in_threads
 
 _PER_OCTAVE = 4
@@ -159,7 +159,7 @@ class StatisticsRemote:
         with self._measured():
             return self._inner.head(key, version=version)
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, ObjectInfo | None]]:
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
         """As `Remote.heads`."""
         return heads_in_threads(self.head, keys, self._jobs)
 

@@ -210,12 +210,19 @@ class Fetch:
             name = f"called {self._remote} " if self._remote is not None else ""
             raise ConfigError(
                 f"no remote {name}is configured that keeps contents by their hash",
-                hint="`dvc remote add` one, or edit .dvc/config",
+                hint="vfs remote add -d NAME URL",
             )
+        failure: VfsError | None = None
         for ref in refs:
             if ref not in self._layouts:
-                self._layouts[ref] = open_layout(self._workspace, ref)
-        return [self._layouts[ref] for ref in refs]
+                try:
+                    self._layouts[ref] = open_layout(self._workspace, ref)
+                except VfsError as error:  # of a kind that is not spoken: another one may do
+                    failure = failure or error
+        found = [self._layouts[ref] for ref in refs if ref in self._layouts]
+        if not found and failure is not None:
+            raise failure
+        return found
 
     def _trouble(self, path: bytes, error: VfsError) -> None:
         self.report.troubles.append(Trouble(path, error))

@@ -29,6 +29,7 @@ from vfs.formats.hashing import hasher_for
 from vfs.formats.layout import object_path, parse_object_path
 from vfs.objects import ObjectCache
 from vfs.remotes import Body, Remote
+from vfs.remotes.base import told
 from vfs.types import Algorithm, Digest
 from vfs.workspace.stores import RemoteRef
 
@@ -102,7 +103,8 @@ class PlainRemote:
             keys = {
                 self.key(digest, is_tree=is_tree): (digest, is_tree) for digest, is_tree in objects
             }
-            for key, info in self._remote.heads(list(keys)):
+            for key, answer in self._remote.heads(list(keys)):
+                info = told(answer)
                 if info is not None:
                     yield keys[key], info.size
             return

@@ -50,10 +50,16 @@ class FileState:
         table = self._table.tables["files"]
 
         def read(transaction: Any) -> list[bytes | None]:
-            return [transaction.get(key_of(path), db=table) for path, _ in files]
+            get = transaction.get
+            return [
+                get(path if len(path) <= _LONGEST else key_of(path), db=table) for path, _ in files
+            ]
 
+        pack, kind = _PRINT.pack, bytes((algorithm,))
         return [
-            _matching(value, found, algorithm)
+            Digest(algorithm, value[_PRINT.size + 1 :])
+            if value is not None and value.startswith(pack(*found) + kind)
+            else None
             for value, (_, found) in zip(self._table.read(read), files, strict=True)
         ]
 
@@ -109,11 +115,3 @@ class FileState:
 def key_of(path: bytes) -> bytes:
     """The key of a path: itself, or a hash of it if it is too long for one."""
     return path if len(path) <= _LONGEST else b"\0" + blake3(path).digest()
-
-
-def _matching(value: bytes | None, found: Fingerprint, algorithm: Algorithm) -> Digest | None:
-    if value is None or len(value) <= _PRINT.size or value[_PRINT.size] != algorithm:
-        return None
-    if value[: _PRINT.size] != _PRINT.pack(*found):
-        return None
-    return Digest(algorithm, value[_PRINT.size + 1 :])

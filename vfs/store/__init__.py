@@ -3,10 +3,10 @@
 Rule: everything here may be lost and nothing here may be wrong. See `docs/store.md`.
 """
 
-from vfs.store.pins import BAD, BAD_FILE, VERIFIED
 from vfs.store.scrub import ScrubReport
 from vfs.store.segments import Extent
 from vfs.store.statistics import StoreStatistics
 from vfs.store.store import ChunkStore
+from vfs.store.verdicts import BAD, BAD_FILE, VERIFIED
 
 __all__ = ["BAD", "BAD_FILE", "VERIFIED", "ChunkStore", "Extent", "ScrubReport", "StoreStatistics"]

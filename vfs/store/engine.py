@@ -12,9 +12,10 @@ from typing import Any, Final
 from vfs.store.directory import prepare
 from vfs.store.evict import Evictor
 from vfs.store.layout import Entry, unpack_entry, unpack_info
-from vfs.store.pins import Pins, Verdicts
+from vfs.store.pins import Pins
 from vfs.store.segments import Segment, SegmentTable
 from vfs.store.shared import Shared, acquire, release
+from vfs.store.verdicts import Verdicts
 from vfs.store.writer import Appender
 
 _FEWEST_OPEN: Final = 16
@@ -37,7 +38,7 @@ class Engine:
         segments = shared.directory / "segments"
         self.table = SegmentTable(segments, writable=self.writable, most_open=_most_open())
         self.appender = Appender(self.index, self.table, capacity)
-        self.evictor = Evictor(self.index, shared.directory, self.appender.append)
+        self.evictor = Evictor(self.index, shared.directory, self.appender.append_again)
         self.pins = Pins(self.index)
         self.verdicts = Verdicts(self.index)
         self.strays: set[bytes] = set()

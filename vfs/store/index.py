@@ -50,3 +50,15 @@ class Index(Environment):
     def is_empty(self) -> bool:
         """Whether nothing was ever written to the index."""
         return self.get(self.meta, _STATE_KEY) is None
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many chunks, segments and pins there are. Raises StoreError."""
+
+        def read(transaction: Any) -> tuple[int, int, int]:
+            chunks, segments, pins = (
+                int(transaction.stat(table)["entries"])
+                for table in (self.chunks, self.segments, self.pins)
+            )
+            return chunks, segments, pins
+
+        return self.read(read)

@@ -31,7 +31,9 @@ _SEGMENT_HEADER: Final = struct.Struct("<8sIIQQQ")  # magic, version, id, nonce,
 _RECORD: Final = struct.Struct("<4sHHIIQ")  # magic, key length, 0, length, check, checksum
 _ENTRY: Final = struct.Struct("<IIIIQ")  # segment, offset, length, flags, checksum
 _INFO: Final = struct.Struct("<QQQQI")  # nonce, size, capacity, created, sealed
-_STATE: Final = struct.Struct("<IIIIQQ")  # format, generation, next segment, 0, total, evicted
+_STATE: Final = struct.Struct(
+    "<IIIIQQ"
+)  # format, generation, next segment, condemned, total, evicted
 RECORD_HEADER: Final = _RECORD.size
 _NAME: Final = re.compile(r"([0-9a-f]{8})-([0-9a-f]{16})\.seg")
 
@@ -105,26 +107,29 @@ class State(NamedTuple):
         next_segment: number of the segment to be created next.
         total: bytes of all segments.
         evicted: chunks given up since the index exists.
+        condemned: grows whenever an object is found bad.
     """
 
     generation: int = 0
     next_segment: int = 1
     total: int = 0
     evicted: int = 0
+    condemned: int = 0
 
     def pack(self) -> bytes:
         """The bytes stored."""
-        generation = self.generation & 0xFFFFFFFF
+        generation, condemned = self.generation & 0xFFFFFFFF, self.condemned & 0xFFFFFFFF
         total = max(0, self.total)
-        return _STATE.pack(FORMAT, generation, self.next_segment, 0, total, self.evicted)
+        return _STATE.pack(FORMAT, generation, self.next_segment, condemned, total, self.evicted)
 
 
 def unpack_state(value: bytes | None) -> State | None:
     """Inverse of `State.pack`; None for another format."""
     if value is None or len(value) != _STATE.size:
         return None
-    version, generation, following, _, total, evicted = _STATE.unpack(value)
-    return State(generation, following, total, evicted) if version == FORMAT else None
+    version, generation, following, condemned, total, evicted = _STATE.unpack(value)
+    state = State(generation, following, total, evicted, condemned)
+    return state if version == FORMAT else None
 
 
 def segment_name(segment: int, nonce: int) -> str:

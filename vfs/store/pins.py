@@ -1,4 +1,4 @@
-"""Pins (chunks that eviction keeps) and verdicts (what is known of whole objects).
+"""Pins: chunks that eviction keeps.
 
 Rule: a pin is a wish: it may name chunks that are not here yet.
 """
@@ -10,9 +10,6 @@ from typing import Any, Final
 
 from vfs.store.index import Index
 
-VERIFIED: Final = 1
-BAD: Final = 2
-BAD_FILE: Final = 3
 _BATCH: Final = 4096  # keys per transaction, so that other writers get their turn
 
 
@@ -84,23 +81,6 @@ class Pins:
     def count(self) -> int:
         """How many pins there are. Raises StoreError."""
         return self._index.read(lambda t: int(t.stat(self._index.pins)["entries"]))
-
-
-class Verdicts:
-    """Whether a foreign object as a whole has the digest that names it."""
-
-    def __init__(self, index: Index) -> None:
-        self._index = index
-
-    def get(self, digest_key: bytes) -> int | None:
-        """`VERIFIED`, `BAD`, `BAD_FILE`, or None (loop-safe). Raises StoreError."""
-        value = self._index.get(self._index.verdicts, digest_key)
-        return value[0] if value else None
-
-    def set(self, digest_key: bytes, verdict: int) -> None:
-        """Remember a verdict. Raises StoreError."""
-        value = bytes((verdict,))
-        self._index.write(lambda t: t.put(digest_key, value, db=self._index.verdicts))
 
 
 def _label(name: str) -> bytes:

@@ -135,6 +135,14 @@ class ChunkReader:
         except StoreError as error:
             _log.warning("%s", error)
 
+    @property
+    def condemned(self) -> int:
+        """Another number whenever any process has found an object bad (loop-safe)."""
+        try:
+            return self._engine.index.state().condemned if self._engine is not None else 0
+        except StoreError:
+            return 0
+
     # -- reading -----------------------------------------------------------------------------------
 
     def read_nowait(self, extent: Extent, offset: int, length: int) -> bytes | None:

@@ -65,7 +65,7 @@ class ChunkStore(ChunkReader):
         self._reviving = threading.Lock()
         self._room = threading.Condition()
         self._promised = 0  # bytes that appends under way may add; under `_room`
-        self._verdicts: dict[bytes, int] = {}  # those that could not be written
+        self._verdicts: dict[bytes, int | None] = {}  # those that could not be written
         self._closed = False
 
     @classmethod
@@ -230,6 +230,13 @@ class ChunkStore(ChunkReader):
             incoming=incoming,
         )
 
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes more would make nothing go; in a worker thread."""
+        try:
+            return self._engine is not None and not self._excess(self._engine, size)
+        except StoreError:
+            return False
+
     def _evict(self, engine: Engine, target: int) -> int:
         """Shrink the store to `target` bytes as far as that is possible."""
         engine.table.flush_touches()
@@ -264,8 +271,8 @@ class ChunkStore(ChunkReader):
             kept = None
         return self._verdicts.get(digest_key, kept)
 
-    def set_verdict(self, digest_key: bytes, verdict: int) -> None:
-        """Remember a verdict; if the store cannot be written to, in this process alone."""
+    def set_verdict(self, digest_key: bytes, verdict: int | None) -> None:
+        """Remember a verdict, or that there is none; if the store cannot be written to, in this process alone."""
         try:
             self._usable().verdicts.set(digest_key, verdict)
             self._verdicts.pop(digest_key, None)
@@ -344,9 +351,7 @@ class ChunkStore(ChunkReader):
     def verify(self, progress: Progress | None = None) -> ScrubReport:
         """Read every chunk and drop what is not sound. Raises StoreError."""
         engine = self._engine
-        if engine is None:
-            return ScrubReport(0, 0, 0, 0)
-        report = scrub(engine, progress)
+        report = scrub(engine, progress) if engine is not None else ScrubReport(0, 0, 0, 0)
         self.corrupt += report.bad
         return report
 
@@ -365,11 +370,7 @@ class ChunkStore(ChunkReader):
         index = engine.index
         state = index.state()
 
-        def read(transaction: Any) -> list[int]:
-            tables = (index.chunks, index.segments, index.pins)
-            return [int(transaction.stat(table)["entries"]) for table in tables]
-
-        chunks, segments, pins = index.read(read)
+        chunks, segments, pins = index.counts()
         return replace(
             here,
             bytes=state.total,

@@ -36,6 +36,7 @@ from vfs.store.layout import (
     unpack_info,
 )
 from vfs.store.segments import SegmentTable
+from vfs.store.verdicts import doubt
 
 _MOST_BUFFERS: Final = 512  # pieces of one pwritev
 _LARGE_WRITE: Final = 512 * 1024  # bytes after which one is ended: 4 MiB at once are 4 times slower
@@ -104,12 +105,19 @@ class Appender:
             StoreFull: no room on the disk.
             StoreError: the index failed, or the store was emptied or deleted meanwhile.
         """
+        return self._append(items, new=True)
+
+    def append_again(self, items: Sequence[Item]) -> list[Placed]:
+        """Store at another place what the store has; verdicts stay. Raises as `append` does."""
+        return self._append(items, new=False)
+
+    def _append(self, items: Sequence[Item], *, new: bool) -> list[Placed]:
         placed: list[Placed] = []
         batches = self._reserve(items)
         try:
             for batch in batches:
                 self._write(batch)
-                self._commit(batch)
+                self._commit(batch, new=new)
                 placed += batch.entries()
                 batch.done = True
         except OSError as error:
@@ -216,7 +224,7 @@ class Appender:
                 waiting = 0
         write_all(batch.active.descriptor, pieces, position)
 
-    def _commit(self, batch: Batch) -> None:
+    def _commit(self, batch: Batch, *, new: bool) -> None:
         placed = batch.entries()
 
         def write(transaction: Any) -> bool:
@@ -224,6 +232,8 @@ class Appender:
             info = unpack_info(transaction.get(number, db=self._index.segments) or b"")
             if info is None or info.nonce != batch.active.info.nonce:
                 return False
+            if new:
+                doubt(transaction, self._index, (key for key, _ in placed))
             for key, entry in placed:
                 transaction.put(key, entry.pack(), db=self._index.chunks)
                 member = number + entry.offset.to_bytes(4, "big")

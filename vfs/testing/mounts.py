@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from vfs.testing.processes import wait_ended
 from vfs.testing.sandbox import Sandbox
 
 _SUSPICIOUS = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|^Traceback ")
@@ -71,7 +72,10 @@ class Mount:
     def daemon(self) -> psutil.Process:
         """The process that serves this mount, by the record it keeps beside its control socket."""
         records = Path(self.sandbox.environ["XDG_RUNTIME_DIR"]).glob("vfs/*.json")
-        documents = [json.loads(record.read_bytes()) for record in records]
+        documents = []
+        for record in records:
+            with contextlib.suppress(FileNotFoundError):  # another mount's, whose daemon has ended
+                documents.append(json.loads(record.read_bytes()))
         found = [doc["pid"] for doc in documents if doc["mountpoint"] == str(self.path)]
         assert len(found) == 1, f"{len(found)} daemons for {self.path}: {documents}"
         return psutil.Process(found[0])
@@ -158,11 +162,11 @@ class MountFactory:
             if is_mounted(mount.path):
                 wrong += _take_down(mount)
         left = daemons(self.sandbox)
-        _, alive = psutil.wait_procs(left, timeout=_PATIENCE)
+        alive = wait_ended(left, _PATIENCE)
         for process in alive:
             wrong.append(f"the daemon {process.pid} outlived its mount")
             process.kill()
-        psutil.wait_procs(alive, timeout=5)
+        wait_ended(alive, 5)
         wrong += [f"unexpected in the log: {line}" for line in self.unexpected()]
         return wrong
 

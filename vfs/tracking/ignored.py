@@ -37,6 +37,8 @@ class Ignored:
 
     def hides(self, path: bytes, *, is_directory: bool) -> bool:
         """Whether DVC does not see a path whose directory it sees."""
+        if not self._files and b"/." not in path and path[:1] != b".":
+            return False  # nearly all there is
         name = path.rpartition(b"/")[2]
         if name == b".git" or (is_directory and name in (b".hg", b".dvc")):
             return True

@@ -20,15 +20,19 @@ Memory: one directory at a time.
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from vfs.core.paths import check_listed, show
 from vfs.errors import DataUnavailable, FormatError, UnsafePath, VfsError
 from vfs.objects import Fingerprint, fingerprint
 from vfs.tracking.ignored import IGNORE_FILE, Ignored
 from vfs.types import Problem, Severity
+
+# Names that any listing may hold: ASCII, none begins with a dot.
+_PLAIN: Final = re.compile(rb"(?:[A-Za-z0-9_][\w.+=@,-]{0,199}(?:/(?!\Z)|\Z)){1,16}\Z")
 
 
 class File(NamedTuple):
@@ -109,16 +113,23 @@ class Scanner:
     def _below(self, top: bytes, ignored: Ignored) -> Iterator[File]:
         """All files below a directory; no recursion: trees are deep."""
         stack = [iter(self._entries(top, ignored))]
+        plain, make = _PLAIN.match, tuple.__new__
+        cut = len(top) + 1 if top else 0
         while stack:
-            entry = next(stack[-1], None)
-            if entry is None:
+            for path, kind, found in stack[-1]:
+                if kind == stat.S_IFDIR:
+                    stack.append(iter(self._entries(path, ignored)))
+                    break
+                if kind == stat.S_IFREG and found is not None and plain(path, cut):
+                    # as `_file` below, for nearly all files
+                    yield make(
+                        File,
+                        (path, fingerprint(found), bool(found.st_mode & 0o111), False),
+                    )
+                elif self._listable(path, top):
+                    yield from self._file(path, found)
+            else:
                 stack.pop()
-                continue
-            path, kind, found = entry
-            if kind == stat.S_IFDIR:
-                stack.append(iter(self._entries(path, ignored)))
-            elif self._listable(path, top):
-                yield from self._file(path, found)
 
     def _entries(
         self, directory: bytes, ignored: Ignored
@@ -130,8 +141,9 @@ class Scanner:
         found: list[tuple[bytes, bytes, int, os.stat_result | None]] = []
         try:
             with os.scandir(self._absolute(directory)) as entries:
+                before = directory + b"/" if directory else b""
                 for entry in entries:
-                    path = directory + b"/" + entry.name if directory else entry.name
+                    path = before + entry.name
                     is_directory = entry.is_dir(follow_symlinks=False)
                     if entry.name == b".dvc" and is_directory:
                         self._own_repository(directory)

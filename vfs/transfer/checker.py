@@ -1,14 +1,16 @@
-"""`Checker`: one thread of lowered priority for work that nobody waits for (hashing large blobs).
+"""`Checker`: one thread of lowered priority that hashes large blobs.
 
-Rule: orders run one after the other, each once nothing is being fetched or after `PATIENCE`; the result of each is delivered
-on the event loop. `stop` forgets orders not begun.
+Rules: orders that somebody waits for, or that keep bytes in memory, are *urgent*: they run one after the other, at once. What
+nobody waits for runs when nothing is being fetched, or after `PATIENCE`. The result of each is delivered on the event loop.
+`stop` forgets orders not begun.
 """
 
 import contextlib
 import logging
 import os
-import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -28,16 +30,26 @@ log = logging.getLogger("vfs.transfer")
 class Checker:
     """See the module. Made and used on the event loop."""
 
-    def __init__(self, quiet: threading.Event) -> None:
-        """`quiet` is set while nothing is being fetched."""
-        self._quiet = quiet
+    def __init__(self) -> None:
         self._token = trio.lowlevel.current_trio_token()
-        self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._urgent: deque[Callable[[], None]] = deque()
+        self._others: deque[Callable[[], None]] = deque()
+        self._changed = threading.Condition()  # guards the queues and the flags
+        self._quiet = True
         self._stopping = False
         self._thread: threading.Thread | None = None
         self.pending = 0
 
-    def post(self, order: Callable[[], T], done: Callable[[T | Exception], None]) -> None:
+    def fetching(self, some: bool) -> None:
+        """Tell whether anything is being fetched."""
+        if self._quiet is some:
+            with self._changed:
+                self._quiet = not some
+                self._changed.notify()
+
+    def post(
+        self, order: Callable[[], T], done: Callable[[T | Exception], None], *, urgent: bool = False
+    ) -> None:
         """Run `order` in the thread, then `done` with its result, or with what it raised, on the loop."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="vfs-checker", daemon=True)
@@ -56,21 +68,36 @@ class Checker:
             with contextlib.suppress(trio.RunFinishedError):
                 self._token.run_sync_soon(deliver, result)
 
-        self._orders.put(task)
+        with self._changed:
+            (self._urgent if urgent else self._others).append(task)
+            self._changed.notify()
 
     async def stop(self) -> None:
         """End the thread after the order it is at."""
-        self._stopping = True
-        self._quiet.set()
-        self._orders.put(None)
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
         if self._thread is not None:
             await trio.to_thread.run_sync(self._thread.join)
 
     def _work(self) -> None:
         with contextlib.suppress(OSError, AttributeError):  # Linux counts threads as processes here
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-        while (task := self._orders.get()) is not None:
-            if not self._stopping:
-                self._quiet.wait(PATIENCE)
-            if not self._stopping:
-                task()
+        while (task := self._next()) is not None:
+            task()
+
+    def _next(self) -> Callable[[], None] | None:
+        """The order to run now; waits for one; None at the end."""
+        until: float | None = None
+        with self._changed:
+            while not self._stopping:
+                if self._urgent:
+                    return self._urgent.popleft()
+                left: float | None = None
+                if self._others:
+                    until = until or time.monotonic() + PATIENCE
+                    left = until - time.monotonic()
+                    if self._quiet or left <= 0:
+                        return self._others.popleft()
+                self._changed.wait(left)
+        return None

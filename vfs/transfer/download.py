@@ -41,8 +41,8 @@ class Announce(Protocol):
     def arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
         """Blocks are complete: one of a part, or all of a `whole`, which are verified."""
 
-    def stored(self, job: Job, blocks: list[int], taken: bool) -> None:
-        """Announced blocks are in the store, or the store did not take them."""
+    def stored(self, job: Job, blocks: list[int], *, taken: bool, lasting: bool) -> None:
+        """Announced blocks are in the store (for long: it has room for all of the blob), or the store did not take them."""
 
 
 def download(job: Job, place: Place, etag: str, store: ChunkStore, announce: Announce) -> None:
@@ -181,12 +181,15 @@ def _store(
     announce: Announce,
 ) -> bool:
     """Give announced blocks to the store; reports whatever comes of it, so that nobody holds them for ever."""
-    taken = False
+    taken = lasting = False
     try:
         if store is not None:
             taken = store.append([(job.state.key(block), data) for block, data in blocks])
+            lasting = taken and store.has_room(job.state.blob.size)
+            if not taken and store.verdict(job.state.prefix) == VERIFIED:
+                store.set_verdict(job.state.prefix, None)  # these bytes were not compared
     finally:
-        announce.stored(job, [block for block, _ in blocks], taken)
+        announce.stored(job, [block for block, _ in blocks], taken=taken, lasting=lasting)
     return taken
 
 

@@ -2,23 +2,21 @@
 
 Purpose: from `request(state, blocks, level)` to blocks that have arrived, waiters that are woken, bytes in the store.
 Rules and invariants: `docs/concurrency.md`, "Fetching". Everything here runs on the event loop and is a plain function,
-except the tasks (`run`, `_work`, those of `Placing`), so no state is left half-changed across an await.
+except the tasks (`run`, `_work`, those of `Placing` and `Watch`), so no state is left half-changed across an await.
 """
 
 import copy
 import functools
 import logging
 import math
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import trio
 
-from vfs.core.lru import Lru
 from vfs.core.ranges import coalesce
-from vfs.errors import ContentMismatch, ObjectChanged, RemoteUnavailable, VfsError
-from vfs.store import ChunkStore
+from vfs.errors import RemoteUnavailable, VfsError
+from vfs.store import BAD, ChunkStore
 from vfs.transfer.attempt import attempt
 from vfs.transfer.checker import Checker
 from vfs.transfer.claims import Claims
@@ -26,21 +24,20 @@ from vfs.transfer.download import end_downloads
 from vfs.transfer.failures import (
     RETRY_MISMATCH,
     Journal,
-    ordinary,
-    pause_after,
     refusal,
     stopping,
     wrong,
 )
 from vfs.transfer.inbox import Inbox
-from vfs.transfer.lanes import Budget, Lane
-from vfs.transfer.place import Place
+from vfs.transfer.lanes import Budget, Lane, Lanes
+from vfs.transfer.memory import Memory
 from vfs.transfer.placing import Placing
-from vfs.transfer.state import STALE_SECONDS, BlobState, Job, Level, Source
+from vfs.transfer.state import STALE_SECONDS, WHOLE_SIZE, BlobState, Job, Level, Source
 from vfs.transfer.states import States
 from vfs.transfer.statistics import FetchCounters
 from vfs.transfer.verification import Verification
 from vfs.transfer.waiter import Data
+from vfs.transfer.watch import Watch
 from vfs.types import BLOCK_SIZE, Blob
 
 log = logging.getLogger("vfs.transfer")
@@ -69,38 +66,44 @@ class Engine:
         self.counters = FetchCounters()
         self.journal = Journal()
         self.budget = Budget(memory_limit)
-        self.recent: Lru[tuple[bytes, int], Data] = Lru(memory_limit // 4)
+        self.memory = Memory(self.budget)
         self.received: dict[str, int] = {}
         self.running: set[Job] = set()
         self.taking = True
         self.closed = False
-        self._patience = min(PATIENCE, deadline / 4)
-        self._placing = Placing(self.journal, deadline, self._avoided, self._queue, self._lose)
+        self._watch = Watch(min(PATIENCE, deadline / 4), self._hand_over)
+        self._lanes = Lanes(jobs)
+        self._placing = Placing(
+            self.journal, self.counters, self._lanes, deadline, self._queue, self._lose
+        )
         self._claims = Claims(self.budget, self.counters, self._put, self._remove)
-        self._jobs = jobs
-        self._lanes: dict[str, Lane] = {}
         self._states = States(store)
         self.state, self.knows = self._states.get, self._states.knows
         self._threads = trio.CapacityLimiter(math.inf)
         self._nursery: trio.Nursery | None = None
         self._inbox: Inbox | None = None
-        self._quiet = threading.Event()
-        self._quiet.set()
         self._checker: Checker | None = None
         self.verification: Verification | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then nobody is left waiting."""
         self._inbox = Inbox(self._opened, self._arrived, self._stored)
-        self._checker = Checker(self._quiet)
+        self._checker = Checker()
         self.verification = Verification(
-            self.store, self.counters, self._checker, self.at_hand, self._condemn, self._on_bad
+            self.store,
+            self.counters,
+            self.budget,
+            self.memory,
+            self._checker,
+            condemn=self._condemn,
+            on_bad=self._on_bad,
+            freed=self.pump,
         )
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = self._placing.nursery = nursery
                 task_status.started()
-                await trio.sleep_forever()
+                await self._watch.run()
         finally:
             self.stop()
             with trio.CancelScope(shield=True):
@@ -110,7 +113,7 @@ class Engine:
     def queued(self) -> int:
         """Jobs that wait for a slot or for their places."""
         unplaced = sum(len(state.unplaced) for state in self._states)
-        return unplaced + sum(lane.queued for lane in self._lanes.values())
+        return unplaced + sum(lane.queued for lane in self._lanes)
 
     @property
     def checking(self) -> int:
@@ -128,7 +131,7 @@ class Engine:
 
     def at_hand(self, state: BlobState, block: int) -> Data | None:
         """A block that is in memory."""
-        return state.arrived.get(block) or self.recent.get((state.prefix, block))
+        return state.arrived.get(block) or self.memory.get(state.prefix, block)
 
     # -- asking --------------------------------------------------------------------------------------
 
@@ -139,6 +142,7 @@ class Engine:
     def withdraw(self, state: BlobState, blocks: Iterable[int], level: Level) -> None:
         """Give up what nobody waits for; see `Claims.withdraw`."""
         self._claims.withdraw(state, blocks, level)
+        self._settled(state)
 
     # -- queues --------------------------------------------------------------------------------------
 
@@ -149,22 +153,22 @@ class Engine:
         if job in job.state.unplaced:
             job.state.unplaced.remove(job)
         elif job.source is not None:
-            self._lane(job.source.place.label).withdraw(job)
+            self._lanes.of(job.source.place.label).withdraw(job)
 
     def places_changed(self) -> None:
         """Ask anew for the places of every blob, also where they had failed."""
         for state in self._states:
             state.forget_places()
         self._placing.places_changed()
+        for state in self._states:
+            if state.owners:  # a GET that hangs may now be helped by another place
+                self._placing.search(state)
 
     def _queue(self, job: Job) -> None:
         """A job has a source: it waits for a slot there."""
         assert job.source is not None
-        self._lane(job.source.place.label).put(job)
+        self._lanes.of(job.source.place.label).put(job)
         self.pump()
-
-    def _avoided(self, place: Place) -> bool:
-        return self._lane(place.label).avoided(trio.current_time())
 
     def _lose(self, job: Job, error: VfsError) -> None:
         """The job's blocks will not come."""
@@ -172,12 +176,7 @@ class Engine:
         state.disown(job, job.run)
         state.streams.retract(job.first * BLOCK_SIZE)
         state.fail(job.run, error)
-
-    def _lane(self, label: str) -> Lane:
-        lane = self._lanes.get(label)
-        if lane is None:
-            lane = self._lanes[label] = Lane(self._jobs)
-        return lane
+        self._settled(state)
 
     # -- running -------------------------------------------------------------------------------------
 
@@ -185,13 +184,17 @@ class Engine:
         """Start every job that may start."""
         if self._nursery is None:
             return
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             while (job := lane.start(self.budget)) is not None:
                 job.running = True
                 job.moved = trio.current_time()
                 self.running.add(job)
-                self._quiet.clear()
                 self._nursery.start_soon(self._work, job, lane)
+        self._tell_checker()
+
+    def _tell_checker(self) -> None:
+        if self._checker is not None:
+            self._checker.fetching(bool(self.running))
 
     async def _work(self, job: Job, lane: Lane) -> None:
         """One GET, from its slot to the end of its job."""
@@ -199,39 +202,42 @@ class Engine:
         assert source is not None
         assert self._inbox is not None
         self.counters.requests += 1
-        async with trio.open_nursery() as watch:
-            watch.start_soon(self._watch, job, source, lane)
-            error = await attempt(job, source, self.store, self._inbox, self._threads)
-            watch.cancel_scope.cancel()
+        self._watch.add(job)
+        error = await attempt(job, source, self.store, self._inbox, self._threads)
+        self._watch.discard(job)
         self._inbox.drain()
         if job.handed:
             lane.lingering -= 1
         else:
             lane.end()
         self._settle(job, source, error)
+        self._settled(job.state)
         self.pump()
 
-    async def _watch(self, job: Job, source: Source, lane: Lane) -> None:
-        """See to it that a GET that brings nothing does not keep its blocks from another place."""
-        seen = -1
-        while seen != job.received or not self._hand_over(job, source, lane):
-            seen = job.received
-            await trio.sleep(self._patience)
+    def _settled(self, state: BlobState) -> None:
+        """If nothing more of a blob comes, no gap will close."""
+        if self.verification is not None and not (state.owners or state.arrived):
+            self.verification.settled(state)
 
-    def _hand_over(self, job: Job, source: Source, lane: Lane) -> bool:
+    def _hand_over(self, job: Job) -> bool:
         """Ask another place for what a GET that hangs has not brought; it may still bring it. False if there is none."""
         state, now = job.state, trio.current_time()
-        tried = (*job.given, source)
-        others = [s for s in state.sources or () if s.until <= now and s not in tried]
+        assert job.source is not None
+        source = state.current(job.source)
+        tried = (*job.given, source.place.where)
+        self._placing.search(state)
+        others = [s for s in state.sources or () if s.until <= now and s.place.where not in tried]
         level = self._rank(job)
         rest = [block for block in job.run if state.owners.get(block) is job]
-        if not (others and rest) or level is None or not lane.let_linger():
+        label, seconds = source.place.label, self._watch.patience
+        if not (others and rest) or level is None or not self._lanes.of(label).let_linger():
             return False
         job.given, job.handed = tried, True
         self.budget.give_back(job, job.held)
         state.disown(job, job.run)
-        label, seconds = source.place.label, self._patience
-        self._note_failure(job, source, RemoteUnavailable(f"{label}: no answer in {seconds:g} s"))
+        self._placing.note_failure(
+            job, source, RemoteUnavailable(f"{label}: no answer in {seconds:g} s")
+        )
         source.until = max(source.until, now + STALE_SECONDS)
         self._repeat(job, rest, level, rival=job)
         self.pump()
@@ -242,8 +248,7 @@ class Engine:
         state = job.state
         job.running = False
         self.running.discard(job)
-        if not self.running:
-            self._quiet.set()
+        self._tell_checker()
         self.budget.give_back(job, job.held)
         rest = [block for block in job.run if state.owners.get(block) is job]
         state.disown(job, job.run)
@@ -253,7 +258,7 @@ class Engine:
             if state.wanted(job.run):
                 self.request(state, rest, Level.DEMAND)
             return
-        self._note_failure(job, source, error)
+        self._placing.note_failure(job, source, error)
         level = self._rank(job)
         if level is not None:
             self._repeat(job, rest, level, rival=job.rival)
@@ -276,32 +281,6 @@ class Engine:
             again.given, again.rival = job.given, rival
             self._claims.submit(again)
 
-    def _note_failure(self, job: Job, source: Source, error: VfsError) -> None:
-        state, now = job.state, trio.current_time()
-        if isinstance(error, ObjectChanged) and state.provable and not source.repinned:
-            source.repinned = True  # the digest will tell whether the new object is the right one
-            source.etag = ""
-        else:
-            if job.moved > source.until + STALE_SECONDS:
-                source.recover()
-            source.error = error
-            source.attempts += max(1, job.tries)
-            if source.passing:
-                lane = self._lane(source.place.label)
-                worked = lane.down == math.inf
-                down = lane.fails(job.moved, now)
-                source.since = min(source.since, down)
-                source.failures += source.until <= now  # jobs that failed together rest together
-            source.until = now + pause_after(source, error)
-            if source.passing and worked:
-                for waiting in lane.drain():  # other places may have what waits for this one
-                    self._put(waiting)
-        if not ordinary(source, error):
-            self.counters.failed_requests += 1
-            self.counters.retries += 1
-            self.counters.mismatches += isinstance(error, ContentMismatch)
-            self.journal.write(state.blob, error, source.place.label)
-
     # -- news from the threads -----------------------------------------------------------------------
 
     def _opened(self, job: Job, etag: str) -> None:
@@ -316,7 +295,7 @@ class Engine:
         job.source.until = -math.inf
         if job.rival is not None:
             job.rival.cancelled = True
-        self._lane(label).down = math.inf
+        self._lanes.of(label).down = math.inf
         job.moved = trio.current_time()
         for block, data in blocks:
             self.counters.received(job.level, len(data))
@@ -325,7 +304,7 @@ class Engine:
             if not job.void:
                 job.state.arrive(block, data)
 
-    def _stored(self, job: Job, blocks: list[int], taken: bool) -> None:
+    def _stored(self, job: Job, blocks: list[int], taken: bool, lasting: bool) -> None:
         state = job.state
         self.taking = taken
         if job.void and self._checker is not None:
@@ -340,9 +319,9 @@ class Engine:
                 self.counters.bytes_stored += len(data)
             else:
                 self.counters.bytes_unstored += len(data)
-                self.recent.put((state.prefix, block), data, len(data))
-                self.budget.set_aside = self.recent.weight
-            state.saw(block)
+                self.memory.put_unstored(state.prefix, block, data)
+            if self.verification is not None:
+                self.verification.saw(state, block, data, lasting=lasting)
         if self.verification is not None:
             self.verification.check(state)
         self.pump()
@@ -358,10 +337,25 @@ class Engine:
         for job in self.running:
             if job.state is state:
                 job.cancelled = job.void = True
+        if self.verification is not None:
+            self.verification.drop(state)
         state.start_over()
-        self.recent.discard_where(lambda key: key[0] == state.prefix)
-        self.budget.set_aside = self.recent.weight
+        self.memory.forget(state.prefix)
         state.fail_all(error)
+
+    def heed(self, blobs: Iterable[Blob]) -> None:
+        """Another process may have found blobs wrong that are known here, or those named: what it found holds here too."""
+        if self.verification is None:
+            return
+        wrong_here = [s for s in self._states if not s.suspect and self._is_bad(s.blob)]
+        for state in wrong_here:
+            self._condemn(state)
+        found = {state.blob for state in wrong_here} | set(filter(self._is_bad, blobs))
+        for blob in found:
+            self.verification.tell_bad(blob)
+
+    def _is_bad(self, blob: Blob) -> bool:
+        return blob.size > WHOLE_SIZE and self.store.verdict(blob.digest.key) == BAD
 
     # -- the end -------------------------------------------------------------------------------------
 
@@ -371,7 +365,7 @@ class Engine:
         self.verification = None
         self._nursery = self._placing.nursery = None
         error = stopping()
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             lane.drain()
         for job in self.running:
             job.cancelled = True

@@ -88,7 +88,9 @@ def late(state: BlobState, block: int, job: Job | None, seconds: float) -> VfsEr
         job: that was to bring it.
         seconds: waited in vain.
     """
-    reasons = [_trouble(source, job) for source in state.sources or ()]
+    sources = state.sources or ()
+    asked = [s for s in sources if s.error is None or not ordinary(s, s.error)] or sources
+    reasons = [_trouble(source, job) for source in asked]
     if not reasons:
         reasons = [f"looking for its places: {state.trouble or 'no answer yet'}"]
     return RemoteUnavailable(
@@ -104,7 +106,11 @@ def _trouble(source: Source, job: Job | None) -> str:
         attempts, error = attempts + job.tries + 1, job.trouble or error
     if not attempts:
         return f"{source.place.where}: not asked yet"
-    return f"{source.place.where}: attempt {attempts}: {error or 'no answer yet'}"
+    said = str(error or "no answer yet")
+    reason = (
+        said.partition(source.place.where)[2].removeprefix(": ") or said
+    )  # what is named is named once
+    return f"{source.place.where}: attempt {attempts}: {reason}"
 
 
 def wrong(blob: Blob) -> VfsError:
@@ -112,6 +118,14 @@ def wrong(blob: Blob) -> VfsError:
     return ContentMismatch(
         f"{blob.digest}: the bytes that came are not those the digest names; what was read of it is wrong",
         hint="the object on the remote is damaged: push it again; it is read again, and checked first, after a minute",
+    )
+
+
+def wrong_file(blob: Blob) -> VfsError:
+    """The error of a large local file that was read and turned out to be wrong."""
+    return ContentMismatch(
+        f"{blob.digest}: the local file of that name has other bytes; what was read of it is wrong",
+        hint="read it again: it comes from a remote now; `vfs doctor` names damaged cache files",
     )
 
 

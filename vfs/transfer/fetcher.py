@@ -21,17 +21,17 @@ from vfs.errors import StoreCorrupt, StoreError, VfsError
 from vfs.store import VERIFIED, ChunkStore, Extent
 from vfs.threads import Pool, run_in
 from vfs.transfer.engine import Engine
-from vfs.transfer.failures import RETRY_AFTER, late, stopping, unproven
-from vfs.transfer.filling import fill
+from vfs.transfer.failures import RETRY_AFTER, late, unproven, wrong_file
 from vfs.transfer.flows import Flows
-from vfs.transfer.local_file import LocalFile, open_local
+from vfs.transfer.local_file import FileProof, LocalFile, open_local
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.proving import seen_blocks
 from vfs.transfer.state import BlobState, Level
 from vfs.transfer.statistics import FetchStatistics
 from vfs.transfer.waiter import Data, Waiter
 from vfs.transfer.warmup import PrefetchReport, WarmUp
-from vfs.types import BLOCK_SIZE, Blob
+from vfs.transfer.whole import prove_whole, verify
+from vfs.types import BLOCK_SIZE, Algorithm, Blob
 
 log = logging.getLogger("vfs.transfer")
 
@@ -95,6 +95,7 @@ class Fetcher:
             on_bad=on_bad,
         )
         self._flows = Flows()
+        self._condemned = store.condemned
         self._waiting = 0
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -130,7 +131,7 @@ class Fetcher:
             except StoreError as error:  # a damaged or vanished block: the store has dropped it
                 self._engine.counters.corrupt += isinstance(error, StoreCorrupt)
                 log.warning("%s; fetching it again", error)
-                return await self._read(state, offset, end)
+                return await self._read(state, offset, end, stored=False)
         finally:
             state.readers -= 1
 
@@ -159,15 +160,22 @@ class Fetcher:
         if unknown and self._engine.verification is not None:
             self._engine.verification.examine(blob, lambda: self._engine.state(blob, places))
 
+    def heed(self, blobs: Callable[[], Iterable[Blob]]) -> None:
+        """If any process has found contents wrong since the last call: if one is known here, or among `blobs`, `on_bad` is called."""
+        condemned = self._store.condemned
+        if condemned != self._condemned:
+            self._condemned = condemned
+            self._engine.heed(blobs())
+
     def places_changed(self) -> None:
         """Blobs may now be had from other places than those their `places` gave before."""
         self._engine.places_changed()
 
-    async def _read(self, state: BlobState, offset: int, end: int) -> Data:
+    async def _read(self, state: BlobState, offset: int, end: int, *, stored: bool = True) -> Data:
+        """Without `stored`, only from memory and places: what the store names may be gone again before it is read."""
         if state.suspect:
             await self._prove(state)
-        blocks = blocks_of(offset, end)
-        found = self._collect(state, blocks)
+        found = self._collect(state, blocks_of(offset, end), stored=stored)
         waiter: Waiter | None = None
         if found.missing:
             self._engine.refuse(state)
@@ -180,7 +188,7 @@ class Fetcher:
             found.data.update(waiter.data)
         return await self._assemble(state, found, offset, end)
 
-    def _collect(self, state: BlobState, blocks: range) -> _Parts:
+    def _collect(self, state: BlobState, blocks: range, *, stored: bool) -> _Parts:
         found = _Parts({}, {}, set())
         counters = self._engine.counters
         for block in blocks:
@@ -189,7 +197,7 @@ class Fetcher:
                 found.data[block] = data
                 counters.hits_memory += 1
                 continue
-            extent = self._store.locate(state.key(block))
+            extent = self._store.locate(state.key(block)) if stored else None
             if extent is not None:
                 found.extents[block] = extent
                 counters.hits_store += 1
@@ -214,14 +222,10 @@ class Fetcher:
                 self._engine.withdraw(state, sorted(waiter.pending), Level.DEMAND)
 
     async def _prove(self, state: BlobState) -> None:
-        """Bring all of a blob that was wrong before into the store, and wait until it is found right."""
+        """Wait until all of a blob that was wrong before has been fetched anew and is found right."""
         self._engine.refuse(state)
         with trio.move_on_after(self._deadline) as scope:
-            if not await fill(self._engine, state):
-                raise unproven(state.blob, "the cache takes nothing")
-            if self._engine.verification is None:
-                raise stopping()
-            await self._engine.verification.judged(state)
+            await prove_whole(self._engine, state)
         if scope.cancelled_caught:
             self._refuse_later(state, unproven(state.blob, f"not within {self._deadline:g} s"))
 
@@ -269,6 +273,31 @@ class Fetcher:
             found.append(data)
         return found
 
+    async def verify(self, blob: Blob, places: PlacesOf) -> None:
+        """Until a blob that was read is known to be what its digest names; what is missing for that is fetched.
+
+        Raises:
+            ContentMismatch: it is not.
+            VfsError: it cannot be fetched (again) and compared.
+        """
+        state = self._engine.state(blob, places)
+        state.readers += 1
+        try:
+            self._engine.refuse(state)
+            await verify(self._engine, state)
+        finally:
+            state.readers -= 1
+
+    async def verify_file(self, file: LocalFile) -> None:
+        """Until a large local file is known to be what it is named after; raises ContentMismatch if it is not."""
+        if file.blob.digest.algorithm is Algorithm.PLACE:
+            return
+        proof = FileProof(self._store, file)
+        while (right := await run_in(Pool.DISK, proof.step)) is None:
+            pass
+        if not right:
+            raise wrong_file(file.blob)
+
     # -- read-ahead ----------------------------------------------------------------------------------
 
     def _read_ahead(self, state: BlobState, offset: int, length: int, *, stalled: bool) -> None:
@@ -276,7 +305,7 @@ class Fetcher:
             return
         share = self._engine.budget.limit // 2 // max(1, len(self._flows))
         if not self._engine.taking:  # what is fetched ahead must still be in memory when it is read
-            share = min(share, self._engine.recent.limit // 4)
+            share = min(share, self._engine.memory.limit // 4)
         ceiling = max(SMALLEST_CEILING, share)
         ahead = state.streams.observe(offset, length, stalled=stalled, ceiling=ceiling)
         self._flows.note(state, trio.current_time())
@@ -333,6 +362,6 @@ class Fetcher:
             queued=engine.queued,
             waiting_readers=self._waiting,
             checking=engine.checking,
-            memory_cached=engine.recent.weight,
+            memory_cached=engine.memory.weight,
             places=dict(engine.received),
         )

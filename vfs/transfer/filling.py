@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from vfs.core.ranges import block_length, run_length
 from vfs.transfer.engine import Engine
+from vfs.transfer.proof import Proof
 from vfs.transfer.state import PART_BLOCKS, BlobState, Level
 from vfs.transfer.waiter import Waiter
 
@@ -28,6 +29,8 @@ async def fill(
     engine: Engine,
     state: BlobState,
     done: Callable[[int, int], None] = lambda size, missing: None,
+    *,
+    proof: Proof | None = None,
 ) -> bool:
     """Bring what is missing of a blob; cancelling withdraws what was asked for, unless somebody else waits for it.
 
@@ -35,6 +38,7 @@ async def fill(
         engine: that fetches.
         state: the blob; the caller counts itself among its readers.
         done: told of each stretch that is in the store: its bytes, and how many of them were missing.
+        proof: that wants the blocks: only those it has not ordered, in the store or in memory; it is told what is there.
 
     Returns:
         Whether the store took all of it.
@@ -54,9 +58,9 @@ async def fill(
         done(size, missing)
 
     try:
-        for first in range(0, state.blocks, STRETCH_BLOCKS):
+        for first in range(proof.ordered if proof else 0, state.blocks, STRETCH_BLOCKS):
             run = range(first, min(first + STRETCH_BLOCKS, state.blocks))
-            waiting.append(_ask(engine, state, run))
+            waiting.append(_ask(engine, state, run, proof))
             if len(waiting) > 1:
                 await finish()
         while waiting:
@@ -68,9 +72,13 @@ async def fill(
             engine.withdraw(state, sorted(waiter.pending), Level.WARM)
 
 
-def _ask(engine: Engine, state: BlobState, run: range) -> _Stretch:
+def _ask(engine: Engine, state: BlobState, run: range, proof: Proof | None) -> _Stretch:
     extents = engine.store.locate_run(state.prefix, run.start, len(run))
     missing = {b for b, extent in zip(run, extents, strict=True) if extent is None}
+    if proof is not None:
+        missing -= {b for b in missing if engine.memory.get(state.prefix, b) is not None}
+        for block in set(run) - missing:
+            proof.found(block)
     waiter = Waiter(set(missing), keep=False)
     state.wait_for(waiter)
     if missing:

@@ -24,7 +24,7 @@ class Inbox:
         self,
         on_opened: Callable[[Job, str], None],
         on_arrived: Callable[[Job, Sequence[tuple[int, Data]]], None],
-        on_stored: Callable[[Job, list[int], bool], None],
+        on_stored: Callable[[Job, list[int], bool, bool], None],
     ) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._news: deque[Callable[[], None]] = deque()
@@ -41,9 +41,9 @@ class Inbox:
         """In a worker thread: blocks are complete."""
         self._tell(lambda: self._on_arrived(job, blocks))
 
-    def stored(self, job: Job, blocks: list[int], taken: bool) -> None:
-        """In a worker thread: blocks are in the store, or not taken."""
-        self._tell(lambda: self._on_stored(job, blocks, taken))
+    def stored(self, job: Job, blocks: list[int], *, taken: bool, lasting: bool) -> None:
+        """In a worker thread: blocks are in the store (for long), or not taken."""
+        self._tell(lambda: self._on_stored(job, blocks, taken, lasting))
 
     def drain(self) -> None:
         """On the loop: handle everything announced so far."""

@@ -5,32 +5,44 @@ Rules:
   * Slots per place: demands may fill all `jobs` (two at least, so that one slow GET of a lower rank is never in the way);
     read-ahead leaves an eighth free, warm-up a quarter.
   * Budget: demands may fill it, read-ahead three quarters, warm-up half. What does not fit waits; but when nothing is
-    held a job of any size starts, so nothing waits for ever.
+    held, nor waits to be hashed, a job of any size starts, so nothing waits for ever.
 
 Invariants: `Budget.held` is the sum of `Job.held`; both are changed here only. Loop only; no awaits.
 """
 
 import math
 from collections import deque
+from collections.abc import Iterator
 
+import trio
+
+from vfs.transfer.place import Place
 from vfs.transfer.state import STALE_SECONDS, Job, Level
 
 
 class Budget:
-    """Bytes that have been asked for and not yet handed to the store and the readers."""
+    """Bytes that have been asked for and not yet handed to the store and the readers.
 
-    __slots__ = ("held", "limit", "set_aside")
+    Attributes:
+        limit: most bytes.
+        held: by jobs that run.
+        owed: of blocks that stay in memory until they are hashed, which the checker does next.
+        waiting: of blocks that wait for others, which are being fetched, to be hashed after them.
+        set_aside: of blocks that are kept as long as there is room.
+    """
+
+    __slots__ = ("held", "limit", "owed", "set_aside", "waiting")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.held = 0
-        self.set_aside = 0
+        self.held = self.owed = self.waiting = self.set_aside = 0
 
     def allows(self, level: Level, size: int) -> bool:
         """Whether a job of this rank and size may start now."""
         limit = self.limit - self.set_aside
         share = (limit, limit * 3 // 4, limit // 2)[level]
-        return self.held == 0 or self.held + size <= share
+        used = self.held + self.owed
+        return used == 0 or used + self.waiting + size <= share
 
     def take(self, job: Job) -> None:
         """Hold all bytes of a job that starts."""
@@ -134,3 +146,25 @@ class Lane:
         for queue in self._queues:
             queue.clear()
         return jobs
+
+
+class Lanes:
+    """The lanes of all places, each made when it is first asked for."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._lanes: dict[str, Lane] = {}
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(self._lanes.values())
+
+    def of(self, label: str) -> Lane:
+        """The lane of the places of one label."""
+        lane = self._lanes.get(label)
+        if lane is None:
+            lane = self._lanes[label] = Lane(self._jobs)
+        return lane
+
+    def avoided(self, place: Place) -> bool:
+        """Whether other places go first."""
+        return self.of(place.label).avoided(trio.current_time())

@@ -19,10 +19,21 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from vfs.errors import DataUnavailable, VfsError
-from vfs.transfer.failures import Journal, late, refusal, rest_after, stopping, unavailable
+from vfs.errors import ContentMismatch, DataUnavailable, ObjectChanged, VfsError
+from vfs.transfer.failures import (
+    Journal,
+    late,
+    ordinary,
+    pause_after,
+    refusal,
+    rest_after,
+    stopping,
+    unavailable,
+)
+from vfs.transfer.lanes import Lanes
 from vfs.transfer.place import Place
-from vfs.transfer.state import BlobState, Job, Level, Source
+from vfs.transfer.state import STALE_SECONDS, BlobState, Job, Level, Source
+from vfs.transfer.statistics import FetchCounters
 
 log = logging.getLogger("vfs.transfer")
 
@@ -31,9 +42,8 @@ class Placing:
     """See the module.
 
     Args of the constructor:
-        journal: of the engine.
+        journal, counters, lanes: of the engine.
         deadline: seconds for which prefetch bears with places that fail.
-        avoided: whether a place is down and should be asked after others.
         queue: puts a job that has a source into its lane.
         lose: takes note that a job's blocks will not come.
     """
@@ -41,14 +51,16 @@ class Placing:
     def __init__(
         self,
         journal: Journal,
+        counters: FetchCounters,
+        lanes: Lanes,
         deadline: float,
-        avoided: Callable[[Place], bool],
         queue: Callable[[Job], None],
         lose: Callable[[Job, VfsError], None],
     ) -> None:
         self._journal = journal
         self._deadline = deadline
-        self._avoided = avoided
+        self._counters = counters
+        self._lanes = lanes
         self._queue = queue
         self._lose = lose
         self._threads = trio.CapacityLimiter(math.inf)
@@ -71,6 +83,11 @@ class Placing:
             self._look_after(job.state)
         else:
             self._place(job)
+
+    def search(self, state: BlobState) -> None:
+        """Find the places of a blob, unless they are known."""
+        if state.sources is None:
+            self._look_after(state)
 
     def _look_after(self, state: BlobState) -> None:
         """See to it that a task looks at the jobs in `unplaced`."""
@@ -159,7 +176,9 @@ class Placing:
         sources = state.sources or []
         ready = [source for source in sources if source.until <= now]
         if ready:
-            job.source = min(ready, key=lambda s: (s in job.given, self._avoided(s.place)))
+            job.source = min(
+                ready, key=lambda s: (s.place.where in job.given, self._lanes.avoided(s.place))
+            )
             self._queue(job)
             return None
         failing = [source for source in sources if source.passing]
@@ -187,3 +206,30 @@ class Placing:
             return True
         job.level = Level.WARM
         return state.wanted(job.run) and failing < self._deadline
+
+    def note_failure(self, job: Job, source: Source, error: VfsError) -> None:
+        """A place has failed for a job: when it may be asked again, and whether it is down."""
+        state, now = job.state, trio.current_time()
+        if isinstance(error, ObjectChanged) and state.provable and not source.repinned:
+            source.repinned = True  # the digest will tell whether the new object is the right one
+            source.etag = ""
+        else:
+            if job.moved > source.until + STALE_SECONDS:
+                source.recover()
+            source.error = error
+            source.attempts += max(1, job.tries)
+            if source.passing:
+                lane = self._lanes.of(source.place.label)
+                worked = lane.down == math.inf
+                down = lane.fails(job.moved, now)
+                source.since = min(source.since, down)
+                source.failures += source.until <= now  # jobs that failed together rest together
+            source.until = now + pause_after(source, error)
+            if source.passing and worked:
+                for waiting in lane.drain():  # other places may have what waits for this one
+                    self.put(waiting)
+        if not ordinary(source, error):
+            self._counters.failed_requests += 1
+            self._counters.retries += 1
+            self._counters.mismatches += isinstance(error, ContentMismatch)
+            self._journal.write(state.blob, error, source.place.label)

@@ -1,10 +1,11 @@
 """`Proof`: whether the whole of a large blob is what its digest names, found piece by piece.
 
-Rule: blocks are hashed front to back as far as they have been seen without a gap, so a blob that is read in order is
-hashed while it arrives and no byte is hashed twice. A blob read at random is hashed once its last gap closes.
+Rule: blocks are hashed front to back, and no byte is hashed twice. Those that follow on the hashed part without a gap and that
+the store may lose are held in memory until they are hashed; all others are read back from the store.
 
-Invariants: while `busy`, `frontier` and the hasher belong to the checker's thread, everything else to the loop. A block
-that turned out to be gone is unseen again; the frontier stays before it.
+Invariants: while `busy`, `frontier` and the hasher belong to the checker's thread, everything else to the loop. When not,
+`ordered` equals `frontier`. What is held begins at `ordered`. A block that turned out to be gone is unseen again; the
+frontier stays before it.
 """
 
 from collections.abc import Callable
@@ -16,29 +17,50 @@ from vfs.transfer.waiter import Data
 from vfs.types import Blob
 
 STEP_BLOCKS: Final = 16
-"""Blocks worth an order to the checker (4 MiB); fewer only at the end of the blob."""
+"""Blocks worth reading back from the store (4 MiB); fewer only at the end of the blob."""
 
 ORDER_BLOCKS: Final = 64
 """Most blocks of one order (16 MiB), which bounds the memory it keeps alive and the time it takes."""
 
 
 class Proof:
-    """Progress of the check of one blob."""
+    """Progress of the check of one blob.
 
-    __slots__ = ("_blob", "_count", "_hasher", "_seen", "busy", "failed", "frontier", "scanned")
+    Attributes:
+        frontier: the first block that has not been hashed.
+        ordered: the first block that the checker has not been asked to hash.
+        held: bytes in memory of the blocks from `ordered` on, as many as follow each other.
+        busy: the checker is hashing.
+        scanning, scanned: whether it is looked, or was, which blocks an earlier process has left in the store.
+        hurried: the store may lose what it has of the blob before a quiet moment comes.
+        again: a block came once more after it was hashed, so the result does not tell of what is in the store.
+    """
+
+    __slots__ = (
+        "_blob", "_count", "_hasher", "_seen", "again", "busy", "frontier", "held", "hurried", "ordered", "scanned", "scanning",
+    )  # fmt: skip
 
     def __init__(self, blob: Blob) -> None:
         self._blob = blob
         self._count = block_count(blob.size)
         self._seen = bytearray(self._count)
         self._hasher = hasher_for(blob.digest, blob.size)
-        self.frontier = 0
-        self.busy = False
-        self.failed = False
-        self.scanned = False
+        self.frontier = self.ordered = 0
+        self.held: dict[int, Data] = {}
+        self.busy = self.scanning = self.scanned = self.hurried = self.again = False
+
+    @property
+    def reach(self) -> int:
+        """The first block that has neither been ordered nor is held."""
+        return self.ordered + len(self.held)
 
     def see(self, block: int) -> None:
-        """A block is in the store, or at hand."""
+        """A block has come: it is in the store, or at hand."""
+        self.again |= block < self.ordered
+        self._seen[block] = 1
+
+    def found(self, block: int) -> None:
+        """A block is in the store, or at hand, since who knows when."""
         self._seen[block] = 1
 
     def see_all(self) -> None:
@@ -46,19 +68,39 @@ class Proof:
         self._seen[:] = b"\1" * self._count
         self.scanned = True
 
-    def unsee(self, block: int) -> None:
-        """A block is not in the store after all."""
+    def unsee(self, block: int) -> dict[int, Data]:
+        """The block at the frontier is not in the store after all; returns what was held behind it, which is let go."""
         self._seen[block] = 0
+        self.ordered = self.frontier
+        return self.let_go()
+
+    def let_go(self) -> dict[int, Data]:
+        """What was held, which is not any more."""
+        held, self.held = self.held, {}
+        return held
+
+    def hold(self, data: Data) -> None:
+        """Keep the bytes of the block at `reach` until they are hashed."""
+        self.held[self.reach] = data
 
     def next_order(self) -> range | None:
         """Blocks to hash now; None if there are too few, or the checker is at it."""
         if self.busy or self.frontier >= self._count:
             return None
-        gap = self._seen.find(0, self.frontier, self.frontier + ORDER_BLOCKS)
-        stop = gap if gap >= 0 else min(self.frontier + ORDER_BLOCKS, self._count)
+        most = min(self.frontier + ORDER_BLOCKS, self._count)
+        if self.held:
+            return range(self.frontier, min(self.reach, most))
+        gap = self._seen.find(0, self.frontier, most)
+        stop = gap if gap >= 0 else most
         if stop - self.frontier < STEP_BLOCKS and stop < self._count:
             return None
         return range(self.frontier, stop) if stop > self.frontier else None
+
+    def order(self, run: range) -> dict[int, Data]:
+        """The checker is asked to hash a run; returns what of it was held, which goes with the order."""
+        self.busy = True
+        self.ordered = run.stop
+        return {block: self.held.pop(block) for block in run if block in self.held}
 
     def advance(self, run: range, read: Callable[[int], Data | None]) -> int | None:
         """Hash a run that starts at the frontier; in the checker's thread.

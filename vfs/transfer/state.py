@@ -91,7 +91,7 @@ class Job:
         received: bytes its answers have brought; written by its thread.
         handed: another place has been asked for its blocks; it has no slot any more.
         rival: the GET whose blocks it took over, which may still bring them.
-        given: the sources that its blocks were taken away from, because nothing came.
+        given: the places (`where`) that its blocks were taken away from, because nothing came.
         tries: attempts that failed within the running request; written by its thread.
         trouble: why the last of them failed; written by its thread.
         moved: when it started, or last brought a block (trio's clock).
@@ -144,7 +144,7 @@ class Job:
         self.received = 0
         self.handed = False
         self.rival: Job | None = None
-        self.given: tuple[Source, ...] = ()
+        self.given: tuple[str, ...] = ()
         self.tries = 0
         self.trouble: VfsError | None = None
         self.moved = -math.inf
@@ -243,6 +243,11 @@ class BlobState:
             self.sources = None
         self.refused = None
 
+    def current(self, source: Source) -> Source:
+        """What is known now of the place of a source, which may be one of before the places changed."""
+        same = (s for s in self.sources or () if s.place.where == source.place.where)
+        return next(same, source)
+
     @property
     def idle(self) -> bool:
         """Whether it may be forgotten."""
@@ -253,7 +258,7 @@ class BlobState:
             or self.waiters
             or self.storing
             or self.asking
-            or (self.proof is not None and self.proof.busy)
+            or (self.proof is not None and (self.proof.busy or self.proof.scanning))
         )
 
     def key(self, block: int) -> bytes:
@@ -294,13 +299,9 @@ class BlobState:
             waiter.arrive(block, b"")
         return data
 
-    def saw(self, block: int) -> None:
-        """A block is new in the store (or at hand), so the whole must be checked, again if it was before."""
-        if self.whole or not self.provable:
-            return
-        if self.proof is None:
-            self.proof = Proof(self.blob)
-        self.proof.see(block)
+    def comes(self, block: int) -> bool:
+        """Whether a block is being fetched, or has come and is about to be stored."""
+        return block in self.owners or block in self.arrived
 
     def fail(self, blocks: range, error: VfsError) -> None:
         """Wake everyone who waits for one of these blocks."""
@@ -311,13 +312,17 @@ class BlobState:
 
     def start_over(self) -> None:
         """Its bytes were wrong: all of it is fetched anew and compared before it is served."""
-        self.proof = None
         self.suspect = True
         self.owners.clear()
         self.arrived.clear()
         # others first; and whatever lies there next time is another object
         ordered = sorted(self.sources or (), key=lambda source: source.served)
         self.sources = [Source(source.place) for source in ordered] or None
+
+    def fail_verdict(self, error: VfsError) -> None:
+        """Wake everyone who waits for the proof."""
+        for waiter in self.storing.pop(VERDICT, ()):
+            waiter.fail(error)
 
     def fail_all(self, error: VfsError) -> None:
         """Wake everyone."""

@@ -1,16 +1,20 @@
 """`Verification`: keeps the proofs of large blobs going, one order to the checker's thread at a time per blob.
 
-Rule: called on the loop whenever blocks of a blob have been stored; posts the next piece of work if there is one. The
-first is to look which blocks an earlier process has left in the store.
+Rules: told on the loop of every block that has come; posts the next piece of work if there is one. What the store may lose before it
+is hashed is hashed from memory: blocks that follow on the hashed part stay there and count in the byte budget (`Budget.owed`) until that
+is done; blocks behind a gap wait in `Memory` while the gap is being fetched. All else is read back from the store.
 """
 
 import functools
 import logging
 from collections.abc import Callable
 
+from vfs.errors import DataUnavailable
 from vfs.store import ChunkStore
 from vfs.transfer.checker import Checker
+from vfs.transfer.lanes import Budget
 from vfs.transfer.local_file import FileProof, LocalFile
+from vfs.transfer.memory import Memory
 from vfs.transfer.proof import Proof
 from vfs.transfer.proving import left_whole, prove, seen_blocks
 from vfs.transfer.state import VERDICT, BlobState
@@ -25,92 +29,173 @@ class Verification:
     """See the module.
 
     Args of the constructor:
-        store, counters: of the fetcher.
+        store, counters, budget, memory: of the fetcher.
         checker: the thread.
-        at_hand: bytes of a block that are in memory.
         condemn: called when a blob is wrong; its blocks have been dropped from the store.
         on_bad: called when a blob or a local file is wrong.
+        freed: called when the budget has got something back.
     """
 
     def __init__(
         self,
         store: ChunkStore,
         counters: FetchCounters,
+        budget: Budget,
+        memory: Memory,
         checker: Checker,
-        at_hand: Callable[[BlobState, int], Data | None],
+        *,
         condemn: Callable[[BlobState], None],
         on_bad: Callable[[Blob], None],
+        freed: Callable[[], None],
     ) -> None:
         self._store = store
         self._counters = counters
+        self._budget = budget
+        self._memory = memory
         self._checker = checker
-        self._at_hand = at_hand
         self._condemn = condemn
         self._on_bad = on_bad
+        self._freed = freed
+
+    # -- what comes ----------------------------------------------------------------------------------
+
+    def saw(self, state: BlobState, block: int, data: Data, *, lasting: bool) -> None:
+        """A block has come, so the whole must be checked, again if it was before; `check` is to be called then.
+
+        Args:
+            state: its blob.
+            block: which one.
+            data: its bytes.
+            lasting: the store will have it for as long as that takes.
+        """
+        if state.whole or not state.provable:
+            return
+        proof = state.proof = state.proof or Proof(state.blob)
+        proof.see(block)
+        proof.hurried |= not lasting
+        reach = proof.reach
+        if not lasting and (block == reach or (block > reach and state.comes(reach))):
+            self._memory.put_unhashed(state.prefix, block, data)
+            self._hold(state, proof)
 
     def check(self, state: BlobState) -> None:
-        """Post the next piece of work on a blob's proof, if there is one."""
+        """Post the next piece of work on a blob's proof, if there is one; tell who waits for the verdict if a block is missing."""
         proof = state.proof
         if proof is None or proof.busy:
             return
-        if not proof.scanned:
-            proof.scanned = proof.busy = True
-            self._checker.post(
-                functools.partial(seen_blocks, self._store, state.prefix, range(state.blocks)),
-                functools.partial(self._scanned, state),
-            )
-            return
+        self._hold(state, proof)
         run = proof.next_order()
+        awaited = VERDICT in state.storing
+        urgent = awaited or proof.hurried
         if run is not None:
-            proof.busy = True
-            memory = {block: data for block in run if (data := self._at_hand(state, block))}
+            held = proof.order(run)
+            owed = sum(map(len, held.values()))
+            memory = {block: data for block in run if (data := self._at_hand(state, held, block))}
             self._checker.post(
                 functools.partial(prove, self._store, state.blob, proof, run, memory),
-                functools.partial(self._proved, state),
+                functools.partial(self._proved, state, proof, owed),
+                urgent=urgent,
             )
+        elif not (proof.scanned or proof.scanning):
+            proof.scanning = True
+            blocks = range(proof.frontier, state.blocks)
+            self._checker.post(
+                functools.partial(seen_blocks, self._store, state.prefix, blocks),
+                functools.partial(self._scanned, state, proof),
+                urgent=urgent,
+            )
+        elif awaited and not proof.scanning:
+            state.settle(VERDICT, taken=False)
 
-    async def judged(self, state: BlobState) -> None:
-        """Until all of a blob, which is in the store, has been compared with its digest; raises if it is wrong."""
+    def settled(self, state: BlobState) -> None:
+        """Nothing more of a blob is being fetched: no gap will close."""
+        self._memory.forget_unhashed(state.prefix)
+
+    def drop(self, state: BlobState) -> None:
+        """Forget how far a proof has come."""
+        proof, state.proof = state.proof, None
+        if proof is not None:
+            self._budget.owed -= sum(map(len, proof.let_go().values()))
+        self._memory.forget_unhashed(state.prefix)
+
+    async def judged(self, state: BlobState) -> bool:
+        """Until all of a blob has been compared with its digest (True), or a block of it is missing (False).
+
+        Raises:
+            ContentMismatch: it is wrong.
+            VfsError: it cannot be compared.
+        """
         waiter = Waiter({VERDICT}, keep=False)
         state.storing.setdefault(VERDICT, []).append(waiter)
         try:
             state.proof = state.proof or Proof(state.blob)
             self.check(state)
             await waiter.wait()
+            return not waiter.unstored
         finally:
             state.leave(waiter)
 
-    def _scanned(self, state: BlobState, found: list[int] | Exception) -> None:
-        assert state.proof is not None
-        state.proof.busy = False
+    # -- memory --------------------------------------------------------------------------------------
+
+    def _hold(self, state: BlobState, proof: Proof) -> None:
+        """Keep what follows on the hashed part until it is hashed."""
+        while (data := self._memory.take_unhashed(state.prefix, proof.reach)) is not None:
+            proof.hold(data)
+            self._budget.owed += len(data)
+
+    def _at_hand(self, state: BlobState, held: dict[int, Data], block: int) -> Data | None:
+        return held.get(block) or self._memory.get(state.prefix, block)
+
+    # -- results -------------------------------------------------------------------------------------
+
+    def _scanned(self, state: BlobState, proof: Proof, found: list[int] | Exception) -> None:
+        proof.scanning, proof.scanned = False, True
         if isinstance(found, Exception):
             log.warning("cannot look through the chunk store: %s", found)
         else:
             for block in found:
-                state.proof.see(block)
-        self.check(state)
+                proof.found(block)
+        if state.proof is proof:
+            self.check(state)
 
-    def _proved(self, state: BlobState, result: int | bool | Exception | None) -> None:
+    def _proved(
+        self, state: BlobState, proof: Proof, owed: int, result: int | bool | Exception | None
+    ) -> None:
         """A piece was hashed: None; a block is gone: its number; all is done: whether the blob is right."""
-        assert state.proof is not None
-        state.proof.busy = False
+        proof.busy = False
+        self._budget.owed -= owed
+        if state.proof is proof:
+            self._go_on(state, proof, result)
+        self._freed()
+
+    def _go_on(self, state: BlobState, proof: Proof, result: int | bool | Exception | None) -> None:
         if isinstance(result, Exception):
             log.warning("cannot check %s: %s", state.blob.digest, result)
-            state.proof = None
+            self.drop(state)
+            state.fail_verdict(DataUnavailable(f"cannot check {state.blob.digest}: {result}"))
         elif result is True:
             self._counters.verified += 1
-            state.proof = None
+            self.drop(state)
             state.suspect = False
+            if proof.again:
+                self._once_more(state)
             state.settle(VERDICT, taken=True)
         elif result is False:
             self._counters.bad += 1
             self._condemn(state)
-            self._tell_bad(state.blob)
-        elif result is not None:
-            state.proof.unsee(result)
-            self.check(state)
+            self.tell_bad(state.blob)
         else:
+            if result is not None:
+                for block, data in proof.unsee(result).items():
+                    self._budget.owed -= len(data)
+                    self._memory.put_unhashed(state.prefix, block, data)
             self.check(state)
+
+    def _once_more(self, state: BlobState) -> None:
+        """What was compared was right, but not all of it is what the store has now."""
+        state.proof = Proof(state.blob)
+        forget = functools.partial(self._store.set_verdict, state.prefix, None)
+        self._checker.post(forget, lambda _: self.check(state), urgent=True)
 
     # -- what an earlier process left ----------------------------------------------------------------
 
@@ -150,9 +235,10 @@ class Verification:
         elif not result:
             log.warning("a local file is not the %s it is named; reading from elsewhere", digest)
             self._counters.bad += 1
-            self._tell_bad(proof.file.blob)
+            self.tell_bad(proof.file.blob)
 
-    def _tell_bad(self, blob: Blob) -> None:
+    def tell_bad(self, blob: Blob) -> None:
+        """Tell the owner of the fetcher that a blob, or a local file of it, is wrong."""
         try:
             self._on_bad(blob)
         except Exception:

@@ -4,8 +4,9 @@ Rules:
   * Items are read lazily and surveyed in batches in a worker thread: what is resident, or lies here as a plain file, is
     skipped without asking any remote.
   * Many blobs are fetched at once (small files cost a round trip each), each as `fill` does it.
+  * Large blobs are compared with their digests, from the store if they were there already without a verdict.
   * Cancelling withdraws what was asked for, unless somebody else waits for it.
-  * A blob that no place has, or gives within the deadline, is counted and named; it does not end the rest. A store that takes nothing does.
+  * A blob that no place has, or gives within the deadline, or that is wrong, is counted and named; it does not end the rest. A store that takes nothing does.
 """
 
 import contextlib
@@ -18,12 +19,15 @@ import trio
 
 from vfs.core.ranges import block_count
 from vfs.errors import StoreFull, VfsError
+from vfs.store import VERIFIED
 from vfs.threads import Pool, run_in
 from vfs.transfer.engine import Engine
 from vfs.transfer.filling import STRETCH_BLOCKS, fill
 from vfs.transfer.local_file import open_local
 from vfs.transfer.place import PlacesOf, Wanted
-from vfs.types import Blob
+from vfs.transfer.state import WHOLE_SIZE
+from vfs.transfer.whole import verify
+from vfs.types import Algorithm, Blob
 
 BATCH: Final = 64
 """Items surveyed at once."""
@@ -45,7 +49,7 @@ class PrefetchReport:
         files, bytes: asked for.
         fetched_files, fetched_bytes: brought into the store now (blobs of which at least one block was missing).
         resident_files, local_files: here already, in the store or as plain files.
-        failed_files: could not be had; `problems` says why for the first of them.
+        failed_files: could not be had, or are not what their digests name; `problems` says why for the first of them.
     """
 
     files: int = 0
@@ -59,11 +63,11 @@ class PrefetchReport:
 
 
 class _Surveyed(NamedTuple):
-    """An item that must be fetched (`places` given), or why not."""
+    """An item that must be fetched or compared (`places` given), or why not."""
 
     blob: Blob
     places: PlacesOf | None
-    local: bool
+    local: bool = False
 
 
 class WarmUp:
@@ -137,13 +141,13 @@ class WarmUp:
 
     def _survey_one(self, blob: Blob, places_of: PlacesOf) -> _Surveyed:
         if self._is_resident(blob):
-            return _Surveyed(blob, None, local=False)
+            return _Surveyed(blob, None if self._is_known(blob) else places_of)
         with contextlib.suppress(VfsError):  # the fetch meets it again and names it
             places = list(places_of())
             if open_local(blob, lambda: places, self._engine.store) is not None:
                 return _Surveyed(blob, None, local=True)
-            return _Surveyed(blob, lambda: places, local=False)
-        return _Surveyed(blob, places_of, local=False)
+            return _Surveyed(blob, lambda: places)
+        return _Surveyed(blob, places_of)
 
     def _is_resident(self, blob: Blob) -> bool:
         count = block_count(blob.size)
@@ -152,6 +156,12 @@ class WarmUp:
             if None in self._engine.store.locate_run(blob.digest.key, first, run):
                 return False
         return True
+
+    def _is_known(self, blob: Blob) -> bool:
+        """Whether nothing more can be found out of a blob: small ones were compared before they were stored."""
+        provable = blob.digest.algorithm is not Algorithm.PLACE
+        verdict = self._engine.store.verdict(blob.digest.key)
+        return blob.size <= WHOLE_SIZE or not provable or verdict == VERIFIED
 
     async def _work(
         self, receive: "trio.MemoryReceiveChannel[_Surveyed]", scope: trio.CancelScope
@@ -168,7 +178,6 @@ class WarmUp:
                     self._full = True
                     scope.cancel()
                     return
-                self._fetched_files += 1
 
     async def _tell(self, progress: Progress) -> None:
         """Pass progress on, one call at a time: a slow listener is told less often."""
@@ -180,18 +189,27 @@ class WarmUp:
     # -- one blob ------------------------------------------------------------------------------------
 
     async def _fetch(self, blob: Blob, places: PlacesOf) -> bool:
-        """Whether the store took all of it."""
+        """Whether the store took all of it; raises if it cannot be had or, a large one, is not what its digest names."""
         state = self._engine.state(blob, places)
         state.readers += 1
+        fetched = 0
+
+        def filled(size: int, missing: int) -> None:
+            nonlocal fetched
+            fetched += missing
+            self._fetched_bytes += missing
+            self._advance(size)
+
         try:
             self._engine.refuse(state)
-            return await fill(self._engine, state, self._filled)
+            if not await fill(self._engine, state, filled):
+                return False
+            await verify(self._engine, state)
         finally:
             state.readers -= 1
-
-    def _filled(self, size: int, missing: int) -> None:
-        self._fetched_bytes += missing
-        self._advance(size)
+        self._fetched_files += fetched > 0
+        self._resident += not fetched
+        return True
 
     def _advance(self, size: int) -> None:
         self._done += size

@@ -232,13 +232,14 @@ class Builder:
                     "no directory in Git"
                 )
                 hint = "remove one of them; `dvc checkout` fails here too"
-                self._problems.append(Problem(path, "below-a-file", message, hint))
+                self._problems.append(Problem(path, "below-a-file", message, hint, heals=False))
                 return False
             tree = item.oid if item.mode == MODE_TREE else None
         message = f"{show(path)} is tracked by Git and is an output of {show(claim.pointer)}; "
         message += "DVC's data is shown, as after `dvc checkout --force`"
         hint = "`git rm --cached` it, or set `cache: false` in the pointer"
-        self._problems.append(Problem(path, "tracked-twice", message, hint, Severity.NOTE))
+        note = Problem(path, "tracked-twice", message, hint, Severity.NOTE, heals=False)
+        self._problems.append(note)
         return True
 
     def _put(self, path: bytes, leaf: Entry | Directory) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from vfs.errors import DataUnavailable, Unsupported, VfsError
+from vfs.errors import DataUnavailable, RemoteUnavailable, VfsError
 from vfs.formats.values import ImportSource, Out, UrlSource
 from vfs.types import Algorithm, Digest, Entry, Kind, Problem
 from vfs.workspace.directory import Directory, TreeDirectory
@@ -24,7 +24,7 @@ from vfs.workspace.origins import DvcOrigin, Origin, VersionedOrigin
 from vfs.workspace.outs import Claim
 from vfs.workspace.pointers import Progress
 from vfs.workspace.session import Session
-from vfs.workspace.sizes import Sizes
+from vfs.workspace.sizes import Sizes, Unsized
 from vfs.workspace.stores import DvcStore
 from vfs.workspace.versioned import digest_of, file_entries, remember, remote_of
 
@@ -50,7 +50,9 @@ class OutGrafter:
         self._listings = listings
         self._time = time
         self._progress = progress
-        self._asked: set[tuple[DvcStore, Digest]] = set()  # nothing but the pointer knows a size
+        self._asked: dict[
+            tuple[DvcStore, Digest], Unsized
+        ] = {}  # nothing but the pointer knows a size
 
     # Single files -----------------------------------------------------------------------------
 
@@ -78,13 +80,15 @@ class OutGrafter:
             found = finder.find(algorithm, unknown, self._time, remote=remote, caches_only=recorded)
             missing = [Digest(algorithm, value) for value in found.digests]
             self._catalog.see_first(missing, self._time)
-            self._asked.update((store, digest) for digest in missing)
+            why = found._replace(digests=set())
+            self._asked |= {(store, digest): why for digest in missing}
 
     def file(self, out: Out, store: DvcStore, origin: Origin) -> Entry:
         """The entry of a single file with a hash.
 
         Raises:
             DataUnavailable: nobody knows its size.
+            RemoteUnavailable: a remote that may know it gave no answer in time.
         """
         digest = out.digest
         assert digest is not None
@@ -96,6 +100,12 @@ class OutGrafter:
             fact = self._local_fact(digest, store)
         if fact is not None:
             return Entry(name, kind, digest, fact[0], fact[1], number)
+        asked = self._asked.get((store, digest))
+        if out.size is None and asked is not None and asked.silent:
+            raise RemoteUnavailable(
+                f"the size of {digest} is not known: {'; '.join(asked.reasons)}",
+                hint="is the remote reachable? `vfs doctor` checks",
+            )
         if out.size is None:
             raise DataUnavailable(
                 f"the size of {digest} is not known: the pointer does not say it, and no cache or "
@@ -188,11 +198,6 @@ class OutGrafter:
             return urls(claim, store)
         if out.files is not None or (out.place is not None and out.place.remote is not None):
             return self.versioned(out, store, root)
-        if out.digest is None:
-            raise Unsupported(
-                "its pointer has no hash: the data was never committed",
-                hint="run `dvc commit` (or `dvc repro`) and commit the pointer",
-            )
         origin = DvcOrigin(store, out.remote)
         if out.is_tree:
             return self.directory(out, store, lambda _: origin)
@@ -209,7 +214,8 @@ def broken(path: bytes, error: VfsError, time: int) -> tuple[Entry, Problem]:
     """The entry and problem of a path that cannot be served."""
     name = path.rpartition(b"/")[2]
     entry = Entry(name, Kind.BROKEN, None, 0, time, 0, error.message)
-    return entry, Problem(path, error.code, error.message, error.hint or "")
+    hint, silent = error.hint or "", error.retryable
+    return entry, Problem(path, error.code, error.message, hint, silent=silent)
 
 
 def _recorded(out: Out) -> int | None:
@@ -232,7 +238,10 @@ def _missing(path: bytes, directory: TreeDirectory, listing: Listing) -> Problem
         path,
         "objects-missing",
         f"{listing.missing} of {directory.tree.count} files cannot be served ({shown}): {reasons}",
-        "run `dvc push` where the data was added",
+        "is the remote reachable? `vfs doctor` checks"
+        if listing.silent
+        else "run `dvc push` where the data was added",
+        silent=listing.silent,
     )
 
 

@@ -95,7 +95,7 @@ class Hashes:
         origin = self._session.origins.all()[entry.origin]
         blob = Blob(entry.digest, entry.size)
         for place in self._places_of(origin, blob):
-            value = _hash(place, blob, algorithm) if place.local else None
+            value = _hash(place, blob, algorithm) if place.is_here() else None
             if value is not None:
                 return value
         return None

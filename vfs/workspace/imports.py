@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
+from vfs import own_mount
 from vfs.catalog import TreeEntry
 from vfs.errors import DataUnavailable, UnknownPath, VfsError
 from vfs.formats.dirlisting import listing_digest
@@ -105,7 +106,9 @@ class ImportGrafter:
             )
             # A listing was read; that the bytes of a single file are there, nobody has seen.
             severity = Severity.NOTE if out.is_tree else Severity.BROKEN
-            problem = Problem(out.path, "import-source", message, hint, severity)
+            problem = Problem(
+                out.path, "import-source", message, hint, severity, silent=error.retryable
+            )
             return own._replace(problems=(*own.problems, problem))
 
     def _own(
@@ -278,7 +281,8 @@ def _held(store: DvcStore, session: Session, objects: DvcOrigin, out: Out) -> bo
     assert out.digest is not None
     from vfs.formats.layout import object_path
 
-    return any(os.path.isfile(os.path.join(c, object_path(out.digest))) for c in store.caches)
+    caches = [cache for cache in store.caches if not own_mount.holds(cache)]
+    return any(os.path.isfile(os.path.join(c, object_path(out.digest))) for c in caches)
 
 
 def _other(ref: ImportRef, actual: str, wanted: Digest) -> DataUnavailable:

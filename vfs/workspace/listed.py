@@ -17,17 +17,36 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from vfs.errors import DataUnavailable, FormatError, RemoteUnavailable, StoreFull, VfsError
+from vfs.errors import (
+    ConfigError,
+    DataUnavailable,
+    FormatError,
+    ObjectMissing,
+    RemoteUnavailable,
+    StoreFull,
+    Unsupported,
+    VfsError,
+)
 from vfs.formats.dirlisting import MAX_BYTES
 from vfs.formats.layout import object_path
+from vfs.own_mount import open_other
 from vfs.types import Digest
 from vfs.workspace.patience import BRIEF, PATIENCE, Patience
-from vfs.workspace.pointers import Progress
+from vfs.workspace.pointers import WAITING, Progress
 from vfs.workspace.session import Session
 from vfs.workspace.stores import DvcStore, RemoteRef
 
 _BUFFER = 1 << 20
 _MEMORY = Path("/dev/shm")
+
+
+_LOOKED = (ObjectMissing, DataUnavailable, FormatError)
+"""Answers of who has looked: no such object, or not the right one."""
+
+_HINTS: dict[type[VfsError], str] = {
+    ConfigError: "correct the remote in `.dvc/config` or `.dvc/config.local`, or AWS_PROFILE",
+    Unsupported: "run `dvc fetch`: the DVC cache is read as well; or `dvc remote add` one that vfs reads",
+}
 
 
 class _Source(Protocol):
@@ -84,7 +103,8 @@ class ListedObject:
         """Its bytes, checked, as a file that goes when it is closed.
 
         Raises:
-            DataUnavailable: no place has it; the message has each place's answer.
+            DataUnavailable: no place has it; the message has each place's answer. If a place could not be asked (it refused,
+                nothing reads it, its configuration is wrong), the code is that of its answer.
             RemoteUnavailable: a remote that may have it was silent for as long as the build has patience.
         """
         places: list[str | RemoteRef] = list(store.caches)
@@ -106,12 +126,15 @@ class ListedObject:
             if not left:
                 raise self._nowhere(silent, time.monotonic() - started)
             names = ", ".join(ref.name for ref in silent)
-            self._progress(f"waiting for remote {names}, attempt", self._attempts.total(), None)
+            why = self._answers[silent[0]].message.rpartition(": ")[2]
+            stage = f"{WAITING} remote {names} ({why}), attempt"
+            self._progress(stage, self._attempts.total(), None)
             asked = (getattr(self._answers[ref], "retry_after", None) for ref in silent)
             self._patience.rest(rounds, left, max((s for s in asked if s), default=None))
 
     def _look(self, place: str | RemoteRef) -> BinaryIO | None:
         """What one place has; None if nothing, or no answer in time, both of which are noted."""
+        told = self._attempts[place] if isinstance(place, RemoteRef) else 0
         try:
             if isinstance(place, str):
                 return self._bring(place)
@@ -126,8 +149,8 @@ class ListedObject:
             self._answers[place] = error
             if not error.retryable:
                 self._patience.alive(place)
-            elif isinstance(place, RemoteRef) and place not in self._reasons:
-                self._failed(place, error)
+            elif isinstance(place, RemoteRef) and self._attempts[place] == told:
+                self._failed(place, error)  # it does not repeat by itself
             return None
         self._patience.alive(place)
         return found
@@ -140,23 +163,39 @@ class ListedObject:
         """Why there is none; `silent` are the remotes that gave no answer in all these seconds."""
         if not silent:
             said = "; ".join(error.message for error in self._answers.values())
+            for error in self._answers.values():
+                if not isinstance(error, _LOOKED):
+                    return self._kept_off(error, said)
             return DataUnavailable(
                 f"the file list {self._name} was not found: "
                 + (said or "there is no cache and no remote that could have it"),
                 hint="run `dvc push` where the data was added, or `dvc remote add` the remote that has it",
             )
-        said = "; ".join(
-            f"remote {ref.name} ({ref.url}): {ref.prefix}{self._key}: attempts: {self._attempts[ref]}, "
-            f"the last: {self._reasons.get(ref, self._answers[ref]).message}"
-            for ref in silent
-        )
+        said = "; ".join(self._silence(ref) for ref in silent)
         others = "".join(
             f"; {error.message}" for place, error in self._answers.items() if place not in silent
         )
+        waits = "`transfer.deadline` sets the time"
+        if self._patience.seconds == BRIEF:
+            waits = f"it was waited for only {BRIEF:g} s here; mounts and reads wait for `transfer.deadline`"
         return RemoteUnavailable(
             f"the file list {self._name} did not come within {seconds:.0f} s: {said}{others}",
-            hint="is the remote reachable? `vfs doctor` checks; `transfer.deadline` sets the time",
+            hint=f"is the remote reachable? `vfs doctor` checks; {waits}",
         )
+
+    def _silence(self, ref: RemoteRef) -> str:
+        """How often a remote was asked for the object, and what came of the last time; what is named is named once."""
+        where = f"remote {ref.name} ({ref.shown}): {ref.prefix}{self._key}"
+        last = self._reasons.get(ref, self._answers[ref]).message
+        last = last.partition(where)[2].removeprefix(": ") or last
+        return f"{where}: attempts: {self._attempts[ref]}, the last: {last}"
+
+    def _kept_off(self, reason: VfsError, said: str) -> DataUnavailable:
+        """There is none, and a place was not even looked at, for a reason whose code the error has."""
+        hint = reason.hint or _HINTS.get(type(reason), "`vfs doctor` asks every remote")
+        error = DataUnavailable(f"the file list {self._name} cannot be had: {said}", hint=hint)
+        error.code, error.exit_code = reason.code, reason.exit_code
+        return error
 
     def _bring(self, place: str | RemoteRef) -> BinaryIO | None:
         """From one place, to the disk of the cache, or to memory if there is no room on it."""
@@ -172,7 +211,7 @@ class ListedObject:
         """From a DVC cache; None if it has no such file."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         try:
-            descriptor = os.open(os.path.join(cache, self._key), flags)
+            descriptor = open_other(os.path.join(cache, self._key), flags)
         except OSError:
             return None
         with open(descriptor, "rb", buffering=0) as file:

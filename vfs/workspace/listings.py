@@ -5,7 +5,7 @@ batches; have `vfs.workspace.sizes` find the unknown ones; stream them again to 
 
 Notes in the catalog, by the listing's digest: `dir-1` -> tree id, whether it is complete, problems;
 `dir-missing-2` -> tree id, the digests whose size is unknown. An incomplete tree is served as it is, its
-unknown files BROKEN, and only the missing digests are asked for again, at most once a minute.
+unknown files BROKEN, and only the missing digests are asked for again, at most once a minute, unless a remote gave no answer.
 
 Memory: 16 bytes per file, and the unknown digests: 200 bytes per file if all are, at most 800 MB, since
 large listings are built one at a time. A listing that is not sorted by path (DVC sorts
@@ -27,7 +27,7 @@ from vfs.types import Digest, Kind, Problem
 from vfs.workspace.listed import ListedObject
 from vfs.workspace.pointers import Progress
 from vfs.workspace.session import Session
-from vfs.workspace.sizes import Sizes
+from vfs.workspace.sizes import Sizes, Unsized
 from vfs.workspace.stores import DvcStore
 
 LISTING_KEY = b"dir-1\0"
@@ -51,12 +51,14 @@ class Listing(NamedTuple):
         missing: number of files whose size nobody knows.
         problems: (path in the directory, code, sentence) of what is wrong inside.
         reasons: why sizes are missing.
+        silent: a remote that may know them gave no answer in time.
     """
 
     tree: Tree
     missing: int = 0
     problems: tuple[Problem, ...] = ()
     reasons: tuple[str, ...] = ()
+    silent: bool = False
 
 
 class Listings:
@@ -65,7 +67,7 @@ class Listings:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._catalog = session.catalog
-        self._tried: dict[bytes, tuple[float, tuple[str, ...]]] = {}
+        self._tried: dict[bytes, tuple[float, Unsized]] = {}
 
     def recall(self, digest: Digest) -> Listing | None:
         """The tree of a listing, if this machine has built it; noted for packed remotes."""
@@ -76,7 +78,7 @@ class Listings:
             tree = self._catalog.open_tree(note[:_ID_SIZE])
             details = json.loads(note[_ID_SIZE:])
             problems = tuple(
-                Problem(bytes.fromhex(path), code, message)
+                Problem(bytes.fromhex(path), code, message, heals=False)
                 for path, code, message in details["problems"]
             )
             self._session.listed.note(digest, tree.tree_id)
@@ -134,23 +136,24 @@ class Listings:
     def _again(self, known: Listing, digest: Digest, builder: "_Builder") -> Listing:
         """Ask once more for sizes that were missing; rebuild if some were found."""
         now = self._session.clock()
-        last, reasons = self._tried.get(digest.key, (0.0, ()))
-        if now - last < _RETRY_SECONDS and not builder.local_only:
-            return known._replace(reasons=reasons)
+        last, unsized = self._tried.get(digest.key, (0.0, Unsized(set())))
+        rest = 0 if unsized.silent else _RETRY_SECONDS
+        if now - last < rest and not builder.local_only:
+            return known._replace(reasons=unsized.reasons)
         note = self._catalog.recall(MISSING_KEY + digest.key) or b""
         missing = {note[i : i + 16] for i in range(_ID_SIZE, len(note), 16)}
         before = len(missing)
         builder.find_sizes(missing)
         if missing and len(missing) == before:
             if not builder.local_only:
-                self._tried[digest.key] = (now, builder.reasons)
-            return known._replace(reasons=builder.reasons)
+                self._tried[digest.key] = (now, builder.unsized)
+            return known._replace(reasons=builder.unsized.reasons, silent=builder.unsized.silent)
         return self._keep(digest, builder, builder.build())
 
     def _keep(self, digest: Digest, builder: "_Builder", listing: Listing) -> Listing:
         self._remember(digest, listing, builder.missing)
         if listing.missing and not builder.local_only:
-            self._tried[digest.key] = (self._session.clock(), listing.reasons)
+            self._tried[digest.key] = (self._session.clock(), builder.unsized)
         return listing
 
     def _remember(self, digest: Digest, listing: Listing, missing: Iterable[bytes]) -> None:
@@ -194,7 +197,7 @@ class _Builder:
         self._problems: list[Problem] = []
         self._dropped = 0
         self.missing: set[bytes] = set()
-        self.reasons: tuple[str, ...] = ()
+        self.unsized = Unsized(set())
 
     # The tree ---------------------------------------------------------------------------------
 
@@ -226,9 +229,12 @@ class _Builder:
         tree = self._catalog.build_tree(kept, mtime=self._time)
         if self._dropped > _KEPT_PROBLEMS:
             more = f"and {self._dropped - _KEPT_PROBLEMS} more entries like these"
-            self._problems.append(Problem(b"", "bad-format", f"{self._name}: {more}"))
+            message = f"{self._name}: {more}"
+            self._problems.append(Problem(b"", "bad-format", message, heals=False))
         broken = len(self.missing)
-        return Listing(tree, broken, tuple(self._problems), self.reasons)
+        return Listing(
+            tree, broken, tuple(self._problems), self.unsized.reasons, self.unsized.silent
+        )
 
     def find_sizes(self, unknown: set[bytes]) -> None:
         """Learn unknown sizes; `unknown` keeps what was not found."""
@@ -243,7 +249,7 @@ class _Builder:
             caches_only=self.local_only,
             listing=self._digest,
         )
-        self.reasons = found.reasons
+        self.unsized = found._replace(digests=set())
 
     def _look_up(self, data: BinaryIO) -> "tuple[array[int], array[int], bool, set[bytes]]":
         """Known sizes and times by position, whether paths are sorted, and the unknown digests."""
@@ -304,7 +310,7 @@ class _Builder:
             "is listed twice" if conflict.reason == "duplicate" else f"lies below the file {other}"
         )
         message = f"{self._name}: {show(conflict.path)} {reason}"
-        self._drop(Problem(conflict.path, "bad-format", message))
+        self._drop(Problem(conflict.path, "bad-format", message, heals=False))
 
     def _drop(self, problem: Problem) -> None:
         self._dropped += 1

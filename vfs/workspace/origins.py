@@ -4,12 +4,12 @@ An *origin* is the recipe for one class of contents ("objects of this DVC reposi
 with a blob it gives places (`vfs.workspace.places`). Entries carry the number of their origin in
 `Origins`, which numbers equal origins once for all snapshots of a session.
 
-Rule: immutable and hashable; few: never one per file. Dataclasses, because tuples of different
+Rule: immutable and hashable; few, but for single files that were imported, which have one each. Dataclasses, because tuples of different
 kinds with the same fields would be equal.
 """
 
 import threading
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -133,7 +133,7 @@ class Origins:
 
     def __init__(self) -> None:
         self._numbers: dict[Origin, int] = {}
-        self._all: tuple[Origin, ...] = ()
+        self._all: list[Origin] = []  # only ever grows
         self._newer: dict[int, tuple[int, ...]] = {}
         self._lock = threading.Lock()
 
@@ -143,11 +143,11 @@ class Origins:
             known = self._numbers.get(origin)
             if known is None:
                 known = self._numbers[origin] = len(self._all)
-                self._all = (*self._all, origin)
+                self._all.append(origin)
             return known
 
-    def all(self) -> tuple[Origin, ...]:
-        """The origins by number; numbers given later are not in it."""
+    def all(self) -> Sequence[Origin]:
+        """The origins by number; those that are met later are added at its end."""
         return self._all
 
     def supersede(self, replaced: Iterable[tuple[int, int, bool]], used: Set[int]) -> bool:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from vfs.core.lru import Lru
 from vfs.core.paths import show
-from vfs.errors import FormatError, VfsError
+from vfs.errors import FormatError, Unsupported, VfsError
 from vfs.formats import yaml12
 from vfs.formats.lock import Lock, parse_lock, variable_files
 from vfs.formats.pointer import parse_pointer
@@ -168,6 +168,8 @@ def settle(claims: Sequence[Claim], problems: list[Problem]) -> Claims:
         owner = next((above for above in _above(path) if above in by_path), None)
         if owner is not None:
             result.problems.append(_nested(rivals[0], by_path[owner][0]))
+        elif not _committed(rivals[0]):
+            result.broken.append(_uncommitted(rivals[0]))
         elif any(_content(rival) != _content(rivals[0]) for rival in rivals[1:]):
             result.broken.append(_twice(rivals))
         else:
@@ -189,6 +191,23 @@ def _above(path: bytes) -> Iterator[bytes]:
         yield path
 
 
+def _committed(claim: Claim) -> bool:
+    """Whether anything says what the out holds."""
+    out = claim.out
+    known = out.digest is not None or out.files is not None or claim.source is not None
+    return known or (out.place is not None and out.place.remote is not None)
+
+
+def _uncommitted(claim: Claim) -> Problem:
+    return Problem(
+        claim.out.path,
+        Unsupported.code,
+        "its pointer has no hash: the data was never committed",
+        "run `dvc commit` (or `dvc repro`) and commit the pointer",
+        heals=False,
+    )
+
+
 def _twice(rivals: Sequence[Claim]) -> Problem:
     names = " and ".join(show(pointer) for pointer in sorted({r.pointer for r in rivals})[:4])
     return Problem(
@@ -196,6 +215,7 @@ def _twice(rivals: Sequence[Claim]) -> Problem:
         "overlapping-output",
         f"{show(rivals[0].out.path)} is an output of both {names}",
         "remove one of them with `dvc remove`; DVC refuses such a repository too",
+        heals=False,
     )
 
 
@@ -206,6 +226,7 @@ def _nested(inner: Claim, outer: Claim) -> Problem:
         f"{show(inner.out.path)} of {show(inner.pointer)} lies inside {show(outer.out.path)} of "
         f"{show(outer.pointer)}, which is served",
         "remove one of them with `dvc remove`; DVC refuses such a repository too",
+        heals=False,
     )
 
 
@@ -215,9 +236,12 @@ def _bad_name(path: bytes) -> Problem:
         "unsafe-path",
         f"Git holds {show(path)}, which no file system may show; it is left out",
         "the commit was made by hand or by a hostile tool; see `git fsck`",
+        heals=False,
     )
 
 
 def problem_of(error: VfsError, path: bytes) -> Problem:
-    """The problem an error stands for, on a path."""
-    return Problem(path, error.code, error.message, error.hint or "")
+    """The problem an error stands for, on a path; what cannot be read as it lies in the commit never can."""
+    heals = not isinstance(error, FormatError)
+    hint, silent = error.hint or "", error.retryable
+    return Problem(path, error.code, error.message, hint, heals=heals, silent=silent)

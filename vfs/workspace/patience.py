@@ -7,9 +7,9 @@ down cost one deadline, and a remote that is slow but moves costs nothing. The p
 import random
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
-from concurrent.futures import TimeoutError as NotYet
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, InvalidStateError, wait
+from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import Final, Protocol, TypeVar
 
@@ -45,6 +45,7 @@ class Patience:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._since: dict[object, float] = {}
+        self._silent: dict[object, RemoteUnavailable] = {}
         self._over = threading.Event()
 
     def left(self, place: object) -> float:
@@ -62,6 +63,26 @@ class Patience:
         """Sleep after so many rounds in which no place gave anything, for `longest` seconds at most."""
         chance = 0.5 + random.random() / 2  # never next to nothing
         self._over.wait(min(_RESTS.delay(rounds, chance, retry_after), longest))
+
+    @contextmanager
+    def once(self, place: object) -> Iterator[float]:
+        """Ask a place that is not asked again by this build once it gave no answer; gives the seconds it may be silent.
+
+        Raises:
+            RemoteUnavailable: it gave none before.
+        """
+        known = self._silent.get(place)
+        if known is not None:
+            raise known
+        seconds = self.left(place)
+        if not seconds:
+            raise RemoteUnavailable("it gave no answer before, and was not asked")
+        try:
+            yield seconds
+        except RemoteUnavailable as error:
+            self._silent[place] = error
+            raise
+        self.alive(place)
 
     def give_up(self) -> None:
         """Nobody waits for the build any more."""
@@ -101,11 +122,10 @@ class Patience:
         try:
             while True:
                 left = self.left(place)
-                try:
-                    return answer.result(min(left, _LOOK))
-                except NotYet:
-                    if not left and answer.cancel():
-                        raise RemoteUnavailable("no answer in time") from None
+                if wait([answer], min(left, _LOOK)).done:
+                    return answer.result()
+                if not left and answer.cancel():
+                    raise RemoteUnavailable("no answer in time")
         except BaseException:
             answer.cancel()
             raise

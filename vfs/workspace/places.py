@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.layout import object_path
+from vfs.own_mount import open_other
 from vfs.transfer import Body, Place
 from vfs.types import Algorithm, Blob
 from vfs.workspace.bodies import BytesBody, FileBody
@@ -41,7 +42,7 @@ class FilePlace:
     def open_file(self) -> int | None:
         """A descriptor of the file if it is there, regular, and of the right size."""
         try:
-            descriptor = os.open(self._path, _OPEN)
+            descriptor = open_other(self._path, _OPEN)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 log.warning("cannot open %s: %s", self._path, error.strerror)

@@ -1,33 +1,26 @@
 """Sizes of objects that nobody recorded: from caches, then from remotes, then kept for ever.
 
-Rule: a `.dir` listing has no sizes. For each unknown digest: stat in the DVC caches; then the listing's manifest on a packed
-remote; then, remote by remote, HEAD requests while they are few, else one LIST of the layout's prefix when that takes
-fewer round trips. Whatever is found becomes a fact of the catalog; what is not is returned.
+Rule: a `.dir` listing has no sizes. For each unknown digest: stat in the DVC caches; then the listing's manifest
+on a packed remote; then, remote by remote, what
+`vfs.workspace.remote_sizes` asks, and again while a remote gives no answer (`vfs.workspace.patience`). Whatever is found becomes a
+fact of the catalog at once, also before an error; what is not is returned.
 
 Units: sizes in bytes. Memory: the unknown digests as 16-byte strings, nothing per known one.
 """
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from vfs.catalog import Catalog
-from vfs.errors import Unsupported, VfsError
-from vfs.formats.layout import object_path
-from vfs.remotes import Remote
+from vfs import own_mount
+from vfs.errors import DataUnavailable, RemoteUnavailable, VfsError
 from vfs.types import Algorithm, Digest
+from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.pointers import Progress
+from vfs.workspace.remote_sizes import Taking, take
 from vfs.workspace.session import Session
 from vfs.workspace.stores import DvcStore, RemoteRef
-
-MOST_HEADS = 500
-"""Up to so many unknown sizes, HEAD requests are cheaper than finding out what is."""
-LIST_PAGE = 1000
-_LEARN = 50_000
-_NAME_LENGTH = 33  # two hexadecimal digits, a slash, thirty more
 
 
 class Unsized(NamedTuple):
@@ -36,10 +29,12 @@ class Unsized(NamedTuple):
     Attributes:
         digests: of the objects.
         reasons: what the places answered, one sentence each.
+        silent: a remote that may know them gave no answer in time.
     """
 
     digests: set[bytes]
-    reasons: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
+    silent: bool = False
 
 
 class Sizes:
@@ -47,9 +42,9 @@ class Sizes:
 
     def __init__(self, session: Session, store: DvcStore, progress: Progress) -> None:
         self._session = session
-        self._catalog: Catalog = session.catalog
         self._store = store
         self._progress = progress
+        self._patience = PATIENCE.get() or Patience(BRIEF)
 
     def find(
         self,
@@ -71,139 +66,82 @@ class Sizes:
             caches_only: do not ask remotes.
             listing: the objects are the files of this `.dir`: its manifest on a packed remote has all their sizes.
         """
-        total = len(unknown)
-        reasons: list[str] = []
+        taking = Taking(self._session.catalog, algorithm, unknown, time, self._progress)
         for cache in self._store.caches:
             if unknown:
-                self._learn(algorithm, unknown, _scan(cache, algorithm, unknown), time, total)
-        for ref in self._store.packed if listing is not None and not caches_only else ():
+                taking.all(_scan(cache, algorithm, unknown))
+        if caches_only:
+            return Unsized(unknown)
+        reasons: tuple[str, ...] = ()
+        for ref in self._store.packed if listing is not None else ():
             if unknown and listing is not None:
-                reasons += self._read_manifest(ref, algorithm, listing, unknown, time)
-        for ref in self._store.ordered(remote) if not caches_only else ():
-            if unknown and (ref.worktree or not ref.versioned):
-                reasons += self._ask(ref, algorithm, unknown, time, total)
-        return Unsized(unknown, tuple(reasons))
+                reasons += self._read_manifest(ref, listing, taking, time)
+        refs = [r for r in self._store.ordered(remote) if r.worktree or not r.versioned]
+        answers = self._rounds(refs, taking)
+        reasons += tuple(error.message for error in answers.values())
+        return Unsized(unknown, reasons, any(error.retryable for error in answers.values()))
 
     def _read_manifest(
-        self, ref: RemoteRef, algorithm: Algorithm, listing: Digest, unknown: set[bytes], time: int
-    ) -> list[str]:
+        self, ref: RemoteRef, listing: Digest, taking: Taking, time: int
+    ) -> tuple[str, ...]:
+        """Learn the sizes that the manifest of a listing has; why there is none."""
+        unknown = taking.unknown
         total = len(unknown)
+        catalog = self._session.catalog
         try:
-            for known in self._session.packed(ref).sizes(listing, self._catalog, time):
+            for known in self._session.packed(ref).sizes(listing, catalog, time):
                 self._progress("sizes", min(known, total), total)
         except VfsError as error:
-            return [error.message]
-        digests = [Digest(algorithm, value) for value in unknown]
-        facts = self._catalog.facts_many(digests)
+            return (error.message,)
+        digests = [Digest(taking.algorithm, value) for value in unknown]
+        facts = catalog.facts_many(digests)
         unknown -= {d.value for d, fact in zip(digests, facts, strict=True) if fact is not None}
-        return []
+        return ()
 
-    def _ask(
-        self, ref: RemoteRef, algorithm: Algorithm, unknown: set[bytes], time: int, total: int
-    ) -> list[str]:
+    def _rounds(self, refs: Sequence[RemoteRef], taking: Taking) -> dict[RemoteRef, VfsError]:
+        """Ask every remote, and those that gave no answer again; what each answered last that did not know everything."""
+        answers: dict[RemoteRef, VfsError] = {}
+        asking, rounds = refs, 0
+        while True:
+            rounds += 1
+            for ref in asking:
+                if taking.unknown and (ref not in answers or self._patience.left(ref)):
+                    answers[ref] = self._ask(ref, taking.again())
+            asking = [ref for ref in asking if ref in answers and answers[ref].retryable]
+            left = max((self._patience.left(ref) for ref in asking), default=0.0)
+            if not taking.unknown or not left:
+                return answers if taking.unknown else {}
+            names = ", ".join(ref.name for ref in asking)
+            self._progress(f"waiting for remote {names}, attempt", rounds, None)
+            wanted = (getattr(answers[ref], "retry_after", None) for ref in asking)
+            self._patience.rest(rounds, left, max((s for s in wanted if s), default=None))
+
+    def _ask(self, ref: RemoteRef, taking: Taking) -> VfsError:
+        """Ask one remote; why it did not know everything."""
+        where = f"remote {ref.name} ({ref.shown})"
+        reasons: list[VfsError] = []
         try:
             remote = self._session.remote(ref)
-            if len(unknown) <= MOST_HEADS or not self._listing_pays(
-                remote, ref, algorithm, unknown
-            ):
-                found = self._heads(remote, ref, algorithm, unknown)
-            else:
-                found = self._listed(remote, ref, algorithm, unknown)
-            self._learn(algorithm, unknown, found, time, total)
+            if not self._patience.left(ref):
+                return RemoteUnavailable(f"{where}: it gave no answer before, and was not asked")
+            self._patience.ask(
+                ref,
+                lambda: take(remote, ref, taking, self._patience, self._session),
+                reasons.append,
+            )
         except VfsError as error:
-            return [error.message]
-        return [f"{remote.url} does not have it"] if unknown else []
-
-    def _heads(
-        self, remote: Remote, ref: RemoteRef, algorithm: Algorithm, unknown: set[bytes]
-    ) -> Iterator[tuple[bytes, int]]:
-        keys = {ref.prefix + object_path(Digest(algorithm, v)): v for v in unknown}
-        names = sorted(keys)
-        for start in range(0, len(names), LIST_PAGE):
-            for key, info in remote.heads(names[start : start + LIST_PAGE]):
-                if info is not None:
-                    yield keys[key], info.size
-
-    def _listing_pays(
-        self, remote: Remote, ref: RemoteRef, algorithm: Algorithm, unknown: set[bytes]
-    ) -> bool:
-        """Whether a LIST of everything takes fewer round trips than HEADs; looks at 1/256 of it.
-
-        Never where nothing can be listed (plain HTTP).
-        """
-        sample = ref.prefix + _prefixes(algorithm)[0]
-        try:
-            seen = sum(1 for _ in islice(remote.list(sample), LIST_PAGE))
-        except Unsupported:
-            return False
-        pages = (
-            max(256, seen * 256 // LIST_PAGE)
-            if seen >= LIST_PAGE // 4
-            else 1 + seen * 256 // LIST_PAGE
-        )
-        return pages <= len(unknown)
-
-    def _listed(
-        self, remote: Remote, ref: RemoteRef, algorithm: Algorithm, unknown: set[bytes]
-    ) -> Iterator[tuple[bytes, int]]:
-        """Sizes from a LIST, one request chain per two-digit prefix, several at once."""
-        head = len(ref.prefix) + len(_head(algorithm))
-
-        def wanted(prefix: str) -> list[tuple[bytes, int]]:
-            infos = remote.list(ref.prefix + prefix)
-            return _matching((info[:2] for info in infos), head, unknown)
-
-        jobs = max(1, min(8, self._session.settings.jobs))
-        with ThreadPoolExecutor(jobs, thread_name_prefix="vfs-list") as pool:
-            for part in pool.map(wanted, _prefixes(algorithm)):
-                yield from part
-
-    def _learn(
-        self,
-        algorithm: Algorithm,
-        unknown: set[bytes],
-        found: Iterator[tuple[bytes, int]],
-        time: int,
-        total: int,
-    ) -> None:
-        while part := list(islice(found, _LEARN)):
-            self._catalog.learn([(Digest(algorithm, value), size, time) for value, size in part])
-            unknown.difference_update([value for value, _ in part])
-            self._progress("sizes", total - len(unknown), total)
-
-
-def _prefixes(algorithm: Algorithm) -> list[str]:
-    return [f"{_head(algorithm)}{number:02x}/" for number in range(256)]
-
-
-def _head(algorithm: Algorithm) -> str:
-    return "files/md5/" if algorithm is Algorithm.MD5 else ""
-
-
-def _matching(
-    infos: Iterable[tuple[str, int]], head: int, unknown: set[bytes]
-) -> list[tuple[bytes, int]]:
-    """Those of the listed objects that are wanted; a key is `ab/cdef…` behind `head` characters.
-
-    By hand, not by `parse_object_path`: a listing may have millions of keys.
-    """
-    found = []
-    for key, size in infos:
-        if len(key) == head + _NAME_LENGTH and key[head + 2] == "/":
-            name = key[head : head + 2] + key[head + 3 :]
-            try:
-                value = bytes.fromhex(name)
-            except ValueError:
-                continue
-            if value in unknown and name == name.lower():
-                found.append((value, size))
-    return found
+            if not error.retryable:
+                self._patience.alive(ref)
+            return reasons[-1] if error.retryable and reasons else error
+        finally:
+            taking.leave()
+        return taking.refused() or DataUnavailable(f"{where} does not have it")
 
 
 def _scan(cache: str, algorithm: Algorithm, unknown: set[bytes]) -> Iterator[tuple[bytes, int]]:
     """Sizes of the objects that a cache directory has."""
     head = os.path.join(cache, "files", "md5") if algorithm is Algorithm.MD5 else cache
-    if not os.path.isdir(head):
+    if own_mount.holds(head) or not os.path.isdir(head):
         return
     groups: dict[str, list[str]] = {}
     for value in unknown:

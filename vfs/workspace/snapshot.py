@@ -3,10 +3,18 @@
 Rule: immutable. Reading names needs Git's trees and the catalog, never the network.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from vfs.errors import DataUnavailable, UnknownPath
+from vfs.errors import (
+    ConfigError,
+    DataUnavailable,
+    RemoteError,
+    UnknownPath,
+    Unsupported,
+    VfsError,
+    error_named,
+)
 from vfs.types import Entry, Kind, Problem, Severity
 from vfs.workspace.changes import Change, changes
 from vfs.workspace.directory import Directory, Weight
@@ -36,7 +44,7 @@ class Snapshot:
     time: int
     root: Directory
     problems: tuple[Problem, ...]
-    origins: tuple[Origin, ...] = field(repr=False)
+    origins: Sequence[Origin] = field(repr=False)
     totals: Weight
     tree: bytes
     grafts: Grafts = field(repr=False)
@@ -68,17 +76,22 @@ class Snapshot:
             node = node.children[name]
         return True
 
+    @property
+    def may_heal(self) -> bool:
+        """Whether building it once more may find what is wrong now mended."""
+        return any(problem.heals for problem in self.problems)
+
     def resolve(self, path: bytes) -> Entry | Directory:
         """What is at a path (b"" is the root).
 
         Raises:
             UnknownPath: nothing.
-            DataUnavailable: it may be below an entry that cannot be served.
+            DataUnavailable, RemoteError, ConfigError, Unsupported: it may be below an entry that cannot be served.
         """
         found: Entry | Directory = self.root
         for depth, name in enumerate(path.split(b"/") if path else ()):
             if isinstance(found, Entry) and found.kind is Kind.BROKEN:
-                raise self._unavailable(path, depth, found)
+                raise self.unavailable(path, b"/".join(path.split(b"/")[:depth]), found)
             below: Entry | Directory | None = None
             if isinstance(found, Directory):
                 entry = found.lookup(name)
@@ -90,13 +103,20 @@ class Snapshot:
             found = below
         return found
 
-    def _unavailable(self, path: bytes, depth: int, above: Entry) -> DataUnavailable:
-        """The error of a path below a broken entry, which is `depth` components long."""
+    def unavailable(self, path: bytes, place: bytes, entry: Entry) -> VfsError:
+        """The error of a path that cannot be served because of the broken entry at `place`, which is the path or above it.
+
+        It is of the kind that is in the way (a remote, the configuration, a thing vfs does not have), else DataUnavailable.
+        """
         shown = path.decode("utf-8", "backslashreplace")
-        there = b"/".join(path.split(b"/")[:depth]).decode("utf-8", "backslashreplace")
-        return DataUnavailable(
-            f"{shown} of {self.rev} cannot be served: {there}: {above.problem}", hint="vfs doctor"
-        )
+        there = "" if place == path else place.decode("utf-8", "backslashreplace") + ": "
+        said = f"{shown} of {self.rev} cannot be served: {there}{entry.problem}"
+        problem = next((p for p in self.problems if p.path == place and p.heals), None)
+        hint = problem.hint if problem is not None and problem.hint else "vfs doctor"
+        error = None if problem is None else error_named(problem.code, said, hint)
+        if isinstance(error, RemoteError | ConfigError | Unsupported):
+            return error
+        return DataUnavailable(said, hint=hint)
 
     def walk(self, prefix: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
         """Everything below a path, each directory by name and before what is in it; a file gives itself.
@@ -104,7 +124,7 @@ class Snapshot:
         A path that does not exist gives nothing.
 
         Raises:
-            DataUnavailable: it may be below an entry that cannot be served.
+            VfsError: it may be below an entry that cannot be served (`unavailable`).
         """
         try:
             found = self.resolve(prefix)

@@ -245,7 +245,7 @@ def _layer(
         return [Layer(parse_dvc_config(data, file=name), directory, trusted)]
     except FormatError as error:
         hint = error.hint or "the remotes of this file are not used; correct it"
-        problems.append(Problem(blamed, error.code, error.message, hint))
+        problems.append(Problem(blamed, error.code, error.message, hint, heals=trusted))
         return []
 
 

@@ -11,6 +11,7 @@ from vfs.core.paths import check_listed
 from vfs.errors import DataUnavailable, UnsafePath
 from vfs.formats.hashing import new_hasher
 from vfs.formats.values import FileEntry, Place
+from vfs.own_mount import WHY, holds, open_other, stat_other
 from vfs.remotes import Remote
 from vfs.types import Algorithm, Digest, Kind
 
@@ -21,7 +22,8 @@ def local_files(path: str, algorithm: Algorithm, total: int, time: int) -> list[
     """The files of a directory of this machine with their hashes, sorted by path.
 
     Args:
-        path: the directory. Symlinks to files are followed, those to directories are not (as DVC does).
+        path: the directory. Symlinks to files are followed, those to directories are not (as DVC does); the mount that this process
+            serves is passed over (`vfs.own_mount`).
         algorithm: MD5 or MD5_DOS2UNIX.
         total: bytes of all files as recorded; unless they are as many, nothing is read.
         time: seconds; when the files are first seen.
@@ -30,9 +32,12 @@ def local_files(path: str, algorithm: Algorithm, total: int, time: int) -> list[
         DataUnavailable: the directory has changed, or cannot be read.
     """
     root = os.fsencode(path)
+    if holds(root):
+        raise DataUnavailable(f"the import source {path} is not read: {WHY}")
     found: list[tuple[bytes, int]] = []
     left = total
-    for directory, _, names in os.walk(root):
+    for directory, below, names in os.walk(root):
+        below[:] = [name for name in below if not holds(os.path.join(directory, name))]
         for name in names:
             file = os.path.join(directory, name)
             size = _size(file)
@@ -56,7 +61,7 @@ def local_files(path: str, algorithm: Algorithm, total: int, time: int) -> list[
 def _size(file: bytes) -> int | None:
     """Bytes of a regular file; None for anything else."""
     try:
-        status = os.stat(file)
+        status = stat_other(file)
     except OSError:
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
@@ -66,7 +71,7 @@ def _hash(file: bytes, size: int, algorithm: Algorithm) -> bytes:
     """The hash of the first `size` bytes; an empty file is not opened (`/proc` has endless ones)."""
     hasher = new_hasher(algorithm)
     if size:
-        with open(file, "rb", buffering=0) as stream:
+        with open(file, "rb", buffering=0, opener=open_other) as stream:
             while size > 0 and (piece := stream.read(min(_PIECE, size))):
                 hasher.update(piece)
                 size -= len(piece)

@@ -6,8 +6,7 @@ source is the last place, and only while it is what was imported:
 * `s3://…` and other remotes' URLs: a single file whose ETag or version id was recorded, read with
   If-Match or by version; a directory if the pointer lists its files' versions, or has the hash of
   its files' ETags.
-* a local path: if the MD5 of the file there is the recorded one; it is hashed whole before the
-  first byte is served, once per state of the file. A directory is hashed whole when no cache or
+* a local path: if the MD5 of the file there is the recorded one (`source_file`). A directory is hashed whole when no cache or
   remote has its listing. Not for repositories cloned from a URL.
 
 After `--no-download` the out has no hash; then the source's own identity is what is served.
@@ -15,7 +14,6 @@ After `--no-download` the out has no hash; then the source's own identity is wha
 
 import os
 import re
-import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,13 +21,11 @@ from pathlib import Path
 from blake3 import blake3
 
 from vfs.catalog import Tree
-from vfs.errors import DataUnavailable, ObjectMissing, RemoteUnavailable, StoreError, VfsError
+from vfs.errors import DataUnavailable, RemoteUnavailable, StoreError, VfsError
 from vfs.formats.dirlisting import listing_digest
-from vfs.formats.hashing import new_hasher
 from vfs.formats.values import FileEntry, Out, UrlSource
-from vfs.transfer import Body, Place
+from vfs.transfer import Place
 from vfs.types import Algorithm, Blob, Digest, Problem, Severity
-from vfs.workspace.bodies import FileBody
 from vfs.workspace.graft_outs import Grafted, OutGrafter
 from vfs.workspace.listings import Listing, Listings
 from vfs.workspace.origins import DvcOrigin, Origin, UrlOrigin, VersionedOrigin
@@ -37,6 +33,7 @@ from vfs.workspace.outs import Claim
 from vfs.workspace.places import RemotePlace, dvc_places
 from vfs.workspace.pointers import Progress
 from vfs.workspace.session import Session
+from vfs.workspace.source_file import SourceFilePlace
 from vfs.workspace.stores import DvcStore, RemoteRef
 from vfs.workspace.url_sources import local_files, remote_files
 from vfs.workspace.versioned import digest_of, file_entries, remember
@@ -44,7 +41,6 @@ from vfs.workspace.versioned import digest_of, file_entries, remember
 ETAGS_KEY = b"etags-1\0"
 """Note: place and digest of a listing of ETags -> id of its tree."""
 
-_PIECE = 1 << 20
 _HEX32 = re.compile(r"[0-9a-f]{32}\Z")
 
 
@@ -289,68 +285,6 @@ def _merged(file: FileEntry, hashed: FileEntry | None) -> FileEntry:
     return file._replace(
         digest=hashed.digest, size=file.size if file.size is not None else hashed.size
     )
-
-
-class SourceFilePlace:
-    """A file of this machine that data was imported from; served while its hash is the recorded one."""
-
-    local = True
-    label = "source"
-
-    def __init__(self, path: str, blob: Blob) -> None:
-        self.where = f"source: {path}"
-        self._path = path
-        self._blob = blob
-
-    def open_file(self) -> int | None:
-        """None: the file is not immutable, so it is read through the chunk store."""
-        return None
-
-    def is_here(self) -> bool:
-        """Whether the file may still be what was imported."""
-        try:
-            return os.stat(self._path).st_size == self._blob.size
-        except OSError:
-            return False
-
-    def get(self, start: int, length: int, *, etag: str = "") -> Body:
-        """A range of the file.
-
-        Raises:
-            ObjectMissing: it is gone, or no longer what was imported.
-        """
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-        try:
-            descriptor = os.open(self._path, flags)
-        except OSError as error:
-            raise ObjectMissing(f"the import source {self._path}: {error.strerror}") from error
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_size != self._blob.size:
-                raise ObjectMissing(f"the import source {self._path} has changed since")
-            state = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
-            if _VERIFIED.get(state) != self._blob.digest.key:
-                self._verify(descriptor, state)
-        except (OSError, VfsError):
-            os.close(descriptor)
-            raise
-        return FileBody(descriptor, self._blob.size, start, length)
-
-    def _verify(self, descriptor: int, state: tuple[int, int, int, int]) -> None:
-        hasher = new_hasher(self._blob.digest.algorithm, self._blob.size)
-        position = 0
-        while piece := os.pread(descriptor, _PIECE, position):
-            hasher.update(piece)
-            position += len(piece)
-        if hasher.digest() != self._blob.digest.value:
-            raise ObjectMissing(f"the import source {self._path} has changed since")
-        if len(_VERIFIED) > 10_000:
-            _VERIFIED.clear()
-        _VERIFIED[state] = self._blob.digest.key
-
-
-_VERIFIED: dict[tuple[int, int, int, int], bytes] = {}
-"""State of a file (device, inode, time, size) -> key of the digest it was found to have."""
 
 
 def url_places(session: Session, origin: UrlOrigin, blob: Blob) -> list[Place]:

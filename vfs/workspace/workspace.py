@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vfs.config import Settings, dvc_config_paths
+from vfs.config import Settings
 from vfs.core.lru import Lru
 from vfs.errors import StoreError, UnknownPath, VfsError
 from vfs.git import Repository, clone_metadata
@@ -37,15 +37,16 @@ from vfs.workspace.origins import (
     stores_of,
 )
 from vfs.workspace.outs import Parser
+from vfs.workspace.packed_stores import packed_files
 from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.places import GitPlace, dvc_places
 from vfs.workspace.plan import Plan
-from vfs.workspace.pointers import Progress
+from vfs.workspace.pointers import Progress, silent
 from vfs.workspace.projection import follow, inside
 from vfs.workspace.renewal import stamps
 from vfs.workspace.session import Session
 from vfs.workspace.snapshot import Snapshot
-from vfs.workspace.stores import Surroundings, main_root
+from vfs.workspace.stores import Surroundings, machine_files, main_root
 from vfs.workspace.survey import Survey, Surveyor
 from vfs.workspace.urls import url_places
 from vfs.workspace.versioned import places as versioned_places
@@ -59,10 +60,6 @@ WORKTREE = "worktree"
 KEPT = 32
 _REBUILDS = 8  # after as many losses, the catalog is damaged faster than it is made
 _LEAVES = 5_000  # outs that weigh as much as another snapshot: each takes about 1 KiB
-
-
-def _silent(stage: str, done: int, total: int | None) -> None:
-    """Progress that nobody asked for."""
 
 
 class Workspace:
@@ -146,7 +143,7 @@ class Workspace:
             StoreError: the repository or the catalog is damaged.
             RemoteError: a partial clone's remote did not give an object.
         """
-        tell = progress or _silent
+        tell = progress or silent
         waiting = PATIENCE.set(Patience(self.settings.deadline if patience is None else patience))
         try:
             plan, repository = self._plan(rev, tell)
@@ -170,9 +167,9 @@ class Workspace:
         self, revs: Iterable[str], progress: Progress | None = None
     ) -> Iterator[tuple[str, Survey]]:
         """`survey` of each revision whose pointers no earlier one of them had."""
-        surveyor = Surveyor(self.session, self._where, progress or _silent)
+        surveyor = Surveyor(self.session, self._where, progress or silent)
         for rev in revs:
-            found = surveyor.fresh(*self._plan(rev, progress or _silent))
+            found = surveyor.fresh(*self._plan(rev, progress or silent))
             if found is not None:
                 yield rev, found
 
@@ -196,7 +193,7 @@ class Workspace:
 
     def _build_and_keep(self, plan: Plan, key: bytes, progress: Progress) -> Snapshot:
         built = self._build(self.repository, plan, progress)
-        if not built.problems:  # otherwise look again next time: what was missing may be there
+        if not built.may_heal:  # otherwise look again next time: what was missing may be there
             with self._guard:
                 self._kept.put(key, built, 1 + built.outs // _LEAVES)
         return built
@@ -251,16 +248,13 @@ class Workspace:
         """What a snapshot depends on: the tree, its scope, configuration outside of Git, and a catalog that has it."""
         parts = [plan.tree.hex(), plan.scope.hex(), repr(plan.config), repr(plan.remote)]
         parts.append(str(self.session.catalog.losses))
-        parts.append(repr(stamps(self._config_files())))
+        files = machine_files(b"", self._where) + packed_files(self._where)
+        parts.append(repr(stamps(files)))
         return "\0".join(parts).encode("utf-8", "surrogateescape")
-
-    def _config_files(self) -> list[Path]:
-        own = [] if self.root is None else [self.root / ".dvc" / "config.local"]
-        return [*(file for file in dvc_config_paths() if file is not None), *own]
 
     # Imports ----------------------------------------------------------------------------------
 
-    def source(self, ref: ImportRef, trail: Trail, progress: Progress = _silent) -> Source:
+    def source(self, ref: ImportRef, trail: Trail, progress: Progress = silent) -> Source:
         """What the source of an import has at the imported path.
 
         Raises:
@@ -289,9 +283,14 @@ class Workspace:
                 known = self._sources.get(ref.url)
             if known is not None and known.repository.has(ref.revision or "HEAD"):
                 return known
-            repository = clone_metadata(
-                ref.url, self.settings.cache_dir, revision=ref.revision or None
-            )
+            patience = PATIENCE.get() or Patience(BRIEF)
+            with patience.once(ref.url) as seconds:
+                repository = clone_metadata(
+                    ref.url,
+                    self.settings.cache_dir,
+                    revision=ref.revision or None,
+                    answer=seconds,
+                )
             if known is None or known.repository.git_dir != repository.git_dir:
                 foreign = not ref.url.startswith("/")
                 known = Workspace(self.session, repository, name=ref.url, foreign=foreign)

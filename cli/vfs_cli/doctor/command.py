@@ -42,6 +42,7 @@ _MARKS = {State.OK: "ok  ", State.NOTE: "note", State.BAD: "BAD "}
 @repo_option
 @mount_option
 @click.option("--all", "every", is_flag=True, help="Look at every branch and tag as well.")
+@click.option("-v", "--verbose", is_flag=True, help="Name every path that cannot be served.")
 @click.option("--offline", is_flag=True, help="Do not contact remotes.")
 @json_option
 def command(
@@ -49,18 +50,21 @@ def command(
     repo: str | None,
     mount: str | None,
     every: bool,
+    verbose: bool,
     offline: bool,
     as_json: bool,
 ) -> None:
     """Tell what limits vfs here, and the exact command that mends it.
 
     Looks at the machine and, in a repository or a mount, at REV: which paths cannot be served and why, submodules, and
-    whether the remotes answer. Ends with 1 if something will fail ("BAD"), with 0 if there are only notes.
+    whether the remotes answer. Of many paths it names the first 20; with --verbose or --json, all. Ends with 1 if something will fail ("BAD"), with 0 if there are only notes.
     """
     output = Output(as_json)
     worst = False
     with noticed():
-        for finding in _findings(repo, mount, rev, every=every, offline=offline):
+        for finding in _findings(
+            repo, mount, rev, every=every, offline=offline, verbose=verbose or as_json
+        ):
             worst = worst or finding.state is State.BAD
             _show(output, finding)
     if worst:
@@ -68,7 +72,13 @@ def command(
 
 
 def _findings(
-    repo: str | None, mount: str | None, rev: str | None, *, every: bool, offline: bool
+    repo: str | None,
+    mount: str | None,
+    rev: str | None,
+    *,
+    every: bool,
+    offline: bool,
+    verbose: bool,
 ) -> Iterator[Finding]:
     """Everything that was found; what the command line names and is not there is an error, not a finding.
 
@@ -104,7 +114,9 @@ def _findings(
         if rev is not None and rev != WORKTREE:
             workspace.repository.resolve(rev)
         yield from (*early, *_machine(settings))
-        yield from repository.check(workspace, target.rev, every=every, offline=offline)
+        yield from repository.check(
+            workspace, target.rev, every=every, offline=offline, verbose=verbose
+        )
 
 
 def _settings(target: Target | None, early: list[Finding]) -> Settings:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from vfs.workspace import Snapshot, Workspace
     from vfs.workspace.stores import RemoteRef
 
+_LISTED = 20
+"""Problems that are shown one by one; the rest are counted."""
 _NAMED = 3
 """Revisions that are named; the rest are counted."""
 _PARTIAL = (
@@ -45,7 +47,9 @@ class Seen(NamedTuple):
     remotes: "dict[RemoteRef, None]"
 
 
-def check(workspace: "Workspace", rev: str, *, every: bool, offline: bool) -> Iterator[Finding]:
+def check(
+    workspace: "Workspace", rev: str, *, every: bool, offline: bool, verbose: bool
+) -> Iterator[Finding]:
     """All checks of one repository; an error of one becomes its finding.
 
     Args:
@@ -53,6 +57,7 @@ def check(workspace: "Workspace", rev: str, *, every: bool, offline: bool) -> It
         rev: the revision to look at.
         every: look at all branches and tags as well.
         offline: ask no remote.
+        verbose: name every problem, however many there are.
     """
     yield ok("repository", f"{workspace.name} can be read")
     if workspace.repository.partial:
@@ -64,7 +69,7 @@ def check(workspace: "Workspace", rev: str, *, every: bool, offline: bool) -> It
     if not seen.revisions:
         return
     yield from submodules(seen, workspace.root)
-    yield from problems(seen)
+    yield from problems(seen, verbose=verbose)
     if not offline:
         yield from remotes(seen)
 
@@ -113,7 +118,7 @@ def _submodules(workspace: "Workspace", snapshot: "Snapshot") -> "list[Submodule
     return repository.submodules(snapshot.tree)
 
 
-def problems(seen: Seen) -> Iterator[Finding]:
+def problems(seen: Seen, *, verbose: bool) -> Iterator[Finding]:
     """What is wrong with paths, those that cannot be served first; whether remotes have their bytes is not looked at."""
     name, looked = "problems", _names(seen.revisions)
     broken = [problem for problem in seen.problems if problem.severity is Severity.BROKEN]
@@ -125,13 +130,18 @@ def problems(seen: Seen) -> Iterator[Finding]:
     else:
         yield ok(name, f"every path of {looked} is listed")
     several = len(seen.revisions) > 1
-    for problem in sorted(seen.problems, key=lambda problem: problem.severity):
+    ordered = sorted(seen.problems, key=lambda problem: problem.severity)
+    shown = ordered if verbose else ordered[:_LISTED]
+    for problem in shown:
         find = bad if problem.severity is Severity.BROKEN else note
         where = f" (in {_names(seen.problems[problem])})" if several else ""
         path = readable(problem.path)
         named = problem.message.startswith(f"{path}:")  # so it is if a pointer cannot be read
         message = problem.message if named else f"{path}: {problem.message}"
         yield find("problem", message + where, problem.hint or _FIXES.get(problem.code, ""))
+    if len(shown) < len(ordered):
+        find = bad if ordered[len(shown)].severity is Severity.BROKEN else note
+        yield find(name, f"and {len(ordered) - len(shown)} more", "vfs doctor --verbose names all")
 
 
 def submodules(seen: Seen, root: Path | None) -> Iterator[Finding]:
@@ -190,10 +200,13 @@ def remotes(seen: Seen) -> Iterator[Finding]:
 
 def _ask(remote: "Remote", prefix: str) -> None:
     """Any question that the remote has to answer; plain HTTP cannot list."""
+    from vfs.remotes.base import told
+
     try:
         next(iter(remote.list(prefix)), None)
     except Unsupported:
-        list(remote.heads([f"{prefix}files"]))
+        for _, answer in remote.heads([f"{prefix}files"]):
+            told(answer)
 
 
 def _references(snapshot: "Snapshot") -> "list[RemoteRef]":

@@ -127,6 +127,30 @@ def test_a_lost_page_makes_its_tree_unknown_so_that_it_is_built_again(tmp_path: 
     catalog.close()
 
 
+def test_meeting_a_lost_page_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be the event loop that meets it, and writing waits for other processes."""
+    catalog = Catalog.open(tmp_path)
+    tree = catalog.build_tree(ENTRIES, mtime=3)
+    catalog._storage.delete("pages", [tree.root.page_id(1)])
+
+    def refuse(*args: object, **options: object) -> None:
+        raise AssertionError("written")
+
+    with monkeypatch.context() as patched:
+        for name in ("put", "delete"):
+            patched.setattr(type(catalog._storage), name, refuse)
+        for _ in range(2):
+            with pytest.raises(StoreError, match="lost or damaged"):
+                list(tree.walk())
+    catalog.close()
+    anew = Catalog.open(tmp_path)
+    with pytest.raises(StoreError, match="unknown tree"):
+        anew.open_tree(tree.tree_id)
+    anew.close()
+
+
 def test_a_fact_of_a_wrong_length_is_none(tmp_path: Path) -> None:
     catalog = Catalog.open(tmp_path)
     catalog._storage.put("facts", [(digest(1).key, b"short")], replace=True)

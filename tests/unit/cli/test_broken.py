@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.conftest import Done, git
+from vfs.testing.faulty_proxy import FaultyProxy, status
 
 Vfs = Callable[..., Done]
 
@@ -91,3 +92,86 @@ def test_an_import_whose_content_nobody_has(vfs: Vfs, repo: Path, tracked: bytes
     done = vfs("prefetch", "f")
     assert done.code == 16
     assert done.err.startswith("error: 1 file cannot be fetched: f: ")
+
+
+def test_doctor_names_the_first_of_many(vfs: Vfs, broken: Path) -> None:
+    outs = "".join(f"- path: u{number}\n" for number in range(30))
+    (broken / "many.dvc").write_text(f"outs:\n{outs}")
+    git(broken, "add", ".")
+    git(broken, "commit", "-q", "-m", "never committed to DVC")
+    few, every = vfs("doctor", "--offline"), vfs("doctor", "--offline", "-v")
+    assert "problems: HEAD: 31 paths cannot be served" in few.out
+    assert few.out.count("BAD   problem: ") == 20
+    assert "BAD   problems: and 11 more\n      -> vfs doctor --verbose names all\n" in few.out
+    assert every.out.count("BAD   problem: ") == 31
+    assert "more" not in every.out
+    told = [d["name"] for d in vfs("doctor", "--offline", "--json").documents]
+    assert told.count("problem") == 31
+
+
+def test_who_waits_for_a_remote_says_so_at_once(
+    vfs: Vfs, repo: Path, tracked: bytes, world: Path
+) -> None:
+    """Not only on a terminal: a directory that is away is waited for until the deadline."""
+    (world / "remote").rename(world / "away")
+    (world / "config" / "vfs").mkdir()
+    (world / "config" / "vfs" / "config.yaml").write_text("transfer: {deadline: 2}")
+    (repo / "data.dvc").write_text(f"outs:\n- md5: {'0' * 32}.dir\n  path: data\n")
+    reason = f"there is no directory {world / 'remote'}"
+    end = f"{reason}; the setting `transfer.deadline` says for how long"
+    first, error, _ = vfs("cat", "big.bin").err.splitlines()
+    assert first.startswith("warning: waiting for data: remote r ")
+    assert first.endswith(end)
+    assert error.count("files/md5/") == error.count(reason) == 1
+    first, *_, last = vfs("ls", "data", "--rev", "worktree").err.splitlines()
+    assert (
+        first == "warning: waiting for remote r "
+        f"({reason}); the setting `transfer.deadline` says for how long"
+    )
+    assert last.count("000.dir: ") == last.count(reason) == 1
+
+
+REFUSED = b"<Error><Code>SignatureDoesNotMatch</Code><Message>wrong</Message></Error>"
+UNREADABLE = {
+    "wrong secret": (
+        "url = s3://b/d\n    endpointurl = {proxy}\n    access_key_id = a\n    secret_access_key = b",
+        13, "SignatureDoesNotMatch wrong", "check the credentials",
+    ),
+    "no driver": ("url = ssh://host/d", 20, "ssh:// is not read", "sshfs"),
+    "unknown scheme": ("url = foo://host/d", 20, "nothing reads 'foo'", "`dvc fetch`"),
+    "no profile": (
+        "url = s3://b/d\n    profile = nobody", 8, "profile (nobody) could not be found", "AWS_PROFILE",
+    ),
+    "no bucket": ("url = s3://", 8, "names no bucket", "s3://bucket/path"),
+    "no such list": ("url = {empty}", 16, "was not found", "dvc push"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_a_list_that_cannot_be_read_says_what_is_in_the_way(
+    vfs: Vfs, repo: Path, world: Path, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it was not found, and may not have been pushed, is said only where somebody looked."""
+    for name in ("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    options, code, message, hint = UNREADABLE[case]
+    (world / "empty").mkdir()
+    with FaultyProxy(1) as proxy:
+        proxy.always(status(403, body=REFUSED))
+        options = options.format(proxy=proxy.endpoint, empty=world / "empty")
+        (repo / ".dvc").mkdir()
+        (repo / ".dvc" / "config").write_text(
+            f"[core]\n    remote = r\n['remote \"r\"']\n    {options}\n"
+        )
+        (repo / "data.dvc").write_text(f"outs:\n- md5: {'0' * 32}.dir\n  path: data\n")
+        git(repo, "add", ".")
+        git(repo, "commit", "-q", "-m", "data")
+        for words in (["cat", "data/x"], ["cat", "data"], ["ls", "data/x"]):
+            done = vfs(*words)
+            assert done.code == code, done.err
+            assert message in done.err
+            assert hint in done.err.partition("hint: ")[2]
+            assert ("was not found" in done.err) == ("dvc push" in done.err) == (code == 16)
+        assert message in vfs("ls").err
+        assert hint in vfs("doctor", "--offline").out
+        assert vfs("log", "data").code == 0

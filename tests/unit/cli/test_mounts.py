@@ -267,15 +267,15 @@ def test_umount_all_takes_down_what_is_dead_and_nothing_else(
     monkeypatch.setattr(mountinfo, "vfs_mounts", lambda: table)
     monkeypatch.setattr(umount, "look", look)
     monkeypatch.setattr(mountinfo, "look", look)
-    monkeypatch.setattr(umount, "unmount_dead", taken.append)
+    monkeypatch.setattr(umount, "unmount", lambda path, *, lazy: taken.append(path))
     assert vfs("umount", "--all").code == 0
     assert taken == [world / "dead"]
     done = vfs("status", "--json")
     assert [d["mountpoint"] for d in done.documents] == [str(world / "dead")]
-    assert (done.code, done.error["hint"]) == (
-        19,
-        f"vfs umount {world / 'dead'}, then mount it anew",
-    )
+    assert (done.code, done.documents[0]["state"]) == (0, "dead")
+    listed = vfs("status")
+    assert (listed.code, listed.err) == (0, "")
+    assert f"dead: vfs umount {world / 'dead'}" in listed.out
     assert "its daemon runs, but is not on record" in vfs("umount", world / "alive").err
     assert vfs("umount", world / "silent").code == 0
     assert taken == [world / "dead", world / "silent"]

@@ -55,6 +55,10 @@ def test_what_is_not_there(vfs: Vfs, repo: Path) -> None:
     assert vfs("ls", "nope").code == 5
     assert vfs("ls", "--rev", "nope").code == 4
     assert vfs("ls", "--rev", "--output=x").code == 4
+    assert vfs("log", "nope").err == (
+        "error: none of the 2 commits of HEAD has nope\nhint: `vfs ls` shows what is there\n"
+    )
+    assert "none of the last 1 commit of HEAD" in vfs("log", "nope", "--scan", "1").err
     assert vfs("log", "nope").code == 5
     assert vfs("cat", "nope").code == 5
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.conftest import Daemons, process
+from tests.unit.cli.conftest import Daemons, git, process
 
 HEAVY = (
     "rich",
@@ -36,6 +36,23 @@ def test_light_commands_import_nothing_heavy(args: tuple[str, ...]) -> None:
     names = imported(*args)
     assert "click" in names
     assert not names & set(HEAVY)
+
+
+def test_status_of_a_repository_needs_only_the_table_of_fingerprints(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = world / "r"
+    repository.mkdir()
+    git(repository, "init", "-q")
+    (repository / "data").write_bytes(b"hello\n")
+    pointer = (
+        "outs:\n- md5: b1946ac92492d2347c6235b4d2611184\n  size: 6\n  hash: md5\n  path: data\n"
+    )
+    (repository / "data.dvc").write_text(pointer)
+    monkeypatch.chdir(repository)
+    names = imported("status")
+    assert "vfs.tracking.status" in names
+    assert names & set(HEAVY) == {"lmdb"}
 
 
 def test_help_imports_no_verb() -> None:

@@ -93,9 +93,7 @@ def test_somebody_else_s_directories_are_not_used(
     }
 
     def run() -> str:
-        script = (
-            f"import sys; sys.path[:0] = {sys.path!r}; import vfs.config.places, vfs.errors\n{code}"
-        )
+        script = f"import sys; sys.path[:0] = {sys.path!r}; import tempfile, vfs.config.places, vfs.errors\n{code}"
         done = subprocess.run(
             [sys.executable, "-c", script],
             env=environment,

@@ -25,3 +25,12 @@ def test_few_others_are_taken_for_known() -> None:
 
 def test_an_empty_directory_knows_nothing() -> None:
     assert b"x" not in KnownNames()
+
+
+@given(st.sets(st.binary(min_size=1, max_size=8), max_size=12))
+def test_few_names_are_kept_themselves(names: set[bytes]) -> None:
+    known = KnownNames(8)
+    for name in names:
+        known.add(name)
+    kept = known.names()
+    assert kept is None if len(names) > 8 else set(kept or ()) == names

@@ -38,9 +38,13 @@ def remote() -> Remote:
 
 @pytest.fixture
 async def builds(remote: Remote, nursery: trio.Nursery) -> Builds:
-    made = Builds(remote.build, deadline=DEADLINE, silent=lambda: ["store"])
+    made = Builds(remote.build, deadline=DEADLINE, silent=lambda: ["store"], spoiled=spoiled)
     await nursery.start(made.run)
     return made
+
+
+def spoiled(snapshot: Snapshot) -> bool:
+    return "outage" in cast("str", snapshot)
 
 
 async def got(builds: Builds, revision: str) -> str:
@@ -69,6 +73,32 @@ async def test_what_came_late_is_used_by_the_next_look(builds: Builds, remote: R
     assert remote.begun == ["v1"]
     await builds.get("v1")  # the workspace keeps snapshots, this does not
     assert remote.begun == ["v1", "v1"]
+
+
+async def test_what_an_outage_spoiled_is_not_handed_out_later(
+    builds: Builds, remote: Remote
+) -> None:
+    await late(builds, "outage")
+    remote.answers.set()
+    await ended(builds, "outage")
+    assert await got(builds, "outage") == "snapshot of outage"
+    assert remote.begun == ["outage", "outage"]
+
+
+async def test_what_nobody_fetches_is_not_kept_for_ever(
+    builds: Builds, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vfs.daemon.builds.KEPT_SECONDS", 0.0)
+    await late(builds, "v1")
+    remote.answers.set()
+    await ended(builds, "v1")
+
+
+async def ended(builds: Builds, revision: str) -> None:
+    """Wait until a build is gone."""
+    with trio.fail_after(PATIENCE):
+        while revision in builds._flights:  # noqa: ASYNC110
+            await trio.sleep(0.01)
 
 
 async def test_a_failure_reaches_all_and_is_not_kept(builds: Builds, remote: Remote) -> None:

@@ -195,3 +195,29 @@ _WORDS = st.text(st.characters(categories=("L", "N", "P", "Zs")), max_size=8)
 )
 def test_json_is_yaml(value: object) -> None:
     assert load(json.dumps(value, ensure_ascii=False)) == value
+
+
+KEYS = st.sampled_from(["md5", "size", "nfiles", "hash", "path", "isexec", "null", "true", "cmd"])
+PLAIN = st.one_of(
+    st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,20}", fullmatch=True),
+    st.sampled_from(["null", "true", "False", "1", "010", "1e5", "0x1f", "1_0", "12345", "no"]),
+    st.sampled_from(["", "a b", "a: b", "-", "a #b", "\u00e4", "'a'"]),
+)
+
+
+@given(st.lists(st.tuples(KEYS, PLAIN), max_size=6), st.booleans(), st.sampled_from(["  ", " "]))
+def test_the_short_way_gives_what_the_long_one_does(
+    pairs: list[tuple[str, str]], numbers: bool, indent: str
+) -> None:
+    text = "outs:\n- " + indent.join(f"{key}: {value}\n" for key, value in pairs)
+    plain = yaml12._plain_dvc if numbers else yaml12._plain
+    short = yaml12._usual(text.encode(), frozenset({"md5", "path"}), plain)
+    if short is not None:
+        long = yaml12._by_events(text.encode(), "f", frozenset({"md5", "path"}), plain)
+        assert repr(short) == repr(long)
+
+
+def test_what_dvc_writes_takes_the_short_way() -> None:
+    text = b"outs:\n- md5: faba209ae9877f90467788c44f6a67c2.dir\n  size: 10\n  nfiles: 5\n  hash: md5\n  path: data\n"
+    found = yaml12._usual(text, frozenset(), yaml12._plain)
+    assert found == yaml12._by_events(text, "f", frozenset(), yaml12._plain)

@@ -1,8 +1,10 @@
 """The file inode table against a plain model."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vfs.core import inodes
 from vfs.core.inodes import FILE_BIT, FileTable, number_for
 from vfs.types import Algorithm, Blob, Digest, Kind
 
@@ -20,6 +22,7 @@ def test_lookups_and_forgets_balance(steps: list[tuple[bool, tuple[Digest, Kind]
     model: dict[int, list[object]] = {}
     for is_lookup, (digest, kind), amount in steps:
         if is_lookup:
+            amount *= 0x5555_5555  # imports of single files have an origin each
             inode = table.remember(Blob(digest, 5), kind, 9, amount)
             count = model.get(inode, [0])[0]
             assert isinstance(count, int)
@@ -41,11 +44,20 @@ def test_lookups_and_forgets_balance(steps: list[tuple[bool, tuple[Digest, Kind]
             assert (node.blob.size, node.mtime) == (5, 9)
 
 
-def test_colliding_contents_get_different_inodes() -> None:
+def test_numbers_cannot_be_chosen() -> None:
+    """A stranger's pointers hold any digests they like: those with a common head must not line up in the table."""
     table = FileTable()
-    first = Digest(Algorithm.MD5, b"12345678" + b"a" * 8)
-    second = Digest(Algorithm.MD5, b"12345678" + b"b" * 8)
-    assert number_for(first, Kind.FILE) == number_for(second, Kind.FILE)
+    digests = [Digest(Algorithm.MD5, number.to_bytes(16, "big")) for number in range(8_000)]
+    numbers = [table.remember(Blob(digest, 1), Kind.FILE, 0, 0) for digest in digests]
+    assert numbers == [number_for(digest, Kind.FILE) for digest in digests]
+    assert len({number - FILE_BIT >> 32 for number in numbers}) > 7_900
+
+
+def test_colliding_contents_get_different_inodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inodes, "number_for", lambda digest, kind: FILE_BIT | 7)
+    table = FileTable()
+    first = Digest(Algorithm.MD5, b"a" * 16)
+    second = Digest(Algorithm.MD5, b"b" * 16)
     one = table.remember(Blob(first, 1), Kind.FILE, 0, 0)
     two = table.remember(Blob(second, 2), Kind.FILE, 0, 0)
     assert one != two

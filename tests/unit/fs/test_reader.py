@@ -7,10 +7,10 @@ import pytest
 import trio
 
 from tests.unit.transfer.bench import MIB, Bench, blob_of, content_of, key_of
-from vfs.core.inodes import FileNode
-from vfs.errors import DataUnavailable, ObjectMissing
+from vfs.core.inodes import FileNode, number_for
+from vfs.errors import ContentMismatch, DataUnavailable, ObjectMissing
 from vfs.fs.reader import Reader
-from vfs.store import BAD, VERIFIED
+from vfs.store import BAD, VERIFIED, ChunkStore
 from vfs.testing.places import FaultyPlace
 from vfs.types import BLOCK_SIZE, Blob, Kind
 
@@ -79,3 +79,39 @@ async def test_a_local_file_that_appears_serves_a_wrong_content(
     (tmp_path / "object").write_bytes(content)
     place.file = str(tmp_path / "object")
     assert await reader.read(INODE, node, 0, 10) == content[:10]
+
+
+async def test_what_is_remembered_may_be_forgotten_during_a_read(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the read itself, when that becomes too much, or by another one that met a damaged block."""
+    monkeypatch.setattr("vfs.fs.reader.MOST_EXTENTS", 2)
+    content = content_of(MIB)
+    reader, node = reader_of(bench, content)
+    await bench.read(node.blob, [FaultyPlace(content)], 0, 1)
+    await bench.quiet()
+    assert await reader.read(INODE, node, 0, len(content)) == content
+
+
+async def test_what_another_process_finds_wrong_is_not_served_any_more(
+    bench: Bench,
+) -> None:
+    """What is remembered of a file that was read before leads nowhere."""
+    content = content_of(9 * MIB)
+    bad = content[:-1] + bytes([content[-1] ^ 1])
+    reader, node = reader_of(bench, bad)
+    node = FileNode(blob_of(content), Kind.FILE, 0, 0)
+    last, inode = 9 * MIB - 10, number_for(node.blob.digest, Kind.FILE)
+    reader.open(inode, node)
+    assert await reader.read(inode, node, last, 10) == bad[last:]
+    await bench.quiet()
+    assert reader.read_nowait(inode, last, 10) == bad[last:]
+    with ChunkStore.open(bench.store.directory, limit=1 << 30, min_free=0) as other:
+        other.set_verdict(node.blob.digest.key, BAD)
+    bench.fetcher.heed(reader.large)
+    assert bench.bad == [node.blob]
+    assert reader.forget_content(node.blob) == [inode]
+    with pytest.raises(ContentMismatch):
+        await reader.read(inode, node, last, 10)
+    assert reader.read_nowait(inode, last, 10) is None
+    bench.fetcher.heed(lambda: pytest.fail("nothing new was found"))

@@ -1,5 +1,6 @@
 """Looking at `.snapshots` builds no snapshot; looking into one does, once."""
 
+import weakref
 from collections.abc import Sequence
 from typing import cast
 
@@ -19,6 +20,7 @@ class Source:
 
     def __init__(self) -> None:
         self.built: list[str] = []
+        self.views = weakref.WeakSet[View]()
 
     async def revisions(self) -> Sequence[bytes]:
         return [b"refs/tags/v1", b"refs/heads/feature/x"]
@@ -33,7 +35,9 @@ class Source:
             listing = cast("Listing", DictListing({b"in": {b"f": revision.encode()}}))
             return View(listing, revision, "commit-" + revision)
 
-        return View(Unbuilt(5), revision, "commit-" + revision, build=build)
+        made = View(Unbuilt(5), revision, "commit-" + revision, build=build)
+        self.views.add(made)
+        return made
 
 
 @pytest.fixture
@@ -72,6 +76,20 @@ async def test_looking_into_one_builds_it_once(filesystem: FileSystem, source: S
     built = len(source.built)
     await filesystem.opendir(root)
     assert len(source.built) == built <= 2
+
+
+async def test_a_snapshot_goes_with_the_last_directory_the_kernel_knows_of_it(
+    filesystem: FileSystem, source: Source
+) -> None:
+    top = (await filesystem.lookup(1, b".snapshots")).inode
+    root = (await filesystem.lookup(top, b"v1")).inode
+    inside = (await filesystem.lookup(root, b"in")).inode
+    filesystem.forget(root, 1)
+    assert (await filesystem.lookup(inside, b"f")).size == 2
+    assert len(source.views) == 1
+    filesystem.forget(inside, 1)
+    assert not source.views
+    assert (await filesystem.lookup(top, b"v1")).inode != root
 
 
 async def test_an_unknown_revision_is_absent(filesystem: FileSystem) -> None:

@@ -165,6 +165,19 @@ def test_verdicts_are_remembered_until_the_store_is_emptied(tmp_path: Path) -> N
         assert store.verdict(b"digest") is None
 
 
+def test_verified_means_the_blocks_that_were_compared(tmp_path: Path) -> None:
+    """One that comes later was not; that a whole is bad stays known."""
+    good, bad = b"\x03" + bytes(16), b"\x04" + bytes(16)
+    with open_store(tmp_path / "c") as store, open_store(tmp_path / "c") as other:
+        before = store.condemned
+        store.set_verdict(good, VERIFIED)
+        assert store.condemned == before
+        store.set_verdict(bad, BAD)
+        assert other.condemned != before
+        other.append([(digest + b"\0\0\0\1", b"x") for digest in (good, bad)])
+        assert (store.verdict(good), store.verdict(bad)) == (None, BAD)
+
+
 def test_emptying_removes_everything_and_writing_goes_on(tmp_path: Path) -> None:
     with open_store(tmp_path / "c") as store:
         fill(store, range(20))

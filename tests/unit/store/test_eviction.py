@@ -17,7 +17,7 @@ from tests.unit.store.support import (
     segment_files,
     start_python,
 )
-from vfs.store import ChunkStore
+from vfs.store import VERIFIED, ChunkStore
 
 SIZE = 100_000
 PER_SEGMENT = 10  # chunks of SIZE in a segment of 1 MiB
@@ -58,6 +58,22 @@ def test_a_second_chance_is_not_a_third(tmp_path: Path) -> None:
         fetch(store, key_of(3))
         fill(store, range(20, 150), SIZE)
         assert 3 not in present(store, range(20))
+
+
+def test_what_eviction_carries_on_stays_verified(tmp_path: Path) -> None:
+    digest = b"\x03" + bytes(16)
+    block = digest + bytes(4)
+    with open_store(tmp_path / "c", limit=4 * MIB, capacity=MIB) as store:
+        store.append([(block, payload_of(1, SIZE))])
+        store.set_verdict(digest, VERIFIED)
+        before = store.locate(block)
+        assert fetch(store, block) == payload_of(1, SIZE)
+        fill(store, range(40), SIZE)
+        after = store.locate(block)
+        assert before is not None
+        assert after is not None
+        assert after.segment is not before.segment
+        assert store.verdict(digest) == VERIFIED
 
 
 def test_everything_in_use_does_not_stop_eviction(tmp_path: Path) -> None:

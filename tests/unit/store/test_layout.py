@@ -89,9 +89,11 @@ def test_any_bytes_can_be_looked_at(data: bytes, nonce: int) -> None:
     assert layout.parse_segment_header(data) is None
 
 
-@given(u32, u32, u64, u64)
-def test_the_state_comes_back(generation: int, following: int, total: int, evicted: int) -> None:
-    state = layout.State(generation, following, total, evicted)
+@given(u32, u32, u64, u64, u32)
+def test_the_state_comes_back(
+    generation: int, following: int, total: int, evicted: int, condemned: int
+) -> None:
+    state = layout.State(generation, following, total, evicted, condemned)
     assert layout.unpack_state(state.pack()) == state
 
 

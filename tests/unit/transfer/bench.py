@@ -56,10 +56,14 @@ class Bench:
     def open_store(directory: Path, limit: int = 1 << 30) -> ChunkStore:
         return ChunkStore.open(directory / "chunks", limit=limit, min_free=0)
 
+    def limit_store(self, limit: int) -> None:
+        """Before the start: another store, of so many bytes."""
+        self.store.close()
+        self.store = self.open_store(self._directory / "limited", limit=limit)
+
     def refuse_to_store(self) -> None:
         """From now on the store takes nothing."""
-        self.store.close()
-        self.store = self.open_store(self._directory / "full", limit=0)
+        self.limit_store(0)
 
     def resident(self, blob: Blob) -> list[int]:
         """The blocks that the store has."""

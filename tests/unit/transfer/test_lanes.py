@@ -71,3 +71,36 @@ def test_budget_never_gives_back_more_than_is_held() -> None:
     budget.take(job)
     budget.give_back(job, 10 * BLOCK_SIZE)
     assert (budget.held, job.held) == (0, 0)
+
+
+def test_only_as_many_linger_as_there_are_slots() -> None:
+    """A place that hangs gets no more threads than twice its slots."""
+    lane, budget = Lane(2), Budget(1 << 40)
+    for _ in range(3):
+        lane.put(Job(BlobState(BLOB, list), range(1), Level.DEMAND))
+    for lingering in (1, 2):
+        assert lane.start(budget) is not None
+        assert lane.let_linger()
+        assert (lane.running, lane.lingering) == (0, lingering)
+    assert lane.start(budget) is not None
+    assert not lane.let_linger()
+    assert (lane.running, lane.lingering) == (1, 2)
+
+
+def test_what_stays_in_memory_leaves_less_to_ask_for() -> None:
+    budget = Budget(4 * MIB)
+    budget.take(Job(BlobState(BLOB, list), range(4), Level.DEMAND))
+    assert budget.allows(Level.DEMAND, 3 * MIB)
+    for kind in ("set_aside", "owed", "waiting"):
+        setattr(budget, kind, MIB)
+        assert budget.allows(Level.DEMAND, 2 * MIB)
+        assert not budget.allows(Level.DEMAND, 3 * MIB), kind
+        setattr(budget, kind, 0)
+
+
+def test_a_job_waits_for_what_is_about_to_be_hashed_and_for_nothing_that_may_stay() -> None:
+    budget = Budget(4 * MIB)
+    budget.owed = 4 * MIB
+    assert not budget.allows(Level.DEMAND, MIB)
+    budget.owed, budget.waiting, budget.set_aside = 0, 3 * MIB, MIB
+    assert budget.allows(Level.WARM, 4 * MIB)

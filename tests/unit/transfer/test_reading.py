@@ -178,3 +178,18 @@ async def test_damaged_block_of_the_store_is_fetched_again_once(bench: Bench) ->
     assert await bench.read(blob, [place], 5 * MIB, 10) == content[5 * MIB :][:10]
     assert len(place.requests) == 2
     assert bench.fetcher.statistics().corrupt == 1
+
+
+async def test_read_of_which_several_blocks_are_lost(bench: Bench) -> None:
+    """Also if they vanish one after the other: the second attempt does not believe the store."""
+    content = content_of(8 * MIB)
+    place = FaultyPlace(content)
+    await bench.start()
+    blob = blob_of(content)
+    await bench.read(blob, [place], 0, len(content))
+    await bench.quiet()
+    for block in range(20, 23):
+        bench.damage(blob, block)
+    assert await bench.read(blob, [place], 5 * MIB, MIB) == content[5 * MIB :][:MIB]
+    await bench.quiet()
+    assert bench.stored(blob) == content

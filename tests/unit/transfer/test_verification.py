@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.unit.transfer.bench import MIB, Bench, blob_of, content_of, key_of
+from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of, key_of
 from vfs.errors import ContentMismatch, RemoteUnavailable
 from vfs.testing.places import FaultyPlace
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
@@ -154,6 +154,28 @@ async def test_a_sound_remote_is_believed_again(bench: Bench, mock_clock: MockCl
     assert await bench.read(blob, [place], 30 * MIB, 10) == content[30 * MIB :][:10]
 
 
+async def test_what_was_under_way_when_a_blob_was_found_wrong_is_dropped(bench: Bench) -> None:
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    place = FaultyPlace(content)
+    place.hold_at(5 * MIB + 1000)
+    await bench.start()
+
+    async def read() -> None:
+        with pytest.raises(ContentMismatch):
+            await bench.read(blob, [place], 5 * MIB, 10)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await begun(place, 1)
+        bench.store.set_verdict(blob.digest.key, 2)
+        bench.fetcher.heed(list)
+    place.release()
+    await bench.quiet()
+    assert place.sent > 5000, "the block was brought to its end"
+    assert not bench.resident(blob)
+
+
 async def test_a_remote_that_is_still_wrong_gives_nothing(
     bench: Bench, mock_clock: MockClock
 ) -> None:
@@ -225,16 +247,24 @@ async def test_what_cannot_be_proved_in_time_is_an_error(
     assert await bench.read(blob, [place], 0, 10) == content[:10]
 
 
-async def test_what_cannot_be_stored_cannot_be_proved(bench: Bench) -> None:
+async def test_a_block_that_comes_again_is_compared_again(bench: Bench) -> None:
+    """The part of it that was hashed is not what the store has now."""
     content = content_of(9 * MIB)
     blob = blob_of(content)
-    bench.store.set_verdict(blob.digest.key, 2)
+    place = FaultyPlace(content)
+    bench.limit_store(12 * MIB)
+    leave(
+        bench, blob_of(content_of(8 * MIB, 1)), content_of(8 * MIB, 1), range(32)
+    )  # no room to spare
     await bench.start()
-    state = bench.fetcher._engine.state(blob, lambda: [FaultyPlace(content)])
-    assert state.suspect
-    bench.store.set_limit(1)
-    with pytest.raises(RemoteUnavailable, match="takes nothing"):
-        await bench.read(blob, [FaultyPlace(content)], 0, 10)
+    await bench.read(blob, [place], 0, 5 * MIB)
+    await bench.quiet()
+    bench.store.drop([key_of(blob, 0)])
+    place.content = b"x" + content[1:]
+    await bench.read(blob, [place], 0, 1)
+    await bench.read(blob, [place], 5 * MIB, 4 * MIB)
+    await bench.quiet()
+    assert bench.bad == [blob]
 
 
 async def test_listener_that_fails_does_not_end_the_fetcher(bench: Bench) -> None:
@@ -312,3 +342,20 @@ async def test_blob_left_in_part_is_left_alone(bench: Bench) -> None:
     await bench.read(blob, [FaultyPlace(content)], 35 * BLOCK_SIZE, 1)
     await bench.quiet()
     assert bench.store.verdict(blob.digest.key) == 1
+
+
+async def test_a_process_that_dies_before_its_check_leaves_no_verdict_of_before(
+    bench: Bench,
+) -> None:
+    """All blocks were evicted, came back wrong, and nobody came to compare them."""
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    leave(bench, blob, content, range(36))
+    bench.store.set_verdict(blob.digest.key, 1)
+    bench.store.drop([key_of(blob, block) for block in range(36)])
+    leave(bench, blob, b"x" + content[1:], range(36))
+    assert bench.store.verdict(blob.digest.key) is None
+    await bench.start()
+    bench.fetcher.examine(blob, list)
+    await bench.quiet()
+    assert bench.store.verdict(blob.digest.key) == 2

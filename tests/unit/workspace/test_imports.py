@@ -1,8 +1,12 @@
 """Data that belongs elsewhere: other repositories, URLs, version-aware remotes."""
 
+import contextlib
 import hashlib
 import json
 import shutil
+import socket
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -269,6 +273,35 @@ def test_a_source_out_of_reach(
     shutil.move(source.root.with_name("hidden"), source.root)
     assert content(workspace, snapshot, b"m") == b"weights"
     assert workspace.snapshot("main").problems == ()
+
+
+def test_a_source_that_never_answers_is_asked_once(
+    importer: HandmadeRepository, opened: Open
+) -> None:
+    """Its server accepts and says nothing; a build is as patient with it as with other remotes."""
+    asked: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    asked.append(server.accept()[0])
+
+        listening = threading.Thread(target=accept)
+        listening.start()
+        url = f"git://127.0.0.1:{server.getsockname()[1]}/repo.git"
+        blobs = {f"{n}.dvc": imported(f"{n}", url, "7" * 40, f"data/{n}") for n in "abc"}
+        importer.commit_raw({**config(importer), **blobs})
+        began = time.monotonic()
+        snapshot = opened(importer.root).snapshot("main", patience=1.0)
+        took = time.monotonic() - began
+        server.shutdown(socket.SHUT_RDWR)
+        listening.join(10)
+    for connection in asked:
+        connection.close()
+    assert [problem.silent for problem in snapshot.problems] == [True] * 3
+    assert len(asked) == 1
+    assert took < 10, "one second, and not half a minute for each"
 
 
 def test_another_remote_for_an_import(

@@ -1,5 +1,7 @@
 """Which places are asked for a content whose origin a switch has replaced."""
 
+import time
+
 import pytest
 
 from vfs.types import Algorithm, Digest, Entry, Kind
@@ -87,3 +89,14 @@ def test_a_source_is_asked_for_the_same_content_only(content: bytes, follows: bo
     history = History({b"a": (old, b"x")})
     assert history.switch({b"a": (new, content)}) is follows
     assert history.asked(old) == ([new, old] if follows else [old])
+
+
+def test_a_hundred_thousand_origins_are_numbered_at_once() -> None:
+    """Files that were imported one by one have an origin each."""
+    origins = Origins()
+    store, remote = objects("cache"), RemoteRef("s", "/s")
+    made = [UrlOrigin(store, remote, f"{number}") for number in range(100_000)]
+    began = time.process_time()
+    assert [origins.number(origin) for origin in made] == list(range(100_000))
+    assert time.process_time() - began < 5, "the time of one does not grow with their number"
+    assert origins.all()[99_999] is made[-1]

@@ -279,6 +279,73 @@ def test_a_listing_comes_back(repository: HandmadeRepository, opened: Open) -> N
     assert list(broken.root.changed(healed.root)) == [b"d"]
 
 
+FACTS: dict[str, dict[str, bytes]] = {
+    "tracked-twice": {"f": b"git file", "f.dvc": b"outs:\n- {md5: %s, hash: md5, path: f}\n"},
+    "overlapping-output": {
+        "f.dvc": b"outs:\n- {md5: %s, hash: md5, path: f}\n",
+        "g.dvc": b"outs:\n- {md5: %s, hash: md5, path: f}\n",
+        "h.dvc": b"outs:\n- {md5: %s, hash: md5, path: f/x}\n",
+    },
+    "bad-format": {
+        "f.dvc": b"unknown: key\nouts:\n- {md5: %s, hash: md5, path: f}\n",
+        "g.dvc": b"[1]\n",
+    },
+    "unsafe-path": {"f.dvc": b"outs:\n- {md5: %s, hash: md5, path: ../x}\n", "a/.GIT/config": b"x"},
+    "below-a-file": {"f": b"git file", "f.dvc": b"outs:\n- {md5: %s, hash: md5, path: f/x}\n"},
+    "unsupported": {"f.dvc": b"outs:\n- {path: f}\n"},
+    "untrusted-option": {
+        ".dvc/config": b"['remote \"r\"']\n    url = s3://b\n    credentialpath = creds\n"
+    },
+}
+
+
+@pytest.mark.parametrize("code", FACTS)
+def test_facts_of_a_commit_are_kept_with_its_snapshot(
+    code: str, repository: HandmadeRepository, opened: Open
+) -> None:
+    """Nothing outside can mend them, so the snapshot is not built again; whoever opens the repository anew is told as well."""
+    oid = repository.put(b"data").encode()
+    files = {name: text.replace(b"%s", oid) for name, text in FACTS[code].items()}
+    sound = good_pointer(repository)
+    more = files.pop(".dvc/config", b"")
+    repository.commit_raw({**sound, ".dvc/config": sound[".dvc/config"] + more, **files})
+    workspace = opened(repository.root)
+    first = workspace.snapshot("main")
+    assert {problem.code for problem in first.problems} == {code}, first.problems
+    assert not first.may_heal
+    assert workspace.snapshot("main").root is first.root
+    assert opened(repository.root).snapshot("main").problems == first.problems
+
+
+def test_bad_names_in_a_listing_are_facts(repository: HandmadeRepository, opened: Open) -> None:
+    """They are remembered with the listing, and read again by the next process."""
+    stored = repository.put(b"fine")
+    oid = repository.put_listing([{"md5": stored, "relpath": name} for name in ("../x", "a", "a")])
+    repository.commit_raw({**config(repository), "d.dvc": pointer("d", oid, 8)})
+    found = [opened(repository.root).snapshot("main") for _ in range(2)]
+    assert len(found[0].problems) == 2
+    assert found[0].problems == found[1].problems
+    assert not any(snapshot.may_heal for snapshot in found)
+
+
+def test_what_may_heal_is_looked_at_again(repository: HandmadeRepository, opened: Open) -> None:
+    """Also when facts stand beside it."""
+    oid, size, count = repository.put_directory({"a": b"1"})
+    files = {"d.dvc": pointer("d", oid, size, count), "g.dvc": b"[1]\n"}
+    repository.commit_raw({**config(repository), **files})
+    path = object_path(repository.remote, oid)
+    data = path.read_bytes()
+    path.unlink()
+    workspace = opened(repository.root)
+    broken = workspace.snapshot("main")
+    assert broken.may_heal
+    assert {p.path for p in broken.problems if p.heals} == {b"d"}
+    path.write_bytes(data)
+    healed = workspace.snapshot("main")
+    assert problems(healed) == {b"g.dvc": "bad-format"}
+    assert workspace.snapshot("main").root is healed.root
+
+
 def test_a_wrong_size_in_a_pointer(repository: HandmadeRepository, opened: Open) -> None:
     """It is believed until the bytes are asked for, and never for another pointer's file."""
     oid = repository.put(b"ten bytes.")

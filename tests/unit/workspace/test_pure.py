@@ -99,7 +99,7 @@ def test_origins_of_different_kinds_differ() -> None:
     origins = Origins()
     assert origins.number(GitOrigin("x")) != origins.number(LfsOrigin("x"))
     assert origins.number(GitOrigin("x")) == 0
-    assert origins.all() == (GitOrigin("x"), LfsOrigin("x"))
+    assert tuple(origins.all()) == (GitOrigin("x"), LfsOrigin("x"))
 
 
 def test_an_imports_configuration_survives() -> None:

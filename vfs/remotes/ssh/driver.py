@@ -21,7 +21,7 @@ from vfs.errors import (
     Unsupported,
     VfsError,
 )
-from vfs.remotes.base import Body, ClosingBody, ObjectInfo, RemoteSpec, Writable
+from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, RemoteSpec, Writable
 from vfs.remotes.bulk import heads_in_threads
 from vfs.remotes.keys import check_key, join
 from vfs.remotes.ssh.link import Future, Link
@@ -95,7 +95,7 @@ class SshRemote:
             raise ObjectMissing(f"{self._where(key)}: it is no regular file")
         return ObjectInfo(key, found.size or 0, _etag(found))
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, ObjectInfo | None]]:
+    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
         """As `Remote.heads`."""
         return heads_in_threads(self.head, keys, self._jobs)
 

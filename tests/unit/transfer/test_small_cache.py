@@ -1,0 +1,132 @@
+"""What the store does not keep is compared with its digest as well."""
+
+import pytest
+import trio
+
+from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of, key_of
+from vfs.errors import ContentMismatch
+from vfs.testing.places import FaultyPlace
+from vfs.types import BLOCK_SIZE
+
+
+@pytest.mark.parametrize("limit", [0, 12 * MIB])
+@pytest.mark.parametrize("good", [True, False])
+async def test_what_does_not_stay_in_the_store_is_proved_too(
+    bench: Bench, limit: int, good: bool
+) -> None:
+    content = content_of(30 * MIB)
+    blob = blob_of(content)
+    place = FaultyPlace(content if good else content[:-1] + bytes([content[-1] ^ 1]))
+    bench.limit_store(limit)
+    bench.store.set_verdict(blob.digest.key, 2)
+    await bench.start(memory_limit=64 * MIB)
+    assert bench.fetcher._engine.state(blob, list).suspect
+    if good:
+        assert await bench.read(blob, [place], 0, 10) == content[:10]
+        for offset in range(0, len(content), MIB):
+            assert await bench.read(blob, [place], offset, MIB) == content[offset:][:MIB]
+        await bench.fetcher.verify(blob, lambda: [place])
+        if not limit:
+            assert place.sent <= 66 * MIB, "once to be compared, once to be read"
+    else:
+        with pytest.raises(ContentMismatch):
+            await bench.read(blob, [place], 0, 10)
+    assert bench.store.verdict(blob.digest.key) == (1 if good else 2)
+
+
+@pytest.mark.parametrize("limit", [0, 12 * MIB, 1 << 30])
+async def test_what_is_read_in_order_is_checked_whatever_the_store_keeps(
+    bench: Bench, limit: int
+) -> None:
+    """It is hashed before it leaves memory, at the pace of hashing at worst."""
+    content = content_of(48 * MIB)
+    blob = blob_of(content)
+    place = FaultyPlace(content[:-1] + bytes([content[-1] ^ 1]))
+    bench.limit_store(limit)
+    await bench.start(memory_limit=32 * MIB)
+    for offset in range(0, len(content), MIB):
+        await bench.read(blob, [place], offset, MIB)
+        engine = bench.fetcher._engine
+        assert engine.budget.held + engine.budget.owed <= 32 * MIB
+    await bench.quiet()
+    assert bench.bad == [blob]
+    assert (engine.budget.held, engine.budget.owed, engine.memory.weight) == (0, 0, 0)
+
+
+async def test_a_suspect_blob_that_loses_a_block_is_fetched_on(bench: Bench) -> None:
+    """Another process may evict what is about to be compared."""
+    content = content_of(40 * MIB)
+    blob = blob_of(content)
+    bench.store.set_verdict(blob.digest.key, 2)
+    await bench.start()
+    place = FaultyPlace(content)
+    place.hold_at(39 * MIB)
+    got: list[bytes] = []
+
+    async def read() -> None:
+        got.append(await bench.read(blob, [place], 0, 10))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await bench.until(lambda: len(bench.resident(blob)) >= 39 * 4)
+        bench.store.drop([key_of(blob, block) for block in range(4, 156)])
+        place.release()
+    assert got == [content[:10]]
+
+
+@pytest.mark.parametrize("limit", [0, 12 * MIB])
+async def test_what_may_be_lost_is_hashed_while_others_fetch(
+    bench: Bench, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what stays in the store waits for a quiet moment."""
+    monkeypatch.setattr("vfs.transfer.checker.PATIENCE", 1000)
+    content, other = content_of(20 * MIB), FaultyPlace(content_of(1000, 1))
+    bench.limit_store(limit)
+    await bench.start()
+    other.hold()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.read, blob_of(other.content), [other], 0, 10)
+        await begun(other, 1)
+        blob, place = blob_of(content), FaultyPlace(content)
+        for offset in range(0, len(content), MIB):
+            await bench.read(blob, [place], offset, MIB)
+        await bench.until(lambda: bench.store.verdict(blob.digest.key) == 1)
+        other.release()
+
+
+async def test_a_gap_that_is_given_up_keeps_nothing_in_memory(bench: Bench) -> None:
+    content = content_of(9 * MIB)
+    blob, first, second = (
+        blob_of(content),
+        FaultyPlace(content),
+        FaultyPlace(content, label="second"),
+    )
+    first.hold()
+    first.break_at = lambda number, request: 1000
+    bench.limit_store(8 * MIB)
+    await bench.start()
+    budget = bench.fetcher._engine.budget
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.read, blob, [first], 0, 10)
+        await begun(first, 1)
+        bench.fetcher.places_changed()
+        await bench.read(blob, [second], 5 * MIB, 10)
+        await bench.until(lambda: budget.waiting == BLOCK_SIZE)
+        nursery.cancel_scope.cancel()
+    first.release()
+    await bench.quiet()
+    assert budget.waiting == 0
+
+
+async def test_what_comes_while_nothing_is_stored_is_not_verified(bench: Bench) -> None:
+    """Until all of it was compared once more."""
+    content = content_of(9 * MIB)
+    blob = blob_of(content)
+    bench.refuse_to_store()
+    bench.store.set_verdict(blob.digest.key, 1)
+    await bench.start()
+    await bench.read(blob, [FaultyPlace(content)], 0, 10)
+    await bench.quiet()
+    assert bench.store.verdict(blob.digest.key) is None
+    await bench.fetcher.verify(blob, lambda: [FaultyPlace(content)])
+    assert bench.store.verdict(blob.digest.key) == 1

@@ -1,0 +1,52 @@
+"""Unmounting a directory through fusermount3, for root also through umount(8); blocking."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from vfs.errors import DaemonError, MountPointRefused
+
+_SECONDS: Final = 30
+
+
+def unmount(mountpoint: Path, *, lazy: bool) -> None:
+    """Unmount; `lazy` detaches at once, even while files are open or the daemon is dead or hangs.
+
+    Raises:
+        MountPointRefused: it is busy.
+        DaemonError: no helper is there, or they refuse.
+    """
+    commands = [["fusermount3", "-u", *(["-z"] if lazy else [])]]
+    if os.geteuid() == 0:
+        commands.append(["umount", *(["--lazy"] if lazy else [])])
+    reasons = []
+    for command in commands:
+        reason = _run([*command, "--", str(mountpoint)])
+        if not reason:
+            return
+        if "busy" in reason:
+            raise MountPointRefused(
+                f"{mountpoint} is busy: a process has files open or its working directory there",
+                hint=f"`fuser -vm {mountpoint}` names it; `vfs umount --lazy` detaches all the same",
+            )
+        reasons.append(reason)
+    hint = f"as root: umount --lazy {mountpoint}"
+    raise DaemonError(f"cannot unmount {mountpoint}: {'; '.join(reasons)}", hint=hint)
+
+
+def _run(command: list[str]) -> str:
+    """Run a helper; returns why it failed, "" if it did not."""
+    if shutil.which(command[0]) is None:
+        return f"{command[0]} is not installed"
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"{command[0]} did not come back within {_SECONDS} s"
+    if done.returncode == 0:
+        return ""
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    return said[-1] if said else f"{command[0]} gave no reason"

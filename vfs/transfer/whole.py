@@ -1,0 +1,39 @@
+"""`prove_whole`: all of a large blob compared with its digest, for who must know before going on."""
+
+import trio
+
+from vfs.store import VERIFIED
+from vfs.transfer.engine import Engine
+from vfs.transfer.failures import stopping
+from vfs.transfer.filling import fill
+from vfs.transfer.state import BlobState
+
+
+async def verify(engine: Engine, state: BlobState) -> None:
+    """Until a blob is known to be what its digest names: at once if that was found, or if it is small or cannot be compared.
+
+    Raises: as `prove_whole` does.
+    """
+    if state.whole or not state.provable:
+        return
+    if state.proof is not None or engine.store.verdict(state.prefix) != VERIFIED:
+        await prove_whole(engine, state)
+
+
+async def prove_whole(engine: Engine, state: BlobState) -> None:
+    """Until all of a blob has been compared; what has not been and is missing is fetched, as often as it is lost before that.
+
+    Rule: what is fetched follows on what was hashed, and stays in memory until it is, so each round comes further, whatever the store
+    keeps. The caller counts itself among the blob's readers.
+
+    Raises:
+        ContentMismatch: it is wrong.
+        VfsError: it cannot be had.
+    """
+    while True:
+        if engine.verification is None:
+            raise stopping()
+        if await engine.verification.judged(state):
+            return
+        await fill(engine, state, proof=state.proof)
+        await trio.lowlevel.checkpoint()
