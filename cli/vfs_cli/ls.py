@@ -62,7 +62,7 @@ def command(
     with opened(target) as workspace:
         with Progress(quiet=as_json) as progress:
             shown = snapshot(workspace, target.rev, progress)
-        for where, name, entry in _listed(shown, top, recursive):
+        for where, name, entry in listed(shown, top, recursive):
             if entry.kind is Kind.BROKEN:
                 broken.append((target.typed(where), entry.problem))
             if output.json:
@@ -76,7 +76,7 @@ def command(
         raise click.exceptions.Exit(FOUND_WRONG)
 
 
-def _listed(
+def listed(
     shown: "Snapshot", top: bytes, recursive: bool
 ) -> Iterator[tuple[bytes, bytes | None, Entry]]:
     """(path, name to print instead of it, entry) of everything to list.

@@ -48,6 +48,16 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
         ),
     ),
     (
+        "Other repositories and URLs",
+        (
+            Verb("import", "vfs_cli.import_", "data of another repository, with its commit"),
+            Verb("import-url", "vfs_cli.import_url", "data at a URL or path"),
+            Verb("update", "vfs_cli.update", "bring imports up to date"),
+            Verb("get", "vfs_cli.get", "download from a repository, tracking nothing"),
+            Verb("list", "vfs_cli.list_", "list a repository, downloading nothing"),
+        ),
+    ),
+    (
         "Mounts",
         (
             Verb("mount", "vfs_cli.mount", "show a revision as a directory"),

@@ -102,4 +102,4 @@ def show(output: Output, work: Work, done: "Added") -> None:
         output.line("")
         output.line("To track the changes with Git, run:")
         output.line("")
-        output.line("\tgit add " + " ".join(map(shlex.quote, files)))
+        output.line("    git add " + " ".join(map(shlex.quote, files)))

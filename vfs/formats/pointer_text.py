@@ -56,8 +56,57 @@ def new_pointer(path: str, content: Described, desc: str = "") -> bytes:
         content: of the out.
         desc: what the user says of it.
     """
-    fields = {**_content(content), "path": path}
+    fields = {**described(content), "path": path}
     return _dump({"outs": [{**fields, **({"desc": desc} if desc else {})}]})
+
+
+def import_pointer(path: str, dependency: Mapping[str, Any], content: Described | None) -> bytes:
+    """The `.dvc` file of an import.
+
+    Args:
+        path: of the out, relative to the file.
+        dependency: where it came from, keys in DVC's order.
+        content: of the out; None if it was imported without its content.
+    """
+    out = {**described(content), "path": path}
+    document = {"frozen": True, "deps": [dict(dependency)], "outs": [out]}
+    return _dump({"md5": stage_md5(document), **document})
+
+
+def edited_import(
+    old: bytes,
+    pointer: bytes,
+    out: bytes,
+    dependency: Mapping[str, Any],
+    content: Described | None,
+) -> bytes:
+    """The `.dvc` file of an import that was brought up to date.
+
+    Args:
+        old: the bytes it has.
+        pointer: its path in the repository.
+        out: path of the out in the repository.
+        dependency: of an import from Git: the new `rev` and `rev_lock`; else what describes the content of the source.
+        content: of the out; None if it was not read: nothing stale stays.
+
+    Raises:
+        FormatError: it is no YAML, or has no such out.
+    """
+    document, item = _find(old, pointer, out)
+    source = document["deps"][0]
+    if "repo" in source:
+        source["repo"].update(dependency)
+    else:
+        _describe(source, dependency)
+    _describe(item, described(content))
+    document["md5"] = stage_md5(document)
+    return _dump(document)
+
+
+def source_content(old: bytes, pointer: bytes) -> dict[str, Any]:
+    """What the `.dvc` file of an `import-url` says of the content of its source. Raises FormatError."""
+    document = _load(old, show(pointer)[1:-1])
+    return {key: value for key, value in document["deps"][0].items() if key in _CONTENT}
 
 
 def edited_pointer(
@@ -77,12 +126,7 @@ def edited_pointer(
     """
     document, item = _find(old, pointer, out)
     if content is not None:
-        fields = _content(content)
-        for key, value in fields.items():
-            if item.get(key) != value or isinstance(item.get(key), bool) != isinstance(value, bool):
-                item[key] = value
-        for key in [key for key in item if key in _CONTENT and key not in fields]:
-            del item[key]
+        _describe(item, described(content))
     if desc:
         item["desc"] = desc
     if "md5" in document:  # of an import: it covers the outs
@@ -149,8 +193,19 @@ def _without(value: Any) -> Any:
     return [_without(v) for v in value] if isinstance(value, list) else value
 
 
-def _content(content: Described) -> dict[str, Any]:
-    """The keys of an out that describe its content, in DVC's order."""
+def _describe(item: Any, fields: Mapping[str, Any]) -> None:
+    """Let an out or a dependency say that its content is another one."""
+    for key, value in fields.items():
+        if item.get(key) != value or isinstance(item.get(key), bool) != isinstance(value, bool):
+            item[key] = value
+    for key in [key for key in item if key in _CONTENT and key not in fields]:
+        del item[key]
+
+
+def described(content: Described | None) -> dict[str, Any]:
+    """The keys of an out that describe its content, in DVC's order; None: it is not known."""
+    if content is None:
+        return {"hash": "md5"}
     fields: dict[str, Any] = {"md5": content.digest.hex + (".dir" if content.is_tree else "")}
     if content.size is not None:
         fields["size"] = content.size

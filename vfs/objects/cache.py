@@ -182,6 +182,21 @@ class ObjectCache:
             self._incoming.publish(made, path)
         return size
 
+    def take(self, fill: Fill) -> tuple[Digest, int]:
+        """Put a DVC 3 object that nobody named yet, from wherever `fill` gets it; its digest and size.
+
+        Raises:
+            StoreFull, StoreError: the cache cannot be written.
+            VfsError: as `fill`; nothing was put.
+        """
+        hasher = new_hasher(Algorithm.MD5)
+        with self._incoming.temporary(os.path.join(self.directory, "files/md5")) as made:
+            size = self._copy(fill, made.descriptor, hasher)
+            digest = Digest(Algorithm.MD5, hasher.digest())
+            if not self.trusted(digest):
+                self._incoming.publish(made, self.path(digest))
+        return digest, size
+
     def put(self, data: bytes, *, is_tree: bool = False) -> Digest:
         """Put bytes as a DVC 3 object. Raises StoreFull, StoreError."""
         hasher = new_hasher(Algorithm.MD5)

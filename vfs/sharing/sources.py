@@ -8,9 +8,10 @@ import io
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from vfs.errors import DataUnavailable, ObjectMissing, VfsError
+from vfs.errors import DataUnavailable
 from vfs.formats.dirlisting import dump_listing
 from vfs.objects import ObjectCache
+from vfs.sharing.streams import from_places
 from vfs.tracking.caches import Caches
 from vfs.tracking.uses import Use
 from vfs.types import Algorithm, Blob, Digest, Entry, Kind
@@ -92,7 +93,7 @@ def imported(workspace: Workspace, use: Use, caches: Caches, progress: Progress)
     if out.digest is None:
         raise DataUnavailable(
             f"{_shown(out.path)} was imported without its content, so its pointer has no hash",
-            hint="read it through a mount, or `dvc update` it and commit the pointer",
+            hint="read it through a mount, or `vfs update` it and commit the pointer",
         )
     snapshot = workspace.snapshot(use.rev, progress, scope=out.path)
     files = []
@@ -115,20 +116,8 @@ def _from_places(workspace: Workspace, snapshot: Snapshot, entry: Entry, path: b
     blob = Blob(entry.digest, entry.size)
 
     def receive(cache: ObjectCache) -> int:
-        failure: VfsError = ObjectMissing(f"no place has {_shown(path)}")
-        for place in workspace.places(snapshot, entry, path):
-            try:
-                body = place.get(0, blob.size)
-            except VfsError as error:
-                failure = error
-                continue
-            try:
-                return cache.receive(blob.digest, body.readinto)
-            except VfsError as error:
-                failure = error
-            finally:
-                body.close()
-        raise failure
+        places = workspace.places(snapshot, entry, path)
+        return from_places(places, blob, lambda body: cache.receive(blob.digest, body.readinto))
 
     return receive
 

@@ -34,7 +34,8 @@ class Project:
         owners: the outs, by their path.
         store: where the DVC repository keeps its objects.
         cache: the first of its caches.
-        state: fingerprints of the working tree.
+        table: what is remembered of the working tree.
+        state: fingerprints in it.
         contents: reads working files.
         progress: told (stage, done, total).
     """
@@ -46,6 +47,7 @@ class Project:
     owners: dict[bytes, Claim]
     store: DvcStore
     cache: ObjectCache
+    table: StateTable
     state: FileState
     contents: Contents
     progress: Progress
@@ -127,6 +129,7 @@ def open_project(
                     {claim.out.path: claim for claim in survey.claims.served},
                     store,
                     cache,
+                    table,
                     state,
                     contents,
                     progress,

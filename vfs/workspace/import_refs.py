@@ -18,6 +18,11 @@ MAX_DEPTH = 8
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/@:]+@[^/:]+:|[^/@:.]+:(?!/?$)")
 
 
+def is_remote(url: str) -> bool:
+    """Whether a pointer's URL of a repository is one, and no path of this machine."""
+    return _REMOTE.match(url) is not None
+
+
 class Trail(NamedTuple):
     """The imports that led here, outermost first."""
 
@@ -56,7 +61,7 @@ class Base(NamedTuple):
             Unsupported: it may not be used from here.
         """
         url = source.url
-        if not _REMOTE.match(url):
+        if not is_remote(url):
             if self.root is None:
                 raise Unsupported(
                     "a repository that was cloned from a URL may not import from a local path",

@@ -18,7 +18,7 @@ from blake3 import blake3
 
 from vfs import own_mount
 from vfs.catalog import TreeEntry
-from vfs.errors import DataUnavailable, UnknownPath, Unsupported, VfsError
+from vfs.errors import DataUnavailable, UnknownPath, VfsError
 from vfs.formats.dirlisting import listing_digest
 from vfs.formats.values import ImportSource, Out
 from vfs.transfer import Place
@@ -28,16 +28,14 @@ from vfs.workspace.graft_outs import Grafted, OutGrafter
 from vfs.workspace.hashes import MD5_KINDS, Hashes
 from vfs.workspace.import_refs import Base, Trail, ref_text
 from vfs.workspace.listings import Listing, Listings
-from vfs.workspace.origins import DvcOrigin, GitOrigin, ImportOrigin, ImportRef, LfsOrigin
+from vfs.workspace.origins import DvcOrigin, ImportOrigin, ImportRef
 from vfs.workspace.outs import Claim
 from vfs.workspace.places import DeferredPlace, dvc_places
 from vfs.workspace.pointers import Progress
-from vfs.workspace.projection import Item, follow, inside, project
+from vfs.workspace.projection import Item
 from vfs.workspace.session import Session
 from vfs.workspace.stores import DvcStore
-
-_MOST_OUTSIDE = 64
-"""Of so many places outside of the imported directory links are followed: each costs a look at the commit."""
+from vfs.workspace.taken import Taking
 
 
 class Source(NamedTuple):
@@ -70,6 +68,7 @@ class ImportGrafter:
         self._grafter = grafter
         self._listings = listings
         self._open_source = open_source
+        self._taking = Taking(session, lambda ref: open_source(ref, trail).found)
         self._hashes = hashes
         self._base = base
         self._trail = trail
@@ -148,7 +147,7 @@ class ImportGrafter:
         if isinstance(found, Entry) and found.kind is Kind.SYMLINK and out.digest is not None:
             text = self._hashes.of(found, out.digest.algorithm)
             if out.is_tree or text != out.digest:
-                found = self._follow(found, b"", found, ref, {}) or found
+                found = self._taking.follow(found, b"", found, ref, {}) or found
         if isinstance(found, Directory):
             if out.digest is not None and not out.is_tree:
                 raise DataUnavailable(f"{ref_text(ref)} is a directory, the pointer says a file")
@@ -181,23 +180,11 @@ class ImportGrafter:
         if out.digest is None and isinstance(found, TreeDirectory):
             return Grafted(found)
         if out.digest is None:
-            return self._unhashed(out, self._items(found, hides, ref), ref, objects)
+            return self._unhashed(out, self._taking.items(found, hides, ref), ref, objects)
         listing = self._listings.recall(out.digest)  # the source may have met it by that very name
         if listing is None or listing.missing:
-            listing = self._proven(out.digest, self._items(found, hides, ref), found, ref)
+            listing = self._proven(out.digest, self._taking.items(found, hides, ref), found, ref)
         return self._grafter.tree(out.path, listing, lambda tree: ImportOrigin(objects, ref, tree))
-
-    def _items(
-        self, found: Directory, hides: Callable[[bytes], bool], ref: ImportRef
-    ) -> list[Item]:
-        """What DVC takes of a directory: not those of Git's files that it ignores."""
-        origins = self._session.origins.all()
-        return [
-            item
-            for item in project(found)
-            if not isinstance(origins[item.entry.origin], GitOrigin | LfsOrigin)
-            or not hides(_join(ref.path, item.path))
-        ]
 
     def _unhashed(
         self, out: Out, items: Sequence[Item], ref: ImportRef, objects: DvcOrigin
@@ -227,7 +214,7 @@ class ImportGrafter:
         links = any(item.entry.kind is Kind.SYMLINK for item in items)
         for following in (True, False) if links else (False,):
             if following:
-                entries = self._entries(self._followed(items, found, ref), wanted.algorithm)
+                entries = self._entries(self._taking.followed(items, found, ref), wanted.algorithm)
             else:
                 entries = self._entries(items, wanted.algorithm)
             actual = listing_digest((entry.path, entry.digest.hex) for entry in entries)
@@ -261,44 +248,6 @@ class ImportGrafter:
             kind = Kind.BROKEN if broken else Kind.FILE
             entries.append(TreeEntry(path, kind, actual, size, entry.mtime))
         return entries
-
-    def _followed(self, items: Sequence[Item], found: Directory, ref: ImportRef) -> list[Item]:
-        """The items with the files that links lead to; links to directories are left out."""
-        kept = []
-        outside: dict[bytes, Entry | Directory] = {}
-        for item in items:
-            if item.entry.kind is not Kind.SYMLINK:
-                kept.append(item)
-                continue
-            target = self._follow(item.entry, item.path, found, ref, outside)
-            if target is None:
-                kept.append(item)
-            elif isinstance(target, Entry):
-                kept.append(Item(item.path, target, target.digest))
-        return kept
-
-    def _follow(
-        self,
-        link: Entry,
-        below: bytes,
-        found: Entry | Directory,
-        ref: ImportRef,
-        outside: dict[bytes, Entry | Directory],
-    ) -> Entry | Directory | None:
-        """What a link at a path below the imported one leads to; `outside` keeps what lies elsewhere."""
-        top = ref.path + b"/" if ref.path else b""
-
-        def open_path(path: bytes) -> Entry | Directory:
-            below = path[len(top) :] if path.startswith(top) else None
-            if isinstance(found, Directory) and below is not None:
-                return inside(found, below) or _nothing(path)
-            if path not in outside:
-                if len(outside) >= _MOST_OUTSIDE:
-                    raise Unsupported("too many symlinks lead out of the imported directory")
-                outside[path] = self._open_source(ref.at(path), self._trail).found
-            return outside[path]
-
-        return follow(self._session, link, _join(ref.path, below), open_path)
 
 
 def import_places(
@@ -339,13 +288,5 @@ def _held(store: DvcStore, session: Session, objects: DvcOrigin, out: Out) -> bo
 def _other(ref: ImportRef, actual: str, wanted: Digest) -> DataUnavailable:
     return DataUnavailable(
         f"{ref_text(ref)} has {actual}, the pointer says {wanted}",
-        hint="run `dvc update` and commit the pointer",
+        hint="run `vfs update` and commit the pointer",
     )
-
-
-def _nothing(path: bytes) -> Entry:
-    raise UnknownPath(f"{path.decode('utf-8', 'replace')} is not in the import's source")
-
-
-def _join(directory: bytes, below: bytes) -> bytes:
-    return b"/".join(part for part in (directory, below) if part)

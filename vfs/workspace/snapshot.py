@@ -65,6 +65,17 @@ class Snapshot:
         """The problems of paths that cannot be served; the others are notes."""
         return tuple(p for p in self.problems if p.severity is Severity.BROKEN)
 
+    def tracked(self, path: bytes) -> bool:
+        """Whether a path is what a pointer or Git LFS puts there, lies in that, or is a directory that has some."""
+        node = self.grafts.root
+        for name in path.split(b"/") if path else ():
+            if node.leaf is not None:
+                return True
+            if name not in node.children:
+                return False
+            node = node.children[name]
+        return True
+
     @property
     def may_heal(self) -> bool:
         """Whether building it once more may find what is wrong now mended."""

@@ -123,7 +123,7 @@ class UrlGrafter:
             raise DataUnavailable(
                 f"it was imported from {shown_url(source.url)} without its content, and nothing says "
                 "which version",
-                hint="run `dvc update` and commit the pointer",
+                hint="run `vfs update` and commit the pointer",
             )
         ref, key = self._usable(claim, source, store)
         digest = digest_of(ref, key, None, place)
@@ -145,7 +145,7 @@ class UrlGrafter:
             if actual != wanted.value:
                 raise DataUnavailable(
                     f"its source {shown_url(source.url)} has changed since it was imported",
-                    hint="run `dvc update` and commit the pointer",
+                    hint="run `vfs update` and commit the pointer",
                 )
             entries, lying = file_entries(claim.out, inner, "", files, self._time)
             remember(self._session.catalog, inner, lying)
@@ -186,25 +186,10 @@ class UrlGrafter:
         return UrlOrigin(own, ref, key, etag, version, tree)
 
     def _reference(self, url: str, claim: Claim, store: DvcStore) -> tuple[RemoteRef, str] | None:
-        """A connection to the parent of a source, and the source's name there."""
-        if url.startswith("remote://"):
-            name, _, path = url.removeprefix("remote://").partition("/")
-            base = store.remote(name.lower())
-            if base is None:
-                return None
-            ref, key = base._replace(versioned=False, worktree=False), path
-        elif "://" in url:
-            parent, _, key = url.rstrip("/").rpartition("/")
-            ref = RemoteRef(parent, parent)
-        elif self._root is None:
-            return None
-        else:
-            directory = self._root / os.fsdecode(claim.pointer.rpartition(b"/")[0])
-            path = os.path.normpath(directory / url)
-            ref, key = RemoteRef("source", os.path.dirname(path)), os.path.basename(path)
-        if (ref.local and self._root is None) or not key or ref.url.endswith(":/"):
-            return None
-        return ref, key
+        root = self._root
+        if root is not None:
+            root = root / os.fsdecode(claim.pointer.rpartition(b"/")[0])
+        return reference(url, root, store)
 
     def _versioned(
         self, claim: Claim, files: Sequence[FileEntry], source: UrlSource, store: DvcStore
@@ -258,6 +243,33 @@ class UrlGrafter:
         except VfsError:
             return None
         return {entry.path: entry.digest for entry in listing.tree.walk()}
+
+
+def reference(url: str, directory: Path | None, store: DvcStore) -> tuple[RemoteRef, str] | None:
+    """A connection to the parent of a source, and the source's name there; None if it may not be used.
+
+    Args:
+        url: as a pointer has it.
+        directory: that relative paths start in; None if nothing of this machine may be used.
+        store: knows the remotes of `remote://NAME/…`.
+    """
+    if url.startswith("remote://"):
+        name, _, path = url.removeprefix("remote://").partition("/")
+        base = store.remote(name.lower())
+        if base is None:
+            return None
+        ref, key = base._replace(versioned=False, worktree=False), path
+    elif "://" in url:
+        parent, _, key = url.rstrip("/").rpartition("/")
+        ref = RemoteRef(parent, parent)
+    elif directory is None:
+        return None
+    else:
+        path = os.path.normpath(directory / url)
+        ref, key = RemoteRef("source", os.path.dirname(path)), os.path.basename(path)
+    if (ref.local and directory is None) or not key or ref.url.endswith(":/"):
+        return None
+    return ref, key
 
 
 def _md5_etag(file: FileEntry, algorithm: Algorithm) -> Digest | None:
