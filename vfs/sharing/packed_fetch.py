@@ -7,7 +7,7 @@ Rules:
 * A file with wrong or missing chunks is named in `failed`, and the others arrive. Where a pack is gone the manifest is
   read once more (`docs/packed.md`, "Many pushers, and gc").
 
-Memory: of each pointer under way its root, what `read_files` holds, and 80 bytes for each file that is missing.
+Memory: of each pointer under way its root, what `read_files` holds, and 200 bytes for each file that is missing.
 """
 
 import threading
@@ -60,6 +60,7 @@ class PackedFetch:
         self._progress = progress
         self._lock = threading.Lock()
         self._ranges = _RANGES
+        self._claimed: set[Digest] = set()
         self.arrived: dict[bool, list[int]] = {False: [], True: []}
         self.failed: dict[Object, VfsError] = {}
 
@@ -110,6 +111,8 @@ class PackedFetch:
             self._came(size, is_tree=True)
         lost = self._files(manifest, use)
         if any(isinstance(error, ObjectMissing) for error in lost.values()):
+            with self._lock:
+                self._claimed -= {Digest(pointer.digest.algorithm, value) for value in lost}
             lost = self._files(self._store.manifest(pointer), use)
         for value, error in lost.items():
             self.failed[Digest(pointer.digest.algorithm, value), False] = error
@@ -142,14 +145,21 @@ class PackedFetch:
         return lost
 
     def _wanted(self, manifest: Manifest, use: Use) -> Iterator[PackedFile]:
-        seen: set[bytes] = set()
+        """The missing files that nobody fetches yet: versions of one directory share most."""
         algorithm = manifest.root.digest.algorithm
         for file in manifest.files():
-            if file.value in seen or (manifest.root.is_tree and not use.means(file.path)):
+            digest = Digest(algorithm, file.value)
+            if manifest.root.is_tree and not use.means(file.path):
                 continue
-            if self._caches.holder(Digest(algorithm, file.value)) is None:
-                seen.add(file.value)
+            if self._caches.holder(digest) is None and self._claim(digest):
                 yield file
+
+    def _claim(self, digest: Digest) -> bool:
+        with self._lock:
+            if digest in self._claimed:
+                return False
+            self._claimed.add(digest)
+            return True
 
     def _take(self, piece: Piece, pointer: Digest, open_: dict[bytes, Assembly]) -> None:
         file = piece.file
