@@ -271,7 +271,7 @@ class _Group:
             if cache is None:
                 raise DataUnavailable(
                     "it is neither in the cache nor on the remote",
-                    hint="run `vfs push` where it is, or `vfs fetch` it from another remote",
+                    hint="no other remote has it either; run `vfs push` where it is",
                 )
             sizes.append(self._layout.send(cache, digest, is_tree=is_tree))
             if passing:
