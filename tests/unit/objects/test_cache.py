@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import itertools
 import os
+import random
 import threading
 from pathlib import Path
 
@@ -183,3 +185,30 @@ def test_sweep_leaves_living_writers_alone(cache: ObjectCache) -> None:
     go.set()
     writer.join()
     assert cache.trusted(md5(b""))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pieces_in_any_order(cache: ObjectCache, seed: int) -> None:
+    """An object gets its name with its last piece, and only if it is what its digest names."""
+    chance = random.Random(seed)
+    data = chance.randbytes(3 * PIECE + 17)
+    cuts = sorted({0, len(data), *(chance.randrange(len(data)) for _ in range(9))})
+    pieces = list(itertools.pairwise(cuts))
+    chance.shuffle(pieces)
+    assembly = cache.assemble(md5(data), len(data))
+    for number, (start, end) in enumerate(pieces, 1):
+        assert assembly.write(start, data[start:end]) == (number == len(pieces))
+        assert cache.trusted(md5(data)) == (number == len(pieces))
+    assert cache.verify(md5(data))
+    wrong = cache.assemble(md5(b"right"), 5)
+    with pytest.raises(ContentMismatch):
+        wrong.write(0, b"wrong")
+    given_up = cache.assemble(md5(b"right"), 5)
+    assert not given_up.write(0, b"ri")
+    given_up.close()
+    assert len(files(cache)) == 1
+
+
+def test_an_empty_object_in_pieces(cache: ObjectCache) -> None:
+    assert cache.assemble(md5(b""), 0).write(0, b"")
+    assert cache.verify(md5(b""))
