@@ -48,6 +48,10 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
         ),
     ),
     (
+        "Upkeep of data",
+        (Verb("gc", "vfs_cli.gc", "remove objects that nothing needs"),),
+    ),
+    (
         "Mounts",
         (
             Verb("mount", "vfs_cli.mount", "show a revision as a directory"),
