@@ -3,7 +3,7 @@
 Rule: asked of the `git` program; with several working trees, the HEAD and the reflog of each count.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from vfs.errors import StoreError
@@ -31,6 +31,22 @@ def working_trees(git_dir: Path) -> list[Path]:
                 Path(lines[0].removeprefix(b"worktree ").decode("utf-8", "surrogateescape"))
             )
     return [path for path in found if (path / ".git").exists()]
+
+
+def changed_files(root: Path, files: Iterable[bytes]) -> list[bytes]:
+    """Those of some files of a working tree that are not as in HEAD, or not in it. Raises StoreError."""
+    names = [b":(top,literal)" + file for file in files]
+    if not names:
+        return []
+    command = ["-C", str(root), "status", "--porcelain", "-z", "--no-renames"]
+    command += ["--untracked-files=all", "--ignored"]
+    try:
+        said = run_git(
+            [*command, "--", *(name.decode("utf-8", "surrogateescape") for name in names)]
+        )
+    except GitFailed as error:
+        raise StoreError(f"git status in {root}: {error.stderr}") from error
+    return [line[3:] for line in said.split(b"\0") if line]
 
 
 def commit_files(root: Path, files: Sequence[str], message: str) -> str:
