@@ -18,10 +18,19 @@ from vfs_cli.levels import (
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import Text
+from vfs_cli.remote_packed import (
+    add_packed,
+    packed_default,
+    packed_remotes,
+    refuse_packed,
+    set_packed_default,
+    unset_packed_default,
+)
 
 _WORDS = {
     "add": ("NAME URL", 2, 2),
     "list": ("", 0, 0),
+    "add --packed": ("NAME URL [OPTION=VALUE…]", 2, 64),
     "modify": ("NAME OPTION VALUE, or --unset NAME OPTION", 2, 3),
     "remove": ("NAME", 1, 1),
     "default": ("[NAME]", 0, 1),
@@ -34,6 +43,7 @@ _WORDS = {
     examples=(
         ("vfs remote add -d store s3://bucket/data", "and make it the default one"),
         ("vfs remote add nas /mnt/nas/dvc", "a directory"),
+        ("vfs remote add --packed -d team s3://bucket/packed profile=team", "in the packed layout (docs/packed.md)"),
         ("vfs remote modify store endpointurl https://minio.example.org", "an option, as DVC spells it"),
         ("vfs remote modify --local store secret_access_key S3CR3T", "only for this clone: Git ignores that file"),
         ("vfs remote modify --unset store endpointurl", "take it away"),
@@ -43,7 +53,9 @@ _WORDS = {
     ),
     exits=EXITS,
 )  # fmt: skip
-@click.argument("action", type=click.Choice(list(_WORDS)), default="list")
+@click.argument(
+    "action", type=click.Choice([word for word in _WORDS if " " not in word]), default="list"
+)
 @click.argument(
     "words", type=Text("word", "dir"), nargs=-1, metavar="[NAME [URL | OPTION [VALUE]]]"
 )
@@ -51,6 +63,9 @@ _WORDS = {
     "-d", "--default", "make_default", is_flag=True, help="With add: make it the default remote."
 )
 @click.option("-f", "--force", is_flag=True, help="With add: replace a remote of that name.")
+@click.option(
+    "--packed", is_flag=True, help="With add: one in the packed layout, which only vfs reads."
+)
 @click.option("-u", "--unset", is_flag=True, help="With modify or default: take the option away.")
 @level_options
 @json_option
@@ -59,29 +74,40 @@ def command(
     words: tuple[str, ...],
     make_default: bool,
     force: bool,
+    packed: bool,
     unset: bool,
     levels: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """List the remotes of this repository, add, change or remove one.
 
-    What is written is what 'dvc remote' writes, so both tools agree; comments and order of the file stay. A relative
+    Packed remotes are in .vfs/config.yaml, one of them is the default where 'remote.default' there names it. For all others what is written is what 'dvc remote' writes, so both tools agree; comments and order of the file stay. A relative
     directory is relative to the current one. 'list' is about all files together unless one is named.
     """  # fmt: skip
-    _check(action, words, make_default, force, unset)
+    _check(action, words, make_default, force, unset, packed)
     output = Output(as_json)
     level = chosen(levels)
+    if packed:
+        if force or level not in (None, "repo"):
+            raise UsageError("packed remotes are added to .vfs/config.yaml, and not replaced")
+        if DvcFiles(Path.cwd()).has_remote(words[0]):
+            raise ConfigError(f"{words[0]} is a remote in DVC's layout; choose another name")
+        add_packed(output, words, default=make_default)
+        return
     files = DvcFiles(Path.cwd())
     target = level or "repo"
     files.file(target)  # says so if there is no repository
     if action == "list":
         _list(output, files, level)
     elif action == "add":
+        refuse_packed(words[0], "add")
         files.add_remote(words[0], words[1], target, force=force)
         warn_of_secret(output, files, ("remote", words[0].lower(), "url"), words[1], target)
         if make_default:
+            set_packed_default(words[0])
             files.set(DEFAULT, words[0].lower(), target)
     elif action == "remove":
+        refuse_packed(words[0], "remove")
         files.remove_remote(words[0], target)
     elif action == "default":
         _default(output, files, words, level, unset)
@@ -90,10 +116,12 @@ def command(
 
 
 def _check(
-    action: str, words: tuple[str, ...], make_default: bool, force: bool, unset: bool
+    action: str, words: tuple[str, ...], make_default: bool, force: bool, unset: bool, packed: bool
 ) -> None:
     """Refuse what does not fit the action."""
-    usage, least, most = _WORDS[action]
+    if packed and action != "add":
+        raise UsageError("--packed belongs to 'add'")
+    usage, least, most = _WORDS["add --packed" if packed else action]
     if action == "modify":
         least, most = (2, 2) if unset else (3, 3)
     if action == "default" and unset:
@@ -108,26 +136,35 @@ def _check(
 
 def _list(output: Output, files: DvcFiles, level: str | None) -> None:
     config = files.merged() if level is None else files.read(level)
+    packed = packed_remotes() if level in (None, "repo") else {}
     default = str(config.get("core", {}).get("remote", "")).lower()
-    for name, options in config.get("remote", {}).items():
-        url = without_password(str(options.get("url", "")))
+    default = packed_default() or default or (next(iter(packed)) if len(packed) == 1 else "")
+    urls = {name: str(options.get("url", "")) for name, options in config.get("remote", {}).items()}
+    for name, url in [*urls.items(), *packed.items()]:
+        url = without_password(url)
         if output.json:
-            output.document("remote", {"name": name, "url": url, "default": name == default})
+            fields = {"name": name, "url": url, "default": name == default}
+            output.document("remote", fields | {"layout": "packed" if name in packed else "dvc"})
         else:
-            output.line(f"{name}  {url}" + ("  (default)" if name == default else ""))
+            layout = "  (packed)" if name in packed else ""
+            output.line(f"{name}  {url}{layout}" + ("  (default)" if name == default else ""))
 
 
 def _default(
     output: Output, files: DvcFiles, words: tuple[str, ...], level: str | None, unset: bool
 ) -> None:
     if unset:
+        if level in (None, "repo"):
+            unset_packed_default()
         files.unset(DEFAULT, level or "repo")
     elif words:
+        if set_packed_default(words[0]):
+            return
         if not files.has_remote(words[0]):
             raise files.unknown(words[0])
         files.set(DEFAULT, words[0].lower(), level or "repo")
     else:
-        name = files.get(DEFAULT, level)
+        name = packed_default() or files.get(DEFAULT, level)
         if name is None:
             raise ConfigError("there is no default remote", hint="vfs remote default NAME")
         show_value(output, "core.remote", name)
@@ -137,6 +174,7 @@ def _modify(
     output: Output, files: DvcFiles, words: tuple[str, ...], target: str, unset: bool
 ) -> None:
     name = words[0].lower()
+    refuse_packed(name, "modify")
     if not files.has_remote(name):
         raise files.unknown(name)
     key = ("remote", name, words[1].lower())

@@ -339,3 +339,34 @@ def check_objects(clone: Clone) -> None:
             assert mode == 0o444
             found = "".join(Path(name).parts[-2:]).removesuffix(".dir")
             assert found == hashlib.md5(data).hexdigest()
+
+
+@pytest.mark.parametrize("data_moved", [False, True])
+def test_an_interrupted_move_goes_on(clone: Clone, data_moved: bool) -> None:
+    """Both pointers are there; the data lies at one place or the other."""
+    clone.write("data/x", b"x")
+    clone.vfs("add", "data")
+    clone.git("add", "data.dvc", ".gitignore")
+    clone.git("commit", "-q", "-m", "data")
+    clone.vfs("move", "data", "sub/moved")
+    after = clone.metadata()
+    clone.git("checkout", "-q", "data.dvc", ".gitignore")
+    if not data_moved:
+        os.rename(clone.path("sub/moved"), clone.path("data"))
+    clone.vfs("move", "data", "sub/moved")
+    assert clone.metadata() == after
+    assert clone.read("sub/moved/x") == b"x"
+    assert not os.path.exists(clone.path("data"))
+
+
+def test_moving_over_something_is_refused(clone: Clone) -> None:
+    clone.write("data", b"x")
+    clone.write("other", b"y")
+    clone.vfs("add", "data", "other")
+    before = clone.metadata()
+    assert clone.vfs("move", "data", "other", check=False).returncode == 2
+    clone.write("third", b"z")
+    assert clone.vfs("move", "data", "third", check=False).returncode == 22
+    assert clone.vfs("move", "nothing", "fourth", check=False).returncode == 5
+    assert clone.metadata() == before
+    assert clone.read("third") == b"z"

@@ -9,7 +9,14 @@ import json
 import re
 from pathlib import Path
 
-from vfs.config.files import Written, parse_settings, read_settings_file
+from vfs.config.files import (
+    REMOTES,
+    Written,
+    parse_remotes,
+    parse_settings,
+    read_remotes_file,
+    read_settings_file,
+)
 from vfs.config.places import user_config_file
 from vfs.config.schema import BY_KEY, parse_value
 from vfs.config.writing import write_file
@@ -64,6 +71,30 @@ def unset_setting(path: Path, key: str) -> bool:
     return True
 
 
+def add_remote(path: Path, name: str, options: dict[str, str]) -> None:
+    """Define a packed remote in a configuration file, which is made if need be.
+
+    Raises:
+        ConfigError: it has one of that name, or a form that only its owner can edit.
+    """
+    settings, remotes = read_settings_file(path), read_remotes_file(path)
+    if name in remotes:
+        raise ConfigError(f"{path}: there is a remote {name!r} already", hint="edit that file")
+    lines = path.read_text().splitlines() if path.exists() else []
+    added = [f"  {_scalar(name)}:"]
+    added += [f"    {_scalar(option)}: {_scalar(value)}" for option, value in options.items()]
+    heads = [n for n, line in enumerate(lines) if re.match(rf"{REMOTES}\s*:\s*(#.*)?$", line)]
+    if heads:
+        lines[heads[0] + 1 : heads[0] + 1] = added
+    else:
+        lines += [f"{REMOTES}:", *added]
+    new = "".join(line + "\n" for line in lines)
+    _check(new, settings, path, name)
+    if parse_remotes(new.encode(), str(path)) != {**remotes, name: options}:
+        raise _by_hand(path, name)
+    write_file(path, new.encode())
+
+
 def edited(old: str, key: str, text: str, written: Written | None) -> str:
     """`old` with the setting replaced in its line, added to its section, or appended."""
     section, name = key.split(".")
@@ -93,13 +124,16 @@ def _scalar(text: str) -> str:
 
 
 def _check(new: str, wanted: dict[str, Written], path: Path, key: str) -> None:
-    by_hand = ConfigError(
-        f"{path}: {key} cannot be set without rewriting the file",
-        hint="edit it by hand: docs/configuration.md",
-    )
     try:
         found = parse_settings(new.encode(), str(path))
     except ConfigError as error:
-        raise by_hand from error
+        raise _by_hand(path, key) from error
     if {k: w.text for k, w in found.items()} != {k: w.text for k, w in wanted.items()}:
-        raise by_hand
+        raise _by_hand(path, key)
+
+
+def _by_hand(path: Path, key: str) -> ConfigError:
+    return ConfigError(
+        f"{path}: {key} cannot be set without rewriting the file",
+        hint="edit it by hand: docs/configuration.md",
+    )

@@ -19,7 +19,7 @@ from vfs.config.units import (
     parse_size,
 )
 
-Value = int | float | Path
+Value = int | float | str | Path
 
 
 class Setting(NamedTuple):
@@ -53,6 +53,13 @@ def parse_path(text: str) -> Path:
     return Path(text)
 
 
+def parse_name(text: str) -> str:
+    """The name of a remote, in lower case as DVC has them. Raises ValueError, saying what was expected."""
+    if not text or len(text) > 200 or not text.isprintable():
+        raise ValueError("expected the name of a remote")
+    return text.lower()
+
+
 SETTINGS = (
     Setting("cache.dir", "cache_dir", parse_path, None, None, True,
             "directory of the cache shared by all mounts of this user"),
@@ -76,6 +83,8 @@ SETTINGS = (
             "requests the kernel keeps in flight, if we may set it"),
     Setting("mount.push_small", "push_small", parse_size, 0, 16 * MIB, False,
             "files up to this size go to the page cache when opened; 0 turns it off"),
+    Setting("remote.default", "remote_default", parse_name, None, None, False,
+            "the remote that is pushed to and asked first, of either layout"),
 )  # fmt: skip
 
 BY_KEY = {setting.key: setting for setting in SETTINGS}
@@ -88,7 +97,7 @@ def parse_value(setting: Setting, text: str) -> Value:
         ValueError: not understood or out of bounds; the message says what was expected.
     """
     value = setting.parse(text)
-    if isinstance(value, Path) or setting.low is None or setting.high is None:
+    if isinstance(value, (Path, str)) or setting.low is None or setting.high is None:
         return value
     if not setting.low <= value <= setting.high:
         shown = format_size if setting.parse is parse_size else _plain

@@ -47,6 +47,7 @@ class Settings:
     read_ahead: int = DEFAULT_READ_AHEAD
     max_background: int = 64
     push_small: int = DEFAULT_PUSH_SMALL
+    remote_default: str = ""
 
 
 def load_settings(repo_root: Path | None, overrides: Mapping[str, str] = _NONE) -> Settings:

@@ -3,8 +3,8 @@ r"""Lines of `.gitignore` for outs, as DVC writes and removes them.
 Format: `/name` in the `.gitignore` of the out's directory, with `\` before each of `\[]!*#?`. Source: scmrepo's
 `git/__init__.py`, pathspec's `escape`.
 
-Where DVC writes a line that Git does not take for the name, the line here is one that Git does: a space at the end is escaped, and a line
-feed, which no pattern can hold, becomes `?`.
+Where DVC writes a line that Git does not take for the name, the line here is one that Git does: a space at the end is
+escaped; a line feed, and a carriage return at the end, which no pattern can hold, become `?`.
 """
 
 _SPECIAL = b"\\[]!*#?"
@@ -15,7 +15,9 @@ def ignore_line(name: bytes) -> bytes:
     escaped = b"".join(
         b"\\" + byte if byte in _SPECIAL else byte for byte in (bytes((b,)) for b in name)
     ).replace(b"\n", b"?")
-    if escaped.endswith((b" ", b"\t", b"\r")):
+    if escaped.endswith(b"\r"):  # which Git takes for a part of the line's end
+        escaped = escaped[:-1] + b"?"
+    if escaped.endswith((b" ", b"\t")):
         escaped = escaped[:-1] + b"\\" + escaped[-1:]
     return b"/" + escaped
 
@@ -23,7 +25,7 @@ def ignore_line(name: bytes) -> bytes:
 def with_line(text: bytes, name: bytes) -> bytes:
     """The file with a line for a name at its end, unless it has one."""
     line = ignore_line(name)
-    if line in text.splitlines():
+    if line in text.split(b"\n"):
         return text
     return text + (b"" if not text or text.endswith(b"\n") else b"\n") + line + b"\n"
 
@@ -33,10 +35,10 @@ def without_line(text: bytes, name: bytes) -> bytes:
 
     Lines that DVC did not escape are lines for it too.
     """
-    unwanted = {ignore_line(name), b"/" + name, (b"/" + name).strip()}
+    line, plain = ignore_line(name), b"/" + name
     kept = [
-        line
-        for line in text.splitlines(keepends=True)
-        if line.rstrip(b"\r\n") not in unwanted and line.strip() not in unwanted
+        one
+        for one in text.split(b"\n")
+        if line not in (one, one.rstrip(b"\r")) and plain not in (one, one.rstrip(b"\r"))
     ]
-    return b"".join(kept)
+    return b"\n".join(kept)

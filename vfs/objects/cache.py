@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 from vfs.errors import ContentMismatch, DataUnavailable, StoreError
 from vfs.formats.hashing import Hasher, hasher_for, new_hasher
 from vfs.formats.layout import object_path, parse_object_path
+from vfs.objects.assembly import Assembly
 from vfs.objects.filesystem import FICLONE
 from vfs.objects.incoming import Incoming, entries
 from vfs.objects.source import Fingerprint, read_stable
@@ -181,6 +182,10 @@ class ObjectCache:
                 raise self._wrong(digest, is_tree)
             self._incoming.publish(made, path)
         return size
+
+    def assemble(self, digest: Digest, size: int) -> Assembly:
+        """Begin an object that comes in pieces. Raises StoreFull, StoreError."""
+        return Assembly(self._incoming, self.path(digest), digest, size)
 
     def put(self, data: bytes, *, is_tree: bool = False) -> Digest:
         """Put bytes as a DVC 3 object. Raises StoreFull, StoreError."""

@@ -27,6 +27,7 @@ _PREFIX: Final = ".vfs-"
 _SUFFIX: Final = ".tmp"
 _FEW: Final = 16
 _YOUNG: Final = 60.0  # seconds; it may not be locked yet
+_MODE: Final = 0o444
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -71,10 +72,10 @@ class Incoming:
         try:
             self._make(base)
             try:
-                descriptor = os.open(path, _CREATE, 0o600)
+                descriptor = os.open(path, _CREATE, _MODE)
             except FileNotFoundError:  # `dvc gc` removed the empty directory meanwhile
                 os.makedirs(base, exist_ok=True)
-                descriptor = os.open(path, _CREATE, 0o600)
+                descriptor = os.open(path, _CREATE, _MODE)
         except OSError as error:
             raise self.failed(error) from error
         made = Temporary(descriptor, path)
@@ -91,7 +92,8 @@ class Incoming:
     def publish(self, made: Temporary, path: str) -> None:
         """Give a complete file its name, and mode 0444. Raises StoreFull, StoreError."""
         try:
-            os.fchmod(made.descriptor, 0o444)
+            if os.fstat(made.descriptor).st_mode & 0o777 != _MODE:  # a strict umask
+                os.fchmod(made.descriptor, _MODE)
             self._make(os.path.dirname(path))
             try:
                 os.rename(made.path, path)

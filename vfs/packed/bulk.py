@@ -6,11 +6,11 @@ Memory: `jobs` + 1 ranges of `RANGE` bytes (or one chunk, if that is longer) and
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
-from vfs.errors import ContentMismatch, FormatError
+from vfs.errors import ContentMismatch, FormatError, ObjectMissing, RemoteError
 from vfs.formats.manifest_blocks import ChunkPlace, PackedFile
 from vfs.formats.packs import PackRef, open_chunk
 from vfs.formats.zstd import Buffer, Decompressor
@@ -28,6 +28,10 @@ class Piece(NamedTuple):
     file: PackedFile
     offset: int
     data: Buffer
+
+
+Failed = Callable[[PackedFile, RemoteError], None]
+"""Told that a file will not be whole, and why; maybe more than once for one file."""
 
 
 class _Wanted(NamedTuple):
@@ -54,9 +58,21 @@ class _Run:
         self.end = max(self.end, wanted.chunk.offset + wanted.chunk.stored)
 
 
+class _Lost(NamedTuple):
+    """A file of which a chunk did not come."""
+
+    file: PackedFile
+    error: RemoteError
+
+
 def read_files(
-    remote: Remote, packs: Sequence[PackRef], files: Iterable[PackedFile], *, jobs: int = 4
-) -> Iterator[Piece]:
+    remote: Remote,
+    packs: Sequence[PackRef],
+    files: Iterable[PackedFile],
+    *,
+    jobs: int = 4,
+    failed: Failed | None = None,
+) -> Generator[Piece, None, None]:
     """The contents of files of one manifest.
 
     Args:
@@ -64,13 +80,14 @@ def read_files(
         packs: of the manifest.
         files: of the manifest, by path.
         jobs: ranges fetched at once.
+        failed: told of files that a missing or damaged pack concerns, and the others go on; None: it is raised.
 
     Raises:
         ObjectMissing: a pack is gone; read the manifest again for what has not come.
         ContentMismatch: a chunk has other bytes than its id names.
         RemoteError: as the remote answered.
     """
-    waiting: deque[Future[list[Piece]]] = deque()
+    waiting: deque[Future[list[Piece | _Lost]]] = deque()
     pool = ThreadPoolExecutor(jobs, "vfs-packs")
     try:
         for run in _runs(files):
@@ -79,9 +96,9 @@ def read_files(
                 continue
             waiting.append(pool.submit(_fetch, remote, packs, run))
             if len(waiting) > jobs:
-                yield from waiting.popleft().result()
+                yield from _whole(waiting.popleft().result(), failed)
         while waiting:
-            yield from waiting.popleft().result()
+            yield from _whole(waiting.popleft().result(), failed)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -108,19 +125,36 @@ def _runs(files: Iterable[PackedFile]) -> Iterator[_Run | PackedFile]:
     yield from runs.values()
 
 
-def _fetch(remote: Remote, packs: Sequence[PackRef], run: _Run) -> list[Piece]:
+def _whole(found: Iterable[Piece | _Lost], failed: Failed | None) -> Iterator[Piece]:
+    for one in found:
+        if isinstance(one, Piece):
+            yield one
+        elif failed is None:
+            raise one.error
+        else:
+            failed(one.file, one.error)
+
+
+def _fetch(remote: Remote, packs: Sequence[PackRef], run: _Run) -> list[Piece | _Lost]:
     pack = packs[run.wanted[0].chunk.pack]
     length = run.end - run.start
-    data = memoryview(read_body(remote.get(pack.key, run.start, length), length))
-    if len(data) != length:
-        raise ContentMismatch(f"{remote.url}: {pack.key} ends before {run.end}")
+    try:
+        data = memoryview(read_body(remote.get(pack.key, run.start, length), length))
+    except (ObjectMissing, ContentMismatch) as error:
+        return [_Lost(wanted.file, error) for wanted in run.wanted]
     opener = Decompressor()
-    pieces = []
+    found: list[Piece | _Lost] = []
     for file, offset, chunk in run.wanted:
         stored = data[chunk.offset - run.start :][: chunk.stored]
         try:
+            if len(stored) < chunk.stored:
+                raise ContentMismatch(f"{remote.url}: {pack.key} ends before {run.end}")
             plain = open_chunk(stored, chunk.id, chunk.plain, opener)
         except FormatError as error:
-            raise ContentMismatch(f"{remote.url}: {pack.key}: {error.message}") from error
-        pieces.append(Piece(file, offset, plain))
-    return pieces
+            wrong = ContentMismatch(f"{remote.url}: {pack.key}: {error.message}")
+            found.append(_Lost(file, wrong))
+        except ContentMismatch as error:
+            found.append(_Lost(file, error))
+        else:
+            found.append(Piece(file, offset, plain))
+    return found

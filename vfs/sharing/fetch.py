@@ -1,6 +1,7 @@
 """`fetch`: remotes -> the DVC cache.
 
-Steps: which outs (`used`); the missing listings; the missing files of all listings; imports and versioned files.
+Steps: which outs (`used`); what packed remotes have of them (`packed_fetch`); from the others the missing listings, then
+the missing files of all listings; imports and versioned files.
 
 Rule: what is in the cache and verified is not asked for; an object comes in whole and verified or not at all, so a run
 that was ended goes on where it was. What cannot be had is named in the report, and does not stop the rest.
@@ -14,7 +15,8 @@ from typing import NamedTuple
 from vfs.errors import ConfigError, ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.values import ImportSource, UrlSource
 from vfs.sharing.layout import open_layout
-from vfs.sharing.plain import PlainRemote
+from vfs.sharing.packed_fetch import PackedFetch
+from vfs.sharing.plain import Object, PlainRemote
 from vfs.sharing.sources import Piece, imported, versioned
 from vfs.sharing.used import Used
 from vfs.tracking.caches import Caches
@@ -50,6 +52,9 @@ class Fetch:
         self._caches: dict[DvcStore, Caches] = {}
         self._layouts: dict[RemoteRef, PlainRemote] = {}
         self._retried: list[Use] = []
+        self._wrong: dict[
+            Object, VfsError
+        ] = {}  # why packed remotes did not give what they should have
         self.report = Report()
 
     def run(self, used: Used) -> Report:
@@ -79,11 +84,13 @@ class Fetch:
 
     def _group(self, places: Places, uses: list[Use]) -> None:
         caches = self._caches_of(places.store)
+        came = self._packed(places, caches, uses)
         trees = [use for use in uses if use.out.is_tree]
         listings: dict[Digest, int | None] = {
             use.out.digest: None for use in trees if use.out.digest is not None
         }
         lost = self._bring(places, caches, listings, is_tree=True)
+        self.report.present -= came
         missing: dict[Digest, int | None] = {}
         for use in uses:
             digest = use.out.digest
@@ -98,6 +105,24 @@ class Fetch:
         failed = self._bring(places, caches, missing, is_tree=False)
         if failed:
             self._name(uses, caches, failed)
+
+    def _packed(self, places: Places, caches: Caches, uses: list[Use]) -> int:
+        """Let packed remotes fill the cache as far as they can; how many objects came."""
+        count = 0
+        for ref in self._packed_of(places):
+            fetch = PackedFetch(self._workspace.session.remote(ref), caches, self._progress)
+            try:
+                fetch.run(uses)
+            except RemoteUnavailable as error:
+                if self._remote is not None:
+                    raise
+                self._wrong.update(dict.fromkeys(_objects(uses), error))
+            finally:
+                self._wrong.update(fetch.failed)
+                for sizes in fetch.arrived.values():
+                    self._arrived(sizes)
+                    count += len(sizes)
+        return count
 
     def _list(self, use: Use, caches: Caches, missing: dict[Digest, int | None]) -> None:
         try:
@@ -121,6 +146,8 @@ class Fetch:
             return {}
         missing.sort(key=lambda digest: -(wanted[digest] or 0))  # the largest first
         layouts = self._layouts_of(places)
+        if not layouts:
+            return {digest: self._why(digest, is_tree, _nowhere()) for digest in missing}
         sizes: list[int] = []
 
         def bring(digest: Digest) -> None:
@@ -135,7 +162,13 @@ class Fetch:
             lambda: self._progress(stage, len(sizes), len(missing)),
         )
         self._arrived(sizes)
-        return dict(failed)
+        return {digest: self._why(digest, is_tree, error) for digest, error in failed}
+
+    def _why(self, digest: Digest, is_tree: bool, error: VfsError) -> VfsError:
+        """The most telling reason why something did not come."""
+        if isinstance(error, ObjectMissing):
+            return self._wrong.get((digest, is_tree), error)
+        return error
 
     def _arrived(self, sizes: Sequence[int]) -> None:
         self.report.files += len(sizes)
@@ -200,13 +233,19 @@ class Fetch:
             self._caches[store] = Caches(store)
         return self._caches[store]
 
+    def _packed_of(self, places: Places) -> list[RemoteRef]:
+        """The packed remotes to ask, in that order."""
+        first = self._remote or self._workspace.settings.remote_default
+        refs = sorted(places.store.packed, key=lambda ref: ref.name != first)
+        return [ref for ref in refs if self._remote in (None, ref.name)]
+
     def _layouts_of(self, places: Places) -> list[PlainRemote]:
-        """The remotes to ask, in that order."""
+        """The remotes in DVC's layout to ask, in that order."""
         refs = list(places.store.ordered(places.hint))
         if self._remote is not None:
             refs = [ref for ref in refs if ref.name == self._remote]
         refs = [ref for ref in refs if ref.worktree or not ref.versioned]
-        if not refs:
+        if not refs and not self._packed_of(places):
             name = f"called {self._remote} " if self._remote is not None else ""
             raise ConfigError(
                 f"no remote {name}is configured that keeps contents by their hash",
@@ -219,6 +258,17 @@ class Fetch:
 
     def _trouble(self, path: bytes, error: VfsError) -> None:
         self.report.troubles.append(Trouble(path, error))
+
+
+def _objects(uses: Iterable[Use]) -> Iterator[Object]:
+    """What outs name themselves."""
+    return ((use.out.digest, use.out.is_tree) for use in uses if use.out.digest is not None)
+
+
+def _nowhere() -> ObjectMissing:
+    return ObjectMissing(
+        "no remote that was asked has it", hint="run `vfs push` in the clone that has it"
+    )
 
 
 def _by_digest(use: Use) -> bool:

@@ -7,6 +7,7 @@ Memory: the digests of listings that a remote lacks.
 from typing import NamedTuple
 
 from vfs.errors import VfsError
+from vfs.packed import PackedRemote, Pointer
 from vfs.sharing.layout import open_layout
 from vfs.sharing.push import pushed, remote_of
 from vfs.sharing.used import Used
@@ -41,13 +42,16 @@ def missing(workspace: Workspace, remote: str | None, used: Used) -> list[OnRemo
     groups: dict[RemoteRef, list[Use]] = {}
     for use in used.uses:
         if pushed(use) and use.out.digest is not None:
-            groups.setdefault(remote_of(use, remote), []).append(use)
+            ref = remote_of(use, remote, workspace.settings.remote_default)
+            groups.setdefault(ref, []).append(use)
     found = [OnRemote(ref.name, _lacking(workspace, ref, uses)) for ref, uses in groups.items()]
     used.check()
     return found
 
 
 def _lacking(workspace: Workspace, ref: RemoteRef, uses: list[Use]) -> list[tuple[Use, int]]:
+    if any(ref in use.store.packed for use in uses):
+        return _packed(PackedRemote(workspace.session.remote(ref)), uses)
     layout = open_layout(workspace, ref)
     tops = {(d, use.out.is_tree) for use in uses if (d := use.out.digest) is not None}
     there = {one for one, _ in layout.present(list(tops))}
@@ -60,6 +64,17 @@ def _lacking(workspace: Workspace, ref: RemoteRef, uses: list[Use]) -> list[tupl
     return [
         (uses[number], sum(digest not in has for digest in digests) + uses[number].out.is_tree)
         for number, digests in files.items()
+    ]
+
+
+def _packed(store: PackedRemote, uses: list[Use]) -> list[tuple[Use, int]]:
+    """A packed remote has all of an out, or its manifest is missing: then all of it may have to go."""
+    pointers = [Pointer(d, use.out.is_tree) for use in uses if (d := use.out.digest) is not None]
+    there = store.present(pointers)
+    return [
+        (use, len(_files(use)) + use.out.is_tree)
+        for use, pointer in zip(uses, pointers, strict=True)
+        if pointer not in there
     ]
 
 

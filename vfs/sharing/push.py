@@ -1,6 +1,6 @@
 """`push`: the DVC cache -> remotes.
 
-Steps, for each remote: which listings it has (then it has their files); which other files it may lack; which of those it
+Steps, for each remote in DVC's layout (`packed_push` has those of a packed one): which listings it has (then it has their files); which other files it may lack; which of those it
 does lack; send them; then send the listings all of whose files are there.
 
 What is believed without asking:
@@ -16,11 +16,15 @@ Memory: some 150 bytes for each file of listings that are not on the remote.
 
 import time
 from collections.abc import Iterable, Sequence, Set
+from contextlib import closing
 from typing import Final
 
-from vfs.errors import ConfigError, DataUnavailable, ObjectMissing, VfsError
+from vfs.errors import ConfigError, DataUnavailable, VfsError
 from vfs.formats.values import ImportSource, UrlSource
+from vfs.packed import Pointer
+from vfs.sharing.elsewhere import Elsewhere
 from vfs.sharing.layout import open_layout
+from vfs.sharing.packed_push import PackedPush, unhashed
 from vfs.sharing.plain import Object, PlainRemote
 from vfs.sharing.used import Used
 from vfs.state import Seen, StateTable
@@ -77,29 +81,52 @@ class Push:
             RemoteError: a remote is down or refuses us.
         """
         groups: dict[tuple[RemoteRef, DvcStore], list[Use]] = {}
+        default = self._workspace.settings.remote_default
         for use in used.uses:
             if pushed(use):
-                groups.setdefault((remote_of(use, self._remote), use.store), []).append(use)
+                groups.setdefault((remote_of(use, self._remote, default), use.store), []).append(
+                    use
+                )
         for (ref, store), uses in groups.items():
             caches = self._caches.setdefault(store, Caches(store))
-            layout = open_layout(self._workspace, ref)
-            seen = Seen(self._table, layout.url)
-            _Group(layout, seen, caches, self.report, self._progress, self._verify).push(uses)
+            with closing(Elsewhere(self._workspace, store, ref)) as elsewhere:
+                self._push(ref, store, caches, uses, elsewhere)
         used.check()
         return self.report
 
+    def _push(
+        self,
+        ref: RemoteRef,
+        store: DvcStore,
+        caches: Caches,
+        uses: list[Use],
+        elsewhere: Elsewhere,
+    ) -> None:
+        workspace, report, progress = self._workspace, self.report, self._progress
+        if ref in store.packed:
+            packed = PackedPush(
+                workspace, ref, caches, elsewhere, report, progress, verify=self._verify
+            )
+            packed.push(uses)
+            return
+        layout = open_layout(workspace, ref)
+        seen = Seen(self._table, layout.url)
+        _Group(layout, seen, caches, elsewhere, report, progress, self._verify).push(uses)
 
-def remote_of(use: Use, asked: str | None) -> RemoteRef:
+
+def remote_of(use: Use, asked: str | None, default: str) -> RemoteRef:
     """The remote an out goes to: its own, else the one that was asked for, else the default one.
+
+    That is what `remote.default` (`default`, "" if not set) names, else DVC's, else the only packed one.
 
     Raises:
         ConfigError: there is none.
     """
-    name = use.out.remote or asked
-    ref = use.store.remote(name)
+    name = use.out.remote or asked or default
+    ref = use.store.target(name)
     if ref is not None:
         return ref
-    if name is None:
+    if not name:
         raise ConfigError(
             "no default remote is configured",
             hint="vfs remote default NAME, or name one with --remote",
@@ -115,10 +142,12 @@ class _Group:
         layout: PlainRemote,
         seen: Seen,
         caches: Caches,
+        elsewhere: Elsewhere,
         report: Report,
         progress: Progress,
         verify: bool,
     ) -> None:
+        self._elsewhere = elsewhere
         self._layout = layout
         self._seen = seen
         self._caches = caches
@@ -173,16 +202,25 @@ class _Group:
         for use in uses:
             digest = use.out.digest
             if digest is None:
-                self._trouble(use.out.path, _unhashed())
+                self._trouble(use.out.path, unhashed())
             elif not use.out.is_tree:
                 files[digest] = None
             elif digest in absent:
                 try:
+                    self._elsewhere.note(Pointer(digest, True))
+                    if self._caches.holder(digest, is_tree=True) is None:
+                        self._passing(digest)
                     files.update((entry.digest, None) for entry in use.files(self._caches))
                 except VfsError as error:
                     unread.add(digest)
                     self._trouble(use.out.path, error)
         return files, unread
+
+    def _passing(self, listing: Digest) -> None:
+        """Let a listing that another remote has be one of ours until the end."""
+        cache = self._elsewhere.bring(listing, is_tree=True)
+        if cache is not None and cache not in self._caches.all:
+            self._caches.all.append(cache)
 
     def _known(self, files: dict[Digest, None]) -> set[Digest]:
         """Those of some files that the remote has."""
@@ -227,12 +265,17 @@ class _Group:
             cache = next(
                 (c for c in self._caches.all if c.size(digest, is_tree=is_tree) is not None), None
             )
+            passing = cache is None
+            if passing:
+                cache = self._elsewhere.bring(digest, is_tree=is_tree)
             if cache is None:
                 raise DataUnavailable(
                     "it is neither in the cache nor on the remote",
                     hint="run `vfs push` where it is, or `vfs fetch` it from another remote",
                 )
             sizes.append(self._layout.send(cache, digest, is_tree=is_tree))
+            if passing:
+                self._elsewhere.done(digest)
             self._sent.append(one)
 
         def tick() -> None:
@@ -286,10 +329,3 @@ def pushed(use: Use) -> bool:
         source.files is not None or (source.place is not None and bool(source.place.version_id))
     )
     return use.out.push and not elsewhere and not pinned
-
-
-def _unhashed() -> VfsError:
-    return ObjectMissing(
-        "its pointer has no hash: the data was never committed",
-        hint="run `vfs commit` (or `dvc repro`) and commit the pointer",
-    )

@@ -18,7 +18,8 @@ from vfs.testing.sandbox import Sandbox
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def _program(variable: str, default: str) -> Path:
+def program(variable: str, default: str) -> Path:
+    """One of the two real DVCs."""
     path = Path(os.environ.get(variable) or _CHECKOUT / ".tools" / default / "bin" / "dvc")
     if not os.access(path, os.X_OK):
         pytest.fail(f"no dvc at {path}; run `make test` once, or set {variable}")
@@ -28,13 +29,13 @@ def _program(variable: str, default: str) -> Path:
 @pytest.fixture(scope="session")
 def dvc3() -> Path:
     """The current DVC."""
-    return _program("VFS_TEST_DVC3", "dvc3")
+    return program("VFS_TEST_DVC3", "dvc3")
 
 
 @pytest.fixture(scope="session")
 def dvc2() -> Path:
     """DVC 2.58.2, which writes the old layout."""
-    return _program("VFS_TEST_DVC2", "dvc2")
+    return program("VFS_TEST_DVC2", "dvc2")
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ class Contents:
     def __init__(self, top: bytes, state: FileState, jobs: int | None = None) -> None:
         self._top = top.rstrip(b"/")
         self._state = state
-        self._jobs = jobs or min(8, (os.cpu_count() or 1) + 1)
+        self._jobs = jobs or max(2, min(8, os.cpu_count() or 1))
         self._pool = ThreadPoolExecutor(self._jobs, thread_name_prefix="vfs-read")
 
     def __enter__(self) -> "Contents":

@@ -119,6 +119,12 @@ class DvcStore:
             return self.remotes[0] if self.remotes and self.has_default else None
         return next((remote for remote in self.remotes if remote.name == name), None)
 
+    def target(self, name: str) -> RemoteRef | None:
+        """The remote of that name, in either layout; for "" DVC's default one, else the only packed one."""
+        if name:
+            return self.named(name)
+        return self.remote(None) or (self.packed[0] if len(self.packed) == 1 else None)
+
     def named(self, name: str) -> RemoteRef | None:
         """The remote of that name, in either layout."""
         return next((r for r in (*self.remotes, *self.packed) if r.name == name), None)

@@ -21,7 +21,7 @@ def test_a_setting_has_its_row(setting: Setting) -> None:
     assert where == ("local" if setting.local else "anywhere")
     assert meaning == setting.summary
     fixed = Settings(Path("/"), 0, 0)
-    if setting.field not in ("cache_dir", "cache_limit", "min_free"):
+    if setting.field not in ("cache_dir", "cache_limit", "min_free", "remote_default"):
         assert default == show(getattr(fixed, setting.field))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vfs.objects import Fingerprint, fingerprint
@@ -58,6 +58,7 @@ def test_an_mtime_in_the_future_does_not_matter(table: StateTable) -> None:
     assert state.digest(b"x", ahead, Algorithm.MD5) == A
 
 
+@settings(deadline=None)
 @given(paths=st.lists(st.binary(min_size=1, max_size=1200), unique=True, max_size=30))
 def test_any_path(tmp_path_factory: pytest.TempPathFactory, paths: list[bytes]) -> None:
     table = StateTable.open(tmp_path_factory.mktemp("state"))

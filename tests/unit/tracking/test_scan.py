@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vfs.errors import DataUnavailable, UnsafePath
@@ -33,6 +33,7 @@ def scanned(root: Path, path: bytes, border: bytes = b"") -> tuple[list[bytes], 
     return [file.path for file in scanner.files(path)], scanner
 
 
+@settings(deadline=None)
 @given(names=st.sets(NAMES, max_size=25))
 def test_paths_come_sorted_as_in_a_listing(
     tmp_path_factory: pytest.TempPathFactory, names: set[str]

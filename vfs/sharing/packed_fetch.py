@@ -1,0 +1,204 @@
+"""Fetching from a packed remote: what the cache lacks of some outs, in ranges of packs.
+
+Rules:
+
+* A pointer that the cache has all of is not asked for. For any other its manifest is read: it says which files there are, so a
+  listing that is not here is made from it and compared with the pointer's digest.
+* A file with wrong or missing chunks is named in `failed`, and the others arrive. Where a pack is gone the manifest is
+  read once more (`docs/packed.md`, "Many pushers, and gc").
+
+Memory: of each pointer under way its root, what `read_files` holds, and 200 bytes for each file that is missing.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from vfs.errors import (
+    ContentMismatch,
+    DataUnavailable,
+    FormatError,
+    ObjectMissing,
+    RemoteError,
+    VfsError,
+)
+from vfs.formats.dirlisting import listing_pieces
+from vfs.formats.manifest_blocks import PackedFile
+from vfs.objects.assembly import Assembly
+from vfs.objects.cache import Fill
+from vfs.packed import Manifest, PackedRemote, Piece, Pointer, read_files
+from vfs.remotes import Remote
+from vfs.sharing.plain import Object
+from vfs.tracking.caches import Caches
+from vfs.tracking.parallel import each
+from vfs.tracking.uses import Use
+from vfs.types import Digest
+from vfs.workspace.pointers import Progress
+
+_POINTERS: Final = 8
+_RANGES: Final = 4
+_MANY: Final = 4
+"""So many manifests are asked for; of more it is found out first which there are."""
+
+
+class PackedFetch:
+    """One run; see the module.
+
+    Args:
+        remote: the driver.
+        caches: the first is filled.
+        progress: told ("files", done, None).
+
+    Attributes:
+        arrived: sizes of the files (False) and listings (True) that came.
+        failed: what the remote should have but did not give, and why.
+    """
+
+    def __init__(self, remote: Remote, caches: Caches, progress: Progress) -> None:
+        self._store = PackedRemote(remote)
+        self._caches = caches
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._ranges = _RANGES
+        self._claimed: set[Digest] = set()
+        self.arrived: dict[bool, list[int]] = {False: [], True: []}
+        self.failed: dict[Object, VfsError] = {}
+
+    def run(self, uses: Sequence[Use]) -> None:
+        """Bring what is missing of the outs, which have digests.
+
+        Raises:
+            StoreFull, StoreError: the cache cannot be written.
+            RemoteError: the remote is down or refuses us.
+        """
+        wanted: dict[object, tuple[Pointer, Use]] = {}
+        for use in uses:
+            if use.out.digest is not None and self._lacks(use):
+                pointer = Pointer(use.out.digest, use.out.is_tree)
+                part = id(use) if use.wanted.inside is not None else None
+                wanted[pointer, part] = pointer, use
+        if len({pointer for pointer, _ in wanted.values()}) > _MANY:
+            there = self._store.present(pointer for pointer, _ in wanted.values())
+            wanted = {key: one for key, one in wanted.items() if one[0] in there}
+        if len(wanted) > 1:
+            self._ranges = 1
+        failed = each(wanted.values(), self._bring, _POINTERS, self._tick)
+        for ((digest, is_tree), _), error in failed:
+            if not isinstance(error, ObjectMissing):
+                self.failed[digest, is_tree] = error
+
+    def _tick(self) -> None:
+        self._progress("files", len(self.arrived[False]), None)
+
+    def _lacks(self, use: Use) -> bool:
+        digest = use.out.digest
+        assert digest is not None
+        if self._caches.holder(digest, is_tree=use.out.is_tree) is None:
+            return True
+        try:
+            files = use.files(self._caches) if use.out.is_tree else ()
+            return any(self._caches.holder(entry.digest) is None for entry in files)
+        except (FormatError, DataUnavailable):
+            return False  # whoever uses it will say so
+
+    # One pointer ----------------------------------------------------------------------------------
+
+    def _bring(self, one: tuple[Pointer, Use]) -> None:
+        pointer, use = one
+        manifest = self._store.manifest(pointer)
+        if pointer.is_tree and self._caches.holder(pointer.digest, is_tree=True) is None:
+            size = self._caches.home.receive(pointer.digest, listing_of(manifest), is_tree=True)
+            self._came(size, is_tree=True)
+        lost = self._files(manifest, use)
+        if any(isinstance(error, ObjectMissing) for error in lost.values()):
+            with self._lock:
+                self._claimed -= {Digest(pointer.digest.algorithm, value) for value in lost}
+            lost = self._files(self._store.manifest(pointer), use)
+        for value, error in lost.items():
+            self.failed[Digest(pointer.digest.algorithm, value), False] = error
+
+    def _files(self, manifest: Manifest, use: Use) -> dict[bytes, RemoteError]:
+        """Bring the missing files of a manifest; those that did not come."""
+        lost: dict[bytes, RemoteError] = {}
+        open_: dict[bytes, Assembly] = {}
+
+        def failed(file: PackedFile, error: RemoteError) -> None:
+            lost[file.value] = error
+            if file.value in open_:
+                open_.pop(file.value).close()
+
+        wanted = self._wanted(manifest, use)
+        pieces = read_files(
+            self._store.remote, manifest.root.packs, wanted, jobs=self._ranges, failed=failed
+        )
+        try:
+            for piece in pieces:
+                if piece.file.value not in lost:
+                    try:
+                        self._take(piece, manifest.root.digest, open_)
+                    except ContentMismatch as error:
+                        failed(piece.file, error)
+        finally:
+            pieces.close()
+            for assembly in open_.values():
+                assembly.close()
+        return lost
+
+    def _wanted(self, manifest: Manifest, use: Use) -> Iterator[PackedFile]:
+        """The missing files that nobody fetches yet: versions of one directory share most."""
+        algorithm = manifest.root.digest.algorithm
+        for file in manifest.files():
+            digest = Digest(algorithm, file.value)
+            if manifest.root.is_tree and not use.means(file.path):
+                continue
+            if self._caches.holder(digest) is None and self._claim(digest):
+                yield file
+
+    def _claim(self, digest: Digest) -> bool:
+        with self._lock:
+            if digest in self._claimed:
+                return False
+            self._claimed.add(digest)
+            return True
+
+    def _take(self, piece: Piece, pointer: Digest, open_: dict[bytes, Assembly]) -> None:
+        file = piece.file
+        assembly = open_.pop(file.value, None)
+        if assembly is None:
+            digest = Digest(pointer.algorithm, file.value)
+            assembly = self._caches.home.assemble(digest, file.size)
+        if assembly.write(piece.offset, piece.data):
+            self._came(file.size, is_tree=False)
+        else:
+            open_[file.value] = assembly
+
+    def _came(self, size: int, *, is_tree: bool) -> None:
+        with self._lock:
+            self.arrived[is_tree].append(size)
+
+
+def listing_of(manifest: Manifest) -> Fill:
+    """The canonical bytes of a `.dir` object, as a cache takes them."""
+    rows = ((file.path, b'"%b"' % file.value.hex().encode()) for file in manifest.files())
+    return filler(listing_pieces(rows))
+
+
+def filler(pieces: Iterable[bytes]) -> Fill:
+    """Gives out pieces in buffers of any size."""
+    rest = memoryview(b"")
+    left = iter(pieces)
+
+    def fill(buffer: memoryview) -> int:
+        nonlocal rest
+        done = 0
+        while done < len(buffer):
+            if not rest:
+                rest = memoryview(next(left, b""))
+                if not rest:
+                    break
+            count = min(len(rest), len(buffer) - done)
+            buffer[done : done + count] = rest[:count]
+            rest, done = rest[count:], done + count
+        return done
+
+    return fill

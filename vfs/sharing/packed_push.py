@@ -1,0 +1,311 @@
+"""Pushing to a packed remote: outs -> packs and manifests (`vfs.packed.Pusher`).
+
+Steps: which pointers have a manifest there; what is known of the remote, from manifests of earlier versions and tables of
+packs; the files of the others, in path order; then their manifests.
+
+Rules:
+
+* A tracked directory goes as a whole, also where a target names a part of it: a manifest says all of its files.
+* A file that the remote is known to have need not be here. One that is neither here nor there passes through from another
+  remote (`vfs.sharing.elsewhere`). What cannot be had is named; its pointer gets no manifest, and the rest goes.
+
+Memory: as `Pusher` and `Known`, and the listing of one directory.
+"""
+
+import io
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import BinaryIO, Final, NamedTuple, cast
+
+from vfs.errors import ContentMismatch, DataUnavailable, FormatError, ObjectMissing, VfsError
+from vfs.objects import ObjectCache
+from vfs.packed import (
+    Item,
+    Known,
+    PackedRemote,
+    Pointer,
+    Pusher,
+    learn_packs,
+)
+from vfs.packed.known import list_packs
+from vfs.sharing.elsewhere import AHEAD, Elsewhere
+from vfs.tracking.caches import Caches
+from vfs.tracking.report import Report, Trouble
+from vfs.tracking.uses import Use, uses
+from vfs.types import Digest
+from vfs.workspace import Workspace
+from vfs.workspace.pointers import Progress
+from vfs.workspace.stores import RemoteRef
+from vfs.workspace.workspace import WORKTREE
+
+_VERSIONS: Final = 4
+"""Earlier versions of an out that are looked for on the remote."""
+_OUTS: Final = 16
+"""Outs whose history is looked at, the largest first."""
+
+
+class _Wanted(NamedTuple):
+    """A file to push, and what will bring it if it is neither here nor there."""
+
+    path: bytes
+    digest: Digest
+    coming: Future[ObjectCache | None] | None
+
+
+class PackedPush:
+    """The outs that go from one store to one packed remote; use it once, in one thread.
+
+    Args:
+        workspace: the repository.
+        ref: the remote.
+        caches: of the store.
+        elsewhere: the store's other remotes.
+        report: filled.
+        progress: told ("files", done, None).
+        verify: do not believe that the packs of a manifest are there.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        ref: RemoteRef,
+        caches: Caches,
+        elsewhere: Elsewhere,
+        report: Report,
+        progress: Progress,
+        *,
+        verify: bool,
+    ) -> None:
+        self._workspace = workspace
+        self._store = PackedRemote(workspace.session.remote(ref))
+        self._caches = caches
+        self._elsewhere = elsewhere
+        self._report = report
+        self._progress = progress
+        self._verify = verify
+        self._known = Known()
+        self._files = 0
+
+    def push(self, found: Sequence[Use]) -> None:
+        """Push what is missing.
+
+        Raises:
+            RemoteError: the remote is down or refuses us.
+        """
+        wanted: dict[Pointer, Use] = {}
+        for use in found:
+            if use.out.digest is None:
+                self._trouble(use.out.path, unhashed())
+            else:
+                wanted.setdefault(Pointer(use.out.digest, use.out.is_tree), use)
+        there = self._store.present(wanted)
+        if self._verify:
+            there = self._whole(there)
+        self._report.present += len(there)
+        todo = {pointer: use for pointer, use in wanted.items() if pointer not in there}
+        self._meet(found)
+        if todo:
+            self._send(todo)
+
+    def _whole(self, pointers: set[Pointer]) -> set[Pointer]:
+        """Those whose packs are all there."""
+        packs = {entry.pack for entry in list_packs(self._store)}
+        sound = set()
+        for pointer in pointers:
+            try:
+                if packs.issuperset(self._store.manifest(pointer).root.packs):
+                    sound.add(pointer)
+            except (FormatError, ObjectMissing):
+                continue
+        return sound
+
+    def _meet(self, found: Sequence[Use]) -> None:
+        """Note which targets inside directories mean something."""
+        for use in found:
+            if use.wanted.inside is not None and self._has_listing(use):
+                for _ in use.files(self._caches):
+                    pass
+
+    def _has_listing(self, use: Use) -> bool:
+        digest = use.out.digest
+        assert digest is not None
+        if self._caches.holder(digest, is_tree=True) is not None:
+            return True
+        cache = self._elsewhere.bring(digest, is_tree=True)
+        if cache is not None and cache not in self._caches.all:
+            self._caches.all.append(cache)
+        return cache is not None
+
+    # Sending --------------------------------------------------------------------------------------
+
+    def _send(self, todo: dict[Pointer, Use]) -> None:
+        for pointer in todo:
+            self._elsewhere.note(pointer)
+        self._known = learn_packs(
+            self._store,
+            self._bases(list(todo.values())),
+            expected=sum(self._size(use) for use in todo.values()),
+            jobs=self._workspace.settings.jobs,
+        )
+        pusher = Pusher(self._store, self._known, replace=self._verify, progress=self._tick)
+        count = 0
+        with pusher, ThreadPoolExecutor(self._workspace.settings.jobs, "vfs-elsewhere") as pool:
+            for pointer, use in todo.items():
+                count += self._add(pusher, pointer, use, pool)
+            done = pusher.finish()
+        self._report.files += done.read_files + count
+        self._report.size += done.sent_bytes
+        self._report.present += done.files - done.read_files
+
+    def _tick(self, done: int, sent: int) -> None:
+        self._progress("files", self._files, None)
+
+    def _add(self, pusher: Pusher, pointer: Pointer, use: Use, pool: ThreadPoolExecutor) -> bool:
+        before = len(self._report.troubles)
+        try:
+            pusher.add(pointer, self._items(use, self._entries(use), pool))
+        except (ContentMismatch, FormatError, DataUnavailable) as error:
+            if len(self._report.troubles) == before:
+                self._trouble(use.out.path, error)
+            return False
+        return True
+
+    def _entries(self, use: Use) -> list[tuple[bytes, Digest]]:
+        digest = use.out.digest
+        assert digest is not None
+        if not use.out.is_tree:
+            return [(b"", digest)]
+        if not self._has_listing(use):
+            raise _missing()
+        return sorted((entry.path, entry.digest) for entry in self._caches.listing(digest))
+
+    def _items(
+        self, use: Use, entries: Sequence[tuple[bytes, Digest]], pool: ThreadPoolExecutor
+    ) -> Iterator[Item]:
+        """The files; those that must come from elsewhere are fetched some files ahead."""
+        before = len(self._report.troubles)
+        ahead: deque[_Wanted] = deque()
+        left = iter(entries)
+        most = self._workspace.settings.jobs
+        while True:
+            for path, digest in islice(left, most - len(ahead)):
+                coming = None
+                if not self._is_known(digest) and self._holder(digest) is None:
+                    coming = pool.submit(self._elsewhere.bring, digest, most=AHEAD)
+                ahead.append(_Wanted(path, digest, coming))
+            if not ahead:
+                break
+            item = self._item(use, ahead.popleft())
+            if item is not None:
+                self._files += 1
+                yield item
+        if len(self._report.troubles) > before:
+            raise DataUnavailable("files of it are missing")
+
+    def _item(self, use: Use, wanted: _Wanted) -> Item | None:
+        path, digest, coming = wanted
+        rows = self._known.file(*digest)
+        if rows is not None:
+            size = sum(self._known.place(row).plain for row in rows)
+            return Item(path, digest, size, _never)
+        cache = coming.result() if coming is not None else self._holder(digest)
+        if cache is None:
+            cache = self._elsewhere.bring(digest)
+        size_here = None if cache is None else cache.size(digest)
+        if cache is None or size_here is None:
+            self._trouble(b"/".join(part for part in (use.out.path, path) if part), _missing())
+            return None
+        passing = coming is not None or self._holder(digest) is None
+
+        def opened(cache: ObjectCache = cache) -> BinaryIO:
+            descriptor = cache.open(digest)
+            if passing:
+                return cast("BinaryIO", _Passing(descriptor, digest, self._elsewhere))
+            return open(descriptor, "rb", buffering=0)
+
+        return Item(path, digest, size_here, opened)
+
+    def _is_known(self, digest: Digest) -> bool:
+        return self._known.file(*digest) is not None
+
+    def _holder(self, digest: Digest) -> ObjectCache | None:
+        """A cache that has an object; the pusher hashes it."""
+        return next((one for one in self._caches.all if one.size(digest) is not None), None)
+
+    def _trouble(self, path: bytes, error: VfsError) -> None:
+        self._report.troubles.append(Trouble(path, error))
+
+    # What is there --------------------------------------------------------------------------------
+
+    def _size(self, use: Use) -> int:
+        """Bytes of an out; 0 if nobody knows."""
+        if use.out.size is not None or use.out.digest is None:
+            return use.out.size or 0
+        if not use.out.is_tree:
+            return self._here(use.out.digest)
+        if self._caches.holder(use.out.digest, is_tree=True) is None:
+            return 0
+        return sum(self._here(entry.digest) for entry in self._caches.listing(use.out.digest))
+
+    def _here(self, digest: Digest) -> int:
+        cache = self._holder(digest)
+        return (cache.size(digest) if cache is not None else None) or 0
+
+    def _bases(self, found: Sequence[Use]) -> list[Pointer]:
+        """For each out the latest earlier version that the remote has, by the history of its pointer."""
+        largest = sorted(found, key=lambda use: -(use.out.size or 0))[:_OUTS]
+        earlier = {use.out.path: list(self._earlier(use)) for use in largest}
+        there = self._store.present(dict.fromkeys(p for some in earlier.values() for p in some))
+        bases = (next((p for p in some if p in there), None) for some in earlier.values())
+        return list(dict.fromkeys(base for base in bases if base is not None))
+
+    def _earlier(self, use: Use) -> Iterator[Pointer]:
+        """What the pointer said in the commits that changed it, the latest first."""
+        repository = self._workspace.repository
+        start = "HEAD" if use.rev == WORKTREE else use.rev
+        if not repository.has(start):
+            return
+        commits = repository.log(use.claim.pointer, start, _VERSIONS)
+        for commit in commits:
+            survey = self._workspace.survey(commit.oid)
+            for one in uses(survey, commit.oid, ())[1]:
+                digest = one.out.digest
+                if one.out.path == use.out.path and digest not in (None, use.out.digest):
+                    assert digest is not None
+                    yield Pointer(digest, one.out.is_tree)
+
+
+class _Passing(io.FileIO):
+    """An object of the spool, gone when it was read."""
+
+    def __init__(self, descriptor: int, digest: Digest, elsewhere: Elsewhere) -> None:
+        super().__init__(descriptor, "rb")
+        self._digest = digest
+        self._elsewhere = elsewhere
+
+    def close(self) -> None:
+        """Close and remove it."""
+        if not self.closed:
+            super().close()
+            self._elsewhere.done(self._digest)
+
+
+def unhashed() -> ObjectMissing:
+    """What it means that a pointer has no hash."""
+    return ObjectMissing(
+        "its pointer has no hash: the data was never committed",
+        hint="run `vfs commit` (or `dvc repro`) and commit the pointer",
+    )
+
+
+def _missing() -> DataUnavailable:
+    return DataUnavailable(
+        "it is neither in the cache nor on any remote",
+        hint="run `vfs push` where it is",
+    )
+
+
+def _never() -> BinaryIO:
+    raise AssertionError("what the remote has is not opened")
