@@ -15,11 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from vfs.errors import ConfigError, DataUnavailable, VfsError
+from vfs.errors import DataUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
 from vfs.objects import ObjectCache
 from vfs.sharing.keep import Marks, everything, stores_of
-from vfs.sharing.layout import open_layout
+from vfs.sharing.layout import open_layout, open_named
 from vfs.sharing.plain import Object, PlainRemote
 from vfs.sharing.push import pushed
 from vfs.sharing.used import Used
@@ -152,12 +152,8 @@ class Fsck:
     # A remote -------------------------------------------------------------------------------------
 
     def layout(self, name: str) -> PlainRemote:
-        """The remote of that name. Raises ConfigError: there is none."""
-        for store in self._stores:
-            ref = store.named(name)
-            if ref is not None:
-                return open_layout(self._workspace, ref)
-        raise ConfigError(f"no remote is called {name}", hint="vfs remote list shows them")
+        """The remote of that name. Raises ConfigError, Unsupported: as `open_named`."""
+        return open_named(self._workspace, self._stores, name)[0]
 
     def remote(self, layout: PlainRemote, name: str) -> list[Finding]:
         """Check a remote. Raises RemoteError: it is down or refuses."""

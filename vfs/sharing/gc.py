@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from vfs.errors import ConfigError, Unsupported, VfsError
+from vfs.errors import Unsupported, VfsError
 from vfs.git.machine import known_commits, unpushed_commits
 from vfs.objects import ObjectCache
 from vfs.sharing.keep import Marks, project, stores_of
-from vfs.sharing.layout import open_layout
+from vfs.sharing.layout import open_layout, open_named
 from vfs.sharing.plain import Object, PlainRemote, Stored
 from vfs.sharing.used import Scope
 from vfs.state import Seen, StateTable
@@ -180,10 +180,7 @@ class Collection:
             RemoteError: it is down, or refuses.
         """
         own = stores_of(self._workspace)
-        refs = dict.fromkeys(ref for store in own if (ref := store.named(name)) is not None)
-        if not refs:
-            raise ConfigError(f"no remote is called {name}", hint="vfs remote list shows them")
-        layouts = [open_layout(self._workspace, ref) for ref in refs]
+        layouts = open_named(self._workspace, own, name)
         needed = self._needed(unpushed=True)
         return [self._plain(layout, needed) for layout in layouts]
 
