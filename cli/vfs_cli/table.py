@@ -58,6 +58,15 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
         ),
     ),
     (
+        "Upkeep of data",
+        (
+            Verb("gc", "vfs_cli.gc", "remove objects that nothing needs"),
+            Verb("fsck", "vfs_cli.fsck", "name what is missing or damaged, and mend it"),
+            Verb("du", "vfs_cli.du", "bytes of tracked data, and what revisions share"),
+            Verb("migrate", "vfs_cli.migrate", "pointers of DVC 0.x to 2 become those of DVC 3"),
+        ),
+    ),
+    (
         "Mounts",
         (
             Verb("mount", "vfs_cli.mount", "show a revision as a directory"),

@@ -14,7 +14,7 @@ _SIZE_UNITS = {
     "g": GIB, "gib": GIB, "gb": 10**9,
     "t": TIB, "tib": TIB, "tb": 10**12,
 }  # fmt: skip
-_TIME_UNITS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0}
+_TIME_UNITS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 # ASCII digits only, and few: `int()` would take others, and time grows with their number.
 _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z]{0,3})")
 
@@ -28,7 +28,7 @@ def parse_size(text: str) -> int:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of `90`, `1.5`, `90s`, `250ms`, `2min` or `1h`."""
+    """Seconds of `90`, `1.5`, `90s`, `250ms`, `2min`, `1h` or `14d`."""
     number, unit = _split(text, frozenset(_TIME_UNITS), "a duration like 90, 90s or 2min")
     return float(number) * _TIME_UNITS[unit]
 

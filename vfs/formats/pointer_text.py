@@ -30,6 +30,10 @@ _UNHASHED = frozenset(
 )  # fmt: skip
 
 
+_OLD = frozenset({"metric", "plot", "tags", "checkpoint", "live"})
+_DEFAULTS = (("cache", True), ("persist", False))
+
+
 class Described(NamedTuple):
     """What a pointer says of an out's content.
 
@@ -130,6 +134,32 @@ def edited_pointer(
     if desc:
         item["desc"] = desc
     if "md5" in document:  # of an import: it covers the outs
+        document["md5"] = stage_md5(document)
+    return _dump(document)
+
+
+def modern_pointer(old: bytes, pointer: bytes, contents: Mapping[bytes, Described]) -> bytes:
+    """A `.dvc` file in the form of DVC 3: what only DVC 0.x to 2 wrote is gone, and some outs have other hashes.
+
+    Args:
+        old: the bytes it has.
+        pointer: its path in the repository.
+        contents: by path of the out.
+
+    Raises:
+        FormatError: it is no YAML, or has no such out.
+    """
+    for out, content in contents.items():
+        old = edited_pointer(old, pointer, out, content)
+    document = _load(old, show(pointer)[1:-1])
+    if "locked" in document:
+        document["frozen"] = document.pop("locked")
+    if not document.get("deps"):
+        document.pop("md5", None)  # DVC 0.x had it in every pointer
+    for item in (*(document.get("outs") or ()), *(document.get("deps") or ())):
+        for key in [key for key in item if key in _OLD or (key, item[key]) in _DEFAULTS]:
+            del item[key]
+    if "md5" in document:
         document["md5"] = stage_md5(document)
     return _dump(document)
 

@@ -214,6 +214,37 @@ class ObjectCache:
                 self._incoming.publish(made, path)
         return digest
 
+    def rehash(self, old: Digest) -> tuple[Digest, int]:
+        """Give an object of DVC 2 its name of DVC 3 too, as a hard link; the new digest and the size.
+
+        Raises:
+            DataUnavailable: it is not there.
+            ContentMismatch: it is not what its name says.
+            StoreFull, StoreError: the cache cannot be written.
+        """
+        plain = new_hasher(Algorithm.MD5)
+        with open(self.open(old), "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            hasher = hasher_for(old, size)
+            buffer = self._buffer()
+            while count := file.readinto(buffer):
+                hasher.update(buffer[:count])
+                plain.update(buffer[:count])
+        if not hasher.matches(old.value):
+            raise self._wrong(old, False)
+        digest = Digest(Algorithm.MD5, plain.digest())
+        if not self.trusted(digest):
+            path = self.path(digest)
+            try:
+                os.chmod(self.path(old), 0o444)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with suppress(FileNotFoundError):
+                    os.unlink(path)  # it is there and not verified
+                os.link(self.path(old), path)
+            except OSError as error:
+                raise self._incoming.failed(error) from error
+        return digest, size
+
     def remove(self, digest: Digest, *, is_tree: bool = False) -> int:
         """Remove an object; the bytes that frees, 0 if there was none. Raises StoreError."""
         path = self.path(digest, is_tree=is_tree)
@@ -225,6 +256,11 @@ class ObjectCache:
         except OSError as error:
             raise StoreError(f"{path}: {error.strerror}") from error
         return found.st_blocks * 512 if found.st_nlink == 1 else 0
+
+    def distrust(self, digest: Digest, *, is_tree: bool = False) -> None:
+        """Take the mark of a verified object from one that is wrong; it may be gone already."""
+        with suppress(OSError):
+            os.chmod(self.path(digest, is_tree=is_tree), 0o644)
 
     def sync(self) -> None:
         """Bring everything that was put to the disk. Raises StoreError."""

@@ -35,12 +35,15 @@ class ObjectInfo(NamedTuple):
         size: bytes.
         etag: opaque validator without quotes; "" if the remote has none.
         version: version id; "" if the remote keeps no versions.
+        modified: seconds since the epoch when it was put, by the remote's clock; 0 if unknown. Every `list` of a remote
+            that can be written to says it.
     """
 
     key: str
     size: int
     etag: str = ""
     version: str = ""
+    modified: float = 0.0
 
 
 Answer = ObjectInfo | RemoteError | None

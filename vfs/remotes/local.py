@@ -194,7 +194,9 @@ class LocalRemote:
                     with contextlib.suppress(ObjectMissing):
                         found = self._status(directory, name, key)
                         if stat.S_ISREG(found.st_mode):
-                            yield ObjectInfo(key, found.st_size, _etag(found))
+                            # A rename or link gives a file its name without changing its mtime.
+                            put = max(found.st_mtime, found.st_ctime)
+                            yield ObjectInfo(key, found.st_size, _etag(found), modified=put)
         finally:
             os.close(directory)
 

@@ -18,12 +18,13 @@ TEMPORARY = ".vfs-put-"
 
 
 class Named(NamedTuple):
-    """An entry of a directory; `size` and `etag` are those of a file."""
+    """An entry of a directory; `size`, `etag` and `modified` are those of a file."""
 
     name: str
     is_directory: bool
     size: int = 0
     etag: str = ""
+    modified: float = 0.0
 
 
 ReadDirectory = Callable[[str], Sequence[Named]]
@@ -76,7 +77,7 @@ class _Walk:
         for entry in wanted:
             key = stem + entry.name
             if not entry.is_directory:
-                yield ObjectInfo(key, entry.size, entry.etag)
+                yield ObjectInfo(key, entry.size, entry.etag, modified=entry.modified)
                 continue
             for name in directories:
                 ahead.append(self._pool.submit(self._read, name))

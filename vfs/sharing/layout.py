@@ -1,8 +1,11 @@
 """Which layout a remote has: the one place that decides it."""
 
+from collections.abc import Iterable
+
+from vfs.errors import ConfigError, Unsupported
 from vfs.sharing.plain import PlainRemote
 from vfs.workspace import Workspace
-from vfs.workspace.stores import RemoteRef
+from vfs.workspace.stores import DvcStore, RemoteRef
 
 
 def open_layout(workspace: Workspace, ref: RemoteRef) -> PlainRemote:
@@ -14,3 +17,25 @@ def open_layout(workspace: Workspace, ref: RemoteRef) -> PlainRemote:
     """
     session = workspace.session
     return PlainRemote(session.remote(ref), ref, session.settings.jobs)
+
+
+def open_named(workspace: Workspace, stores: Iterable[DvcStore], name: str) -> list[PlainRemote]:
+    """The remote of a name, as each of some stores knows it, for upkeep of what lies there.
+
+    Raises:
+        ConfigError: no store has one.
+        Unsupported: it is of a kind that is not looked after.
+    """
+    found: dict[RemoteRef, None] = {}
+    for store in stores:
+        if any(ref.name == name for ref in store.packed):
+            raise Unsupported(
+                f"remote {name} has the packed layout, whose upkeep this command does not do yet",
+                hint="vfs push --verify sends again what is missing there",
+            )
+        ref = store.remote(name)
+        if ref is not None:
+            found[ref] = None
+    if not found:
+        raise ConfigError(f"no remote is called {name}", hint="vfs remote list shows them")
+    return [open_layout(workspace, ref) for ref in found]

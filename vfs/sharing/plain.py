@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final, NamedTuple, cast
 
 from vfs.errors import (
     AccessDenied,
@@ -43,6 +43,22 @@ _REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 Object = tuple[Digest, bool]
 """A digest, and whether it names a listing."""
+
+
+class Stored(NamedTuple):
+    """An object that lies somewhere.
+
+    Attributes:
+        digest: its name.
+        is_tree: it is a listing.
+        size: bytes.
+        modified: seconds since the epoch when it was put; 0 if unknown.
+    """
+
+    digest: Digest
+    is_tree: bool
+    size: int
+    modified: float
 
 
 class PlainRemote:
@@ -94,6 +110,17 @@ class PlainRemote:
         ) as body:  # which says what is wrong with a directory, too
             return cache.receive(digest, body.readinto, is_tree=is_tree)
 
+    def objects(self) -> Iterator[Stored]:
+        """Everything that is there, in both of DVC's forms; in any order."""
+        for key, size, modified in self._listed(["files/md5/", ""]):
+            found = parse_object_path(key)
+            if found is not None and found[0].algorithm is not Algorithm.SHA256:
+                yield Stored(*found, size, modified)
+
+    def remove(self, objects: Sequence[Object]) -> None:
+        """Remove objects. Raises RemoteError: some could not be."""
+        self._remote.delete([self.key(digest, is_tree=is_tree) for digest, is_tree in objects])
+
     def present(self, objects: Sequence[Object]) -> Iterator[tuple[Object, int]]:
         """Those of some objects that are there, with their sizes (bytes); in any order."""
         if self._directory is not None:
@@ -109,7 +136,7 @@ class PlainRemote:
                     yield keys[key], info.size
             return
         wanted = set(objects)
-        for key, size in self._listed(_heads(objects)):
+        for key, size, _ in self._listed(_heads(objects)):
             found = parse_object_path(key)
             if found in wanted:
                 yield found, size
@@ -133,19 +160,18 @@ class PlainRemote:
         self._large = estimate > 64 * _PAGE
         return estimate <= most
 
-    def _listed(self, heads: Iterable[str]) -> Iterator[tuple[str, int]]:
-        """Keys and sizes of everything below some heads; of a large remote by prefix, several at once."""
+    def _listed(self, heads: Iterable[str]) -> Iterator[tuple[str, int, float]]:
+        """Keys, sizes and times of everything below some heads; of a large remote by prefix, several at once."""
         prefixes = [
             f"{head}{number:02x}/" if self._large or not head else head
             for head in heads
             for number in (range(256) if self._large or not head else (0,))
         ]
 
-        def listed(prefix: str) -> list[tuple[str, int]]:
+        def listed(prefix: str) -> list[tuple[str, int, float]]:
             cut = len(self._ref.prefix)
-            return [
-                (key[cut:], size) for key, size, *_ in self._remote.list(self._ref.prefix + prefix)
-            ]
+            found = self._remote.list(self._ref.prefix + prefix)
+            return [(info.key[cut:], info.size, info.modified) for info in found]
 
         with ThreadPoolExecutor(min(_LISTS, self.jobs), "vfs-list") as pool:
             for part in pool.map(listed, prefixes):

@@ -70,7 +70,7 @@ def used(
     found: dict[object, Use] = {}
     problems: dict[Problem, None] = {}
     selections = []
-    for rev, surveyed in workspace.surveys(_revisions(workspace, scope), progress):
+    for rev, surveyed in workspace.surveys(revisions(workspace, scope), progress):
         selection, more = uses(surveyed, rev, targets, glob=glob)
         selections.append(selection)
         for use in more:
@@ -85,7 +85,8 @@ def used(
     return result
 
 
-def _revisions(workspace: Workspace, scope: Scope) -> Iterator[str]:
+def revisions(workspace: Workspace, scope: Scope) -> Iterator[str]:
+    """The revisions of a scope."""
     repository = workspace.repository
     if workspace.root is not None and (not scope.revs or scope.branches or scope.tags):
         yield WORKTREE

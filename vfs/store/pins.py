@@ -3,7 +3,7 @@
 Rule: a pin is a wish: it may name chunks that are not here yet.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, Final
@@ -75,6 +75,14 @@ class Pins:
                     if number in counts:
                         counts[number] += 1
             return {labels[number].decode(): count for number, count in counts.items()}
+
+        return self._index.read(read)
+
+    def holds(self, keys: Sequence[bytes]) -> list[bool]:
+        """For each key whether any pin names it. Raises StoreError."""
+
+        def read(transaction: Any) -> list[bool]:
+            return [transaction.get(key, db=self._index.pinned) is not None for key in keys]
 
         return self._index.read(read)
 

@@ -1,14 +1,11 @@
 """The chunk store: bytes that were read once, shared by every process of a user.
 
-Rule: a store may lose anything at any time and never returns a wrong byte. Whatever is missing,
-torn, foreign or deleted shows as a miss (`locate` -> None) or as `StoreCorrupt` (`read`), after
-which the caller fetches again. Failures to write turn caching off for a while; reading goes on.
+Rule: a store may lose anything at any time and never returns a wrong byte. Whatever is missing, torn, foreign or deleted is a
+miss (`locate` -> None) or `StoreCorrupt` (`read`), and is fetched again. Failures to write turn caching off for a while.
 
 Invariants:
-- No byte of a chunk is returned before this process has seen the whole chunk agree with its
-  checksum, or has written it itself.
-- `locate`, `locate_run`, `read_nowait` and `verdict` are loop-safe: no payload I/O, no waiting for
-  other writers.
+- No byte of a chunk is returned before this process has seen the whole chunk agree with its checksum, or has written it itself.
+- `locate`, `locate_run`, `read_nowait` and `verdict` are loop-safe: no payload I/O, no waiting for other writers.
 """
 
 import logging
@@ -291,6 +288,10 @@ class ChunkStore(ChunkReader):
     def pins(self) -> dict[str, int]:
         """Every pin and how many keys it holds. Raises StoreError."""
         return self._engine.pins.names() if self._engine is not None else {}
+
+    def pinned(self, keys: Sequence[bytes]) -> list[bool]:
+        """For each chunk whether a pin names it, be it here or not. Raises StoreError."""
+        return self._usable().pins.holds(keys)
 
     # -- upkeep ------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import hashlib
 import io
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -300,6 +301,8 @@ class RemoteSuite:
         for number, key in enumerate(keys):
             remote.put(key, b"x" * number)
         assert self.listed(remote) == list(zip(keys, range(6), strict=True))
+        if self.lists:
+            assert all(abs(time.time() - info.modified) < 3600 for info in remote.list())
         for prefix in ("a", "ab", "ab/", "ab/d", "ab/d/", "b", "zz", "ab/d/e", "ab/d/e/"):
             found = sorted(info.key for info in remote.list(prefix))
             assert found == [key for key in keys if key.startswith(prefix)], prefix

@@ -14,7 +14,7 @@ Rule: pure but for reading blobs; a pointer that cannot be read is a `Problem` o
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from vfs.core.lru import Lru
@@ -59,6 +59,7 @@ class Claims:
 
     Attributes:
         served: outs to be put into the snapshot; no two of them overlap.
+        rivals: outs that are not, because others are in their way.
         broken: paths that exist but cannot be served: (path, why).
         problems: everything else that is wrong.
     """
@@ -66,6 +67,7 @@ class Claims:
     served: list[Claim]
     broken: list[Problem]
     problems: list[Problem]
+    rivals: list[Claim] = field(default_factory=list)
 
 
 class Parser:
@@ -168,10 +170,13 @@ def settle(claims: Sequence[Claim], problems: list[Problem]) -> Claims:
         owner = next((above for above in _above(path) if above in by_path), None)
         if owner is not None:
             result.problems.append(_nested(rivals[0], by_path[owner][0]))
+            result.rivals += rivals
         elif not _committed(rivals[0]):
             result.broken.append(_uncommitted(rivals[0]))
+            result.rivals += rivals[1:]
         elif any(_content(rival) != _content(rivals[0]) for rival in rivals[1:]):
             result.broken.append(_twice(rivals))
+            result.rivals += rivals
         else:
             if len(rivals) > 1:
                 result.problems.append(_twice(rivals)._replace(severity=Severity.NOTE))

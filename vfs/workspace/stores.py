@@ -152,6 +152,10 @@ class Roots:
         """The store of the pointer at `path`."""
         return self._stores[self.root_of(path)]
 
+    def paths(self) -> Sequence[bytes]:
+        """The root of each."""
+        return list(self._stores)
+
     def stores(self) -> Sequence[DvcStore]:
         """All of them."""
         return list(self._stores.values())

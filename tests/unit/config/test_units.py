@@ -46,13 +46,21 @@ def test_what_is_no_size(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90", 90), ("1.5", 1.5), ("250ms", 0.25), ("2min", 120), ("2m", 120), ("1h", 3600)],
+    [
+        ("90", 90),
+        ("1.5", 1.5),
+        ("250ms", 0.25),
+        ("2min", 120),
+        ("2m", 120),
+        ("1h", 3600),
+        ("14d", 1_209_600),
+    ],
 )
 def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "1d", "soon", "-3s", "1:20"])
+@pytest.mark.parametrize("text", ["", "1y", "soon", "-3s", "1:20"])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="expected a duration"):
         parse_duration(text)

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from vfs.remotes.base import ObjectInfo
+from vfs.remotes.times import seconds
 
 MAX_PAGE = 64 << 20  # bytes; 5,000 names of 1,024 characters and their properties are about 12 MB
 
@@ -39,4 +40,6 @@ def _object(item: ElementTree.Element) -> ObjectInfo:
         raise BadListing("an entry has no name or no size")
     encoded = name.get("Encoded", "").lower() == "true"
     key = unquote(name.text) if encoded else name.text
-    return ObjectInfo(key, int(size), item.findtext("Properties/Etag", "").strip('"'))
+    etag = item.findtext("Properties/Etag", "").strip('"')
+    put = seconds(item.findtext("Properties/Last-Modified", ""))
+    return ObjectInfo(key, int(size), etag, modified=put)

@@ -26,13 +26,14 @@ from vfs.remotes.client import HttpClient, checked_url
 from vfs.remotes.gs.tokens import Tokens
 from vfs.remotes.http import HttpResponse
 from vfs.remotes.keys import check_key, join, strip_prefix
+from vfs.remotes.times import seconds
 from vfs.remotes.uploads import PART, read_part
 from vfs.remotes.web import WebRemote
 
 _ENDPOINT = "https://storage.googleapis.com"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _PAGE, _MAX_ANSWER = 1000, 32 << 20
-_FIELDS = "items(name,size,etag),nextPageToken"
+_FIELDS = "items(name,size,etag,updated),nextPageToken"
 _INCOMPLETE, _EXISTS = 308, 412
 
 
@@ -94,7 +95,8 @@ class GoogleRemote(WebRemote):
                 key = strip_prefix(_text(item, "name"), self._prefix)
                 # The first one may be `after` itself, and not every emulator knows `startOffset`.
                 if key is not None and key.startswith(prefix) and (not after or key > after):
-                    yield ObjectInfo(key, _size(item), _text(item, "etag"))
+                    put = seconds(_text(item, "updated"))
+                    yield ObjectInfo(key, _size(item), _text(item, "etag"), modified=put)
             token = _text(page, "nextPageToken")
             if not token or token == query.get("pageToken"):
                 return

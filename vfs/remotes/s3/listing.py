@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote_plus, urlencode
 from xml.etree import ElementTree
 
 from vfs.remotes.base import ObjectInfo
+from vfs.remotes.times import seconds
 
 MAX_PAGE = 32 << 20  # bytes; 1,000 keys of 1,024 bytes, all percent-encoded, are 3 MB
 
@@ -74,6 +75,6 @@ def _object(item: ElementTree.Element, space: str, encoded: bool) -> ObjectInfo:
     size = int(fields[f"{space}Size"])
     if size < 0:
         raise ValueError("negative size")
-    return ObjectInfo(
-        unquote_plus(key) if encoded else key, size, fields.get(f"{space}ETag", "").strip('"')
-    )
+    etag = fields.get(f"{space}ETag", "").strip('"')
+    put = seconds(fields.get(f"{space}LastModified", ""))
+    return ObjectInfo(unquote_plus(key) if encoded else key, size, etag, modified=put)

@@ -189,7 +189,8 @@ class SshRemote:
             if stat.S_ISDIR(attributes.permissions or 0):
                 found.append(Named(name, is_directory=True))
             elif _is_file(attributes):
-                found.append(Named(name, False, attributes.size or 0, _etag(attributes)))
+                put = float(attributes.mtime or 0)
+                found.append(Named(name, False, attributes.size or 0, _etag(attributes), put))
         return found
 
 

@@ -7,12 +7,13 @@ collection that was asked for is left out. Invariant: pure. Source: RFC 4918.
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
+from vfs.remotes.times import seconds
 from vfs.remotes.walk import Named
 
 MAX_PAGE = 64 << 20  # bytes
 QUERY = (
     b'<?xml version="1.0" encoding="utf-8"?><D:propfind xmlns:D="DAV:"><D:prop>'
-    b"<D:resourcetype/><D:getcontentlength/><D:getetag/></D:prop></D:propfind>"
+    b"<D:resourcetype/><D:getcontentlength/><D:getetag/><D:getlastmodified/></D:prop></D:propfind>"
 )
 
 
@@ -60,4 +61,6 @@ def _entry(item: ElementTree.Element, name: str) -> Named:
     if not size.isascii() or not size.isdigit():
         raise BadListing("an entry has no size")
     etag = item.findtext(".//{DAV:}getetag", "").strip()
-    return Named(name, False, int(size), "" if etag.startswith("W/") else etag.strip('"'))
+    etag = "" if etag.startswith("W/") else etag.strip('"')
+    put = seconds(item.findtext(".//{DAV:}getlastmodified", ""))
+    return Named(name, False, int(size), etag, put)

@@ -1,0 +1,206 @@
+"""`vfs gc`: remove objects that nothing needs from DVC's cache, or from a remote."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vfs.config.units import parse_duration
+from vfs.control.client import call
+from vfs.control.registry import find_mounts
+from vfs.errors import DaemonError, RepositoryBusy, UsageError
+from vfs_cli.exits import CACHE, READ, SNAPSHOT
+from vfs_cli.group import VerbCommand
+from vfs_cli.options import json_option
+from vfs_cli.output import Output
+from vfs_cli.parameters import NAME, REV, Text
+from vfs_cli.sharing import wait_option, working
+from vfs_cli.text import count, format_size
+
+if TYPE_CHECKING:
+    from vfs.sharing.gc import Collected
+    from vfs.workspace import Workspace
+
+_SHOWN = 20
+_ANSWER_SECONDS = 10.0
+
+
+@click.command(
+    "gc",
+    cls=VerbCommand,
+    examples=(
+        ("vfs gc --workspace --dry-run", "what would go if only the working tree counted"),
+        ("vfs gc --all-branches --all-tags", "keep what any branch or tag names"),
+        ("vfs gc --all-commits --remote store", "on a remote: what no commit names"),
+    ),
+    exits=(*SNAPSHOT, *READ, *CACHE, RepositoryBusy, UsageError),
+)
+@click.option("-w", "--workspace", is_flag=True, help="Keep what the working tree uses; always so.")
+@click.option(
+    "--rev", "revs", type=REV, multiple=True, metavar="REV",
+    help="Keep what REV uses; may be repeated.",
+)  # fmt: skip
+@click.option("-a", "--all-branches", is_flag=True, help="Keep what any branch uses.")
+@click.option("-T", "--all-tags", is_flag=True, help="Keep what any tag uses.")
+@click.option("-A", "--all-commits", is_flag=True, help="Keep what any commit uses.")
+@click.option("-r", "--remote", type=NAME, metavar="NAME", help="Collect on this remote instead.")
+@click.option(
+    "--older-than", type=Text("age"), metavar="AGE",
+    help="Keep what is younger: '12h', '30d' (default: 1d in the cache, 14d on a remote).",
+)  # fmt: skip
+@click.option(
+    "-p", "--project", "projects", multiple=True, metavar="DIR", type=Text("directory", "dir"),
+    help="A repository that shares the cache or remote; may be repeated.",
+)  # fmt: skip
+@click.option("--skip-broken", is_flag=True, help="Go on where a pointer or list cannot be read.")
+@click.option("-n", "--dry-run", "--dry", is_flag=True, help="Say what would go; remove nothing.")
+@wait_option
+@json_option
+def command(
+    workspace: bool,
+    revs: tuple[str, ...],
+    all_branches: bool,
+    all_tags: bool,
+    all_commits: bool,
+    remote: str | None,
+    older_than: str | None,
+    projects: tuple[str, ...],
+    skip_broken: bool,
+    dry_run: bool,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Remove objects that nothing needs from DVC's cache, or from a remote.
+
+    Kept: what the given scope names, and always the working trees of this repository, mounts of it, pins, and whatever is
+    younger than --older-than. In the cache, what an earlier commit names goes only if a remote has it now; on a remote, everything
+    stays that a commit names which no remote-tracking branch has. 'git fetch' before collecting on a remote: commits that this
+    machine does not know keep nothing. A list of files that cannot be read ends the command before anything is removed.
+    """
+    if not (workspace or revs or all_branches or all_tags or all_commits):
+        raise UsageError(
+            "what is to be kept must be said",
+            hint="vfs gc --all-commits (the most), or --workspace (the least); --dry-run shows what would go",
+        )
+    from vfs.sharing.gc import GRACE_HERE, GRACE_REMOTE, Collection, Wish
+    from vfs.sharing.gc import projects as others
+    from vfs.sharing.used import Scope
+    from vfs.state import StateTable, state_directory
+
+    grace = _age(older_than, GRACE_HERE if remote is None else GRACE_REMOTE)
+    output = Output(as_json)
+    with working((), None, output) as work, ExitStack() as stack:
+        own = work.workspace
+        shared = others(own, projects)
+        stack.enter_context(_locked([own, *shared], wait))
+        scope = Scope(revs, all_branches, all_tags, all_commits)
+        wish = Wish(scope, _mounted(own), grace, dry_run, skip_broken, shared)
+        table = StateTable.open(state_directory(own.repository.git_dir))
+        stack.callback(table.close)
+        collection = Collection(own, table, wish, work.progress.step)
+        if remote is None:
+            _check_shared(own, projects)
+            done = collection.caches()
+        else:
+            done = collection.remote(remote)
+    for one in done:
+        _show(output, one, dry_run)
+
+
+def _age(text: str | None, default: float) -> float:
+    if text is None:
+        return default
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"--older-than {text!r}: {error}") from error
+
+
+def _locked(workspaces: "list[Workspace]", wait: float) -> ExitStack:
+    """DVC's lock of every DVC repository in some working trees."""
+    from vfs.objects import writing
+    from vfs.workspace.here import survey_here
+
+    with ExitStack() as stack:
+        tops = [one.root for one in workspaces if one.root is not None]
+        roots = {
+            top / root.decode("utf-8", "surrogateescape")
+            for top in tops
+            for root in survey_here(top).roots.paths()
+        }
+        for root in sorted(roots):
+            if (root / ".dvc").is_dir():
+                stack.enter_context(writing(root, wait))
+        return stack.pop_all()
+
+
+def _mounted(workspace: "Workspace") -> list[str]:
+    """What mounts of this repository show; one that does not answer counts by its name.
+
+    Raises:
+        DaemonError: a mount does not answer, and what it was given as a revision is none any more.
+    """
+    from vfs.git import Repository
+
+    found = []
+    for record in find_mounts():
+        path = Path(record.repo)
+        if not path.is_absolute() or not path.exists():
+            continue
+        if Repository.open(path).common_dir != workspace.repository.common_dir:
+            continue
+        try:
+            status: dict[str, Any] = call(record, "status", timeout=_ANSWER_SECONDS)
+            found.append(str(status.get("commit") or status.get("rev") or record.rev))
+        except DaemonError:
+            found.append(record.rev)
+    return [rev for rev in found if rev != "worktree"]  # all working trees count anyway
+
+
+def _check_shared(workspace: "Workspace", projects: tuple[str, ...]) -> None:
+    """Refuse a cache that others may use, unless they are named."""
+    from vfs.workspace.here import survey_here
+    from vfs.workspace.stores import main_root
+
+    root = workspace.root
+    assert root is not None
+    homes = [home for home in (root, main_root(workspace.repository, root)) if home is not None]
+    for store in survey_here(root).roots.stores():
+        for cache in store.caches:
+            inside = any(Path(cache).resolve().is_relative_to(home.resolve()) for home in homes)
+            if not inside and not projects:
+                raise UsageError(
+                    f"the cache {cache} lies outside this repository; others may use it",
+                    hint="name all that do: --project DIR (if there is none: --project .)",
+                )
+
+
+def _show(output: Output, done: "Collected", dry: bool) -> None:
+    for note in done.notes:
+        output.warning(note)
+    if output.json:
+        from vfs.formats.layout import object_path
+
+        for one in done.removed:
+            name = object_path(one.digest, is_tree=one.is_tree)
+            output.document("garbage", {"object": name, "size": one.size})
+        fields = {"place": done.place, "removed": len(done.removed), "freed": done.freed}
+        more = {"kept": done.kept, "young": done.young, "only_here": done.only_here, "dry_run": dry}
+        output.document("gc", fields | more)
+        return
+    if dry:
+        for one in done.removed:
+            name = one.digest.hex + (".dir" if one.is_tree else "")
+            output.line(f"{name:<36} {format_size(one.size)}")
+    verb = "would go" if dry else "removed"
+    output.line(
+        f"{done.place}: {count(len(done.removed), 'object')} {verb} ({format_size(done.freed)}), "
+        f"{done.kept} kept"
+    )
+    if done.young:
+        output.note(f"{done.young} that nothing needs are younger than --older-than")
+    if done.only_here:
+        output.note(
+            f"{done.only_here} of earlier commits are on no remote and stay: `vfs push --all-commits` sends them"
+        )

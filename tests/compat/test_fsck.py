@@ -1,0 +1,104 @@
+"""`vfs fsck` and `vfs du` on repositories that the real dvc made."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.compat.test_gc import start, version
+from vfs.testing.clones import Clone, check_store, objects
+from vfs.testing.sandbox import Sandbox
+
+pytestmark = [pytest.mark.dvc, pytest.mark.slow]
+
+
+@pytest.fixture
+def one(sandbox: Sandbox, dvc3: Path) -> Clone:
+    """Three versions; the remote is a directory."""
+    made = start(sandbox, dvc3, str(sandbox.root / "remote"), {})
+    for number in (1, 2, 3):
+        version(made, number)
+    return made
+
+
+def fsck(clone: Clone, *arguments: str, code: int = 0) -> list[dict[str, Any]]:
+    said = clone.vfs("fsck", "--json", *arguments, code=code)
+    found = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    return [one for one in found if one["type"] == "finding"]
+
+
+def names(found: list[dict[str, Any]]) -> list[tuple[str, str, bool]]:
+    return sorted((one["what"], one["path"], one["repaired"]) for one in found)
+
+
+def file_of(clone: Clone, store: Path, content: bytes) -> Path:
+    (path,) = [path for _, path in objects(store) if path.read_bytes() == content]
+    return path
+
+
+def spoil(path: Path, data: bytes) -> None:
+    path.chmod(0o644)
+    path.write_bytes(data)
+    path.chmod(0o444)
+
+
+def test_the_cache(one: Clone) -> None:
+    assert fsck(one) == []
+    one.vfs("push", "--all-commits")
+    model = b"model 3" * 1000
+    spoil(file_of(one, one.cache, model), model[:-5])
+    file_of(one, one.cache, b"4 of 3").unlink()
+    spoil(file_of(one, one.cache, b"5 of 3"), b"5 of 4")
+    one.write("stray", b"stray")
+    one.vfs("add", "stray")
+    (one.root / "stray.dvc").unlink()
+    quick = names(fsck(one, code=1))
+    assert quick == [
+        ("missing", "data", False),
+        ("orphan", "", False),
+        ("truncated", "model.bin", False),
+    ]
+    assert ("altered", "data", False) in names(fsck(one, "--content", code=1))
+    mended = names(fsck(one, "--content", "--repair"))
+    assert [entry[2] for entry in mended] == [True, True, False, True]
+    assert fsck(one, "--content", "--all-commits")[0]["what"] == "orphan"
+    check_store(one.cache)
+    assert "up to date" in one.dvc("status")
+
+
+def test_what_nobody_has_is_not_trusted_any_more(one: Clone) -> None:
+    victim = file_of(one, one.cache, b"5 of 3")
+    spoil(victim, b"wrong!")
+    assert names(fsck(one, "--content", "--repair", code=1)) == [("altered", "data", False)]
+    assert victim.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_remote(one: Clone, sandbox: Sandbox) -> None:
+    one.vfs("push", "--all-commits")
+    remote = sandbox.root / "remote"
+    assert fsck(one, "-r", "store", "--all-commits", "--content") == []
+    spoil(file_of(one, remote, b"model 1" * 1000), b"short")
+    file_of(one, remote, b"4 of 1").unlink()
+    spoil(file_of(one, remote, b"5 of 3"), b"5 of 4")
+    listing = next(path for name, path in objects(remote) if name.endswith(".dir"))
+    spoil(listing, b"[]")
+    quick = names(fsck(one, "-r", "store", "--all-commits", code=1))
+    assert [entry[0] for entry in quick] == ["missing", "truncated", "truncated"]
+    found = fsck(one, "-r", "store", "--all-commits", "--content", "--repair")
+    assert [one["repaired"] for one in found] == [True] * 4
+    check_store(remote)
+    two = one.clone("two")
+    two.dvc("pull", "-q")
+    two.vfs("fetch", "--all-commits")
+    check_store(two.cache)
+
+
+def test_du(one: Clone) -> None:
+    said = one.vfs("du", "--json", "v2", "v3")
+    rows = [json.loads(line) for line in said.splitlines()]
+    assert rows[-1] == {"type": "du", "outs": 4, "size": 2 * 7000 + 3 * 6 + 6 * 6}
+    data = [row for row in rows[:-1] if row["path"] == "data"]
+    assert [(row["size"], row["unique"], row["shared"]) for row in data] == [(36, 18, 18)] * 2
+    assert all(row["cached"] == row["size"] for row in rows[:-1])
+    assert "2 outputs" in one.vfs("du")

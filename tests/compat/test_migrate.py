@@ -1,0 +1,115 @@
+"""`vfs migrate` on repositories that DVC 2 made; the real DVC 3 reads the result, and the old one after a revert."""
+
+from pathlib import Path
+
+import pytest
+
+from vfs.testing.clones import Clone, check_store
+from vfs.testing.sandbox import Sandbox
+
+pytestmark = [pytest.mark.dvc, pytest.mark.slow]
+
+OLD = b"""md5: 1b59aa1f99b185cddbce8eccc10c86bb
+outs:
+- cache: true
+  md5: %s
+  metric: false
+  path: old.txt
+  persist: false
+wdir: .
+"""
+PIPELINE = b"""stages:
+  copy:
+    cmd: cp data/crlf out && cp source.txt other
+    deps:
+    - data
+    - source.txt
+    outs:
+    - out
+    - other
+"""
+
+
+@pytest.fixture
+def one(sandbox: Sandbox, dvc2: Path) -> Clone:
+    """Pointers, a lock and data of DVC 2, pushed."""
+    root = sandbox.root / "one"
+    root.mkdir()
+    made = Clone(sandbox, root, dvc2)
+    made.git("init", "-q", "-b", "main")
+    made.dvc("init", "-q")
+    made.dvc("remote", "add", "-q", "-d", "store", str(sandbox.root / "remote"))
+    made.write("data/crlf", b"one\r\ntwo\r\n")
+    made.write("data/sub/binary", bytes(range(256)) * 5000)
+    made.write("model.bin", b"model\r\n" * 1000)
+    made.write("source.txt", b"source\r\n")
+    made.write("dvc.yaml", PIPELINE)
+    made.dvc("add", "-q", "data", "model.bin")
+    made.dvc("repro", "-q")
+    made.git("add", "--all")
+    made.git("commit", "-q", "-m", "of DVC 2")
+    made.dvc("push", "-q")
+    return made
+
+
+def test_there_and_back(one: Clone, sandbox: Sandbox, dvc2: Path, dvc3: Path) -> None:
+    before = one.data
+    said = one.vfs("migrate", "--dry-run")
+    assert "4 outputs would be migrated, 0 missing" in said
+    assert one.git("status", "--porcelain") == ""
+    one.vfs("migrate")
+    assert one.git("status", "--porcelain") == ""
+    for name in ("data.dvc", "model.bin.dvc", "dvc.lock"):
+        text = (one.root / name).read_text()
+        assert text.count("hash: md5") == text.count("md5: "), text
+    modern = Clone(sandbox, one.root, dvc3)
+    assert "up to date" in modern.dvc("status")
+    assert check_store(one.cache) > 0
+    one.vfs("push")
+    two = Clone(sandbox, one.root, dvc3).clone("two")
+    two.dvc("pull", "-q")
+    assert two.data == before
+    assert (two.root / "other").read_bytes() == b"source\r\n"
+    assert "up to date" in two.dvc("status")
+    assert "Nothing is in the form" in one.vfs("migrate")
+    one.git("revert", "--no-edit", "HEAD")
+    assert "up to date" in one.dvc("status")
+    three = one.clone("three")
+    three.dvc("pull", "-q")
+    assert three.data == before
+
+
+def test_what_is_missing_is_fetched_or_named(one: Clone, sandbox: Sandbox) -> None:
+    two = one.clone("two")
+    head = two.git("rev-parse", "HEAD")
+    two.vfs("migrate")
+    assert check_store(two.cache) > 0
+    two.git("reset", "-q", "--hard", head.strip())
+    three = one.clone("three")
+    md5 = (one.root / "model.bin.dvc").read_text().split("md5: ")[1].split()[0]
+    (sandbox.root / "remote" / md5[:2] / md5[2:]).unlink()
+    said = three.vfs("migrate", code=16)
+    assert "model.bin" in said
+    assert three.git("status", "--porcelain") == ""
+    assert three.git("rev-parse", "HEAD") == head
+
+
+def test_changes_and_what_is_staged_stay_out_of_it(one: Clone) -> None:
+    one.write("staged", b"not of it")
+    one.git("add", "staged")
+    (one.root / "data.dvc").write_text((one.root / "data.dvc").read_text() + "desc: mine\n")
+    assert "data.dvc" in one.vfs("migrate", code=22)
+    one.git("checkout", "-q", "data.dvc")
+    one.vfs("migrate")
+    assert one.git("status", "--porcelain") == "A  staged"
+
+
+def test_a_pointer_of_the_first_dvc(one: Clone, sandbox: Sandbox, dvc3: Path) -> None:
+    one.write("old.txt", b"old\r\n")
+    one.dvc("add", "-q", "old.txt")
+    md5 = (one.root / "old.txt.dvc").read_text().split("md5: ")[1].split()[0]
+    one.write("old.txt.dvc", OLD % md5.encode())
+    one.git("add", "--all")
+    one.git("commit", "-q", "-m", "as in 2018")
+    one.vfs("migrate")
+    assert "up to date" in Clone(sandbox, one.root, dvc3).dvc("status")

@@ -1,0 +1,276 @@
+"""`fsck`: is everything there that should be, and is it what its name says? In the DVC caches, or on a remote.
+
+What is found, by name:
+
+* *missing*: a pointer or listing of the scope names it, and it is not there;
+* *altered*: the bytes are not those of the name (*truncated*: fewer of them than are known to belong there);
+* *unreadable*: it could not be looked at;
+* *orphan*: no commit or working tree of this machine names it. Nothing is wrong with that; `gc` removes it.
+
+Rules: without `content`, only what is suspicious is hashed: listings, files that are not marked as verified (mode
+0444), and those whose size here, there and in the pointer differ. Repair takes nothing but bytes of the right digest.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from vfs.errors import DataUnavailable, VfsError
+from vfs.formats.hashing import hasher_for
+from vfs.objects import ObjectCache
+from vfs.sharing.keep import Marks, everything, stores_of
+from vfs.sharing.layout import open_layout, open_named
+from vfs.sharing.plain import Object, PlainRemote
+from vfs.sharing.push import pushed
+from vfs.sharing.used import Used
+from vfs.tracking.caches import Caches
+from vfs.tracking.parallel import each
+from vfs.tracking.uses import Use
+from vfs.types import Digest
+from vfs.workspace import Workspace
+from vfs.workspace.pointers import Progress
+from vfs.workspace.stores import DvcStore
+
+_PIECE: Final = 1 << 20
+MISSING, TRUNCATED, ALTERED, UNREADABLE = "missing", "truncated", "altered", "unreadable"
+ORPHAN: Final = "orphan"
+
+
+@dataclass(slots=True)
+class Finding:
+    """Something that is not as it should be.
+
+    Attributes:
+        digest: the object.
+        is_tree: it is a listing.
+        what: see the module.
+        path: of the repository, that needs it; b"" if none is known.
+        size: bytes that are there.
+        repaired: it is as it should be by now.
+        why: what was found, or why it was not repaired.
+    """
+
+    digest: Digest
+    is_tree: bool
+    what: str
+    path: bytes = b""
+    size: int = 0
+    repaired: bool = False
+    why: str = ""
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it is still wrong."""
+        return self.what != ORPHAN and not self.repaired
+
+
+class Fsck:
+    """One run; DVC's lock is held by the caller if it repairs.
+
+    Args:
+        workspace: the repository.
+        used: what is needed.
+        content: hash everything.
+        progress: told (stage, done, total or None).
+    """
+
+    def __init__(
+        self, workspace: Workspace, used: Used, progress: Progress, *, content: bool
+    ) -> None:
+        self._workspace = workspace
+        self._used = used
+        self._content = content
+        self._progress = progress
+        self._jobs = workspace.settings.jobs
+        self._stores = stores_of(workspace) or [use.store for use in used.uses[:1]]
+        self._caches = Caches(_merged(self._stores))
+        self._sizes: dict[Object, int] = {}  # that pointers say
+
+    # The caches -----------------------------------------------------------------------------------
+
+    def caches(self) -> list[Finding]:
+        """Check the caches of the working tree. Raises StoreError."""
+        found: list[Finding] = []
+        known = everything(self._workspace, self._progress)
+        bad: dict[Object, str] = {}
+        there: dict[Object, int] = {}
+        suspects: list[tuple[ObjectCache, Object]] = []
+        needed = self._needed(self._caches)
+        for cache in self._caches.all:
+            for digest, is_tree, status in cache.objects():
+                one = digest, is_tree
+                there[one] = status.st_size
+                sized = self._sizes.get(one, status.st_size) == status.st_size
+                if self._content or is_tree or status.st_mode & 0o7777 != 0o444 or not sized:
+                    suspects.append((cache, one))
+
+        def check(item: tuple[ObjectCache, Object]) -> None:
+            cache, (digest, is_tree) = item
+            if not cache.verify(digest, is_tree=is_tree):
+                short = there[digest, is_tree] < self._sizes.get((digest, is_tree), 0)
+                bad[digest, is_tree] = TRUNCATED if short else ALTERED
+
+        for item, error in each(suspects, check, self._jobs, self._tick("check", len(suspects))):
+            found.append(Finding(*item[1], UNREADABLE, why=error.message))
+        for one, what in bad.items():
+            found.append(Finding(*one, what, needed.get(one, b""), there[one]))
+        for one, path in needed.items():
+            if one not in there:
+                found.append(Finding(*one, MISSING, path))
+        found += [
+            Finding(*one, ORPHAN, size=size)
+            for one, size in there.items()
+            if one not in known and one not in needed and one not in bad
+        ]
+        return found
+
+    def repair_caches(self, found: list[Finding]) -> None:
+        """Bring what is wrong from any remote that has it right; what none has is no longer marked as verified."""
+        layouts = []
+        for ref in dict.fromkeys(ref for store in self._stores for ref in store.remotes):
+            with suppress(VfsError):
+                layouts.append(open_layout(self._workspace, ref))
+        wrong = [one for one in found if one.wrong]
+        home = self._caches.home
+
+        def heal(one: Finding) -> None:
+            one.why = one.why or "no remote has it"
+            for layout in layouts:
+                try:
+                    layout.receive(home, one.digest, is_tree=one.is_tree)
+                except VfsError as error:
+                    one.why = error.message
+                    continue
+                one.repaired = True
+                return
+            if one.what != MISSING:
+                home.distrust(one.digest, is_tree=one.is_tree)
+
+        each(wrong, heal, self._jobs, self._tick("repair", len(wrong)))
+        home.sync()
+
+    # A remote -------------------------------------------------------------------------------------
+
+    def layout(self, name: str) -> PlainRemote:
+        """The remote of that name. Raises ConfigError, Unsupported: as `open_named`."""
+        return open_named(self._workspace, self._stores, name)[0]
+
+    def remote(self, layout: PlainRemote, name: str) -> list[Finding]:
+        """Check a remote. Raises RemoteError: it is down or refuses."""
+        known = everything(self._workspace, self._progress)
+        there = {(one.digest, one.is_tree): one.size for one in layout.objects()}
+        needed = self._needed(self._caches, name, layout)
+        suspects = [one for one in there if self._suspicious(one, there[one], needed)]
+        found: list[Finding] = []
+        bad: dict[Object, str] = {}
+
+        def check(one: Object) -> None:
+            size = _hash(layout, one)
+            if size is not None:
+                bad[one] = TRUNCATED if size < (self._size_here(one) or 0) else ALTERED
+
+        ticks = self._tick("check", len(suspects))
+        for one, error in each(suspects, check, layout.jobs, ticks):
+            found.append(Finding(*one, UNREADABLE, needed.get(one, b""), why=error.message))
+        for one, what in bad.items():
+            found.append(Finding(*one, what, needed.get(one, b""), there[one]))
+        for one, path in needed.items():
+            if one not in there:
+                found.append(Finding(*one, MISSING, path))
+        found += [
+            Finding(*one, ORPHAN, size=size)
+            for one, size in there.items()
+            if one not in known and one not in needed and one not in bad
+        ]
+        return found
+
+    def _suspicious(self, one: Object, size: int, needed: dict[Object, bytes]) -> bool:
+        if self._content or (one[1] and one in needed):
+            return True
+        here = self._size_here(one)
+        return here is not None and here != size
+
+    def _size_here(self, one: Object) -> int | None:
+        sizes = [cache.size(one[0], is_tree=one[1]) for cache in self._caches.all]
+        return next((size for size in sizes if size is not None), self._sizes.get(one))
+
+    def repair_remote(self, layout: PlainRemote, found: list[Finding]) -> None:
+        """Send what is wrong from the cache, which gets it from another remote if need be; files before listings."""
+        others = [
+            other
+            for ref in dict.fromkeys(ref for store in self._stores for ref in store.remotes)
+            if (other := open_layout(self._workspace, ref)).url != layout.url
+        ]
+        layout.prepare()
+
+        def heal(one: Finding) -> None:
+            try:
+                holder = self._caches.holder(one.digest, is_tree=one.is_tree)
+                if holder is None:
+                    holder = self._caches.home
+                    _bring(others, holder, one)
+                layout.send(holder, one.digest, is_tree=one.is_tree)
+                one.repaired = _hash(layout, (one.digest, one.is_tree)) is None
+            except VfsError as error:
+                one.why = error.message
+
+        for trees in (False, True):
+            wrong = [one for one in found if one.wrong and one.is_tree == trees]
+            each(wrong, heal, layout.jobs, self._tick("repair", len(wrong)))
+            layout.sync()
+
+    # Both -----------------------------------------------------------------------------------------
+
+    def _needed(
+        self, caches: Caches, remote: str | None = None, layout: PlainRemote | None = None
+    ) -> dict[Object, bytes]:
+        """Objects of the scope, and the path of each; of a remote, those that are pushed there."""
+        needed: dict[Object, bytes] = {}
+        marks = Marks(self._workspace, self._stores, self._progress, needed=True)
+        for use in self._used.uses:
+            digest, out = use.out.digest, use.out
+            if digest is None or use.versioned or (remote is not None and not _goes(use, remote)):
+                continue
+            needed.setdefault((digest, out.is_tree), out.path)
+            if not out.is_tree:
+                if out.size is not None:
+                    self._sizes.setdefault((digest, False), out.size)
+                continue
+            with suppress(VfsError):  # it is missing or altered, which is told
+                for file in marks.entries(digest, use.store, out.remote):
+                    needed.setdefault((file, False), out.path)
+        return needed
+
+    def _tick(self, stage: str, total: int):  # type: ignore[no-untyped-def]
+        return lambda: self._progress(stage, 0, total)
+
+
+def _goes(use: Use, remote: str) -> bool:
+    """Whether an out is pushed to a remote, as far as its pointer says."""
+    default = use.store.remote(None)
+    home = use.out.remote or (default.name if default is not None else remote)
+    return pushed(use) and (use.out.remote is None or home == remote)
+
+
+def _hash(layout: PlainRemote, one: Object) -> int | None:
+    """None if an object of a remote is what its name says, else how many bytes it has; raises as `Remote.get`."""
+    digest, is_tree = one
+    with layout.open(digest, is_tree=is_tree) as body:
+        hasher = hasher_for(digest, body.size)
+        buffer = memoryview(bytearray(min(_PIECE, body.size + 1)))
+        while count := body.readinto(buffer):
+            hasher.update(buffer[:count])
+        return None if hasher.matches(digest.value) else body.size
+
+
+def _bring(others: list[PlainRemote], cache: ObjectCache, one: Finding) -> None:
+    """Get an object into the cache from any of some remotes. Raises DataUnavailable."""
+    for other in others:
+        with suppress(VfsError):
+            other.receive(cache, one.digest, is_tree=one.is_tree)
+            return
+    raise DataUnavailable("neither the cache nor another remote has it")
+
+
+def _merged(stores: list[DvcStore]) -> DvcStore:
+    return DvcStore(tuple(dict.fromkeys(path for store in stores for path in store.caches)))

@@ -1,0 +1,270 @@
+"""`gc`: objects that nothing needs any more leave the DVC cache or a remote.
+
+Steps: mark (`vfs.sharing.keep`); look at what is there; what is younger than the grace period stays, and so do the files of
+such a listing, because whoever put it there relies on them; remove listings, then files.
+
+Rules:
+
+* In the cache, what any commit of this machine names goes only if a remote has it in the same size; it is asked
+  now. Without a remote, or without its answer, it stays.
+* On a remote, the whole of every commit stays that no remote-tracking branch has.
+* What a pin names stays in the cache. The run-cache is left alone, and so is everything that no digest names.
+* A listing goes before its files: whatever has a listing has its files, after a kill at any moment too.
+
+Memory: as `Marks`, and some 200 bytes for each object that goes.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from vfs.errors import Unsupported, VfsError
+from vfs.git.machine import known_commits, unpushed_commits
+from vfs.objects import ObjectCache
+from vfs.sharing.keep import Marks, project, stores_of
+from vfs.sharing.layout import open_layout, open_named
+from vfs.sharing.plain import Object, PlainRemote, Stored
+from vfs.sharing.used import Scope
+from vfs.state import Seen, StateTable
+from vfs.workspace import Workspace
+from vfs.workspace.pointers import Progress
+from vfs.workspace.stores import RemoteRef
+
+DAY = 86400.0
+GRACE_HERE = DAY
+"""Seconds; DVC's lock keeps other writers of this repository out, so it is for those of other projects and of a mount."""
+GRACE_REMOTE = 14 * DAY
+"""Seconds; longer than the longest push, and than a colleague's commit takes to be pushed with Git."""
+_BATCH = 1000
+
+
+@dataclass(slots=True)
+class Wish:
+    """What to collect.
+
+    Attributes:
+        scope: what is kept.
+        mounts: revisions that mounts of this repository show.
+        grace: seconds.
+        dry: remove nothing.
+        skip_broken: go on where a pointer or listing cannot be read.
+        projects: other working trees that share the cache or remote.
+    """
+
+    scope: Scope
+    mounts: Sequence[str] = ()
+    grace: float = GRACE_HERE
+    dry: bool = False
+    skip_broken: bool = False
+    projects: Sequence[Workspace] = ()
+
+
+@dataclass(slots=True)
+class Collected:
+    """What was done.
+
+    Attributes:
+        place: the cache directory, or the remote.
+        removed: what went (or would).
+        freed: bytes that frees.
+        kept: objects that stay because something needs them.
+        young: objects that nothing needs and that stay for their age.
+        only_here: objects that only earlier commits name, and that no remote has.
+        notes: what could not be read, or asked.
+    """
+
+    place: str
+    removed: list[Stored] = field(default_factory=list)
+    freed: int = 0
+    kept: int = 0
+    young: int = 0
+    only_here: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+class Collection:
+    """One run; DVC's lock is held by the caller."""
+
+    def __init__(
+        self, workspace: Workspace, table: StateTable, wish: Wish, progress: Progress
+    ) -> None:
+        """Raises Unsupported: there is no working tree."""
+        if workspace.root is None:
+            raise Unsupported(f"{workspace.name} has no working tree", hint="clone it first")
+        self._workspace = workspace
+        self._table = table
+        self._wish = wish
+        self._progress = progress
+        self._now = time.time()
+        self._stores = [s for one in (workspace, *wish.projects) for s in stores_of(one)]
+
+    # The cache ------------------------------------------------------------------------------------
+
+    def caches(self) -> list[Collected]:
+        """Collect in the caches of this repository.
+
+        Raises:
+            FormatError, DataUnavailable, RemoteUnavailable: what is needed cannot be told; nothing was removed.
+            StoreError: something cannot be removed.
+        """
+        needed = self._needed(unpushed=False)
+        own = stores_of(self._workspace)
+        done = []
+        for directory in dict.fromkeys(path for store in own for path in store.caches):
+            cache = ObjectCache(directory)
+            stored = (
+                Stored(digest, is_tree, found.st_size, max(found.st_mtime, found.st_ctime))
+                for digest, is_tree, found in cache.objects()
+            )
+            collected, garbage = self._sift(directory, stored, needed)
+            garbage = self._elsewhere(collected, garbage)
+            garbage = self._unpinned(collected, garbage)
+            self._take(collected, garbage, partial(_remove, cache))
+            if not self._wish.dry:
+                cache.sweep(everywhere=True)
+            done.append(collected)
+        return done
+
+    def _elsewhere(self, collected: Collected, garbage: list[Stored]) -> list[Stored]:
+        """Without what a commit of this machine names and no remote has."""
+        if not garbage:
+            return garbage
+        known = self._marks(needed=False)
+        for one in (self._workspace, *self._wish.projects):
+            known.commits(one, known_commits(one.repository.git_dir))
+        asked = {one[:2]: one.size for one in garbage if one[:2] in known}
+        for ref in self._remotes():
+            if not asked:
+                break
+            self._ask(ref, asked, collected)
+        collected.only_here = len(asked)
+        return [one for one in garbage if one[:2] not in asked]
+
+    def _ask(self, ref: RemoteRef, asked: dict[Object, int], collected: Collected) -> None:
+        """Take from `asked` what a remote has in the same size."""
+        self._progress(f"ask {ref.name}", 0, len(asked))
+        try:
+            layout = open_layout(self._workspace, ref)
+            there = [one for one, size in layout.present(list(asked)) if asked[one] == size]
+        except VfsError as error:
+            collected.notes.append(f"remote {ref.name} was not asked: {error.message}")
+            return
+        for one in there:
+            del asked[one]
+
+    def _remotes(self) -> Iterable[RemoteRef]:
+        return dict.fromkeys(ref for store in self._stores for ref in store.remotes)
+
+    def _unpinned(self, collected: Collected, garbage: list[Stored]) -> list[Stored]:
+        files = [one for one in garbage if not one.is_tree]
+        first = (0).to_bytes(4, "big")
+        store = self._workspace.store
+        if not files or not store.pins():
+            return garbage
+        pinned = store.pinned([one.digest.key + first for one in files])
+        keep = {one.digest for one, held in zip(files, pinned, strict=True) if held}
+        collected.kept += len(keep)
+        return [one for one in garbage if one.is_tree or one.digest not in keep]
+
+    # A remote -------------------------------------------------------------------------------------
+
+    def remote(self, name: str) -> list[Collected]:
+        """Collect on the remote of that name (in each DVC repository of the working tree).
+
+        Raises:
+            ConfigError: there is none.
+            Unsupported: it is of a kind that is not collected.
+            FormatError, DataUnavailable, RemoteUnavailable: what is needed cannot be told; nothing was removed.
+            RemoteError: it is down, or refuses.
+        """
+        own = stores_of(self._workspace)
+        layouts = open_named(self._workspace, own, name)
+        needed = self._needed(unpushed=True)
+        return [self._plain(layout, needed) for layout in layouts]
+
+    def _plain(self, layout: PlainRemote, needed: Marks) -> Collected:
+        collected, garbage = self._sift(layout.url, layout.objects(), needed)
+        if garbage and not self._wish.dry:
+            Seen(self._table, layout.url).forget_remote()  # before anything is gone
+        self._take(collected, garbage, partial(_remove_there, layout))
+        return collected
+
+    # Both -----------------------------------------------------------------------------------------
+
+    def _needed(self, *, unpushed: bool) -> Marks:
+        wish = self._wish
+        marks = self._marks(needed=True)
+        for one in (self._workspace, *wish.projects):
+            own = one is self._workspace
+            marks.working_trees(one.repository.git_dir)
+            marks.scope(one, wish.scope if own else wish.scope._replace(revs=()))
+            if own:
+                marks.commits(one, wish.mounts)
+            if unpushed:
+                marks.commits(one, unpushed_commits(one.repository.git_dir))
+        return marks
+
+    def _marks(self, *, needed: bool) -> Marks:
+        skip = self._wish.skip_broken
+        return Marks(self._workspace, self._stores, self._progress, needed=needed, skip_broken=skip)
+
+    def _sift(
+        self, place: str, stored: Iterable[Stored], needed: Marks
+    ) -> tuple[Collected, list[Stored]]:
+        """What may go."""
+        collected = Collected(place)
+        old, young = [], []
+        for number, one in enumerate(stored):
+            if number % _BATCH == 0:
+                self._progress("look", number, None)
+            if one[:2] in needed:
+                collected.kept += 1
+            elif not one.modified or one.modified > self._now - self._wish.grace:
+                young.append(one)
+            else:
+                old.append(one)
+        for one in young:
+            if one.is_tree:
+                needed.rely(one.digest)  # it stays for its age, so its files do
+        garbage = [one for one in old if one[:2] not in needed]
+        collected.young = len(young)
+        collected.kept += len(old) - len(garbage)
+        collected.notes += needed.skipped
+        return collected, garbage
+
+    def _take(
+        self,
+        collected: Collected,
+        garbage: list[Stored],
+        remove: Callable[[Sequence[Stored]], int],
+    ) -> None:
+        garbage.sort(key=lambda one: (not one.is_tree, one.digest))
+        collected.removed = garbage
+        if self._wish.dry:
+            collected.freed = sum(one.size for one in garbage)
+            return
+        trees = sum(one.is_tree for one in garbage)
+        for some in (*_batches(garbage[:trees]), *_batches(garbage[trees:])):
+            collected.freed += remove(some)
+            self._progress("remove", len(some), len(garbage))
+
+
+def _batches(some: list[Stored]) -> Iterator[list[Stored]]:
+    return (some[at : at + _BATCH] for at in range(0, len(some), _BATCH))
+
+
+def _remove(cache: ObjectCache, some: Sequence[Stored]) -> int:
+    return sum(cache.remove(one.digest, is_tree=one.is_tree) for one in some)
+
+
+def _remove_there(layout: PlainRemote, some: Sequence[Stored]) -> int:
+    layout.remove([(one.digest, one.is_tree) for one in some])
+    return sum(one.size for one in some)
+
+
+def projects(workspace: Workspace, directories: Iterable[str]) -> list[Workspace]:
+    """Other repositories that share the cache or remote. Raises NotARepository."""
+    found = [project(workspace, Path(directory)) for directory in directories]
+    return [one for one in found if one.repository.common_dir != workspace.repository.common_dir]
