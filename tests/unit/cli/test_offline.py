@@ -86,6 +86,7 @@ def test_diff(vfs: Vfs, repo: Path) -> None:
 
 
 def test_diff_with_the_working_tree(vfs: Vfs, repo: Path) -> None:
+    (repo / "big.bin").write_bytes(tracked)
     assert vfs("diff").out == ""
     (repo / "a.txt").write_text("edited\n")
     assert vfs("diff").out == "M a.txt\n"
