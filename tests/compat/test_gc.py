@@ -247,3 +247,17 @@ def test_what_a_pin_names_stays_in_the_cache(one: Clone, sandbox: Sandbox) -> No
 def wait_until(true: Callable[[], bool]) -> None:
     while not true():
         os.sched_yield()
+
+
+def test_a_packed_remote_is_refused(one: Clone, sandbox: Sandbox) -> None:
+    (sandbox.root / "packs").mkdir()
+    one.vfs("remote", "add", "--packed", "packs", str(sandbox.root / "packs"))
+    one.vfs("push", "-r", "packs", "--all-commits")
+    before = sorted((sandbox.root / "packs").rglob("*"))
+    assert "packed layout" in one.vfs(
+        "gc", "--workspace", "-r", "packs", "--older-than", "0", code=20
+    )
+    assert "packed layout" in one.vfs("fsck", "-r", "packs", code=20)
+    assert sorted((sandbox.root / "packs").rglob("*")) == before
+    # What lies only there is as good as nowhere: it stays in the cache.
+    assert gc(one, "--workspace", "--older-than", "0")["only_here"] == 2 * EACH

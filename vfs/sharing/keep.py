@@ -32,8 +32,9 @@ from vfs.workspace import Workspace
 from vfs.workspace.here import survey_here
 from vfs.workspace.listed import ListedObject
 from vfs.workspace.outs import Claim
+from vfs.workspace.packed_stores import load_packed
 from vfs.workspace.pointers import Progress
-from vfs.workspace.stores import DvcStore, Roots
+from vfs.workspace.stores import DvcStore, Roots, Surroundings, main_root
 from vfs.workspace.surveyed import Survey
 
 Object = tuple[Digest, bool]
@@ -210,7 +211,15 @@ def project(workspace: Workspace, directory: Path) -> Workspace:
 
 def stores_of(workspace: Workspace) -> list[DvcStore]:
     """The stores that the configuration names, as it lies in the working tree now."""
-    return [] if workspace.root is None else list(survey_here(workspace.root).roots.stores())
+    root = workspace.root
+    if root is None:
+        return []
+    where = Surroundings(root, main_root(workspace.repository, root), False)
+    found = []
+    for store in survey_here(root).roots.stores():
+        packed, _ = load_packed(None, where, [ref.name for ref in store.remotes])
+        found.append(replace(store, packed=packed))
+    return found
 
 
 def everything(workspace: Workspace, progress: Progress) -> Marks:
