@@ -86,7 +86,6 @@ def test_diff(vfs: Vfs, repo: Path) -> None:
 
 
 def test_diff_with_the_working_tree(vfs: Vfs, repo: Path) -> None:
-    (repo / "big.bin").write_bytes(tracked)
     assert vfs("diff").out == ""
     (repo / "a.txt").write_text("edited\n")
     assert vfs("diff").out == "M a.txt\n"
@@ -260,6 +259,7 @@ def test_in_a_repository_head_is_meant_also_while_it_is_mounted(
     daemons.start(world / "mnt", repo, status=status, prefetch=prefetch)
     assert vfs("ls", "big.bin").out == "big.bin\n"
     assert vfs("cat", "d/c").out == "new\n"
+    (repo / "big.bin").write_bytes(tracked)
     assert vfs("diff").out == ""
     (report,) = vfs("prefetch", "big.bin", "--json").documents
     assert (report["files"], report["bytes"]) == (1, len(tracked))
