@@ -3,8 +3,8 @@
     python -m tests.bench.packed_sharing [FILES]
 
 FILES (20,000) of 8 KiB to a real S3 (Ceph, in memory) on loopback, one run. Both tools share one repository; each has its own bucket and
-clone. Requests are counted by a proxy in front of the server, which takes time of its own, so seconds are of runs without it for us
-and for dvc alike; `dvc push` and `fetch` with it would take minutes, so theirs are counted for the first 2,000 files.
+clone. Requests are counted by a proxy in front of the server, which takes time of its own, so seconds are of runs without it, and
+requests those of a second repository of 2,000 files, for both tools alike.
 """
 
 import os

@@ -2,6 +2,8 @@
 
 import json
 import random
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +101,24 @@ def test_one_file_into_a_directory_that_is_not_here(one: Clone) -> None:
     three = two.clone("three")
     three.vfs("pull")
     assert three.data == one.data | {"data/more": b"more"}
+
+
+def test_two_change_one_directory_and_merge(one: Clone) -> None:
+    """The merge driver fetches the list of the other side from the packed remote."""
+    one.vfs("push")
+    two = one.clone("two")
+    two.write("data/theirs", b"theirs")
+    two.vfs("fetch", "data/empty")
+    two.vfs("add", "data/theirs")
+    commit(two, "theirs")
+    two.vfs("push")
+    one.vfs("install")
+    bin_ = Path(sys.executable).parent
+    one.sandbox.environ["PATH"] = f"{bin_}:{one.sandbox.environ['PATH']}"
+    one.write("data/ours", b"ours")
+    one.vfs("add", "data")
+    commit(one, "ours")
+    one.git("pull", "-q", "--no-rebase", "--no-edit", str(two.root), "main")
+    one.vfs("fetch", "--rev", "HEAD^2")  # what is merged has no manifest before it is pushed
+    one.vfs("pull")
+    assert one.data == {**FILES, "model.bin": LARGE, "data/ours": b"ours", "data/theirs": b"theirs"}

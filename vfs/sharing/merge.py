@@ -18,13 +18,16 @@ from vfs.formats.pointer_text import Described, edited_pointer
 from vfs.formats.values import Out
 from vfs.git.staging import merge_text
 from vfs.objects import writing
+from vfs.packed import PackedRemote, Pointer
 from vfs.sharing.layout import open_layout
+from vfs.sharing.packed_fetch import listing_of
 from vfs.tracking.caches import Caches
 from vfs.tracking.merging import merge_files
 from vfs.types import Algorithm, Digest
 from vfs.workspace import Workspace
 from vfs.workspace.here import survey_here
-from vfs.workspace.stores import DvcStore
+from vfs.workspace.packed_stores import load_packed
+from vfs.workspace.stores import DvcStore, Surroundings
 
 _WAIT = 60.0  # seconds for another command that writes
 
@@ -102,8 +105,16 @@ def _files(workspace: Workspace, store: DvcStore, out: Out | None) -> dict[bytes
 
 def _fetch(workspace: Workspace, store: DvcStore, caches: Caches, out: Out, digest: Digest) -> None:
     failure: VfsError = UnknownPath("no remote is configured")
-    for ref in store.ordered(out.remote):
+    where = Surroundings(workspace.root, None, False)
+    packed, _ = load_packed(None, where, [ref.name for ref in store.remotes])
+    for ref in (*packed, *store.ordered(out.remote)):
         try:
+            if ref in packed:
+                manifest = PackedRemote(workspace.session.remote(ref)).manifest(
+                    Pointer(digest, True)
+                )
+                caches.home.receive(digest, listing_of(manifest), is_tree=True)
+                return
             with open_layout(workspace, ref).open(digest, is_tree=True) as body:
                 caches.home.receive(digest, body.readinto, is_tree=True)
             return
