@@ -71,6 +71,15 @@ def test_what_no_remote_has_stays(one: Clone) -> None:
     assert count(one.cache) == ALL
 
 
+def test_a_stage_that_never_ran_names_nothing(one: Clone) -> None:
+    one.write("dvc.yaml", b"stages:\n  train:\n    cmd: train\n    outs:\n    - weights\n")
+    one.write("later.dvc", b"outs:\n- path: later\n")
+    one.git("add", "--all")
+    one.git("commit", "-q", "-m", "a stage")
+    done = gc(one, "--all-commits", "--older-than", "0")
+    assert (done["removed"], count(one.cache)) == (0, ALL)
+
+
 def test_pushed_versions_go_and_dvc_brings_them_back(one: Clone) -> None:
     one.vfs("push", "--all-commits")
     assert gc(one, "--workspace")["young"] == 2 * EACH

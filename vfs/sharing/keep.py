@@ -31,7 +31,7 @@ from vfs.types import Digest, Problem, Severity
 from vfs.workspace import Workspace
 from vfs.workspace.here import survey_here
 from vfs.workspace.listed import ListedObject
-from vfs.workspace.outs import Claim
+from vfs.workspace.outs import NOT_COMMITTED, OVERLAPPING, Claim
 from vfs.workspace.packed_stores import load_packed
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import DvcStore, Roots, Surroundings, main_root
@@ -113,7 +113,8 @@ class Marks:
             self._claim(rev, claim, surveyed.roots)
         if self._needed:
             for problem in (*claims.problems, *claims.broken):
-                if problem.code != "overlapping-output" and problem.severity is not Severity.NOTE:
+                harmless = problem.code in (OVERLAPPING, NOT_COMMITTED)
+                if not harmless and problem.severity is not Severity.NOTE:
                     self._unreadable(FormatError(f"{problem.message} (in {rev})"))
         self._progress("mark", len(self.objects), None)
 

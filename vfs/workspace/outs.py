@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from vfs.core.lru import Lru
 from vfs.core.paths import show
-from vfs.errors import FormatError, Unsupported, VfsError
+from vfs.errors import FormatError, VfsError
 from vfs.formats import yaml12
 from vfs.formats.lock import Lock, parse_lock, variable_files
 from vfs.formats.pointer import parse_pointer
@@ -28,6 +28,9 @@ from vfs.types import Problem, Severity
 from vfs.workspace.pointers import Found
 from vfs.workspace.summary import Mark
 
+OVERLAPPING = "overlapping-output"
+NOT_COMMITTED = "not-committed"
+"""Codes of problems that concern no content: nothing is lost by not knowing more."""
 MAX_POINTER = yaml12.MAX_BYTES
 _KEPT = 100_000  # outs of pointers that were parsed, some 30 MiB
 
@@ -206,7 +209,7 @@ def _committed(claim: Claim) -> bool:
 def _uncommitted(claim: Claim) -> Problem:
     return Problem(
         claim.out.path,
-        Unsupported.code,
+        NOT_COMMITTED,
         "its pointer has no hash: the data was never committed",
         "run `dvc commit` (or `dvc repro`) and commit the pointer",
         heals=False,
@@ -217,7 +220,7 @@ def _twice(rivals: Sequence[Claim]) -> Problem:
     names = " and ".join(show(pointer) for pointer in sorted({r.pointer for r in rivals})[:4])
     return Problem(
         rivals[0].out.path,
-        "overlapping-output",
+        OVERLAPPING,
         f"{show(rivals[0].out.path)} is an output of both {names}",
         "remove one of them with `dvc remove`; DVC refuses such a repository too",
         heals=False,
@@ -227,7 +230,7 @@ def _twice(rivals: Sequence[Claim]) -> Problem:
 def _nested(inner: Claim, outer: Claim) -> Problem:
     return Problem(
         inner.out.path,
-        "overlapping-output",
+        OVERLAPPING,
         f"{show(inner.out.path)} of {show(inner.pointer)} lies inside {show(outer.out.path)} of "
         f"{show(outer.pointer)}, which is served",
         "remove one of them with `dvc remove`; DVC refuses such a repository too",
