@@ -30,7 +30,6 @@ def one(request: pytest.FixtureRequest, sandbox: Sandbox) -> Clone:
     made.git("init", "-q", "-b", "main")
     made.vfs("init")
     if request.param == "local":
-        (sandbox.root / "packed").mkdir()
         made.vfs("remote", "add", "--packed", "team", str(sandbox.root / "packed"))
     else:
         server: S3Server = request.getfixturevalue("ministack")

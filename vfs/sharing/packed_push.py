@@ -31,6 +31,7 @@ from vfs.packed import (
 )
 from vfs.packed.known import list_packs
 from vfs.sharing.elsewhere import AHEAD, Elsewhere
+from vfs.sharing.layout import open_layout
 from vfs.tracking.caches import Caches
 from vfs.tracking.report import Report, Trouble
 from vfs.tracking.uses import Use, uses
@@ -79,6 +80,7 @@ class PackedPush:
         verify: bool,
     ) -> None:
         self._workspace = workspace
+        self._layout = open_layout(workspace, ref)
         self._store = PackedRemote(workspace.session.remote(ref))
         self._caches = caches
         self._elsewhere = elsewhere
@@ -100,6 +102,7 @@ class PackedPush:
                 self._trouble(use.out.path, unhashed())
             else:
                 wanted.setdefault(Pointer(use.out.digest, use.out.is_tree), use)
+        self._layout.prepare()
         there = self._store.present(wanted)
         if self._verify:
             there = self._whole(there)
