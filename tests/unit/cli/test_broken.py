@@ -137,8 +137,8 @@ UNREADABLE = {
         "url = s3://b/d\n    endpointurl = {proxy}\n    access_key_id = a\n    secret_access_key = b",
         13, "SignatureDoesNotMatch wrong", "check the credentials",
     ),
-    "no driver": ("url = ssh://host/d", 20, "ssh:// is not read", "sshfs"),
-    "unknown scheme": ("url = foo://host/d", 20, "nothing reads 'foo'", "`dvc fetch`"),
+    "no driver": ("url = hdfs://host/d", 20, "no driver for 'hdfs'", "mirror it"),
+    "unknown scheme": ("url = foo://host/d", 20, "no driver for 'foo'", "`dvc fetch`"),
     "no profile": (
         "url = s3://b/d\n    profile = nobody", 8, "profile (nobody) could not be found", "AWS_PROFILE",
     ),
