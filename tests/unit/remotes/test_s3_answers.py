@@ -100,7 +100,7 @@ PAGE = """<?xml version="1.0" encoding="UTF-8"?>
 def test_page() -> None:
     page = parse_page(PAGE.encode())
     assert [tuple(item) for item in page.objects] == [
-        ("p/a b+c\n", 12, "abc-2", ""), ("p/z", 0, "", "")
+        ("p/a b+c\n", 12, "abc-2", "", 0.0), ("p/z", 0, "", "", 0.0)
     ]  # fmt: skip
     assert page.token == "a+b/c="
     plain = parse_page(PAGE.replace("<EncodingType>url</EncodingType>", "").encode())
