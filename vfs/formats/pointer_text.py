@@ -287,8 +287,18 @@ def _load(data: bytes, file: str) -> Any:
 
 def _dump(document: Any) -> bytes:
     from ruamel.yaml import YAML
+    from ruamel.yaml.representer import RoundTripRepresenter
 
+    class Representer(RoundTripRepresenter):
+        """Names with U+0085 are escaped: as ruamel.yaml (so DVC) writes them, nobody reads them again."""
+
+    def represent(representer: Any, text: str) -> Any:
+        style = '"' if "\x85" in text else None
+        return representer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Representer.add_representer(str, represent)
     yaml = YAML()
+    yaml.Representer = Representer
     yaml.default_flow_style = False
     stream = io.BytesIO()
     yaml.dump(document, stream)
