@@ -80,7 +80,7 @@ def command(
                 found = check.remote(layout, remote)
                 if any(one.wrong for one in found):
                     table = StateTable.open(state_directory(work.workspace.repository.git_dir))
-                    Seen(table, layout.url).forget_remote()
+                    Seen(table, layout.service).forget_remote()
                     table.close()
                 if repair:
                     check.repair_remote(layout, found)

@@ -187,7 +187,7 @@ class Collection:
     def _plain(self, layout: PlainRemote, needed: Marks) -> Collected:
         collected, garbage = self._sift(layout.url, layout.objects(), needed)
         if garbage and not self._wish.dry:
-            Seen(self._table, layout.url).forget_remote()  # before anything is gone
+            Seen(self._table, layout.service).forget_remote()  # before anything is gone
         self._take(collected, garbage, partial(_remove_there, layout))
         return collected
 

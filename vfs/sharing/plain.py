@@ -72,6 +72,7 @@ class PlainRemote:
                 hint="push to another remote, or with `dvc push`",
             )
         self.url = remote.url
+        self.service = ref.service
         self._remote = remote
         self._ref = ref
         self.jobs = min(jobs, 2) if ref.local else jobs

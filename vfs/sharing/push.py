@@ -110,7 +110,7 @@ class Push:
             packed.push(uses)
             return
         layout = open_layout(workspace, ref)
-        seen = Seen(self._table, layout.url)
+        seen = Seen(self._table, layout.service)
         _Group(layout, seen, caches, elsewhere, report, progress, self._verify).push(uses)
 
 

@@ -1,6 +1,6 @@
 """Objects that were seen on a remote, so that a push does not ask again.
 
-Record: key = BLAKE3-128 of the remote's URL, digest key, one byte 1 for a listing; value = seconds (u32) when it was seen.
+Record: key = what stands for the remote (`RemoteRef.service`, 16 bytes), digest key, one byte 1 for a listing; value = seconds (u32) when it was seen.
 
 Rule: only what this clone saw itself: put there, or was told by the remote. Somebody may delete it since, so
 `forget_remote` is called when a remote turns out not to have what was seen; `fsck` never trusts this table.
@@ -10,8 +10,6 @@ import time
 from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import Any, Final
-
-from blake3 import blake3
 
 from vfs.state.table import StateTable
 from vfs.types import Algorithm, Digest
@@ -25,9 +23,9 @@ Object = tuple[Digest, bool]
 class Seen:
     """What is known to lie on one remote; blocking and thread-safe."""
 
-    def __init__(self, table: StateTable, url: str) -> None:
+    def __init__(self, table: StateTable, service: bytes) -> None:
         self._table = table
-        self._prefix = blake3(url.encode("utf-8", "surrogateescape")).digest(16)
+        self._prefix = service
 
     def known(self, objects: Sequence[Object], *, since: int = 0) -> list[bool]:
         """For each object whether it was seen at or after `since` (seconds since the epoch)."""

@@ -4,7 +4,7 @@ Rules:
   * What a commit tracks never changes, the files of the machine (system, user, `.dvc/config.local`) may. They are looked at (one
     `stat` each) whenever places are looked for or a connection is asked for, and read again when one is not what it was.
   * A file that breaks its format changes nothing, so a mount outlives a half-written one.
-  * A remote is followed by its name. A versioned one must keep its URL: where its files lie was noted for that URL. One
+  * A remote is followed by its name. A versioned one must keep its URL and server: where its files lie was noted for those. One
     that is not configured any more stays what it was.
 
 Thread-safe; blocking.
@@ -89,7 +89,7 @@ class Renewal:
         with self._lock:
             known = self._remotes.get(ref[:3])
             now = None if known is None else known.refresh().named(ref.name)
-        if now is None or (now.versioned and now.url != ref.url):
+        if now is None or (now.versioned and now.service != ref.service):
             return ref
         return now._replace(versioned=ref.versioned, worktree=ref.worktree)
 

@@ -11,10 +11,13 @@ only objects named by their digest are read from a remote, so all such a configu
 about is that a content is found which the pointer knows the hash of already.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from blake3 import blake3
 
 from vfs.config import dvc_config_paths, environment
 from vfs.errors import FormatError
@@ -35,6 +38,16 @@ if TYPE_CHECKING:
     from vfs.git import Repository
 
 MAX_CONFIG = 1 << 20
+
+_SERVICE = frozenset(
+    {"endpointurl", "region", "profile", "configpath", "use_ssl", "account_name", "user", "port"}
+)
+"""Options that say, with the URL, whose server is asked; none of them is a secret."""
+_SERVICE_FIELDS = frozenset(
+    {"accountname", "blobendpoint", "defaultendpointsprotocol", "endpointsuffix"}
+    | {"usedevelopmentstorage"}
+)
+"""The same within Azure's `connection_string`."""
 
 
 class RemoteRef(NamedTuple):
@@ -69,6 +82,15 @@ class RemoteRef(NamedTuple):
         if not separator:
             return self.url
         return f"{head}://{rest.rpartition('@')[2].partition('?')[0]}"
+
+    @property
+    def service(self) -> bytes:
+        """What stands for the place and the server that it is on in keys: two remotes of one URL may be on different servers."""
+        named = [pair for pair in self.options if pair[0] in _SERVICE]
+        account = dict(self.options).get("connection_string", "")
+        fields = (field.strip().partition("=") for field in account.split(";"))
+        named += [(name, value) for name, _, value in fields if name.lower() in _SERVICE_FIELDS]
+        return blake3(json.dumps([self.url, sorted(named)]).encode()).digest(16)
 
     @property
     def directory(self) -> str:

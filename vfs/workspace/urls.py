@@ -18,8 +18,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from blake3 import blake3
-
 from vfs.catalog import Tree
 from vfs.errors import DataUnavailable, RemoteUnavailable, StoreError, VfsError
 from vfs.formats.dirlisting import listing_digest
@@ -38,7 +36,7 @@ from vfs.workspace.stores import DvcStore, RemoteRef
 from vfs.workspace.url_sources import local_files, remote_files
 from vfs.workspace.versioned import digest_of, file_entries, remember
 
-ETAGS_KEY = b"etags-1\0"
+ETAGS_KEY = b"etags-2\0"
 """Note: place and digest of a listing of ETags -> id of its tree."""
 
 _HEX32 = re.compile(r"[0-9a-f]{32}\Z")
@@ -136,8 +134,8 @@ class UrlGrafter:
     ) -> Grafted:
         """A directory at a URL, recorded as a listing of ETags; each file is then read with If-Match."""
         ref, key = self._usable(claim, source, store)
-        note = ETAGS_KEY + blake3(f"{ref.url}/{key}".encode()).digest(16) + wanted.key
         inner = ref._replace(url=f"{ref.url}/{key}", name=shown_url(source.url))
+        note = ETAGS_KEY + inner.service + wanted.key
         tree = self._recall(note)
         if tree is None:
             files = remote_files(self._session.remote(inner))

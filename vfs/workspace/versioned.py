@@ -3,7 +3,7 @@
 Format (DVC 3, `files:`, `cloud:`): each file has size, version id and ETag; its object lies under
 its workspace path on the remote (source: dvc-data's `index/push.py`, tried with DVC 3.67).
 
-A digest says which content, a note in the catalog where it lies: key `version-1` + remote +
+A digest says which content, a note in the catalog where it lies: key `version-2` + remote (`RemoteRef.service`) +
 digest, value JSON (key, version, etag). So entries need no more than their digest.
 
 Trust: nothing hashes what a place names, so a *foreign* repository may not name local directories
@@ -57,17 +57,18 @@ def digest_of(ref: RemoteRef, key: str, digest: Digest | None, place: Place | No
             f"{key} has neither a hash nor a version in its pointer",
             hint="push it again with `dvc push`",
         )
-    name = "\0".join((ref.url, key, version, etag)).encode("utf-8", "surrogateescape")
-    return Digest(Algorithm.PLACE, blake3(name).digest())
+    name = "\0".join((key, version, etag)).encode("utf-8", "surrogateescape")
+    return Digest(Algorithm.PLACE, blake3(b"place-2\0" + ref.service + name).digest())
 
 
 def remember(
     catalog: Catalog, ref: RemoteRef, items: Sequence[tuple[Digest, str, Place | None]]
 ) -> None:
     """Keep where contents lie: (digest, key below the remote, place)."""
+    prefix = _notes(ref)
     catalog.remember_many(
         (
-            _note(ref, digest),
+            prefix + digest.key,
             json.dumps([key, place.version_id, place.etag] if place else [key, "", ""]).encode(),
         )
         for digest, key, place in items
@@ -79,7 +80,7 @@ def places(session: Session, origin: VersionedOrigin, blob: Blob) -> list[Transf
     found: list[TransferPlace] = []
     if blob.digest.algorithm in (Algorithm.MD5, Algorithm.MD5_DOS2UNIX):
         found += cache_files(origin.store, blob)
-    note = session.catalog.recall(_note(origin.remote, blob.digest))
+    note = session.catalog.recall(_notes(origin.remote) + blob.digest.key)
     if note is not None:
         key, version, etag = json.loads(note)
         found.append(
@@ -113,6 +114,6 @@ def file_entries(
     return entries, lying
 
 
-def _note(ref: RemoteRef, digest: Digest) -> bytes:
-    url = blake3(ref.url.encode("utf-8", "surrogateescape")).digest(16)
-    return b"version-1\0" + url + digest.key
+def _notes(ref: RemoteRef) -> bytes:
+    """What the keys of its notes begin with."""
+    return b"version-2\0" + ref.service

@@ -92,7 +92,7 @@ def test_damage_starts_afresh(tmp_path: Path) -> None:
 
 
 def test_what_was_seen_on_a_remote(table: StateTable) -> None:
-    one, other = Seen(table, "s3://a"), Seen(table, "s3://b")
+    one, other = Seen(table, bytes(16)), Seen(table, b"b" * 16)
     now = int(time.time())
     one.add([(A, False), (A, True)])
     other.add([(B, False)])

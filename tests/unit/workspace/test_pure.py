@@ -1,15 +1,17 @@
 """The decisions that need no repository: claims, notes, configuration of imports."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vfs.formats.values import ImportSource, Out
+from vfs.formats.values import ImportSource, Out, Place
 from vfs.types import Algorithm, Digest, Entry, Kind
 from vfs.workspace.directory import _reordered
 from vfs.workspace.ignore import parse_ignore
 from vfs.workspace.import_refs import Base, nested
 from vfs.workspace.origins import GitOrigin, LfsOrigin, Origins
 from vfs.workspace.outs import Claim, settle
+from vfs.workspace.stores import RemoteRef
 from vfs.workspace.summary import (
     Contents,
     Mark,
@@ -20,6 +22,7 @@ from vfs.workspace.summary import (
     encode_names,
     first_seen,
 )
+from vfs.workspace.versioned import digest_of
 
 names = st.sampled_from([b"a", b"b", b"a-b", b"c"])
 paths = st.lists(names, min_size=1, max_size=3).map(b"/".join)
@@ -138,3 +141,40 @@ def test_paths_in_order_become_names_in_order(directories: dict[bytes, bool]) ->
     kinds = {True: Kind.DIRECTORY, False: Kind.FILE}
     entries = (Entry(name, kinds[directories[name]]) for name in by_path)
     assert [entry.name for entry in _reordered(entries)] == sorted(directories)
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "stranger"),
+    [
+        ("s3://team/data", {"endpointurl": "https://ours"}, {"endpointurl": "https://theirs"}),
+        ("s3://team/data", {}, {"endpointurl": "https://theirs"}),
+        ("gs://team/data", {}, {"endpointurl": "https://theirs"}),
+        ("azure://team/data", {"account_name": "ours"}, {"account_name": "theirs"}),
+        (
+            "azure://team/data",
+            {"connection_string": "AccountName=ours;AccountKey=a=="},
+            {"connection_string": "AccountName=theirs;AccountKey=a=="},
+        ),
+        ("ssh://host/data", {}, {"port": "2222"}),
+    ],
+)
+def test_a_place_is_on_one_server(
+    url: str, options: dict[str, str], stranger: dict[str, str]
+) -> None:
+    place = Place(None, version_id="v123")
+    one, other = (
+        RemoteRef("r", url, tuple(sorted(found.items())), True) for found in (options, stranger)
+    )
+    assert one.service != other.service
+    assert digest_of(one, "f", None, place) != digest_of(other, "f", None, place)
+
+
+def test_what_is_secret_names_no_server() -> None:
+    one, other = (
+        RemoteRef("r", "azure://data", (("account_key", key), ("connection_string", string)))
+        for key, string in (
+            ("a", "AccountName=ours;AccountKey=a=="),
+            ("b", "AccountName=ours;AccountKey=b=="),
+        )
+    )
+    assert one.service == other.service

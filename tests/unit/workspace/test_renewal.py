@@ -116,6 +116,7 @@ def test_a_versioned_remote_keeps_its_url(tmp_path: Path) -> None:
         ("1", old._replace(url="s3://b"), old),
         ("22", old._replace(options=(("secret", "y"),)), old._replace(options=(("secret", "y"),))),
         ("333", old._replace(name="other"), old),
+        ("4444", old._replace(options=(("endpointurl", "http://other"),)), old),
     ):
         new[:] = [DvcStore(remotes=(now,))]
         file.write_text(text)
