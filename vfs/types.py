@@ -47,6 +47,14 @@ class Blob(NamedTuple):
     digest: Digest
     size: int
 
+    @property
+    def key(self) -> bytes:
+        """Binary form used in keys: `Digest.key`, then the size (u64, big-endian).
+
+        Whoever claims another size for a digest speaks of another content, and spoils nothing of this one.
+        """
+        return self.digest.key + self.size.to_bytes(8, "big")
+
 
 class Kind(IntEnum):
     """What a directory entry is."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from vfs.testing.handmade import HandmadeRepository, md5
+from vfs.testing.handmade import HandmadeRepository, md5, pointer
 from vfs.testing.mounts import Mount, MountFactory
 from vfs.testing.refusals import refused
 
@@ -63,6 +63,26 @@ def test_sizes_follow_at_once(mount: Mount) -> None:
     for rev, size in (("v1", len(ONE)), ("v2", len(TWO)), ("v1", len(ONE))):
         mount.switch(rev)
         assert os.stat(mount.path / "big.bin").st_size == size
+
+
+def test_a_pointer_with_a_wrong_size_cuts_no_other_file(
+    handmade: HandmadeRepository, mounts: MountFactory
+) -> None:
+    """Beside it, in another revision, and after a switch: the size is part of what a file is."""
+    good = handmade.put(ONE)
+    config = {".dvc/config": handmade.config()}
+    for tag, size in (("evil", 1000), ("good", len(ONE))):
+        handmade.commit_raw({**config, "f.dvc": pointer("f", good, size)}, tag=tag)
+    mounts.allow("expected 1000")
+    mount = mounts(handmade.root, "evil")
+    assert os.stat(mount.path / "f").st_size == 1000
+    with pytest.raises(OSError, match="Input/output"):
+        read(mount, "f")
+    assert read(mount, ".snapshots/good/f") == ONE
+    mount.switch("good")
+    assert read(mount, "f") == ONE
+    with pytest.raises(OSError, match="Input/output"):
+        read(mount, ".snapshots/evil/f")
 
 
 def test_an_open_file_keeps_its_bytes(mount: Mount) -> None:

@@ -19,6 +19,7 @@ _RECORD: Final = Struct("<IQqIBB")
 
 _LOOKUPS: Final = Struct("<I")
 _ORIGIN: Final = Struct("<I")
+_SIZE: Final = Struct("<Q")
 _MOST_LOOKUPS: Final = 0xFFFF_FFFF
 
 FILE_BIT: Final = 1 << 62
@@ -46,19 +47,19 @@ class FileNode(NamedTuple):
     origin: int
 
 
-def number_for(digest: Digest, kind: Kind) -> int:
+def number_for(blob: Blob, kind: Kind) -> int:
     """The inode number a content would like to have.
 
     Args:
-        digest: name of the content.
+        blob: the content; another size is another inode, whatever pointer claims it.
         kind: FILE, EXECUTABLE or SYMLINK: the same bytes in another role are another inode.
 
     Returns:
         A number with `FILE_BIT` set.
     """
-    algorithm, value = digest
+    (algorithm, value), size = blob
     hasher = _HASHERS[algorithm << 3 | kind].copy()
-    hasher.update(value)
+    hasher.update(_SIZE.pack(size) + value)
     return FILE_BIT | int.from_bytes(hasher.digest(), "little") & _HASH_MASK
 
 
@@ -80,10 +81,11 @@ class FileTable:
     def remember(self, blob: Blob, kind: Kind, mtime: int, origin: int) -> int:
         """Count one lookup of a content; returns its inode number."""
         digest, size = blob
-        inode = number_for(digest, kind)
+        inode = number_for(blob, kind)
+        length = _SIZE.pack(size)
         tail = _HEADS[digest.algorithm << 3 | kind] + digest.value
         while (known := self._records.get(inode)) is not None:
-            if known[24:] == tail:
+            if known[24:] == tail and known[4:12] == length:
                 # The newest origin wins: it is the one a user can still repair.
                 count = min(_LOOKUPS.unpack_from(known)[0] + 1, _MOST_LOOKUPS)
                 self._records[inode] = (

@@ -92,7 +92,7 @@ def _shown(path: bytes) -> str:
 def _pin(store: ChunkStore, name: str, blobs: Iterable[Blob]) -> None:
     """Keep the blocks of contents, before the first of them comes."""
     keys = (
-        blob.digest.key + block.to_bytes(4, "big")
+        blob.key + block.to_bytes(4, "big")
         for blob in blobs
         for block in range(block_count(blob.size))
     )

@@ -142,7 +142,7 @@ class FileSystem:
         if count:
             inode = self.files.remember(blob, kind, entry.mtime, entry.origin)
         else:
-            inode = number_for(entry.digest, kind)
+            inode = number_for(blob, kind)
         return Attributes(inode, MODES[kind], entry.size, entry.mtime)
 
     def _directory_attributes(self, node: DirectoryNode) -> Attributes:

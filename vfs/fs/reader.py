@@ -116,7 +116,7 @@ class Reader:
 
     def forget_content(self, blob: Blob) -> list[int]:
         """Drop what is known of a content; returns the inodes that showed it."""
-        wanted = (number_for(blob.digest, kind) for kind in (Kind.FILE, Kind.EXECUTABLE))
+        wanted = (number_for(blob, kind) for kind in (Kind.FILE, Kind.EXECUTABLE))
         shown = [inode for inode in wanted if inode in self._files]
         for inode in shown:
             self.forget(inode)
@@ -299,7 +299,7 @@ class Reader:
     def _file(self, inode: int, node: FileNode) -> OpenFile:
         file = self._files.get(inode)
         if file is None:
-            file = self._files[inode] = OpenFile(node.blob, node.blob.digest.key)
+            file = self._files[inode] = OpenFile(node.blob, node.blob.key)
             if node.blob.size > WHOLE_SIZE:  # smaller ones are proved before they are stored
                 file.barred = self._store.verdict(file.prefix) == BAD
             self._idle[inode] = None
@@ -332,7 +332,7 @@ class Reader:
     async def verified(self, inode: int, node: FileNode) -> str:
         """`yes`, `no` or `bad`: whether the whole content was checked against its digest."""
         file, large = self._files.get(inode), node.blob.size > WHOLE_SIZE
-        verdict = self._store.verdict(node.blob.digest.key)
+        verdict = self._store.verdict(node.blob.key)
         if large and verdict is None:  # small ones are hashed when they are found
             file = self._file(inode, node)
             await self._look_for_local_file(file, node)

@@ -260,22 +260,22 @@ class ChunkStore(ChunkReader):
 
     # -- verdicts and pins -------------------------------------------------------------------------
 
-    def verdict(self, digest_key: bytes) -> int | None:
+    def verdict(self, blob_key: bytes) -> int | None:
         """What is known of a whole object: 1 verified, 2 bad, 3 a local file named after it is bad, None nothing (loop-safe)."""
         try:
-            kept = self._engine.verdicts.get(digest_key) if self._engine is not None else None
+            kept = self._engine.verdicts.get(blob_key) if self._engine is not None else None
         except StoreError:
             kept = None
-        return self._verdicts.get(digest_key, kept)
+        return self._verdicts.get(blob_key, kept)
 
-    def set_verdict(self, digest_key: bytes, verdict: int | None) -> None:
+    def set_verdict(self, blob_key: bytes, verdict: int | None) -> None:
         """Remember a verdict, or that there is none; if the store cannot be written to, in this process alone."""
         try:
-            self._usable().verdicts.set(digest_key, verdict)
-            self._verdicts.pop(digest_key, None)
+            self._usable().verdicts.set(blob_key, verdict)
+            self._verdicts.pop(blob_key, None)
         except StoreError as error:
             _log.log(logging.WARNING if self.writable else logging.DEBUG, "%s", error)
-            self._verdicts[digest_key] = verdict
+            self._verdicts[blob_key] = verdict
 
     def pin(self, name: str, keys: Iterable[bytes]) -> None:
         """Keep chunks, also those yet to come, until `unpin(name)`. Raises StoreError."""

@@ -26,19 +26,19 @@ class Verdicts:
     def __init__(self, index: Index) -> None:
         self._index = index
 
-    def get(self, digest_key: bytes) -> int | None:
+    def get(self, blob_key: bytes) -> int | None:
         """`VERIFIED`, `BAD`, `BAD_FILE`, or None (loop-safe). Raises StoreError."""
-        value = self._index.get(self._index.verdicts, digest_key)
+        value = self._index.get(self._index.verdicts, blob_key)
         return value[0] if value else None
 
-    def set(self, digest_key: bytes, verdict: int | None) -> None:
+    def set(self, blob_key: bytes, verdict: int | None) -> None:
         """Remember a verdict, or that there is none. Raises StoreError."""
 
         def write(transaction: Any) -> None:
             if verdict is None:
-                transaction.delete(digest_key, db=self._index.verdicts)
+                transaction.delete(blob_key, db=self._index.verdicts)
                 return
-            transaction.put(digest_key, bytes((verdict,)), db=self._index.verdicts)
+            transaction.put(blob_key, bytes((verdict,)), db=self._index.verdicts)
             if verdict == BAD:
                 state = self._index.state_in(transaction)
                 self._index.put_state(transaction, state._replace(condemned=state.condemned + 1))
@@ -48,6 +48,6 @@ class Verdicts:
 
 def doubt(transaction: Any, index: Index, keys: Iterable[bytes]) -> None:
     """Within the transaction that stores blocks: what was verified before did not mean them."""
-    for digest_key in {key[:-BLOCK_NUMBER] for key in keys} - {b""}:
-        if transaction.get(digest_key, db=index.verdicts) == bytes((VERIFIED,)):
-            transaction.delete(digest_key, db=index.verdicts)
+    for blob_key in {key[:-BLOCK_NUMBER] for key in keys} - {b""}:
+        if transaction.get(blob_key, db=index.verdicts) == bytes((VERIFIED,)):
+            transaction.delete(blob_key, db=index.verdicts)

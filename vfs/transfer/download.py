@@ -83,12 +83,12 @@ def keep_companions(place: Generous, store: ChunkStore) -> None:
         for blob, data in place.companions():
             hasher = hasher_for(blob.digest, blob.size)
             hasher.update(data)
-            missing = None in store.locate_run(blob.digest.key, 0, 1)
+            missing = None in store.locate_run(blob.key, 0, 1)
             if missing and hasher.matches(blob.digest.value):
                 good.append((blob, data))
-    if good and store.append([(blob.digest.key + FIRST_BLOCK, data) for blob, data in good]):
+    if good and store.append([(blob.key + FIRST_BLOCK, data) for blob, data in good]):
         for blob, _ in good:
-            store.set_verdict(blob.digest.key, VERIFIED)
+            store.set_verdict(blob.key, VERIFIED)
 
 
 def end_downloads(jobs: list[Job], seconds: float) -> None:
@@ -152,7 +152,7 @@ def _read_whole(
     announce.arrived(job, blocks)
     taken = _store(job, blocks, store, announce)
     if taken and store is not None and hasher is not None:
-        store.set_verdict(blob.digest.key, VERIFIED)
+        store.set_verdict(blob.key, VERIFIED)
 
 
 def _read_part(

@@ -355,7 +355,7 @@ class Engine:
             self.verification.tell_bad(blob)
 
     def _is_bad(self, blob: Blob) -> bool:
-        return blob.size > WHOLE_SIZE and self.store.verdict(blob.digest.key) == BAD
+        return blob.size > WHOLE_SIZE and self.store.verdict(blob.key) == BAD
 
     # -- the end -------------------------------------------------------------------------------------
 

@@ -157,7 +157,7 @@ class Journal:
 
     def write(self, blob: Blob, error: VfsError, where: str = "") -> None:
         """Note a failure of a blob (at a place)."""
-        key, now = (blob.digest.key, where, error.code), trio.current_time()
+        key, now = (blob.key, where, error.code), trio.current_time()
         written = self._written.get(key)
         if written is None or now - written >= self.SILENCE:
             level = error.log_level

@@ -137,13 +137,13 @@ class Fetcher:
 
     def advance(self, blob: Blob, offset: int, length: int) -> None:
         """Tell of a read that was served from the store, so that read-ahead goes on; a dict lookup if there is none."""
-        state = self._flows.get(blob.digest.key)
+        state = self._flows.get(blob.key)
         if state is not None and self._engine.knows(state):
             self._read_ahead(state, offset, length, stalled=False)
 
     def leave(self, blob: Blob) -> None:
         """Tell that nobody has the blob open any more: read-ahead of others may have its share."""
-        self._flows.drop(blob.digest.key)
+        self._flows.drop(blob.key)
 
     async def open_local(self, blob: Blob, places: PlacesOf) -> LocalFile | None:
         """A plain local file with exactly this content as far as is known, or None."""
@@ -156,7 +156,7 @@ class Fetcher:
 
     def examine(self, blob: Blob, places: PlacesOf) -> None:
         """A blob is opened: if all of it is in the store and it was never checked, do that in the background."""
-        unknown = self._store.verdict(blob.digest.key) != VERIFIED
+        unknown = self._store.verdict(blob.key) != VERIFIED
         if unknown and self._engine.verification is not None:
             self._engine.verification.examine(blob, lambda: self._engine.state(blob, places))
 
@@ -350,7 +350,7 @@ class Fetcher:
         if count == 0:
             return 100
         counted = range(0, count, -(-count // MOST_COUNTED))
-        return len(seen_blocks(self._store, blob.digest.key, counted)) * 100 // len(counted)
+        return len(seen_blocks(self._store, blob.key, counted)) * 100 // len(counted)
 
     def statistics(self) -> FetchStatistics:
         """A picture of now."""

@@ -90,9 +90,7 @@ class LocalFile:
 def verdict_key(blob: Blob, descriptor: int) -> bytes:
     """Where the chunk store keeps the verdict of a file as it is now."""
     now = os.fstat(descriptor)
-    return blob.digest.key + _FINGERPRINT.pack(
-        now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
-    )
+    return blob.key + _FINGERPRINT.pack(now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
 
 
 def open_local(blob: Blob, places_of: PlacesOf, store: ChunkStore) -> LocalFile | None:
@@ -168,6 +166,6 @@ class FileProof:
             self._store.set_verdict(self._key, VERIFIED)  # of the file as it was before
             return True
         self._store.set_verdict(verdict_key(blob, self.file.descriptor), BAD)
-        if self._store.verdict(blob.digest.key) is None:
-            self._store.set_verdict(blob.digest.key, BAD_FILE)  # what remotes have is not suspect
+        if self._store.verdict(blob.key) is None:
+            self._store.set_verdict(blob.key, BAD_FILE)  # what remotes have is not suspect
         return False

@@ -29,7 +29,7 @@ def left_whole(store: ChunkStore, blob: Blob) -> Proof | None:
     """The proof, not begun, of a blob of which every block is in the store; None if one is missing."""
     count = block_count(blob.size)
     for first in range(0, count, SCAN_BLOCKS):
-        if None in store.locate_run(blob.digest.key, first, min(SCAN_BLOCKS, count - first)):
+        if None in store.locate_run(blob.key, first, min(SCAN_BLOCKS, count - first)):
             return None
     proof = Proof(blob)
     proof.see_all()
@@ -50,7 +50,7 @@ def prove(
         data = memory.get(block)
         if data is not None:
             return data
-        extent = store.locate(blob.digest.key + block.to_bytes(4, "big"))
+        extent = store.locate(blob.key + block.to_bytes(4, "big"))
         if extent is None:
             return None
         try:
@@ -64,9 +64,9 @@ def prove(
     if not proof.complete:
         return None
     if proof.holds():
-        store.set_verdict(blob.digest.key, VERIFIED)
+        store.set_verdict(blob.key, VERIFIED)
         return True
-    store.set_verdict(blob.digest.key, BAD)
-    keys = [blob.digest.key + n.to_bytes(4, "big") for n in range(block_count(blob.size))]
+    store.set_verdict(blob.key, BAD)
+    keys = [blob.key + n.to_bytes(4, "big") for n in range(block_count(blob.size))]
     store.drop(keys)
     return False

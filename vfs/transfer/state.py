@@ -210,7 +210,7 @@ class BlobState:
 
     def __init__(self, blob: Blob, places_of: PlacesOf) -> None:
         self.blob = blob
-        self.prefix = blob.digest.key
+        self.prefix = blob.key
         self.blocks = block_count(blob.size)
         self.places_of = places_of
         self.sources: list[Source] | None = None

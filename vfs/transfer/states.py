@@ -25,14 +25,14 @@ class States:
 
     def get(self, blob: Blob, places_of: PlacesOf) -> BlobState:
         """What is known of a blob; made if need be."""
-        state = self._states.get(blob.digest.key)
+        state = self._states.get(blob.key)
         if state is None:
             self._forget_idle()
-            state = self._states[blob.digest.key] = BlobState(blob, places_of)
+            state = self._states[blob.key] = BlobState(blob, places_of)
             large = state.provable and not state.whole
             state.suspect = large and self._store.verdict(state.prefix) == BAD
         else:
-            self._states.move_to_end(blob.digest.key)
+            self._states.move_to_end(blob.key)
             state.places_of = places_of
         return state
 

@@ -153,14 +153,14 @@ class WarmUp:
         count = block_count(blob.size)
         for first in range(0, count, STRETCH_BLOCKS):
             run = min(STRETCH_BLOCKS, count - first)
-            if None in self._engine.store.locate_run(blob.digest.key, first, run):
+            if None in self._engine.store.locate_run(blob.key, first, run):
                 return False
         return True
 
     def _is_known(self, blob: Blob) -> bool:
         """Whether nothing more can be found out of a blob: small ones were compared before they were stored."""
         provable = blob.digest.algorithm is not Algorithm.PLACE
-        verdict = self._engine.store.verdict(blob.digest.key)
+        verdict = self._engine.store.verdict(blob.key)
         return blob.size <= WHOLE_SIZE or not provable or verdict == VERIFIED
 
     async def _work(

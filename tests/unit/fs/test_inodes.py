@@ -49,12 +49,12 @@ def test_numbers_cannot_be_chosen() -> None:
     table = FileTable()
     digests = [Digest(Algorithm.MD5, number.to_bytes(16, "big")) for number in range(8_000)]
     numbers = [table.remember(Blob(digest, 1), Kind.FILE, 0, 0) for digest in digests]
-    assert numbers == [number_for(digest, Kind.FILE) for digest in digests]
+    assert numbers == [number_for(Blob(digest, 1), Kind.FILE) for digest in digests]
     assert len({number - FILE_BIT >> 32 for number in numbers}) > 7_900
 
 
 def test_colliding_contents_get_different_inodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inodes, "number_for", lambda digest, kind: FILE_BIT | 7)
+    monkeypatch.setattr(inodes, "number_for", lambda blob, kind: FILE_BIT | 7)
     table = FileTable()
     first = Digest(Algorithm.MD5, b"a" * 16)
     second = Digest(Algorithm.MD5, b"b" * 16)
@@ -70,9 +70,19 @@ def test_colliding_contents_get_different_inodes(monkeypatch: pytest.MonkeyPatch
 def test_the_same_content_has_the_same_number_everywhere() -> None:
     digest = Digest(Algorithm.SHA256, b"z" * 32)
     numbers = {FileTable().remember(Blob(digest, 3), Kind.FILE, 1, 0) for _ in range(3)}
-    assert numbers == {number_for(digest, Kind.FILE)}
-    assert number_for(digest, Kind.FILE) != number_for(digest, Kind.EXECUTABLE)
-    assert number_for(digest, Kind.FILE) & FILE_BIT
+    assert numbers == {number_for(Blob(digest, 3), Kind.FILE)}
+    assert number_for(Blob(digest, 3), Kind.FILE) != number_for(Blob(digest, 3), Kind.EXECUTABLE)
+    assert number_for(Blob(digest, 3), Kind.FILE) & FILE_BIT
+
+
+def test_another_size_is_another_inode() -> None:
+    """A pointer that claims a wrong size for a content changes nothing of the file that has the right one."""
+    table, digest = FileTable(), Digest(Algorithm.MD5, b"a" * 16)
+    wrong, right = (table.remember(Blob(digest, size), Kind.FILE, 0, 0) for size in (1, 8))
+    assert wrong != right
+    node = table.get(right)
+    assert node is not None
+    assert node.blob.size == 8
 
 
 def test_an_unknown_inode_is_none_and_forgetting_it_does_nothing() -> None:

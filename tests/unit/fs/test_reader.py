@@ -45,16 +45,16 @@ async def test_a_closed_file_is_not_read_ahead_of(bench: Bench) -> None:
             assert await reader.read(INODE, node, block * BLOCK_SIZE, 10)
         bench.store.clear()
         assert await reader.read(INODE, node, 4 * BLOCK_SIZE, 10)
-        assert bench.fetcher._flows.get(node.blob.digest.key) is not None
+        assert bench.fetcher._flows.get(node.blob.key) is not None
         end(INODE)
-        assert bench.fetcher._flows.get(node.blob.digest.key) is None
+        assert bench.fetcher._flows.get(node.blob.key) is None
 
 
 async def test_blocks_of_a_wrong_content_are_not_served_from_the_store(bench: Bench) -> None:
     """Another process found the whole wrong; what it left, or fetches now, is not proved yet."""
     content = content_of(9 * MIB)
     reader, node = reader_of(bench, content)
-    key = node.blob.digest.key
+    key = node.blob.key
     first = content[:BLOCK_SIZE]
     assert bench.store.append([(key_of(node.blob, 0), first)])
     bench.store.set_verdict(key, BAD)
@@ -73,7 +73,7 @@ async def test_a_local_file_that_appears_serves_a_wrong_content(
     place = FaultyPlace(b"", local=True)
     place.fail = lambda number, request: ObjectMissing("not yet")
     reader, node = reader_of(bench, content, place)
-    bench.store.set_verdict(node.blob.digest.key, BAD)
+    bench.store.set_verdict(node.blob.key, BAD)
     with pytest.raises(DataUnavailable):
         await reader.read(INODE, node, 0, 10)
     (tmp_path / "object").write_bytes(content)
@@ -101,13 +101,13 @@ async def test_what_another_process_finds_wrong_is_not_served_any_more(
     bad = content[:-1] + bytes([content[-1] ^ 1])
     reader, node = reader_of(bench, bad)
     node = FileNode(blob_of(content), Kind.FILE, 0, 0)
-    last, inode = 9 * MIB - 10, number_for(node.blob.digest, Kind.FILE)
+    last, inode = 9 * MIB - 10, number_for(node.blob, Kind.FILE)
     reader.open(inode, node)
     assert await reader.read(inode, node, last, 10) == bad[last:]
     await bench.quiet()
     assert reader.read_nowait(inode, last, 10) == bad[last:]
     with ChunkStore.open(bench.store.directory, limit=1 << 30, min_free=0) as other:
-        other.set_verdict(node.blob.digest.key, BAD)
+        other.set_verdict(node.blob.key, BAD)
     bench.fetcher.heed(reader.large)
     assert bench.bad == [node.blob]
     assert reader.forget_content(node.blob) == [inode]

@@ -35,7 +35,7 @@ def blob_of(content: bytes) -> Blob:
 
 
 def key_of(blob: Blob, block: int) -> bytes:
-    return blob.digest.key + block.to_bytes(4, "big")
+    return blob.key + block.to_bytes(4, "big")
 
 
 class Bench:

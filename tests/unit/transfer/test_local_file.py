@@ -59,7 +59,7 @@ async def test_right_until_it_changes(bench: Bench, cache: Cache) -> None:
     await bench.start()
     file = await checked(bench, cache)
     assert verdict(bench, file) == 1
-    assert bench.store.verdict(BLOB.digest.key) is None, "the store has nothing of it"
+    assert bench.store.verdict(BLOB.key) is None, "the store has nothing of it"
     cache.change(0, b"X")
     assert verdict(bench, file) is None
     await checked(bench, cache)

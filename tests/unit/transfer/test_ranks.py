@@ -203,5 +203,5 @@ async def test_a_file_that_is_still_read_keeps_its_share(
     for step in range(1, 9):
         mock_clock.jump(10)
         bench.fetcher.advance(blob, 384 * 1024 + step * 1024, 1024)
-    assert bench.fetcher._flows.get(blob.digest.key) is not None
+    assert bench.fetcher._flows.get(blob.key) is not None
     await bench.quiet()

@@ -45,7 +45,7 @@ async def test_parts_and_whole(bench: Bench, tmp_path: Path) -> None:
     await bench.quiet()
     assert report.fetched_files == 1
     assert bench.stored(blob) == content
-    assert bench.store.verdict(blob.digest.key) == 1
+    assert bench.store.verdict(blob.key) == 1
 
 
 async def test_missing_object(bench: Bench, tmp_path: Path) -> None:

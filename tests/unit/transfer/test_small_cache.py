@@ -18,7 +18,7 @@ async def test_what_does_not_stay_in_the_store_is_proved_too(
     blob = blob_of(content)
     place = FaultyPlace(content if good else content[:-1] + bytes([content[-1] ^ 1]))
     bench.limit_store(limit)
-    bench.store.set_verdict(blob.digest.key, 2)
+    bench.store.set_verdict(blob.key, 2)
     await bench.start(memory_limit=64 * MIB)
     assert bench.fetcher._engine.state(blob, list).suspect
     if good:
@@ -31,7 +31,7 @@ async def test_what_does_not_stay_in_the_store_is_proved_too(
     else:
         with pytest.raises(ContentMismatch):
             await bench.read(blob, [place], 0, 10)
-    assert bench.store.verdict(blob.digest.key) == (1 if good else 2)
+    assert bench.store.verdict(blob.key) == (1 if good else 2)
 
 
 @pytest.mark.parametrize("limit", [0, 12 * MIB, 1 << 30])
@@ -57,7 +57,7 @@ async def test_a_suspect_blob_that_loses_a_block_is_fetched_on(bench: Bench) -> 
     """Another process may evict what is about to be compared."""
     content = content_of(40 * MIB)
     blob = blob_of(content)
-    bench.store.set_verdict(blob.digest.key, 2)
+    bench.store.set_verdict(blob.key, 2)
     await bench.start()
     place = FaultyPlace(content)
     place.hold_at(39 * MIB)
@@ -90,7 +90,7 @@ async def test_what_may_be_lost_is_hashed_while_others_fetch(
         blob, place = blob_of(content), FaultyPlace(content)
         for offset in range(0, len(content), MIB):
             await bench.read(blob, [place], offset, MIB)
-        await bench.until(lambda: bench.store.verdict(blob.digest.key) == 1)
+        await bench.until(lambda: bench.store.verdict(blob.key) == 1)
         other.release()
 
 
@@ -123,10 +123,10 @@ async def test_what_comes_while_nothing_is_stored_is_not_verified(bench: Bench) 
     content = content_of(9 * MIB)
     blob = blob_of(content)
     bench.refuse_to_store()
-    bench.store.set_verdict(blob.digest.key, 1)
+    bench.store.set_verdict(blob.key, 1)
     await bench.start()
     await bench.read(blob, [FaultyPlace(content)], 0, 10)
     await bench.quiet()
-    assert bench.store.verdict(blob.digest.key) is None
+    assert bench.store.verdict(blob.key) is None
     await bench.fetcher.verify(blob, lambda: [FaultyPlace(content)])
-    assert bench.store.verdict(blob.digest.key) == 1
+    assert bench.store.verdict(blob.key) == 1

@@ -111,4 +111,4 @@ async def test_storm(bench: Bench, seed: int, memory: int) -> None:
             blob = blob_of(content)
             if bench.fetcher.resident_percent(blob) == 100:
                 assert bench.stored(blob) == content
-                assert bench.store.verdict(blob.digest.key) == 1
+                assert bench.store.verdict(blob.key) == 1

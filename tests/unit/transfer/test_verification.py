@@ -27,10 +27,10 @@ async def test_right_blob_is_verified(bench: Bench, seed: int | None) -> None:
     await bench.start()
     blob = blob_of(content)
     for offset in offsets(len(content), seed):
-        assert bench.store.verdict(blob.digest.key) is None
+        assert bench.store.verdict(blob.key) is None
         await bench.read(blob, [place], offset, 1)
     await bench.quiet()
-    assert bench.store.verdict(blob.digest.key) == 1
+    assert bench.store.verdict(blob.key) == 1
     assert bench.fetcher.statistics().verified == 1
 
 
@@ -41,7 +41,7 @@ async def test_blob_read_in_order_is_not_read_back(bench: Bench) -> None:
     blob = blob_of(content)
     await bench.fetcher.prefetch([(blob, lambda: [place])])
     await bench.quiet()
-    assert bench.store.verdict(blob.digest.key) == 1
+    assert bench.store.verdict(blob.key) == 1
 
 
 @pytest.mark.parametrize("seed", [None, 3])
@@ -58,7 +58,7 @@ async def test_wrong_blob_is_dropped_and_fails_from_then_on(bench: Bench, seed: 
         await bench.quiet()
         await bench.read(blob, [place], 0, 1)
     await bench.quiet()
-    assert bench.store.verdict(blob.digest.key) == 2
+    assert bench.store.verdict(blob.key) == 2
     assert not bench.resident(blob)
     assert bench.bad == [blob]
     with pytest.raises(ContentMismatch):
@@ -76,7 +76,7 @@ async def test_blocks_of_an_earlier_process_count(bench: Bench) -> None:
     for block in range(20, 36):
         await bench.read(blob, [place], block * BLOCK_SIZE, 1)
     await bench.quiet()
-    assert bench.store.verdict(blob.digest.key) == 1
+    assert bench.store.verdict(blob.key) == 1
 
 
 async def test_evicted_blocks_delay_the_check_until_they_are_back(bench: Bench) -> None:
@@ -90,10 +90,10 @@ async def test_evicted_blocks_delay_the_check_until_they_are_back(bench: Bench) 
     bench.store.drop([key_of(blob, 30)])
     await bench.read(blob, [place], 0, 1)
     await bench.quiet()
-    assert bench.store.verdict(blob.digest.key) is None
+    assert bench.store.verdict(blob.key) is None
     await bench.read(blob, [place], 30 * BLOCK_SIZE, 1)
     await bench.quiet()
-    assert bench.store.verdict(blob.digest.key) == 1
+    assert bench.store.verdict(blob.key) == 1
 
 
 async def test_blocks_that_come_back_after_eviction_are_checked_too(bench: Bench) -> None:
@@ -103,13 +103,13 @@ async def test_blocks_that_come_back_after_eviction_are_checked_too(bench: Bench
     await bench.start()
     await bench.read(blob, [place], 0, len(content))
     await bench.quiet()
-    assert bench.store.verdict(blob.digest.key) == 1
+    assert bench.store.verdict(blob.key) == 1
     bench.store.drop([key_of(blob, 30)])
     place.content = content[: 30 * BLOCK_SIZE] + b"x" + content[30 * BLOCK_SIZE + 1 :]
     await bench.read(blob, [place], 30 * BLOCK_SIZE, 10)
     await bench.quiet()
     assert bench.bad == [blob]
-    assert bench.store.verdict(blob.digest.key) == 2
+    assert bench.store.verdict(blob.key) == 2
 
 
 async def condemned(bench: Bench, place: FaultyPlace, content: bytes) -> Blob:
@@ -150,7 +150,7 @@ async def test_a_sound_remote_is_believed_again(bench: Bench, mock_clock: MockCl
         assert not got, "the last block is not there"
         place.release()
     assert got == [content[:10]] * 2
-    assert bench.store.verdict(blob.digest.key) == 1
+    assert bench.store.verdict(blob.key) == 1
     assert await bench.read(blob, [place], 30 * MIB, 10) == content[30 * MIB :][:10]
 
 
@@ -168,7 +168,7 @@ async def test_what_was_under_way_when_a_blob_was_found_wrong_is_dropped(bench: 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(read)
         await begun(place, 1)
-        bench.store.set_verdict(blob.digest.key, 2)
+        bench.store.set_verdict(blob.key, 2)
         bench.fetcher.heed(list)
     place.release()
     await bench.quiet()
@@ -212,7 +212,7 @@ async def test_the_next_process_proves_it_first(bench: Bench, mock_clock: MockCl
     content = content_of(9 * MIB)
     blob = blob_of(content)
     bench.store.append([(key_of(blob, 35), b"x" * BLOCK_SIZE)])
-    bench.store.set_verdict(blob.digest.key, 2)
+    bench.store.set_verdict(blob.key, 2)
     place = FaultyPlace(content)
     await bench.start()
     with pytest.raises(ContentMismatch):
@@ -226,7 +226,7 @@ async def test_what_cannot_be_proved_in_time_is_an_error(
 ) -> None:
     content = content_of(9 * MIB)
     blob = blob_of(content)
-    bench.store.set_verdict(blob.digest.key, 2)
+    bench.store.set_verdict(blob.key, 2)
     place = FaultyPlace(content)
     place.hold_at(5 * MIB)
     await bench.start(deadline=20)
@@ -296,7 +296,7 @@ async def test_every_algorithm(bench: Bench, algorithm: Algorithm, size: int) ->
     assert await bench.read(blob, [place], 0, len(content)) == content
     await bench.quiet()
     expected = None if algorithm is Algorithm.PLACE else 1
-    assert bench.store.verdict(blob.digest.key) == expected
+    assert bench.store.verdict(blob.key) == expected
 
 
 async def test_text_with_dos_line_ends(bench: Bench) -> None:
@@ -325,7 +325,7 @@ async def test_blob_left_whole_is_checked_when_it_is_opened(
     bench.fetcher.examine(blob, list)
     bench.fetcher.examine(blob, list)
     await bench.quiet()
-    assert bench.store.verdict(blob.digest.key) == verdict
+    assert bench.store.verdict(blob.key) == verdict
     assert bench.bad == ([] if verdict == 1 else [blob])
     now = bench.fetcher.statistics()
     assert (now.verified, now.bad) == ((1, 0) if verdict == 1 else (0, 1))
@@ -338,10 +338,10 @@ async def test_blob_left_in_part_is_left_alone(bench: Bench) -> None:
     await bench.start()
     bench.fetcher.examine(blob, list)
     await bench.quiet()
-    assert bench.store.verdict(blob.digest.key) is None
+    assert bench.store.verdict(blob.key) is None
     await bench.read(blob, [FaultyPlace(content)], 35 * BLOCK_SIZE, 1)
     await bench.quiet()
-    assert bench.store.verdict(blob.digest.key) == 1
+    assert bench.store.verdict(blob.key) == 1
 
 
 async def test_a_process_that_dies_before_its_check_leaves_no_verdict_of_before(
@@ -351,11 +351,11 @@ async def test_a_process_that_dies_before_its_check_leaves_no_verdict_of_before(
     content = content_of(9 * MIB)
     blob = blob_of(content)
     leave(bench, blob, content, range(36))
-    bench.store.set_verdict(blob.digest.key, 1)
+    bench.store.set_verdict(blob.key, 1)
     bench.store.drop([key_of(blob, block) for block in range(36)])
     leave(bench, blob, b"x" + content[1:], range(36))
-    assert bench.store.verdict(blob.digest.key) is None
+    assert bench.store.verdict(blob.key) is None
     await bench.start()
     bench.fetcher.examine(blob, list)
     await bench.quiet()
-    assert bench.store.verdict(blob.digest.key) == 2
+    assert bench.store.verdict(blob.key) == 2
