@@ -134,3 +134,22 @@ def raises(descriptor: int) -> bool:
         return os.pread(descriptor, 5, 5 << 20) != b"wrong"
     except OSError:
         return True
+
+
+def test_a_damaged_object_that_was_mended_is_not_mixed_with_what_was_read_of_it(
+    handmade: HandmadeRepository, mount: Mount
+) -> None:
+    there = object_path(handmade.remote, md5(LARGE))
+    there.chmod(0o644)
+    there.write_bytes(b"X" * len(LARGE))
+    mount.start("v1")
+    with (mount.path / "large.bin").open("rb", buffering=0) as file:
+        assert file.read(1) == b"X"
+    mount.umount()
+    there.write_bytes(LARGE)
+    mount.start("v1")
+    with (mount.path / "large.bin").open("rb", buffering=0) as file:
+        assert file.read(1) == LARGE[:1]
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    assert (mount.path / "large.bin").read_bytes() == LARGE
+    wait_until(lambda: verified(mount) == "yes", "the check of the whole")

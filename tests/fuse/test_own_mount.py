@@ -65,6 +65,25 @@ def test_below_snapshots(handmade: HandmadeRepository, mount: Mount) -> None:
     assert WHY in mount.log()
 
 
+@pytest.mark.parametrize("behind", ["/proc/self/root", "link"])
+def test_while_the_snapshot_that_is_named_is_being_made(
+    handmade: HandmadeRepository, mount: Mount, behind: str
+) -> None:
+    """The daemon would wait for a lookup that waits for itself, before it had anything open to look at."""
+    below = mount.path / ".snapshots" / "v2"
+    url = Path(f"/proc/self/root{below}")
+    if behind == "link":
+        url = mount.path.with_name(behind)
+        url.symlink_to(below)
+    listed = b"outs:\n- md5: %032x.dir\n  size: 7\n  nfiles: 2\n  hash: md5\n  path: z\n" % 1
+    handmade.commit_raw({".dvc/config": config(url), "z.dvc": listed}, tag="v2")
+    mount.start("v1")
+    before = requests(mount)
+    assert "z.dvc" in os.listdir(below)
+    after = requests(mount)
+    assert after["lookups"] - before["lookups"] <= 3
+
+
 def test_after_an_edit_of_local_configuration(handmade: HandmadeRepository, mount: Mount) -> None:
     pointed(handmade, handmade.remote, "v2")
     mount.start("v2")

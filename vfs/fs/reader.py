@@ -49,7 +49,7 @@ class OpenFile:
         examined: whether the fetcher has looked for blocks that were never checked.
         pushed: whether the kernel has been given the whole content.
         fetched: whether any of it came through the fetcher, whose read-ahead then wants to know of every read.
-        barred: its content was found wrong: what the store has of it is not served before the fetcher has proved the whole.
+        barred: what the store has of it may be wrong, or of another source: it is not served before the fetcher has looked.
         extents: where blocks are in the chunk store.
     """
 
@@ -213,7 +213,7 @@ class Reader:
                 file.extents.clear()
         file.fetched = True
         data = await self._fetcher.read(node.blob, self._places(node), offset, end - offset)
-        file.barred = False
+        file.barred = file.barred and not self._fetcher.trusts(node.blob)
         return data
 
     def _say_once(self, error: StoreError) -> None:
@@ -301,7 +301,7 @@ class Reader:
         if file is None:
             file = self._files[inode] = OpenFile(node.blob, node.blob.key)
             if node.blob.size > WHOLE_SIZE:  # smaller ones are proved before they are stored
-                file.barred = self._store.verdict(file.prefix) == BAD
+                file.barred = not self._fetcher.trusts(node.blob)
             self._idle[inode] = None
         return file
 

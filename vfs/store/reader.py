@@ -99,6 +99,13 @@ class ChunkReader:
         self.hits += len(found) - misses
         return found
 
+    def source(self, blob_key: bytes) -> bytes:
+        """Where the unproven blocks of an object came from; empty if that is not known (loop-safe)."""
+        try:
+            return self._engine.verdicts.source(blob_key) if self._engine is not None else b""
+        except StoreError:
+            return b""
+
     def contains_many(self, keys: Sequence[bytes]) -> list[bool]:
         """Which chunks are here; does not count as a use of them."""
         engine = self._engine

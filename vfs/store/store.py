@@ -124,11 +124,11 @@ class ChunkStore(ChunkReader):
 
     # -- writing -----------------------------------------------------------------------------------
 
-    def append(self, items: Sequence[tuple[bytes, Buffer]]) -> bool:
-        """Store chunks `(key, payload)`; a chunk stored before is replaced.
+    def append(self, items: Sequence[tuple[bytes, Buffer]], source: bytes = b"") -> bool:
+        """Store chunks `(key, payload)`, of a `source` (claimed) if nobody has compared them; a chunk stored before is replaced.
 
         Returns:
-            Whether all of them are stored now. False if caching is off or there is no room.
+            Whether all of them are stored now. False if caching is off, there is no room, or another source was claimed since.
 
         Raises:
             ValueError: a key is empty or too long.
@@ -143,7 +143,7 @@ class ChunkStore(ChunkReader):
             if not self._admit(engine, room):
                 return False
             try:
-                return self._append(engine, weighed)
+                return self._append(engine, weighed, source)
             finally:
                 self._promise(-room)
         except Busy:
@@ -175,10 +175,10 @@ class ChunkStore(ChunkReader):
             self._promised += room
             self._room.notify_all()
 
-    def _append(self, engine: Engine, items: list[Item]) -> bool:
+    def _append(self, engine: Engine, items: list[Item], source: bytes) -> bool:
         for last in (False, True):
             try:
-                placed = engine.appender.append(items)
+                placed = engine.appender.append(items, source)
                 break
             except StoreFull:
                 needed = sum(item.room for item in items)
@@ -277,6 +277,10 @@ class ChunkStore(ChunkReader):
             _log.log(logging.WARNING if self.writable else logging.DEBUG, "%s", error)
             self._verdicts[blob_key] = verdict
 
+    def claim(self, blob_key: bytes, source: bytes, before: bytes = b"") -> bool:
+        """Before unproven blocks of a source are stored: drop those of any other but `before`; whether there were any. Raises StoreError."""
+        return self._usable().verdicts.claim(blob_key, source, before)
+
     def pin(self, name: str, keys: Iterable[bytes]) -> None:
         """Keep chunks, also those yet to come, until `unpin(name)`. Raises StoreError."""
         self._usable().pins.pin(name, keys)
@@ -359,19 +363,14 @@ class ChunkStore(ChunkReader):
     def statistics(self) -> StoreStatistics:
         """State of the store now. Raises StoreError."""
         here = StoreStatistics(
-            limit=self._limit,
-            min_free=self._min_free,
-            hits=self.hits,
-            misses=self.misses,
-            corrupt=self.corrupt,
-        )
+            limit=self._limit, min_free=self._min_free,
+            hits=self.hits, misses=self.misses, corrupt=self.corrupt,
+        )  # fmt: skip
         engine = self._engine
         if engine is None:
             return here
-        index = engine.index
-        state = index.state()
-
-        chunks, segments, pins = index.counts()
+        state = engine.index.state()
+        chunks, segments, pins = engine.index.counts()
         return replace(
             here,
             bytes=state.total,

@@ -36,7 +36,7 @@ from vfs.store.layout import (
     unpack_info,
 )
 from vfs.store.segments import SegmentTable
-from vfs.store.verdicts import doubt
+from vfs.store.verdicts import admit
 
 _MOST_BUFFERS: Final = 512  # pieces of one pwritev
 _LARGE_WRITE: Final = 512 * 1024  # bytes after which one is ended: 4 MiB at once are 4 times slower
@@ -98,26 +98,27 @@ class Appender:
         self._active: Active | None = None
         self._end_seen = 0
 
-    def append(self, items: Sequence[Item]) -> list[Placed]:
-        """Store items; returns where they are (those that fit no segment are left out).
+    def append(self, items: Sequence[Item], source: bytes = b"") -> list[Placed]:
+        """Store items; returns where they are (those that fit no segment, or come from another `source`, are left out).
 
         Raises:
             StoreFull: no room on the disk.
             StoreError: the index failed, or the store was emptied or deleted meanwhile.
         """
-        return self._append(items, new=True)
+        return self._append(items, source, new=True)
 
     def append_again(self, items: Sequence[Item]) -> list[Placed]:
         """Store at another place what the store has; verdicts stay. Raises as `append` does."""
-        return self._append(items, new=False)
+        return self._append(items, b"", new=False)
 
-    def _append(self, items: Sequence[Item], *, new: bool) -> list[Placed]:
+    def _append(self, items: Sequence[Item], source: bytes, *, new: bool) -> list[Placed]:
         placed: list[Placed] = []
         batches = self._reserve(items)
         try:
             for batch in batches:
                 self._write(batch)
-                self._commit(batch, new=new)
+                if not self._commit(batch, source, new=new):
+                    break
                 placed += batch.entries()
                 batch.done = True
         except OSError as error:
@@ -224,16 +225,18 @@ class Appender:
                 waiting = 0
         write_all(batch.active.descriptor, pieces, position)
 
-    def _commit(self, batch: Batch, *, new: bool) -> None:
+    def _commit(self, batch: Batch, source: bytes, *, new: bool) -> bool:
+        """Whether the blocks may be of this source."""
         placed = batch.entries()
 
-        def write(transaction: Any) -> bool:
+        def write(transaction: Any) -> bool | None:
             number = batch.active.number.to_bytes(4, "big")
             info = unpack_info(transaction.get(number, db=self._index.segments) or b"")
             if info is None or info.nonce != batch.active.info.nonce:
+                return None
+            keys = (key for key, _ in placed)
+            if new and not admit(transaction, self._index, keys, source):
                 return False
-            if new:
-                doubt(transaction, self._index, (key for key, _ in placed))
             for key, entry in placed:
                 transaction.put(key, entry.pack(), db=self._index.chunks)
                 member = number + entry.offset.to_bytes(4, "big")
@@ -245,9 +248,11 @@ class Appender:
             self._index.put_state(transaction, state)
             return True
 
-        if not self._index.write(write):
+        admitted: bool | None = self._index.write(write)
+        if admitted is None:
             batch.active.lost = True
             raise StoreError("the cache was emptied while it was being written to")
+        return admitted
 
     # -- segments ----------------------------------------------------------------------------------
 

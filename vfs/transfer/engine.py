@@ -79,6 +79,7 @@ class Engine:
         self._claims = Claims(self.budget, self.counters, self._put, self._remove)
         self._states = States(store)
         self.state, self.knows = self._states.get, self._states.knows
+        self.trusts = self._states.trusts
         self._threads = trio.CapacityLimiter(math.inf)
         self._nursery: trio.Nursery | None = None
         self._inbox: Inbox | None = None
@@ -87,7 +88,7 @@ class Engine:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then nobody is left waiting."""
-        self._inbox = Inbox(self._opened, self._arrived, self._stored)
+        self._inbox = Inbox(self._opened, self._claimed, self._arrived, self._stored)
         self._checker = Checker()
         self.verification = Verification(
             self.store,
@@ -287,6 +288,11 @@ class Engine:
         if job.source is not None and not job.source.etag:
             job.source.etag = etag
 
+    def _claimed(self, job: Job, dropped: bool) -> None:
+        job.state.trusted = True
+        if dropped and self.verification is not None:
+            self.verification.drop(job.state)  # it may have hashed some of them
+
     def _arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
         assert job.source is not None
         label = job.source.place.label
@@ -351,6 +357,10 @@ class Engine:
         for state in wrong_here:
             self._condemn(state)
         found = {state.blob for state in wrong_here} | set(filter(self._is_bad, blobs))
+        for state in filter(self._states.taken, self._states):
+            self.verification.drop(state)
+            state.distrust()
+            found.add(state.blob)
         for blob in found:
             self.verification.tell_bad(blob)
 

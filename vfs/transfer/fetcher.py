@@ -25,7 +25,7 @@ from vfs.transfer.failures import RETRY_AFTER, late, unproven, wrong_file
 from vfs.transfer.flows import Flows
 from vfs.transfer.local_file import FileProof, LocalFile, open_local
 from vfs.transfer.place import PlacesOf, Wanted
-from vfs.transfer.proving import seen_blocks
+from vfs.transfer.proving import left_whole, seen_blocks
 from vfs.transfer.state import BlobState, Level
 from vfs.transfer.statistics import FetchStatistics
 from vfs.transfer.waiter import Data, Waiter
@@ -160,6 +160,10 @@ class Fetcher:
         if unknown and self._engine.verification is not None:
             self._engine.verification.examine(blob, lambda: self._engine.state(blob, places))
 
+    def trusts(self, blob: Blob) -> bool:
+        """Whether what the store has of a blob may be handed out as it is; else `read` finds that out."""
+        return self._engine.trusts(blob)
+
     def heed(self, blobs: Callable[[], Iterable[Blob]]) -> None:
         """If any process has found contents wrong since the last call: if one is known here, or among `blobs`, `on_bad` is called."""
         condemned = self._store.condemned
@@ -175,7 +179,9 @@ class Fetcher:
         """Without `stored`, only from memory and places: what the store names may be gone again before it is read."""
         if state.suspect:
             await self._prove(state)
-        found = self._collect(state, blocks_of(offset, end), stored=stored)
+        if not state.trusted and await run_in(Pool.DISK, self._left_whole, state):
+            await self._prove(state)
+        found = self._collect(state, blocks_of(offset, end), stored=stored and state.trusted)
         waiter: Waiter | None = None
         if found.missing:
             self._engine.refuse(state)
@@ -205,6 +211,12 @@ class Fetcher:
                 found.missing.add(block)
                 counters.misses += 1
         return found
+
+    def _left_whole(self, state: BlobState) -> bool:
+        """In a worker thread: whether all of a blob is here and nothing says from where (an index that was made anew)."""
+        return (
+            not self._store.source(state.prefix) and left_whole(self._store, state.blob) is not None
+        )
 
     async def _wait(self, state: BlobState, waiter: Waiter) -> None:
         """Until the blocks of a waiter are here, or the deadline."""

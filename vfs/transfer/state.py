@@ -14,6 +14,7 @@ from vfs.core.streams import StreamTable
 from vfs.errors import VfsError
 from vfs.transfer.place import Body, Place, PlacesOf
 from vfs.transfer.proof import Proof
+from vfs.transfer.provenance import Provenance
 from vfs.transfer.waiter import Data, Waiter
 from vfs.types import BLOCK_SIZE, Algorithm, Blob
 
@@ -183,6 +184,8 @@ class BlobState:
         storing: who waits for a block that has arrived to be stored, or for the `VERDICT`.
         streams: the readers walking through it.
         refused: the failure of all places, and until when it is repeated without asking.
+        provenance: whose blocks lie in the store.
+        trusted: they may be used: compared, or of places of this blob (`Provenance`).
         suspect: it was found wrong as a whole: nothing of it is handed out before all of it was fetched anew and compared.
         proof: check of the whole; None for small blobs, what cannot be checked, and while nothing new has come.
         readers: tasks inside `Fetcher.read` or `prefetch`.
@@ -197,6 +200,7 @@ class BlobState:
         "places_of",
         "prefix",
         "proof",
+        "provenance",
         "readers",
         "refused",
         "sources",
@@ -204,6 +208,7 @@ class BlobState:
         "streams",
         "suspect",
         "trouble",
+        "trusted",
         "unplaced",
         "waiters",
     )
@@ -223,6 +228,8 @@ class BlobState:
         self.storing: dict[int, list[Waiter]] = {}
         self.streams = StreamTable(blob.size)
         self.refused: tuple[VfsError, float] | None = None
+        self.provenance = Provenance()
+        self.trusted = True
         self.suspect = False
         self.proof: Proof | None = None
         self.readers = 0
@@ -318,6 +325,11 @@ class BlobState:
         # others first; and whatever lies there next time is another object
         ordered = sorted(self.sources or (), key=lambda source: source.served)
         self.sources = [Source(source.place) for source in ordered] or None
+
+    def distrust(self) -> None:
+        """What the store has may be of another source: it is not used until a place has answered."""
+        self.trusted = False
+        self.provenance = Provenance()
 
     def fail_verdict(self, error: VfsError) -> None:
         """Wake everyone who waits for the proof."""

@@ -176,7 +176,7 @@ class Verification:
         elif result is True:
             self._counters.verified += 1
             self.drop(state)
-            state.suspect = False
+            state.suspect, state.trusted = False, True
             if proof.again:
                 self._once_more(state)
             state.settle(VERDICT, taken=True)

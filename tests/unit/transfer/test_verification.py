@@ -10,6 +10,7 @@ from trio.testing import MockClock
 from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of, key_of
 from vfs.errors import ContentMismatch, RemoteUnavailable
 from vfs.testing.places import FaultyPlace
+from vfs.transfer.provenance import source_of
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
 
 
@@ -68,10 +69,8 @@ async def test_wrong_blob_is_dropped_and_fails_from_then_on(bench: Bench, seed: 
 async def test_blocks_of_an_earlier_process_count(bench: Bench) -> None:
     content = content_of(9 * MIB)
     blob = blob_of(content)
-    for block in range(20):
-        data = content[block * BLOCK_SIZE :][:BLOCK_SIZE]
-        assert bench.store.append([(key_of(blob, block), data)])
     place = FaultyPlace(content)
+    leave(bench, blob, content, range(20), place)
     await bench.start()
     for block in range(20, 36):
         await bench.read(blob, [place], block * BLOCK_SIZE, 1)
@@ -211,9 +210,9 @@ async def test_the_next_process_proves_it_first(bench: Bench, mock_clock: MockCl
     """Blocks that an earlier process left behind after it found the whole wrong are no better for it."""
     content = content_of(9 * MIB)
     blob = blob_of(content)
-    bench.store.append([(key_of(blob, 35), b"x" * BLOCK_SIZE)])
-    bench.store.set_verdict(blob.key, 2)
     place = FaultyPlace(content)
+    leave(bench, blob, b"x" * len(content), range(35, 36), place)
+    bench.store.set_verdict(blob.key, 2)
     await bench.start()
     with pytest.raises(ContentMismatch):
         await bench.read(blob, [place], 35 * BLOCK_SIZE, 10)
@@ -307,11 +306,16 @@ async def test_text_with_dos_line_ends(bench: Bench) -> None:
     assert got == content
 
 
-def leave(bench: Bench, blob: Blob, content: bytes, blocks: range) -> None:
+def leave(
+    bench: Bench, blob: Blob, content: bytes, blocks: range, place: FaultyPlace | None = None
+) -> None:
     """Store blocks as an earlier process did that died before it could check the whole."""
+    source = b"" if place is None else source_of(place, place.etag)
+    if source:
+        bench.store.claim(blob.key, source)
     for block in blocks:
         data = content[block * BLOCK_SIZE :][:BLOCK_SIZE]
-        assert bench.store.append([(key_of(blob, block), data)])
+        assert bench.store.append([(key_of(blob, block), data)], source)
 
 
 @pytest.mark.parametrize(("changed", "verdict"), [(b"", 1), (b"x", 2)])
@@ -334,12 +338,13 @@ async def test_blob_left_whole_is_checked_when_it_is_opened(
 async def test_blob_left_in_part_is_left_alone(bench: Bench) -> None:
     content = content_of(9 * MIB)
     blob = blob_of(content)
-    leave(bench, blob, content, range(35))
+    place = FaultyPlace(content)
+    leave(bench, blob, content, range(35), place)
     await bench.start()
     bench.fetcher.examine(blob, list)
     await bench.quiet()
     assert bench.store.verdict(blob.key) is None
-    await bench.read(blob, [FaultyPlace(content)], 35 * BLOCK_SIZE, 1)
+    await bench.read(blob, [place], 35 * BLOCK_SIZE, 1)
     await bench.quiet()
     assert bench.store.verdict(blob.key) == 1
 
