@@ -4,6 +4,7 @@ Rule: blocking and thread-safe; calls marked loop-safe take microseconds. All of
 a lost or damaged page raises StoreError, is forgotten, and the next build stores it again.
 """
 
+import os
 import sys
 import threading
 import time
@@ -32,6 +33,7 @@ from vfs.types import Digest
 
 PAGE_CACHE_BYTES = 8 * 1024 * 1024
 _LONGEST_KEY = 511  # LMDB's limit
+_DOUBTS = b"doubts-1"
 _COLLECTED = b"collected"  # a use of the table of uses: when trees were last collected
 
 
@@ -119,6 +121,16 @@ class Catalog:
             FormatError: a size is negative or does not fit 64 bits.
         """
         self._facts.learn(facts)
+
+    def doubt(self, digest: Digest, size: int) -> None:
+        """Forget a size that a place contradicts; trees that were built before are compared with the facts (`doubts`)."""
+        if self._facts.doubt(digest, size):
+            self.remember(_DOUBTS, os.urandom(8))
+
+    @property
+    def doubts(self) -> bytes:
+        """Another one each time a size was doubted, by any process."""
+        return self.recall(_DOUBTS) or b""
 
     def first_seen(self, digest: Digest, time: int) -> int:
         """The time (s) at which a content was first seen: kept as `time` if it is new.

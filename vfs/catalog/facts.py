@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from vfs.catalog.storage import Storage
 from vfs.errors import FormatError
+from vfs.formats.hashing import believable
 from vfs.types import Digest
 
 Fact = tuple[int, int]  # size in bytes, mtime in seconds
@@ -68,7 +69,7 @@ class Facts:
         ]
 
     def learn(self, facts: Iterable[tuple[Digest, int, int]]) -> None:
-        """Store facts (digest, size, mtime).
+        """Store facts (digest, size, mtime); an empty content that its digest does not name is none.
 
         Raises:
             FormatError: a size is negative or does not fit.
@@ -79,6 +80,8 @@ class Facts:
             for (algorithm, value), size, mtime in facts:
                 if size == _UNSIZED:
                     raise FormatError(f"a size is out of range: {size}")
+                if not size and not believable(Digest(algorithm, value), size):
+                    continue
                 key = bytes((algorithm,)) + value
                 known = batch.get(key)
                 if known is not None:
@@ -91,6 +94,15 @@ class Facts:
             raise FormatError(f"a size or time is out of range: {error}") from error
         if batch:
             self._store(batch)
+
+    def doubt(self, digest: Digest, size: int) -> bool:
+        """Forget a size that was met to be wrong, if it is the one that is kept; returns whether it was."""
+        known = self.get(digest)
+        if known is None or known[0] != size:
+            return False
+        return bool(
+            self._storage.put(_TABLE, [(digest.key, _FACT.pack(_UNSIZED, known[1]))], replace=True)
+        )
 
     def _store(self, batch: dict[bytes, bytes]) -> None:
         items = sorted(batch.items())

@@ -65,6 +65,14 @@ def new_hasher(algorithm: Algorithm, size: int | None = None, *, length: int = 2
     raise ValueError(f"cannot hash by {algorithm.name} (size {size})")
 
 
+def believable(digest: Digest, size: int) -> bool:
+    """Whether a content of that name may have that size: only the hash of nothing names an empty one.
+
+    An upload or a copy that was cut off leaves empty objects, and an empty file is never read, so never compared.
+    """
+    return size > 0 or digest.algorithm is Algorithm.PLACE or digest.value in _OF_NOTHING
+
+
 def hasher_for(digest: Digest, size: int | None = None) -> Hasher:
     """The hasher that can check `digest`: feed it, then ask `matches(digest.value)`."""
     return new_hasher(digest.algorithm, size, length=len(digest.value))
@@ -152,3 +160,11 @@ def _is_text(block: bytes) -> bool:
     if b"\0" in block:
         return False
     return len(block.translate(None, _TEXT)) / len(block) <= 0.30
+
+
+_OF_NOTHING = {
+    new_hasher(algorithm, 0, length=length).digest()
+    for algorithm in Algorithm
+    if algorithm is not Algorithm.PLACE
+    for length in (20, 32)
+}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from vfs.core.paths import MAX_PATH, show
 from vfs.errors import FormatError, VfsError
+from vfs.formats.hashing import believable
 from vfs.formats.lfs import parse_lfs_pointer
 from vfs.git import MODE_COMMIT, MODE_TREE, Repository, TreeItem
 from vfs.types import Entry, Kind, Problem, Severity
@@ -138,7 +139,10 @@ class Builder:
                 self._report_missing(path, oid, refusal)
             elif self._repository.is_lfs(self._plan.tree, path):
                 blob = parse_lfs_pointer(self._repository.read_blob(oid))
-                if blob is not None:
+                if blob is not None and not believable(*blob):
+                    refused = FormatError(f"its Git LFS pointer says that {blob.digest} is empty")
+                    self._put_broken(path, refused, None)
+                elif blob is not None:
                     blobs.append((path, mark, blob))
         foreign = self._where.foreign
         origin = self._session.origins.number(LfsOrigin(str(self._home.git_dir), foreign))

@@ -2,10 +2,11 @@
 
 Rule: one claim gives one leaf or raises a `VfsError` whose message becomes the problem on its path.
 
-Sizes of single files: the catalog's fact, else the DVC cache's file, else what the pointer says,
+Sizes of single files: what the pointer says, else the catalog's fact, else the DVC cache's file,
 else a HEAD on the remote. The pointer's size is written by DVC together with the hash; it is
-believed for the file itself but never becomes a fact about the digest, because a hostile pointer
-could then spoil a content that other repositories share. DVC 2's md5-dos2unix gives CRLF and LF
+believed for the file itself before what a place of another repository may have claimed, but never
+becomes a fact about the digest, because a hostile pointer could then spoil a content that other
+repositories share. That a content is empty nobody is believed, unless its digest says it. DVC 2's md5-dos2unix gives CRLF and LF
 versions of a text one name and one object, so there the pointer's size may be the other version's:
 it is only a last resort.
 """
@@ -16,6 +17,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from vfs.errors import DataUnavailable, RemoteUnavailable, VfsError
+from vfs.formats.hashing import believable
 from vfs.formats.values import ImportSource, Out, UrlSource
 from vfs.types import Algorithm, Digest, Entry, Kind, Problem
 from vfs.workspace.directory import Directory, TreeDirectory
@@ -69,15 +71,18 @@ class OutGrafter:
             and not isinstance(claim.source, ImportSource)
         ]
         facts = self._catalog.facts_many([digest for _, digest, _ in single])
-        groups: dict[tuple[DvcStore, str | None, Algorithm, bool], set[bytes]] = {}
+        groups: dict[tuple[DvcStore, str | None, Algorithm], set[bytes]] = {}
+        recorded = []
         for (out, digest, store), fact in zip(single, facts, strict=True):
-            if fact is None:
-                recorded = _recorded(out) is not None
-                key = (store, None if recorded else out.remote, digest.algorithm, recorded)
+            if fact is None and _recorded(out) is not None:
+                recorded.append(digest)
+            elif fact is None:
+                key = (store, out.remote, digest.algorithm)
                 groups.setdefault(key, set()).add(digest.value)
-        for (store, remote, algorithm, recorded), unknown in groups.items():
+        self._catalog.see_first(recorded, self._time)
+        for (store, remote, algorithm), unknown in groups.items():
             finder = Sizes(self._session, store, self._progress)
-            found = finder.find(algorithm, unknown, self._time, remote=remote, caches_only=recorded)
+            found = finder.find(algorithm, unknown, self._time, remote=remote)
             missing = [Digest(algorithm, value) for value in found.digests]
             self._catalog.see_first(missing, self._time)
             why = found._replace(digests=set())
@@ -95,24 +100,31 @@ class OutGrafter:
         name = out.path.rpartition(b"/")[2]
         kind = Kind.EXECUTABLE if out.executable else Kind.FILE
         number = self._session.origins.number(origin)
+        recorded = _recorded(out)
+        if recorded is not None:
+            return Entry(name, kind, digest, recorded, self.first_seen(digest), number)
         fact = self._catalog.facts(digest)
         if fact is None and (store, digest) not in self._asked:
             fact = self._local_fact(digest, store)
         if fact is not None:
             return Entry(name, kind, digest, fact[0], fact[1], number)
         asked = self._asked.get((store, digest))
-        if out.size is None and asked is not None and asked.silent:
+        size = out.size if out.size is not None and believable(digest, out.size) else None
+        if size is None and asked is not None and asked.silent:
             raise RemoteUnavailable(
                 f"the size of {digest} is not known: {'; '.join(asked.reasons)}",
                 hint="is the remote reachable? `vfs doctor` checks",
             )
-        if out.size is None:
+        if size is None:
+            reasons = (
+                f" ({'; '.join(asked.reasons)})" if asked is not None and asked.reasons else ""
+            )
             raise DataUnavailable(
                 f"the size of {digest} is not known: the pointer does not say it, and no cache or "
-                "remote has the object",
+                f"remote has the object{reasons}",
                 hint="run `dvc push` where the data was added",
             )
-        return Entry(name, kind, digest, out.size, self.first_seen(digest), number)
+        return Entry(name, kind, digest, size, self.first_seen(digest), number)
 
     def _local_fact(self, digest: Digest, store: DvcStore) -> tuple[int, int] | None:
         """What the DVC caches say, learned."""
@@ -168,7 +180,12 @@ class OutGrafter:
             return Grafted(self.file(_with(out, digest), store, origin))
         entries, lying = file_entries(out, ref, base, files, self._time)
         times = [self.first_seen(entry.digest) for entry in entries]
-        entries = [entry._replace(mtime=t) for entry, t in zip(entries, times, strict=True)]
+        entries = [
+            entry._replace(mtime=t)
+            if entry.size < 0 or believable(entry.digest, entry.size)
+            else entry._replace(mtime=t, kind=Kind.BROKEN, size=-1)
+            for entry, t in zip(entries, times, strict=True)
+        ]
         remember(self._catalog, ref, lying)
         tree = self._catalog.build_tree(entries, mtime=self._time)
         missing = sum(1 for entry in entries if entry.size < 0)
@@ -220,9 +237,9 @@ def broken(path: bytes, error: VfsError, time: int) -> tuple[Entry, Problem]:
 
 def _recorded(out: Out) -> int | None:
     """The size of a single file that its pointer vouches for."""
-    if out.digest is not None and out.digest.algorithm is Algorithm.MD5_DOS2UNIX:
+    if out.digest is None or out.size is None or out.digest.algorithm is Algorithm.MD5_DOS2UNIX:
         return None
-    return out.size
+    return out.size if believable(out.digest, out.size) else None
 
 
 def _missing(path: bytes, directory: TreeDirectory, listing: Listing) -> Problem:

@@ -21,7 +21,7 @@ from typing import BinaryIO, NamedTuple
 
 from vfs.catalog import Conflict, Tree, TreeEntry, check_order
 from vfs.core.paths import show
-from vfs.errors import FormatError, StoreError
+from vfs.errors import FormatError, StoreError, VfsError
 from vfs.formats.dirlisting import ListingEntry, iter_listing
 from vfs.types import Digest, Kind, Problem
 from vfs.workspace.listed import ListedObject
@@ -52,6 +52,7 @@ class Listing(NamedTuple):
         problems: (path in the directory, code, sentence) of what is wrong inside.
         reasons: why sizes are missing.
         silent: a remote that may know them gave no answer in time.
+        doubts: `Catalog.doubts` before it was built, in hexadecimal.
     """
 
     tree: Tree
@@ -59,6 +60,7 @@ class Listing(NamedTuple):
     problems: tuple[Problem, ...] = ()
     reasons: tuple[str, ...] = ()
     silent: bool = False
+    doubts: str = ""
 
 
 class Listings:
@@ -82,7 +84,8 @@ class Listings:
                 for path, code, message in details["problems"]
             )
             self._session.listed.note(digest, tree.tree_id)
-            return Listing(tree, int(details["missing"]), problems)
+            missing, doubts = int(details["missing"]), str(details.get("doubts", ""))
+            return Listing(tree, missing, problems, doubts=doubts)
         except (StoreError, ValueError, KeyError, TypeError):
             return None  # a tree that was forgotten or lost, or a damaged note: build it again
 
@@ -111,13 +114,35 @@ class Listings:
             FormatError: it is not a listing.
         """
         with self._session.locks.holding(b"dir" + digest.key):
+            doubts = self._catalog.doubts.hex()
             known = self.recall(digest)
-            if known is not None and not known.missing:
+            doubted = known is not None and known.doubts != doubts and self._differs(known)
+            if known is not None and not known.missing and not doubted:
                 return known
             builder = _Builder(self._session, digest, store, remote, time, progress, local_only)
+            if known is not None and doubted:
+                return self._rebuilt(known, digest, builder)
             if known is not None:
                 return self._again(known, digest, builder)
             return self._keep(digest, builder, builder.build())
+
+    def _differs(self, known: Listing) -> bool:
+        """Whether the facts say another size than a tree has, or none any more; asked once a size was doubted."""
+        entries = (entry for entry in known.tree.walk() if entry.size >= 0)
+        while part := list(islice(entries, _BATCH)):
+            facts = self._catalog.facts_many([entry.digest for entry in part])
+            for entry, fact in zip(part, facts, strict=True):
+                if fact is None or fact[0] != entry.size:
+                    return True
+        return False
+
+    def _rebuilt(self, known: Listing, digest: Digest, builder: "_Builder") -> Listing:
+        """The tree with the sizes that are known now; the one there is if fewer are, or its object cannot be had."""
+        try:
+            built = builder.build()
+        except VfsError:
+            return known
+        return known if built.missing > known.missing else self._keep(digest, builder, built)
 
     def proven(self, digest: Digest, entries: Sequence[TreeEntry], time: int) -> Listing:
         """The tree of a listing that was made from its files; the caller compared its hash.
@@ -128,7 +153,8 @@ class Listings:
             time: seconds; when the listing is first seen.
         """
         missing = sum(1 for entry in entries if entry.size < 0)
-        listing = Listing(self._catalog.build_tree(entries, mtime=time), missing)
+        doubts = self._catalog.doubts.hex()
+        listing = Listing(self._catalog.build_tree(entries, mtime=time), missing, doubts=doubts)
         if not missing:
             self._remember(digest, listing, [])
         return listing
@@ -159,6 +185,7 @@ class Listings:
     def _remember(self, digest: Digest, listing: Listing, missing: Iterable[bytes]) -> None:
         details = {
             "missing": listing.missing,
+            "doubts": listing.doubts,
             "problems": [(p.path.hex(), p.code, p.message) for p in listing.problems],
         }
         tree = listing.tree.tree_id
@@ -196,6 +223,7 @@ class _Builder:
         self._name = f"{digest.hex}.dir"
         self._problems: list[Problem] = []
         self._dropped = 0
+        self._doubts = session.catalog.doubts.hex()
         self.missing: set[bytes] = set()
         self.unsized = Unsized(set())
 
@@ -232,8 +260,9 @@ class _Builder:
             message = f"{self._name}: {more}"
             self._problems.append(Problem(b"", "bad-format", message, heals=False))
         broken = len(self.missing)
+        unsized = self.unsized
         return Listing(
-            tree, broken, tuple(self._problems), self.unsized.reasons, self.unsized.silent
+            tree, broken, tuple(self._problems), unsized.reasons, unsized.silent, self._doubts
         )
 
     def find_sizes(self, unknown: set[bytes]) -> None:

@@ -153,13 +153,13 @@ class RemotePlace:
         size = body.size
         body.close()
         if not self._version and not self._etag:
-            # The size of a pointer was wrong, or the object is damaged; the next snapshot uses
-            # what the remote has, and a reader then meets the digest's verdict.
-            self._session.catalog.learn([(self._blob.digest, size, int(self._session.clock()))])
+            # A size that was learned from a place may be wrong: the next snapshot asks again.
+            self._session.catalog.doubt(self._blob.digest, self._blob.size)
         raise ContentMismatch(
             f"{remote.url}: {self._key} has {size} bytes, expected {self._blob.size}",
-            hint="the recorded size is wrong or the object is damaged: mount again to use the "
-            "remote's size, or push the data again",
+            hint="the object is damaged, so push the data again; or the recorded size is wrong: in a "
+            "pointer it must be corrected, what was learned elsewhere is asked for anew by the next "
+            "mount or switch",
         )
 
 

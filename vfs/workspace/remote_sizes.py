@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from vfs.catalog import Catalog
-from vfs.errors import AccessDenied, RemoteError, Unsupported
+from vfs.errors import AccessDenied, ContentMismatch, RemoteError, Unsupported
+from vfs.formats.hashing import believable
 from vfs.formats.layout import object_path
 from vfs.remotes import Remote
 from vfs.remotes.bulk import in_threads
@@ -42,7 +43,10 @@ class Taking:
         unknown: set[bytes],
         time: int,
         progress: Progress,
+        where: str = "",
     ) -> None:
+        """`where` names the place that is asked."""
+        self._where = where
         self._catalog = catalog
         self.algorithm = algorithm
         self.unknown = unknown
@@ -53,9 +57,11 @@ class Taking:
         self._guard = threading.Lock()
         self._refusals: list[RemoteError] = []
 
-    def again(self) -> "Taking":
-        """For another request."""
-        made = Taking(self._catalog, self.algorithm, self.unknown, self._time, self._progress)
+    def again(self, where: str) -> "Taking":
+        """For another request, or another place."""
+        made = Taking(
+            self._catalog, self.algorithm, self.unknown, self._time, self._progress, where
+        )
         made._total = self._total
         return made
 
@@ -92,14 +98,26 @@ class Taking:
         """Nothing to give back (`Patience.ask`)."""
 
     def _learn(self, part: list[tuple[bytes, int]]) -> None:
+        algorithm = self.algorithm
+        part = [each for each in part if each[1] or self._may_be_empty(Digest(algorithm, each[0]))]
         if not part:
             return
-        algorithm = self.algorithm
         self._catalog.learn([(Digest(algorithm, value), size, self._time) for value, size in part])
         with self._guard:
             if not self._left:
                 self.unknown.difference_update([value for value, _ in part])
                 self._progress("sizes", self._total - len(self.unknown), self._total)
+
+    def _may_be_empty(self, digest: Digest) -> bool:
+        """Whether the digest names nothing; else the object was cut off, which is told and no size."""
+        if believable(digest, 0):
+            return True
+        self.refuse(
+            ContentMismatch(
+                f"{self._where}: the object {object_path(digest)} is empty, it was cut off"
+            )
+        )
+        return False
 
 
 def take(

@@ -67,12 +67,14 @@ class Sizes:
             listing: the objects are the files of this `.dir`: its manifest on a packed remote has all their sizes.
         """
         taking = Taking(self._session.catalog, algorithm, unknown, time, self._progress)
+        reasons: tuple[str, ...] = ()
         for cache in self._store.caches:
             if unknown:
-                taking.all(_scan(cache, algorithm, unknown))
+                here = taking.again(f"the DVC cache {cache}")
+                here.all(_scan(cache, algorithm, unknown))
+                reasons += (refused.message,) if (refused := here.refused()) else ()
         if caches_only:
-            return Unsized(unknown)
-        reasons: tuple[str, ...] = ()
+            return Unsized(unknown, reasons)
         for ref in self._store.packed if listing is not None else ():
             if unknown and listing is not None:
                 reasons += self._read_manifest(ref, listing, taking, time)
@@ -106,7 +108,7 @@ class Sizes:
             rounds += 1
             for ref in asking:
                 if taking.unknown and (ref not in answers or self._patience.left(ref)):
-                    answers[ref] = self._ask(ref, taking.again())
+                    answers[ref] = self._ask(ref, taking.again(f"remote {ref.name} ({ref.shown})"))
             asking = [ref for ref in asking if ref in answers and answers[ref].retryable]
             left = max((self._patience.left(ref) for ref in asking), default=0.0)
             if not taking.unknown or not left:

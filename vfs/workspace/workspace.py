@@ -247,7 +247,7 @@ class Workspace:
     def _key(self, plan: Plan) -> bytes:
         """What a snapshot depends on: the tree, its scope, configuration outside of Git, and a catalog that has it."""
         parts = [plan.tree.hex(), plan.scope.hex(), repr(plan.config), repr(plan.remote)]
-        parts.append(str(self.session.catalog.losses))
+        parts.append(f"{self.session.catalog.losses} {self.session.catalog.doubts.hex()}")
         files = machine_files(b"", self._where) + packed_files(self._where)
         parts.append(repr(stamps(files)))
         return "\0".join(parts).encode("utf-8", "surrogateescape")

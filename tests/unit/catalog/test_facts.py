@@ -1,5 +1,7 @@
 """Facts and notes: what is learned, corrected and kept."""
 
+from hashlib import md5
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from vfs.errors import FormatError
 from vfs.types import Algorithm, Digest
 
 digests = st.builds(Digest, st.sampled_from(Algorithm), st.binary(max_size=3))
-facts = st.lists(st.tuples(digests, st.integers(0, 2**64 - 2), st.integers(-(2**63), 2**63 - 1)))
+facts = st.lists(st.tuples(digests, st.integers(1, 2**64 - 2), st.integers(-(2**63), 2**63 - 1)))
 
 
 def test_facts_agree_with_a_dict(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -35,6 +37,26 @@ def test_impossible_sizes_are_refused_and_nothing_is_stored(catalog: Catalog, si
     with pytest.raises(FormatError, match="out of range"):
         catalog.learn([(good, 1, 1), (bad, size, 1)])
     assert catalog.facts_many([good, bad]) == [None, None]
+
+
+def test_only_the_hash_of_nothing_is_empty(catalog: Catalog) -> None:
+    full, empty = Digest(Algorithm.MD5, b"f"), Digest(Algorithm.MD5, md5(b"").digest())
+    catalog.learn([(full, 5, 1), (empty, 0, 1)])
+    catalog.learn([(full, 0, 1)])
+    assert catalog.facts_many([full, empty]) == [(5, 1), (0, 1)]
+
+
+def test_a_doubted_size_is_forgotten_and_the_time_stays(catalog: Catalog) -> None:
+    digest = Digest(Algorithm.MD5, b"f")
+    catalog.learn([(digest, 5, 1)])
+    before = catalog.doubts
+    catalog.doubt(digest, 6)
+    assert (catalog.facts(digest), catalog.doubts) == ((5, 1), before)
+    catalog.doubt(digest, 5)
+    assert catalog.facts(digest) is None
+    assert catalog.doubts != before
+    catalog.learn([(digest, 7, 2)])
+    assert catalog.facts(digest) == (7, 1)
 
 
 def test_a_time_is_kept_before_and_after_the_size_is_known(catalog: Catalog) -> None:

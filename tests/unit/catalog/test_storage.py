@@ -108,13 +108,13 @@ def test_growth_by_another_process_is_adopted(tmp_path: Path) -> None:
         from vfs.catalog import Catalog
         from vfs.types import Algorithm, Digest
         catalog = Catalog.open(Path(sys.argv[1]), map_size=1 << 16)
-        catalog.learn((Digest(Algorithm.MD5, n.to_bytes(16, "big")), n, n) for n in range(20_000))
+        catalog.learn((Digest(Algorithm.MD5, n.to_bytes(16, "big")), n + 1, n) for n in range(20_000))
         catalog.close()
     """
     worker = python(code, tmp_path)
     worker.communicate(timeout=60)
     assert worker.returncode == 0
-    assert catalog.facts(digest(19_999)) == (19_999, 19_999)
+    assert catalog.facts(digest(19_999)) == (20_000, 19_999)
     catalog.learn([(digest(20_000), 1, 1)])
     assert catalog.statistics().facts == 20_001
     catalog.close()
@@ -130,7 +130,7 @@ def test_many_processes_write_at_once(tmp_path: Path) -> None:
         me = int(sys.argv[2])
         for start in range(0, 5000, 500):
             numbers = range(me * 5000 + start, me * 5000 + start + 500)
-            catalog.learn((Digest(Algorithm.MD5, n.to_bytes(16, "big")), n, me) for n in numbers)
+            catalog.learn((Digest(Algorithm.MD5, n.to_bytes(16, "big")), n + 1, me) for n in numbers)
         catalog.close()
     """
     workers = [python(code, tmp_path, number) for number in range(4)]
@@ -139,7 +139,7 @@ def test_many_processes_write_at_once(tmp_path: Path) -> None:
     assert [worker.returncode for worker in workers] == [0, 0, 0, 0]
     catalog = Catalog.open(tmp_path)
     found = catalog.facts_many([digest(n) for n in range(20_000)])
-    assert found == [(n, n // 5000) for n in range(20_000)]
+    assert found == [(n + 1, n // 5000) for n in range(20_000)]
     catalog.close()
 
 
