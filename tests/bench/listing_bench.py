@@ -74,7 +74,9 @@ def measure(root: Path, count: int, where: str) -> None:
     settings = Settings(cache_dir=root.parent / "cache", cache_limit=1 << 30, min_free=0)
     if where == "known":
         catalog = Catalog.open(settings.cache_dir / "catalog")
-        catalog.learn((Digest(Algorithm.MD5, bytes.fromhex(oid_of(i))), i, 0) for i in range(count))
+        catalog.learn(
+            (Digest(Algorithm.MD5, bytes.fromhex(oid_of(i))), i + 1, 0) for i in range(count)
+        )
         catalog.close()
     workspace = open_workspace(root, settings)
     print(f"start: peak {peak():.0f} MiB")

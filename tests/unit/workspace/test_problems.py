@@ -405,6 +405,16 @@ def test_an_object_that_was_cut_to_nothing(repository: HandmadeRepository, opene
         assert content(workspace, healed, path) == data
 
 
+def test_an_lfs_pointer_that_says_empty_of_what_is_not(
+    repository: HandmadeRepository, opened: Open
+) -> None:
+    text = b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 0\n" % (b"ab" * 32)
+    repository.commit_raw({".gitattributes": b"f filter=lfs\n", "f": text})
+    snapshot = opened(repository.root).snapshot("main")
+    assert problems(snapshot) == {b"f": "bad-format"}
+    assert entry_at(snapshot, b"f").size == len(text), "Git's own file"
+
+
 def test_a_size_of_another_repository_is_asked_for_anew_once_it_was_met_to_be_wrong(
     repository: HandmadeRepository, opened: Open, sandbox: Sandbox
 ) -> None:
