@@ -1,5 +1,5 @@
 """`python -m vfs_cli`."""
 
-from vfs_cli.main import main
+from vfs_cli.entry import main
 
 main()
