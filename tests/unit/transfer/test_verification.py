@@ -167,6 +167,7 @@ async def test_what_was_under_way_when_a_blob_was_found_wrong_is_dropped(bench: 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(read)
         await begun(place, 1)
+        await bench.until(lambda: place.sent > 0)
         bench.store.set_verdict(blob.key, 2)
         bench.fetcher.heed(list)
     place.release()

@@ -292,7 +292,7 @@ FACTS: dict[str, dict[str, bytes]] = {
     },
     "unsafe-path": {"f.dvc": b"outs:\n- {md5: %s, hash: md5, path: ../x}\n", "a/.GIT/config": b"x"},
     "below-a-file": {"f": b"git file", "f.dvc": b"outs:\n- {md5: %s, hash: md5, path: f/x}\n"},
-    "unsupported": {"f.dvc": b"outs:\n- {path: f}\n"},
+    "not-committed": {"f.dvc": b"outs:\n- {path: f}\n"},
     "untrusted-option": {
         ".dvc/config": b"['remote \"r\"']\n    url = s3://b\n    credentialpath = creds\n"
     },
