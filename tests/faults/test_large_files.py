@@ -11,7 +11,7 @@ from vfs.core.ranges import block_count
 from vfs.store import ChunkStore
 from vfs.testing.handmade import HandmadeRepository, md5, object_path
 from vfs.testing.mounts import Mount, MountFactory, wait_until
-from vfs.types import BLOCK_SIZE, Algorithm, Digest
+from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
 
 pytestmark = pytest.mark.fuse
 
@@ -96,7 +96,7 @@ def test_what_an_earlier_process_left_whole_is_checked_when_it_is_opened(
     """It died before it could hash the whole."""
     mounts.allow(f"{md5(LARGE)}")
     content = damage + LARGE[len(damage) :]
-    prefix = Digest(Algorithm.MD5, bytes.fromhex(md5(LARGE))).key
+    prefix = Blob(Digest(Algorithm.MD5, bytes.fromhex(md5(LARGE))), len(LARGE)).key
     directory = Path(mount.sandbox.environ["XDG_CACHE_HOME"]) / "vfs" / "chunks"
     directory.parent.mkdir(mode=0o700)
     with ChunkStore.open(directory, limit=1 << 30, min_free=0) as store:
