@@ -97,7 +97,7 @@ def register(record: MountRecord) -> None:
     del document["socket"], document["id"]
     temporary = directory / f".{record.id}.{os.getpid()}"
     try:
-        with _locked(directory):
+        with locked(directory):
             try:
                 _write(temporary, json.dumps(document).encode())
                 temporary.replace(directory / f"{record.id}.json")
@@ -121,7 +121,7 @@ def unregister(record: MountRecord) -> None:
     """
     directory = record.socket.parent
     try:
-        with _locked(directory):
+        with locked(directory):
             now = _load(directory / f"{record.id}.json")
             if now is not None and now.pid == record.pid:
                 _remove(now)
@@ -272,7 +272,7 @@ def _listens(path: Path) -> bool:
 
 def _clear(record: MountRecord) -> None:
     """Remove a stale record, unless a new daemon has taken its place meanwhile."""
-    with _locked(record.socket.parent):
+    with locked(record.socket.parent):
         if not _listens(record.socket):
             _remove(record)
 
@@ -283,8 +283,11 @@ def _remove(record: MountRecord) -> None:
 
 
 @contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Exclude other processes that write or clear records; held for a few file operations."""
+def locked(directory: Path) -> Iterator[None]:
+    """Exclude other processes that write or clear records, or make a socket; held for a few file operations.
+
+    A socket that is bound but does not listen yet looks like one of a daemon that was killed.
+    """
     descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

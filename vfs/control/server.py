@@ -32,7 +32,7 @@ from vfs.control.protocol import (
     encode_reply,
     failure_of,
 )
-from vfs.control.registry import connect, socket_address
+from vfs.control.registry import connect, locked, socket_address
 from vfs.errors import (
     AccessDenied,
     DaemonError,
@@ -94,12 +94,13 @@ def _listen(path: Path) -> socket.socket:
     """A listening socket at `path` of mode 0600, in place of one that nobody listens to any more."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _refuse_if_served(path)
-        path.unlink(missing_ok=True)
-        with socket_address(path) as address:
-            listening.bind(address)
-        path.chmod(0o600)
-        listening.listen(MAX_CLIENTS)
+        with locked(path.parent):
+            _refuse_if_served(path)
+            path.unlink(missing_ok=True)
+            with socket_address(path) as address:
+                listening.bind(address)
+            path.chmod(0o600)
+            listening.listen(MAX_CLIENTS)
     except OSError as error:
         listening.close()
         raise DaemonError(f"{path}: no control socket here: {error.strerror or error}") from error

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ import trio.testing
 
 from vfs.control.client import call, peer_process
 from vfs.control.protocol import HEADER, REQUEST_LIMIT, Request, encode_request
-from vfs.control.registry import MountRecord, connect
-from vfs.control.server import MAX_CLIENTS, Handler, serve
+from vfs.control.registry import MountRecord, connect, locked
+from vfs.control.server import MAX_CLIENTS, Handler, _listen, serve
 from vfs.errors import DaemonError, ProtocolError, UnknownRevision, UsageError
 
 Data = dict[str, Any]
@@ -377,3 +378,16 @@ async def test_signs_of_life_are_no_answer(tmp_path: Path, monkeypatch: pytest.M
         with pytest.raises(DaemonError, match="does not answer"):
             await trio.to_thread.run_sync(lambda: call(mount, "slow", timeout=0.2))
     assert seen == []
+
+
+def test_a_socket_is_made_while_nobody_clears_up(tmp_path: Path) -> None:
+    """Between `bind` and `listen` it looks like that of a killed daemon, which anybody may remove."""
+    path = tmp_path / "one.sock"
+    with ThreadPoolExecutor(1) as pool:
+        with locked(tmp_path):
+            made = pool.submit(_listen, path)
+            with pytest.raises(TimeoutError):
+                made.result(0.2)
+            assert not path.exists()
+        made.result(10).close()
+    assert path.exists()
