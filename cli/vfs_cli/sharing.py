@@ -94,7 +94,7 @@ class Work(NamedTuple):
         found = used(self.workspace, scope, self.targets, self.progress.step, glob=options.glob)
         self.progress.clear()
         for problem in found.problems[:_SHOWN]:
-            self.output.warning(problem.message)
+            self.output.warning(f"{readable(problem.path)}: {problem.message}")
         return found
 
 

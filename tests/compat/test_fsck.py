@@ -94,6 +94,19 @@ def test_a_remote(one: Clone, sandbox: Sandbox) -> None:
     check_store(two.cache)
 
 
+def test_a_remote_gets_no_list_of_files_that_nobody_has(one: Clone, sandbox: Sandbox) -> None:
+    """DVC takes a list on a remote as proof that its files are there."""
+    one.vfs("push")
+    remote = sandbox.root / "remote"
+    for store in (remote, one.cache):
+        file_of(one, store, b"4 of 3").unlink()
+    listing = next(path for name, path in objects(remote) if name.endswith(".dir"))
+    listing.unlink()
+    found = fsck(one, "-r", "store", "--repair", code=1)
+    assert names(found) == [("missing", "data", False)] * 2
+    assert not listing.exists()
+
+
 def test_du(one: Clone) -> None:
     said = one.vfs("du", "--json", "v2", "v3")
     rows = [json.loads(line) for line in said.splitlines()]

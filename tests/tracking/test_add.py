@@ -307,6 +307,20 @@ def test_remove_deletes_only_what_is_kept(clone: Clone) -> None:
     assert clone.metadata() == {}
 
 
+def test_what_remove_leaves_is_no_link_into_the_cache(clone: Clone) -> None:
+    """Whatever collects garbage later takes nothing of it."""
+    fill(clone)
+    clone.write("one", b"alone" * 1000)
+    clone.vfs("add", "data", "one")
+    clone.vfs("checkout", "--link", "symlink", "--force")
+    assert os.path.islink(clone.path("data/0/0"))
+    before = {name: clone.read(name) for name in ("data/0/0", "data/1/4", "one")}
+    clone.vfs("remove", "data", "one")
+    shutil.rmtree(clone.root / ".dvc/cache")
+    assert not os.path.islink(clone.path("one"))
+    assert {name: clone.read(name) for name in before} == before
+
+
 @pytest.fixture
 def small_disk(clone: Clone) -> Iterator[Path]:
     """A cache on a disk of 2 MiB."""

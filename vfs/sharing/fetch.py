@@ -25,6 +25,7 @@ from vfs.tracking.report import Report, Trouble
 from vfs.tracking.uses import Use
 from vfs.types import Digest
 from vfs.workspace import Workspace
+from vfs.workspace.outs import COMMIT_IT, UNHASHED
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import DvcStore, RemoteRef
 
@@ -95,7 +96,7 @@ class Fetch:
         for use in uses:
             digest = use.out.digest
             if digest is None:
-                self._trouble(use.out.path, _unhashed())
+                self._trouble(use.out.path, ObjectMissing(UNHASHED, hint=COMMIT_IT))
             elif not use.out.is_tree:
                 missing.setdefault(digest, use.out.size)
             elif digest in lost:
@@ -307,10 +308,3 @@ def _first(layouts: list[PlainRemote], work: Callable[[PlainRemote], int]) -> in
                 failure = error
     assert failure is not None
     raise failure
-
-
-def _unhashed() -> VfsError:
-    return ObjectMissing(
-        "its pointer has no hash: the data was never committed",
-        hint="run `dvc commit` (or `dvc repro`) and commit the pointer",
-    )

@@ -112,17 +112,7 @@ class Fsck:
 
         for item, error in each(suspects, check, self._jobs, self._tick("check", len(suspects))):
             found.append(Finding(*item[1], UNREADABLE, why=error.message))
-        for one, what in bad.items():
-            found.append(Finding(*one, what, needed.get(one, b""), there[one]))
-        for one, path in needed.items():
-            if one not in there:
-                found.append(Finding(*one, MISSING, path))
-        found += [
-            Finding(*one, ORPHAN, size=size)
-            for one, size in there.items()
-            if one not in known and one not in needed and one not in bad
-        ]
-        return found
+        return found + _compared(there, needed, known, bad)
 
     def repair_caches(self, found: list[Finding]) -> None:
         """Bring what is wrong from any remote that has it right; what none has is no longer marked as verified."""
@@ -172,17 +162,7 @@ class Fsck:
         ticks = self._tick("check", len(suspects))
         for one, error in each(suspects, check, layout.jobs, ticks):
             found.append(Finding(*one, UNREADABLE, needed.get(one, b""), why=error.message))
-        for one, what in bad.items():
-            found.append(Finding(*one, what, needed.get(one, b""), there[one]))
-        for one, path in needed.items():
-            if one not in there:
-                found.append(Finding(*one, MISSING, path))
-        found += [
-            Finding(*one, ORPHAN, size=size)
-            for one, size in there.items()
-            if one not in known and one not in needed and one not in bad
-        ]
-        return found
+        return found + _compared(there, needed, known, bad)
 
     def _suspicious(self, one: Object, size: int, needed: dict[Object, bytes]) -> bool:
         if self._content or (one[1] and one in needed):
@@ -195,13 +175,17 @@ class Fsck:
         return next((size for size in sizes if size is not None), self._sizes.get(one))
 
     def repair_remote(self, layout: PlainRemote, found: list[Finding]) -> None:
-        """Send what is wrong from the cache, which gets it from another remote if need be; files before listings."""
+        """Send what is wrong from the cache, which gets it from another remote if need be.
+
+        Files before listings, and no listing of which a file is still wrong: a listing says that its files are there.
+        """
         others = [
             other
             for ref in dict.fromkeys(ref for store in self._stores for ref in store.remotes)
             if (other := open_layout(self._workspace, ref)).url != layout.url
         ]
         layout.prepare()
+        lacking: set[Object] = set()
 
         def heal(one: Finding) -> None:
             try:
@@ -209,6 +193,11 @@ class Fsck:
                 if holder is None:
                     holder = self._caches.home
                     _bring(others, holder, one)
+                if one.is_tree and any(
+                    (file.digest, False) in lacking for file in self._caches.listing(one.digest)
+                ):
+                    one.why = "files that it names are still wrong there"
+                    return
                 layout.send(holder, one.digest, is_tree=one.is_tree)
                 one.repaired = _hash(layout, (one.digest, one.is_tree)) is None
             except VfsError as error:
@@ -218,6 +207,7 @@ class Fsck:
             wrong = [one for one in found if one.wrong and one.is_tree == trees]
             each(wrong, heal, layout.jobs, self._tick("repair", len(wrong)))
             layout.sync()
+            lacking.update((one.digest, one.is_tree) for one in wrong if one.wrong)
 
     # Both -----------------------------------------------------------------------------------------
 
@@ -243,6 +233,19 @@ class Fsck:
 
     def _tick(self, stage: str, total: int):  # type: ignore[no-untyped-def]
         return lambda: self._progress(stage, 0, total)
+
+
+def _compared(
+    there: dict[Object, int], needed: dict[Object, bytes], known: Marks, bad: dict[Object, str]
+) -> list[Finding]:
+    """What a place has wrong, lacks, and has without a commit that names it."""
+    found = [Finding(*one, what, needed.get(one, b""), there[one]) for one, what in bad.items()]
+    found += [Finding(*one, MISSING, path) for one, path in needed.items() if one not in there]
+    return found + [
+        Finding(*one, ORPHAN, size=size)
+        for one, size in there.items()
+        if one not in known and one not in needed and one not in bad
+    ]
 
 
 def _goes(use: Use, remote: str) -> bool:

@@ -37,6 +37,7 @@ from vfs.tracking.report import Report, Trouble
 from vfs.tracking.uses import Use, uses
 from vfs.types import Digest
 from vfs.workspace import Workspace
+from vfs.workspace.outs import COMMIT_IT, UNHASHED
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import RemoteRef
 from vfs.workspace.workspace import WORKTREE
@@ -99,7 +100,7 @@ class PackedPush:
         wanted: dict[Pointer, Use] = {}
         for use in found:
             if use.out.digest is None:
-                self._trouble(use.out.path, unhashed())
+                self._trouble(use.out.path, ObjectMissing(UNHASHED, hint=COMMIT_IT))
             else:
                 wanted.setdefault(Pointer(use.out.digest, use.out.is_tree), use)
         self._layout.prepare()
@@ -293,14 +294,6 @@ class _Passing(io.FileIO):
         if not self.closed:
             super().close()
             self._elsewhere.done(self._digest)
-
-
-def unhashed() -> ObjectMissing:
-    """What it means that a pointer has no hash."""
-    return ObjectMissing(
-        "its pointer has no hash: the data was never committed",
-        hint="run `vfs commit` (or `dvc repro`) and commit the pointer",
-    )
 
 
 def _missing() -> DataUnavailable:

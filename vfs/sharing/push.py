@@ -19,12 +19,12 @@ from collections.abc import Iterable, Sequence, Set
 from contextlib import closing
 from typing import Final
 
-from vfs.errors import ConfigError, DataUnavailable, VfsError
+from vfs.errors import ConfigError, DataUnavailable, ObjectMissing, VfsError
 from vfs.formats.values import ImportSource, UrlSource
 from vfs.packed import Pointer
 from vfs.sharing.elsewhere import Elsewhere
 from vfs.sharing.layout import open_layout
-from vfs.sharing.packed_push import PackedPush, unhashed
+from vfs.sharing.packed_push import PackedPush
 from vfs.sharing.plain import Object, PlainRemote
 from vfs.sharing.used import Used
 from vfs.state import Seen, StateTable
@@ -34,6 +34,7 @@ from vfs.tracking.report import Report, Trouble
 from vfs.tracking.uses import Use
 from vfs.types import Digest
 from vfs.workspace import Workspace
+from vfs.workspace.outs import COMMIT_IT, UNHASHED
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import DvcStore, RemoteRef
 
@@ -202,7 +203,7 @@ class _Group:
         for use in uses:
             digest = use.out.digest
             if digest is None:
-                self._trouble(use.out.path, unhashed())
+                self._trouble(use.out.path, ObjectMissing(UNHASHED, hint=COMMIT_IT))
             elif not use.out.is_tree:
                 files[digest] = None
             elif digest in absent:

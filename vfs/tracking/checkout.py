@@ -25,6 +25,7 @@ from vfs.tracking.scan import Scanner
 from vfs.tracking.uses import Use, uses
 from vfs.types import Algorithm, Digest, Severity
 from vfs.workspace import Workspace
+from vfs.workspace.outs import COMMIT_IT, UNHASHED
 from vfs.workspace.pointers import Progress
 
 MOUNT: Final = "mount"
@@ -171,7 +172,7 @@ class Checkout:
                 if digest is not None
             }
         if out.digest is None:
-            raise ObjectMissing("its pointer has no hash: the data was never committed")
+            raise ObjectMissing(UNHASHED, hint=COMMIT_IT)
         if not out.is_tree:
             return {out.path: Wish(out.digest, out.executable)}
         if caches.holder(out.digest, is_tree=True) is None:

@@ -7,7 +7,7 @@ empty file and an executable are never links: the one has nothing to share, the 
 import errno
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from vfs.errors import StoreError, StoreFull
@@ -80,6 +80,36 @@ class Linker:
         with _Pair(source, target, executable) as (reading, writing):
             while os.sendfile(writing, reading, None, _PIECE):
                 pass
+
+
+def unlink_from_cache(path: bytes, directory: str) -> None:
+    """Replace symlinks to objects of a cache, at a path and below it, by copies of what they lead to.
+
+    Args:
+        path: absolute; a file, a directory, or nothing.
+        directory: of the cache.
+
+    Raises:
+        StoreFull, StoreError: one cannot be copied; it is still the link.
+    """
+    below = os.fsencode(os.path.join(os.path.realpath(directory), ""))
+    copy = Linker((COPY,))
+    for link in list(_symlinks(path)):
+        target = os.path.realpath(link)
+        if target.startswith(below) and os.path.isfile(target):
+            made = link + b".vfs-" + os.urandom(4).hex().encode()
+            copy.put(os.fsdecode(target), made)
+            os.replace(made, link)
+
+
+def _symlinks(path: bytes) -> Iterator[bytes]:
+    if os.path.islink(path):
+        yield path
+        return
+    for parent, directories, files in os.walk(path):
+        for name in (*directories, *files):
+            if os.path.islink(os.path.join(parent, name)):
+                yield os.path.join(parent, name)
 
 
 class _Pair:

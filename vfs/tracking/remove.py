@@ -5,6 +5,7 @@ Rules:
 * What lies in the working tree is deleted only if asked for (`outs`), and only if the cache has it, unless forced.
 * A path inside a tracked directory leaves its listing; a file that is still there must go with it, or the
   next `vfs add` would bring it back.
+* What stays is the user's own from now on: symlinks into the cache, whose objects `vfs gc` may remove, become copies.
 * Deleted first, then the `.gitignore` line, the pointer last: a command that was interrupted can be given again.
 """
 
@@ -18,6 +19,7 @@ from vfs.formats.pointer_text import without_out
 from vfs.tracking import writes
 from vfs.tracking.add import Added, check_editable
 from vfs.tracking.change import apply, change_of, unignore
+from vfs.tracking.links import unlink_from_cache
 from vfs.tracking.project import Project, told
 from vfs.tracking.record import listed, read_below, record_parts
 from vfs.types import Algorithm, Digest
@@ -56,6 +58,8 @@ def remove(
     for path, claim in whole.items():
         if outs:
             _delete(project, path)
+        else:
+            unlink_from_cache(os.fsencode(project.absolute(path)), project.cache.directory)
         written += unignore(project, path)
         written += _drop(project, claim)
     done = [path for path, _ in meant]

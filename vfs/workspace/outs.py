@@ -31,6 +31,8 @@ from vfs.workspace.summary import Mark
 OVERLAPPING = "overlapping-output"
 NOT_COMMITTED = "not-committed"
 """Codes of problems that concern no content: nothing is lost by not knowing more."""
+UNHASHED = "its pointer has no hash: the data was never committed"
+COMMIT_IT = "run `vfs commit` (or `dvc repro`) and commit the pointer"
 MAX_POINTER = yaml12.MAX_BYTES
 _KEPT = 100_000  # outs of pointers that were parsed, some 30 MiB
 
@@ -210,8 +212,8 @@ def _uncommitted(claim: Claim) -> Problem:
     return Problem(
         claim.out.path,
         NOT_COMMITTED,
-        "its pointer has no hash: the data was never committed",
-        "run `dvc commit` (or `dvc repro`) and commit the pointer",
+        UNHASHED,
+        COMMIT_IT,
         heals=False,
     )
 
