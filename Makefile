@@ -9,7 +9,9 @@ SHELL := /bin/bash
 
 STAMPS := .tools/stamps
 BIN := .venv/bin
-PYTEST_ARGS ?=
+# Side by side, a file at a time: most tests wait for servers and processes, and what a file needs is started once.
+PYTEST_ARGS ?= -n 3 --dist loadfile
+SOAK_ARGS ?=
 
 .PHONY: help demo test lint bench soak clean wheel
 
@@ -37,7 +39,7 @@ bench: $(STAMPS)/venv $(STAMPS)/bench $(STAMPS)/ceph $(STAMPS)/dvc3 ## measure e
 soak: $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph ## the long versions of the random tests (VFS_TEST_SOAK_MINUTES=60)
 	@HYPOTHESIS_PROFILE=soak VFS_TEST_SOAK=1 \
 	  $(BIN)/python -m pytest tests/fuse/test_machine.py tests/faults -o timeout=14400 \
-	  -o faulthandler_timeout=0 $(PYTEST_ARGS)
+	  -o faulthandler_timeout=0 $(SOAK_ARGS)
 
 clean: ## remove everything that was built or installed here
 	rm -rf .venv .tools .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

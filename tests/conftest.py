@@ -5,11 +5,15 @@ time, `soak` many new ones; without it Hypothesis explores as usual.
 """
 
 import os
+import signal
 from pathlib import Path
 
 from hypothesis import settings
 
 import vfs.testing
+
+# Tests interrupt commands as Ctrl-C does: a shell that put us into the background has them ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("soak", max_examples=5_000, deadline=None, print_blob=True)

@@ -388,7 +388,8 @@ def test_mount_point_with_an_odd_name(repository: HandmadeRepository, mounts: Mo
 def test_cache_removed_while_mounted(mount: Mount, mounts: MountFactory) -> None:
     mounts.allow("deleted while in use", "chunks.*No such file")
     assert (mount.path / "big.bin").read_bytes() == DATA
-    shutil.rmtree(Path(mount.sandbox.environ["XDG_CACHE_HOME"]) / "vfs")
+    cache = Path(mount.sandbox.environ["XDG_CACHE_HOME"]) / "vfs"
+    wait_until(lambda: _is_removed(cache), "the cache is gone, though the daemon still stores")
     descriptor = os.open(mount.path / "big.bin", os.O_RDONLY | os.O_DIRECT)
     os.close(descriptor)
     assert (mount.path / "big.bin").read_bytes() == DATA
@@ -397,6 +398,12 @@ def test_cache_removed_while_mounted(mount: Mount, mounts: MountFactory) -> None
     mount.umount()
     mount.start("v1")
     assert (mount.path / "big.bin").read_bytes() == DATA
+
+
+def _is_removed(directory: Path) -> bool:
+    """As `rm -rf` given again: a directory that somebody still fills is not empty at the first try."""
+    shutil.rmtree(directory, ignore_errors=True)
+    return not directory.exists()
 
 
 def test_foreground(repository: HandmadeRepository, mounts: MountFactory) -> None:

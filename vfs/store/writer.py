@@ -10,6 +10,7 @@ Invariants:
   one, and commits it in one transaction.
 """
 
+import errno
 import logging
 import os
 import secrets
@@ -122,7 +123,7 @@ class Appender:
                 placed += batch.entries()
                 batch.done = True
         except OSError as error:
-            raise StoreFull(f"cache segment: {error.strerror}") from error
+            raise self._failed(error) from error
         finally:
             with self._lock:
                 for batch in reversed(batches):
@@ -148,9 +149,15 @@ class Appender:
                 for batch in batches:
                     self._release(batch.active)
                 if isinstance(error, OSError):
-                    raise StoreFull(f"cache segment: {error.strerror}") from error
+                    raise self._failed(error) from error
                 raise
         return batches
+
+    def _failed(self, error: OSError) -> StoreError:
+        """What became of an append: the directory was taken away, or it has no room."""
+        where = f"cache segment in {self._directory}: {error.strerror}"
+        gone = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        return StoreError(where) if gone else StoreFull(where)
 
     def _examine(self, active: Active) -> None:
         """Leave a file that somebody deleted or cut."""
