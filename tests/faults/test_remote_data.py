@@ -122,6 +122,23 @@ def test_a_directory_whose_listing_comes_back(
     assert (mount.path / "data" / "a").read_bytes() == b"1"
 
 
+def test_a_size_that_another_repository_learned_is_corrected(
+    handmade: HandmadeRepository, mounts: MountFactory
+) -> None:
+    """Its object is cut, so the size that this machine knows is wrong; a mount whose remote has the whole heals by itself."""
+    mounts.allow("data/a", md5(GOOD)[2:])
+    stranger = HandmadeRepository(handmade.sandbox, handmade.sandbox.root / "stranger")
+    stranger.commit(directories={"theirs": {"x": GOOD}}, tag="v1")
+    object_path(stranger.remote, md5(GOOD)).write_bytes(b"cut")
+    assert vfs(handmade.sandbox, "ls", "-l", "--repo", stranger.root, "theirs").returncode == 0
+    handmade.commit(directories={"data": {"a": GOOD}}, tag="v1")
+    mount = mounts(handmade.root, "v1", "-o", "transfer.deadline=2")
+    with refused(errno.EIO):
+        (mount.path / "data" / "a").read_bytes()
+    wait_until(lambda: readable(mount.path / "data" / "a"), "another size")
+    assert (mount.path / "data" / "a").read_bytes() == GOOD
+
+
 def test_commands_find_a_damaged_large_object(handmade: HandmadeRepository) -> None:
     """What streams past, and what lies in the cache already, is compared before the command ends."""
     content = os.urandom(9 << 20)

@@ -132,6 +132,11 @@ class Catalog:
         """Another one each time a size was doubted, by any process."""
         return self.recall(_DOUBTS) or b""
 
+    @property
+    def changes(self) -> str:
+        """Another one when what was built may not be true any more: something was lost, or a size doubted."""
+        return f"{self.losses} {self.doubts.hex()}"
+
     def first_seen(self, digest: Digest, time: int) -> int:
         """The time (s) at which a content was first seen: kept as `time` if it is new.
 

@@ -95,7 +95,7 @@ class Workspace:
         self._parser = Parser(repository.read_blob)
         self._kept: Lru[bytes, Snapshot] = Lru(KEPT)
         self._sources: dict[str, Workspace] = {}
-        self._losses = session.catalog.losses
+        self._met = session.catalog.changes
         self._guard = threading.RLock()
         self._store: ChunkStore | None = None
         session.register(repository)
@@ -199,15 +199,15 @@ class Workspace:
         return built
 
     def mend(self) -> bool:
-        """Build the kept snapshots again if the catalog has lost something; returns whether it had.
+        """Build the kept snapshots again if the catalog lost something, or a place contradicted a size; returns whether.
 
         Pages are named by their content, so directories that are being served work again.
         """
-        losses = self.session.catalog.losses
+        changes = self.session.catalog.changes
         with self._guard:
-            if losses == self._losses:
+            if changes == self._met:
                 return False
-            self._losses = losses
+            self._met = changes
             kept = self._kept.values()
             self._kept.clear()
         for snapshot in kept:
@@ -247,7 +247,7 @@ class Workspace:
     def _key(self, plan: Plan) -> bytes:
         """What a snapshot depends on: the tree, its scope, configuration outside of Git, and a catalog that has it."""
         parts = [plan.tree.hex(), plan.scope.hex(), repr(plan.config), repr(plan.remote)]
-        parts.append(f"{self.session.catalog.losses} {self.session.catalog.doubts.hex()}")
+        parts.append(self.session.catalog.changes)
         files = machine_files(b"", self._where) + packed_files(self._where)
         parts.append(repr(stamps(files)))
         return "\0".join(parts).encode("utf-8", "surrogateescape")
