@@ -9,8 +9,8 @@ SHELL := /bin/bash
 
 STAMPS := .tools/stamps
 BIN := .venv/bin
-# Side by side, a file at a time: most tests wait for servers and processes, and what a file needs is started once.
-PYTEST_ARGS ?= -n 3 --dist loadfile
+# Side by side, a file at a time and slow folders first: most tests wait for servers and processes, and what a file needs is started once.
+PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 SOAK_ARGS ?=
 
 .PHONY: help demo test lint bench soak clean wheel
@@ -38,7 +38,7 @@ bench: $(STAMPS)/venv $(STAMPS)/bench $(STAMPS)/ceph $(STAMPS)/dvc3 ## measure e
 
 soak: $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph ## the long versions of the random tests (VFS_TEST_SOAK_MINUTES=60)
 	@HYPOTHESIS_PROFILE=soak VFS_TEST_SOAK=1 \
-	  $(BIN)/python -m pytest tests/fuse/test_machine.py tests/faults -o timeout=14400 \
+	  $(BIN)/python -m pytest tests/fuse/test_machine.py tests/faults tests/tracking/test_kill.py -o timeout=14400 \
 	  -o faulthandler_timeout=0 $(SOAK_ARGS)
 
 clean: ## remove everything that was built or installed here
