@@ -287,7 +287,7 @@ COMMON = settings(
 )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_random_histories() -> None:
     few = settings(
         COMMON,
