@@ -41,19 +41,33 @@ class Digest(NamedTuple):
         return f"{self.algorithm.name.lower().replace('_', '-')}:{self.value.hex()}"
 
 
+SHARED: Final = b"+"
+"""The scope of bytes that are known to be right: they belong to every repository."""
+
+
 class Blob(NamedTuple):
-    """An immutable content of known size (bytes)."""
+    """An immutable content of known size (bytes).
+
+    `scope` says whose bytes may stand for it until they are compared with the digest: 16 bytes of one repository
+    (`vfs.workspace.scope`), empty for what is compared before it is kept, or cannot be.
+    """
 
     digest: Digest
     size: int
+    scope: bytes = b""
 
     @property
     def key(self) -> bytes:
-        """Binary form used in keys: `Digest.key`, then the size (u64, big-endian).
+        """Binary form used in keys: `Digest.key`, the size (u64, big-endian), the scope.
 
         Whoever claims another size for a digest speaks of another content, and spoils nothing of this one.
         """
-        return self.digest.key + self.size.to_bytes(8, "big")
+        return self.digest.key + self.size.to_bytes(8, "big") + self.scope
+
+    @property
+    def proven_key(self) -> bytes:
+        """The same for bytes that are known to be right."""
+        return self._replace(scope=SHARED).key if self.scope else self.key
 
 
 class Kind(IntEnum):

@@ -11,6 +11,7 @@ import trio
 
 from vfs.transfer import WHOLE_SIZE, Fetcher, Place
 from vfs.types import Blob, Entry
+from vfs.workspace.scope import scope_of
 from vfs_cli.progress import Progress
 from vfs_cli.target import Target, opened, snapshot
 
@@ -78,7 +79,7 @@ def _windows(size: int) -> Iterator[tuple[int, int]]:
 
 @contextlib.asynccontextmanager
 async def _running(workspace: "Workspace") -> AsyncIterator[Fetcher]:
-    fetcher = Fetcher(workspace.store, workspace.settings)
+    fetcher = Fetcher(workspace.store, workspace.settings, scope=scope_of(workspace.repository))
     async with trio.open_nursery() as nursery:
         await nursery.start(fetcher.run)
         yield fetcher

@@ -57,7 +57,7 @@ def number_for(blob: Blob, kind: Kind) -> int:
     Returns:
         A number with `FILE_BIT` set.
     """
-    (algorithm, value), size = blob
+    (algorithm, value), size, _ = blob
     hasher = _HASHERS[algorithm << 3 | kind].copy()
     hasher.update(_SIZE.pack(size) + value)
     return FILE_BIT | int.from_bytes(hasher.digest(), "little") & _HASH_MASK
@@ -80,7 +80,7 @@ class FileTable:
 
     def remember(self, blob: Blob, kind: Kind, mtime: int, origin: int) -> int:
         """Count one lookup of a content; returns its inode number."""
-        digest, size = blob
+        digest, size, _ = blob
         inode = number_for(blob, kind)
         length = _SIZE.pack(size)
         tail = _HEADS[digest.algorithm << 3 | kind] + digest.value

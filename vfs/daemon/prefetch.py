@@ -10,9 +10,11 @@ from vfs.core.ranges import block_count
 from vfs.errors import StoreFull, UnknownPath
 from vfs.store import ChunkStore
 from vfs.transfer import Place, PrefetchReport
+from vfs.transfer.blocks import prefixes, scoped
 from vfs.transfer.warmup import MOST_PROBLEMS
 from vfs.types import Blob, Entry, Kind
 from vfs.workspace import Snapshot, Workspace
+from vfs.workspace.scope import scope_of
 
 Wanted = tuple[Blob, Callable[[], Sequence[Place]]]
 
@@ -69,7 +71,8 @@ def selected(workspace: Workspace, snapshot: Snapshot, args: dict[str, Any]) -> 
                 wanted[blob] = (blob, _places(workspace, snapshot, entry, blob))
                 names[blob] = path
     if args.get("pin") and wanted:
-        _pin(workspace.store, str(args["pin"]), wanted)
+        scope = scope_of(workspace.repository)
+        _pin(workspace.store, str(args["pin"]), [scoped(blob, scope) for blob in wanted])
     return Selection(list(wanted.values()), names, list(broken.values()))
 
 
@@ -92,8 +95,9 @@ def _shown(path: bytes) -> str:
 def _pin(store: ChunkStore, name: str, blobs: Iterable[Blob]) -> None:
     """Keep the blocks of contents, before the first of them comes."""
     keys = (
-        blob.key + block.to_bytes(4, "big")
+        prefix + block.to_bytes(4, "big")
         for blob in blobs
+        for prefix in prefixes(blob)
         for block in range(block_count(blob.size))
     )
     store.pin(name, keys)

@@ -40,6 +40,7 @@ from vfs.transfer import Fetcher, Place
 from vfs.types import Blob
 from vfs.workspace import Snapshot, Workspace
 from vfs.workspace.patience import BRIEF
+from vfs.workspace.scope import scope_of
 from vfs.workspace.workspace import WORKTREE
 
 log = logging.getLogger("vfs.daemon")
@@ -75,7 +76,9 @@ class Service:
         settings = workspace.settings
         self._revisions = Revisions(workspace)
         self._store = workspace.store
-        self._fetcher = Fetcher(self._store, settings, on_bad=self._content_is_bad)
+        self._fetcher = Fetcher(
+            self._store, settings, scope=scope_of(workspace.repository), on_bad=self._content_is_bad
+        )
         reader = Reader(self._store, self._fetcher, self._places, push_small=settings.push_small)
         self.filesystem = FileSystem(view_of(snapshot), self._revisions, reader)
         self._transport = Transport(

@@ -15,10 +15,11 @@ import trio
 from vfs.core.inodes import FileNode, number_for
 from vfs.errors import DataUnavailable, StoreError
 from vfs.formats.hashing import hasher_for
-from vfs.store import BAD, BAD_FILE, VERIFIED, ChunkStore, Extent
+from vfs.store import BAD, BAD_FILE, UNPROVEN, VERIFIED, ChunkStore, Extent
 from vfs.threads import Pool, run_in
 from vfs.transfer import WHOLE_SIZE, Fetcher, LocalFile, Place, verdict_key
-from vfs.types import BLOCK_SIZE, Algorithm, Blob, Kind
+from vfs.transfer.blocks import locate, prefixes, provable, verdict
+from vfs.types import BLOCK_SIZE, Blob, Kind
 
 log = logging.getLogger("vfs.fs")
 
@@ -42,19 +43,20 @@ class OpenFile:
     """What is remembered of a file that was read or is open.
 
     Attributes:
-        blob: its content.
+        blob: its content, as the fetcher has it (`Fetcher.own`).
+        prefixes: what the keys of its blocks in the store begin with.
         opens: handles now open.
         local: a plain local file with exactly this content.
         looked: set when a local file has been looked for.
         examined: whether the fetcher has looked for blocks that were never checked.
         pushed: whether the kernel has been given the whole content.
         fetched: whether any of it came through the fetcher, whose read-ahead then wants to know of every read.
-        barred: what the store has of it may be wrong, or of another source: it is not served before the fetcher has looked.
+        barred: it was found wrong: what the store has of it is not served before the fetcher has looked.
         extents: where blocks are in the chunk store.
     """
 
     blob: Blob
-    prefix: bytes
+    prefixes: tuple[bytes, ...]
     opens: int = 0
     local: LocalFile | None = None
     looked: trio.Event | None = None
@@ -95,9 +97,9 @@ class Reader:
         file.opens += 1
         if file.opens == 1:
             self._idle.pop(inode, None)
-        if node.blob.size > WHOLE_SIZE and not file.examined and _provable(node.blob):
+        if node.blob.size > WHOLE_SIZE and not file.examined and provable(node.blob):
             file.examined = True
-            self._fetcher.examine(node.blob, self._places(node))
+            self._fetcher.examine(file.blob, self._places(node))
         if file.opens > 1 or file.pushed or not 0 < node.blob.size <= self._push_small:
             return None
         content = self.read_nowait(inode, 0, node.blob.size)
@@ -212,8 +214,8 @@ class Reader:
                 self._say_once(error)
                 file.extents.clear()
         file.fetched = True
-        data = await self._fetcher.read(node.blob, self._places(node), offset, end - offset)
-        file.barred = file.barred and not self._fetcher.trusts(node.blob)
+        data = await self._fetcher.read(file.blob, self._places(node), offset, end - offset)
+        file.barred = file.barred and not self._fetcher.trusts(file.blob)
         return data
 
     def _say_once(self, error: StoreError) -> None:
@@ -258,7 +260,7 @@ class Reader:
         return found
 
     def _locate(self, file: OpenFile, block: int) -> Extent | None:
-        extent = self._store.locate(file.prefix + block.to_bytes(4, "big"))
+        extent = locate(self._store, file.prefixes, block)
         if extent is not None:
             if len(file.extents) >= MOST_EXTENTS:
                 file.extents.clear()
@@ -274,7 +276,7 @@ class Reader:
             return
         file.looked = looked = trio.Event()
         try:
-            local = await self._fetcher.open_local(node.blob, self._places(node))
+            local = await self._fetcher.open_local(file.blob, self._places(node))
             if local is not None and await run_in(Pool.DISK, _is_sound, local):
                 file.local = local
         finally:
@@ -282,7 +284,7 @@ class Reader:
 
     def _check(self, local: LocalFile) -> None:
         """All of a local file was handed out; small ones were checked before."""
-        if local.blob.size > WHOLE_SIZE and _provable(local.blob):
+        if local.blob.size > WHOLE_SIZE and provable(local.blob):
             self._fetcher.check_file(local)
 
     def places_changed(self) -> None:
@@ -299,9 +301,10 @@ class Reader:
     def _file(self, inode: int, node: FileNode) -> OpenFile:
         file = self._files.get(inode)
         if file is None:
-            file = self._files[inode] = OpenFile(node.blob, node.blob.key)
-            if node.blob.size > WHOLE_SIZE:  # smaller ones are proved before they are stored
-                file.barred = not self._fetcher.trusts(node.blob)
+            blob = self._fetcher.own(node.blob)
+            file = self._files[inode] = OpenFile(blob, prefixes(blob))
+            if blob.size > WHOLE_SIZE:  # smaller ones are proved before they are stored
+                file.barred = not self._fetcher.trusts(blob)
             self._idle[inode] = None
         return file
 
@@ -332,26 +335,23 @@ class Reader:
     async def verified(self, inode: int, node: FileNode) -> str:
         """`yes`, `no` or `bad`: whether the whole content was checked against its digest."""
         file, large = self._files.get(inode), node.blob.size > WHOLE_SIZE
-        verdict = self._store.verdict(node.blob.key)
-        if large and verdict is None:  # small ones are hashed when they are found
+        blob = self._fetcher.own(node.blob)
+        found = verdict(self._store, blob)
+        if large and found in (None, UNPROVEN):  # small ones are hashed when they are found
             file = self._file(inode, node)
             await self._look_for_local_file(file, node)
             self._trim()
         if file is not None and file.local is not None:
             if not large:
                 return "yes"
-            verdict = self._store.verdict(verdict_key(node.blob, file.local.descriptor))
-        return {VERIFIED: "yes", BAD: "bad", BAD_FILE: "bad"}.get(verdict or 0, "no")
-
-
-def _provable(blob: Blob) -> bool:
-    return blob.digest.algorithm is not Algorithm.PLACE
+            found = self._store.verdict(verdict_key(blob, file.local.descriptor))
+        return {VERIFIED: "yes", BAD: "bad", BAD_FILE: "bad"}.get(found or 0, "no")
 
 
 def _is_sound(local: LocalFile) -> bool:
     """Whether a small local file is what its digest says; a large one is checked once all of it was handed out."""
     blob = local.blob
-    if blob.size > WHOLE_SIZE or not _provable(blob):
+    if blob.size > WHOLE_SIZE or not provable(blob):
         return True
     hasher = hasher_for(blob.digest, blob.size)
     hasher.update(local.read(0, blob.size) if blob.size else b"")

@@ -28,7 +28,8 @@ from vfs.sharing.layout import open_layout, open_named
 from vfs.sharing.plain import Object, PlainRemote, Stored
 from vfs.sharing.used import Scope
 from vfs.state import Seen, StateTable
-from vfs.types import Blob
+from vfs.transfer.blocks import scoped
+from vfs.types import SHARED, Blob
 from vfs.workspace import Workspace
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import RemoteRef
@@ -164,7 +165,9 @@ class Collection:
         store = self._workspace.store
         if not files or not store.pins():
             return garbage
-        pinned = store.pinned([Blob(one.digest, one.size).key + first for one in files])
+        pinned = store.pinned(
+            [scoped(Blob(one.digest, one.size), SHARED).key + first for one in files]
+        )
         keep = {one.digest for one, held in zip(files, pinned, strict=True) if held}
         collected.kept += len(keep)
         return [one for one in garbage if one.is_tree or one.digest not in keep]

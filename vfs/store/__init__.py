@@ -7,6 +7,15 @@ from vfs.store.scrub import ScrubReport
 from vfs.store.segments import Extent
 from vfs.store.statistics import StoreStatistics
 from vfs.store.store import ChunkStore
-from vfs.store.verdicts import BAD, BAD_FILE, VERIFIED
+from vfs.store.verdicts import BAD, BAD_FILE, UNPROVEN, VERIFIED
 
-__all__ = ["BAD", "BAD_FILE", "VERIFIED", "ChunkStore", "Extent", "ScrubReport", "StoreStatistics"]
+__all__ = [
+    "BAD",
+    "BAD_FILE",
+    "UNPROVEN",
+    "VERIFIED",
+    "ChunkStore",
+    "Extent",
+    "ScrubReport",
+    "StoreStatistics",
+]

@@ -38,7 +38,7 @@ class Engine:
         segments = shared.directory / "segments"
         self.table = SegmentTable(segments, writable=self.writable, most_open=_most_open())
         self.appender = Appender(self.index, self.table, capacity)
-        self.evictor = Evictor(self.index, shared.directory, self.appender.append_again)
+        self.evictor = Evictor(self.index, shared.directory, self.appender.append)
         self.pins = Pins(self.index)
         self.verdicts = Verdicts(self.index)
         self.strays: set[bytes] = set()

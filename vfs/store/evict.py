@@ -162,7 +162,7 @@ class Evictor:
         except OSError:
             return None
         sound = len(data) == entry.length and checksum(data) == entry.checksum
-        return Item(member.key, data, entry.checksum) if sound else None
+        return Item(member.key, data, entry.checksum, entry.stamp) if sound else None
 
     def members(self, number: int) -> list[Member]:
         """The chunks whose current place is in a segment, by offset."""

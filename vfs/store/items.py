@@ -1,6 +1,7 @@
 """What is appended to a store: chunks with their checksums, and writing them all to a file."""
 
 import os
+import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ class Item(NamedTuple):
     key: bytes
     payload: Buffer
     digest: int
+    stamp: int
 
     @property
     def room(self) -> int:
@@ -35,7 +37,7 @@ def weigh(items: Sequence[tuple[bytes, Buffer]]) -> list[Item]:
         if not 0 < len(key) <= MAX_KEY:
             raise ValueError(f"a chunk key has {len(key)} bytes; 1 to {MAX_KEY} are possible")
     return [
-        Item(key, flat, checksum(flat))
+        Item(key, flat, checksum(flat), secrets.randbits(32))
         for key, payload in items
         for flat in (memoryview(payload).cast("B"),)
     ]

@@ -49,12 +49,16 @@ def aligned(offset: int) -> int:
 
 
 class Entry(NamedTuple):
-    """Value of the index: where the payload of a chunk is."""
+    """Value of the index: where the payload of a chunk is.
+
+    `stamp` is a random number of the append that brought it here, so that bytes which took its place are told from those that
+    eviction wrote again elsewhere.
+    """
 
     segment: int
     offset: int
     length: int
-    flags: int
+    stamp: int
     checksum: int
 
     def pack(self) -> bytes:

@@ -99,13 +99,6 @@ class ChunkReader:
         self.hits += len(found) - misses
         return found
 
-    def source(self, blob_key: bytes) -> bytes:
-        """Where the unproven blocks of an object came from; empty if that is not known (loop-safe)."""
-        try:
-            return self._engine.verdicts.source(blob_key) if self._engine is not None else b""
-        except StoreError:
-            return b""
-
     def contains_many(self, keys: Sequence[bytes]) -> list[bool]:
         """Which chunks are here; does not count as a use of them."""
         engine = self._engine
@@ -130,11 +123,11 @@ class ChunkReader:
         if entry is None:
             engine.strays.add(key)
             return None
-        number, offset, length, _, digest = entry
+        number, offset, length, stamp, digest = entry
         if self._bad and (number, offset) in self._bad:
             return None
         segment = engine.table.known(number) or engine.segment(number)
-        return Extent(segment, offset, length, digest, key) if segment is not None else None
+        return Extent(segment, offset, length, digest, key, stamp) if segment is not None else None
 
     def _refresh(self, engine: Engine) -> None:
         try:
@@ -294,7 +287,7 @@ class ChunkReader:
         self.corrupt += 1
         segment = extent.segment
         segment.clear_verified(extent.offset)
-        entry = Entry(segment.number, extent.offset, extent.length, 0, extent.checksum)
+        entry = Entry(segment.number, extent.offset, extent.length, extent.stamp, extent.checksum)
         engine = self._engine
         try:
             if engine is not None:

@@ -9,6 +9,7 @@ Rule: everything here runs while no other process uses the store.
 
 import logging
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -163,7 +164,7 @@ def _index_segment(
     def write(transaction: Any) -> None:
         transaction.put(prefix, info.pack(), db=index.segments)
         for record in found:
-            entry = Entry(number, record.offset, record.length, 0, record.digest)
+            entry = Entry(number, record.offset, record.length, secrets.randbits(32), record.digest)
             transaction.put(record.key, entry.pack(), db=index.chunks)
             member = prefix + record.offset.to_bytes(4, "big")
             transaction.put(member, record.key, db=index.members)

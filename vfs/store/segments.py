@@ -177,6 +177,7 @@ class Extent(NamedTuple):
         length: bytes.
         checksum: xxh3-64 of the payload.
         key: the chunk's key.
+        stamp: of its entry in the index.
     """
 
     segment: Segment
@@ -184,6 +185,7 @@ class Extent(NamedTuple):
     length: int
     checksum: int
     key: bytes
+    stamp: int
 
 
 class SegmentTable:

@@ -26,6 +26,7 @@ from vfs.store.items import Buffer, Item, weigh
 from vfs.store.reader import ChunkReader
 from vfs.store.scrub import Progress, ScrubReport, scrub
 from vfs.store.statistics import StoreStatistics
+from vfs.store.verdicts import VERIFIED
 
 MAP_SIZE: Final = 1 << 34  # address space, not disk or memory; grows by itself
 _PROMISED_SHARE: Final = 8  # appends under way at once take this part of the limit, or it is one
@@ -124,11 +125,11 @@ class ChunkStore(ChunkReader):
 
     # -- writing -----------------------------------------------------------------------------------
 
-    def append(self, items: Sequence[tuple[bytes, Buffer]], source: bytes = b"") -> bool:
-        """Store chunks `(key, payload)`, of a `source` (claimed) if nobody has compared them; a chunk stored before is replaced.
+    def append(self, items: Sequence[tuple[bytes, Buffer]], *, unproven: bool = False) -> bool:
+        """Store chunks `(key, payload)`, `unproven` if they are blocks that nobody has compared; a chunk stored before is replaced.
 
         Returns:
-            Whether all of them are stored now. False if caching is off, there is no room, or another source was claimed since.
+            Whether all of them are stored now. False if caching is off or there is no room.
 
         Raises:
             ValueError: a key is empty or too long.
@@ -143,7 +144,7 @@ class ChunkStore(ChunkReader):
             if not self._admit(engine, room):
                 return False
             try:
-                return self._append(engine, weighed, source)
+                return self._append(engine, weighed, unproven=unproven)
             finally:
                 self._promise(-room)
         except Busy:
@@ -175,10 +176,10 @@ class ChunkStore(ChunkReader):
             self._promised += room
             self._room.notify_all()
 
-    def _append(self, engine: Engine, items: list[Item], source: bytes) -> bool:
+    def _append(self, engine: Engine, items: list[Item], *, unproven: bool) -> bool:
         for last in (False, True):
             try:
-                placed = engine.appender.append(items, source)
+                placed = engine.appender.append(items, unproven=unproven)
                 break
             except StoreFull:
                 needed = sum(item.room for item in items)
@@ -261,7 +262,7 @@ class ChunkStore(ChunkReader):
     # -- verdicts and pins -------------------------------------------------------------------------
 
     def verdict(self, blob_key: bytes) -> int | None:
-        """What is known of a whole object: 1 verified, 2 bad, 3 a local file named after it is bad, None nothing (loop-safe)."""
+        """What is known of a whole object: VERIFIED, BAD, BAD_FILE, UNPROVEN, None for nothing (loop-safe)."""
         try:
             kept = self._engine.verdicts.get(blob_key) if self._engine is not None else None
         except StoreError:
@@ -277,9 +278,19 @@ class ChunkStore(ChunkReader):
             _log.log(logging.WARNING if self.writable else logging.DEBUG, "%s", error)
             self._verdicts[blob_key] = verdict
 
-    def claim(self, blob_key: bytes, source: bytes, before: bytes = b"") -> bool:
-        """Before unproven blocks of a source are stored: drop those of any other but `before`; whether there were any. Raises StoreError."""
-        return self._usable().verdicts.claim(blob_key, source, before)
+    def promote(self, own: bytes, shared: bytes, blocks: Iterable[tuple[int, int]]) -> bool:
+        """An object was right as a whole: what was compared belongs to everybody; see `Verdicts.promote`.
+
+        If the store cannot be written to, this process alone knows that it was right.
+        """
+        try:
+            whole = self._usable().verdicts.promote(own, shared, blocks)
+            self._verdicts.pop(own, None)
+        except StoreError as error:
+            _log.log(logging.WARNING if self.writable else logging.DEBUG, "%s", error)
+            self._verdicts[own] = VERIFIED
+            return True
+        return whole
 
     def pin(self, name: str, keys: Iterable[bytes]) -> None:
         """Keep chunks, also those yet to come, until `unpin(name)`. Raises StoreError."""

@@ -1,28 +1,32 @@
 """Verdicts: whether a foreign object as a whole has the digest that names it.
 
 Rules:
-- `VERIFIED` is said of the blocks that lie in the store: the transaction that stores a block which came from elsewhere
-  takes it back, and only a new comparison says it again.
-- The source of blocks that are not verified is noted before the first of them is stored, and no block of another source is stored
-  as long as the note stands. So all of them are of one source; `claim` makes room for another.
+- Blocks that nobody has compared lie under a key of one repository; those of an object that was right as a whole under one that all
+  share (`promote`). A block is promoted only if it is still the one that was compared, by its stamp.
+- The transaction that stores an unproven block says `UNPROVEN`, which takes an earlier `VERIFIED` back.
 - `BAD` stays until another verdict takes its place. `State.condemned` grows with it, so that other processes notice.
 """
 
+import functools
+import itertools
 from collections.abc import Iterable
 from typing import Any, Final
 
 from vfs.store.index import Index
+from vfs.store.layout import unpack_entry
 
 VERIFIED: Final = 1
 BAD: Final = 2
 BAD_FILE: Final = 3
 """A plain local file named after the object is bad, which says nothing of what remotes have."""
-
-_SOURCE: Final = b"from"
-"""Behind the key of a digest: the key of the source of its blocks that are not verified."""
+UNPROVEN: Final = 4
+"""Blocks of it have come that nobody has compared."""
 
 BLOCK_NUMBER: Final = 4
-"""Bytes of a block's number, which ends its key; before it stands the key of the digest."""
+"""Bytes of a block's number, which ends its key; before it stands the key of the object."""
+
+_AT_ONCE: Final = 4096
+"""Blocks promoted in one transaction (about 10 ms)."""
 
 
 class Verdicts:
@@ -32,7 +36,7 @@ class Verdicts:
         self._index = index
 
     def get(self, blob_key: bytes) -> int | None:
-        """`VERIFIED`, `BAD`, `BAD_FILE`, or None (loop-safe). Raises StoreError."""
+        """One of the numbers above, or None (loop-safe). Raises StoreError."""
         value = self._index.get(self._index.verdicts, blob_key)
         return value[0] if value else None
 
@@ -45,66 +49,69 @@ class Verdicts:
                 return
             transaction.put(blob_key, bytes((verdict,)), db=self._index.verdicts)
             if verdict == BAD:
-                _tell(transaction, self._index)
+                state = self._index.state_in(transaction)
+                grown = state._replace(condemned=state.condemned + 1)
+                self._index.put_state(transaction, grown)
 
         self._index.write(write)
 
-    def source(self, blob_key: bytes) -> bytes:
-        """Where the unproven blocks of an object came from; empty if that is not known (loop-safe). Raises StoreError."""
-        return self._index.get(self._index.verdicts, blob_key + _SOURCE) or b""
+    def promote(self, own: bytes, shared: bytes, blocks: Iterable[tuple[int, int]]) -> bool:
+        """An object is right as a whole: give the blocks that were compared to everybody.
 
-    def claim(self, blob_key: bytes, source: bytes, before: bytes) -> bool:
-        """Unproven blocks of a source are about to be stored: drop those of any other one but `before`; whether there were any."""
-        if source == self.source(blob_key):
-            return False
+        Args:
+            own: key of its unproven blocks.
+            shared: key of its proven ones.
+            blocks: (number, stamp) of what was compared.
+
+        Returns:
+            Whether nothing unproven of it is left; then it is `VERIFIED`.
+
+        Raises:
+            StoreError: the index cannot be written.
+        """
+        index, rest = self._index, iter(blocks)
+        while batch := list(itertools.islice(rest, _AT_ONCE)):
+            index.write(functools.partial(_move, index, own, shared, batch))
 
         def write(transaction: Any) -> bool:
-            index, key = self._index, blob_key + _SOURCE
-            found = transaction.get(key, db=index.verdicts) or b""
-            verified = transaction.get(blob_key, db=index.verdicts) == bytes((VERIFIED,))
-            if verified or found == source:
+            if own != shared and _is_left(transaction, index, own, shared):
                 return False
-            transaction.put(key, source, db=index.verdicts)
-            dropped = not (before and found == before) and _drop_all(transaction, index, blob_key)
-            if dropped:
-                _tell(transaction, index)
-            return dropped
+            transaction.delete(own, db=index.verdicts)
+            transaction.put(shared, bytes((VERIFIED,)), db=index.verdicts)
+            return True
 
-        return bool(self._index.write(write))
+        return bool(index.write(write))
 
 
-def admit(transaction: Any, index: Index, keys: Iterable[bytes], source: bytes) -> bool:
-    """Within the transaction that stores blocks: what was verified before did not mean them; whether they may be stored.
-
-    `source` is where they came from; empty if whoever stores them has compared them, or nobody can.
-    """
+def note_unproven(transaction: Any, index: Index, keys: Iterable[bytes]) -> None:
+    """Within the transaction that stores blocks nobody has compared: what was verified before did not mean them."""
     for blob_key in {key[:-BLOCK_NUMBER] for key in keys} - {b""}:
-        verdict = transaction.get(blob_key, db=index.verdicts)
-        if verdict == bytes((VERIFIED,)):
-            transaction.delete(blob_key, db=index.verdicts)
-            if source:
-                transaction.put(blob_key + _SOURCE, source, db=index.verdicts)
-                _tell(transaction, index)
-        elif source:
-            found = transaction.get(blob_key + _SOURCE, db=index.verdicts)
-            if found is None:  # the store was emptied since
-                transaction.put(blob_key + _SOURCE, source, db=index.verdicts)
-            elif found != source:
-                return False
-    return True
+        if transaction.get(blob_key, db=index.verdicts) in (None, bytes((VERIFIED,))):
+            transaction.put(blob_key, bytes((UNPROVEN,)), db=index.verdicts)
 
 
-def _drop_all(transaction: Any, index: Index, blob_key: bytes) -> bool:
-    """Forget every block of an object; whether there was one."""
+def _move(
+    index: Index, own: bytes, shared: bytes, blocks: list[tuple[int, int]], transaction: Any
+) -> None:
+    for block, stamp in blocks:
+        number = block.to_bytes(BLOCK_NUMBER, "big")
+        value = transaction.get(own + number, db=index.chunks)
+        entry = unpack_entry(value or b"")
+        if entry is None or entry.stamp != stamp:
+            continue  # it is a shared one, was evicted, or came again meanwhile
+        transaction.delete(own + number, db=index.chunks)
+        transaction.put(shared + number, value, db=index.chunks)
+        member = entry.segment.to_bytes(4, "big") + entry.offset.to_bytes(4, "big")
+        transaction.put(member, shared + number, db=index.members)
+
+
+def _is_left(transaction: Any, index: Index, own: bytes, shared: bytes) -> bool:
+    """Whether an unproven block has no proven twin; those that have one are dropped."""
     with transaction.cursor(db=index.chunks) as cursor:
-        found = cursor.set_range(blob_key)
-        dropped = found and cursor.key().startswith(blob_key)
-        while found and cursor.key().startswith(blob_key):
+        found = cursor.set_range(own)
+        while found and cursor.key().startswith(own):
+            twin = shared + cursor.key()[-BLOCK_NUMBER:]
+            if transaction.get(twin, db=index.chunks) is None:
+                return True
             found = cursor.delete()
-    return bool(dropped)
-
-
-def _tell(transaction: Any, index: Index) -> None:
-    """Have other processes look again at the large objects they use."""
-    state = index.state_in(transaction)
-    index.put_state(transaction, state._replace(condemned=state.condemned + 1))
+    return False

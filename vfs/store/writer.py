@@ -37,7 +37,7 @@ from vfs.store.layout import (
     unpack_info,
 )
 from vfs.store.segments import SegmentTable
-from vfs.store.verdicts import admit
+from vfs.store.verdicts import note_unproven
 
 _MOST_BUFFERS: Final = 512  # pieces of one pwritev
 _LARGE_WRITE: Final = 512 * 1024  # bytes after which one is ended: 4 MiB at once are 4 times slower
@@ -81,7 +81,7 @@ class Batch:
         position = self.start
         for item in self.items:
             offset = position + RECORD_HEADER + len(item.key)
-            entry = Entry(self.active.number, offset, len(item.payload), 0, item.digest)
+            entry = Entry(self.active.number, offset, len(item.payload), item.stamp, item.digest)
             placed.append(Placed(item.key, entry))
             position += item.room
         return placed
@@ -99,27 +99,19 @@ class Appender:
         self._active: Active | None = None
         self._end_seen = 0
 
-    def append(self, items: Sequence[Item], source: bytes = b"") -> list[Placed]:
-        """Store items; returns where they are (those that fit no segment, or come from another `source`, are left out).
+    def append(self, items: Sequence[Item], *, unproven: bool = False) -> list[Placed]:
+        """Store items, `unproven` blocks or what needs no proof; returns where they are (those that fit no segment are left out).
 
         Raises:
             StoreFull: no room on the disk.
             StoreError: the index failed, or the store was emptied or deleted meanwhile.
         """
-        return self._append(items, source, new=True)
-
-    def append_again(self, items: Sequence[Item]) -> list[Placed]:
-        """Store at another place what the store has; verdicts stay. Raises as `append` does."""
-        return self._append(items, b"", new=False)
-
-    def _append(self, items: Sequence[Item], source: bytes, *, new: bool) -> list[Placed]:
         placed: list[Placed] = []
         batches = self._reserve(items)
         try:
             for batch in batches:
                 self._write(batch)
-                if not self._commit(batch, source, new=new):
-                    break
+                self._commit(batch, unproven=unproven)
                 placed += batch.entries()
                 batch.done = True
         except OSError as error:
@@ -232,18 +224,16 @@ class Appender:
                 waiting = 0
         write_all(batch.active.descriptor, pieces, position)
 
-    def _commit(self, batch: Batch, source: bytes, *, new: bool) -> bool:
-        """Whether the blocks may be of this source."""
+    def _commit(self, batch: Batch, *, unproven: bool) -> None:
         placed = batch.entries()
 
-        def write(transaction: Any) -> bool | None:
+        def write(transaction: Any) -> bool:
             number = batch.active.number.to_bytes(4, "big")
             info = unpack_info(transaction.get(number, db=self._index.segments) or b"")
             if info is None or info.nonce != batch.active.info.nonce:
-                return None
-            keys = (key for key, _ in placed)
-            if new and not admit(transaction, self._index, keys, source):
                 return False
+            if unproven:
+                note_unproven(transaction, self._index, (key for key, _ in placed))
             for key, entry in placed:
                 transaction.put(key, entry.pack(), db=self._index.chunks)
                 member = number + entry.offset.to_bytes(4, "big")
@@ -255,11 +245,9 @@ class Appender:
             self._index.put_state(transaction, state)
             return True
 
-        admitted: bool | None = self._index.write(write)
-        if admitted is None:
+        if not self._index.write(write):
             batch.active.lost = True
             raise StoreError("the cache was emptied while it was being written to")
-        return admitted
 
     # -- segments ----------------------------------------------------------------------------------
 

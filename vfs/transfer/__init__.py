@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from vfs.transfer.place import Body, Place, PlacesOf, Wanted
 
 if TYPE_CHECKING:
+    from vfs.transfer.blocks import WHOLE_SIZE
     from vfs.transfer.fetcher import Fetcher, Limits
     from vfs.transfer.local_file import LocalFile, verdict_key
-    from vfs.transfer.state import WHOLE_SIZE
     from vfs.transfer.statistics import FetchStatistics
     from vfs.transfer.warmup import PrefetchReport
 
@@ -33,7 +33,7 @@ _MODULES = {
     "Limits": "fetcher",
     "LocalFile": "local_file",
     "verdict_key": "local_file",
-    "WHOLE_SIZE": "state",
+    "WHOLE_SIZE": "blocks",
     "FetchStatistics": "statistics",
     "PrefetchReport": "warmup",
 }

@@ -15,12 +15,12 @@ from typing import Final, Protocol, Self
 
 from vfs.core.attempts import LISTENER
 from vfs.core.ranges import block_length
-from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, StoreError, VfsError
+from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
-from vfs.store import BAD, VERIFIED, ChunkStore
+from vfs.store import BAD, UNPROVEN, VERIFIED, ChunkStore
+from vfs.transfer.blocks import verdict
 from vfs.transfer.local_file import verdict_key
 from vfs.transfer.place import Body, Buffer, Generous, Place
-from vfs.transfer.provenance import Provenance, source_of
 from vfs.transfer.state import Job
 from vfs.transfer.waiter import Data
 from vfs.types import BLOCK_SIZE, Blob
@@ -38,9 +38,6 @@ class Announce(Protocol):
 
     def opened(self, job: Job, etag: str) -> None:
         """The place answers; this is the version of its object."""
-
-    def claimed(self, job: Job, *, dropped: bool) -> None:
-        """What the store has of the blob is of the place's source now; `dropped`: blocks of another one were there."""
 
     def arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
         """Blocks are complete: one of a part, or all of a `whole`, which are verified."""
@@ -72,8 +69,7 @@ def download(job: Job, place: Place, etag: str, store: ChunkStore, announce: Ann
             if job.whole:
                 _read_whole(job, place, body, store if keep else None, announce)
             else:
-                of = _claim(job, place, body, store, announce) if keep else None
-                _read_part(job, place, body, of, store if of else None, announce)
+                _read_part(job, place, body, store if keep else None, announce)
         if keep and job.whole and isinstance(place, Generous):
             keep_companions(place, store)
     finally:
@@ -127,21 +123,6 @@ def _check_trusted(blob: Blob, place: Place, descriptor: int, store: ChunkStore)
         )
 
 
-def _claim(
-    job: Job, place: Place, body: Body, store: ChunkStore, announce: Announce
-) -> Provenance | None:
-    """Make the source of an answer that of the blob's blocks; None if nothing can be stored. What nobody can compare has none."""
-    state = job.state
-    provenance = state.provenance
-    if state.provable:
-        try:
-            dropped = provenance.answered(store, state.prefix, source_of(place, body.etag))
-        except StoreError:
-            return None
-        announce.claimed(job, dropped=dropped)
-    return provenance
-
-
 def _check_size(job: Job, place: Place, body: Body) -> None:
     size = job.state.blob.size
     if 0 <= body.size != size:
@@ -179,7 +160,6 @@ def _read_part(
     job: Job,
     place: Place,
     body: Body,
-    of: Provenance | None,
     store: ChunkStore | None,
     announce: Announce,
 ) -> None:
@@ -193,10 +173,10 @@ def _read_part(
             batch.append((block, data))
             if len(batch) >= BATCH_BLOCKS:
                 full, batch = batch, []
-                _store(job, full, store, announce, of)
+                _store(job, full, store, announce, unproven=job.state.provable)
     finally:
         if batch:
-            _store(job, batch, store, announce, of)
+            _store(job, batch, store, announce, unproven=job.state.provable)
 
 
 def _store(
@@ -204,17 +184,18 @@ def _store(
     blocks: list[tuple[int, bytearray]],
     store: ChunkStore | None,
     announce: Announce,
-    of: Provenance | None = None,
+    *,
+    unproven: bool = False,
 ) -> bool:
     """Give announced blocks to the store; reports whatever comes of it, so that nobody holds them for ever."""
     taken = lasting = False
     try:
         if store is not None:
             items = [(job.state.key(block), data) for block, data in blocks]
-            taken = store.append(items, of.value if of else b"")
+            taken = store.append(items, unproven=unproven)
             lasting = taken and store.has_room(job.state.blob.size)
-            if not taken and store.verdict(job.state.prefix) == VERIFIED:
-                store.set_verdict(job.state.prefix, None)  # these bytes were not compared
+            if not taken and unproven and verdict(store, job.state.blob) == VERIFIED:
+                store.set_verdict(job.state.prefix, UNPROVEN)  # of bytes that readers have had
     finally:
         announce.stored(job, [block for block, _ in blocks], taken=taken, lasting=lasting)
     return taken

@@ -16,8 +16,9 @@ import trio
 
 from vfs.core.ranges import coalesce
 from vfs.errors import RemoteUnavailable, VfsError
-from vfs.store import BAD, ChunkStore
+from vfs.store import ChunkStore
 from vfs.transfer.attempt import attempt
+from vfs.transfer.blocks import is_bad
 from vfs.transfer.checker import Checker
 from vfs.transfer.claims import Claims
 from vfs.transfer.download import end_downloads
@@ -32,7 +33,7 @@ from vfs.transfer.inbox import Inbox
 from vfs.transfer.lanes import Budget, Lane, Lanes
 from vfs.transfer.memory import Memory
 from vfs.transfer.placing import Placing
-from vfs.transfer.state import STALE_SECONDS, WHOLE_SIZE, BlobState, Job, Level, Source
+from vfs.transfer.state import STALE_SECONDS, BlobState, Job, Level, Source
 from vfs.transfer.states import States
 from vfs.transfer.statistics import FetchCounters
 from vfs.transfer.verification import Verification
@@ -88,7 +89,7 @@ class Engine:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then nobody is left waiting."""
-        self._inbox = Inbox(self._opened, self._claimed, self._arrived, self._stored)
+        self._inbox = Inbox(self._opened, self._arrived, self._stored)
         self._checker = Checker()
         self.verification = Verification(
             self.store,
@@ -288,11 +289,6 @@ class Engine:
         if job.source is not None and not job.source.etag:
             job.source.etag = etag
 
-    def _claimed(self, job: Job, dropped: bool) -> None:
-        job.state.trusted = True
-        if dropped and self.verification is not None:
-            self.verification.drop(job.state)  # it may have hashed some of them
-
     def _arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
         assert job.source is not None
         label = job.source.place.label
@@ -353,19 +349,13 @@ class Engine:
         """Another process may have found blobs wrong that are known here, or those named: what it found holds here too."""
         if self.verification is None:
             return
-        wrong_here = [s for s in self._states if not s.suspect and self._is_bad(s.blob)]
+        bad = functools.partial(is_bad, self.store)
+        wrong_here = [s for s in self._states if not s.suspect and bad(s.blob)]
         for state in wrong_here:
             self._condemn(state)
-        found = {state.blob for state in wrong_here} | set(filter(self._is_bad, blobs))
-        for state in filter(self._states.taken, self._states):
-            self.verification.drop(state)
-            state.distrust()
-            found.add(state.blob)
+        found = {state.blob for state in wrong_here} | set(filter(bad, blobs))
         for blob in found:
             self.verification.tell_bad(blob)
-
-    def _is_bad(self, blob: Blob) -> bool:
-        return blob.size > WHOLE_SIZE and self.store.verdict(blob.key) == BAD
 
     # -- the end -------------------------------------------------------------------------------------
 

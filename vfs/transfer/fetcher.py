@@ -20,12 +20,13 @@ from vfs.core.streams import MIB
 from vfs.errors import StoreCorrupt, StoreError, VfsError
 from vfs.store import VERIFIED, ChunkStore, Extent
 from vfs.threads import Pool, run_in
+from vfs.transfer.blocks import locate, locate_run, scoped, verdict
 from vfs.transfer.engine import Engine
 from vfs.transfer.failures import RETRY_AFTER, late, unproven, wrong_file
 from vfs.transfer.flows import Flows
 from vfs.transfer.local_file import FileProof, LocalFile, open_local
 from vfs.transfer.place import PlacesOf, Wanted
-from vfs.transfer.proving import left_whole, seen_blocks
+from vfs.transfer.proving import seen_blocks
 from vfs.transfer.state import BlobState, Level
 from vfs.transfer.statistics import FetchStatistics
 from vfs.transfer.waiter import Data, Waiter
@@ -74,6 +75,7 @@ class Fetcher:
     Args of the constructor:
         store: where blocks are kept.
         settings: limits.
+        scope: of the repository whose places are asked (`vfs.transfer.blocks`).
         on_bad: called on the loop when a large blob (in the store, or a local file) turned out to be wrong as a whole,
             after bytes of it were handed out: forget where it is and what the kernel has cached of it.
     """
@@ -83,9 +85,11 @@ class Fetcher:
         store: ChunkStore,
         settings: Limits,
         *,
+        scope: bytes = b"",
         on_bad: Callable[[Blob], None] = lambda blob: None,
     ) -> None:
         self._store = store
+        self._scope = scope
         self._deadline = settings.deadline
         self._engine = Engine(
             store,
@@ -106,6 +110,10 @@ class Fetcher:
         """The end is near: whoever waits gets an error, and so does who would have to wait from now on."""
         self._engine.stop()
 
+    def own(self, blob: Blob) -> Blob:
+        """A blob as it is kept for the repository; every method takes it with or without."""
+        return scoped(blob, self._scope)
+
     # -- reading -------------------------------------------------------------------------------------
 
     async def read(self, blob: Blob, places: PlacesOf, offset: int, length: int) -> Data:
@@ -122,7 +130,7 @@ class Fetcher:
         end = min(offset + length, blob.size)
         if offset >= end or offset < 0:
             return b""
-        state = self._engine.state(blob, places)
+        state = self._engine.state(self.own(blob), places)
         state.readers += 1
         self._engine.counters.reads += 1
         try:
@@ -137,17 +145,17 @@ class Fetcher:
 
     def advance(self, blob: Blob, offset: int, length: int) -> None:
         """Tell of a read that was served from the store, so that read-ahead goes on; a dict lookup if there is none."""
-        state = self._flows.get(blob.key)
+        state = self._flows.get(self.own(blob).key)
         if state is not None and self._engine.knows(state):
             self._read_ahead(state, offset, length, stalled=False)
 
     def leave(self, blob: Blob) -> None:
         """Tell that nobody has the blob open any more: read-ahead of others may have its share."""
-        self._flows.drop(blob.key)
+        self._flows.drop(self.own(blob).key)
 
     async def open_local(self, blob: Blob, places: PlacesOf) -> LocalFile | None:
         """A plain local file with exactly this content as far as is known, or None."""
-        return await run_in(Pool.DISK, open_local, blob, places, self._store)
+        return await run_in(Pool.DISK, open_local, self.own(blob), places, self._store)
 
     def check_file(self, file: LocalFile) -> None:
         """All of a local file was seen: have it hashed in the background. If it is wrong, `on_bad` is called."""
@@ -156,13 +164,14 @@ class Fetcher:
 
     def examine(self, blob: Blob, places: PlacesOf) -> None:
         """A blob is opened: if all of it is in the store and it was never checked, do that in the background."""
-        unknown = self._store.verdict(blob.key) != VERIFIED
+        own = self.own(blob)
+        unknown = verdict(self._store, own) != VERIFIED
         if unknown and self._engine.verification is not None:
-            self._engine.verification.examine(blob, lambda: self._engine.state(blob, places))
+            self._engine.verification.examine(own, lambda: self._engine.state(own, places))
 
     def trusts(self, blob: Blob) -> bool:
         """Whether what the store has of a blob may be handed out as it is; else `read` finds that out."""
-        return self._engine.trusts(blob)
+        return self._engine.trusts(self.own(blob))
 
     def heed(self, blobs: Callable[[], Iterable[Blob]]) -> None:
         """If any process has found contents wrong since the last call: if one is known here, or among `blobs`, `on_bad` is called."""
@@ -179,9 +188,7 @@ class Fetcher:
         """Without `stored`, only from memory and places: what the store names may be gone again before it is read."""
         if state.suspect:
             await self._prove(state)
-        if not state.trusted and await run_in(Pool.DISK, self._left_whole, state):
-            await self._prove(state)
-        found = self._collect(state, blocks_of(offset, end), stored=stored and state.trusted)
+        found = self._collect(state, blocks_of(offset, end), stored=stored)
         waiter: Waiter | None = None
         if found.missing:
             self._engine.refuse(state)
@@ -203,7 +210,7 @@ class Fetcher:
                 found.data[block] = data
                 counters.hits_memory += 1
                 continue
-            extent = self._store.locate(state.key(block)) if stored else None
+            extent = locate(self._store, state.prefixes, block) if stored else None
             if extent is not None:
                 found.extents[block] = extent
                 counters.hits_store += 1
@@ -211,12 +218,6 @@ class Fetcher:
                 found.missing.add(block)
                 counters.misses += 1
         return found
-
-    def _left_whole(self, state: BlobState) -> bool:
-        """In a worker thread: whether all of a blob is here and nothing says from where (an index that was made anew)."""
-        return (
-            not self._store.source(state.prefix) and left_whole(self._store, state.blob) is not None
-        )
 
     async def _wait(self, state: BlobState, waiter: Waiter) -> None:
         """Until the blocks of a waiter are here, or the deadline."""
@@ -292,7 +293,7 @@ class Fetcher:
             ContentMismatch: it is not.
             VfsError: it cannot be fetched (again) and compared.
         """
-        state = self._engine.state(blob, places)
+        state = self._engine.state(self.own(blob), places)
         state.readers += 1
         try:
             self._engine.refuse(state)
@@ -325,7 +326,7 @@ class Fetcher:
             self._fetch_ahead(state, blocks_of(ahead.start, ahead.stop))
 
     def _fetch_ahead(self, state: BlobState, run: range) -> None:
-        extents = self._store.locate_run(state.prefix, run.start, len(run))
+        extents = locate_run(self._store, state.blob, run.start, len(run))
         missing = [
             block
             for block, extent in zip(run, extents, strict=True)
@@ -348,7 +349,7 @@ class Fetcher:
         Raises:
             StoreFull: the store takes nothing more.
         """
-        return await WarmUp(self._engine, progress).run(items)
+        return await WarmUp(self._engine, progress, self._scope).run(items)
 
     # -- facts ---------------------------------------------------------------------------------------
 
@@ -362,7 +363,7 @@ class Fetcher:
         if count == 0:
             return 100
         counted = range(0, count, -(-count // MOST_COUNTED))
-        return len(seen_blocks(self._store, blob.key, counted)) * 100 // len(counted)
+        return len(seen_blocks(self._store, self.own(blob), counted)) * 100 // len(counted)
 
     def statistics(self) -> FetchStatistics:
         """A picture of now."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from vfs.core.ranges import block_length, run_length
+from vfs.transfer.blocks import locate_run
 from vfs.transfer.engine import Engine
 from vfs.transfer.proof import Proof
 from vfs.transfer.state import PART_BLOCKS, BlobState, Level
@@ -73,7 +74,7 @@ async def fill(
 
 
 def _ask(engine: Engine, state: BlobState, run: range, proof: Proof | None) -> _Stretch:
-    extents = engine.store.locate_run(state.prefix, run.start, len(run))
+    extents = locate_run(engine.store, state.blob, run.start, len(run))
     missing = {b for b, extent in zip(run, extents, strict=True) if extent is None}
     if proof is not None:
         missing -= {b for b in missing if engine.memory.get(state.prefix, b) is not None}

@@ -8,7 +8,8 @@ Invariants: while `busy`, `frontier` and the hasher belong to the checker's thre
 frontier stays before it.
 """
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from vfs.core.ranges import block_count
@@ -37,13 +38,14 @@ class Proof:
     """
 
     __slots__ = (
-        "_blob", "_count", "_hasher", "_seen", "again", "busy", "frontier", "held", "hurried", "ordered", "scanned", "scanning",
+        "_blob", "_count", "_hasher", "_seen", "_stamps", "again", "busy", "frontier", "held", "hurried", "ordered", "scanned", "scanning",
     )  # fmt: skip
 
     def __init__(self, blob: Blob) -> None:
         self._blob = blob
         self._count = block_count(blob.size)
         self._seen = bytearray(self._count)
+        self._stamps = array("Q", bytes(8 * self._count))  # stamp + 1; 0: not known
         self._hasher = hasher_for(blob.digest, blob.size)
         self.frontier = self.ordered = 0
         self.held: dict[int, Data] = {}
@@ -115,6 +117,16 @@ class Proof:
             self._hasher.update(data)
             self.frontier = block + 1
         return None
+
+    def compared(self, block: int, stamp: int) -> None:
+        """What is hashed for a block is what the store has under this stamp; in the checker's thread."""
+        self._stamps[block] = stamp + 1
+
+    def stamps(self) -> Iterator[tuple[int, int]]:
+        """(block, stamp) of what was compared in the store."""
+        for block, known in enumerate(self._stamps):
+            if known:
+                yield block, known - 1
 
     @property
     def complete(self) -> bool:

@@ -6,7 +6,8 @@ from typing import Final
 
 from vfs.core.ranges import block_count, block_length
 from vfs.errors import StoreError
-from vfs.store import BAD, VERIFIED, ChunkStore
+from vfs.store import BAD, ChunkStore, Extent
+from vfs.transfer.blocks import here, locate, locate_run, prefixes
 from vfs.transfer.proof import Proof
 from vfs.transfer.waiter import Data
 from vfs.types import Blob
@@ -15,13 +16,12 @@ SCAN_BLOCKS: Final = 1024
 """Blocks looked up at once."""
 
 
-def seen_blocks(store: ChunkStore, prefix: bytes, wanted: range) -> list[int]:
+def seen_blocks(store: ChunkStore, blob: Blob, wanted: range) -> list[int]:
     """Those of the blocks of a blob that are in the store."""
     found: list[int] = []
     for first in range(0, len(wanted), SCAN_BLOCKS):
         blocks = wanted[first : first + SCAN_BLOCKS]
-        here = store.contains_many([prefix + block.to_bytes(4, "big") for block in blocks])
-        found += itertools.compress(blocks, here)
+        found += itertools.compress(blocks, here(store, blob, blocks))
     return found
 
 
@@ -29,7 +29,7 @@ def left_whole(store: ChunkStore, blob: Blob) -> Proof | None:
     """The proof, not begun, of a blob of which every block is in the store; None if one is missing."""
     count = block_count(blob.size)
     for first in range(0, count, SCAN_BLOCKS):
-        if None in store.locate_run(blob.key, first, min(SCAN_BLOCKS, count - first)):
+        if None in locate_run(store, blob, first, min(SCAN_BLOCKS, count - first)):
             return None
     proof = Proof(blob)
     proof.see_all()
@@ -42,21 +42,17 @@ def prove(
     """Hash one run of blocks, from memory or from the store; at the end of the blob record the verdict.
 
     Returns:
-        None: hashed, more is to come. True or False: the whole is right or wrong (then its blocks have been dropped).
+        None: hashed, more is to come. True or False: the whole is right or wrong (then its unproven blocks have been dropped).
         A block number: it is not in the store any more.
     """
+    keys = prefixes(blob)
 
     def read(block: int) -> Data | None:
-        data = memory.get(block)
-        if data is not None:
-            return data
-        extent = store.locate(blob.key + block.to_bytes(4, "big"))
-        if extent is None:
-            return None
-        try:
-            return store.read(extent, 0, block_length(blob.size, block))
-        except StoreError:
-            return None
+        data, extent = memory.get(block), locate(store, keys, block)
+        kept = None if extent is None else _kept(store, extent, block_length(blob.size, block))
+        if extent is not None and kept is not None and data in (None, kept):
+            proof.compared(block, extent.stamp)
+        return kept if data is None else data
 
     missing = proof.advance(run, read)
     if missing is not None:
@@ -64,9 +60,16 @@ def prove(
     if not proof.complete:
         return None
     if proof.holds():
-        store.set_verdict(blob.key, VERIFIED)
+        store.promote(blob.key, blob.proven_key, proof.stamps())
         return True
     store.set_verdict(blob.key, BAD)
-    keys = [blob.key + n.to_bytes(4, "big") for n in range(block_count(blob.size))]
-    store.drop(keys)
+    store.drop([blob.key + n.to_bytes(4, "big") for n in range(block_count(blob.size))])
     return False
+
+
+def _kept(store: ChunkStore, extent: Extent, length: int) -> Data | None:
+    """What the store has of a block; None if that is gone."""
+    try:
+        return store.read(extent, 0, length)
+    except StoreError:
+        return None

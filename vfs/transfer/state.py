@@ -12,15 +12,11 @@ from typing import Final
 from vfs.core.ranges import block_count, run_length
 from vfs.core.streams import StreamTable
 from vfs.errors import VfsError
+from vfs.transfer.blocks import WHOLE_SIZE, prefixes, provable
 from vfs.transfer.place import Body, Place, PlacesOf
 from vfs.transfer.proof import Proof
-from vfs.transfer.provenance import Provenance
 from vfs.transfer.waiter import Data, Waiter
-from vfs.types import BLOCK_SIZE, Algorithm, Blob
-
-WHOLE_SIZE: Final = 4 * 1024 * 1024
-"""Blobs up to this size (bytes) come in one GET and are verified before a byte of them is handed out."""
-
+from vfs.types import BLOCK_SIZE, Blob
 
 PART_BLOCKS: Final = 4 * 1024 * 1024 // BLOCK_SIZE
 """Blocks of the longest GET: 4 MiB keeps 16 of them within a quarter of the byte budget."""
@@ -173,6 +169,7 @@ class BlobState:
 
     Attributes:
         blob: which one.
+        prefix, prefixes: what the keys of its blocks begin with: those that come, those that are looked for.
         places_of: finds its places.
         sources: its places, best first; None if not asked for yet, or to be asked for again.
         asking: whether a task is finding the places, or waiting until one may be asked again.
@@ -184,8 +181,6 @@ class BlobState:
         storing: who waits for a block that has arrived to be stored, or for the `VERDICT`.
         streams: the readers walking through it.
         refused: the failure of all places, and until when it is repeated without asking.
-        provenance: whose blocks lie in the store.
-        trusted: they may be used: compared, or of places of this blob (`Provenance`).
         suspect: it was found wrong as a whole: nothing of it is handed out before all of it was fetched anew and compared.
         proof: check of the whole; None for small blobs, what cannot be checked, and while nothing new has come.
         readers: tasks inside `Fetcher.read` or `prefetch`.
@@ -199,8 +194,8 @@ class BlobState:
         "owners",
         "places_of",
         "prefix",
+        "prefixes",
         "proof",
-        "provenance",
         "readers",
         "refused",
         "sources",
@@ -208,7 +203,6 @@ class BlobState:
         "streams",
         "suspect",
         "trouble",
-        "trusted",
         "unplaced",
         "waiters",
     )
@@ -216,6 +210,7 @@ class BlobState:
     def __init__(self, blob: Blob, places_of: PlacesOf) -> None:
         self.blob = blob
         self.prefix = blob.key
+        self.prefixes = prefixes(blob)
         self.blocks = block_count(blob.size)
         self.places_of = places_of
         self.sources: list[Source] | None = None
@@ -228,8 +223,6 @@ class BlobState:
         self.storing: dict[int, list[Waiter]] = {}
         self.streams = StreamTable(blob.size)
         self.refused: tuple[VfsError, float] | None = None
-        self.provenance = Provenance()
-        self.trusted = True
         self.suspect = False
         self.proof: Proof | None = None
         self.readers = 0
@@ -242,7 +235,7 @@ class BlobState:
     @property
     def provable(self) -> bool:
         """Whether its digest is a hash of its bytes."""
-        return self.blob.digest.algorithm is not Algorithm.PLACE
+        return provable(self.blob)
 
     def forget_places(self) -> None:
         """Its places may be others now: ask for them again, also if all had failed."""
@@ -325,11 +318,6 @@ class BlobState:
         # others first; and whatever lies there next time is another object
         ordered = sorted(self.sources or (), key=lambda source: source.served)
         self.sources = [Source(source.place) for source in ordered] or None
-
-    def distrust(self) -> None:
-        """What the store has may be of another source: it is not used until a place has answered."""
-        self.trusted = False
-        self.provenance = Provenance()
 
     def fail_verdict(self, error: VfsError) -> None:
         """Wake everyone who waits for the proof."""

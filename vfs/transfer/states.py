@@ -4,10 +4,11 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
-from vfs.store import BAD, VERIFIED, ChunkStore
+from vfs.store import ChunkStore
+from vfs.transfer.blocks import is_bad
 from vfs.transfer.place import PlacesOf
-from vfs.transfer.state import WHOLE_SIZE, BlobState
-from vfs.types import Algorithm, Blob
+from vfs.transfer.state import BlobState
+from vfs.types import Blob
 
 MOST: Final = 1024
 """Blobs remembered; beyond that the longest unused idle one goes."""
@@ -29,9 +30,7 @@ class States:
         if state is None:
             self._forget_idle()
             state = self._states[blob.key] = BlobState(blob, places_of)
-            large = state.provable and not state.whole
-            verdict = self._store.verdict(state.prefix) if large else VERIFIED
-            state.suspect, state.trusted = verdict == BAD, verdict == VERIFIED
+            state.suspect = is_bad(self._store, blob)
         else:
             self._states.move_to_end(blob.key)
             state.places_of = places_of
@@ -40,17 +39,7 @@ class States:
     def trusts(self, blob: Blob) -> bool:
         """Whether what the store has of a blob may be handed out as it is."""
         state = self._states.get(blob.key)
-        if state is not None:
-            return state.trusted and not state.suspect
-        compared = blob.size <= WHOLE_SIZE or blob.digest.algorithm is Algorithm.PLACE
-        return compared or self._store.verdict(blob.key) == VERIFIED
-
-    def taken(self, state: BlobState) -> bool:
-        """Whether another process has begun to store what another source has of a blob."""
-        if state.whole or not state.provable or not state.trusted:
-            return False
-        verdict, source = self._store.verdict(state.prefix), self._store.source(state.prefix)
-        return verdict != VERIFIED and source != state.provenance.value
+        return not (is_bad(self._store, blob) if state is None else state.suspect)
 
     def knows(self, state: BlobState) -> bool:
         """Whether a blob has not been forgotten."""

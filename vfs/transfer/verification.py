@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from vfs.errors import DataUnavailable
-from vfs.store import ChunkStore
+from vfs.store import UNPROVEN, ChunkStore
 from vfs.transfer.checker import Checker
 from vfs.transfer.lanes import Budget
 from vfs.transfer.local_file import FileProof, LocalFile
@@ -100,7 +100,7 @@ class Verification:
             proof.scanning = True
             blocks = range(proof.frontier, state.blocks)
             self._checker.post(
-                functools.partial(seen_blocks, self._store, state.prefix, blocks),
+                functools.partial(seen_blocks, self._store, state.blob, blocks),
                 functools.partial(self._scanned, state, proof),
                 urgent=urgent,
             )
@@ -176,7 +176,7 @@ class Verification:
         elif result is True:
             self._counters.verified += 1
             self.drop(state)
-            state.suspect, state.trusted = False, True
+            state.suspect = False
             if proof.again:
                 self._once_more(state)
             state.settle(VERDICT, taken=True)
@@ -194,7 +194,7 @@ class Verification:
     def _once_more(self, state: BlobState) -> None:
         """What was compared was right, but not all of it is what the store has now."""
         state.proof = Proof(state.blob)
-        forget = functools.partial(self._store.set_verdict, state.prefix, None)
+        forget = functools.partial(self._store.set_verdict, state.prefix, UNPROVEN)
         self._checker.post(forget, lambda _: self.check(state), urgent=True)
 
     # -- what an earlier process left ----------------------------------------------------------------

@@ -21,13 +21,13 @@ from vfs.core.ranges import block_count
 from vfs.errors import StoreFull, VfsError
 from vfs.store import VERIFIED
 from vfs.threads import Pool, run_in
+from vfs.transfer.blocks import WHOLE_SIZE, locate_run, provable, scoped, verdict
 from vfs.transfer.engine import Engine
 from vfs.transfer.filling import STRETCH_BLOCKS, fill
 from vfs.transfer.local_file import open_local
 from vfs.transfer.place import PlacesOf, Wanted
-from vfs.transfer.state import WHOLE_SIZE
 from vfs.transfer.whole import verify
-from vfs.types import Algorithm, Blob
+from vfs.types import Blob
 
 BATCH: Final = 64
 """Items surveyed at once."""
@@ -71,10 +71,11 @@ class _Surveyed(NamedTuple):
 
 
 class WarmUp:
-    """One prefetch."""
+    """One prefetch, for the repository of `scope`."""
 
-    def __init__(self, engine: Engine, progress: Progress | None) -> None:
+    def __init__(self, engine: Engine, progress: Progress | None, scope: bytes) -> None:
         self._engine = engine
+        self._scope = scope
         self._progress = progress
         self._changed = trio.Event()
         self._full = False
@@ -137,7 +138,10 @@ class WarmUp:
 
     def _survey_batch(self, items: Iterator[Wanted]) -> list[_Surveyed]:
         """In a worker thread."""
-        return [self._survey_one(*item) for item in itertools.islice(items, BATCH)]
+        return [
+            self._survey_one(scoped(blob, self._scope), places_of)
+            for blob, places_of in itertools.islice(items, BATCH)
+        ]
 
     def _survey_one(self, blob: Blob, places_of: PlacesOf) -> _Surveyed:
         if self._is_resident(blob):
@@ -153,15 +157,14 @@ class WarmUp:
         count = block_count(blob.size)
         for first in range(0, count, STRETCH_BLOCKS):
             run = min(STRETCH_BLOCKS, count - first)
-            if None in self._engine.store.locate_run(blob.key, first, run):
+            if None in locate_run(self._engine.store, blob, first, run):
                 return False
         return True
 
     def _is_known(self, blob: Blob) -> bool:
         """Whether nothing more can be found out of a blob: small ones were compared before they were stored."""
-        provable = blob.digest.algorithm is not Algorithm.PLACE
-        verdict = self._engine.store.verdict(blob.key)
-        return blob.size <= WHOLE_SIZE or not provable or verdict == VERIFIED
+        large = blob.size > WHOLE_SIZE and provable(blob)
+        return not large or verdict(self._engine.store, blob) == VERIFIED
 
     async def _work(
         self, receive: "trio.MemoryReceiveChannel[_Surveyed]", scope: trio.CancelScope
@@ -219,4 +222,4 @@ class WarmUp:
         self._failed += 1
         self._advance(0)
         if len(self._problems) < MOST_PROBLEMS:
-            self._problems.append((blob, str(error)))
+            self._problems.append((blob._replace(scope=b""), str(error)))

@@ -139,7 +139,7 @@ class Builder:
                 self._report_missing(path, oid, refusal)
             elif self._repository.is_lfs(self._plan.tree, path):
                 blob = parse_lfs_pointer(self._repository.read_blob(oid))
-                if blob is not None and not believable(*blob):
+                if blob is not None and not believable(blob.digest, blob.size):
                     refused = FormatError(f"its Git LFS pointer says that {blob.digest} is empty")
                     self._put_broken(path, refused, None)
                 elif blob is not None:

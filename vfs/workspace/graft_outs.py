@@ -22,7 +22,7 @@ from vfs.formats.values import ImportSource, Out, UrlSource
 from vfs.types import Algorithm, Digest, Entry, Kind, Problem
 from vfs.workspace.directory import Directory, TreeDirectory
 from vfs.workspace.listings import Listing, Listings
-from vfs.workspace.origins import DvcOrigin, Origin, VersionedOrigin
+from vfs.workspace.origins import DvcOrigin, Origin
 from vfs.workspace.outs import Claim
 from vfs.workspace.pointers import Progress
 from vfs.workspace.session import Session
@@ -173,10 +173,9 @@ class OutGrafter:
         place = out.place or next((file.place for file in files if file.place is not None), None)
         ref = remote_of(store, place)
         base = os.fsdecode(out.path[len(root) + 1 :] if root else out.path)
-        origin = VersionedOrigin(store, ref)
         if out.files is None:
             digest = digest_of(ref, base, out.digest, out.place)
-            remember(self._catalog, ref, [(digest, base, out.place)])
+            origin = remember(self._catalog, store, ref, [(digest, base, out.place)])
             return Grafted(self.file(_with(out, digest), store, origin))
         entries, lying = file_entries(out, ref, base, files, self._time)
         times = [self.first_seen(entry.digest) for entry in entries]
@@ -186,7 +185,7 @@ class OutGrafter:
             else entry._replace(mtime=t, kind=Kind.BROKEN, size=-1)
             for entry, t in zip(entries, times, strict=True)
         ]
-        remember(self._catalog, ref, lying)
+        origin = remember(self._catalog, store, ref, lying)
         tree = self._catalog.build_tree(entries, mtime=self._time)
         missing = sum(1 for entry in entries if entry.size < 0)
         return self.tree(out.path, Listing(tree, missing), lambda _: origin)

@@ -41,10 +41,11 @@ class DvcOrigin:
 
 @dataclass(frozen=True, slots=True)
 class VersionedOrigin:
-    """Files of a version-aware remote; notes in the catalog say where each digest lies."""
+    """Files of a version-aware remote; notes in the catalog say where each digest lies, by what the pointer `said`."""
 
     store: DvcStore
     remote: RemoteRef
+    said: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Rules:
   * What a commit tracks never changes, the files of the machine (system, user, `.dvc/config.local`) may. They are looked at (one
     `stat` each) whenever places are looked for or a connection is asked for, and read again when one is not what it was.
   * A file that breaks its format changes nothing, so a mount outlives a half-written one.
-  * A remote is followed by its name. A versioned one must keep its URL and server: where its files lie was noted for those. One
+  * A remote is followed by its name, unless another store has an equal one that nobody has edited. A versioned one must keep its URL and server: where its files lie was noted for those. One
     that is not configured any more stays what it was.
 
 Thread-safe; blocking.
@@ -48,7 +48,7 @@ class Renewal:
 
     def __init__(self) -> None:
         self._stores: dict[DvcStore, _Known] = {}
-        self._remotes: dict[tuple[str, str, tuple[tuple[str, str], ...]], _Known] = {}
+        self._remotes: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[_Known]] = {}
         self._lock = threading.Lock()
 
     def note(
@@ -70,7 +70,8 @@ class Renewal:
         with self._lock:
             self._stores[store] = known
             for ref in (*store.remotes, *store.packed):
-                self._remotes[ref[:3]] = known
+                others = self._remotes.setdefault(ref[:3], [])
+                others[:] = [*(one for one in others if one.files != files), known]
 
     def store(self, store: DvcStore) -> DvcStore:
         """A store as it is configured now."""
@@ -87,8 +88,10 @@ class Renewal:
     def remote(self, ref: RemoteRef) -> RemoteRef:
         """A remote as it is configured now."""
         with self._lock:
-            known = self._remotes.get(ref[:3])
-            now = None if known is None else known.refresh().named(ref.name)
+            found = [known.refresh().named(ref.name) for known in self._remotes.get(ref[:3], ())]
+        if any(now is not None and now[:3] == ref[:3] for now in found):
+            return ref
+        now = found[-1] if found else None
         if now is None or (now.versioned and now.service != ref.service):
             return ref
         return now._replace(versioned=ref.versioned, worktree=ref.worktree)

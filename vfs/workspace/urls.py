@@ -37,6 +37,7 @@ from vfs.workspace.url_sources import local_files, remote_files
 from vfs.workspace.versioned import digest_of, file_entries, remember
 
 ETAGS_KEY = b"etags-2\0"
+_SAID_KEY = b"etags-said-1\0"
 """Note: place and digest of a listing of ETags -> id of its tree."""
 
 _HEX32 = re.compile(r"[0-9a-f]{32}\Z")
@@ -137,7 +138,8 @@ class UrlGrafter:
         inner = ref._replace(url=f"{ref.url}/{key}", name=shown_url(source.url))
         note = ETAGS_KEY + inner.service + wanted.key
         tree = self._recall(note)
-        if tree is None:
+        said = self._session.catalog.recall(_SAID_KEY + note)
+        if tree is None or said is None:
             files = remote_files(self._session.remote(inner))
             actual = listing_digest(((f.path, f.place.etag) for f in files if f.place), "etag")
             if actual != wanted.value:
@@ -146,10 +148,11 @@ class UrlGrafter:
                     hint="run `vfs update` and commit the pointer",
                 )
             entries, lying = file_entries(claim.out, inner, "", files, self._time)
-            remember(self._session.catalog, inner, lying)
+            said = remember(self._session.catalog, store, inner, lying).said
             tree = self._session.catalog.build_tree(entries, mtime=self._time)
             self._session.catalog.remember(note, tree.tree_id)
-        origin = VersionedOrigin(store, inner)
+            self._session.catalog.remember(_SAID_KEY + note, said)
+        origin = VersionedOrigin(store, inner, said)
         return self._grafter.tree(claim.out.path, Listing(tree), lambda _: origin)
 
     def _recall(self, note: bytes) -> Tree | None:
@@ -198,9 +201,8 @@ class UrlGrafter:
         ref = parent._replace(url=f"{parent.url}/{key}", name=shown_url(source.url))
         named = self._named(out, files, store)
         entries, lying = file_entries(out, ref, "", named or files, self._time)
-        remember(self._session.catalog, ref, lying)
+        origin = remember(self._session.catalog, store, ref, lying)
         tree = self._session.catalog.build_tree(entries, mtime=self._time)
-        origin = VersionedOrigin(store, ref)
         made = self._grafter.tree(out.path, Listing(tree), lambda _: origin)
         if out.digest is None or named is not None:
             return made

@@ -3,8 +3,9 @@
 Format (DVC 3, `files:`, `cloud:`): each file has size, version id and ETag; its object lies under
 its workspace path on the remote (source: dvc-data's `index/push.py`, tried with DVC 3.67).
 
-A digest says which content, a note in the catalog where it lies: key `version-2` + remote (`RemoteRef.service`) +
-digest, value JSON (key, version, etag). So entries need no more than their digest.
+A digest says which content, a note in the catalog where it lies: key `version-3` + remote (`RemoteRef.service`) + what the
+pointer says (16 bytes) + digest, value JSON (key, version, etag). So entries need no more than their digest, and another pointer, of
+whatever repository, that says of the same content that it lies elsewhere is a matter of its own.
 
 Trust: nothing hashes what a place names, so a *foreign* repository may not name local directories
 here: its pointer could read any file of the user's into the mount.
@@ -62,17 +63,24 @@ def digest_of(ref: RemoteRef, key: str, digest: Digest | None, place: Place | No
 
 
 def remember(
-    catalog: Catalog, ref: RemoteRef, items: Sequence[tuple[Digest, str, Place | None]]
-) -> None:
-    """Keep where contents lie: (digest, key below the remote, place)."""
-    prefix = _notes(ref)
-    catalog.remember_many(
+    catalog: Catalog,
+    store: DvcStore,
+    ref: RemoteRef,
+    items: Sequence[tuple[Digest, str, Place | None]],
+) -> VersionedOrigin:
+    """Keep where contents lie: (digest, key below the remote, place); returns where they come from."""
+    notes = [
         (
-            prefix + digest.key,
+            digest.key,
             json.dumps([key, place.version_id, place.etag] if place else [key, "", ""]).encode(),
         )
         for digest, key, place in items
-    )
+    ]
+    said = blake3(b"".join(part for note in notes for part in note)).digest(16)
+    origin = VersionedOrigin(store, ref, said)
+    prefix = _notes(origin)
+    catalog.remember_many((prefix + key, value) for key, value in notes)
+    return origin
 
 
 def places(session: Session, origin: VersionedOrigin, blob: Blob) -> list[TransferPlace]:
@@ -80,7 +88,7 @@ def places(session: Session, origin: VersionedOrigin, blob: Blob) -> list[Transf
     found: list[TransferPlace] = []
     if blob.digest.algorithm in (Algorithm.MD5, Algorithm.MD5_DOS2UNIX):
         found += cache_files(origin.store, blob)
-    note = session.catalog.recall(_notes(origin.remote) + blob.digest.key)
+    note = session.catalog.recall(_notes(origin) + blob.digest.key)
     if note is not None:
         key, version, etag = json.loads(note)
         found.append(
@@ -114,6 +122,6 @@ def file_entries(
     return entries, lying
 
 
-def _notes(ref: RemoteRef) -> bytes:
+def _notes(origin: VersionedOrigin) -> bytes:
     """What the keys of its notes begin with."""
-    return b"version-2\0" + ref.service
+    return b"version-3\0" + origin.remote.service + origin.said

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.unit.transfer.bench import MIB, Bench, blob_of, content_of, key_of
+from tests.unit.transfer.bench import MIB, Bench, blob_of, content_of, leave
 from vfs.core.inodes import FileNode, number_for
 from vfs.errors import ContentMismatch, DataUnavailable, ObjectMissing
 from vfs.fs.reader import Reader
@@ -45,23 +45,23 @@ async def test_a_closed_file_is_not_read_ahead_of(bench: Bench) -> None:
             assert await reader.read(INODE, node, block * BLOCK_SIZE, 10)
         bench.store.clear()
         assert await reader.read(INODE, node, 4 * BLOCK_SIZE, 10)
-        assert bench.fetcher._flows.get(node.blob.key) is not None
+        key = bench.fetcher.own(node.blob).key
+        assert bench.fetcher._flows.get(key) is not None
         end(INODE)
-        assert bench.fetcher._flows.get(node.blob.key) is None
+        assert bench.fetcher._flows.get(key) is None
 
 
 async def test_blocks_of_a_wrong_content_are_not_served_from_the_store(bench: Bench) -> None:
     """Another process found the whole wrong; what it left, or fetches now, is not proved yet."""
     content = content_of(9 * MIB)
     reader, node = reader_of(bench, content)
-    key = node.blob.key
-    first = content[:BLOCK_SIZE]
-    assert bench.store.append([(key_of(node.blob, 0), first)])
-    bench.store.set_verdict(key, BAD)
+    own = bench.fetcher.own(node.blob)
+    assert leave(bench.store, own, content, range(1))
+    bench.store.set_verdict(own.key, BAD)
     reader.open(INODE, node)
     assert reader.read_nowait(INODE, 0, 10) is None
     assert await reader.read(INODE, node, 0, 10) == content[:10]
-    assert bench.store.verdict(key) == VERIFIED
+    assert bench.verdict(own) == VERIFIED
     assert reader.read_nowait(INODE, 0, 10) == content[:10]
 
 
@@ -73,7 +73,7 @@ async def test_a_local_file_that_appears_serves_a_wrong_content(
     place = FaultyPlace(b"", local=True)
     place.fail = lambda number, request: ObjectMissing("not yet")
     reader, node = reader_of(bench, content, place)
-    bench.store.set_verdict(node.blob.key, BAD)
+    bench.store.set_verdict(bench.fetcher.own(node.blob).key, BAD)
     with pytest.raises(DataUnavailable):
         await reader.read(INODE, node, 0, 10)
     (tmp_path / "object").write_bytes(content)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.store.support import MIB, fetch, fill, key_of, open_store, payload_of, segment_files
 from vfs.errors import StoreCorrupt, StoreError
-from vfs.store import BAD, VERIFIED, ChunkStore
+from vfs.store import BAD, UNPROVEN, VERIFIED, ChunkStore
 
 
 def test_a_chunk_comes_back_whole_and_in_parts(tmp_path: Path) -> None:
@@ -174,8 +174,11 @@ def test_verified_means_the_blocks_that_were_compared(tmp_path: Path) -> None:
         assert store.condemned == before
         store.set_verdict(bad, BAD)
         assert other.condemned != before
-        other.append([(digest + b"\0\0\0\1", b"x") for digest in (good, bad)])
-        assert (store.verdict(good), store.verdict(bad)) == (None, BAD)
+        blocks = [(digest + b"\0\0\0\1", b"x") for digest in (good, bad)]
+        other.append(blocks)
+        assert (store.verdict(good), store.verdict(bad)) == (VERIFIED, BAD)
+        other.append(blocks, unproven=True)
+        assert (store.verdict(good), store.verdict(bad)) == (UNPROVEN, BAD)
 
 
 def test_emptying_removes_everything_and_writing_goes_on(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """A fetcher that serves from scripted places, and what every test of it must leave behind."""
 
 import hashlib
+import itertools
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from vfs.core.ranges import block_count
 from vfs.store import ChunkStore
 from vfs.testing.places import FaultyPlace
 from vfs.transfer import Fetcher, Place
+from vfs.transfer.blocks import here, locate, prefixes, scoped, verdict
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
 
 MIB = 1024 * 1024
+SCOPE = b"ours".ljust(16)
+STRANGER = b"theirs".ljust(16)
 
 
 @dataclass
@@ -29,13 +33,25 @@ def content_of(size: int, seed: int = 0) -> bytes:
     return random.Random(seed).randbytes(size)
 
 
-def blob_of(content: bytes) -> Blob:
+def blob_of(content: bytes, scope: bytes = SCOPE) -> Blob:
+    """A content as the repository of a scope has it."""
     digest = Digest(Algorithm.MD5, hashlib.md5(content, usedforsecurity=False).digest())
-    return Blob(digest, len(content))
+    return scoped(Blob(digest, len(content)), scope)
 
 
 def key_of(blob: Blob, block: int) -> bytes:
+    """Under which a block is stored when it comes."""
     return blob.key + block.to_bytes(4, "big")
+
+
+def leave(store: ChunkStore, blob: Blob, content: bytes, blocks: range) -> bool:
+    """Store blocks that nobody has compared, as another process does."""
+    return all(
+        store.append(
+            [(key_of(blob, block), content[block * BLOCK_SIZE :][:BLOCK_SIZE])], unproven=True
+        )
+        for block in blocks
+    )
 
 
 class Bench:
@@ -67,21 +83,29 @@ class Bench:
 
     def resident(self, blob: Blob) -> list[int]:
         """The blocks that the store has."""
-        keys = [key_of(blob, block) for block in range(block_count(blob.size))]
-        return [block for block, here in enumerate(self.store.contains_many(keys)) if here]
+        blocks = range(block_count(blob.size))
+        return list(itertools.compress(blocks, here(self.store, blob, blocks)))
+
+    def verdict(self, blob: Blob) -> int | None:
+        return verdict(self.store, blob)
+
+    def evict(self, blob: Blob, blocks: Iterable[int]) -> None:
+        """Let the store lose blocks, proven or not."""
+        numbers = [block.to_bytes(4, "big") for block in blocks]
+        self.store.drop([key + number for key in prefixes(blob) for number in numbers])
 
     def stored(self, blob: Blob) -> bytes:
         """The whole blob as the store has it."""
         data = b""
         for block in range(block_count(blob.size)):
-            extent = self.store.locate(key_of(blob, block))
+            extent = locate(self.store, prefixes(blob), block)
             assert extent is not None
             data += self.store.read(extent, 0, BLOCK_SIZE)
         return data
 
     def damage(self, blob: Blob, block: int) -> None:
         """Flip a byte of a stored block on the disk, as another process would meet it."""
-        extent = self.store.locate(key_of(blob, block))
+        extent = locate(self.store, prefixes(blob), block)
         assert extent is not None
         extent.segment.clear_verified(extent.offset)
         (file,) = self.store.directory.glob("segments/*")
@@ -94,7 +118,7 @@ class Bench:
     async def start(self, **limits: float) -> Fetcher:
         for name, value in limits.items():
             setattr(self.limits, name, value)
-        self._fetcher = Fetcher(self.store, self.limits, on_bad=self._note_bad)
+        self._fetcher = Fetcher(self.store, self.limits, scope=SCOPE, on_bad=self._note_bad)
         await self.nursery.start(self._run)
         return self._fetcher
 

@@ -21,8 +21,8 @@ async def test_it_spoils_nothing_of_the_right_one(bench: Bench, length: int, cla
             await bench.read(wrong, [FaultyPlace(content)], 0, min(claimed, 10 * MIB))
         assert await bench.read(right, [FaultyPlace(content)], 0, length) == content
         await bench.quiet()
-    assert bench.store.verdict(right.key) == VERIFIED
-    assert bench.store.verdict(wrong.key) != VERIFIED
+    assert bench.verdict(right) == VERIFIED
+    assert bench.verdict(wrong) != VERIFIED
     assert bench.resident(right) == list(range(-(-length // (MIB // 4))))
 
 

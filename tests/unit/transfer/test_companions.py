@@ -25,7 +25,7 @@ async def test_what_came_along_is_checked_and_stored(bench: Bench) -> None:
     other = FaultyPlace(GOOD)
     assert await bench.read(blob_of(GOOD), [other], 0, 8000) == GOOD
     assert not other.requests
-    assert bench.store.verdict(blob_of(GOOD).key) == VERIFIED
+    assert bench.verdict(blob_of(GOOD)) == VERIFIED
     liar = FaultyPlace(LIE)
     assert await bench.read(blob_of(LIE), [liar], 0, 8000) == LIE
     assert len(liar.requests) == 1

@@ -16,6 +16,7 @@ from vfs.errors import (
     ObjectMissing,
     RemoteUnavailable,
 )
+from vfs.store import VERIFIED
 from vfs.testing.places import FaultyPlace
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
 
@@ -203,7 +204,7 @@ async def test_wrong_bytes_of_a_small_blob_are_never_seen(bench: Bench) -> None:
     assert await bench.read(blob, [liar, good], 0, 10) == content[:10]
     await bench.quiet()
     assert bench.stored(blob) == content
-    assert bench.store.verdict(blob.key) == 1
+    assert bench.verdict(blob) == VERIFIED
     assert bench.fetcher.statistics().mismatches == 1
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of
+from tests.unit.transfer.bench import MIB, SCOPE, Bench, begun, blob_of, content_of
 from vfs.errors import ObjectMissing, StoreFull
 from vfs.testing.places import FaultyPlace
 from vfs.transfer import Place, PlacesOf, Wanted
+from vfs.transfer.blocks import scoped
 from vfs.types import Blob
 
 
@@ -135,7 +136,7 @@ async def test_percent_counts_blocks(bench: Bench) -> None:
 
 async def test_percent_of_a_terabyte_is_cheap(bench: Bench) -> None:
     """Four million lookups would take seconds, and as much from every other thread."""
-    blob = Blob(blob_of(b"").digest, 1 << 40)
+    blob = scoped(Blob(blob_of(b"").digest, 1 << 40), SCOPE)
     await bench.start()
     bench.store.append([(blob.key + n.to_bytes(4, "big"), b"x") for n in range(50_000)])
     started = time.thread_time()

@@ -190,6 +190,7 @@ async def test_read_of_which_several_blocks_are_lost(bench: Bench) -> None:
     await bench.quiet()
     for block in range(20, 23):
         bench.damage(blob, block)
-    assert await bench.read(blob, [place], 5 * MIB, MIB) == content[5 * MIB :][:MIB]
-    await bench.quiet()
+    for _ in range(3):  # each time the store drops what it meets
+        assert await bench.read(blob, [place], 5 * MIB, MIB) == content[5 * MIB :][:MIB]
+        await bench.quiet()
     assert bench.stored(blob) == content

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.transfer.bench import MIB, Bench, blob_of, content_of
 from vfs.errors import DataUnavailable
 from vfs.remotes import Body, Remote, RemoteSpec, open_remote
+from vfs.store import VERIFIED
 
 KEY = "files/md5/ab/cdef"
 
@@ -45,7 +46,7 @@ async def test_parts_and_whole(bench: Bench, tmp_path: Path) -> None:
     await bench.quiet()
     assert report.fetched_files == 1
     assert bench.stored(blob) == content
-    assert bench.store.verdict(blob.key) == 1
+    assert bench.verdict(blob) == VERIFIED
 
 
 async def test_missing_object(bench: Bench, tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 import pytest
 import trio
 
-from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of, key_of
+from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of
 from vfs.errors import ContentMismatch
+from vfs.store import BAD, VERIFIED
 from vfs.testing.places import FaultyPlace
 from vfs.types import BLOCK_SIZE
 
@@ -18,7 +19,7 @@ async def test_what_does_not_stay_in_the_store_is_proved_too(
     blob = blob_of(content)
     place = FaultyPlace(content if good else content[:-1] + bytes([content[-1] ^ 1]))
     bench.limit_store(limit)
-    bench.store.set_verdict(blob.key, 2)
+    bench.store.set_verdict(blob.key, BAD)
     await bench.start(memory_limit=64 * MIB)
     assert bench.fetcher._engine.state(blob, list).suspect
     if good:
@@ -31,7 +32,7 @@ async def test_what_does_not_stay_in_the_store_is_proved_too(
     else:
         with pytest.raises(ContentMismatch):
             await bench.read(blob, [place], 0, 10)
-    assert bench.store.verdict(blob.key) == (1 if good else 2)
+    assert bench.verdict(blob) == (1 if good else 2)
 
 
 @pytest.mark.parametrize("limit", [0, 12 * MIB, 1 << 30])
@@ -57,7 +58,7 @@ async def test_a_suspect_blob_that_loses_a_block_is_fetched_on(bench: Bench) -> 
     """Another process may evict what is about to be compared."""
     content = content_of(40 * MIB)
     blob = blob_of(content)
-    bench.store.set_verdict(blob.key, 2)
+    bench.store.set_verdict(blob.key, BAD)
     await bench.start()
     place = FaultyPlace(content)
     place.hold_at(39 * MIB)
@@ -69,7 +70,7 @@ async def test_a_suspect_blob_that_loses_a_block_is_fetched_on(bench: Bench) -> 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(read)
         await bench.until(lambda: len(bench.resident(blob)) >= 39 * 4)
-        bench.store.drop([key_of(blob, block) for block in range(4, 156)])
+        bench.evict(blob, range(4, 156))
         place.release()
     assert got == [content[:10]]
 
@@ -90,7 +91,7 @@ async def test_what_may_be_lost_is_hashed_while_others_fetch(
         blob, place = blob_of(content), FaultyPlace(content)
         for offset in range(0, len(content), MIB):
             await bench.read(blob, [place], offset, MIB)
-        await bench.until(lambda: bench.store.verdict(blob.key) == 1)
+        await bench.until(lambda: bench.verdict(blob) == VERIFIED)
         other.release()
 
 
@@ -123,10 +124,10 @@ async def test_what_comes_while_nothing_is_stored_is_not_verified(bench: Bench) 
     content = content_of(9 * MIB)
     blob = blob_of(content)
     bench.refuse_to_store()
-    bench.store.set_verdict(blob.key, 1)
+    bench.store.set_verdict(blob.key, VERIFIED)
     await bench.start()
     await bench.read(blob, [FaultyPlace(content)], 0, 10)
     await bench.quiet()
-    assert bench.store.verdict(blob.key) is None
+    assert bench.verdict(blob) != VERIFIED
     await bench.fetcher.verify(blob, lambda: [FaultyPlace(content)])
-    assert bench.store.verdict(blob.key) == 1
+    assert bench.verdict(blob) == VERIFIED

@@ -8,6 +8,7 @@ import trio
 
 from tests.unit.transfer.bench import MIB, Bench, blob_of, content_of
 from vfs.errors import ObjectChanged, RemoteUnavailable, VfsError
+from vfs.store import VERIFIED
 from vfs.testing.places import FaultyPlace, Request
 from vfs.types import BLOCK_SIZE
 
@@ -111,4 +112,4 @@ async def test_storm(bench: Bench, seed: int, memory: int) -> None:
             blob = blob_of(content)
             if bench.fetcher.resident_percent(blob) == 100:
                 assert bench.stored(blob) == content
-                assert bench.store.verdict(blob.key) == 1
+                assert bench.verdict(blob) == VERIFIED

@@ -7,10 +7,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of, key_of
+from tests.unit.transfer.bench import MIB, SCOPE, Bench, begun, blob_of, content_of, leave
 from vfs.errors import ContentMismatch, RemoteUnavailable
+from vfs.store import BAD, VERIFIED
 from vfs.testing.places import FaultyPlace
-from vfs.transfer.provenance import source_of
+from vfs.transfer.blocks import scoped
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
 
 
@@ -28,10 +29,10 @@ async def test_right_blob_is_verified(bench: Bench, seed: int | None) -> None:
     await bench.start()
     blob = blob_of(content)
     for offset in offsets(len(content), seed):
-        assert bench.store.verdict(blob.key) is None
+        assert bench.verdict(blob) != VERIFIED
         await bench.read(blob, [place], offset, 1)
     await bench.quiet()
-    assert bench.store.verdict(blob.key) == 1
+    assert bench.verdict(blob) == VERIFIED
     assert bench.fetcher.statistics().verified == 1
 
 
@@ -42,7 +43,7 @@ async def test_blob_read_in_order_is_not_read_back(bench: Bench) -> None:
     blob = blob_of(content)
     await bench.fetcher.prefetch([(blob, lambda: [place])])
     await bench.quiet()
-    assert bench.store.verdict(blob.key) == 1
+    assert bench.verdict(blob) == VERIFIED
 
 
 @pytest.mark.parametrize("seed", [None, 3])
@@ -59,7 +60,7 @@ async def test_wrong_blob_is_dropped_and_fails_from_then_on(bench: Bench, seed: 
         await bench.quiet()
         await bench.read(blob, [place], 0, 1)
     await bench.quiet()
-    assert bench.store.verdict(blob.key) == 2
+    assert bench.verdict(blob) == BAD
     assert not bench.resident(blob)
     assert bench.bad == [blob]
     with pytest.raises(ContentMismatch):
@@ -70,12 +71,12 @@ async def test_blocks_of_an_earlier_process_count(bench: Bench) -> None:
     content = content_of(9 * MIB)
     blob = blob_of(content)
     place = FaultyPlace(content)
-    leave(bench, blob, content, range(20), place)
+    leave(bench.store, blob, content, range(20))
     await bench.start()
     for block in range(20, 36):
         await bench.read(blob, [place], block * BLOCK_SIZE, 1)
     await bench.quiet()
-    assert bench.store.verdict(blob.key) == 1
+    assert bench.verdict(blob) == VERIFIED
 
 
 async def test_evicted_blocks_delay_the_check_until_they_are_back(bench: Bench) -> None:
@@ -86,13 +87,13 @@ async def test_evicted_blocks_delay_the_check_until_they_are_back(bench: Bench) 
     for block in range(1, 36):
         await bench.read(blob, [place], block * BLOCK_SIZE, 1)
     await bench.quiet()
-    bench.store.drop([key_of(blob, 30)])
+    bench.evict(blob, [30])
     await bench.read(blob, [place], 0, 1)
     await bench.quiet()
-    assert bench.store.verdict(blob.key) is None
+    assert bench.verdict(blob) != VERIFIED
     await bench.read(blob, [place], 30 * BLOCK_SIZE, 1)
     await bench.quiet()
-    assert bench.store.verdict(blob.key) == 1
+    assert bench.verdict(blob) == VERIFIED
 
 
 async def test_blocks_that_come_back_after_eviction_are_checked_too(bench: Bench) -> None:
@@ -102,13 +103,13 @@ async def test_blocks_that_come_back_after_eviction_are_checked_too(bench: Bench
     await bench.start()
     await bench.read(blob, [place], 0, len(content))
     await bench.quiet()
-    assert bench.store.verdict(blob.key) == 1
-    bench.store.drop([key_of(blob, 30)])
+    assert bench.verdict(blob) == VERIFIED
+    bench.evict(blob, [30])
     place.content = content[: 30 * BLOCK_SIZE] + b"x" + content[30 * BLOCK_SIZE + 1 :]
     await bench.read(blob, [place], 30 * BLOCK_SIZE, 10)
     await bench.quiet()
     assert bench.bad == [blob]
-    assert bench.store.verdict(blob.key) == 2
+    assert bench.verdict(blob) == BAD
 
 
 async def condemned(bench: Bench, place: FaultyPlace, content: bytes) -> Blob:
@@ -149,7 +150,7 @@ async def test_a_sound_remote_is_believed_again(bench: Bench, mock_clock: MockCl
         assert not got, "the last block is not there"
         place.release()
     assert got == [content[:10]] * 2
-    assert bench.store.verdict(blob.key) == 1
+    assert bench.verdict(blob) == VERIFIED
     assert await bench.read(blob, [place], 30 * MIB, 10) == content[30 * MIB :][:10]
 
 
@@ -168,7 +169,7 @@ async def test_what_was_under_way_when_a_blob_was_found_wrong_is_dropped(bench: 
         nursery.start_soon(read)
         await begun(place, 1)
         await bench.until(lambda: place.sent > 0)
-        bench.store.set_verdict(blob.key, 2)
+        bench.store.set_verdict(blob.key, BAD)
         bench.fetcher.heed(list)
     place.release()
     await bench.quiet()
@@ -212,8 +213,8 @@ async def test_the_next_process_proves_it_first(bench: Bench, mock_clock: MockCl
     content = content_of(9 * MIB)
     blob = blob_of(content)
     place = FaultyPlace(content)
-    leave(bench, blob, b"x" * len(content), range(35, 36), place)
-    bench.store.set_verdict(blob.key, 2)
+    leave(bench.store, blob, b"x" * len(content), range(35, 36))
+    bench.store.set_verdict(blob.key, BAD)
     await bench.start()
     with pytest.raises(ContentMismatch):
         await bench.read(blob, [place], 35 * BLOCK_SIZE, 10)
@@ -226,7 +227,7 @@ async def test_what_cannot_be_proved_in_time_is_an_error(
 ) -> None:
     content = content_of(9 * MIB)
     blob = blob_of(content)
-    bench.store.set_verdict(blob.key, 2)
+    bench.store.set_verdict(blob.key, BAD)
     place = FaultyPlace(content)
     place.hold_at(5 * MIB)
     await bench.start(deadline=20)
@@ -254,12 +255,12 @@ async def test_a_block_that_comes_again_is_compared_again(bench: Bench) -> None:
     place = FaultyPlace(content)
     bench.limit_store(12 * MIB)
     leave(
-        bench, blob_of(content_of(8 * MIB, 1)), content_of(8 * MIB, 1), range(32)
+        bench.store, blob_of(content_of(8 * MIB, 1)), content_of(8 * MIB, 1), range(32)
     )  # no room to spare
     await bench.start()
     await bench.read(blob, [place], 0, 5 * MIB)
     await bench.quiet()
-    bench.store.drop([key_of(blob, 0)])
+    bench.evict(blob, [0])
     place.content = b"x" + content[1:]
     await bench.read(blob, [place], 0, 1)
     await bench.read(blob, [place], 5 * MIB, 4 * MIB)
@@ -290,13 +291,13 @@ async def test_every_algorithm(bench: Bench, algorithm: Algorithm, size: int) ->
         Algorithm.SHA256: hashlib.sha256(content).digest(),
         Algorithm.PLACE: b"x" * 32,
     }
-    blob = Blob(Digest(algorithm, values[algorithm]), len(content))
+    blob = scoped(Blob(Digest(algorithm, values[algorithm]), len(content)), SCOPE)
     place = FaultyPlace(content)
     await bench.start()
     assert await bench.read(blob, [place], 0, len(content)) == content
     await bench.quiet()
     expected = None if algorithm is Algorithm.PLACE else 1
-    assert bench.store.verdict(blob.key) == expected
+    assert bench.verdict(blob) == expected
 
 
 async def test_text_with_dos_line_ends(bench: Bench) -> None:
@@ -307,30 +308,18 @@ async def test_text_with_dos_line_ends(bench: Bench) -> None:
     assert got == content
 
 
-def leave(
-    bench: Bench, blob: Blob, content: bytes, blocks: range, place: FaultyPlace | None = None
-) -> None:
-    """Store blocks as an earlier process did that died before it could check the whole."""
-    source = b"" if place is None else source_of(place, place.etag)
-    if source:
-        bench.store.claim(blob.key, source)
-    for block in blocks:
-        data = content[block * BLOCK_SIZE :][:BLOCK_SIZE]
-        assert bench.store.append([(key_of(blob, block), data)], source)
-
-
 @pytest.mark.parametrize(("changed", "verdict"), [(b"", 1), (b"x", 2)])
 async def test_blob_left_whole_is_checked_when_it_is_opened(
     bench: Bench, changed: bytes, verdict: int
 ) -> None:
     content = content_of(9 * MIB)
     blob = blob_of(content)
-    leave(bench, blob, changed + content[len(changed) :], range(36))
+    leave(bench.store, blob, changed + content[len(changed) :], range(36))
     await bench.start()
     bench.fetcher.examine(blob, list)
     bench.fetcher.examine(blob, list)
     await bench.quiet()
-    assert bench.store.verdict(blob.key) == verdict
+    assert bench.verdict(blob) == verdict
     assert bench.bad == ([] if verdict == 1 else [blob])
     now = bench.fetcher.statistics()
     assert (now.verified, now.bad) == ((1, 0) if verdict == 1 else (0, 1))
@@ -340,14 +329,14 @@ async def test_blob_left_in_part_is_left_alone(bench: Bench) -> None:
     content = content_of(9 * MIB)
     blob = blob_of(content)
     place = FaultyPlace(content)
-    leave(bench, blob, content, range(35), place)
+    leave(bench.store, blob, content, range(35))
     await bench.start()
     bench.fetcher.examine(blob, list)
     await bench.quiet()
-    assert bench.store.verdict(blob.key) is None
+    assert bench.verdict(blob) != VERIFIED
     await bench.read(blob, [place], 35 * BLOCK_SIZE, 1)
     await bench.quiet()
-    assert bench.store.verdict(blob.key) == 1
+    assert bench.verdict(blob) == VERIFIED
 
 
 async def test_a_process_that_dies_before_its_check_leaves_no_verdict_of_before(
@@ -356,12 +345,12 @@ async def test_a_process_that_dies_before_its_check_leaves_no_verdict_of_before(
     """All blocks were evicted, came back wrong, and nobody came to compare them."""
     content = content_of(9 * MIB)
     blob = blob_of(content)
-    leave(bench, blob, content, range(36))
-    bench.store.set_verdict(blob.key, 1)
-    bench.store.drop([key_of(blob, block) for block in range(36)])
-    leave(bench, blob, b"x" + content[1:], range(36))
-    assert bench.store.verdict(blob.key) is None
+    leave(bench.store, blob, content, range(36))
+    bench.store.set_verdict(blob.key, VERIFIED)
+    bench.evict(blob, range(36))
+    leave(bench.store, blob, b"x" + content[1:], range(36))
+    assert bench.verdict(blob) != VERIFIED
     await bench.start()
     bench.fetcher.examine(blob, list)
     await bench.quiet()
-    assert bench.store.verdict(blob.key) == 2
+    assert bench.verdict(blob) == BAD

@@ -1,0 +1,128 @@
+"""Bytes of a large content that nobody has compared are for the repository that fetched them; what was right is for all."""
+
+import pytest
+import trio
+
+from tests.unit.transfer.bench import MIB, STRANGER, Bench, blob_of, content_of, key_of, leave
+from vfs.store import BAD, UNPROVEN, VERIFIED
+from vfs.testing.places import FaultyPlace
+from vfs.transfer import Fetcher
+from vfs.transfer.proof import Proof
+from vfs.transfer.proving import prove
+from vfs.types import BLOCK_SIZE
+
+CONTENT = content_of(9 * MIB)
+BLOCKS = range(36)
+OURS = blob_of(CONTENT)
+THEIRS = blob_of(CONTENT, STRANGER)
+LIES = b"x" * len(CONTENT)
+
+
+async def read_all(bench: Bench, place: FaultyPlace) -> None:
+    assert await bench.read(OURS, [place], 0, len(CONTENT)) == CONTENT
+    await bench.quiet()
+
+
+async def test_a_stranger_is_never_served_from(bench: Bench) -> None:
+    """Whether their bytes were there first, come while we read, after the cache was emptied, or where ours were evicted."""
+    place = FaultyPlace(CONTENT)
+    assert leave(bench.store, THEIRS, LIES, range(30))
+    await bench.start()
+    assert bench.fetcher.trusts(OURS)
+    assert await bench.read(OURS, [place], 0, 10) == CONTENT[:10]
+    assert leave(bench.store, THEIRS, LIES, BLOCKS)
+    await read_all(bench, place)
+    assert bench.verdict(OURS) == VERIFIED
+    bench.evict(OURS, range(3, 9))
+    assert leave(bench.store, THEIRS, LIES, BLOCKS)
+    await read_all(bench, place)
+    bench.store.clear()
+    assert leave(bench.store, THEIRS, LIES, BLOCKS)
+    await read_all(bench, place)
+    assert bench.stored(OURS) == CONTENT
+    assert bench.bad == []
+
+
+async def test_a_stranger_who_was_lied_to_does_not_spoil_ours(bench: Bench) -> None:
+    place = FaultyPlace(CONTENT)
+    await bench.start()
+    await read_all(bench, place)
+    bench.store.set_verdict(THEIRS.key, BAD)
+    bench.fetcher.heed(lambda: [OURS])
+    assert bench.bad == []
+    assert (bench.verdict(OURS), bench.verdict(THEIRS)) == (VERIFIED, BAD)
+    assert await bench.read(OURS, [], 0, len(CONTENT)) == CONTENT
+
+
+async def test_what_was_right_is_for_all(bench: Bench) -> None:
+    place = FaultyPlace(CONTENT)
+    await bench.start()
+    await read_all(bench, place)
+    other = Fetcher(bench.store, bench.limits, scope=STRANGER)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(other.run)
+        assert bytes(await other.read(THEIRS, list, 0, len(CONTENT))) == CONTENT
+        nursery.cancel_scope.cancel()
+    assert bench.verdict(THEIRS) == VERIFIED
+    assert bench.fetcher.resident_percent(OURS._replace(scope=b"")) == 100
+
+
+async def test_blocks_that_came_since_are_not_what_was_compared(bench: Bench) -> None:
+    """Proven ones stay; those that were evicted and fetched again are unproven until the whole is compared again."""
+    place = FaultyPlace(CONTENT)
+    await bench.start()
+    await read_all(bench, place)
+    bench.evict(OURS, [3])
+    assert leave(bench.store, OURS, LIES, range(3, 4))
+    assert bench.verdict(OURS) == UNPROVEN
+    assert bench.verdict(THEIRS) == VERIFIED, "of the proven blocks that is true"
+    bench.fetcher.examine(OURS, lambda: [place])
+    await bench.quiet()
+    assert bench.verdict(OURS) == BAD
+    assert 3 not in bench.resident(OURS)
+    assert len(bench.resident(THEIRS)) == 35
+
+
+@pytest.mark.parametrize("from_memory", [False, True])
+async def test_a_block_that_was_replaced_while_the_rest_was_hashed(
+    bench: Bench, from_memory: bool
+) -> None:
+    """Another process of the same repository was lied to; what it stored was not what was compared, so it is not proven."""
+    assert leave(bench.store, OURS, CONTENT, BLOCKS)
+    proof = Proof(OURS)
+    proof.see_all()
+    memory = {5: CONTENT[5 * BLOCK_SIZE :][:BLOCK_SIZE]} if from_memory else {}
+    if from_memory:
+        assert leave(bench.store, OURS, LIES, range(5, 6))
+    assert prove(bench.store, OURS, proof, range(20), memory) is None
+    if not from_memory:
+        assert leave(bench.store, OURS, LIES, range(5, 6))
+    assert prove(bench.store, OURS, proof, range(20, 36), {}) is True
+    assert bench.verdict(OURS) == UNPROVEN
+    assert bench.resident(THEIRS) == [n for n in BLOCKS if n != 5]
+    proof = Proof(OURS)
+    assert prove(bench.store, OURS, proof, BLOCKS, {}) is False
+    assert bench.resident(OURS) == bench.resident(THEIRS)
+
+
+async def test_a_copy_of_a_proven_block_is_let_go(bench: Bench) -> None:
+    place = FaultyPlace(CONTENT)
+    await bench.start()
+    await read_all(bench, place)
+    assert leave(bench.store, OURS, LIES, range(7, 8))
+    bench.fetcher.examine(OURS, lambda: [place])
+    await bench.quiet()
+    assert bench.verdict(OURS) == VERIFIED
+    assert not any(bench.store.contains_many([key_of(OURS, n) for n in BLOCKS]))
+    assert bench.stored(OURS) == CONTENT
+
+
+async def test_eviction_keeps_proven_blocks_proven(bench: Bench) -> None:
+    """What is written again at another place lies under the same key; the index can be made anew from it."""
+    place = FaultyPlace(CONTENT)
+    await bench.start()
+    await read_all(bench, place)
+    bench.store.pin("all", [THEIRS.proven_key + n.to_bytes(4, "big") for n in BLOCKS])
+    bench.store.set_limit(0)
+    assert bench.stored(THEIRS) == CONTENT
+    assert bench.verdict(THEIRS) == VERIFIED
