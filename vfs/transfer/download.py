@@ -17,7 +17,7 @@ from vfs.core.attempts import LISTENER
 from vfs.core.ranges import block_length
 from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
-from vfs.store import BAD, UNPROVEN, VERIFIED, ChunkStore
+from vfs.store import BAD, UNPROVEN, VERIFIED, ChunkStore, Taken
 from vfs.transfer.blocks import verdict
 from vfs.transfer.local_file import verdict_key
 from vfs.transfer.place import Body, Buffer, Generous, Place
@@ -42,7 +42,7 @@ class Announce(Protocol):
     def arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
         """Blocks are complete: one of a part, or all of a `whole`, which are verified."""
 
-    def stored(self, job: Job, blocks: list[int], *, taken: bool, lasting: bool) -> None:
+    def stored(self, job: Job, blocks: list[int], *, taken: Taken, lasting: bool) -> None:
         """Announced blocks are in the store (for long: it has room for all of the blob), or the store did not take them."""
 
 
@@ -186,14 +186,14 @@ def _store(
     announce: Announce,
     *,
     unproven: bool = False,
-) -> bool:
+) -> Taken:
     """Give announced blocks to the store; reports whatever comes of it, so that nobody holds them for ever."""
-    taken = lasting = False
+    taken, lasting = Taken.LATER, False
     try:
         if store is not None:
             items = [(job.state.key(block), data) for block, data in blocks]
             taken = store.append(items, unproven=unproven)
-            lasting = taken and store.has_room(job.state.blob.size)
+            lasting = bool(taken) and store.has_room(job.state.blob.size)
             if not taken and unproven and verdict(store, job.state.blob) == VERIFIED:
                 store.set_verdict(job.state.prefix, UNPROVEN)  # of bytes that readers have had
     finally:
