@@ -179,7 +179,9 @@ class _PackedBody(ClosingBody):
     def close(self) -> None:
         """As `Body.close`."""
         self._closed = True
-        self._pieces = iter(())  # which hold this body, and so the reader
+        self._pieces = _closed(
+            self._reader.remote.url
+        )  # those there were hold this body, and so the reader
         stream = self._stream
         if stream is not None:
             stream.close()
@@ -211,7 +213,7 @@ class _PackedBody(ClosingBody):
 
     def _check_open(self) -> None:
         if self._closed:
-            raise RemoteUnavailable(f"{self._reader.remote.url}: closed while it was read")
+            next(_closed(self._reader.remote.url))
 
     def _from_window(
         self, pack: PackRef, run: list[_Part], start: int, length: int
@@ -246,6 +248,11 @@ class _PackedBody(ClosingBody):
         if not part.whole:
             self._reader.keep(chunk, plain)
         return memoryview(plain)[part.first : part.stop]
+
+
+def _closed(url: str) -> Iterator[Buffer]:
+    raise RemoteUnavailable(f"{url}: closed while it was read")
+    yield b""
 
 
 def read_exactly(stream: Body, length: int, pack: PackRef) -> bytearray:
