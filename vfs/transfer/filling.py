@@ -40,7 +40,7 @@ async def fill(
         engine: that fetches.
         state: the blob; the caller counts itself among its readers.
         done: told of each stretch that has come: its bytes, and how many of them the store lacked and took.
-        proof: that wants the blocks: only those it has not ordered, in the store or in memory; it is told what is there.
+        proof: that wants the blocks: only those it has neither ordered nor holds; it is told what is in the store or in memory.
 
     Returns:
         Whether the store took all of it; else whether it took nothing, or was only busy.
@@ -78,7 +78,8 @@ def _ask(engine: Engine, state: BlobState, run: range, proof: Proof | None) -> _
     extents = locate_run(engine.store, state.blob, run.start, len(run))
     missing = {b for b, extent in zip(run, extents, strict=True) if extent is None}
     if proof is not None:
-        missing -= {b for b in missing if engine.memory.get(state.prefix, b) is not None}
+        here = {b for b in missing if engine.memory.peek(state.prefix, b)}
+        missing = {b for b in missing - here if b >= proof.reach}
         for block in set(run) - missing:
             proof.found(block)
     waiter = Waiter(set(missing), keep=False)

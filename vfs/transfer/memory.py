@@ -31,6 +31,10 @@ class Memory:
         """A block that the store did not take."""
         return self._unstored.get((prefix, block))
 
+    def peek(self, prefix: bytes, block: int) -> Data | None:
+        """A block that is here, be it that it waits to be hashed."""
+        return self._unhashed.get((prefix, block)) or self._unstored.get((prefix, block))
+
     def put_unstored(self, prefix: bytes, block: int, data: Data) -> None:
         """Keep a block that the store did not take, for whoever reads it next."""
         self._unstored.put((prefix, block), data, len(data))
@@ -49,6 +53,12 @@ class Memory:
         self._unhashed.discard((prefix, block))
         self._weigh()
         return data
+
+    def forget_hashed(self, prefix: bytes, run: range) -> None:
+        """Blocks that waited to be hashed have been, from here or from the store."""
+        for block in run:
+            self._unhashed.discard((prefix, block))
+        self._weigh()
 
     def forget_unhashed(self, prefix: bytes) -> None:
         """The blocks of a blob that waited for a gap to close need not wait any more."""

@@ -93,7 +93,7 @@ class Verification:
             memory = {block: data for block in run if (data := self._at_hand(state, held, block))}
             self._checker.post(
                 functools.partial(prove, self._store, state.blob, proof, run, memory),
-                functools.partial(self._proved, state, proof, owed),
+                functools.partial(self._proved, state, proof, owed, run),
                 urgent=urgent,
             )
         elif not (proof.scanned or proof.scanning):
@@ -144,7 +144,7 @@ class Verification:
             self._budget.owed += len(data)
 
     def _at_hand(self, state: BlobState, held: dict[int, Data], block: int) -> Data | None:
-        return held.get(block) or self._memory.get(state.prefix, block)
+        return held.get(block) or self._memory.peek(state.prefix, block)
 
     # -- results -------------------------------------------------------------------------------------
 
@@ -159,11 +159,18 @@ class Verification:
             self.check(state)
 
     def _proved(
-        self, state: BlobState, proof: Proof, owed: int, result: int | bool | Exception | None
+        self,
+        state: BlobState,
+        proof: Proof,
+        owed: int,
+        run: range,
+        result: int | bool | Exception | None,
     ) -> None:
         """A piece was hashed: None; a block is gone: its number; all is done: whether the blob is right."""
         proof.busy = False
         self._budget.owed -= owed
+        if result is None:
+            self._memory.forget_hashed(state.prefix, run)
         if state.proof is proof:
             self._go_on(state, proof, result)
         self._freed()
@@ -177,9 +184,10 @@ class Verification:
             self._counters.verified += 1
             self.drop(state)
             state.suspect = False
-            if proof.again:
+            if proof.again:  # who waits may have read what came again
                 self._once_more(state)
-            state.settle(VERDICT, Taken.YES)
+            else:
+                state.settle(VERDICT, Taken.YES)
         elif result is False:
             self._counters.bad += 1
             self._condemn(state)
