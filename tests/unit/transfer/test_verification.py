@@ -248,8 +248,9 @@ async def test_what_cannot_be_proved_in_time_is_an_error(
     assert await bench.read(blob, [place], 0, 10) == content[:10]
 
 
-async def test_a_block_that_comes_again_is_compared_again(bench: Bench) -> None:
-    """The part of it that was hashed is not what the store has now."""
+@pytest.mark.parametrize("asked", [False, True])
+async def test_a_block_that_comes_again_is_compared_again(bench: Bench, asked: bool) -> None:
+    """The part of it that was hashed is not what the store has now; who asks for the verdict may have read it."""
     content = content_of(9 * MIB)
     blob = blob_of(content)
     place = FaultyPlace(content)
@@ -262,9 +263,13 @@ async def test_a_block_that_comes_again_is_compared_again(bench: Bench) -> None:
     await bench.quiet()
     bench.evict(blob, [0])
     place.content = b"x" + content[1:]
-    await bench.read(blob, [place], 0, 1)
-    await bench.read(blob, [place], 5 * MIB, 4 * MIB)
-    await bench.quiet()
+    assert await bench.read(blob, [place], 0, 1) == b"x"
+    if asked:
+        with pytest.raises(ContentMismatch):
+            await bench.fetcher.verify(blob, lambda: [place])
+    else:
+        await bench.read(blob, [place], 5 * MIB, 4 * MIB)
+        await bench.quiet()
     assert bench.bad == [blob]
 
 
