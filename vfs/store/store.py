@@ -278,6 +278,13 @@ class ChunkStore(ChunkReader):
             _log.log(logging.WARNING if self.writable else logging.DEBUG, "%s", error)
             self._verdicts[blob_key] = verdict
 
+    def is_replaced(self, own: bytes, place: bytes, version: bytes) -> bool:
+        """See `Verdicts.is_replaced`; if the store cannot be written to, nothing of the object is kept either."""
+        try:
+            return self._usable().verdicts.is_replaced(own, place, version)
+        except StoreError:
+            return False
+
     def promote(self, own: bytes, shared: bytes, blocks: Iterable[tuple[int, int]]) -> bool:
         """An object was right as a whole: what was compared belongs to everybody; see `Verdicts.promote`.
 
