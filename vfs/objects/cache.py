@@ -30,6 +30,7 @@ from vfs.types import Algorithm, Digest
 PIECE: Final = 1 << 20
 SMALL: Final = 1 << 14  # below, sharing blocks with the source costs more than it saves
 _UNKNOWN: Final = (errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+_TRUSTED: Final = stat.S_IFREG | 0o444
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 Fill = Callable[[memoryview], int]
@@ -78,11 +79,15 @@ class ObjectCache:
 
     def trusted(self, digest: Digest, *, is_tree: bool = False) -> bool:
         """Whether it is there and whoever put it there says that it was verified (mode 0444)."""
+        return bool(self.trust(digest, is_tree=is_tree))
+
+    def trust(self, digest: Digest, *, is_tree: bool = False) -> bool | None:
+        """As `trusted`; None if there is none."""
         try:
-            found = os.lstat(self.path(digest, is_tree=is_tree))
+            mode = os.lstat(self.path(digest, is_tree=is_tree)).st_mode
         except OSError:
-            return False
-        return stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o444
+            return None
+        return mode == _TRUSTED if stat.S_ISREG(mode) else None
 
     def open(self, digest: Digest, *, is_tree: bool = False) -> int:
         """A descriptor of an object.
@@ -176,10 +181,19 @@ class ObjectCache:
         """
         hasher = hasher_for(digest)
         path = self.path(digest, is_tree=is_tree)
+        buffer = self._buffer()
+        size = 0
+        while size < PIECE and (count := fill(buffer[size:])):
+            size += count
+        hasher.update(buffer[:size])
+        if size < PIECE and not hasher.matches(digest.value):  # that was all: nothing is written
+            raise self._wrong(digest, is_tree)
         with self._incoming.temporary(os.path.dirname(path)) as made:
-            size = self._copy(fill, made.descriptor, hasher)
-            if not hasher.matches(digest.value):
-                raise self._wrong(digest, is_tree)
+            self._incoming.write(made.descriptor, buffer[:size])
+            if size == PIECE:
+                size += self._copy(fill, made.descriptor, hasher)
+                if not hasher.matches(digest.value):
+                    raise self._wrong(digest, is_tree)
             self._incoming.publish(made, path)
         return size
 
