@@ -22,13 +22,16 @@ from vfs.errors import ContentMismatch, DataUnavailable, StoreError
 from vfs.formats.hashing import Hasher, hasher_for, new_hasher
 from vfs.formats.layout import object_path, parse_object_path
 from vfs.objects.assembly import Assembly
-from vfs.objects.filesystem import FICLONE
+from vfs.objects.filesystem import FICLONE, start_writing
 from vfs.objects.incoming import Incoming, entries
 from vfs.objects.source import Fingerprint, read_stable
 from vfs.types import Algorithm, Digest
 
 PIECE: Final = 1 << 20
+STEP: Final = 1 << 18  # what stays in a processor's own cache between hashing and writing
+_AHEAD: Final = 1 << 23  # bytes after which the disk begins to write
 SMALL: Final = 1 << 14  # below, sharing blocks with the source costs more than it saves
+_MARK: Final = stat.S_IFREG | 0o444
 _UNKNOWN: Final = (errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -59,6 +62,7 @@ class ObjectCache:
         """Touches nothing; directories are made when something is put."""
         self.directory = directory
         self._incoming = Incoming(directory)
+        self._base = os.path.join(directory, "files/md5")  # of temporary files
         self._clones = True  # as far as is known
         self._buffers = threading.local()
 
@@ -66,7 +70,7 @@ class ObjectCache:
 
     def path(self, digest: Digest, *, is_tree: bool = False) -> str:
         """Where an object lies, or would."""
-        return os.path.join(self.directory, object_path(digest, is_tree=is_tree))
+        return f"{self.directory}/{object_path(digest, is_tree=is_tree)}"
 
     def size(self, digest: Digest, *, is_tree: bool = False) -> int | None:
         """Bytes of an object; None if there is none."""
@@ -76,13 +80,15 @@ class ObjectCache:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
-    def trusted(self, digest: Digest, *, is_tree: bool = False) -> bool:
-        """Whether it is there and whoever put it there says that it was verified (mode 0444)."""
-        try:
-            found = os.lstat(self.path(digest, is_tree=is_tree))
-        except OSError:
-            return False
-        return stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o444
+    def trusted(self, digest: Digest, *, is_tree: bool = False, size: int | None = None) -> bool:
+        """Whether it is there and whoever put it there says that it was verified (mode 0444).
+
+        Args:
+            digest: of the object.
+            is_tree: it is a listing.
+            size: that it must have, where that is known: the end of a machine may cut what nobody brought to the disk.
+        """
+        return _marked(self.path(digest, is_tree=is_tree), size)
 
     def open(self, digest: Digest, *, is_tree: bool = False) -> int:
         """A descriptor of an object.
@@ -191,10 +197,10 @@ class ObjectCache:
             VfsError: as `fill`; nothing was put.
         """
         hasher = new_hasher(Algorithm.MD5)
-        with self._incoming.temporary(os.path.join(self.directory, "files/md5")) as made:
+        with self._incoming.temporary(self._base) as made:
             size = self._copy(fill, made.descriptor, hasher)
             digest = Digest(Algorithm.MD5, hasher.digest())
-            if not self.trusted(digest):
+            if not self.trusted(digest, size=size):
                 self._incoming.publish(made, self.path(digest))
         return digest, size
 
@@ -283,7 +289,7 @@ class ObjectCache:
         hasher = new_hasher(algorithm)
         if size <= PIECE:
             return self._put_small(source, size, hasher, algorithm)
-        with self._incoming.temporary(os.path.join(self.directory, "files/md5")) as made:
+        with self._incoming.temporary(self._base) as made:
             if self._clone(source, made.descriptor):
                 count = self._hash(made.descriptor, hasher)
             else:
@@ -293,7 +299,7 @@ class ObjectCache:
             if count != size:
                 return None
             digest = Digest(algorithm, hasher.digest())
-            if self.trusted(digest):
+            if self.trusted(digest, size=_expected(algorithm, size)):
                 return digest, False
             self._incoming.publish(made, self.path(digest))
         return digest, True
@@ -307,11 +313,11 @@ class ObjectCache:
             return None
         hasher.update(buffer)
         digest = Digest(algorithm, hasher.digest())
-        if self.trusted(digest):
-            return digest, False
         path = self.path(digest)
-        # Beside its name: file systems are quickest when a file stays in its directory.
-        with self._incoming.temporary(os.path.dirname(path)) as made:
+        if _marked(path, _expected(algorithm, size)):
+            return digest, False
+        # All in one directory: file systems put what was made there side by side, in the order of the working tree.
+        with self._incoming.temporary(self._base) as made:
             if size < SMALL or not self._clone(source, made.descriptor):
                 self._incoming.write(made.descriptor, buffer)
             elif self._hash(made.descriptor, again := new_hasher(algorithm)) != size or (
@@ -336,7 +342,7 @@ class ObjectCache:
 
     def _hash(self, descriptor: int, hasher: Hasher) -> int:
         """Take a whole file into a hasher; returns its bytes."""
-        buffer = self._buffer()
+        buffer = self._buffer()[:STEP]
         done = 0
         while count := os.preadv(descriptor, [buffer], done):
             hasher.update(buffer[:count])
@@ -344,12 +350,15 @@ class ObjectCache:
         return done
 
     def _copy(self, fill: Fill, target: int, hasher: Hasher) -> int:
-        buffer = self._buffer()
-        done = 0
+        buffer = self._buffer()[:STEP]
+        done = begun = 0
         while count := fill(buffer):
             hasher.update(buffer[:count])
             self._incoming.write(target, buffer[:count])
             done += count
+            if done - begun >= _AHEAD:
+                start_writing(target, begun, done - begun)
+                begun = done
         return done
 
     def _buffer(self) -> memoryview:
@@ -363,6 +372,20 @@ class ObjectCache:
         return ContentMismatch(
             f"what came for {object_path(digest, is_tree=is_tree)} has another {digest.algorithm.name}"
         )
+
+
+def _expected(algorithm: Algorithm, size: int) -> int | None:
+    """The size of a file's object, where its digest tells: contents with other line ends have the name of DVC 2 in common."""
+    return size if algorithm is Algorithm.MD5 else None
+
+
+def _marked(path: str, size: int | None) -> bool:
+    """Whether a file is a verified object, of that size if one is given."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return found.st_mode == _MARK and (size is None or found.st_size == size)
 
 
 def _names(directory: str) -> list[str]:
