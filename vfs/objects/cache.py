@@ -74,29 +74,24 @@ class ObjectCache:
 
     def size(self, digest: Digest, *, is_tree: bool = False) -> int | None:
         """Bytes of an object; None if there is none."""
-        try:
+        with suppress(OSError):
             found = os.lstat(self.path(digest, is_tree=is_tree))
-        except OSError:
-            return None
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
+            return found.st_size if stat.S_ISREG(found.st_mode) else None
+        return None
 
     def trusted(self, digest: Digest, *, is_tree: bool = False, size: int | None = None) -> bool:
         """Whether it is there and whoever put it there says that it was verified (mode 0444).
 
-        Args:
-            digest: of the object.
-            is_tree: it is a listing.
-            size: that it must have, where that is known: the end of a machine may cut what nobody brought to the disk.
+        `size` is what it must have, if that is known: the end of a machine may cut what nobody brought to the disk.
         """
         return _marked(self.path(digest, is_tree=is_tree), size)
 
     def trust(self, digest: Digest, *, is_tree: bool = False) -> bool | None:
         """As `trusted`; None if there is none."""
-        try:
+        with suppress(OSError):
             mode = os.lstat(self.path(digest, is_tree=is_tree)).st_mode
-        except OSError:
-            return None
-        return mode == _MARK if stat.S_ISREG(mode) else None
+            return mode == _MARK if stat.S_ISREG(mode) else None
+        return None
 
     def open(self, digest: Digest, *, is_tree: bool = False) -> int:
         """A descriptor of an object.
@@ -199,10 +194,9 @@ class ObjectCache:
             raise self._wrong(digest, is_tree)
         with self._incoming.temporary(os.path.dirname(path)) as made:
             self._incoming.write(made.descriptor, buffer[:size])
-            if size == PIECE:
-                size += self._copy(fill, made.descriptor, hasher)
-                if not hasher.matches(digest.value):
-                    raise self._wrong(digest, is_tree)
+            size += self._copy(fill, made.descriptor, hasher) if size == PIECE else 0
+            if size >= PIECE and not hasher.matches(digest.value):
+                raise self._wrong(digest, is_tree)
             self._incoming.publish(made, path)
         return size
 
