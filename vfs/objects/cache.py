@@ -14,7 +14,7 @@ import fcntl
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -22,21 +22,17 @@ from vfs.errors import ContentMismatch, DataUnavailable, StoreError
 from vfs.formats.hashing import Hasher, hasher_for, new_hasher
 from vfs.formats.layout import object_path, parse_object_path
 from vfs.objects.assembly import Assembly
-from vfs.objects.filesystem import FICLONE, start_writing
+from vfs.objects.copying import STEP, Fill, copy, read_into
+from vfs.objects.filesystem import FICLONE
 from vfs.objects.incoming import Incoming, entries, names_in
-from vfs.objects.source import Fingerprint, read_into, read_stable
+from vfs.objects.source import Fingerprint, read_stable
 from vfs.types import Algorithm, Digest
 
 PIECE: Final = 1 << 20
-STEP: Final = 1 << 18  # what stays in a processor's own cache between hashing and writing
-_AHEAD: Final = 1 << 23  # bytes after which the disk begins to write
 SMALL: Final = 1 << 14  # below, sharing blocks with the source costs more than it saves
 _MARK: Final = stat.S_IFREG | 0o444
 _UNKNOWN: Final = (errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-
-Fill = Callable[[memoryview], int]
-"""Fills the front of a buffer with the next bytes; their count, 0 at the end."""
 
 
 class Ingested(NamedTuple):
@@ -186,9 +182,7 @@ class ObjectCache:
         hasher = hasher_for(digest)
         path = self.path(digest, is_tree=is_tree)
         buffer = self._buffer()
-        size = 0
-        while size < PIECE and (count := fill(buffer[size:])):
-            size += count
+        size = read_into(fill, buffer)
         hasher.update(buffer[:size])
         if size < PIECE and not hasher.matches(digest.value):  # that was all: nothing is written
             raise self._wrong(digest, is_tree)
@@ -320,7 +314,7 @@ class ObjectCache:
     ) -> tuple[Digest, bool] | None:
         """A file that fits the buffer is hashed before anything is written: known contents cost no write."""
         buffer = self._buffer()[:size]
-        if read_into(source, buffer) != size:
+        if read_into(lambda view: os.readv(source, [view]), buffer) != size:
             return None
         hasher.update(buffer)
         digest = Digest(algorithm, hasher.digest())
@@ -361,16 +355,7 @@ class ObjectCache:
         return done
 
     def _copy(self, fill: Fill, target: int, hasher: Hasher) -> int:
-        buffer = self._buffer()[:STEP]
-        done = begun = 0
-        while count := fill(buffer):
-            hasher.update(buffer[:count])
-            self._incoming.write(target, buffer[:count])
-            done += count
-            if done - begun >= _AHEAD:
-                start_writing(target, begun, done - begun)
-                begun = done
-        return done
+        return copy(fill, self._incoming.write, target, hasher, self._buffer())
 
     def _buffer(self) -> memoryview:
         """A buffer of `PIECE` bytes of this thread."""
