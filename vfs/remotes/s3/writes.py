@@ -2,9 +2,9 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
@@ -144,14 +144,17 @@ class Writes:
             return {"PartNumber": number, "ETag": done["ETag"]}
 
         sent: list[dict[str, Any]] = []
-        waiting: deque[Future[dict[str, Any]]] = deque()
+        waiting: deque[_Sending] = deque()
         try:
-            with ThreadPoolExecutor(_AT_ONCE, "vfs-parts") as pool:
+            try:
                 for number, data in enumerate(parts, 1):
-                    waiting.append(pool.submit(send, number, data))
-                    while waiting and waiting[0].done():
+                    waiting.append(_Sending(partial(send, number, data)))
+                    while len(waiting) == _AT_ONCE or (waiting and not waiting[0].is_alive()):
                         sent.append(waiting.popleft().result())
-                sent += [part.result() for part in waiting]
+            finally:
+                for part in waiting:
+                    part.join()
+            sent += [part.result() for part in waiting]
             client.complete_multipart_upload(
                 **where,
                 **customer,
@@ -186,6 +189,32 @@ class Writes:
             self._calls.client(
                 lambda client: client.delete_object(Bucket=self._bucket, Key=full), key=key
             )
+
+
+class _Sending(threading.Thread):
+    """A part under way; no end of the process waits for it."""
+
+    def __init__(self, send: Callable[[], dict[str, Any]]) -> None:
+        super().__init__(name="vfs-part", daemon=True)
+        self._send: Callable[[], dict[str, Any]] | None = send
+        self._answer: dict[str, Any] | BaseException = {}
+        self.start()
+
+    def run(self) -> None:
+        """Send it."""
+        assert self._send is not None
+        try:
+            self._answer = self._send()
+        except BaseException as error:  # noqa: BLE001 - raised by `result`
+            self._answer = error
+        self._send = None  # it holds the bytes
+
+    def result(self) -> dict[str, Any]:
+        """The server's answer; raises what went wrong."""
+        self.join()
+        if isinstance(self._answer, BaseException):
+            raise self._answer
+        return self._answer
 
 
 def _rewind(body: BinaryIO, start: int | None, where: str) -> None:
