@@ -74,9 +74,15 @@ def command(
 
             done = add_to_remote(work.project, work.paths, remote, desc=desc or "", force=force)
         else:
+            import gc
+
             from vfs.tracking.add import add
 
-            done = add(work.project, work.paths, desc=desc or "", force=force)
+            gc.disable()  # it would look for circles among the files, of which there are none
+            try:
+                done = add(work.project, work.paths, desc=desc or "", force=force)
+            finally:
+                gc.enable()
         progress.clear()
         show(output, work, done)
 

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -19,7 +20,7 @@ from vfs.errors import (
 from vfs_cli.exits import READ, SNAPSHOT, Errors
 from vfs_cli.output import Output
 from vfs_cli.progress import Progress
-from vfs_cli.target import Target, choose, opened
+from vfs_cli.target import Target, choose, opening
 
 if TYPE_CHECKING:
     from vfs.tracking.add import Added
@@ -73,11 +74,12 @@ def working(names: Sequence[str], wait: float, progress: Progress) -> Iterator[W
             hint=f"cd {target.repo}",
         )
     paths = [target.path(name) for name in names]
-    with opened(target) as workspace:
+    with opening(target) as workspace:
         from vfs.tracking.project import open_project
 
         here = target.here + b"/." if target.here else b"."
-        with open_project(workspace, paths or [here], progress.step, wait=wait) as project:
+        root, among = Path(target.repo), paths or [here]
+        with open_project(root, workspace, among, progress.step, wait=wait) as project:
             yield Work(project, paths, target)
 
 

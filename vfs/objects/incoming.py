@@ -16,7 +16,7 @@ import os
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Final
 
 from vfs.errors import StoreError, StoreFull
@@ -32,18 +32,29 @@ FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Temporary:
-    """A file that is being written.
+    """A file that is being written; as a context manager, gone at the end unless it was published.
 
     Attributes:
         descriptor: open for reading and writing.
+        base: directory that it was made in.
         path: its temporary name; "" once it was published.
     """
 
-    __slots__ = ("descriptor", "path")
+    __slots__ = ("base", "descriptor", "path")
 
-    def __init__(self, descriptor: int, path: str) -> None:
+    def __init__(self, descriptor: int, base: str, path: str) -> None:
         self.descriptor = descriptor
+        self.base = base
         self.path = path
+
+    def __enter__(self) -> "Temporary":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        os.close(self.descriptor)
+        if self.path:
+            with suppress(FileNotFoundError):
+                os.unlink(self.path)
 
 
 class Incoming:
@@ -53,19 +64,17 @@ class Incoming:
         """Touches nothing yet."""
         self.directory = directory
         self._made: set[str] = set()
+        self._marking: set[str] = (
+            set()
+        )  # directories whose new files have the mode they were made with
         self._root: int | None = None
         self._whole = False  # directories above those of objects are new too
         self._new: list[str] = []  # published and not synced; no more than one over `_FEW`
         self._names = map(f"{_PREFIX}{os.urandom(8).hex()}-{{}}{_SUFFIX}".format, itertools.count())
 
-    @contextmanager
-    def temporary(self, base: str) -> Iterator[Temporary]:
-        """A new file in the directory `base`, gone at the end unless it was published.
-
-        Raises:
-            StoreFull, StoreError: it cannot be made.
-        """
-        path = os.path.join(base, next(self._names))
+    def temporary(self, base: str) -> Temporary:
+        """A new file in the directory `base`. Raises StoreFull, StoreError."""
+        path = f"{base}/{next(self._names)}"
         try:
             self._make(base)
             try:
@@ -75,23 +84,19 @@ class Incoming:
                 descriptor = os.open(path, _CREATE, _MODE)
         except OSError as error:
             raise self.failed(error) from error
-        made = Temporary(descriptor, path)
-        try:
-            with suppress(OSError):  # where there are no such locks, nothing is swept either
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield made
-        finally:
-            os.close(descriptor)
-            if made.path:
-                with suppress(FileNotFoundError):
-                    os.unlink(made.path)
+        with suppress(OSError):  # where there are no such locks, nothing is swept either
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return Temporary(descriptor, base, path)
 
     def publish(self, made: Temporary, path: str) -> None:
         """Give a complete file its name, and mode 0444. Raises StoreFull, StoreError."""
         try:
-            if os.fstat(made.descriptor).st_mode & 0o777 != _MODE:  # a strict umask
-                os.fchmod(made.descriptor, _MODE)
-            self._make(os.path.dirname(path))
+            if made.base not in self._marking:
+                if os.fstat(made.descriptor).st_mode & 0o777 == _MODE:
+                    self._marking.add(made.base)
+                else:  # a strict umask
+                    os.fchmod(made.descriptor, _MODE)
+            self._make(path.rpartition("/")[0])
             try:
                 os.rename(made.path, path)
             except FileNotFoundError:  # `dvc gc` removed the empty directory meanwhile
@@ -164,6 +169,14 @@ def entries(directory: str) -> Iterator["os.DirEntry[str]"]:
             yield from found
     except (FileNotFoundError, NotADirectoryError):
         return
+
+
+def names_in(directory: str) -> list[str]:
+    """As `entries`, names only; nothing if it cannot be read."""
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
 
 
 def _sync(path: str) -> None:

@@ -15,6 +15,7 @@ Memory: the pack being filled, `jobs` packs under way, and of each manifest some
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from vfs.core.paths import show
 from vfs.errors import ContentMismatch, FormatError, RemoteError
 from vfs.formats.chunking import chunks, cuts_for
 from vfs.formats.dirlisting import listing_digest
-from vfs.formats.hashing import hasher_for
+from vfs.formats.hashing import Hasher, hasher_for
 from vfs.formats.manifest_blocks import (
     BLOCK_CHUNKS,
     BLOCK_FILES,
@@ -45,6 +46,9 @@ from vfs.types import Digest
 
 PACK_BYTES = 32 << 20
 JOBS = 4
+_LARGE = 8 << 20
+"""Files of more bytes are hashed by a thread of their own, `_AHEAD` chunks behind."""
+_AHEAD = 8
 _LONG = 3600.0
 """A push that took so many seconds looks again for packs that were condemned meanwhile."""
 
@@ -235,8 +239,10 @@ class Pusher:
         rows = []
         size = 0
         with item.open() as data:
-            for piece in chunks(data, cuts_for(item.size)):
-                hasher.update(piece)
+            pieces = chunks(data, cuts_for(item.size))
+            for piece in self._hashed(pieces, hasher) if item.size > _LARGE else pieces:
+                if item.size <= _LARGE:
+                    hasher.update(piece)
                 size += len(piece)
                 rows.append(self._chunk(piece))
         if size != item.size or not hasher.matches(item.digest.value):
@@ -247,6 +253,18 @@ class Pusher:
         self._did.read_files += 1
         self._did.read_bytes += size
         return rows
+
+    def _hashed(self, pieces: Iterable[Buffer], hasher: Hasher) -> Iterator[bytes]:
+        """Pieces whose digest another thread makes: it takes longer than all the rest."""
+        waiting: deque[Future[None]] = deque()
+        with ThreadPoolExecutor(1, "vfs-hash") as pool:
+            for piece in map(bytes, pieces):
+                waiting.append(pool.submit(hasher.update, piece))
+                yield piece
+                if len(waiting) > _AHEAD:
+                    waiting.popleft().result()
+            for one in waiting:
+                one.result()
 
     def _chunk(self, piece: Buffer) -> int:
         name = blake3(piece).digest()

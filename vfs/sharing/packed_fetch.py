@@ -25,7 +25,7 @@ from vfs.errors import (
 from vfs.formats.dirlisting import listing_pieces
 from vfs.formats.manifest_blocks import PackedFile
 from vfs.objects.assembly import Assembly
-from vfs.objects.cache import Fill
+from vfs.objects.copying import Fill
 from vfs.packed import Manifest, PackedRemote, Piece, Pointer, read_files
 from vfs.remotes import Remote
 from vfs.sharing.plain import Object

@@ -102,10 +102,12 @@ class PlainRemote:
         if self._directory is not None:
             with suppress(DataUnavailable):
                 descriptor = self._directory.open(digest, is_tree=is_tree)
-                with open(descriptor, "rb", buffering=0) as file:
+                try:
                     return cache.receive(
-                        digest, lambda view: file.readinto(view) or 0, is_tree=is_tree
+                        digest, lambda view: os.readv(descriptor, [view]), is_tree=is_tree
                     )
+                finally:
+                    os.close(descriptor)
         with self.open(
             digest, is_tree=is_tree
         ) as body:  # which says what is wrong with a directory, too

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from vfs.core.paths import check_path
 from vfs.errors import UnknownPath, Unsupported, UsageError, WouldOverwrite
+from vfs.git.here import tracked
 from vfs.tracking.change import Change, apply, change_of
 from vfs.tracking.project import Project, is_inside, told
 from vfs.tracking.record import check_whole, record, record_parts
@@ -174,7 +175,7 @@ def check_text(path: bytes) -> None:
 
 def check_untracked(project: Project, paths: Sequence[bytes]) -> None:
     """Refuse what Git tracks. Raises UsageError, StoreError."""
-    found = project.workspace.repository.tracks(paths)
+    found = tracked(project.top, paths)
     if found is not None:
         path = next(path for path in paths if is_inside(found, path))
         also = "" if found == path else f" (it has {told(found)})"

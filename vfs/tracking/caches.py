@@ -28,16 +28,19 @@ class Caches:
 
     def holder(self, digest: Digest, *, is_tree: bool = False) -> ObjectCache | None:
         """A cache that has an object with the right content; one that does not say so is hashed."""
+        doubtful = []
         for cache in self.all:
-            if cache.trusted(digest, is_tree=is_tree):
+            trust = cache.trust(digest, is_tree=is_tree)
+            if trust:
                 return cache
-        for cache in self.all:
-            if cache.size(digest, is_tree=is_tree) is not None:
-                try:
-                    if cache.verify(digest, is_tree=is_tree):
-                        return cache
-                except DataUnavailable:
-                    continue
+            if trust is not None:
+                doubtful.append(cache)
+        for cache in doubtful:
+            try:
+                if cache.verify(digest, is_tree=is_tree):
+                    return cache
+            except DataUnavailable:
+                continue
         return None
 
     def listing(self, digest: Digest) -> Iterator[ListingEntry]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from vfs.errors import StoreError
 from vfs.formats.gitignore import with_line, without_line
 from vfs.formats.pointer_text import Described, edited_pointer, new_pointer
+from vfs.git.here import ignored
 from vfs.objects import ObjectCache
 from vfs.tracking import writes
 from vfs.tracking.project import Project, told
@@ -97,8 +98,7 @@ def apply(project: Project, changes: Sequence[Change], *, store: bool = True) ->
         if change.text is not None:
             project.write(change.pointer, change.text)
             written.append(change.pointer)
-    for change in changes:
-        written += ignore(project, change.out)
+    written += ignore_all(project, [change.out for change in changes])
     return list(dict.fromkeys(written))
 
 
@@ -108,15 +108,28 @@ def ignore(project: Project, out: bytes) -> list[bytes]:
     Raises:
         StoreError: it cannot be written.
     """
-    if project.workspace.repository.ignores(out):
-        return []
+    return ignore_all(project, [out])
+
+
+def ignore_all(project: Project, outs: Sequence[bytes]) -> list[bytes]:
+    """`ignore` of several; Git is asked of those without a line alone."""
+    lacking = [out for out in outs if _with_line(project, out) is not None]
+    hidden = ignored(project.top, lacking) if lacking else ()
+    written = []
+    for out in lacking:
+        text = None if out in hidden else _with_line(project, out)
+        if text is not None:
+            project.write(_gitignore(out)[0], text)
+            written.append(_gitignore(out)[0])
+    return written
+
+
+def _with_line(project: Project, out: bytes) -> bytes | None:
+    """What its `.gitignore` would be with a line of it; None if it has one."""
     file, name = _gitignore(out)
     old = _read(project, file)
     new = with_line(old, name)
-    if new == old:
-        return []
-    project.write(file, new)
-    return [file]
+    return None if new == old else new
 
 
 def unignore(project: Project, out: bytes) -> list[bytes]:

@@ -7,7 +7,8 @@ as it is and is named; the others are done. `vfs.tracking.compare` has the rules
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -81,7 +82,7 @@ class Checkout:
         self._how = how
         self._progress = progress
         self._linkers: dict[tuple[str, ...], Linker] = {}
-        self._made: list[tuple[bytes, Digest]] = []
+        self._made: list[dict[bytes, Wish]] = []
         self._swept: set[bytes] = set()
         self.done = Done()
 
@@ -125,7 +126,7 @@ class Checkout:
             root = os.path.join(self._top, use.root)
             linker = self._linker(use)
             Materialiser(self._top, root).carry_out(plan, path, caches, linker)
-            self._made += [(made, wish.digest) for made, wish in plan.place.items()]
+            self._made.append(plan.place)
         if use.wanted.inside is None and use.out.digest is not None:
             self._note(path, Placed(use.out.digest, use.out.is_tree))
         self.done.files += len(plan.place)
@@ -266,14 +267,13 @@ class Checkout:
             return
         time.sleep(_RACY)
         now = time.time_ns()
-        known = []
-        for path, digest in self._made:
-            try:
-                found = os.stat(self._absolute(path))
-            except OSError:
-                continue
-            known.append(Known(path, fingerprint(found), digest))
-        self._files.remember(known, now=now)
+        self._files.remember(self._known(), now=now)
+
+    def _known(self) -> Iterator[Known]:
+        for place in self._made:
+            for path, wish in place.items():
+                with suppress(OSError):
+                    yield Known(path, fingerprint(os.stat(self._absolute(path))), wish.digest)
 
     # Pieces ---------------------------------------------------------------------------------------
 

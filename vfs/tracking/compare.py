@@ -10,6 +10,7 @@ Rules:
 """
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -108,6 +109,7 @@ class Comparison:
         self._relink = relink
         self._force = force
         self._former: Mapping[bytes, Set[Digest]] | None = None
+        self._parents: dict[bytes, tuple[bool, bool]] = {}  # there; nothing is in the way
         self.plan = Plan()
 
     def run(self, contents: Iterable[Content]) -> Plan:
@@ -164,13 +166,25 @@ class Comparison:
 
     def _free(self, path: bytes, gone: set[bytes]) -> bool:
         """Whether nothing is at a path, or only what goes before."""
-        absolute = os.path.join(self._top, path)
-        if os.path.isdir(absolute) and not os.path.islink(absolute):
-            return all(
+        parent = path.rpartition(b"/")[0]
+        known = self._parents.get(parent)
+        if known is None:
+            there = os.path.isdir(os.path.join(self._top, parent))
+            known = self._parents[parent] = there, self._makeable(path, gone)
+        there, makeable = known
+        if there:
+            absolute = os.path.join(self._top, path)
+            try:
+                mode = os.lstat(absolute).st_mode
+            except OSError:
+                return makeable
+            return stat.S_ISDIR(mode) and all(
                 os.path.relpath(found, self._top) in gone for found in _files_below(absolute)
             )
-        if os.path.lexists(absolute):
-            return False
+        return makeable
+
+    def _makeable(self, path: bytes, gone: set[bytes]) -> bool:
+        """Whether nothing is in the way above a path."""
         blocking = next(
             (a for a in _above(path) if os.path.lexists(os.path.join(self._top, a))), b""
         )

@@ -44,11 +44,10 @@ class Linker:
             StoreFull, StoreError: it cannot be made; nothing is left of it.
         """
         try:
-            size = os.stat(source).st_size
             for kind in self._kinds:
-                if kind in self._cannot or (
-                    kind in (HARDLINK, SYMLINK) and (executable or not size)
-                ):
+                if kind in self._cannot:
+                    continue
+                if kind in (HARDLINK, SYMLINK) and (executable or not os.stat(source).st_size):
                     continue
                 if self._try(kind, source, target, executable):
                     return
@@ -78,8 +77,9 @@ class Linker:
 
     def _copied(self, source: str, target: bytes, executable: bool) -> None:
         with _Pair(source, target, executable) as (reading, writing):
-            while os.sendfile(writing, reading, None, _PIECE):
-                pass
+            left = os.fstat(reading).st_size
+            while left > 0 and (count := os.sendfile(writing, reading, None, min(left, _PIECE))):
+                left -= count
 
 
 def unlink_from_cache(path: bytes, directory: str) -> None:

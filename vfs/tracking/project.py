@@ -4,10 +4,11 @@ Rule: everything a writing verb decides, it decides under the lock; `dvc` and `v
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vfs.core.paths import show
 from vfs.errors import FormatError, NotARepository, UsageError
@@ -16,10 +17,13 @@ from vfs.state import FileState, StateTable, state_directory
 from vfs.tracking import writes
 from vfs.tracking.contents import Contents, Progress
 from vfs.tracking.scan import Scanner
-from vfs.workspace import Workspace
+from vfs.workspace.here import git_directories, survey_here
 from vfs.workspace.outs import Claim
 from vfs.workspace.stores import DvcStore
-from vfs.workspace.survey import Survey
+from vfs.workspace.surveyed import Survey
+
+if TYPE_CHECKING:
+    from vfs.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Project:
     """What a writing verb works on.
 
     Attributes:
-        workspace: the repository.
+        open_workspace: opens the repository, once.
         top: the working tree, absolute.
         root: of the DVC repository, relative to it.
         survey: what the pointers of the working tree say.
@@ -40,7 +44,7 @@ class Project:
         progress: told (stage, done, total).
     """
 
-    workspace: Workspace
+    open_workspace: Callable[[], "Workspace"]
     top: bytes
     root: bytes
     survey: Survey
@@ -51,6 +55,11 @@ class Project:
     state: FileState
     contents: Contents
     progress: Progress
+
+    @property
+    def workspace(self) -> "Workspace":
+        """The repository with its remotes and Git's objects; most of what is recorded needs neither, and starts sooner."""
+        return self.open_workspace()
 
     def absolute(self, path: bytes) -> bytes:
         """A path of the working tree in the file system."""
@@ -88,12 +97,18 @@ class Project:
 
 @contextmanager
 def open_project(
-    workspace: Workspace, paths: Sequence[bytes], progress: Progress, *, wait: float = 0.0
+    root: Path,
+    open_workspace: Callable[[], "Workspace"],
+    paths: Sequence[bytes],
+    progress: Progress,
+    *,
+    wait: float = 0.0,
 ) -> Iterator[Project]:
     """Lock the DVC repository that some paths lie in, and survey it.
 
     Args:
-        workspace: the Git repository.
+        root: of the Git repository.
+        open_workspace: opens it, at the second call too the same one.
         paths: of the working tree, at least one.
         progress: told (stage, done, total), from any thread.
         wait: seconds to wait for another holder of the lock.
@@ -102,29 +117,29 @@ def open_project(
         UsageError: there is no working tree, or the paths lie in several DVC repositories.
         NotARepository: there is no DVC repository above the path.
         RepositoryBusy: somebody else writes to it.
-        VfsError: as `Workspace.survey`.
+        VfsError: as `survey_here`.
     """
-    if workspace.root is None:
-        raise UsageError(f"{workspace.name} has no working tree", hint="clone it first")
-    top = os.fsencode(workspace.root).rstrip(b"/")
+    if not (root / ".git").exists():
+        raise UsageError(f"{root} has no working tree", hint="clone it first")
+    top = os.fsencode(root).rstrip(b"/")
     roots = {find_root(top, path): path for path in paths}
-    root = next(iter(roots))
+    inner = next(iter(roots))
     if len(roots) > 1:
         names = " and ".join(told(path) for path in sorted(roots.values())[:2])
         raise UsageError(f"{names} lie in different DVC repositories", hint="one at a time")
-    with writing(Path(os.fsdecode(os.path.join(top, root))), wait):
-        survey = workspace.survey("worktree", progress)
-        store = survey.roots.store_of(root + b"/x" if root else b"x")
-        table = StateTable.open(state_directory(workspace.repository.git_dir))
+    with writing(Path(os.fsdecode(os.path.join(top, inner))), wait):
+        survey = survey_here(root)
+        store = survey.roots.store_of(inner + b"/x" if inner else b"x")
+        table = StateTable.open(state_directory(git_directories(root)[0]))
         state = FileState(table)
         cache = ObjectCache(store.caches[0])
         cache.sweep()
         try:
             with Contents(top, state) as contents:
                 yield Project(
-                    workspace,
+                    open_workspace,
                     top,
-                    root,
+                    inner,
                     survey,
                     {claim.out.path: claim for claim in survey.claims.served},
                     store,

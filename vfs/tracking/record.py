@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from vfs.errors import DataUnavailable, FormatError, UnknownPath, Unsupported
+from vfs.errors import ContentMismatch, DataUnavailable, FormatError, UnknownPath, Unsupported
 from vfs.formats.dirlisting import dump_listing, iter_listing
 from vfs.formats.hashing import new_hasher
 from vfs.formats.pointer_text import Described
+from vfs.tracking.caches import Caches
 from vfs.tracking.project import Project, is_inside, told
 from vfs.tracking.scan import File
 from vfs.types import Algorithm, Digest, Problem
-from vfs.workspace.listed import ListedObject
 from vfs.workspace.outs import Claim
 
 Entries = list[tuple[bytes, Digest]]
@@ -130,17 +130,27 @@ def listed(project: Project, claim: Claim) -> Entries:
             f"{told(claim.pointer)} belongs to a version-aware remote or was never committed",
             hint=f"vfs add {told(claim.out.path)}",
         )
+    try:
+        here = Caches(project.store_of(claim)).listing(digest)
+        return sorted((entry.path, entry.digest) for entry in here)
+    except (DataUnavailable, ContentMismatch, FormatError):
+        return sorted(_listed_anywhere(project, claim, digest))
+
+
+def _listed_anywhere(project: Project, claim: Claim, digest: Digest) -> Entries:
+    """As `listed`, also from remotes of either layout."""
+    from vfs.workspace.listed import ListedObject  # it loads the drivers of remotes
+
     name = f"{digest.hex}.dir"
-    session = project.workspace.session
-    wanted = ListedObject(session, digest, project.progress)
+    wanted = ListedObject(project.workspace.session, digest, project.progress)
+    store = project.workspace.survey("worktree").roots.store_of(claim.pointer)
     entries: Entries = []
-    with wanted.fetch(project.store_of(claim), claim.out.remote, local_only=False) as data:
+    with wanted.fetch(store, claim.out.remote, local_only=False) as data:
         data.seek(0)
         for entry in iter_listing(data, file=name, algorithm=digest.algorithm):
             if isinstance(entry, Problem):
                 raise FormatError(entry.message, hint="the listing must be mended first")
             entries.append((entry.path, entry.digest))
-    entries.sort()
     return entries
 
 

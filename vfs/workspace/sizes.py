@@ -11,7 +11,7 @@ Units: sizes in bytes. Memory: the unknown digests as 16-byte strings, nothing p
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from vfs import own_mount
 from vfs.errors import DataUnavailable, RemoteUnavailable, VfsError
@@ -21,6 +21,9 @@ from vfs.workspace.pointers import Progress
 from vfs.workspace.remote_sizes import Taking, take
 from vfs.workspace.session import Session
 from vfs.workspace.stores import DvcStore, RemoteRef
+
+_LOOKED_UP: Final = 50_000
+"""Digests that are looked up at once."""
 
 
 class Unsized(NamedTuple):
@@ -95,9 +98,11 @@ class Sizes:
                 self._progress("sizes", min(known, total), total)
         except VfsError as error:
             return (error.message,)
-        digests = [Digest(taking.algorithm, value) for value in unknown]
-        facts = catalog.facts_many(digests)
-        unknown -= {d.value for d, fact in zip(digests, facts, strict=True) if fact is not None}
+        values = sorted(unknown)
+        for start in range(0, total, _LOOKED_UP):
+            digests = [Digest(taking.algorithm, v) for v in values[start : start + _LOOKED_UP]]
+            facts = catalog.facts_many(digests)
+            unknown -= {d.value for d, fact in zip(digests, facts, strict=True) if fact is not None}
         return ()
 
     def _rounds(self, refs: Sequence[RemoteRef], taking: Taking) -> dict[RemoteRef, VfsError]:

@@ -67,6 +67,21 @@ def test_a_strict_umask(cache: ObjectCache) -> None:
         os.umask(before)
 
 
+@pytest.mark.parametrize("size", [1, PIECE, PIECE + 1])
+def test_what_the_end_of_a_machine_cut_is_replaced(
+    cache: ObjectCache, tmp_path: Path, size: int
+) -> None:
+    """It may leave a name whose bytes nobody brought to the disk."""
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * size)
+    path = Path(cache.path(cache.ingest(str(source)).digest))
+    path.chmod(0o644)
+    os.truncate(path, 0)
+    path.chmod(0o444)
+    assert cache.ingest(str(source)).stored
+    assert path.read_bytes() == source.read_bytes()
+
+
 def test_what_is_not_trusted_is_replaced(cache: ObjectCache, tmp_path: Path) -> None:
     digest = cache.put(b"right")
     path = Path(cache.path(digest))

@@ -1,0 +1,42 @@
+"""What Git says of paths of a working tree, asked of the `git` program: it answers before libgit2 is loaded."""
+
+import os
+from collections.abc import Sequence
+
+from vfs.errors import StoreError
+from vfs.git.command import GitFailed, run_git
+
+_PATHS = 100  # of a command line, which takes 128 KiB at least
+
+
+def tracked(top: bytes, paths: Sequence[bytes]) -> bytes | None:
+    """The first path of the index that is one of some paths, or lies below one. Raises StoreError."""
+    for start in range(0, len(paths), _PATHS):
+        part = [os.fsdecode(path) for path in paths[start : start + _PATHS]]
+        where = ["-C", os.fsdecode(top), "--literal-pathspecs"]
+        try:
+            found = run_git([*where, "ls-files", "-z", "--", *part])
+        except GitFailed as error:
+            raise _failed(top, error) from error
+        if found:
+            return found.partition(b"\0")[0]
+    return None
+
+
+def ignored(top: bytes, paths: Sequence[bytes]) -> set[bytes]:
+    """Those of some paths that `.gitignore` files and their like hide, tracked or not. Raises StoreError."""
+    where = ["-C", os.fsdecode(top)]
+    names = b"".join(b"./" + path + b"\0" for path in paths)
+    try:
+        found = run_git([*where, "check-ignore", "--no-index", "-z", "--stdin"], data=names)
+    except GitFailed as error:
+        if error.status == 1 and not error.stderr:  # none of them
+            return set()
+        raise _failed(top, error) from error
+    return {path[2:] for path in found.split(b"\0") if path}
+
+
+def _failed(top: bytes, error: GitFailed) -> StoreError:
+    return StoreError(
+        f"{os.fsdecode(top)}: {error.stderr}", hint="run `git fsck` in the repository"
+    )
