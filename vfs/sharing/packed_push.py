@@ -219,7 +219,8 @@ class PackedPush:
             cache = self._elsewhere.bring(digest)
         size_here = None if cache is None else cache.size(digest)
         if cache is None or size_here is None:
-            self._trouble(b"/".join(part for part in (use.out.path, path) if part), _missing())
+            shown = b"/".join(part for part in (use.out.path, path) if part)
+            self._trouble(shown, self._caches.nowhere(digest))
             return None
         passing = coming is not None or self._holder(digest) is None
 
@@ -236,7 +237,7 @@ class PackedPush:
 
     def _holder(self, digest: Digest) -> ObjectCache | None:
         """A cache that has an object; the pusher hashes it."""
-        return next((one for one in self._caches.all if one.size(digest) is not None), None)
+        return next((one for one in self._caches.readable if one.size(digest) is not None), None)
 
     def _trouble(self, path: bytes, error: VfsError) -> None:
         self._report.troubles.append(Trouble(path, error))
