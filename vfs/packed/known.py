@@ -7,6 +7,7 @@ Memory: some 220 bytes for each chunk and 130 for each file.
 import os
 from array import array
 from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -190,11 +191,14 @@ def condemned(store: PackedRemote) -> frozenset[bytes]:
 def condemnations(store: PackedRemote) -> Iterator[tuple[ObjectInfo, frozenset[bytes]]]:
     """The condemned objects, and the packs that each names. Raises FormatError: one is damaged."""
     for info in store.remote.list(CONDEMNED):
-        try:
-            data = read_body(store.remote.get(info.key), info.size)
-        except ObjectMissing:  # swept meanwhile
-            continue
-        yield info, parse_condemned(data, file=info.key)
+        with suppress(ObjectMissing):  # swept meanwhile
+            yield info, condemned_by(store, info)
+
+
+def condemned_by(store: PackedRemote, info: ObjectInfo) -> frozenset[bytes]:
+    """The packs that a condemned object names. Raises ObjectMissing, FormatError."""
+    data = read_body(store.remote.get(info.key), info.size)
+    return parse_condemned(data, file=info.key)
 
 
 def seal(pack: PackBuilder, condemned: Container[bytes]) -> tuple[PackRef, bytes]:

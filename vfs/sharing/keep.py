@@ -226,10 +226,16 @@ def stores_of(workspace: Workspace) -> list[DvcStore]:
     return found
 
 
-def everything(workspace: Workspace, progress: Progress) -> Marks:
+def everything(workspace: Workspace, progress: Progress, *, listings: bool = True) -> Marks:
     """What any commit or working tree of this machine names; raises as `Marks.scope`."""
-    stores = stores_of(workspace)
-    marks = Marks(workspace, stores, progress, needed=False, skip_broken=True)
+    marks = Marks(
+        workspace,
+        stores_of(workspace),
+        progress,
+        needed=False,
+        skip_broken=True,
+        listings=listings,
+    )
     git_dir = workspace.repository.git_dir
     marks.working_trees(git_dir)
     marks.commits(workspace, known_commits(git_dir))
