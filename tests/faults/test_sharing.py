@@ -19,7 +19,7 @@ from vfs.testing.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 
-KILLS = 20
+KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 20
 CHOOSER = random.Random(7)
 FILES = {f"{n % 7}/{n:03d}": CHOOSER.randbytes(2000 + n) for n in range(300)}
 OBJECTS = len(FILES) + 1
