@@ -254,6 +254,20 @@ def test_refusals(clone: Clone, prepare: Callable[[Clone], None], code: int, sai
     assert clone.metadata() == before
 
 
+@pytest.mark.parametrize("name", ["data.dvc", "dvc.yaml", ".dvcignore"])
+def test_what_says_what_is_tracked_is_no_data(clone: Clone, name: str) -> None:
+    """A shell's `*` names pointers too."""
+    clone.write("data", b"x")
+    clone.vfs("add", "data")
+    if not os.path.lexists(clone.path(name)):
+        clone.write(name, b"")
+    before = clone.metadata()
+    done = clone.vfs("add", name, check=False)
+    assert done.returncode == 2, done.stderr
+    assert b"DVC's own" in done.stderr
+    assert clone.metadata() == before
+
+
 def test_outside_of_everything(clone: Clone, sandbox: Sandbox) -> None:
     assert clone.vfs("add", "../elsewhere", check=False).returncode == 2
     bare = sandbox.root / "plain"
