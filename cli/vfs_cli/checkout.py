@@ -14,6 +14,7 @@ from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import REV
 from vfs_cli.sharing import (
+    allow_missing_option,
     checked_out,
     conclude,
     glob_option,
@@ -51,6 +52,7 @@ _ANSWER_SECONDS = 10.0
     help="How files get here (default: cache.type of DVC's configuration).",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace and remove also what the cache does not have.")
+@allow_missing_option
 @glob_option
 @wait_option
 @json_option
@@ -59,6 +61,7 @@ def command(
     rev: str | None,
     link: str | None,
     force: bool,
+    allow_missing: bool,
     glob: bool,
     wait: float,
     as_json: bool,
@@ -67,9 +70,10 @@ def command(
 
     A TARGET is as for `vfs fetch`. What is right already is not touched. Without --force, nothing is replaced or removed that
     is not in the cache; such an output stays as it is, whole, and is named. Files that you put into a tracked directory
-    stay. With --rev the pointers themselves stay those of this working tree, so `vfs status` tells a difference.
+    stay. Without a TARGET, an output whose pointer is gone goes if nothing in it is yours. With --rev the pointers themselves stay those of this working tree, so `vfs status` tells a difference.
     """
     from vfs.tracking.checkout import How
+    from vfs.tracking.gone import roots_here
     from vfs.tracking.uses import locked, uses
 
     output = Output(as_json)
@@ -79,8 +83,9 @@ def command(
         selection, found = uses(surveyed, rev or WORKTREE, work.targets, glob=glob)
         if not any(use.wanted.inside for use in found):
             selection.check()
-        with locked(work.workspace, found, wait):
-            done = checked_out(work, found, How(link, mount, force))
+        whole = surveyed if rev is None and not targets else None
+        with locked(work.workspace, found, wait, roots_here(work.workspace, whole)):
+            done = checked_out(work, found, How(link, mount, force, allow_missing), whole)
         if not done.troubles:
             selection.check()
     show_checkout(output, done)

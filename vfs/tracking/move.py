@@ -9,6 +9,7 @@ import os
 from vfs.core.paths import check_path
 from vfs.errors import StoreError, UnknownPath, UsageError, WouldOverwrite
 from vfs.formats.pointer_text import moved_pointer
+from vfs.state import OutState
 from vfs.tracking import writes
 from vfs.tracking.add import Added, check_links, check_text, check_untracked
 from vfs.tracking.change import ignore, unignore
@@ -42,11 +43,21 @@ def move(project: Project, source: bytes, target: bytes) -> Added:
     written = ignore(project, target)
     project.write(pointer, text)
     _rename(project, old, target)
+    _note(project, old, target)
     written += [pointer, *unignore(project, old)]
     if own:
         writes.remove(project.absolute(claim.pointer))
         written.append(claim.pointer)
     return Added([target], [target], list(dict.fromkeys(written)), [])
+
+
+def _note(project: Project, old: bytes, target: bytes) -> None:
+    """What was put at the old path lies at the new one."""
+    outs = OutState(project.table)
+    placed = outs.get(old)
+    if placed is not None:
+        outs.put(target, placed)
+        outs.forget(old)
 
 
 def _claim(project: Project, source: bytes) -> Claim:

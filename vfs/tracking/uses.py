@@ -82,14 +82,16 @@ def uses(
 
 
 @contextmanager
-def locked(workspace: "Workspace", found: Iterable[Use], wait: float) -> Iterator[None]:
-    """Hold DVC's lock of every DVC repository that some outs belong to.
+def locked(
+    workspace: "Workspace", found: Iterable[Use], wait: float, roots: Iterable[bytes] = ()
+) -> Iterator[None]:
+    """Hold DVC's lock of every DVC repository that some outs belong to, and of some more by their roots.
 
     Raises:
         RepositoryBusy: somebody else holds one, for longer than `wait` seconds.
     """
     with ExitStack() as stack:
         if workspace.root is not None:
-            for root in sorted({use.root for use in found}):
+            for root in sorted({*(use.root for use in found), *roots}):
                 stack.enter_context(writing(workspace.root / os.fsdecode(root), wait))
         yield
