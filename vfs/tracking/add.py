@@ -113,7 +113,7 @@ def check_target(
         return claim
     if there and not os.path.lexists(project.absolute(path)):
         raise UnknownPath(f"there is no {told(path)}")
-    for other in project.survey.claims.served:
+    for other in project.survey.claims.own:
         if is_inside(other.out.path, path):
             raise UsageError(
                 f"{told(path)} holds {told(other.out.path)}, which {told(other.pointer)} tracks",

@@ -63,7 +63,7 @@ def _note(project: Project, old: bytes, target: bytes) -> None:
 def _claim(project: Project, source: bytes) -> Claim:
     owner = project.owner(source)
     if owner is None:
-        owner = next((c for c in project.survey.claims.served if c.pointer == source), None)
+        owner = next((c for c in project.survey.claims.own if c.pointer == source), None)
     if owner is None:
         raise UnknownPath(f"nothing that is tracked is called {told(source)}")
     if owner.stage:
@@ -101,7 +101,7 @@ def _check(project: Project, claim: Claim, target: bytes) -> None:
     if is_inside(target, old) or is_inside(old, target):
         raise UsageError(f"{told(old)} cannot move to {told(target)}")
     begun = _same_move(project, claim, target)
-    for other in project.survey.claims.served:
+    for other in project.survey.claims.own:
         path = other.out.path
         if (is_inside(target, path) or is_inside(path, target)) and not (begun and path == target):
             raise UsageError(f"{told(target)} would overlap {told(path)} of {told(other.pointer)}")

@@ -17,7 +17,7 @@ from vfs.tracking import writes
 from vfs.tracking.contents import Contents, Progress
 from vfs.tracking.scan import Scanner
 from vfs.workspace import Workspace
-from vfs.workspace.outs import Claim
+from vfs.workspace.outs import NOT_COMMITTED, Claim
 from vfs.workspace.stores import DvcStore
 from vfs.workspace.survey import Survey
 
@@ -82,7 +82,7 @@ class Project:
             FormatError: it does, or the pointer that would be its own is unreadable.
         """
         for problem in (*self.survey.claims.broken, *self.survey.claims.problems):
-            if problem.path in (path, path + b".dvc"):
+            if problem.path in (path, path + b".dvc") and problem.code != NOT_COMMITTED:
                 raise FormatError(problem.message, hint=problem.hint)
 
 
@@ -126,7 +126,7 @@ def open_project(
                     top,
                     root,
                     survey,
-                    {claim.out.path: claim for claim in survey.claims.served},
+                    {claim.out.path: claim for claim in survey.claims.own},
                     store,
                     cache,
                     table,

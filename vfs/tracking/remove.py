@@ -76,7 +76,7 @@ def _meant(project: Project, targets: Sequence[bytes]) -> tuple[dict[bytes, Clai
     whole: dict[bytes, Claim] = {}
     parts: Parts = {}
     for target in targets:
-        found = [claim for claim in project.survey.claims.served if claim.pointer == target]
+        found = [claim for claim in project.survey.claims.own if claim.pointer == target]
         owner = project.owner(target)
         if not found and owner is None:
             raise UnknownPath(f"nothing that is tracked is called {told(target)}")
