@@ -143,6 +143,30 @@ def through_proxy(
         yield handmade_clone(made, "one", cached=False), proxy
 
 
+def test_status_asks_no_more_than_push_would(
+    sandbox: Sandbox, ministack: S3Server, tmp_path: Path
+) -> None:
+    """A new version of a directory: the list, the lists that were seen there, and the new file."""
+    bucket = ministack.new_bucket()
+    with FaultyProxy(ministack.port) as proxy:
+        options = {**ministack.options, "endpointurl": proxy.endpoint}
+        made = HandmadeRepository(
+            sandbox, tmp_path / "repo", remote_url=f"s3://{bucket}/p", remote_options=options
+        )
+        files = {f"{n}": b"%d" % n for n in range(40)}
+        made.commit(directories={"data": files}, tag="v1")
+        made.commit(directories={"data": files | {"new": b"new"}}, tag="v2")
+        one = handmade_clone(made, "one", cached=True)
+        one.vfs("push", "--rev", "v1")
+        proxy.requests.clear()
+        assert "2 objects missing there" in one.vfs("status", "--remote")
+        assert len(proxy.requests) <= 6
+        one.vfs("push")
+        proxy.requests.clear()
+        assert "store has everything" in one.vfs("status", "--remote")
+        assert len(proxy.requests) <= 3
+
+
 @pytest.mark.parametrize(
     "fault",
     [corrupt(10), truncate(100), set_header("Content-Length", "3000"), whole(b"short")],
