@@ -156,6 +156,31 @@ def test_to_a_remote(clone: Clone, sandbox: Sandbox, dvc3: Path) -> None:
     assert refused.returncode == 2
 
 
+def test_to_a_packed_remote(clone: Clone, sandbox: Sandbox) -> None:
+    """The default one, or one that is named; the second time nothing is sent."""
+    fill(clone)
+    os.symlink("../large.bin", clone.path("data/link"))
+    clone.vfs("remote", "add", "--packed", "-d", "team", "../packed")
+    clone.vfs("add", "data", "large.bin", "--to-remote")
+    clone.write("more/data", b"more")
+    clone.vfs("add", "../work/more", "-o", "copied", "--to-remote", "-r", "team")
+    assert clone.objects() == {}
+    assert not (sandbox.root / "remote").exists()
+    packed = sandbox.root / "packed"
+    before = {path: path.stat().st_mtime_ns for path in packed.rglob("*") if path.is_file()}
+    clone.vfs("add", "data", "--to-remote")
+    assert {p: p.stat().st_mtime_ns for p in packed.rglob("*") if p.is_file()} == before
+    clone.git("add", "--all")
+    clone.git("commit", "-q", "-m", "data")
+    other = clone.root.parent / "colleague"
+    sandbox.git(clone.root.parent, "clone", "-q", clone.root, other)
+    Clone(sandbox, other, other).vfs("pull")
+    assert (other / "large.bin").read_bytes() == clone.read("large.bin")
+    assert (other / "data/link").read_bytes() == clone.read("large.bin")
+    assert (other / "data/1/4").read_bytes() == b"4" * 50
+    assert (other / "copied/data").read_bytes() == b"more"
+
+
 def test_globs(clone: Clone) -> None:
     for name in ("a.bin", "b.bin", "sub/c.bin", "d.txt"):
         clone.write(name, name.encode())
