@@ -76,6 +76,11 @@ def survey_here(root: Path) -> Survey:
     return Survey(claims, roots, rules, tuple(problems))
 
 
+def pointers_here(root: Path) -> list[bytes]:
+    """The paths of all pointers. Raises StoreError."""
+    return [found.path for found in _found(root) if found.mark is Mark.POINTER]
+
+
 def _found(root: Path) -> list[Found]:
     """Pointers, locks, ignore files and roots, by path; the path stands for the object id."""
     arguments = ["-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
