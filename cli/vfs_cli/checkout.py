@@ -78,22 +78,22 @@ def command(
 
     output = Output(as_json)
     with working(targets, None, output) as work:
-        mount = _mount(work.workspace, rev) if link == "mount" else b""
+        mount, shown = _mount(work.workspace, rev) if link == "mount" else (b"", "")
         surveyed = work.workspace.survey(rev or WORKTREE, work.progress.step)
         selection, found = uses(surveyed, rev or WORKTREE, work.targets, glob=glob)
         if not any(use.wanted.inside for use in found):
             selection.check()
         whole = surveyed if rev is None and not targets else None
         with locked(work.workspace, found, wait, roots_here(work.workspace, whole)):
-            done = checked_out(work, found, How(link, mount, force, allow_missing), whole)
+            done = checked_out(work, found, How(link, mount, shown, force, allow_missing), whole)
         if not done.troubles:
             selection.check()
     show_checkout(output, done)
     conclude(output, "checked out", done.troubles)
 
 
-def _mount(workspace: "Workspace", rev: str | None) -> bytes:
-    """Where a mount of this repository shows a revision.
+def _mount(workspace: "Workspace", rev: str | None) -> tuple[bytes, str]:
+    """Where a mount of this repository shows a revision, and which commit that is ("": the working tree).
 
     Raises:
         NoSuchMount: it is not mounted.
@@ -104,8 +104,11 @@ def _mount(workspace: "Workspace", rev: str | None) -> bytes:
             f"{workspace.root} is not mounted anywhere", hint="vfs mount MOUNTPOINT, then again"
         )
     wanted = workspace.repository.resolve(rev or "HEAD").oid
+    shown: list[tuple[bytes, str]] = []
     for record in records:
         status = call(record, "status", timeout=_ANSWER_SECONDS)
-        if rev is None or status.get("commit") == wanted:
-            return os.fsencode(record.mountpoint)
-    return os.path.join(os.fsencode(records[0].mountpoint), b".snapshots", os.fsencode(wanted))
+        shown.append((os.fsencode(record.mountpoint), str(status.get("commit") or "")))
+    exact = [one for one in shown if one[1] == wanted or (rev is None and not one[1])]
+    if exact or rev is None:
+        return (exact or shown)[0]
+    return os.path.join(shown[0][0], b".snapshots", os.fsencode(wanted)), wanted

@@ -174,4 +174,5 @@ def conclude(output: Output, verb: str, troubles: "Sequence[Trouble]") -> None:
     alike = all(type(trouble.error) is type(first) for trouble in troubles)
     kind = type(first) if alike else DataUnavailable
     more = f", {len(troubles) - _SHOWN} of them not named here" if len(troubles) > _SHOWN else ""
-    raise kind(f"{count(len(troubles), 'path')} could not be {verb}{more}", hint=first.hint)
+    hint = first.hint if alike else None  # what mends one would not mend the others
+    raise kind(f"{count(len(troubles), 'path')} could not be {verb}{more}", hint=hint)

@@ -62,12 +62,14 @@ class How(NamedTuple):
     Attributes:
         link: the kind of link, or `mount`; None: what `cache.type` says, and what is right already stays.
         mount: where a mount shows the revision, for `mount`.
+        shown: the commit it shows (hex); "": what the pointers of the working tree say.
         force: replace and remove what is the user's.
         partial: leave out what the cache does not have; it is no failure.
     """
 
     link: str | None = None
     mount: bytes = b""
+    shown: str = ""
     force: bool = False
     partial: bool = False
 
@@ -89,6 +91,7 @@ class Checkout:
         self._linkers: dict[tuple[str, ...], Linker] = {}
         self._made: list[tuple[bytes, Digest]] = []
         self._swept: set[bytes] = set()
+        self._in_mount: dict[bytes, Digest | None] | None = None
         self.done = Done()
 
     def run(self, found: Iterable[Use]) -> Done:
@@ -169,6 +172,7 @@ class Checkout:
             raise WouldOverwrite(
                 "a part of a directory cannot be a link into a mount", hint="name the directory"
             )
+        self._check_shown(path, digest)
         if link != target:
             plan = Plan()
             if not link:
@@ -181,6 +185,21 @@ class Checkout:
             self.done.removed += len(plan.remove)
         if digest is not None:
             self._outs.note(path, Placed(digest, use.out.is_tree, target, bool(use.claim.stage)))
+
+    def _check_shown(self, path: bytes, digest: Digest | None) -> None:
+        """Refuse a link to what the mount does not show, or shows in another version. Raises DataUnavailable."""
+        commit = self._how.shown
+        if not commit:
+            return
+        if self._in_mount is None:
+            _, found = uses(self._workspace.survey(commit, self._progress), commit, ())
+            self._in_mount = {use.out.path: use.out.digest for use in found}
+        if path not in self._in_mount or self._in_mount[path] != digest:
+            what = "has another version of it" if path in self._in_mount else "does not have it"
+            raise DataUnavailable(
+                f"the mount shows commit {commit[:12]}, which {what}",
+                hint="commit the pointer, `vfs switch HEAD`, then again",
+            )
 
     # Comparing ------------------------------------------------------------------------------------
 
