@@ -55,6 +55,32 @@ def test_status(make: Make) -> None:
         one.write("later", b"2")
 
 
+PIPELINE = b"""stages:
+  ran:
+    cmd: echo 1 > out1
+    outs: [out1]
+  never:
+    cmd: echo 2 > out2; echo 3 > score
+    outs: ["${name}"]
+    metrics:
+    - score:
+        cache: false
+"""
+
+
+def test_outs_of_a_stage_that_never_ran(make: Make) -> None:
+    one = make("one")
+    one.write("dvc.yaml", PIPELINE)
+    one.write("params.yaml", b"name: out2\n")
+    one.dvc("repro", "-q", "ran")
+    found = [line.split() for line in one.vfs("status").splitlines()[:2]]
+    assert found == [["deleted", "later"], ["deleted", "out2"]]
+    (never,) = json.loads(one.dvc("status", "--json", "never"))["never"]
+    assert never["changed outs"]["out2"] == "deleted"
+    one.dvc("repro", "-q", "never")
+    assert "out2" not in one.vfs("status")
+
+
 @pytest.mark.parametrize("verb", ["add later", "commit later.dvc", "commit"])
 def test_they_are_recorded_as_by_dvc(make: Make, verb: str) -> None:
     pointers = []
