@@ -1,5 +1,6 @@
 """`vfs status`: what differs between pointers and working tree, and what is mounted."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,12 +98,19 @@ def _mount(targets: tuple[str, ...]) -> MountRecord | None:
     """The mount that the only target names; None if it may be a path of this repository."""
     if len(targets) != 1:
         return None
+    root = repository_root(Path.cwd())
     try:
-        return mounted(targets[0], Path.cwd())
+        record = mounted(targets[0], Path.cwd())
     except NoSuchMount:
-        if repository_root(Path.cwd()) is None:
+        if root is None:
             raise
         return None
+    typed = Path(os.path.normpath(Path.cwd() / targets[0]))
+    real = typed.resolve()
+    linked = (
+        root is not None and typed.is_relative_to(root) and real not in (typed, record.mountpoint)
+    )
+    return None if linked else record  # an out that is a link into a mount is an out
 
 
 def _tracked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, Target]":

@@ -78,6 +78,20 @@ def test_a_wrong_cache_file_is_given_up(
     wait_until(lambda: verified(mount) == "yes", "the check of the remote's")
 
 
+def test_cat_through_a_mount_tells_that_it_was_wrong(
+    handmade: HandmadeRepository, mount: Mount, mounts: MountFactory
+) -> None:
+    """The bytes have gone by then, as without a mount; whoever takes them hears of it."""
+    mounts.allow(f"{md5(LARGE)}")
+    fill_cache(handmade, LARGE[:-1] + b"X")
+    mount.start("v1")
+    done = mount.cli("cat", "--mount", mount.path, ":/large.bin", check=False)
+    assert done.returncode == 15, done.stderr
+    assert b"large.bin" in done.stderr
+    wait_until(lambda: verified(mount) == "bad", "the check of the file")
+    assert mount.cli("cat", "--mount", mount.path, ":/large.bin").stdout == LARGE
+
+
 def test_a_wrong_cache_file_is_not_used_by_the_next_mount(
     handmade: HandmadeRepository, mount: Mount, mounts: MountFactory
 ) -> None:

@@ -10,7 +10,7 @@ Rules:
 import os
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from vfs.core.paths import check_path
 from vfs.errors import UnknownPath, Unsupported, UsageError, WouldOverwrite
@@ -20,6 +20,8 @@ from vfs.tracking.project import Project, is_inside, told
 from vfs.tracking.record import check_whole, record, record_parts
 from vfs.types import Problem
 from vfs.workspace.outs import Claim
+
+_OURS: Final = (b"dvc.yaml", b"dvc.lock", b"Dvcfile", b".dvcignore", b".gitignore")
 
 
 class Added(NamedTuple):
@@ -109,6 +111,7 @@ def check_target(
     check_path(path)
     check_text(path)
     check_links(project, path)
+    check_ours(path)
     project.check_problems(path)
     claim = project.owner(path)
     if claim is not None:
@@ -118,7 +121,7 @@ def check_target(
         return claim
     if there and not os.path.lexists(project.absolute(path)):
         raise UnknownPath(f"there is no {told(path)}")
-    for other in project.survey.claims.served:
+    for other in project.survey.claims.own:
         if is_inside(other.out.path, path):
             raise UsageError(
                 f"{told(path)} holds {told(other.out.path)}, which {told(other.pointer)} tracks",
@@ -131,6 +134,16 @@ def check_target(
             hint="look at it; --force replaces it",
         )
     return None
+
+
+def check_ours(path: bytes) -> None:
+    """Refuse the files that say what is tracked: they are Git's. Raises UsageError."""
+    name = path.rpartition(b"/")[2]
+    if name.endswith(b".dvc") or name in _OURS:
+        raise UsageError(
+            f"{told(path)} is a file of DVC's own and cannot be tracked as data",
+            hint="it is for Git: git add",
+        )
 
 
 def check_editable(claim: Claim) -> None:

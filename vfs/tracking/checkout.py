@@ -19,6 +19,7 @@ from vfs.state.files import Known
 from vfs.tracking.caches import Caches
 from vfs.tracking.compare import Comparison, Plan, Wish
 from vfs.tracking.contents import Content, Contents
+from vfs.tracking.gone import Gone, let_go
 from vfs.tracking.links import Linker
 from vfs.tracking.materialise import Materialiser, check_parents, sweep
 from vfs.tracking.report import Trouble
@@ -44,6 +45,7 @@ class Done:
         removed: files.
         same: files that were right already.
         kept: files of the user's inside tracked directories, which stay.
+        absent: outs and files that were left out, since the cache has no content for them (`How.partial`).
         troubles: outs that stayed as they were, and why.
     """
 
@@ -51,6 +53,7 @@ class Done:
     removed: int = 0
     same: int = 0
     kept: list[bytes] = field(default_factory=list)
+    absent: list[bytes] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
 
 
@@ -60,12 +63,16 @@ class How(NamedTuple):
     Attributes:
         link: the kind of link, or `mount`; None: what `cache.type` says, and what is right already stays.
         mount: where a mount shows the revision, for `mount`.
+        shown: the commit it shows (hex); "": what the pointers of the working tree say.
         force: replace and remove what is the user's.
+        partial: leave out what the cache does not have; it is no failure.
     """
 
     link: str | None = None
     mount: bytes = b""
+    shown: str = ""
     force: bool = False
+    partial: bool = False
 
 
 class Checkout:
@@ -77,6 +84,7 @@ class Checkout:
         assert workspace.root is not None
         self._workspace = workspace
         self._top = os.fsencode(workspace.root)
+        self._table = table
         self._files = FileState(table)
         self._outs = OutState(table)
         self._how = how
@@ -84,6 +92,7 @@ class Checkout:
         self._linkers: dict[tuple[str, ...], Linker] = {}
         self._made: list[dict[bytes, Wish]] = []
         self._swept: set[bytes] = set()
+        self._in_mount: dict[bytes, Digest | None] | None = None
         self.done = Done()
 
     def run(self, found: Iterable[Use]) -> Done:
@@ -107,6 +116,17 @@ class Checkout:
         self._remember()
         return self.done
 
+    def let_go(self, outs: Iterable[Gone]) -> None:
+        """Remove outs whose pointers are gone; those in which something is the user's are kept."""
+        for out in outs:
+            try:
+                count, stays = let_go(self._top, self._table, out)
+            except VfsError as error:
+                self.done.troubles.append(Trouble(out.path, error))
+                continue
+            self.done.removed += count
+            self.done.kept += [out.path] if stays else []
+
     def _out(self, use: Use, contents: Contents) -> None:
         path = use.out.path
         check_parents(self._top, path)
@@ -117,10 +137,18 @@ class Checkout:
             return
         if link and self._how.link is None and os.path.exists(self._absolute(path)):
             return  # it shows what its mount shows
-        wishes = self._wishes(use, caches)
+        try:
+            wishes = self._wishes(use, caches)
+        except (DataUnavailable, ObjectMissing):
+            if not self._how.partial:
+                raise
+            self.done.absent.append(path)
+            return
         plan = self._plan(use, caches, wishes, [] if link else self._contents(use, contents))
         if link:
             plan.users = []  # the link is ours
+        if self._how.partial:
+            self.done.absent += plan.leave_missing()
         self._refuse(plan)
         if not plan.idle:
             root = os.path.join(self._top, use.root)
@@ -128,7 +156,9 @@ class Checkout:
             Materialiser(self._top, root).carry_out(plan, path, caches, linker)
             self._made.append(plan.place)
         if use.wanted.inside is None and use.out.digest is not None:
-            self._note(path, Placed(use.out.digest, use.out.is_tree))
+            self._outs.note(
+                path, Placed(use.out.digest, use.out.is_tree, b"", bool(use.claim.stage))
+            )
         self.done.files += len(plan.place)
         self.done.removed += len(plan.remove)
         self.done.same += plan.same
@@ -143,6 +173,7 @@ class Checkout:
             raise WouldOverwrite(
                 "a part of a directory cannot be a link into a mount", hint="name the directory"
             )
+        self._check_shown(path, digest)
         if link != target:
             plan = Plan()
             if not link:
@@ -154,7 +185,22 @@ class Checkout:
             self.done.files += 1
             self.done.removed += len(plan.remove)
         if digest is not None:
-            self._note(path, Placed(digest, use.out.is_tree, target))
+            self._outs.note(path, Placed(digest, use.out.is_tree, target, bool(use.claim.stage)))
+
+    def _check_shown(self, path: bytes, digest: Digest | None) -> None:
+        """Refuse a link to what the mount does not show, or shows in another version. Raises DataUnavailable."""
+        commit = self._how.shown
+        if not commit:
+            return
+        if self._in_mount is None:
+            _, found = uses(self._workspace.survey(commit, self._progress), commit, ())
+            self._in_mount = {use.out.path: use.out.digest for use in found}
+        if path not in self._in_mount or self._in_mount[path] != digest:
+            what = "has another version of it" if path in self._in_mount else "does not have it"
+            raise DataUnavailable(
+                f"the mount shows commit {commit[:12]}, which {what}",
+                hint="commit the pointer, `vfs switch HEAD`, then again",
+            )
 
     # Comparing ------------------------------------------------------------------------------------
 
@@ -256,10 +302,6 @@ class Checkout:
             )
 
     # Remembering ----------------------------------------------------------------------------------
-
-    def _note(self, path: bytes, placed: Placed) -> None:
-        if self._outs.get(path) != placed:
-            self._outs.put(path, placed)
 
     def _remember(self) -> None:
         """So that nothing that was made is ever read to be recognised."""

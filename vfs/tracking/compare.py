@@ -76,6 +76,15 @@ class Plan:
         """Nothing is to be done."""
         return not (self.place or self.remove or self.modes)
 
+    def leave_missing(self) -> list[bytes]:
+        """Let the files whose object no cache has be as they are; which these are."""
+        left, self.missing = self.missing, []
+        for path in left:
+            del self.place[path]
+            self.replaced.pop(path, None)
+        self.users = [path for path in self.users if path not in set(left)]
+        return left
+
 
 class Comparison:
     """Compares one out.

@@ -21,7 +21,7 @@ from vfs.tracking.homes import home_cache
 from vfs.tracking.scan import Scanner
 from vfs.tracking.staying import Staying
 from vfs.workspace.here import survey_here
-from vfs.workspace.outs import Claim
+from vfs.workspace.outs import NOT_COMMITTED, Claim
 from vfs.workspace.stores import DvcStore
 from vfs.workspace.surveyed import Survey
 
@@ -100,7 +100,7 @@ class Project:
             FormatError: it does, or the pointer that would be its own is unreadable.
         """
         for problem in (*self.survey.claims.broken, *self.survey.claims.problems):
-            if problem.path in (path, path + b".dvc"):
+            if problem.path in (path, path + b".dvc") and problem.code != NOT_COMMITTED:
                 raise FormatError(problem.message, hint=problem.hint)
 
 
@@ -150,7 +150,7 @@ def open_project(
                     top,
                     inner,
                     survey,
-                    {claim.out.path: claim for claim in survey.claims.served},
+                    {claim.out.path: claim for claim in survey.claims.own},
                     store,
                     cache,
                     table,

@@ -37,6 +37,7 @@ from vfs.tracking.targets import Selection, Target
 from vfs.tracking.uses import Use, uses
 from vfs.types import Algorithm, Digest, Problem
 from vfs.workspace.here import survey_here
+from vfs.workspace.outs import NOT_COMMITTED
 
 Change = Literal["modified", "deleted", "new"]
 
@@ -132,8 +133,9 @@ def status(
     """
     top = os.fsencode(root).rstrip(b"/")
     surveyed = survey_here(root)
-    selection, found = uses(surveyed, "worktree", targets, glob=glob)
-    problems = [*surveyed.problems, *surveyed.claims.problems, *surveyed.claims.broken]
+    selection, found = uses(surveyed, "worktree", targets, glob=glob, uncommitted=True)
+    broken = [one for one in surveyed.claims.broken if one.code != NOT_COMMITTED]
+    problems = [*surveyed.problems, *surveyed.claims.problems, *broken]
     report = Report([], problems, [])
     with Contents(top, FileState(table)) as contents:
         for use in found:
