@@ -23,10 +23,9 @@ from vfs.store.directory import prepare
 from vfs.store.engine import Engine
 from vfs.store.evict import Busy
 from vfs.store.items import Buffer, Item, weigh
-from vfs.store.reader import ChunkReader
+from vfs.store.judge import ChunkJudge
 from vfs.store.scrub import Progress, ScrubReport, scrub
 from vfs.store.statistics import StoreStatistics
-from vfs.store.verdicts import VERIFIED
 
 MAP_SIZE: Final = 1 << 34  # address space, not disk or memory; grows by itself
 _PROMISED_SHARE: Final = 8  # appends under way at once take this part of the limit, or it is one
@@ -39,7 +38,7 @@ _FREE_DISK: Final = "free disk space, or set `cache.dir`"
 _log = logging.getLogger("vfs.store")
 
 
-class ChunkStore(ChunkReader):
+class ChunkStore(ChunkJudge):
     """One user's cache of chunks; see the module."""
 
     def __init__(
@@ -63,7 +62,6 @@ class ChunkStore(ChunkReader):
         self._reviving = threading.Lock()
         self._room = threading.Condition()
         self._promised = 0  # bytes that appends under way may add; under `_room`
-        self._verdicts: dict[bytes, int | None] = {}  # those that could not be written
         self._closed = False
 
     @classmethod
@@ -117,11 +115,6 @@ class ChunkStore(ChunkReader):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def writable(self) -> bool:
-        """Whether this process can cache at all."""
-        return self._engine is not None and self._engine.writable
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -259,62 +252,6 @@ class ChunkStore(ChunkReader):
             found = [extent for key in listed if (extent := self.locate(key)) is not None]
             self._bad |= {(extent.segment.number, extent.offset) for extent in found}
 
-    # -- verdicts and pins -------------------------------------------------------------------------
-
-    def verdict(self, blob_key: bytes) -> int | None:
-        """What is known of a whole object: VERIFIED, BAD, BAD_FILE, UNPROVEN, None for nothing (loop-safe)."""
-        try:
-            kept = self._engine.verdicts.get(blob_key) if self._engine is not None else None
-        except StoreError:
-            kept = None
-        return self._verdicts.get(blob_key, kept)
-
-    def set_verdict(self, blob_key: bytes, verdict: int | None) -> None:
-        """Remember a verdict, or that there is none; if the store cannot be written to, in this process alone."""
-        try:
-            self._usable().verdicts.set(blob_key, verdict)
-            self._verdicts.pop(blob_key, None)
-        except StoreError as error:
-            _log.log(logging.WARNING if self.writable else logging.DEBUG, "%s", error)
-            self._verdicts[blob_key] = verdict
-
-    def is_replaced(self, own: bytes, place: bytes, version: bytes) -> bool:
-        """See `Verdicts.is_replaced`; if the store cannot be written to, nothing of the object is kept either."""
-        try:
-            return self._usable().verdicts.is_replaced(own, place, version)
-        except StoreError:
-            return False
-
-    def promote(self, own: bytes, shared: bytes, blocks: Iterable[tuple[int, int]]) -> bool:
-        """An object was right as a whole: what was compared belongs to everybody; see `Verdicts.promote`.
-
-        If the store cannot be written to, this process alone knows that it was right.
-        """
-        try:
-            whole = self._usable().verdicts.promote(own, shared, blocks)
-            self._verdicts.pop(own, None)
-        except StoreError as error:
-            _log.log(logging.WARNING if self.writable else logging.DEBUG, "%s", error)
-            self._verdicts[own] = VERIFIED
-            return True
-        return whole
-
-    def pin(self, name: str, keys: Iterable[bytes]) -> None:
-        """Keep chunks, also those yet to come, until `unpin(name)`. Raises StoreError."""
-        self._usable().pins.pin(name, keys)
-
-    def unpin(self, name: str) -> bool:
-        """Remove a pin; returns whether there was one. Raises StoreError."""
-        return self._usable().pins.unpin(name)
-
-    def pins(self) -> dict[str, int]:
-        """Every pin and how many keys it holds. Raises StoreError."""
-        return self._engine.pins.names() if self._engine is not None else {}
-
-    def pinned(self, keys: Sequence[bytes]) -> list[bool]:
-        """For each chunk whether a pin names it, be it here or not. Raises StoreError."""
-        return self._usable().pins.holds(keys)
-
     # -- upkeep ------------------------------------------------------------------------------------
 
     def maintain(self) -> None:
@@ -399,14 +336,6 @@ class ChunkStore(ChunkReader):
             writable=engine.writable,
             suspended=self._clock() < self._off_until,
         )
-
-    def _usable(self) -> Engine:
-        if self._engine is None or not self._engine.writable:
-            raise StoreError(
-                f"the cache {self.directory} cannot be written to",
-                hint="check its owner, its mode and whether its disk is full or read-only",
-            )
-        return self._engine
 
     def close(self) -> None:
         """Close; extents already handed out find nothing any more."""
