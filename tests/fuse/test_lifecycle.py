@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -398,6 +399,17 @@ def test_cache_removed_while_mounted(mount: Mount, mounts: MountFactory) -> None
     mount.umount()
     mount.start("v1")
     assert (mount.path / "big.bin").read_bytes() == DATA
+
+
+def test_somebody_looks_at_it_for_a_moment(mount: Mount) -> None:
+    descriptor = os.open(mount.path, os.O_RDONLY)
+    leaving = threading.Timer(0.2, os.close, [descriptor])
+    leaving.start()
+    try:
+        mount.umount()
+    finally:
+        leaving.join()
+    assert not is_mounted(mount.path)
 
 
 def _is_removed(directory: Path) -> bool:
