@@ -1,12 +1,31 @@
-"""What Git says of paths of a working tree, asked of the `git` program: it answers before libgit2 is loaded."""
+"""What Git says of a working tree without libgit2, which takes long to load: by its files and the `git` program."""
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
-from vfs.errors import StoreError
+from vfs.errors import NotARepository, StoreError
 from vfs.git.command import GitFailed, run_git
 
 _PATHS = 100  # of a command line, which takes 128 KiB at least
+
+
+def git_directories(root: Path) -> tuple[Path, Path]:
+    """The Git directory of a working tree, and the one it shares with linked ones.
+
+    Raises:
+        NotARepository: there is none.
+    """
+    git = root / ".git"
+    if git.is_dir():
+        return git, git
+    try:
+        git = root / git.read_text().removeprefix("gitdir:").strip()
+        common = git / "commondir"
+        shared = git / common.read_text().strip() if common.exists() else git
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotARepository(f"{root} is not the top of a Git working tree") from error
+    return git.resolve(), shared.resolve()
 
 
 def tracked(top: bytes, paths: Sequence[bytes]) -> bytes | None:

@@ -52,7 +52,13 @@ class Ingested(NamedTuple):
 
 
 class ObjectCache:
-    """One cache directory; blocking, for worker threads."""
+    """One cache directory; blocking, for worker threads.
+
+    Attributes:
+        mends: what helps if an object of it is damaged.
+    """
+
+    mends = "remove that file; `vfs fetch` or `vfs add` brings the right one"
 
     def __init__(self, directory: str) -> None:
         """Touches nothing; directories are made when something is put."""

@@ -93,11 +93,11 @@ class PackedFetch:
     def _lacks(self, use: Use) -> bool:
         digest = use.out.digest
         assert digest is not None
-        if self._caches.holder(digest, is_tree=use.out.is_tree) is None:
+        if not self._caches.has(digest, is_tree=use.out.is_tree):
             return True
         try:
             files = use.files(self._caches) if use.out.is_tree else ()
-            return any(self._caches.holder(entry.digest) is None for entry in files)
+            return any(not self._caches.has(entry.digest) for entry in files)
         except (FormatError, DataUnavailable):
             return False  # whoever uses it will say so
 
@@ -151,7 +151,7 @@ class PackedFetch:
             digest = Digest(algorithm, file.value)
             if manifest.root.is_tree and not use.means(file.path):
                 continue
-            if self._caches.holder(digest) is None and self._claim(digest):
+            if not self._caches.has(digest) and self._claim(digest):
                 yield file
 
     def _claim(self, digest: Digest) -> bool:

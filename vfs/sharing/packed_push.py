@@ -237,7 +237,8 @@ class PackedPush:
                 cache = self._elsewhere.bring(digest)
             here = None if cache is None else _here(cache, digest)
             if here is None:
-                self._trouble(b"/".join(part for part in (use.out.path, path) if part), _missing())
+                shown = b"/".join(part for part in (use.out.path, path) if part)
+                self._trouble(shown, self._caches.nowhere(digest))
                 return None
             opened = partial(self._passing, here.cache, digest)
         return Item(path, digest, here.size, opened)
@@ -247,7 +248,7 @@ class PackedPush:
 
     def _here(self, digest: Digest) -> _Here | None:
         """Where an object is here; the pusher hashes it."""
-        return next((found for one in self._caches.all if (found := _here(one, digest))), None)
+        return next((found for one in self._caches.readable if (found := _here(one, digest))), None)
 
     def _trouble(self, path: bytes, error: VfsError) -> None:
         self._report.troubles.append(Trouble(path, error))

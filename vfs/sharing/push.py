@@ -92,8 +92,26 @@ class Push:
             caches = self._caches.setdefault(store, Caches(store))
             with closing(Elsewhere(self._workspace, store, ref)) as elsewhere:
                 self._push(ref, store, caches, uses, elsewhere)
+            self._leave_home(caches, uses)
         used.check()
         return self.report
+
+    def _leave_home(self, caches: Caches, uses: list[Use]) -> None:
+        """Note which contents, of those whose only place was the working tree, a remote has now."""
+        if caches.homes is None:
+            return
+        failed = {trouble.path for trouble in self.report.troubles}
+        for use in uses:
+            path, digest = use.out.path, use.out.digest
+            if digest is None or path in failed:
+                continue
+            went = [digest]
+            if use.out.is_tree:
+                if caches.holder(digest, is_tree=True) is None:
+                    continue
+                files = use.files(caches)
+                went = [e.digest for e in files if path + b"/" + e.path not in failed]
+            caches.homes.homes.pushed(went)
 
     def _push(
         self,
@@ -251,7 +269,7 @@ class _Group:
         """Those that the remote has in the size that the cache has; nothing is believed."""
         sound = set()
         for (digest, _), size in self._layout.present([(digest, False) for digest in files]):
-            sizes = [cache.size(digest) for cache in self._caches.all]
+            sizes = [cache.size(digest) for cache in self._caches.readable]
             if size in sizes or all(here is None for here in sizes):
                 sound.add(digest)
         return sound
@@ -263,17 +281,13 @@ class _Group:
 
         def send(one: Object) -> None:
             digest, is_tree = one
-            cache = next(
-                (c for c in self._caches.all if c.size(digest, is_tree=is_tree) is not None), None
-            )
+            readable = self._caches.readable
+            cache = next((c for c in readable if c.size(digest, is_tree=is_tree) is not None), None)
             passing = cache is None
             if passing:
                 cache = self._elsewhere.bring(digest, is_tree=is_tree)
             if cache is None:
-                raise DataUnavailable(
-                    "it is neither in the cache nor on the remote",
-                    hint="no other remote has it either; run `vfs push` where it is",
-                )
+                raise self._caches.nowhere(digest)
             sizes.append(self._layout.send(cache, digest, is_tree=is_tree))
             if passing:
                 self._elsewhere.done(digest)

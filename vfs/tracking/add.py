@@ -39,7 +39,12 @@ class Added(NamedTuple):
 
 
 def add(
-    project: Project, targets: Sequence[bytes], *, desc: str = "", force: bool = False
+    project: Project,
+    targets: Sequence[bytes],
+    *,
+    desc: str = "",
+    force: bool = False,
+    copy: bool = True,
 ) -> Added:
     """Track what lies at some paths.
 
@@ -48,6 +53,7 @@ def add(
         targets: paths of the working tree.
         desc: what to say of the outs.
         force: also drop files that were never checked out, and replace a pointer that is no out's.
+        copy: put contents into the cache; False lets them stay where they are.
 
     Raises:
         UsageError: a target cannot be an out.
@@ -67,14 +73,15 @@ def add(
     changes: list[Change] = []
     notes: list[Problem] = []
     for path, claim in whole.items():
-        recorded = record(project, path, None if claim is None else claim.out.digest)
+        old = None if claim is None else claim.out.digest
+        recorded = record(project, path, old, copy=copy)
         if claim is not None and not force:
             check_whole(project, claim, recorded)
         changes.append(change_of(project, path, claim, recorded, desc))
         notes += recorded.notes
     for path, (claim, below) in parts.items():
         if path not in whole:
-            recorded = record_parts(project, claim, below).recorded
+            recorded = record_parts(project, claim, below, copy=copy).recorded
             changes.append(change_of(project, path, claim, recorded, desc))
             notes += recorded.notes
     written = apply(project, changes)

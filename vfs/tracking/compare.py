@@ -145,7 +145,7 @@ class Comparison:
         path = content.file.path
         self.plan.place[path] = wish
         self.plan.replaced[path] = Present(path, content.file.fingerprint, content.file.link)
-        if not self._force and self._caches.holder(content.digest) is None:
+        if not self._force and not self._caches.elsewhere(content.digest):
             self.plan.users.append(path)
 
     def _surplus(self, content: Content) -> None:
@@ -156,7 +156,7 @@ class Comparison:
             self._former = self._before()
         former = self._former.get(path, frozenset())
         present = Present(path, content.file.fingerprint, content.file.link)
-        if self._force or (content.digest in former and self._caches.holder(content.digest)):
+        if self._force or (content.digest in former and self._caches.elsewhere(content.digest)):
             self.plan.remove.append(present)
         elif former:
             self.plan.users.append(path)  # the user changed what this version does not have

@@ -12,6 +12,7 @@ from vfs.formats.pointer_text import moved_pointer
 from vfs.tracking import writes
 from vfs.tracking.add import Added, check_links, check_text, check_untracked
 from vfs.tracking.change import ignore, unignore
+from vfs.tracking.homes import home_cache
 from vfs.tracking.project import Project, is_inside, told
 from vfs.workspace.outs import Claim
 
@@ -108,3 +109,6 @@ def _rename(project: Project, old: bytes, target: bytes) -> None:
         return  # not checked out, or moved before
     except OSError as error:
         raise StoreError(f"{told(old)} cannot be moved: {error.strerror}") from error
+    homes = home_cache(project.store)
+    if homes is not None:
+        homes.homes.moved(old, target, project.top)

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 
 from vfs.core.paths import show
 from vfs.errors import FormatError, NotARepository, UsageError
+from vfs.git.here import git_directories
 from vfs.objects import ObjectCache, writing
 from vfs.state import FileState, StateTable, state_directory
 from vfs.tracking import writes
 from vfs.tracking.contents import Contents, Progress
+from vfs.tracking.homes import home_cache
 from vfs.tracking.scan import Scanner
-from vfs.workspace.here import git_directories, survey_here
+from vfs.tracking.staying import Staying
+from vfs.workspace.here import survey_here
 from vfs.workspace.outs import Claim
 from vfs.workspace.stores import DvcStore
 from vfs.workspace.surveyed import Survey
@@ -73,6 +76,12 @@ class Project:
     def scanner(self) -> Scanner:
         """A walk of the working tree."""
         return Scanner(self.top, self.root)
+
+    def staying(self) -> Staying:
+        """Contents that stay where they are. Raises StoreError."""
+        homes = home_cache(self.store, make=True)
+        assert homes is not None  # there is a working tree
+        return Staying(self.top, self.cache, homes)
 
     def owner(self, path: bytes) -> Claim | None:
         """The out that a path is, or lies in."""

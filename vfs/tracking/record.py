@@ -42,7 +42,9 @@ class Recorded(NamedTuple):
     notes: tuple[Problem, ...]
 
 
-def record(project: Project, path: bytes, old: Digest | None, *, store: bool = True) -> Recorded:
+def record(
+    project: Project, path: bytes, old: Digest | None, *, store: bool = True, copy: bool = True
+) -> Recorded:
     """Look at a path.
 
     Args:
@@ -50,6 +52,7 @@ def record(project: Project, path: bytes, old: Digest | None, *, store: bool = T
         path: of the out.
         old: what its pointer says.
         store: put contents into the cache.
+        copy: False lets them stay in the working tree instead (`vfs.tracking.staying`).
 
     Raises:
         UnknownPath: there is nothing.
@@ -59,13 +62,17 @@ def record(project: Project, path: bytes, old: Digest | None, *, store: bool = T
     if old is not None and old.algorithm is Algorithm.MD5_DOS2UNIX:
         as_it_was = _look(project, path, old.algorithm, store=False)
         if as_it_was.content.digest == old:
-            return _look(project, path, old.algorithm, store=True) if store else as_it_was
-    return _look(project, path, Algorithm.MD5, store=store)
+            if not store:
+                return as_it_was
+            return _look(project, path, old.algorithm, store=True, copy=copy)
+    return _look(project, path, Algorithm.MD5, store=store, copy=copy)
 
 
-def _look(project: Project, path: bytes, algorithm: Algorithm, *, store: bool) -> Recorded:
+def _look(
+    project: Project, path: bytes, algorithm: Algorithm, *, store: bool, copy: bool = True
+) -> Recorded:
     entries: Entries = []
-    found, size, notes = read_below(project, path, path, algorithm, entries, store=store)
+    found, size, notes = read_below(project, path, path, algorithm, entries, store=store, copy=copy)
     absolute = project.absolute(path)
     if os.path.isdir(absolute) and not os.path.islink(absolute):
         listing = dump_listing(entries)
@@ -87,6 +94,7 @@ def read_below(
     entries: Entries,
     *,
     store: bool,
+    copy: bool = True,
 ) -> tuple[File | None, int, tuple[Problem, ...]]:
     """Read a path inside an out into `entries`; returns the last file, the bytes of all, and notes.
 
@@ -96,7 +104,8 @@ def read_below(
     scanner = project.scanner()
     start = len(out) + 1
     size, last = 0, None
-    cache = project.cache if store else None
+    cache = project.cache if store and copy else None
+    staying = project.staying() if store and not copy else None
     files = scanner.files(path)
     for content in project.contents.of(files, algorithm, cache=cache, progress=project.progress):
         if scanner.problems:
@@ -104,7 +113,11 @@ def read_below(
         last = content.file
         size += last.fingerprint.size
         entries.append((last.path[start:], content.digest))
+        if staying is not None:
+            staying.take(content)
     scanner.check()
+    if staying is not None:
+        staying.settle()
     return last, size, tuple(scanner.notes)
 
 
@@ -184,13 +197,16 @@ class Part(NamedTuple):
     removed: bool
 
 
-def record_parts(project: Project, claim: Claim, paths: Sequence[bytes]) -> Part:
+def record_parts(
+    project: Project, claim: Claim, paths: Sequence[bytes], *, copy: bool = True
+) -> Part:
     """A tracked directory of which only some paths are looked at; the others stay as they are listed.
 
     Args:
         project: that it lies in.
         claim: the directory.
         paths: files or directories in it; what is no longer there leaves the listing.
+        copy: as `record`.
 
     Raises:
         UnknownPath: a path is neither there nor listed.
@@ -204,7 +220,9 @@ def record_parts(project: Project, claim: Claim, paths: Sequence[bytes]) -> Part
     for path in paths:
         below = path[len(out.path) + 1 :]
         found: Entries = []
-        _, size, more = read_below(project, path, out.path, digest.algorithm, found, store=True)
+        _, size, more = read_below(
+            project, path, out.path, digest.algorithm, found, store=True, copy=copy
+        )
         kept = _without(entries, below, bool(found))
         if not found and len(kept) == len(entries):
             raise UnknownPath(

@@ -10,8 +10,9 @@ import os
 import stat
 from pathlib import Path
 
-from vfs.errors import FormatError, NotARepository, StoreError
+from vfs.errors import FormatError, StoreError
 from vfs.git.command import GitFailed, run_git
+from vfs.git.here import git_directories
 from vfs.git.objects import MODE_BLOB, TreeItem
 from vfs.types import Problem
 from vfs.workspace.ignore import Rules
@@ -22,24 +23,6 @@ from vfs.workspace.summary import Mark, mark_of
 from vfs.workspace.surveyed import Survey
 
 _WANTED = ("*.dvc", "*dvc.lock", "*Dvcfile", "*.dvcignore", "*.dvc/config", "*.dvc/.gitignore")
-
-
-def git_directories(root: Path) -> tuple[Path, Path]:
-    """The Git directory of a working tree, and the one it shares with linked ones.
-
-    Raises:
-        NotARepository: there is none.
-    """
-    git = root / ".git"
-    if git.is_dir():
-        return git, git
-    try:
-        git = root / git.read_text().removeprefix("gitdir:").strip()
-        common = git / "commondir"
-        shared = git / common.read_text().strip() if common.exists() else git
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotARepository(f"{root} is not the top of a Git working tree") from error
-    return git.resolve(), shared.resolve()
 
 
 def survey_here(root: Path) -> Survey:

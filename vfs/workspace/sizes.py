@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from vfs import own_mount
 from vfs.errors import DataUnavailable, RemoteUnavailable, VfsError
 from vfs.types import Algorithm, Digest
+from vfs.workspace.home_place import home_sizes
 from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.pointers import Progress
 from vfs.workspace.remote_sizes import Taking, take
@@ -76,6 +77,8 @@ class Sizes:
                 here = taking.again(f"the DVC cache {cache}")
                 here.all(_scan(cache, algorithm, unknown))
                 reasons += (refused.message,) if (refused := here.refused()) else ()
+        if unknown and self._store.homes[0]:
+            taking.again("the working tree").all(home_sizes(self._store, algorithm, unknown))
         if caches_only:
             return Unsized(unknown, reasons)
         for ref in self._store.packed if listing is not None else ():

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from blake3 import blake3
 
 from vfs.config import dvc_config_paths, environment
-from vfs.errors import FormatError
+from vfs.errors import FormatError, NotARepository
 from vfs.formats.dvcconfig import (
     DvcConfig,
     Layer,
@@ -32,6 +32,7 @@ from vfs.formats.dvcconfig import (
     parse_dvc_config,
     remotes,
 )
+from vfs.git.here import git_directories
 from vfs.types import Problem
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class DvcStore:
         foreign: the configuration belongs to a repository that was cloned from a URL.
         has_default: a default remote is configured.
         links: `cache.type`: how files of the cache get into the working tree, best first.
+        homes: a working tree whose files may hold contents that the cache lacks, and its Git directory; ("", "") for none.
     """
 
     caches: tuple[str, ...] = ()
@@ -122,6 +124,7 @@ class DvcStore:
     has_default: bool = False
     links: tuple[str, ...] = ("reflink", "copy")
     packed: tuple[RemoteRef, ...] = ()
+    homes: tuple[str, str] = ("", "")
 
     def ordered(self, hint: str | None) -> tuple[RemoteRef, ...]:
         """Remotes to ask for an out: its own (`remote:`), the default one, then the others."""
@@ -249,7 +252,17 @@ def load_store(
     refs, default = _remotes(config, blamed, problems)
     caches = () if where.foreign else _caches(config, path, where)
     links = link_types(config)
-    return DvcStore(caches, refs, where.foreign, default, links), tuple(problems)
+    store = DvcStore(caches, refs, where.foreign, default, links, homes=_homes(where))
+    return store, tuple(problems)
+
+
+def _homes(where: Surroundings) -> tuple[str, str]:
+    if where.root is None or where.foreign:
+        return "", ""
+    try:
+        return str(where.root), str(git_directories(where.root)[0])
+    except NotARepository:
+        return "", ""
 
 
 def _file_layer(file: Path | None, blamed: bytes, problems: list[Problem]) -> Layer | None:
