@@ -40,7 +40,7 @@ from vfs.formats.manifest_blocks import (
 from vfs.formats.manifests import ManifestBuilder
 from vfs.formats.packs import PackBuilder
 from vfs.formats.zstd import Buffer, Compressor
-from vfs.packed.known import Known, condemned
+from vfs.packed.known import Known, condemned, list_packs, seal
 from vfs.packed.manifest import PackedRemote, Pointer
 from vfs.types import Digest
 
@@ -49,8 +49,8 @@ JOBS = 4
 _LARGE = 8 << 20
 """Files of more bytes are hashed by a thread of their own, `_AHEAD` chunks behind."""
 _AHEAD = 8
-_LONG = 3600.0
-"""A push that took so many seconds looks again for packs that were condemned meanwhile."""
+_LONG = 60.0
+"""A push that took so many seconds looks again for packs that were condemned or removed meanwhile."""
 
 Progress = Callable[[int, int], None]
 
@@ -285,7 +285,7 @@ class Pusher:
         """Close the pack and have it uploaded; waits while too many are under way."""
         if not len(self._pack):
             return
-        pack, data = self._pack.finish()
+        pack, data = seal(self._pack, self._known.condemned)
         self._known.packs[self._number] = pack
         self._send(pack.key, data, if_absent=False)  # heals a damaged one; else the same bytes
         self._did.packs += 1
@@ -311,8 +311,10 @@ class Pusher:
 
     def _check_condemned(self) -> None:
         used = {number for pending in self._pending for number in pending.packs}
+        packs = {pack for number in used if (pack := self._known.packs[number])}
+        there = {entry.pack for entry in list_packs(self._store)}
         gone = condemned(self._store)
-        if any(pack and pack.id in gone for pack in map(self._known.packs.__getitem__, used)):
+        if not packs <= there or any(pack.id in gone for pack in packs):
             raise RemoteError(
                 f"{self._store.remote.url}: while this push ran, packs it counted on were given up by a collection",
                 hint="push again: what is gone is stored again",

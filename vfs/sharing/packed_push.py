@@ -6,6 +6,7 @@ packs; the files of the others, in path order; then their manifests.
 Rules:
 
 * A tracked directory goes as a whole, also where a target names a part of it: a manifest says all of its files.
+* With `verify`, a pointer whose packs are not all there is pushed anew, and what of it is there is taken over.
 * A file that the remote is known to have need not be here. One that is neither here nor there passes through from another
   remote (`vfs.sharing.elsewhere`). What cannot be had is named; its pointer gets no manifest, and the rest goes.
 
@@ -16,6 +17,7 @@ import io
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import BinaryIO, Final, NamedTuple, cast
@@ -49,6 +51,18 @@ _OUTS: Final = 16
 """Outs whose history is looked at, the largest first."""
 
 
+class Wrong(NamedTuple):
+    """What is known to be wrong on a remote (`vfs fsck`).
+
+    Attributes:
+        packs: damaged or gone; nothing that is pushed counts on them.
+        pointers: their manifests are.
+    """
+
+    packs: frozenset[bytes] = frozenset()
+    pointers: frozenset[Pointer] = frozenset()
+
+
 class _Wanted(NamedTuple):
     """A file to push, and what will bring it if it is neither here nor there."""
 
@@ -76,6 +90,7 @@ class PackedPush:
         report: filled.
         progress: told ("files", done, None).
         verify: do not believe that the packs of a manifest are there.
+        wrong: what is known not to be right there.
     """
 
     def __init__(
@@ -88,6 +103,7 @@ class PackedPush:
         progress: Progress,
         *,
         verify: bool,
+        wrong: Wrong | None = None,
     ) -> None:
         self._workspace = workspace
         self._layout = open_layout(workspace, ref)
@@ -97,6 +113,8 @@ class PackedPush:
         self._report = report
         self._progress = progress
         self._verify = verify
+        self._wrong = wrong or Wrong()
+        self._broken: list[Pointer] = []  # their manifests say what they should have
         self._known = Known()
         self._files = 0
 
@@ -123,15 +141,19 @@ class PackedPush:
             self._send(todo)
 
     def _whole(self, pointers: set[Pointer]) -> set[Pointer]:
-        """Those whose packs are all there."""
-        packs = {entry.pack for entry in list_packs(self._store)}
+        """Those whose packs are all there; of the others as much is taken over as is right."""
+        wrong = self._wrong
+        listed = list_packs(self._store)
+        packs = {entry.pack for entry in listed if entry.pack.id not in wrong.packs}
         sound = set()
-        for pointer in pointers:
-            try:
-                if packs.issuperset(self._store.manifest(pointer).root.packs):
+        for pointer in pointers - wrong.pointers:
+            with suppress(FormatError, ObjectMissing):
+                manifest = self._store.manifest(pointer)
+                if packs.issuperset(manifest.root.packs):
                     sound.add(pointer)
-            except (FormatError, ObjectMissing):
-                continue
+                else:
+                    self._elsewhere.know(manifest)
+                    self._broken.append(pointer)
         return sound
 
     def _meet(self, found: Sequence[Use]) -> None:
@@ -158,8 +180,9 @@ class PackedPush:
             self._elsewhere.note(pointer)
         self._known = learn_packs(
             self._store,
-            self._bases(list(todo.values())),
+            [*self._broken, *self._bases(list(todo.values()))],
             expected=sum(self._size(use) for use in todo.values()),
+            damaged=self._wrong.packs,
             jobs=self._workspace.settings.jobs,
         )
         pusher = Pusher(self._store, self._known, replace=self._verify, progress=self._tick)
@@ -274,6 +297,7 @@ class PackedPush:
         largest = sorted(found, key=lambda use: -(use.out.size or 0))[:_OUTS]
         earlier = {use.out.path: list(self._earlier(use)) for use in largest}
         there = self._store.present(dict.fromkeys(p for some in earlier.values() for p in some))
+        there -= self._wrong.pointers
         bases = (next((p for p in some if p in there), None) for some in earlier.values())
         return list(dict.fromkeys(base for base in bases if base is not None))
 
