@@ -260,10 +260,8 @@ class PackedPush:
                 cache = self._elsewhere.bring(digest)
             here = None if cache is None else _here(cache, digest)
             if here is None:
-                self._trouble(
-                    b"/".join(part for part in (use.out.path, path) if part),
-                    self._caches.nowhere(digest),
-                )
+                shown = b"/".join(part for part in (use.out.path, path) if part)
+                self._trouble(shown, self._caches.nowhere(digest))
                 return None
             opened = partial(self._passing, here.cache, digest)
         return Item(path, digest, here.size, opened)
