@@ -22,7 +22,7 @@ from vfs.remotes.base import ObjectInfo
 from vfs.remotes.bulk import in_threads
 
 LIVES: Final = 0.5
-"""A pack is repacked if less of its bytes lives: then a byte that is read and written frees one at least."""
+"""A pack is repacked if less of its bytes lives: then a byte that is moved frees one at least (figures: `docs/packed.md`)."""
 
 Living = dict[bytes, dict[int, int]]
 """For each pack where its living chunks begin, and their stored lengths."""

@@ -111,7 +111,9 @@ class Fetch:
         """Let packed remotes fill the cache as far as they can; how many objects came."""
         count = 0
         for ref in self._packed_of(places):
-            fetch = PackedFetch(self._workspace.session.remote(ref), caches, self._progress)
+            jobs = self._workspace.settings.jobs
+            remote = self._workspace.session.remote(ref)
+            fetch = PackedFetch(remote, caches, jobs, self._progress)
             try:
                 fetch.run(uses)
             except RemoteUnavailable as error:
