@@ -1,6 +1,7 @@
 """`vfs gc` beside the real dvc: what is needed stays, dvc finds everything, what goes is named."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
