@@ -23,15 +23,14 @@ from vfs.formats.hashing import Hasher, hasher_for, new_hasher
 from vfs.formats.layout import object_path, parse_object_path
 from vfs.objects.assembly import Assembly
 from vfs.objects.filesystem import FICLONE, start_writing
-from vfs.objects.incoming import Incoming, entries
-from vfs.objects.source import Fingerprint, read_stable
+from vfs.objects.incoming import Incoming, entries, marked
+from vfs.objects.source import Fingerprint, read_into, read_stable
 from vfs.types import Algorithm, Digest
 
 PIECE: Final = 1 << 20
 STEP: Final = 1 << 18  # what stays in a processor's own cache between hashing and writing
 _AHEAD: Final = 1 << 23  # bytes after which the disk begins to write
 SMALL: Final = 1 << 14  # below, sharing blocks with the source costs more than it saves
-_MARK: Final = stat.S_IFREG | 0o444
 _UNKNOWN: Final = (errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -64,10 +63,10 @@ class ObjectCache:
 
     mends = "remove that file; `vfs fetch` or `vfs add` brings the right one"
 
-    def __init__(self, directory: str) -> None:
-        """Touches nothing; directories are made when something is put."""
+    def __init__(self, directory: str, *, shared: bool = False) -> None:
+        """Touches nothing; directories are made when something is put, for a group with `shared`."""
         self.directory = directory
-        self._incoming = Incoming(directory)
+        self._incoming = Incoming(directory, shared=shared)
         self._base = os.path.join(directory, "files/md5")  # of temporary files
         self._clones = True  # as far as is known
         self._buffers = threading.local()
@@ -94,7 +93,7 @@ class ObjectCache:
             is_tree: it is a listing.
             size: that it must have, where that is known: the end of a machine may cut what nobody brought to the disk.
         """
-        return _marked(self.path(digest, is_tree=is_tree), size)
+        return marked(self.path(digest, is_tree=is_tree), size)
 
     def open(self, digest: Digest, *, is_tree: bool = False) -> int:
         """A descriptor of an object.
@@ -315,12 +314,12 @@ class ObjectCache:
     ) -> tuple[Digest, bool] | None:
         """A file that fits the buffer is hashed before anything is written: known contents cost no write."""
         buffer = self._buffer()[:size]
-        if _read_into(source, buffer) != size:
+        if read_into(source, buffer) != size:
             return None
         hasher.update(buffer)
         digest = Digest(algorithm, hasher.digest())
         path = self.path(digest)
-        if _marked(path, _expected(algorithm, size)):
+        if marked(path, _expected(algorithm, size)):
             return digest, False
         # All in one directory: file systems put what was made there side by side, in the order of the working tree.
         with self._incoming.temporary(self._base) as made:
@@ -385,25 +384,8 @@ def _expected(algorithm: Algorithm, size: int) -> int | None:
     return size if algorithm is Algorithm.MD5 else None
 
 
-def _marked(path: str, size: int | None) -> bool:
-    """Whether a file is a verified object, of that size if one is given."""
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return False
-    return found.st_mode == _MARK and (size is None or found.st_size == size)
-
-
 def _names(directory: str) -> list[str]:
     try:
         return os.listdir(directory)
     except OSError:
         return []
-
-
-def _read_into(source: int, buffer: memoryview) -> int:
-    """Fill a buffer from a file; returns how many bytes there were."""
-    done = 0
-    while done < len(buffer) and (count := os.readv(source, [buffer[done:]])):
-        done += count
-    return done

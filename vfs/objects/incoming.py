@@ -13,6 +13,7 @@ import errno
 import fcntl
 import itertools
 import os
+import stat
 import time
 import weakref
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ _SUFFIX: Final = ".tmp"
 _FEW: Final = 16
 _YOUNG: Final = 60.0  # seconds; it may not be locked yet
 _MODE: Final = 0o444
+_MARK: Final = stat.S_IFREG | _MODE
+_SHARED: Final = 0o2775
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -60,9 +63,10 @@ class Temporary:
 class Incoming:
     """The writing side of one cache directory; thread-safe."""
 
-    def __init__(self, directory: str) -> None:
-        """Touches nothing yet."""
+    def __init__(self, directory: str, *, shared: bool = False) -> None:
+        """Touches nothing yet; with `shared` a group may write to the directories that are made."""
         self.directory = directory
+        self._shared = shared
         self._made: set[str] = set()
         self._marking: set[str] = (
             set()
@@ -80,7 +84,7 @@ class Incoming:
             try:
                 descriptor = os.open(path, _CREATE, _MODE)
             except FileNotFoundError:  # `dvc gc` removed the empty directory meanwhile
-                os.makedirs(base, exist_ok=True)
+                self._directories(base)
                 descriptor = os.open(path, _CREATE, _MODE)
         except OSError as error:
             raise self.failed(error) from error
@@ -100,7 +104,7 @@ class Incoming:
             try:
                 os.rename(made.path, path)
             except FileNotFoundError:  # `dvc gc` removed the empty directory meanwhile
-                os.makedirs(os.path.dirname(path), exist_ok=True)
+                self._directories(os.path.dirname(path))
                 os.rename(made.path, path)
         except OSError as error:
             raise self.failed(error) from error
@@ -155,11 +159,34 @@ class Incoming:
         if directory in self._made:
             return
         self._whole = self._whole or not os.path.isdir(os.path.dirname(directory))
-        os.makedirs(directory, exist_ok=True)
+        self._directories(directory)
         if self._root is None:
             self._root = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             weakref.finalize(self, os.close, self._root)
         self._made.add(directory)
+
+    def _directories(self, path: str) -> None:
+        """Make the directories of a path that are not there."""
+        if not self._shared:
+            os.makedirs(path, exist_ok=True)
+            return
+        missing = []
+        while not os.path.isdir(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        for directory in reversed(missing):
+            with suppress(FileExistsError):
+                os.mkdir(directory)
+                os.chmod(directory, _SHARED)  # as DVC's: new files get the group of the directory
+
+
+def marked(path: str, size: int | None) -> bool:
+    """Whether a file is a verified object, of that size if one is given."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return found.st_mode == _MARK and (size is None or found.st_size == size)
 
 
 def entries(directory: str) -> Iterator["os.DirEntry[str]"]:

@@ -119,3 +119,11 @@ def hash_source(
         return Digest(algorithm, hasher.digest()) if done == size else None
 
     return read_stable(path, take, follow=follow)
+
+
+def read_into(source: int, buffer: memoryview) -> int:
+    """Fill a buffer from a file; returns how many bytes there were."""
+    done = 0
+    while done < len(buffer) and (count := os.readv(source, [buffer[done:]])):
+        done += count
+    return done
