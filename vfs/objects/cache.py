@@ -306,7 +306,7 @@ class ObjectCache:
             digest = Digest(algorithm, hasher.digest())
             if self.trusted(digest, size=_expected(algorithm, size)):
                 return digest, False
-            self._incoming.publish(made, self.path(digest))
+            self._incoming.publish(made, self.path(digest), large=size >= _AHEAD)
         return digest, True
 
     def _put_small(

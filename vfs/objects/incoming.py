@@ -4,7 +4,7 @@ Rules:
 
 - A temporary file is locked (`flock`) by who writes it; the lock ends with the writer, however it ends. `sweep`
   removes what nobody holds.
-- Nothing is fsynced when it is written: `sync` brings all of it to the disk, a few files one by one, more with one
+- Nothing is fsynced when it is written: `sync` brings all of it to the disk, a few files and large ones one by one, more with one
   `syncfs` (which also waits for what others write there). The descriptor that takes is opened before the first write,
   because Linux reports to it what failed since then.
 """
@@ -72,8 +72,9 @@ class Incoming:
             set()
         )  # directories whose new files have the mode they were made with
         self._root: int | None = None
-        self._whole = False  # directories above those of objects are new too
+        self._grown: set[str] = set()  # directories that got new ones
         self._new: list[str] = []  # published and not synced; no more than one over `_FEW`
+        self._large: list[str] = []  # the same, of files that the disk has begun with
         self._names = map(f"{_PREFIX}{os.urandom(8).hex()}-{{}}{_SUFFIX}".format, itertools.count())
 
     def temporary(self, base: str) -> Temporary:
@@ -92,8 +93,8 @@ class Incoming:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return Temporary(descriptor, base, path)
 
-    def publish(self, made: Temporary, path: str) -> None:
-        """Give a complete file its name, and mode 0444. Raises StoreFull, StoreError."""
+    def publish(self, made: Temporary, path: str, *, large: bool = False) -> None:
+        """Give a complete file its name, and mode 0444; of a `large` one the disk has most. Raises StoreFull, StoreError."""
         try:
             if made.base not in self._marking:
                 if os.fstat(made.descriptor).st_mode & 0o777 == _MODE:
@@ -109,7 +110,9 @@ class Incoming:
         except OSError as error:
             raise self.failed(error) from error
         made.path = ""
-        if len(self._new) <= _FEW:
+        if large:
+            self._large.append(path)
+        elif len(self._new) <= _FEW:
             self._new.append(path)
 
     def write(self, descriptor: int, view: memoryview) -> None:
@@ -123,14 +126,16 @@ class Incoming:
     def sync(self) -> None:
         """Bring everything that was written to the disk. Raises StoreError."""
         new, self._new = self._new, []
-        if self._root is not None and (self._whole or len(new) > _FEW):
-            self._whole = False
+        large, self._large = self._large, []
+        grown, self._grown = self._grown, set()
+        if self._root is not None and len(new) > _FEW:
             sync_filesystem(self._root, self.directory)
             return
-        directories = {os.path.dirname(path) for path in new}
+        files = (*large, *new)
+        directories = {os.path.dirname(path) for path in files}
         above = {os.path.dirname(path) for path in directories}
         try:
-            for path in (*new, *directories, *above):
+            for path in (*files, *directories, *above, *grown):
                 with suppress(FileNotFoundError):  # somebody removed it
                     _sync(path)
         except OSError as error:
@@ -158,7 +163,11 @@ class Incoming:
     def _make(self, directory: str) -> None:
         if directory in self._made:
             return
-        self._whole = self._whole or not os.path.isdir(os.path.dirname(directory))
+        above = os.path.dirname(directory)
+        while not os.path.isdir(above):
+            self._grown.add(above)
+            above = os.path.dirname(above)
+        self._grown.add(above)
         self._directories(directory)
         if self._root is None:
             self._root = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
