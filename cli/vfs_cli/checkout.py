@@ -49,7 +49,7 @@ _ANSWER_SECONDS = 10.0
 )  # fmt: skip
 @click.option(
     "--link", type=click.Choice(["copy", "reflink", "hardlink", "symlink", "mount"]),
-    help="How files get here (default: cache.type of DVC's configuration).",
+    help="How files get here, or an error (default: what works of cache.type in DVC's configuration).",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace and remove also what the cache does not have.")
 @allow_missing_option

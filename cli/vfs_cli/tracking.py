@@ -84,9 +84,14 @@ def working(names: Sequence[str], wait: float, progress: Progress) -> Iterator[W
 
 
 def show(output: Output, work: Work, done: "Added") -> None:
-    """Say what was done, and what Git is to take."""
+    """Say what was done, and what Git is to take; with `core.autostage` it takes it."""
     for note in done.notes:
         output.warning(note.message)
+    staged = work.project.store.autostage
+    if staged and done.written:
+        from vfs.git.here import stage
+
+        stage(work.project.top, done.written)
     if output.json:
         for out in done.outs:
             output.document("out", {**path_fields(out), "changed": out in set(done.changed)})
@@ -97,7 +102,7 @@ def show(output: Output, work: Work, done: "Added") -> None:
         output.line("Nothing changed.")
     for out in done.changed:
         output.path(work.target.typed(out))
-    if done.written:
+    if done.written and not staged:
         files = [
             work.target.typed(file).decode("utf-8", "surrogateescape") for file in done.written
         ]

@@ -55,6 +55,20 @@ def ignored(top: bytes, paths: Sequence[bytes]) -> set[bytes]:
     return {path[2:] for path in found.split(b"\0") if path}
 
 
+def stage(top: bytes, paths: Sequence[bytes]) -> None:
+    """Let Git take files as they are now; what is gone leaves the index. Raises StoreError."""
+    where = ["-C", os.fsdecode(top), "--literal-pathspecs"]
+    here = [path for path in paths if os.path.lexists(os.path.join(top, path))]
+    gone = [path for path in paths if path not in set(here)]
+    for verb, names in (["add"], here), (["rm", "-q", "--cached", "--ignore-unmatch"], gone):
+        for start in range(0, len(names), _PATHS):
+            part = [os.fsdecode(path) for path in names[start : start + _PATHS]]
+            try:
+                run_git([*where, *verb, "--", *part])
+            except GitFailed as error:
+                raise _failed(top, error) from error
+
+
 def _failed(top: bytes, error: GitFailed) -> StoreError:
     return StoreError(
         f"{os.fsdecode(top)}: {error.stderr}", hint="run `git fsck` in the repository"

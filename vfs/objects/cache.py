@@ -22,15 +22,14 @@ from vfs.errors import ContentMismatch, DataUnavailable, StoreError
 from vfs.formats.hashing import Hasher, hasher_for, new_hasher
 from vfs.formats.layout import object_path, parse_object_path
 from vfs.objects.assembly import Assembly
-from vfs.objects.copying import STEP, Fill, copy, read_into
+from vfs.objects.copying import LARGE, STEP, Fill, copy, read_into
 from vfs.objects.filesystem import FICLONE
-from vfs.objects.incoming import Incoming, entries, names_in
+from vfs.objects.incoming import MARK, Incoming, entries, marked, names_in
 from vfs.objects.source import Fingerprint, read_stable
 from vfs.types import Algorithm, Digest
 
 PIECE: Final = 1 << 20
 SMALL: Final = 1 << 14  # below, sharing blocks with the source costs more than it saves
-_MARK: Final = stat.S_IFREG | 0o444
 _UNKNOWN: Final = (errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -60,10 +59,10 @@ class ObjectCache:
 
     mends = "remove that file; `vfs fetch` or `vfs add` brings the right one"
 
-    def __init__(self, directory: str) -> None:
-        """Touches nothing; directories are made when something is put."""
+    def __init__(self, directory: str, *, shared: bool = False) -> None:
+        """Touches nothing; directories are made when something is put, for a group with `shared`."""
         self.directory = directory
-        self._incoming = Incoming(directory)
+        self._incoming = Incoming(directory, shared=shared)
         self._base = os.path.join(directory, "files/md5")  # of temporary files
         self._clones = True  # as far as is known
         self._buffers = threading.local()
@@ -86,13 +85,13 @@ class ObjectCache:
 
         `size` is what it must have, if that is known: the end of a machine may cut what nobody brought to the disk.
         """
-        return _marked(self.path(digest, is_tree=is_tree), size)
+        return marked(self.path(digest, is_tree=is_tree), size)
 
     def trust(self, digest: Digest, *, is_tree: bool = False) -> bool | None:
         """As `trusted`; None if there is none."""
         with suppress(OSError):
             mode = os.lstat(self.path(digest, is_tree=is_tree)).st_mode
-            return mode == _MARK if stat.S_ISREG(mode) else None
+            return mode == MARK if stat.S_ISREG(mode) else None
         return None
 
     def open(self, digest: Digest, *, is_tree: bool = False) -> int:
@@ -312,7 +311,7 @@ class ObjectCache:
             digest = Digest(algorithm, hasher.digest())
             if self.trusted(digest, size=_expected(algorithm, size)):
                 return digest, False
-            self._incoming.publish(made, self.path(digest))
+            self._incoming.publish(made, self.path(digest), large=size >= LARGE)
         return digest, True
 
     def _put_small(
@@ -325,7 +324,7 @@ class ObjectCache:
         hasher.update(buffer)
         digest = Digest(algorithm, hasher.digest())
         path = self.path(digest)
-        if _marked(path, _expected(algorithm, size)):
+        if marked(path, _expected(algorithm, size)):
             return digest, False
         # All in one directory: file systems put what was made there side by side, in the order of the working tree.
         with self._incoming.temporary(self._base) as made:
@@ -379,12 +378,3 @@ class ObjectCache:
 def _expected(algorithm: Algorithm, size: int) -> int | None:
     """The size of a file's object, where its digest tells: contents with other line ends have the name of DVC 2 in common."""
     return size if algorithm is Algorithm.MD5 else None
-
-
-def _marked(path: str, size: int | None) -> bool:
-    """Whether a file is a verified object, of that size if one is given."""
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return False
-    return found.st_mode == _MARK and (size is None or found.st_size == size)

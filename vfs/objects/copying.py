@@ -19,7 +19,7 @@ from vfs.formats.hashing import Hasher
 from vfs.objects.filesystem import start_writing
 
 STEP: Final = 1 << 18
-_LARGE: Final = 1 << 23  # bytes after which the disk begins to write, and a thread to hash
+LARGE: Final = 1 << 23  # bytes after which the disk begins to write, and a thread to hash
 
 Fill = Callable[[memoryview], int]
 """Fills the front of a buffer with the next bytes; their count, 0 at the end."""
@@ -55,14 +55,14 @@ def copy(
             piece = step[: read_into(fill, step)]
             if not piece:
                 break
-            if done < _LARGE:
+            if done < LARGE:
                 hasher.update(piece)
             else:
                 pool = pool or stack.enter_context(ThreadPoolExecutor(1, "vfs-hash"))
                 waiting.append(pool.submit(hasher.update, piece))
             write(target, piece)
             done += len(piece)
-            if done - begun >= _LARGE:
+            if done - begun >= LARGE:
                 start_writing(target, begun, done - begun)
                 begun = done
         for one in waiting:

@@ -53,7 +53,7 @@ class Homes(Environment):
         options={"sync": False, "metasync": False},
     )
 
-    def get(self, digests: Sequence[Digest]) -> list[Home | None]:  # type: ignore[override]
+    def find(self, digests: Sequence[Digest]) -> list[Home | None]:
         """What is recorded of each content."""
         table = self.tables["homes"]
 
@@ -102,7 +102,7 @@ class Homes(Environment):
     def pushed(self, digests: Iterable[Digest]) -> None:
         """A remote has these contents now; those that have no home here do not matter."""
         names = list(digests)
-        found = zip(names, self.get(names), strict=True)
+        found = zip(names, self.find(names), strict=True)
         self.keep((d, home._replace(pushed=True)) for d, home in found if home is not None)
 
 
@@ -137,6 +137,8 @@ _open: dict[Path, Homes] = {}
 def homes_of(directory: Path, *, make: bool = False) -> Homes | None:
     """The table in a directory; None if nothing was ever recorded there, unless it is to be made.
 
+    Where it cannot be written it is opened for reading, unless it is to be made.
+
     Raises:
         StoreError: it cannot be opened.
     """
@@ -152,7 +154,8 @@ def homes_of(directory: Path, *, make: bool = False) -> Homes | None:
             _open.pop(next(iter(_open))).close()
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _open[directory] = Homes(directory, map_size=_MAP)
+            readonly = not make and not os.access(directory / "data.mdb", os.W_OK)
+            _open[directory] = Homes(directory, map_size=_MAP, readonly=readonly)
         except Damaged:
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ class Caches:
                 "a repository without a working tree has no DVC cache",
                 hint="clone it, or set cache.dir to an absolute path",
             )
-        self.all = [ObjectCache(directory) for directory in store.caches]
+        self.all = [ObjectCache(path, shared=store.shared) for path in store.caches]
         self.homes: HomeCache | None = home_cache(store)
 
     @property

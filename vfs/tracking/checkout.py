@@ -330,7 +330,7 @@ class Checkout:
         link = self._how.link
         kinds = use.store.links if link is None else (link,)
         if kinds not in self._linkers:
-            self._linkers[kinds] = Linker(kinds)
+            self._linkers[kinds] = Linker(kinds, strict=link is not None)
         return self._linkers[kinds]
 
     def _absolute(self, path: bytes) -> bytes:

@@ -210,6 +210,8 @@ class Comparison:
         """Whether a file is to be linked anew."""
         if self._relink is None or not content.file.fingerprint.size:
             return False
+        if self._relink == "reflink":
+            return True  # nothing tells a clone from a copy
         if self._relink == "symlink" or content.file.link:
             return content.file.link != (self._relink == "symlink")
         cache = self._caches.holder(content.digest)

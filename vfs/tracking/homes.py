@@ -35,7 +35,7 @@ class HomeCache(ObjectCache):
 
     def intact(self, digests: Sequence[Digest]) -> list[Home | None]:
         """`home` of each."""
-        found = zip(digests, self.homes.get(digests), strict=True)
+        found = zip(digests, self.homes.find(digests), strict=True)
         return [self._revived(digest, home) if home is not None else None for digest, home in found]
 
     def _revived(self, digest: Digest, home: Home) -> Home | None:
@@ -52,25 +52,26 @@ class HomeCache(ObjectCache):
         if held != digest:
             return None
         home = home._replace(fingerprint=now)
-        self.homes.keep([(digest, home)])
+        if not self.homes.readonly:
+            self.homes.keep([(digest, home)])
         return home
 
     def changed(self, digest: Digest) -> bytes:
         """The file that was the only place of a content which no remote had, if it changed; b"" if not."""
-        home = self.homes.get([digest])[0]
+        home = self.homes.find([digest])[0]
         lost = home is not None and not home.pushed and self._revived(digest, home) is None
         return home.path if home is not None and lost else b""
 
     def pushed(self, digest: Digest) -> bool:
         """Whether a content had its home here and a remote has it."""
-        home = self.homes.get([digest])[0]
+        home = self.homes.find([digest])[0]
         return home is not None and home.pushed
 
     # As a cache -----------------------------------------------------------------------------------
 
     def path(self, digest: Digest, *, is_tree: bool = False) -> str:
         """The file; one that cannot be if there is none."""
-        home = None if is_tree else self.homes.get([digest])[0]
+        home = None if is_tree else self.homes.find([digest])[0]
         return os.fsdecode(self._top + b"/" + (home.path if home is not None else b".dvc/none"))
 
     def size(self, digest: Digest, *, is_tree: bool = False) -> int | None:

@@ -141,7 +141,7 @@ def open_project(
         store = survey.roots.store_of(inner + b"/x" if inner else b"x")
         table = StateTable.open(state_directory(git_directories(root)[0]))
         state = FileState(table)
-        cache = ObjectCache(store.caches[0])
+        cache = ObjectCache(store.caches[0], shared=store.shared)
         cache.sweep()
         try:
             with Contents(top, state) as contents:

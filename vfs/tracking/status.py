@@ -221,7 +221,7 @@ class _Look:
         except (DataUnavailable, FormatError):
             self._unlisted(kind, algorithm)
             return
-        self._lacking({self._full(path): digest for path, digest in listed.items()})
+        self._lacking(listed, out.path + b"/")
         cut = len(out.path) + 1
         for content in self._found(algorithm) if kind == stat.S_IFDIR else ():
             path = content.file.path
@@ -238,8 +238,8 @@ class _Look:
         elif status.files or kind != stat.S_IFDIR:
             status.change = "modified"
 
-    def _lacking(self, files: dict[bytes, Digest]) -> None:
-        """Tell what the caches lack of some files, and what the working tree has instead."""
+    def _lacking(self, files: dict[bytes, Digest], above: bytes = b"") -> None:
+        """Tell what the caches lack of some files, relative to `above`, and what the working tree has instead."""
         lacking = absent(self._caches.all, files.values())
         if not lacking:
             return
@@ -252,11 +252,11 @@ class _Look:
         for path, digest in files.items():
             if digest in here:
                 if not here[digest].pushed:
-                    status.only_here.append(path)
+                    status.only_here.append(above + path)
             elif digest in lacking:
-                status.missing.append(path)
+                status.missing.append(above + path)
                 if homes is not None and homes.changed(digest):
-                    status.lost.append(path)
+                    status.lost.append(above + path)
 
     def _listed(self) -> dict[bytes, Digest]:
         """The files of the pointer that are meant, relative to it."""

@@ -6,12 +6,13 @@ user may change at any moment is never handed out as a descriptor.
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from vfs.errors import ObjectMissing, StoreError
 from vfs.objects import fingerprint
 from vfs.own_mount import open_other
-from vfs.state.homes import Home, homes_directory, homes_of
+from vfs.state.homes import Home, Homes, homes_directory, homes_of
 from vfs.transfer import Body
 from vfs.types import Algorithm, Blob, Digest
 from vfs.workspace.bodies import BytesBody
@@ -65,7 +66,7 @@ class HomePlace:
     def _open(self) -> tuple[int, Home] | None:
         try:
             homes = homes_of(homes_directory(Path(self._git_dir)))
-            home = None if homes is None else homes.get([self._blob.digest])[0]
+            home = None if homes is None else homes.find([self._blob.digest])[0]
             if home is None:
                 return None
             descriptor = open_other(os.path.join(self._top, os.fsdecode(home.path)), _OPEN)
@@ -89,10 +90,16 @@ def home_sizes(
     store: DvcStore, algorithm: Algorithm, unknown: set[bytes]
 ) -> Iterator[tuple[bytes, int]]:
     """Sizes of contents that have their home in the working tree."""
-    homes = homes_of(homes_directory(Path(store.homes[1])))
+    with suppress(StoreError):  # then nobody knows of any
+        yield from _sizes(homes_of(homes_directory(Path(store.homes[1]))), algorithm, unknown)
+
+
+def _sizes(
+    homes: Homes | None, algorithm: Algorithm, unknown: set[bytes]
+) -> Iterator[tuple[bytes, int]]:
     if homes is None:
         return
     digests = [Digest(algorithm, value) for value in unknown]
-    for digest, home in zip(digests, homes.get(digests), strict=True):
+    for digest, home in zip(digests, homes.find(digests), strict=True):
         if home is not None:
             yield digest.value, home.fingerprint.size

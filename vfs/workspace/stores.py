@@ -29,6 +29,7 @@ from vfs.formats.dvcconfig import (
     default_remote,
     link_types,
     merge_dvc_configs,
+    option,
     parse_dvc_config,
     remotes,
 )
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 MAX_CONFIG = 1 << 20
 
+_YES = frozenset({"1", "true", "yes", "on", "enable"})
 _SERVICE = frozenset(
     {"endpointurl", "region", "profile", "configpath", "use_ssl", "account_name", "user", "port"}
 )
@@ -115,6 +117,8 @@ class DvcStore:
         foreign: the configuration belongs to a repository that was cloned from a URL.
         has_default: a default remote is configured.
         links: `cache.type`: how files of the cache get into the working tree, best first.
+        shared: `cache.shared`: a group writes to the cache.
+        autostage: `core.autostage`: what verbs write is staged in Git.
         homes: a working tree whose files may hold contents that the cache lacks, and its Git directory; ("", "") for none.
     """
 
@@ -125,6 +129,8 @@ class DvcStore:
     links: tuple[str, ...] = ("reflink", "copy")
     packed: tuple[RemoteRef, ...] = ()
     homes: tuple[str, str] = ("", "")
+    shared: bool = False
+    autostage: bool = False
 
     def ordered(self, hint: str | None) -> tuple[RemoteRef, ...]:
         """Remotes to ask for an out: its own (`remote:`), the default one, then the others."""
@@ -252,7 +258,16 @@ def load_store(
     refs, default = _remotes(config, blamed, problems)
     caches = () if where.foreign else _caches(config, path, where)
     links = link_types(config)
-    store = DvcStore(caches, refs, where.foreign, default, links, homes=_homes(where))
+    store = DvcStore(
+        caches,
+        refs,
+        where.foreign,
+        default,
+        links,
+        homes=_homes(where),
+        shared=option(config, "cache", "shared").lower() == "group",
+        autostage=option(config, "core", "autostage").lower() in _YES,
+    )
     return store, tuple(problems)
 
 

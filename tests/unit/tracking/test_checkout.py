@@ -192,7 +192,7 @@ def test_of_another_revision(clone: Clone) -> None:
     assert tree(clone) == FIRST
 
 
-@pytest.mark.parametrize("link", ["copy", "reflink", "hardlink", "symlink"])
+@pytest.mark.parametrize("link", ["copy", "hardlink", "symlink"])
 def test_links(clone: Clone, link: str) -> None:
     for kind in (link, "copy", link):
         done = checkout(clone, how=How(kind))
