@@ -104,3 +104,8 @@ def test_what_git_has_or_may_have_stays(twins: tuple[Clone, Clone]) -> None:
     one.write("one.dvc", b"outs: [")
     one.vfs("checkout")
     assert names(one) == before - {"data.dvc"}
+    one.write("mine/d", b"d")
+    one.vfs("add", "mine")
+    one.write(".git/info/exclude", b"*.dvc")
+    one.vfs("checkout")
+    assert (one.root / "mine" / "d").exists()

@@ -6,7 +6,7 @@ Rules:
 
 * Only what this clone put there or added, as far as the cache has it: a file that is another one now, or more than was
   there, and all of the out stays, as the user's own.
-* An out that a pointer may still mean stays: one that cannot be read, one that Git has and a sparse checkout leaves out,
+* An out that a pointer may still mean stays: one that cannot be read or is ignored, one that Git has and a sparse checkout leaves out,
   the out of a stage. So does what overlaps another out, or is Git's.
 * `vfs remove` leaves data behind on purpose: it is forgotten there.
 """
@@ -67,6 +67,8 @@ def gone(workspace: Workspace, table: StateTable, survey: Survey) -> list[Gone]:
         pointer = path + b".dvc"
         if placed.stage or path in above or not named.isdisjoint((path, pointer, *_above(path))):
             continue
+        if workspace.root is None or os.path.lexists(workspace.root / os.fsdecode(pointer)):
+            continue  # ignored, or not of this DVC repository
         root = survey.roots.root_of(path)
         if root in here and tracked(top, [path, pointer]) is None:
             found.append(Gone(path, placed, survey.roots.store_of(path), root))

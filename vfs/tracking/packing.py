@@ -23,10 +23,12 @@ class Packing:
 
     Args:
         top: absolute path that the files are relative to.
+        former: the version before, of which the remote may have most.
     """
 
-    def __init__(self, top: bytes) -> None:
+    def __init__(self, top: bytes, former: Pointer | None) -> None:
         self._top = top
+        self._former = former
         self._files: dict[bytes, _Hashed] = {}
 
     def file(self, file: File) -> Digest:
@@ -52,7 +54,8 @@ class Packing:
         if store.present([pointer]):
             return
         size = sum(hashed.file.fingerprint.size for hashed in self._files.values())
-        known = learn_packs(store, [], expected=size, jobs=jobs)
+        bases = [] if self._former is None else list(store.present([self._former]))
+        known = learn_packs(store, bases, expected=size, jobs=jobs)
         with Pusher(store, known) as pusher:
             pusher.add(pointer, (self._item(path, start) for path in sorted(self._files)))
             pusher.finish()

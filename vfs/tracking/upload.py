@@ -28,6 +28,7 @@ from vfs.tracking.project import Project, told
 from vfs.tracking.record import Entries, Recorded, listing_digest
 from vfs.tracking.scan import File, Scanner
 from vfs.types import Algorithm, Digest, Problem
+from vfs.workspace.outs import Claim
 from vfs.workspace.stores import RemoteRef
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def add_to_remote(
     notes: list[Problem] = []
     for path, claim in claims.items():
         source = elsewhere.get(path, project.absolute(path))
-        recorded = _send(project, source, ref)
+        recorded = _send(project, source, ref, claim)
         changes.append(change_of(project, path, claim, recorded, desc))
         notes += recorded.notes
     written = apply(project, changes, store=False)
@@ -102,7 +103,7 @@ def target_of(project: Project, name: str | None) -> RemoteRef:
     return ref
 
 
-def _send(project: Project, source: bytes, ref: RemoteRef) -> Recorded:
+def _send(project: Project, source: bytes, ref: RemoteRef, claim: Claim | None) -> Recorded:
     """Send what lies at a path, the listing last."""
     remote = project.workspace.session.remote(ref)
     top, _, name = source.rpartition(b"/")
@@ -112,7 +113,7 @@ def _send(project: Project, source: bytes, ref: RemoteRef) -> Recorded:
     entries: Entries = []
     size, last = 0, None
     files = scanner.files(start)
-    packed = Packing(top) if ref in project.store.packed else None
+    packed = Packing(top, _pointer(claim)) if ref in project.store.packed else None
     if ref.local:
         with suppress(OSError):  # what is sent will say why
             os.makedirs(ref.directory, exist_ok=True)
@@ -144,6 +145,13 @@ def _send(project: Project, source: bytes, ref: RemoteRef) -> Recorded:
     if packed is not None:
         packed.push(remote, jobs, Pointer(content.digest, False), start)
     return Recorded(content, None, [], notes)
+
+
+def _pointer(claim: Claim | None) -> Pointer | None:
+    """What an out's pointer says until now."""
+    if claim is None or claim.out.digest is None:
+        return None
+    return Pointer(claim.out.digest, claim.out.is_tree)
 
 
 def _send_file(top: bytes, file: File, remote: "Remote", prefix: str) -> Digest:
