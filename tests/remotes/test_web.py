@@ -1,7 +1,7 @@
 """What only plain HTTP and WebDAV have: redirects, methods, tokens, collections."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -44,6 +44,23 @@ def test_a_server_that_moved(put_server: StoreServer, open_web: OpenWeb) -> None
     moved = open_remote(RemoteSpec("test", put_server.url("http", "moved/store")))
     with closing(moved), moved.get("a/k", 3, 2) as body:
         assert read_body(body, 2) == b"te"
+
+
+def test_one_that_nobody_holds_can_be_closed_and_not_before(
+    put_server: StoreServer, open_web: OpenWeb
+) -> None:
+    with closing(open_web(put_server, "http", "store", method="PUT")) as direct:
+        direct.put("k", bytes(1 << 20))
+    told: list[Callable[[], None]] = []
+    spec = RemoteSpec("test", put_server.url("http", "store"))
+    remote = open_remote(spec, unused=told.append)
+    body = remote.get("k")
+    del remote
+    assert not told, "a body of it is being read"
+    assert len(read_body(body, 1 << 20)) == 1 << 20
+    del body
+    (close,) = told
+    close()
 
 
 def test_credentials_stay_with_the_configured_server(

@@ -4,6 +4,7 @@ from vfs.catalog.catalog import Catalog, CatalogStatistics
 from vfs.catalog.collect import Collected, Rules
 from vfs.catalog.difference import Change
 from vfs.catalog.entries import Conflict, SubdirName, TreeEntry, check_order
+from vfs.catalog.facts import Fact
 from vfs.catalog.storage import is_readable
 from vfs.catalog.tree import Tree
 
@@ -13,6 +14,7 @@ __all__ = [
     "Change",
     "Collected",
     "Conflict",
+    "Fact",
     "Rules",
     "SubdirName",
     "Tree",

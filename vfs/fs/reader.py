@@ -192,7 +192,7 @@ class Reader:
                 if local.handed_out(end - offset):
                     self._check(local)
                 return data
-            except (DataUnavailable, OSError) as error:
+            except DataUnavailable as error:
                 log.warning(
                     "a local file of %s is damaged (%s); reading from elsewhere",
                     node.blob.digest,
@@ -344,7 +344,11 @@ def _is_sound(local: LocalFile) -> bool:
     if blob.size > WHOLE_SIZE or not provable(blob):
         return True
     hasher = hasher_for(blob.digest, blob.size)
-    hasher.update(local.read(0, blob.size) if blob.size else b"")
+    try:
+        hasher.update(local.read(0, blob.size))
+    except DataUnavailable as error:
+        log.warning("a local file of %s: %s; reading from elsewhere", blob.digest, error)
+        return False
     if hasher.matches(blob.digest.value):
         return True
     log.warning("a local file is not the %s it is named; reading from elsewhere", blob.digest)

@@ -179,6 +179,7 @@ class _PackedBody(ClosingBody):
     def close(self) -> None:
         """As `Body.close`."""
         self._closed = True
+        self._pieces = iter(())  # which hold this body, and so the reader
         stream = self._stream
         if stream is not None:
             stream.close()

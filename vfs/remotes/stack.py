@@ -5,6 +5,8 @@ slot is held while it waits; statistics are innermost, so that they see every at
 server's own latency.
 """
 
+import weakref
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -51,6 +53,7 @@ def open_remote(
     timeout: float = 60.0,
     backoff: Backoff | None = None,
     statistics: Statistics | None = None,
+    unused: Callable[[Callable[[], None]], object] | None = None,
 ) -> Remote:
     """A remote, ready to use; touches neither network nor disk.
 
@@ -60,6 +63,7 @@ def open_remote(
         timeout: seconds one request may take without progress.
         backoff: how to repeat failed requests.
         statistics: a collector to fill.
+        unused: once nobody holds the remote or a body of it, given what closes it; in any thread, and must not wait.
 
     Raises:
         ConfigError: the URL or an option makes no sense.
@@ -70,7 +74,7 @@ def open_remote(
     jobs = min(jobs, _jobs(config) or jobs)
     if scheme in ("", "file"):
         local = LocalRemote(_local_path(config), name=config.name)
-        return StatisticsRemote(local, collector, jobs=1)
+        return _watched(StatisticsRemote(local, collector, jobs=1), local, unused)
     if scheme not in _DRIVERS:
         raise Unsupported(
             f"remote {config.name}: vfs has no driver for {scheme[:20]!a}://",
@@ -78,7 +82,7 @@ def open_remote(
         )
     module, _, name = _DRIVERS[scheme].partition(":")
     driver: Remote = getattr(import_module(module), name)(config, jobs=jobs, timeout=timeout)
-    return _stacked(driver, jobs, backoff, collector)
+    return _watched(_stacked(driver, jobs, backoff, collector), driver, unused)
 
 
 def open_lfs(
@@ -103,6 +107,14 @@ def open_lfs(
 def _stacked(driver: Remote, jobs: int, backoff: Backoff | None, statistics: Statistics) -> Remote:
     measured = StatisticsRemote(driver, statistics, jobs=jobs)
     return RetryRemote(LimitRemote(measured, jobs), backoff=backoff, jobs=jobs)
+
+
+def _watched(
+    remote: Remote, driver: Remote, unused: Callable[[Callable[[], None]], object] | None
+) -> Remote:
+    if unused is not None:
+        weakref.finalize(remote, unused, driver.close).atexit = False
+    return remote
 
 
 def _local_path(config: RemoteSpec) -> str:

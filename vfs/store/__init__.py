@@ -3,6 +3,7 @@
 Rule: everything here may be lost and nothing here may be wrong. See `docs/store.md`.
 """
 
+from vfs.store.room import Taken
 from vfs.store.scrub import ScrubReport
 from vfs.store.segments import Extent
 from vfs.store.statistics import StoreStatistics
@@ -18,4 +19,5 @@ __all__ = [
     "Extent",
     "ScrubReport",
     "StoreStatistics",
+    "Taken",
 ]

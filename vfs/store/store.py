@@ -17,24 +17,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from vfs.core.eviction import excess, segment_capacity
+from vfs.core.eviction import segment_capacity
 from vfs.errors import StoreError, StoreFull
 from vfs.store.directory import prepare
 from vfs.store.engine import Engine
 from vfs.store.evict import Busy
 from vfs.store.items import Buffer, Item, weigh
 from vfs.store.judge import ChunkJudge
+from vfs.store.room import FREE_DISK, Room, Taken
 from vfs.store.scrub import Progress, ScrubReport, scrub
 from vfs.store.statistics import StoreStatistics
 
 MAP_SIZE: Final = 1 << 34  # address space, not disk or memory; grows by itself
-_PROMISED_SHARE: Final = 8  # appends under way at once take this part of the limit, or it is one
-SUSPENSION: Final = 30.0  # seconds without caching after the disk was found full
-_RAISE: Final = "raise it: `vfs cache limit SIZE`"
-_UNPIN: Final = (
-    f"`vfs cache pins` lists what is kept, `vfs cache unpin NAME` lets it go; or {_RAISE}"
-)
-_FREE_DISK: Final = "free disk space, or set `cache.dir`"
 _log = logging.getLogger("vfs.store")
 
 
@@ -52,16 +46,10 @@ class ChunkStore(ChunkJudge):
         map_size: int,
     ) -> None:
         super().__init__(directory)
-        self._limit = limit
-        self._min_free = min_free
-        self._clock = clock
         self._capacity = capacity
         self._map_size = map_size
-        self._off_until = -1.0
-        self.full: StoreFull | None = None  # why caching was last turned off, with what helps
+        self._room = Room(limit, min_free, clock, self._refresh)
         self._reviving = threading.Lock()
-        self._room = threading.Condition()
-        self._promised = 0  # bytes that appends under way may add; under `_room`
         self._closed = False
 
     @classmethod
@@ -107,7 +95,7 @@ class ChunkStore(ChunkJudge):
         return store
 
     def _new_engine(self) -> Engine:
-        capacity = self._capacity or segment_capacity(self._limit)
+        capacity = self._capacity or segment_capacity(self._room.limit)
         return Engine.open(self.directory, capacity=capacity, map_size=self._map_size)
 
     def __enter__(self) -> "ChunkStore":
@@ -118,122 +106,76 @@ class ChunkStore(ChunkJudge):
 
     # -- writing -----------------------------------------------------------------------------------
 
-    def append(self, items: Sequence[tuple[bytes, Buffer]], *, unproven: bool = False) -> bool:
+    def append(self, items: Sequence[tuple[bytes, Buffer]], *, unproven: bool = False) -> Taken:
         """Store chunks `(key, payload)`, `unproven` if they are blocks that nobody has compared; a chunk stored before is replaced.
 
         Returns:
-            Whether all of them are stored now. False if caching is off or there is no room.
+            Whether all of them are stored now. NO if caching is off or there is no room, LATER if another process is making room just now.
 
         Raises:
             ValueError: a key is empty or too long.
         """
-        engine = self._engine
-        if engine is None or not engine.writable or self._clock() < self._off_until:
-            return False
+        if not self._caching:
+            return Taken.NO
         weighed = weigh(items)
         room = sum(item.room for item in weighed)
+        return self._with_room(room, lambda engine: self._append(engine, weighed, unproven))
+
+    def make_room(self, size: int) -> Taken:
+        """Let go of what must go for so many bytes more; answers as `append` of them would. In a worker thread."""
+        return self._with_room(size, lambda engine: True)
+
+    @property
+    def _caching(self) -> bool:
+        return self.writable and not self._room.off
+
+    def _with_room(self, room: int, act: Callable[[Engine], bool]) -> Taken:
+        engine = self._engine
+        if engine is None or not self._caching:
+            return Taken.NO
         try:
             self._refresh(engine)
-            if not self._admit(engine, room):
-                return False
+            if not self._room.admit(engine, room):
+                return Taken.NO
             try:
-                return self._append(engine, weighed, unproven=unproven)
+                return Taken.YES if act(engine) else Taken.NO
             finally:
-                self._promise(-room)
+                self._room.give_back(room)
         except Busy:
-            return False
+            return Taken.LATER
         except StoreFull as error:
-            return self._suspend(StoreFull(error.message, hint=_FREE_DISK))
+            self._room.suspend(StoreFull(error.message, hint=FREE_DISK))
         except StoreError as error:
             _log.warning("%s", error)
             self._revive(engine)
-            return False
+        return Taken.NO
 
-    def _admit(self, engine: Engine, room: int) -> bool:
-        """Promise room to an append; waits for others under way as long as theirs and ours do not fit together."""
-        with self._room:
-            while self._promised and (
-                self._promised + room > self._limit // _PROMISED_SHARE
-                or not self._make_room(engine, self._promised + room)
-            ):
-                self._room.wait()
-            if self._clock() < self._off_until:
-                return False
-            if not self._promised and not self._make_room(engine, room):
-                return self._suspend(self._no_room(engine, room))
-            self._promise(room)
-            return True
-
-    def _promise(self, room: int) -> None:
-        with self._room:
-            self._promised += room
-            self._room.notify_all()
-
-    def _append(self, engine: Engine, items: list[Item], *, unproven: bool) -> bool:
+    def _append(self, engine: Engine, items: list[Item], unproven: bool) -> bool:
         for last in (False, True):
             try:
                 placed = engine.appender.append(items, unproven=unproven)
                 break
             except StoreFull:
                 needed = sum(item.room for item in items)
-                if last or not self._evict(engine, engine.index.state().total - needed):
+                total = engine.index.state().total
+                if last or not self._room.shrink(engine, total - needed):
                     raise
             except StoreError:
                 if last or not engine.shared.in_place():
                     raise
         return len(placed) == len(items)
 
-    def _no_room(self, engine: Engine, room: int) -> StoreFull:
-        if engine.index.state().total + room <= self._limit:
-            return StoreFull("the disk has too little free space", hint=_FREE_DISK)
-        hint = _UNPIN if engine.pins.names() else _RAISE
-        return StoreFull("the limit is reached", hint=hint)
-
-    def _suspend(self, reason: StoreFull) -> bool:
-        with self._room:
-            if self._clock() >= self._off_until:  # said once, however many appends meet it
-                _log.warning("caching is off for %d seconds: %s", SUSPENSION, reason)
-                self.full = reason
-                self._off_until = self._clock() + SUSPENSION
-        return False
-
-    def _make_room(self, engine: Engine, incoming: int) -> bool:
-        """Evict until there is room; what others take meanwhile is made room for as well, while anything can go."""
-        rested = False
-        while self._excess(engine, incoming):
-            engine.table.flush_touches()
-            before = engine.index.state().generation
-            engine.evictor.run(lambda: self._excess(engine, incoming))
-            if engine.index.state().generation == before and self._excess(engine, incoming):
-                if rested:
-                    return False
-                engine.appender.rest(idle_only=False)
-                rested = True
-            self._refresh(engine)
-        return True
-
-    def _excess(self, engine: Engine, incoming: int) -> int:
-        return excess(
-            total=engine.index.state().total,
-            limit=self._limit,
-            free=engine.free(),
-            min_free=self._min_free,
-            incoming=incoming,
-        )
+    @property
+    def full(self) -> StoreFull | None:
+        """Why caching was last turned off, with what helps."""
+        return self._room.full
 
     def has_room(self, size: int) -> bool:
         """Whether so many bytes more would make nothing go; in a worker thread."""
         try:
-            return self._engine is not None and not self._excess(self._engine, size)
+            return self._engine is not None and not self._room.excess(self._engine, size)
         except StoreError:
             return False
-
-    def _evict(self, engine: Engine, target: int) -> int:
-        """Shrink the store to `target` bytes as far as that is possible."""
-        engine.table.flush_touches()
-        freed = engine.evictor.run(lambda: engine.index.state().total - max(0, target))
-        self._refresh(engine)
-        return freed
 
     def drop(self, keys: Iterable[bytes]) -> None:
         """Forget chunks; if the store cannot be written to, at least this process does not find them."""
@@ -291,12 +233,12 @@ class ChunkStore(ChunkJudge):
         engine = self._usable()
         before = engine.index.state().total
         with suppress(Busy):
-            self._make_room(engine, 0)
+            self._room.make(engine, 0)
         return max(0, before - engine.index.state().total)
 
     def set_limit(self, limit: int) -> None:
         """Change the limit of this process and evict accordingly. Raises StoreError."""
-        self._limit = limit
+        self._room.limit = limit
         engine = self._usable()
         engine.appender.capacity = self._capacity or segment_capacity(limit)
         self.evict()
@@ -306,7 +248,7 @@ class ChunkStore(ChunkJudge):
         self._usable().clear()
         self._bad.clear()
         self._verdicts.clear()
-        self._off_until = -1.0
+        self._room.resume()
 
     def verify(self, progress: Progress | None = None) -> ScrubReport:
         """Read every chunk and drop what is not sound. Raises StoreError."""
@@ -318,7 +260,7 @@ class ChunkStore(ChunkJudge):
     def statistics(self) -> StoreStatistics:
         """State of the store now. Raises StoreError."""
         here = StoreStatistics(
-            limit=self._limit, min_free=self._min_free,
+            limit=self._room.limit, min_free=self._room.min_free,
             hits=self.hits, misses=self.misses, corrupt=self.corrupt,
         )  # fmt: skip
         engine = self._engine
@@ -334,7 +276,7 @@ class ChunkStore(ChunkJudge):
             evicted=state.evicted,
             pins=pins,
             writable=engine.writable,
-            suspended=self._clock() < self._off_until,
+            suspended=self._room.off,
         )
 
     def close(self) -> None:

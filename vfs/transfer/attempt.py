@@ -1,5 +1,6 @@
 """`attempt`: one GET of a job, in a worker thread."""
 
+import copy
 import logging
 
 import trio
@@ -7,6 +8,7 @@ import trio
 from vfs.errors import RemoteError, VfsError
 from vfs.store import ChunkStore
 from vfs.transfer.download import Announce, download
+from vfs.transfer.place import Place
 from vfs.transfer.state import Job, Source
 
 log = logging.getLogger("vfs.transfer")
@@ -16,20 +18,25 @@ async def attempt(
     job: Job, source: Source, store: ChunkStore, announce: Announce, threads: trio.CapacityLimiter
 ) -> VfsError | None:
     """Let a thread read what a job asks for; returns why it did not bring all of it."""
-    place = source.place
+    return await trio.to_thread.run_sync(
+        _download,
+        job,
+        source.place,
+        source.etag,
+        store,
+        announce,
+        abandon_on_cancel=True,
+        limiter=threads,
+    )
+
+
+def _download(
+    job: Job, place: Place, etag: str, store: ChunkStore, announce: Announce
+) -> VfsError | None:
     try:
-        await trio.to_thread.run_sync(
-            download,
-            job,
-            place,
-            source.etag,
-            store,
-            announce,
-            abandon_on_cancel=True,
-            limiter=threads,
-        )
+        download(job, place, etag, store, announce)
     except VfsError as failure:
-        return failure
+        return copy.copy(failure)  # it is kept; the frames it has passed hold drivers and bodies
     except Exception as failure:
         log.exception("%s failed in an unforeseen way (this is a bug)", place.label)
         return RemoteError(f"{place.label}: {type(failure).__name__}")

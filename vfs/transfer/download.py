@@ -16,12 +16,12 @@ from typing import Final, Protocol, Self
 from blake3 import blake3
 
 from vfs.core.attempts import LISTENER
-from vfs.core.ranges import block_length
+from vfs.core.ranges import block_count, block_length
 from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
-from vfs.store import BAD, UNPROVEN, VERIFIED, ChunkStore
-from vfs.transfer.blocks import verdict
-from vfs.transfer.local_file import verdict_key
+from vfs.store import BAD, UNPROVEN, VERIFIED, ChunkStore, Taken
+from vfs.transfer.blocks import WHOLE_SIZE, verdict
+from vfs.transfer.local_file import unreadable, verdict_key
 from vfs.transfer.place import Body, Buffer, Generous, Place
 from vfs.transfer.state import Job
 from vfs.transfer.waiter import Data
@@ -29,10 +29,6 @@ from vfs.types import BLOCK_SIZE, Blob
 
 BATCH_BLOCKS: Final = 4
 """Blocks given to the store at once (1 MiB): one index transaction for all."""
-
-
-FIRST_BLOCK: Final = bytes(4)
-"""The number of the only block of a small blob, as part of its key."""
 
 
 class Announce(Protocol):
@@ -47,7 +43,7 @@ class Announce(Protocol):
     def arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
         """Blocks are complete: one of a part, or all of a `whole`, which are verified."""
 
-    def stored(self, job: Job, blocks: list[int], *, taken: bool, lasting: bool) -> None:
+    def stored(self, job: Job, blocks: list[int], *, taken: Taken, lasting: bool) -> None:
         """Announced blocks are in the store (for long: it has room for all of the blob), or the store did not take them."""
 
 
@@ -89,17 +85,28 @@ def download(job: Job, place: Place, etag: str, store: ChunkStore, announce: Ann
 
 def keep_companions(place: Generous, store: ChunkStore) -> None:
     """Store what came along with an answer, as far as it is what it should be: the next read finds it there."""
-    good: list[tuple[Blob, Buffer]] = []
+    blobs: list[Blob] = []
+    blocks: list[tuple[bytes, Buffer]] = []
     with contextlib.suppress(VfsError):  # whoever wants them meets the error
         for blob, data in place.companions():
-            hasher = hasher_for(blob.digest, blob.size)
-            hasher.update(data)
-            missing = None in store.locate_run(blob.key, 0, 1)
-            if missing and hasher.matches(blob.digest.value):
-                good.append((blob, data))
-    if good and store.append([(blob.key + FIRST_BLOCK, data) for blob, data in good]):
-        for blob, _ in good:
+            count = block_count(blob.size)
+            fits = len(data) == blob.size <= WHOLE_SIZE
+            if fits and None in store.locate_run(blob.key, 0, count) and _is(blob, data):
+                blobs.append(blob)
+                view = memoryview(data)
+                blocks += (
+                    (blob.key + n.to_bytes(4, "big"), view[n * BLOCK_SIZE :][:BLOCK_SIZE])
+                    for n in range(count)
+                )
+    if blocks and store.append(blocks):
+        for blob in blobs:
             store.set_verdict(blob.key, VERIFIED)
+
+
+def _is(blob: Blob, data: Buffer) -> bool:
+    hasher = hasher_for(blob.digest, blob.size)
+    hasher.update(data)
+    return hasher.matches(blob.digest.value)
 
 
 def end_downloads(jobs: list[Job], seconds: float) -> None:
@@ -196,14 +203,14 @@ def _store(
     announce: Announce,
     *,
     unproven: bool = False,
-) -> bool:
+) -> Taken:
     """Give announced blocks to the store; reports whatever comes of it, so that nobody holds them for ever."""
-    taken = lasting = False
+    taken, lasting = Taken.LATER, False
     try:
         if store is not None:
             items = [(job.state.key(block), data) for block, data in blocks]
             taken = store.append(items, unproven=unproven)
-            lasting = taken and store.has_room(job.state.blob.size)
+            lasting = bool(taken) and store.has_room(job.state.blob.size)
             if not taken and unproven and verdict(store, job.state.blob) == VERIFIED:
                 store.set_verdict(job.state.prefix, UNPROVEN)  # of bytes that readers have had
     finally:
@@ -241,7 +248,10 @@ class _FileBody:
 
     def readinto(self, buffer: memoryview, /) -> int:
         room = min(len(buffer), self._end - self._offset)
-        count = os.preadv(self._descriptor, [buffer[:room]], self._offset)
+        try:
+            count = os.preadv(self._descriptor, [buffer[:room]], self._offset)
+        except OSError as error:
+            raise unreadable(error) from error
         self._offset += count
         return count
 

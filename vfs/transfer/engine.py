@@ -16,7 +16,7 @@ import trio
 
 from vfs.core.ranges import coalesce
 from vfs.errors import RemoteUnavailable, VfsError
-from vfs.store import ChunkStore
+from vfs.store import ChunkStore, Taken
 from vfs.transfer.attempt import attempt
 from vfs.transfer.blocks import is_bad
 from vfs.transfer.checker import Checker
@@ -312,14 +312,14 @@ class Engine:
             if not job.void:
                 job.state.arrive(block, data)
 
-    def _stored(self, job: Job, blocks: list[int], taken: bool, lasting: bool) -> None:
+    def _stored(self, job: Job, blocks: list[int], taken: Taken, lasting: bool) -> None:
         state = job.state
-        self.taking = taken
+        self.taking = bool(taken)
         if job.void and self._checker is not None:
             keys = [state.key(block) for block in blocks]
             self._checker.post(functools.partial(self.store.drop, keys), lambda _: None)
         for block in blocks:
-            data = state.settle(block, taken=taken)
+            data = state.settle(block, taken)
             if data is None:
                 continue
             self.budget.give_back(job, len(data))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from vfs.core.ranges import block_length, run_length
+from vfs.store import Taken
 from vfs.transfer.blocks import locate_run
 from vfs.transfer.engine import Engine
 from vfs.transfer.proof import Proof
@@ -32,31 +33,31 @@ async def fill(
     done: Callable[[int, int], None] = lambda size, missing: None,
     *,
     proof: Proof | None = None,
-) -> bool:
+) -> Taken:
     """Bring what is missing of a blob; cancelling withdraws what was asked for, unless somebody else waits for it.
 
     Args:
         engine: that fetches.
         state: the blob; the caller counts itself among its readers.
-        done: told of each stretch that is in the store: its bytes, and how many of them were missing.
+        done: told of each stretch that has come: its bytes, and how many of them the store lacked and took.
         proof: that wants the blocks: only those it has not ordered, in the store or in memory; it is told what is there.
 
     Returns:
-        Whether the store took all of it.
+        Whether the store took all of it; else whether it took nothing, or was only busy.
 
     Raises:
         VfsError: it cannot be had.
     """
     waiting: deque[_Stretch] = deque()
-    stored = True
+    stored = Taken.YES
 
     async def finish() -> None:
         nonlocal stored
         waiter, size, missing = waiting[0]
         await waiter.wait()
         waiting.popleft()
-        stored = stored and not waiter.unstored
-        done(size, missing)
+        stored &= waiter.taken
+        done(size, missing if waiter.taken else 0)
 
     try:
         for first in range(proof.ordered if proof else 0, state.blocks, STRETCH_BLOCKS):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
+from vfs.store import Taken
 from vfs.transfer.state import Job
 from vfs.transfer.waiter import Data
 
@@ -25,7 +26,7 @@ class Inbox:
         on_opened: Callable[[Job, str], None],
         on_compared: Callable[[Job, bool], None],
         on_arrived: Callable[[Job, Sequence[tuple[int, Data]]], None],
-        on_stored: Callable[[Job, list[int], bool, bool], None],
+        on_stored: Callable[[Job, list[int], Taken, bool], None],
     ) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._news: deque[Callable[[], None]] = deque()
@@ -47,7 +48,7 @@ class Inbox:
         """In a worker thread: blocks are complete."""
         self._tell(lambda: self._on_arrived(job, blocks))
 
-    def stored(self, job: Job, blocks: list[int], *, taken: bool, lasting: bool) -> None:
+    def stored(self, job: Job, blocks: list[int], *, taken: Taken, lasting: bool) -> None:
         """In a worker thread: blocks are in the store (for long), or not taken."""
         self._tell(lambda: self._on_stored(job, blocks, taken, lasting))
 

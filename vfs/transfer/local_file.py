@@ -63,21 +63,28 @@ class LocalFile:
         return True
 
     def read_nowait(self, offset: int, length: int) -> Data | None:
-        """Bytes in the page cache, or None if the disk would be waited for."""
+        """Bytes in the page cache, or None if the disk would be waited for, or cannot be read."""
         buffer = bytearray(length)
         try:
             count = os.preadv(self.descriptor, [buffer], offset, os.RWF_NOWAIT)
         except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
-                return None
-            raise
+            if error.errno not in (errno.EAGAIN, errno.EOPNOTSUPP):
+                log.debug("a local file of %s: %s", self.blob.digest, error)  # `read` tells
+            return None
         return buffer if count == length else None
 
     def read(self, offset: int, length: int) -> Data:
-        """All of a range, waiting for the disk; for worker threads."""
-        data = os.pread(self.descriptor, length, offset)
+        """All of a range, waiting for the disk; for worker threads.
+
+        Raises:
+            DataUnavailable: it cannot be read, or ends before.
+        """
+        data = b""
         while len(data) < length:
-            more = os.pread(self.descriptor, length - len(data), offset + len(data))
+            try:
+                more = os.pread(self.descriptor, length - len(data), offset + len(data))
+            except OSError as error:
+                raise unreadable(error) from error
             if not more:
                 raise DataUnavailable(
                     f"a local file is shorter than recorded ({offset + len(data)} bytes): was it changed in place?",
@@ -85,6 +92,12 @@ class LocalFile:
                 )
             data += more
         return data
+
+
+def unreadable(error: OSError) -> DataUnavailable:
+    """What a file of this machine that cannot be read is told as."""
+    hint = "look at the disk; `vfs doctor` names damaged cache files"
+    return DataUnavailable(f"a local file cannot be read: {error.strerror}", hint=hint)
 
 
 def verdict_key(blob: Blob, descriptor: int) -> bytes:
@@ -140,7 +153,7 @@ class FileProof:
             None: more is to come. True or False: the file is right or wrong.
 
         Raises:
-            DataUnavailable, OSError: it cannot be read.
+            DataUnavailable: it cannot be read.
         """
         if not self._key:
             self._key = self._settled_key()

@@ -12,6 +12,7 @@ from typing import Final
 from vfs.core.ranges import block_count, run_length
 from vfs.core.streams import StreamTable
 from vfs.errors import VfsError
+from vfs.store import Taken
 from vfs.transfer.blocks import WHOLE_SIZE, prefixes, provable
 from vfs.transfer.place import Body, Place, PlacesOf
 from vfs.transfer.proof import Proof
@@ -299,12 +300,11 @@ class BlobState:
             else:
                 self.storing.setdefault(block, []).append(waiter)
 
-    def settle(self, block: int, *, taken: bool) -> Data | None:
+    def settle(self, block: int, taken: Taken) -> Data | None:
         """A block that arrived is in the store, or was not taken; its bytes, None if this was known."""
         data = self.arrived.pop(block, None)
         for waiter in self.storing.pop(block, ()):
-            waiter.unstored |= not taken
-            waiter.arrive(block, b"")
+            waiter.settle(block, taken)
         return data
 
     def comes(self, block: int) -> bool:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from vfs.errors import DataUnavailable
-from vfs.store import UNPROVEN, ChunkStore
+from vfs.store import UNPROVEN, ChunkStore, Taken
 from vfs.transfer.checker import Checker
 from vfs.transfer.lanes import Budget
 from vfs.transfer.local_file import FileProof, LocalFile
@@ -105,7 +105,7 @@ class Verification:
                 urgent=urgent,
             )
         elif awaited and not proof.scanning:
-            state.settle(VERDICT, taken=False)
+            state.settle(VERDICT, Taken.LATER)
 
     def settled(self, state: BlobState) -> None:
         """Nothing more of a blob is being fetched: no gap will close."""
@@ -131,7 +131,7 @@ class Verification:
             state.proof = state.proof or Proof(state.blob)
             self.check(state)
             await waiter.wait()
-            return not waiter.unstored
+            return bool(waiter.taken)
         finally:
             state.leave(waiter)
 
@@ -179,7 +179,7 @@ class Verification:
             state.suspect = False
             if proof.again:
                 self._once_more(state)
-            state.settle(VERDICT, taken=True)
+            state.settle(VERDICT, Taken.YES)
         elif result is False:
             self._counters.bad += 1
             self._condemn(state)

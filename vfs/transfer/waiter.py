@@ -5,6 +5,7 @@ import copy
 import trio
 
 from vfs.errors import VfsError
+from vfs.store import Taken
 
 Data = bytes | bytearray | memoryview
 
@@ -17,17 +18,17 @@ class Waiter:
         data: those that have (empty if `keep` is false).
         keep: whether the bytes are wanted, or only that they are in the store.
         error: why one of them will not come.
-        unstored: the store did not take some block (waiters that do not keep wait until a block is stored or not).
+        taken: what became of the blocks in the store, the worst of all (waiters that do not keep wait for that).
     """
 
-    __slots__ = ("_event", "data", "error", "keep", "pending", "unstored")
+    __slots__ = ("_event", "data", "error", "keep", "pending", "taken")
 
     def __init__(self, blocks: set[int], *, keep: bool = True) -> None:
         self.pending = blocks
         self.data: dict[int, Data] = {}
         self.keep = keep
         self.error: VfsError | None = None
-        self.unstored = False
+        self.taken = Taken.YES
         self._event = trio.Event()
 
     def arrive(self, block: int, data: Data) -> None:
@@ -37,6 +38,11 @@ class Waiter:
             self.data[block] = data
         if not self.pending:
             self._event.set()
+
+    def settle(self, block: int, taken: Taken) -> None:
+        """One of the blocks is in the store, or is not."""
+        self.taken &= taken
+        self.arrive(block, b"")
 
     def fail(self, error: VfsError) -> None:
         """One of the blocks will not come."""

@@ -7,6 +7,7 @@ Rules:
   * Large blobs are compared with their digests, from the store if they were there already without a verdict.
   * Cancelling withdraws what was asked for, unless somebody else waits for it.
   * A blob that no place has, or gives within the deadline, or that is wrong, is counted and named; it does not end the rest. A store that takes nothing does.
+  * What the store does not take because another process is making room in it is asked for again once there is room.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ import trio
 
 from vfs.core.ranges import block_count
 from vfs.errors import StoreFull, VfsError
-from vfs.store import VERIFIED
+from vfs.store import VERIFIED, Taken
 from vfs.threads import Pool, run_in
 from vfs.transfer.blocks import WHOLE_SIZE, locate_run, provable, scoped, verdict
 from vfs.transfer.engine import Engine
@@ -34,6 +35,12 @@ BATCH: Final = 64
 
 AT_ONCE: Final = 32
 """Blobs fetched at once; what really runs is decided by the slots of the places."""
+
+ROOM_SECONDS: Final = 60.0
+"""How long another process may be making room in the store."""
+
+LOOK_SECONDS: Final = 0.1
+"""Between two looks whether it has."""
 
 MOST_PROBLEMS: Final = 20
 """Failures named in a report."""
@@ -70,6 +77,14 @@ class _Surveyed(NamedTuple):
     local: bool = False
 
 
+class _NothingMore(Exception):
+    """The store takes nothing, and why if that is known."""
+
+    def __init__(self, why: StoreFull | None) -> None:
+        super().__init__()
+        self.why = why
+
+
 class WarmUp:
     """One prefetch, for the repository of `scope`."""
 
@@ -78,7 +93,7 @@ class WarmUp:
         self._scope = scope
         self._progress = progress
         self._changed = trio.Event()
-        self._full = False
+        self._full: _NothingMore | None = None
         self._files = self._bytes = self._done = 0
         self._fetched_files = self._fetched_bytes = 0
         self._resident = self._local = self._failed = 0
@@ -98,8 +113,8 @@ class WarmUp:
             telling.cancel_scope.cancel()
         if self._progress is not None:
             await run_in(Pool.CONTROL, self._progress, self._done, self._bytes)
-        if self._full:
-            why = self._engine.store.full
+        if self._full is not None:
+            why = self._full.why
             raise StoreFull(
                 f"the cache takes nothing more{f' ({why})' if why else ''}; files fetched so far: {self._fetched_files}",
                 hint=why.hint if why else None,
@@ -170,17 +185,15 @@ class WarmUp:
         self, receive: "trio.MemoryReceiveChannel[_Surveyed]", scope: trio.CancelScope
     ) -> None:
         async with receive:
-            async for blob, places, _ in receive:
-                assert places is not None
+            async for found in receive:
                 try:
-                    stored = await self._fetch(blob, places)
-                except VfsError as error:
-                    self._fail(blob, error)
-                    continue
-                if not stored:
-                    self._full = True
+                    await self._bring(found)
+                except _NothingMore as error:
+                    self._full = error
                     scope.cancel()
                     return
+                except VfsError as error:
+                    self._fail(found.blob, error)
 
     async def _tell(self, progress: Progress) -> None:
         """Pass progress on, one call at a time: a slow listener is told less often."""
@@ -191,28 +204,59 @@ class WarmUp:
 
     # -- one blob ------------------------------------------------------------------------------------
 
-    async def _fetch(self, blob: Blob, places: PlacesOf) -> bool:
-        """Whether the store took all of it; raises if it cannot be had or, a large one, is not what its digest names."""
-        state = self._engine.state(blob, places)
-        state.readers += 1
-        fetched = 0
+    async def _bring(self, found: _Surveyed) -> None:
+        """Until all of a blob is here; raises if it cannot be had, or is not taken."""
+        blob, told, fetched, at = found.blob, 0, 0, 0
 
         def filled(size: int, missing: int) -> None:
-            nonlocal fetched
+            nonlocal told, fetched, at
+            at += size
+            self._advance(max(0, at - told))
+            told = max(told, at)
             fetched += missing
             self._fetched_bytes += missing
-            self._advance(size)
 
+        while found.places is not None:
+            at = 0
+            taken = await self._fetch(blob, found.places, filled)
+            if taken:
+                break
+            if taken is Taken.NO:
+                raise _NothingMore(self._engine.store.full)
+            found = await run_in(Pool.DISK, self._survey_one, blob, found.places)
+            if found.places is not None:
+                await self._await_room(blob)
+        self._advance(blob.size - told)
+        self._local += found.local
+        self._fetched_files += fetched > 0 and not found.local
+        self._resident += not (fetched or found.local)
+
+    async def _fetch(
+        self, blob: Blob, places: PlacesOf, filled: Callable[[int, int], None]
+    ) -> Taken:
+        """What the store took of it; raises if it cannot be had or, a large one, is not what its digest names."""
+        state = self._engine.state(blob, places)
+        state.readers += 1
         try:
             self._engine.refuse(state)
-            if not await fill(self._engine, state, filled):
-                return False
-            await verify(self._engine, state)
+            taken = await fill(self._engine, state, filled)
+            if taken:
+                await verify(self._engine, state)
+            return taken
         finally:
             state.readers -= 1
-        self._fetched_files += fetched > 0
-        self._resident += not fetched
-        return True
+
+    async def _await_room(self, blob: Blob) -> None:
+        """Until no other process is making room in the store, and what comes next of a blob fits."""
+        store, size = self._engine.store, min(blob.size, WHOLE_SIZE)
+        until = trio.current_time() + ROOM_SECONDS
+        while not (room := await run_in(Pool.DISK, store.make_room, size)):
+            if room is Taken.NO:
+                raise _NothingMore(store.full)
+            if trio.current_time() >= until:
+                why = f"another process has been making room in it for {ROOM_SECONDS:g} s"
+                raise _NothingMore(StoreFull(why))
+            await trio.sleep(LOOK_SECONDS)
 
     def _advance(self, size: int) -> None:
         self._done += size

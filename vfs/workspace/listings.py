@@ -4,8 +4,9 @@ Steps: fetch the object (`vfs.workspace.listed`); stream its entries; look up th
 batches; have `vfs.workspace.sizes` find the unknown ones; stream them again to build the tree.
 
 Notes in the catalog, by the listing's digest: `dir-1` -> tree id, whether it is complete, problems;
-`dir-missing-2` -> tree id, the digests whose size is unknown. An incomplete tree is served as it is, its
-unknown files BROKEN, and only the missing digests are asked for again, at most once a minute, unless a remote gave no answer.
+`dir-missing-2` -> tree id, the digests whose size is unknown, or was doubted since. An incomplete tree is served as it is, its
+unknown files BROKEN, doubted ones with the size they had, and only those digests are asked for again, at most once a minute, unless a
+remote gave no answer. Whether a doubt is one of a size of the tree is found out once, by comparing the whole tree with the facts.
 
 Memory: 16 bytes per file, and the unknown digests: 200 bytes per file if all are, at most 800 MB, since
 large listings are built one at a time. A listing that is not sorted by path (DVC sorts
@@ -19,9 +20,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import BinaryIO, NamedTuple
 
-from vfs.catalog import Conflict, Tree, TreeEntry, check_order
+from vfs.catalog import Conflict, Fact, Tree, TreeEntry, check_order
 from vfs.core.paths import show
-from vfs.errors import FormatError, StoreError, VfsError
+from vfs.errors import FormatError, StoreError
 from vfs.formats.dirlisting import ListingEntry, iter_listing
 from vfs.types import Digest, Kind, Problem
 from vfs.workspace.listed import ListedObject
@@ -52,7 +53,8 @@ class Listing(NamedTuple):
         problems: (path in the directory, code, sentence) of what is wrong inside.
         reasons: why sizes are missing.
         silent: a remote that may know them gave no answer in time.
-        doubts: `Catalog.doubts` before it was built, in hexadecimal.
+        doubts: `Catalog.doubts` before it was built, or last compared with the facts, in hexadecimal.
+        doubted: number of files whose size was doubted, and nobody has told since.
     """
 
     tree: Tree
@@ -61,6 +63,7 @@ class Listing(NamedTuple):
     reasons: tuple[str, ...] = ()
     silent: bool = False
     doubts: str = ""
+    doubted: int = 0
 
 
 class Listings:
@@ -85,7 +88,8 @@ class Listings:
             )
             self._session.listed.note(digest, tree.tree_id)
             missing, doubts = int(details["missing"]), str(details.get("doubts", ""))
-            return Listing(tree, missing, problems, doubts=doubts)
+            doubted = int(details.get("doubted", 0))
+            return Listing(tree, missing, problems, doubts=doubts, doubted=doubted)
         except (StoreError, ValueError, KeyError, TypeError):
             return None  # a tree that was forgotten or lost, or a damaged note: build it again
 
@@ -116,33 +120,60 @@ class Listings:
         with self._session.locks.holding(b"dir" + digest.key):
             doubts = self._catalog.doubts.hex()
             known = self.recall(digest)
-            doubted = known is not None and known.doubts != doubts and self._differs(known)
-            if known is not None and not known.missing and not doubted:
+            if known is not None and known.doubts != doubts:
+                known = self._compared(known, digest, doubts)
+            if known is not None and not known.missing and not known.doubted:
                 return known
             builder = _Builder(self._session, digest, store, remote, time, progress, local_only)
-            if known is not None and doubted:
-                return self._rebuilt(known, digest, builder)
             if known is not None:
                 return self._again(known, digest, builder)
             return self._keep(digest, builder, builder.build())
 
-    def _differs(self, known: Listing) -> bool:
-        """Whether the facts say another size than a tree has, or none any more; asked once a size was doubted."""
-        entries = (entry for entry in known.tree.walk() if entry.size >= 0)
-        while part := list(islice(entries, _BATCH)):
-            facts = self._catalog.facts_many([entry.digest for entry in part])
-            for entry, fact in zip(part, facts, strict=True):
-                if fact is None or fact[0] != entry.size:
-                    return True
-        return False
+    def _compared(self, known: Listing, digest: Digest, doubts: str) -> Listing:
+        """What is known of a listing, and how many sizes of its tree are no facts any more; kept until the next doubt."""
+        unsized, doubted = set(), 0
+        for entry, fact in self._facts_of(known.tree):
+            if entry.size < 0 or fact is None or fact[0] != entry.size:
+                unsized.add(entry.digest.value)
+                doubted += entry.size >= 0
+        compared = known._replace(doubts=doubts, doubted=doubted)
+        self._remember(digest, compared, unsized)
+        if doubted:
+            self._tried.pop(digest.key, None)
+        return compared
 
-    def _rebuilt(self, known: Listing, digest: Digest, builder: "_Builder") -> Listing:
-        """The tree with the sizes that are known now; the one there is if fewer are, or its object cannot be had."""
-        try:
-            built = builder.build()
-        except VfsError:
-            return known
-        return known if built.missing > known.missing else self._keep(digest, builder, built)
+    def _facts_of(self, tree: Tree) -> Iterator[tuple[TreeEntry, Fact | None]]:
+        entries = tree.walk()
+        while part := list(islice(entries, _BATCH)):
+            yield from zip(
+                part, self._catalog.facts_many([entry.digest for entry in part]), strict=True
+            )
+
+    def _resized(self, known: Listing, builder: "_Builder") -> Listing:
+        """The tree with the sizes that are facts now; where there is none, an entry stays what it was."""
+        missing = doubted = 0
+
+        def entries() -> Iterator[TreeEntry]:
+            nonlocal missing, doubted
+            for entry, fact in self._facts_of(known.tree):
+                if fact is not None:
+                    kind = Kind.FILE if entry.kind is Kind.BROKEN else entry.kind
+                    yield TreeEntry(entry.path, kind, entry.digest, *fact)
+                    continue
+                builder.missing.add(entry.digest.value)
+                missing += entry.size < 0
+                doubted += entry.size >= 0
+                yield entry
+
+        tree = self._catalog.build_tree(entries(), mtime=builder.time)
+        unsized = builder.unsized
+        return known._replace(
+            tree=tree,
+            missing=missing,
+            reasons=unsized.reasons,
+            silent=unsized.silent,
+            doubted=doubted,
+        )
 
     def proven(self, digest: Digest, entries: Sequence[TreeEntry], time: int) -> Listing:
         """The tree of a listing that was made from its files; the caller compared its hash.
@@ -169,12 +200,15 @@ class Listings:
         note = self._catalog.recall(MISSING_KEY + digest.key) or b""
         missing = {note[i : i + 16] for i in range(_ID_SIZE, len(note), 16)}
         before = len(missing)
+        digests = [Digest(digest.algorithm, value) for value in missing]
+        facts = self._catalog.facts_many(digests)
+        missing -= {one.value for one, fact in zip(digests, facts, strict=True) if fact}
         builder.find_sizes(missing)
         if missing and len(missing) == before:
             if not builder.local_only:
                 self._tried[digest.key] = (now, builder.unsized)
             return known._replace(reasons=builder.unsized.reasons, silent=builder.unsized.silent)
-        return self._keep(digest, builder, builder.build())
+        return self._keep(digest, builder, self._resized(known, builder))
 
     def _keep(self, digest: Digest, builder: "_Builder", listing: Listing) -> Listing:
         self._remember(digest, listing, builder.missing)
@@ -186,6 +220,7 @@ class Listings:
         details = {
             "missing": listing.missing,
             "doubts": listing.doubts,
+            "doubted": listing.doubted,
             "problems": [(p.path.hex(), p.code, p.message) for p in listing.problems],
         }
         tree = listing.tree.tree_id
@@ -217,7 +252,7 @@ class _Builder:
         self._digest = digest
         self._store = store
         self._remote = remote
-        self._time = time
+        self.time = time
         self._progress = progress
         self.local_only = local_only
         self._name = f"{digest.hex}.dir"
@@ -254,7 +289,7 @@ class _Builder:
                 raise FormatError(f"{message}; at most {MOST_UNSORTED} are", file=self._name)
             entries = iter(sorted(entries, key=lambda entry: entry[0]))
         kept = check_order(entries, self._conflict)
-        tree = self._catalog.build_tree(kept, mtime=self._time)
+        tree = self._catalog.build_tree(kept, mtime=self.time)
         if self._dropped > _KEPT_PROBLEMS:
             more = f"and {self._dropped - _KEPT_PROBLEMS} more entries like these"
             message = f"{self._name}: {more}"
@@ -273,7 +308,7 @@ class _Builder:
         found = finder.find(
             self._digest.algorithm,
             unknown,
-            self._time,
+            self.time,
             remote=self._remote,
             caches_only=self.local_only,
             listing=self._digest,
@@ -317,7 +352,7 @@ class _Builder:
                     fact = found[digest]
                     if fact is None:
                         missing.add(digest[1])
-                        yield TreeEntry(path, Kind.BROKEN, digest, _UNKNOWN, self._time)
+                        yield TreeEntry(path, Kind.BROKEN, digest, _UNKNOWN, self.time)
                         continue
                     size, time = fact
                 yield make(entry_type, (path, plain, digest, size, time))

@@ -116,12 +116,15 @@ class PackedSource:
         remote: its driver.
         directory: for windows of packs.
         trees: of the session.
+
+    Attributes:
+        reader: of the packs; whoever drops the source closes it.
     """
 
     def __init__(self, name: str, remote: Remote, directory: Path, trees: ListedTrees) -> None:
         self.name = name
         self._store = PackedRemote(remote)
-        self._reader = PackReader(remote, directory)
+        self.reader = PackReader(remote, directory)
         self._trees = trees
         self._manifests: Lru[Pointer, Manifest] = Lru(_MANIFESTS)
         self._missing: Lru[Pointer, float] = Lru(_MOST_MISSING)
@@ -160,7 +163,7 @@ class PackedSource:
             FormatError, RemoteError: a manifest is damaged or cannot be had.
         """
         return PackedPlace(
-            self._reader, self.name, self._locate(blob), lambda: self._locate(blob, anew=True)
+            self.reader, self.name, self._locate(blob), lambda: self._locate(blob, anew=True)
         )
 
     def companions(self, blob: Blob) -> Iterator[tuple[Blob, Buffer]]:
@@ -181,8 +184,8 @@ class PackedSource:
                 if len(one.chunks) != 1 or one.chunks[0].pack != file.chunks[0].pack:
                     continue
                 pack, chunk = manifest.root.packs[one.chunks[0].pack], one.chunks[0]
-                window = pack.id, chunk.offset // self._reader.windows.window
-                stored = self._reader.windows.peek(pack, chunk.offset, chunk.stored)
+                window = pack.id, chunk.offset // self.reader.windows.window
+                stored = self.reader.windows.peek(pack, chunk.offset, chunk.stored)
                 if stored is None or len(stored) < chunk.stored or self._was_given(window):
                     break
                 windows.add(window)
@@ -195,10 +198,6 @@ class PackedSource:
     def _was_given(self, window: tuple[bytes, int]) -> bool:
         with self._lock:
             return window in self._given
-
-    def close(self) -> None:
-        """Give the disk back."""
-        self._reader.close()
 
     def _manifest(self, pointer: Pointer, *, anew: bool = False) -> Manifest:
         with self._lock:
@@ -224,7 +223,7 @@ class PackedSource:
 
     def _find(self, blob: Blob, *, anew: bool = False) -> tuple[Manifest, PackedFile, bytes]:
         """A file with that content, the manifest that lists it, and its path there."""
-        missing: ObjectMissing | None = None
+        message, hint = f"{self.name} has no manifest that names {blob.digest}", ""
         listed = (
             (Pointer(listing, True), path) for listing, path in self._trees.holding(blob.digest)
         )
@@ -232,9 +231,9 @@ class PackedSource:
             try:
                 manifest = self._manifest(pointer, anew=anew)
             except ObjectMissing as error:
-                missing = error
+                message, hint = error.message, error.hint or ""
                 continue
             file = manifest.find(path)
             if file is not None and (file.value, file.size) == (blob.digest.value, blob.size):
                 return manifest, file, path
-        raise missing or ObjectMissing(f"{self.name} has no manifest that names {blob.digest}")
+        raise ObjectMissing(message, hint=hint or None)

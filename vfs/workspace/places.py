@@ -5,6 +5,7 @@ served from a plain file is exactly as long as the snapshot says, is a regular f
 reached through a symlink in its last component.
 """
 
+import copy
 import errno
 import logging
 import os
@@ -195,9 +196,9 @@ class DeferredPlace:
                 except RemoteUnavailable:
                     raise
                 except VfsError as error:
-                    failure = error
+                    failure = copy.copy(error)  # it has passed this frame: neither would go away
         except VfsError as error:
-            failure = error
+            failure = copy.copy(error)
         if failure is None:
             raise ObjectMissing(f"{self.label} does not have the content")
         if isinstance(failure, RemoteUnavailable):

@@ -79,6 +79,12 @@ class Renewal:
             known = self._stores.get(store)
             return store if known is None else known.refresh()
 
+    def configured(self) -> set[tuple[str, str, tuple[tuple[str, str], ...]]]:
+        """Name, URL and options of every remote that is configured now."""
+        with self._lock:
+            stores = [known.refresh() for known in self._stores.values()]
+        return {ref[:3] for store in stores for ref in (*store.remotes, *store.packed)}
+
     def origin(self, origin: Origin) -> Origin:
         """An origin as it is configured now; what was superseded may say the same then as its successor."""
         if isinstance(origin, DvcOrigin):

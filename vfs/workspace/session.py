@@ -3,23 +3,22 @@
 A workspace and the sources of its imports are repositories of one session, so that an entry of an
 imported directory finds its bytes through the importing snapshot's origins.
 
-Rule: thread-safe. A remote is opened once per session and set of options, when it is first needed.
+Rule: thread-safe.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from vfs.catalog import Catalog
 from vfs.config import Settings
 from vfs.core.lru import Lru
 from vfs.errors import StoreError
-from vfs.git import GitCredentials, Repository
-from vfs.remotes import Remote, RemoteSpec, open_lfs, open_remote
-from vfs.remotes.statistics import Statistics
+from vfs.git import Repository
+from vfs.remotes import Remote
 from vfs.types import Digest
+from vfs.workspace.connections import Connections
 from vfs.workspace.origins import GitOrigin, Origins
 from vfs.workspace.packed import ListedTrees, PackedSource
 from vfs.workspace.renewal import Renewal
@@ -64,6 +63,7 @@ class Session:
         locks: so that nothing is built twice at once.
         listed: tracked directories that were met, for packed remotes.
         renewal: follows edits of this machine's configuration.
+        connections: drivers of remotes.
         clock: seconds since the epoch.
     """
 
@@ -78,9 +78,7 @@ class Session:
         self.renewal = Renewal()
         self._repositories: dict[str, Repository] = {}
         self.listed = ListedTrees(catalog)
-        self._remotes: dict[RemoteRef, Remote] = {}
-        self._packed: dict[Remote, PackedSource] = {}
-        self._asked: dict[RemoteRef, Statistics] = {}
+        self.connections = Connections(settings, self.renewal, self.listed)
         self._lfs: dict[str, RemoteRef] = {}
         self._blobs: Lru[bytes, bytes] = Lru(_BLOB_BYTES)
         self._indexes: Lru[bytes, dict[bytes, bytes]] = Lru(_INDEXED_FILES)
@@ -131,19 +129,7 @@ class Session:
             Unsupported: vfs has no driver for its URL.
             ConfigError: its options are impossible.
         """
-        ref = self.renewal.remote(ref)
-        with self._guard:
-            known = self._remotes.get(ref)
-            if known is None:
-                spec = RemoteSpec(ref.name, ref.url, dict(ref.options))
-                asked = self._asked[ref] = Statistics()
-                known = self._remotes[ref] = open_remote(
-                    spec,
-                    jobs=self.settings.jobs,
-                    timeout=self.settings.request_timeout,
-                    statistics=asked,
-                )
-            return known
+        return self.connections.remote(ref)
 
     def lfs(self, git_dir: str) -> Remote | None:
         """The connection to a repository's LFS server; None if it has none.
@@ -160,35 +146,15 @@ class Session:
                 self._lfs[git_dir] = known
         if not known.url:
             return None
-        with self._guard:
-            remote = self._remotes.get(known)
-            if remote is None:
-                asked = self._asked[known] = Statistics()
-                remote = self._remotes[known] = open_lfs(
-                    known.url,
-                    GitCredentials(known.url, Path(git_dir)),
-                    jobs=self.settings.jobs,
-                    timeout=self.settings.request_timeout,
-                    statistics=asked,
-                )
-            return remote
+        return self.connections.lfs(known, git_dir)
 
     def packed(self, ref: RemoteRef) -> PackedSource:
         """A remote in the packed layout, with the options it has now; errors as in `remote`."""
-        remote = self.remote(ref)
-        with self._guard:
-            known = self._packed.get(remote)
-            if known is None:
-                known = PackedSource(ref.name, remote, self.settings.cache_dir, self.listed)
-                self._packed[remote] = known
-            return known
+        return self.connections.packed(ref)
 
     def silent_remotes(self) -> list[str]:
         """Names of the remotes that owe an answer now; while none does (they are between two attempts), of all that were asked."""
-        with self._guard:
-            asked = dict(self._asked)
-        owing = {ref.name for ref, statistics in asked.items() if statistics.pending}
-        return sorted(owing or {ref.name for ref in asked if not ref.local})
+        return self.connections.silent()
 
     def path_in_tree(self, tree: bytes, digest: Digest) -> bytes | None:
         """Some path at which a catalog tree has a content; an index of the last trees is kept.
@@ -207,11 +173,6 @@ class Session:
     def close(self) -> None:
         """Close connections and the catalog."""
         with self._guard:
-            remotes, self._remotes = list(self._remotes.values()), {}
-            packed, self._packed = list(self._packed.values()), {}
             self._blobs.clear()
-        for remote in remotes:
-            remote.close()
-        for source in packed:
-            source.close()
+        self.connections.close()
         self.catalog.close()

@@ -1,5 +1,6 @@
 """What the reader of a mount tells the fetcher, and what of the store it does not serve."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import trio
 from tests.unit.transfer.bench import MIB, Bench, blob_of, content_of, leave
 from vfs.core.inodes import FileNode, number_for
 from vfs.errors import ContentMismatch, DataUnavailable, ObjectMissing
-from vfs.fs.reader import Reader
+from vfs.fs.reader import Data, Reader
 from vfs.store import BAD, VERIFIED, ChunkStore
 from vfs.testing.places import FaultyPlace
+from vfs.transfer import LocalFile
 from vfs.types import BLOCK_SIZE, Blob, Kind
 
 INODE = 7
@@ -79,6 +81,52 @@ async def test_a_local_file_that_appears_serves_a_wrong_content(
     (tmp_path / "object").write_bytes(content)
     place.file = str(tmp_path / "object")
     assert await reader.read(INODE, node, 0, 10) == content[:10]
+
+
+class Unreadable(FaultyPlace):
+    """A file of the right size on a disk that gives an error for each read of it."""
+
+    def open_file(self) -> int | None:
+        return None if self.file is None else os.open(self.file, os.O_WRONLY)
+
+
+def cut(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """Files are cut after their size was looked at."""
+    read = LocalFile.read
+
+    def read_cut(self: LocalFile, offset: int, length: int) -> Data:
+        os.truncate(path, 10)
+        return read(self, offset, length)
+
+    monkeypatch.setattr(LocalFile, "read", read_cut)
+
+
+@pytest.mark.parametrize("size", [5000, 9 * MIB])
+@pytest.mark.parametrize("way", ["error", "cut"])
+async def test_a_local_file_that_cannot_be_read_is_none(
+    bench: Bench,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    size: int,
+    way: str,
+) -> None:
+    content = content_of(size)
+    file = tmp_path / "object"
+    file.write_bytes(content)
+    kind = Unreadable if way == "error" else FaultyPlace
+    cache, remote = kind(content, label="dvc-cache", local=True), FaultyPlace(content)
+    cache.file = str(file)
+    if way == "cut":
+        cut(monkeypatch, file)
+    reader = Reader(bench.store, bench.fetcher, lambda origin, blob: [cache, remote], push_small=0)
+    node = FileNode(Blob(blob_of(content).digest, size), Kind.FILE, 0, 0)
+    reader.open(INODE, node)
+    assert reader.read_nowait(INODE, 0, 10) is None
+    assert await reader.read(INODE, node, 0, 10) == content[:10]
+    assert await reader.read(INODE, node, 4000, 10) == content[4000:4010]
+    assert remote.requests
+    assert "bug" not in caplog.text
 
 
 async def test_what_is_remembered_may_be_forgotten_during_a_read(

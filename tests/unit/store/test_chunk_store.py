@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.store.support import MIB, fetch, fill, key_of, open_store, payload_of, segment_files
 from vfs.errors import StoreCorrupt, StoreError
-from vfs.store import BAD, UNPROVEN, VERIFIED, ChunkStore
+from vfs.store import BAD, UNPROVEN, VERIFIED, ChunkStore, Taken
 
 
 def test_a_chunk_comes_back_whole_and_in_parts(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_a_forked_child_finds_nothing_and_harms_nothing(tmp_path: Path) -> None:
             try:
                 found = store.locate(key_of(1)), store.append([(b"k", b"v")])
             finally:
-                os._exit(0 if found == (None, False) else 1)
+                os._exit(0 if found == (None, Taken.NO) else 1)
         assert os.waitpid(child, 0)[1] == 0
         fill(store, [2])
         assert fetch(store, key_of(1)) == payload_of(1)

@@ -17,7 +17,7 @@ from tests.unit.store.support import (
     segment_files,
     start_python,
 )
-from vfs.store import VERIFIED, ChunkStore
+from vfs.store import VERIFIED, ChunkStore, Taken
 
 SIZE = 100_000
 PER_SEGMENT = 10  # chunks of SIZE in a segment of 1 MiB
@@ -125,7 +125,7 @@ def test_when_all_is_pinned_caching_pauses_and_resumes(tmp_path: Path) -> None:
     with open_store(tmp_path / "c", limit=4 * MIB, capacity=MIB, clock=lambda: now[0]) as store:
         store.pin("all", [key_of(n) for n in range(100)])
         stored = [store.append([(key_of(n), payload_of(n, SIZE))]) for n in range(60)]
-        kept = stored.index(False)
+        kept = stored.index(Taken.NO)
         assert not any(stored[kept:])
         assert store.statistics().suspended
         assert present(store, range(60)) == set(range(kept))
@@ -310,7 +310,7 @@ def test_threads_that_fill_a_full_store_do_not_turn_caching_off(tmp_path: Path) 
     """What one makes room for, another may take first; as long as there is something to evict, all go on."""
     with open_store(tmp_path / "c", limit=8 * MIB, capacity=MIB) as store:
 
-        def work(thread: int) -> list[bool]:
+        def work(thread: int) -> list[Taken]:
             numbers = range(thread * 100, thread * 100 + 30)
             return [
                 store.append([(key_of(n * 10 + i), payload_of(n, SIZE)) for i in range(8)])
@@ -319,7 +319,7 @@ def test_threads_that_fill_a_full_store_do_not_turn_caching_off(tmp_path: Path) 
 
         with ThreadPoolExecutor(6) as pool:
             stored = [answer for answers in pool.map(work, range(6)) for answer in answers]
-        assert stored.count(False) == 0
+        assert all(stored)
 
 
 @pytest.mark.parametrize("pinned", [False, True])

@@ -6,7 +6,7 @@ from tests.unit.transfer.bench import Bench, blob_of, content_of
 from vfs.errors import ContentMismatch
 from vfs.store import VERIFIED
 from vfs.testing.places import FaultyPlace
-from vfs.types import Blob
+from vfs.types import BLOCK_SIZE, Blob
 
 WANTED, GOOD, LIE = content_of(8000, 1), content_of(8000, 2), content_of(8000, 3)
 
@@ -16,6 +16,32 @@ class GenerousPlace(FaultyPlace):
         yield blob_of(GOOD), GOOD
         yield blob_of(LIE), LIE[:-1] + b"x"
         raise ContentMismatch("the rest is damaged")
+
+
+class GreatPlace(FaultyPlace):
+    """Files of one chunk each; a chunk may be larger than a block."""
+
+    SIZES = (BLOCK_SIZE, BLOCK_SIZE + 1, 1 << 20, (4 << 20) + 1)
+    FILES = tuple(content_of(size, size) for size in SIZES)
+
+    def companions(self) -> Iterator[tuple[Blob, bytes]]:
+        for content in self.FILES:
+            yield Blob(blob_of(content).digest, len(content)), content
+        yield Blob(blob_of(GOOD).digest, len(GOOD) - 1), GOOD
+
+
+async def test_one_larger_than_a_block_is_stored_in_blocks(bench: Bench) -> None:
+    """One that is not compared before it is served, or has another size than is said, is not."""
+    await bench.start()
+    assert await bench.read(blob_of(WANTED), [GreatPlace(WANTED)], 0, 8000) == WANTED
+    await bench.quiet()
+    for content in GreatPlace.FILES[:3]:
+        other = FaultyPlace(content)
+        assert await bench.read(blob_of(content), [other], 0, len(content)) == content
+        assert not other.requests
+        assert bench.stored(blob_of(content)) == content
+    assert not bench.resident(blob_of(GreatPlace.FILES[3]))
+    assert not bench.store.contains_many([blob_of(GOOD)._replace(size=7999).key + bytes(4)])[0]
 
 
 async def test_what_came_along_is_checked_and_stored(bench: Bench) -> None:

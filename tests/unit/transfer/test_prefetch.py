@@ -1,5 +1,6 @@
 """Whole files into the store."""
 
+import fcntl
 import os
 import time
 from itertools import pairwise
@@ -11,7 +12,7 @@ import trio
 from tests.unit.transfer.bench import MIB, SCOPE, Bench, begun, blob_of, content_of
 from vfs.errors import ObjectMissing, StoreFull
 from vfs.testing.places import FaultyPlace
-from vfs.transfer import Place, PlacesOf, Wanted
+from vfs.transfer import Place, PlacesOf, PrefetchReport, Wanted
 from vfs.transfer.blocks import scoped
 from vfs.types import Blob
 
@@ -79,6 +80,66 @@ async def test_full_store_ends_it(bench: Bench) -> None:
     await bench.start()
     with pytest.raises(StoreFull):
         await bench.fetcher.prefetch([(blob_of(c), places(FaultyPlace(c))) for c in contents])
+
+
+async def test_a_store_in_which_another_process_makes_room_is_not_full(bench: Bench) -> None:
+    contents = [content_of(MIB, seed) for seed in range(30)]
+    items: list[Wanted] = [(blob_of(c), places(FaultyPlace(c))) for c in contents]
+    told: list[tuple[int, int]] = []
+    bench.limit_store(16 * MIB)
+    await bench.start()
+    await bench.fetcher.prefetch(items[:20])
+    await bench.quiet()
+    with (bench.store.directory / "evict").open("r+b") as evicting:
+        fcntl.flock(evicting, fcntl.LOCK_EX)
+        reports: list[PrefetchReport] = []
+
+        async def prefetch() -> None:
+            reports.append(await bench.fetcher.prefetch(items[20:], lambda *now: told.append(now)))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(prefetch)
+            await bench.until(lambda: bench.fetcher.statistics().bytes_unstored >= MIB)
+            evicting.close()
+    (report,) = reports
+    assert (report.fetched_files, report.fetched_bytes, report.failed_files) == (10, 10 * MIB, 0)
+    assert all(a[0] <= b[0] for a, b in pairwise(told))
+    assert told[-1] == (10 * MIB, 10 * MIB)
+    assert all(bench.fetcher.resident_percent(blob) == 100 for blob, _ in items[20:])
+
+
+async def test_another_process_that_makes_room_for_ever_ends_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vfs.transfer.warmup.ROOM_SECONDS", 0.3)
+    contents = [content_of(MIB, seed) for seed in range(20)]
+    items: list[Wanted] = [(blob_of(c), places(FaultyPlace(c))) for c in contents]
+    bench.limit_store(8 * MIB)
+    await bench.start()
+    with (bench.store.directory / "evict").open("w+b") as evicting:
+        fcntl.flock(evicting, fcntl.LOCK_EX)
+        with pytest.raises(StoreFull, match="another process"):
+            await bench.fetcher.prefetch(items)
+
+
+class Pulled(FaultyPlace):
+    """A cache whose file comes between the first look and the second."""
+
+    looks = 0
+
+    def open_file(self) -> int | None:
+        self.looks += 1
+        return super().open_file() if self.looks > 1 else None
+
+
+async def test_what_is_pulled_meanwhile_is_a_local_file(bench: Bench, tmp_path: Path) -> None:
+    content = content_of(MIB)
+    cache = Pulled(content, label="dvc-cache", local=True)
+    cache.file = os.fspath(tmp_path / "object")
+    (tmp_path / "object").write_bytes(content)
+    await bench.start()
+    report = await bench.fetcher.prefetch([(blob_of(content), places(cache))])
+    assert (report.local_files, report.fetched_files, report.failed_files) == (1, 0, 0)
 
 
 async def test_cancelling_withdraws_what_was_asked_for(bench: Bench) -> None:

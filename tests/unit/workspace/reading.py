@@ -36,7 +36,7 @@ def content_of(workspace: Workspace, snapshot: Snapshot, entry: Entry, path: byt
                     data += buffer[:count]
                 return bytes(data)
         except VfsError as error:
-            answers.append(error)
+            answers.append(str(error))
     raise AssertionError((path, entry, answers))
 
 

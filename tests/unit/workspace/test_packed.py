@@ -1,17 +1,25 @@
 """Snapshots whose data lies on a packed remote: file lists, sizes and contents come from it."""
 
+import gc
 import json
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trio
 
+from tests.unit.transfer.bench import Bench
 from tests.unit.workspace.conftest import Open
 from tests.unit.workspace.reading import content, tree_of
+from vfs.config import Settings
 from vfs.remotes import RemoteSpec, open_remote
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.packed import push
 from vfs.testing.sandbox import Sandbox
+from vfs.transfer import Body
+from vfs.types import Blob, Entry
 
 FILES = {f"d{n % 3}/f{n:03}": b"content %d" % (n // 2) for n in range(300)}
 
@@ -33,6 +41,16 @@ class Shared:
         push(remote, {path.encode(): data for path, data in files.items()})
         push(remote, {b"": b"single"})
         self.repository.lose_remote()
+
+    @property
+    def local(self) -> Path:
+        """What this machine configures."""
+        return self.repository.root / ".vfs" / "local.yaml"
+
+    def edit(self, *, jobs: int) -> None:
+        """Configure the packed remote anew."""
+        self.local.parent.mkdir(exist_ok=True)
+        self.local.write_text(f"remotes: {{shared: {{url: {self.packed}, jobs: {jobs}}}}}")
 
     @property
     def config(self) -> str:
@@ -94,6 +112,76 @@ def test_a_remote_that_is_filled_later_serves_what_was_mounted(
     shared.repository.lose_remote()
     again = opened(shared.repository.root)
     assert content(again, again.snapshot("HEAD"), b"data/d1/f007") == b"content 3"
+
+
+def rest_of(body: Body) -> bytes:
+    """All of a short content."""
+    with body:
+        buffer = bytearray(100)
+        return bytes(buffer[: body.readinto(memoryview(buffer))])
+
+
+def unnamed(directory: Path) -> int:
+    """Files without a name in a directory that this process has open."""
+    links = [os.path.realpath(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")]
+    return sum(x.startswith(str(directory)) and x.endswith("(deleted)") for x in links)
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """No circles are looked for: what is let go must go by itself."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_what_an_edit_replaced_is_given_back(
+    shared: Shared, opened: Open, settings: Settings
+) -> None:
+    """A driver and the file with its windows of packs, as soon as nobody reads from it; what was begun is read to its end."""
+    shared.commit(None)
+    shared.edit(jobs=1)
+    workspace = opened(shared.repository.root)
+    snapshot = workspace.snapshot("HEAD")
+    entry = snapshot.resolve(b"data/d1/f007")
+    assert isinstance(entry, Entry)
+    (place,) = (p for p in workspace.places(snapshot, entry, b"") if p.label == "shared")
+    with place.get(0, 9) as begun:
+        for number in range(10):
+            shared.edit(jobs=2 + number)
+            assert content(workspace, snapshot, b"data/d2/f%03d" % (2 + 3 * number))
+        assert unnamed(settings.cache_dir) == 2
+        assert rest_of(begun) == b"content 3"
+    del begun
+    assert content(workspace, snapshot, b"one.bin") == b"single"
+    assert unnamed(settings.cache_dir) == 1
+    shared.local.unlink()
+    assert rest_of(place.get(0, 9)) == b"content 3", "what is configured no more stays as it was"
+
+
+@pytest.mark.usefixtures("uncollected")
+async def test_an_error_that_is_remembered_keeps_no_driver(
+    shared: Shared, opened: Open, settings: Settings, nursery: trio.Nursery, tmp_path: Path
+) -> None:
+    shared.repository.commit(directories={"data": FILES})
+    shared.edit(jobs=1)
+    workspace = opened(shared.repository.root)
+    snapshot = workspace.snapshot("HEAD")
+    gc.collect()  # of the circles of the build
+    bench = Bench(nursery, tmp_path)
+    await bench.start()
+    for number in range(10):
+        shared.edit(jobs=2 + number)
+        entry = snapshot.resolve(b"data/d1/f%03d" % (1 + 3 * number))
+        assert isinstance(entry, Entry)
+        places = workspace.places(snapshot, entry, b"")
+        assert entry.digest is not None
+        assert await bench.read(Blob(entry.digest, entry.size), places, 0, 7) == b"content"
+    assert unnamed(settings.cache_dir) == 1
+    bench.scope.cancel()
+    await bench.ended.wait()
+    bench.store.close()
 
 
 def test_two_versions(shared: Shared, opened: Open) -> None:

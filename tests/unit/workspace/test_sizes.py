@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ import pytest
 from tests.unit.workspace.conftest import Open
 from tests.unit.workspace.reading import dvc_config
 from vfs import own_mount
+from vfs.catalog import Catalog, Fact
 from vfs.daemon.revisions import view_of
 from vfs.remotes import ObjectInfo
 from vfs.remotes.local import LocalRemote
 from vfs.testing.handmade import HandmadeRepository, md5, object_path, pointer
 from vfs.testing.sandbox import Sandbox
+from vfs.types import Algorithm, Digest
 from vfs.workspace import Snapshot, remote_sizes
 
 
@@ -75,6 +77,57 @@ def test_few_are_asked_one_by_one_many_are_listed(
     expected = dataset(repository, 3 * remote_sizes.MOST_HEADS + 7, "more")
     assert found(workspace.snapshot("more")) == expected
     assert asked == {"heads": 7}, "only what is new is asked for"
+
+
+def test_a_doubt_costs_each_listing_one_look(
+    sandbox: Sandbox, opened: Open, asked: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of whatever repository it is, and whether or not somebody tells the size anew."""
+    looked: Counter[str] = Counter()
+    facts_many = Catalog.facts_many
+
+    def counted(self: Catalog, digests: Sequence[Digest]) -> list[Fact | None]:
+        looked["facts"] += len(digests)
+        return facts_many(self, digests)
+
+    monkeypatch.setattr(Catalog, "facts_many", counted)
+    repository = HandmadeRepository(sandbox, sandbox.root / "r")
+    expected = dataset(repository, 300)
+    paths = sorted(path for path, size in expected.items() if size > 5)[:2]
+    catalog = opened(repository.root).session.catalog
+
+    def look() -> dict[bytes, int]:
+        looked.clear()
+        asked.clear()
+        return found(opened(repository.root).snapshot("main"))
+
+    assert look() == expected
+    tree = dict(opened(repository.root).snapshot("main").walk(b"d"))
+    ours = [digest for path in paths if (digest := tree[path].digest) is not None]
+    stranger = Digest(Algorithm.MD5, b"z" * 16)
+    catalog.learn([(stranger, 5, 1)])
+    catalog.doubt(stranger, 5)
+    assert look() == expected
+    assert looked["facts"] >= 300
+    assert look() == expected
+    assert not looked["facts"]
+
+    objects = [object_path(repository.remote, digest.hex) for digest in ours]
+    for one in objects:
+        one.rename(one.with_suffix(".away"))
+    for path, digest in zip(paths, ours, strict=True):
+        catalog.doubt(digest, expected[path])
+    assert look() == expected, "what it was, as nobody knows better"
+    assert (look(), looked["facts"], asked["heads"]) == (expected, 2, 2)
+    objects[0].with_suffix(".away").write_bytes(b"x" * 1000)
+    objects[0].with_suffix(".away").rename(objects[0])
+    expected[paths[0]] = 1000
+    assert look() == expected
+    assert (look(), looked["facts"], asked["heads"]) == (expected, 1, 1)
+    catalog.learn([(ours[1], 2000, 1)])
+    expected[paths[1]] = 2000
+    assert look() == expected, "another repository has learned it"
+    assert (look(), looked["facts"], asked["heads"]) == (expected, 0, 0)
 
 
 def test_a_huge_remote_is_not_listed_for_a_few_hundred(
