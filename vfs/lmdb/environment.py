@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 MAX_MAP: Final = 1 << 40
 _READERS: Final = 1024  # `vfs.lmdb.files.LOCK_FILE` is their table
-_DAMAGE: Final = (
+DAMAGE: Final = (
     lmdb.CorruptedError,
     lmdb.InvalidError,
     lmdb.VersionMismatchError,
@@ -249,7 +249,7 @@ class Environment:
         text = str(error)
         if isinstance(error, (lmdb.DiskError, lmdb.MapFullError)) or "No space left" in text:
             return StoreFull(f"{self._name}: no room left on the disk ({text})")
-        if isinstance(error, _DAMAGE):
+        if isinstance(error, DAMAGE):
             self.damaged = True
             return Damaged(f"{self._name} is damaged: {text}", hint=self.form.hint)
         return StoreError(f"{self._name}: {text}")
