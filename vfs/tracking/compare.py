@@ -6,7 +6,7 @@ Rules:
 * A file with other content is replaced only if its content is in the cache; else it is the user's.
 * A file that the record does not have is removed only if the version that was there before had it, with this content, and
   the cache has it; else it stays, unless it is in the way. With `force` it goes.
-* Whatever is no file (a pipe, a symlink that leads nowhere) is the user's.
+* Whatever is no file (a pipe, a symlink that leads nowhere) is the user's, as is the place of a mount of vfs.
 """
 
 import os
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from vfs.mount_table import is_on, mounts_below
 from vfs.objects import Fingerprint
 from vfs.tracking.caches import Caches
 from vfs.tracking.contents import Content
@@ -107,6 +108,7 @@ class Comparison:
         self._meant = meant
         self._relink = relink
         self._force = force
+        self._mounts = mounts_below(top)
         self._former: Mapping[bytes, Set[Digest]] | None = None
         self.plan = Plan()
 
@@ -165,6 +167,8 @@ class Comparison:
     def _free(self, path: bytes, gone: set[bytes]) -> bool:
         """Whether nothing is at a path, or only what goes before."""
         absolute = os.path.join(self._top, path)
+        if is_on(path, self._mounts) or any(is_on(point, {path}) for point in self._mounts):
+            return False
         if os.path.isdir(absolute) and not os.path.islink(absolute):
             return all(
                 os.path.relpath(found, self._top) in gone for found in _files_below(absolute)
@@ -180,7 +184,8 @@ class Comparison:
         )
 
     def _in_the_way(self, path: bytes) -> None:
-        if not self._force or os.path.isdir(os.path.join(self._top, path)):
+        absolute = os.path.join(self._top, path)
+        if not self._force or is_on(path, self._mounts) or os.path.isdir(absolute):
             self.plan.users.append(path)
 
     def _other_kind(self, content: Content) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vfs.core.paths import show
 from vfs.errors import FormatError, NotARepository, UsageError
+from vfs.mount_table import is_on, mounts_below
 from vfs.objects import ObjectCache, writing
 from vfs.state import FileState, StateTable, state_directory
 from vfs.tracking import writes
@@ -99,7 +100,7 @@ def open_project(
         wait: seconds to wait for another holder of the lock.
 
     Raises:
-        UsageError: there is no working tree, or the paths lie in several DVC repositories.
+        UsageError: there is no working tree, a path is on a mount, or the paths lie in several DVC repositories.
         NotARepository: there is no DVC repository above the path.
         RepositoryBusy: somebody else writes to it.
         VfsError: as `Workspace.survey`.
@@ -107,6 +108,12 @@ def open_project(
     if workspace.root is None:
         raise UsageError(f"{workspace.name} has no working tree", hint="clone it first")
     top = os.fsencode(workspace.root).rstrip(b"/")
+    mounts = mounts_below(top)
+    for path in paths:
+        if is_on(path, mounts):
+            raise UsageError(
+                f"{told(path)} is on a mount of vfs, which is read-only", hint="vfs umount it"
+            )
     roots = {find_root(top, path): path for path in paths}
     root = next(iter(roots))
     if len(roots) > 1:

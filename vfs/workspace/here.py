@@ -3,16 +3,19 @@
 Purpose: `Workspace.survey("worktree")` for verbs that must start at once: files are found by the `git` program and read
 from the disk, so neither the catalog nor Git's objects nor libgit2 take part. A test compares the two.
 
-Rule: tracked files, and pointers that are neither tracked nor ignored; what is not there (a sparse checkout) is left out.
+Rule: tracked files, and pointers that are neither tracked nor ignored; what is not there (a sparse checkout) is left out, and so
+is a mount of vfs (`vfs.mount_table`).
 """
 
 import os
+import re
 import stat
 from pathlib import Path
 
 from vfs.errors import FormatError, NotARepository, StoreError
 from vfs.git.command import GitFailed, run_git
 from vfs.git.objects import MODE_BLOB, TreeItem
+from vfs.mount_table import is_on, mounts_below
 from vfs.types import Problem
 from vfs.workspace.ignore import Rules
 from vfs.workspace.outs import MAX_POINTER, Parser, collect
@@ -79,12 +82,16 @@ def survey_here(root: Path) -> Survey:
 def _found(root: Path) -> list[Found]:
     """Pointers, locks, ignore files and roots, by path; the path stands for the object id."""
     arguments = ["-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    mounts = mounts_below(os.fsencode(root))
+    arguments += [f"--exclude=/{_literal(os.fsdecode(path))}" for path in mounts]
     try:
         listed = run_git([*arguments, "--", *_WANTED])
     except GitFailed as error:
         raise StoreError(f"git ls-files in {root}: {error.stderr}") from error
     found: dict[bytes, Found] = {}
     for path in sorted(set(listed.split(b"\0"))):
+        if is_on(path, mounts):
+            continue
         directory, _, name = path.rpartition(b"/")
         if directory.endswith(b"/.dvc") or directory == b".dvc":
             found[directory] = Found(Mark.DVC_ROOT, directory, directory)
@@ -93,6 +100,11 @@ def _found(root: Path) -> list[Found]:
         if mark is not None and mark is not Mark.BAD_NAME and _is_file(root, path):
             found[path] = Found(mark, path, path)
     return list(found.values())
+
+
+def _literal(path: str) -> str:
+    """A pattern of Git's that means one path."""
+    return re.sub(r"([\\*?\[ ])", r"\\\1", path)
 
 
 def _is_file(root: Path, path: bytes) -> bool:
