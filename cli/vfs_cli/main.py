@@ -11,7 +11,7 @@ import click
 
 from vfs.config.environment import debug_wanted, environment
 from vfs_cli import standard
-from vfs_cli.failure import report
+from vfs_cli.failure import OutputFailed, report
 from vfs_cli.group import LazyGroup
 
 _COMPLETE = "_VFS_COMPLETE"
@@ -62,10 +62,16 @@ def main() -> NoReturn:
     """The `vfs` command."""
     standard.prepare()
     instruction = environment().get(_COMPLETE)
-    if instruction:
-        from click.shell_completion import shell_complete
-
-        sys.exit(shell_complete(cli, {}, "vfs", _COMPLETE, instruction))
-    code = run(sys.argv[1:])
+    code = _complete(instruction) if instruction else run(sys.argv[1:])
     standard.let_go()
     sys.exit(code)
+
+
+def _complete(instruction: str) -> int:
+    """Answer a shell that completes a command line."""
+    from click.shell_completion import shell_complete
+
+    try:
+        return shell_complete(cli, {}, "vfs", _COMPLETE, instruction)
+    except (OutputFailed, BrokenPipeError) as error:
+        return report(error, as_json=False, debug=debug_wanted())

@@ -1,5 +1,6 @@
 """A mount point inside the repository's own working tree: every verb passes over it, whether its daemon lives or not."""
 
+import shutil
 import subprocess
 
 import pytest
@@ -69,6 +70,10 @@ def test_a_tracked_directory_is_what_lies_around_it(
     clone.git("checkout", "-q", "data.dvc")
     clone.vfs("checkout", "--force")
     assert not (clone.root / "data" / "new").exists()
+    (clone.root / "data" / "a").unlink()
+    shutil.rmtree(clone.root / "data" / "b")
+    clone.vfs("checkout")
+    assert (clone.root / "data" / "b" / "c").read_bytes() == b"two"
     assert is_mounted(mount.path)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from vfs.errors import DataUnavailable, ObjectMissing, StoreFull, VfsError, WouldOverwrite
+from vfs.mount_table import mounts_below
 from vfs.objects import fingerprint
 from vfs.state import FileState, OutState, Placed, StateTable
 from vfs.state.files import Known
@@ -76,6 +77,7 @@ class Checkout:
         assert workspace.root is not None
         self._workspace = workspace
         self._top = os.fsencode(workspace.root)
+        self._mounts = mounts_below(self._top)
         self._files = FileState(table)
         self._outs = OutState(table)
         self._how = how
@@ -182,7 +184,7 @@ class Checkout:
 
     def _contents(self, use: Use, contents: Contents) -> Iterable[Content]:
         """What lies there; what cannot be read as content is in the way, or none of our business."""
-        scanner = Scanner(self._top, use.root)
+        scanner = Scanner(self._top, use.root, self._mounts)
         algorithm = use.out.digest.algorithm if use.out.digest is not None else Algorithm.MD5
         found = contents.of(scanner.files(use.out.path), algorithm, progress=self._progress)
         yield from found
@@ -204,6 +206,7 @@ class Checkout:
 
         comparison = Comparison(
             self._top,
+            self._mounts,
             caches,
             wishes,
             self._former(use, caches),

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from vfs.mount_table import is_on, mounts_below
+from vfs.mount_table import is_on
 from vfs.objects import Fingerprint
 from vfs.tracking.caches import Caches
 from vfs.tracking.contents import Content
@@ -82,6 +82,7 @@ class Comparison:
 
     Args:
         top: the working tree, absolute.
+        mounts: of vfs, below it.
         caches: of the out.
         wishes: path of the working tree -> recorded content.
         before: what the versions that may be there have; asked for only if something is surplus.
@@ -93,6 +94,7 @@ class Comparison:
     def __init__(
         self,
         top: bytes,
+        mounts: Set[bytes],
         caches: Caches,
         wishes: Mapping[bytes, Wish],
         before: Callable[[], Mapping[bytes, Set[Digest]]],
@@ -108,7 +110,7 @@ class Comparison:
         self._meant = meant
         self._relink = relink
         self._force = force
-        self._mounts = mounts_below(top)
+        self._mounts = mounts
         self._former: Mapping[bytes, Set[Digest]] | None = None
         self.plan = Plan()
 

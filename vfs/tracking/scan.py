@@ -23,7 +23,7 @@ Memory: one directory at a time.
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Final, NamedTuple
 
 from vfs.core.paths import check_listed, show
@@ -61,18 +61,19 @@ class Scanner:
         notes: what is left out although nobody said so, found so far.
     """
 
-    def __init__(self, top: bytes, border: bytes = b"") -> None:
-        """Reads the table of mounts, and touches nothing else.
+    def __init__(self, top: bytes, border: bytes = b"", mounts: Set[bytes] | None = None) -> None:
+        """Touches nothing but the table of mounts.
 
         Args:
             top: the working tree, absolute.
             border: root of the DVC repository, relative to it.
+            mounts: of vfs, below the working tree (`mounts_below`); None: those there are now.
         """
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
         self._top = top.rstrip(b"/")
         self._border = border
-        self._mounts = mounts_below(self._top)
+        self._mounts = mounts_below(self._top) if mounts is None else mounts
 
     def files(self, path: bytes) -> Iterator[File]:
         """The file at a path, or all below it, sorted by path; nothing if there is nothing.

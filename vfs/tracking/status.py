@@ -26,6 +26,7 @@ from typing import Literal, NamedTuple
 
 from vfs.errors import DataUnavailable, FormatError
 from vfs.formats.dirlisting import listing_digest
+from vfs.mount_table import mounts_below
 from vfs.objects.presence import absent
 from vfs.state import FileState, OutState, Placed, StateTable, state_directory
 from vfs.tracking.caches import Caches
@@ -129,9 +130,10 @@ def status(
     selection, found = uses(surveyed, "worktree", targets, glob=glob)
     problems = [*surveyed.problems, *surveyed.claims.problems, *surveyed.claims.broken]
     report = Report([], problems, [])
+    mounts = mounts_below(top)
     with Contents(top, FileState(table)) as contents:
         for use in found:
-            scanner = Scanner(top, use.root)
+            scanner = Scanner(top, use.root, mounts)
             look = _Look(top, use, contents, scanner, progress)
             report.outs.append(look.status(OutState(table).get(use.out.path)))
             report.problems += scanner.problems

@@ -110,3 +110,11 @@ def test_a_switch_is_done_unheard(repo: Path, daemons: Daemons, world: Path, los
     done = run(lost, "switch", "v1", "--mount", str(world / "mnt"))
     assert done.returncode == 0, done
     assert len(asked) == 1
+
+
+def test_completion_ends_as_any_verb(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_VFS_COMPLETE", "bash_source")
+    done = run(">/dev/full")
+    assert done.returncode == 74
+    assert b"Traceback" not in done.stderr
+    assert run(">&-").returncode == 0
