@@ -95,3 +95,15 @@ def test_a_place_where_it_stands_is_not_free(clone: Clone, mounts: MountFactory)
     subprocess.run(["fusermount3", "-u", "-z", mount.path], check=True)
     clone.vfs("checkout")
     assert (clone.root / "f").read_bytes() == b"1"
+
+
+def test_a_mount_is_a_source_as_any_directory(
+    clone: Clone, handmade: HandmadeRepository, mounts: MountFactory
+) -> None:
+    """What is copied from is no working tree."""
+    handmade.commit_raw({"git.txt": b"plain"}, tag="plain")
+    mount = mounts(handmade.root, "plain")
+    clone.vfs("add", "--out", "copy", str(mount.path))
+    assert (clone.root / "copy" / "git.txt").read_bytes() == b"plain"
+    clone.vfs("import-url", str(mount.path), "there")
+    assert (clone.root / "there" / "git.txt").read_bytes() == b"plain"

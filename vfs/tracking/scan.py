@@ -67,7 +67,8 @@ class Scanner:
         Args:
             top: the working tree, absolute.
             border: root of the DVC repository, relative to it.
-            mounts: of vfs, below the working tree (`mounts_below`); None: those there are now.
+            mounts: of vfs, below the working tree (`mounts_below`); None: those there are now. None at all where
+                `top` is the place of a source, which may be on one as on any file system.
         """
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
