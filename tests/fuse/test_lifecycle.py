@@ -303,7 +303,7 @@ def unheard(read, *rest):
 
 start._await_ready = unheard
 options = MountOptions()
-start.start_mount(sys.argv[1], "HEAD", Path(sys.argv[2]), options, False, print)
+start.start_mount(sys.argv[1], "HEAD", Path(sys.argv[2]), options, False, print, print)
 """
 
 
@@ -568,3 +568,56 @@ def test_a_hung_daemon_is_named(hung: Mount) -> None:
         assert done.returncode == 19, done.stderr
         assert b"vfs umount --lazy" in done.stderr
     assert is_mounted(hung.path)
+
+
+@pytest.mark.parametrize("words", ["", "--json"])
+def test_a_mount_that_cannot_be_told_is_none(
+    repository: HandmadeRepository, sandbox: Sandbox, words: str
+) -> None:
+    """Standard output on a full disk, and one that nobody reads."""
+    point = sandbox.root / "m"
+    point.mkdir()
+    argv = [
+        sys.executable,
+        "-m",
+        "vfs_cli",
+        "mount",
+        *words.split(),
+        "--repo",
+        str(repository.root),
+        str(point),
+    ]
+    reading, writing = os.pipe()
+    os.close(reading)
+    for out, code in ((os.open("/dev/full", os.O_WRONLY), 74), (writing, 141)):
+        with os.fdopen(out, "wb") as stdout:
+            done = subprocess.run(
+                argv, env=sandbox.environ, stdout=stdout, stderr=subprocess.PIPE, check=False
+            )
+        assert done.returncode == code, done.stderr
+        assert b"internal" not in done.stderr
+        assert not is_mounted(point)
+        assert daemons(sandbox) == []
+
+
+def test_a_mount_with_everything_closed(
+    repository: HandmadeRepository, mounts: MountFactory
+) -> None:
+    """As some supervisors start programs: what is closed is the null device."""
+    mount = mounts.prepare(repository.root)
+    mount.path.mkdir()
+    argv = [
+        sys.executable,
+        "-m",
+        "vfs_cli",
+        "mount",
+        "--repo",
+        str(repository.root),
+        str(mount.path),
+    ]
+    mount.sandbox.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *argv])
+    assert (mount.path / "big.bin").read_bytes() == DATA
+    mount.sandbox.run(
+        ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *argv[:3], "umount", str(mount.path)]
+    )
+    assert not is_mounted(mount.path)

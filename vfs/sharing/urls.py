@@ -191,7 +191,7 @@ def _look_here(path: str) -> Lying:
     """What lies at a path of this machine."""
     absolute = os.fsencode(path)
     top, _, name = os.path.realpath(absolute).rpartition(b"/")
-    scanner = Scanner(top)
+    scanner = Scanner(top, mounts=frozenset())
     files: dict[bytes, Read] = {}
     executable = False
     for file in scanner.files(name):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from vfs.errors import DataUnavailable, ObjectMissing, StoreFull, VfsError, WouldOverwrite
+from vfs.mount_table import mounts_below
 from vfs.objects import fingerprint
 from vfs.state import FileState, OutState, Placed, StateTable
 from vfs.state.files import Known
@@ -85,6 +86,7 @@ class Checkout:
         self._workspace = workspace
         self._top = os.fsencode(workspace.root)
         self._table = table
+        self._mounts = mounts_below(self._top)
         self._files = FileState(table)
         self._outs = OutState(table)
         self._how = how
@@ -229,7 +231,7 @@ class Checkout:
 
     def _contents(self, use: Use, contents: Contents) -> Iterable[Content]:
         """What lies there; what cannot be read as content is in the way, or none of our business."""
-        scanner = Scanner(self._top, use.root)
+        scanner = Scanner(self._top, use.root, self._mounts)
         algorithm = use.out.digest.algorithm if use.out.digest is not None else Algorithm.MD5
         found = contents.of(scanner.files(use.out.path), algorithm, progress=self._progress)
         yield from found
@@ -251,6 +253,7 @@ class Checkout:
 
         comparison = Comparison(
             self._top,
+            self._mounts,
             caches,
             wishes,
             self._former(use, caches),

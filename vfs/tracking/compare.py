@@ -6,7 +6,7 @@ Rules:
 * A file with other content is replaced only if its content is in the cache; else it is the user's.
 * A file that the record does not have is removed only if the version that was there before had it, with this content, and
   the cache has it; else it stays, unless it is in the way. With `force` it goes.
-* Whatever is no file (a pipe, a symlink that leads nowhere) is the user's.
+* Whatever is no file (a pipe, a symlink that leads nowhere) is the user's, as is the place of a mount of vfs.
 """
 
 import os
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from vfs.mount_table import is_on
 from vfs.objects import Fingerprint
 from vfs.tracking.caches import Caches
 from vfs.tracking.contents import Content
@@ -91,6 +92,7 @@ class Comparison:
 
     Args:
         top: the working tree, absolute.
+        mounts: of vfs, below it.
         caches: of the out.
         wishes: path of the working tree -> recorded content.
         before: what the versions that may be there have; asked for only if something is surplus.
@@ -102,6 +104,7 @@ class Comparison:
     def __init__(
         self,
         top: bytes,
+        mounts: Set[bytes],
         caches: Caches,
         wishes: Mapping[bytes, Wish],
         before: Callable[[], Mapping[bytes, Set[Digest]]],
@@ -117,6 +120,7 @@ class Comparison:
         self._meant = meant
         self._relink = relink
         self._force = force
+        self._mounts = mounts
         self._former: Mapping[bytes, Set[Digest]] | None = None
         self._parents: dict[bytes, tuple[bool, bool]] = {}  # there; nothing is in the way
         self.plan = Plan()
@@ -175,6 +179,8 @@ class Comparison:
 
     def _free(self, path: bytes, gone: set[bytes]) -> bool:
         """Whether nothing is at a path, or only what goes before."""
+        if is_on(path, self._mounts) or any(is_on(point, {path}) for point in self._mounts):
+            return False
         parent = path.rpartition(b"/")[0]
         known = self._parents.get(parent)
         if known is None:
@@ -203,7 +209,8 @@ class Comparison:
         )
 
     def _in_the_way(self, path: bytes) -> None:
-        if not self._force or os.path.isdir(os.path.join(self._top, path)):
+        absolute = os.path.join(self._top, path)
+        if not self._force or is_on(path, self._mounts) or os.path.isdir(absolute):
             self.plan.users.append(path)
 
     def _other_kind(self, content: Content) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from vfs.git.here import tracked
+from vfs.mount_table import mounts_below
 from vfs.state import FileState, OutState, Placed, StateTable
 from vfs.tracking.caches import Caches
 from vfs.tracking.compare import Comparison, Plan
@@ -110,10 +111,11 @@ def let_go(top: bytes, table: StateTable, out: Gone) -> tuple[int, bool]:
 def _plan(top: bytes, table: StateTable, out: Gone, caches: Caches) -> Plan | None:
     """What is to be removed; None if something is the user's."""
     former = _former(out, caches)
-    scanner = Scanner(top, out.root)
+    mounts = mounts_below(top)
+    scanner = Scanner(top, out.root, mounts)
     with Contents(top, FileState(table)) as contents:
         files = contents.of(scanner.files(out.path), out.placed.digest.algorithm)
-        plan = Comparison(top, caches, {}, lambda: former, lambda _: True).run(files)
+        plan = Comparison(top, mounts, caches, {}, lambda: former, lambda _: True).run(files)
     return None if plan.users or plan.kept or scanner.problems else plan
 
 

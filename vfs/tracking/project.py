@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from vfs.core.paths import show
 from vfs.errors import FormatError, NotARepository, UsageError
 from vfs.git.here import git_directories
+from vfs.mount_table import is_on, mounts_below
 from vfs.objects import ObjectCache, writing
 from vfs.state import FileState, StateTable, state_directory
 from vfs.tracking import writes
@@ -123,7 +124,7 @@ def open_project(
         wait: seconds to wait for another holder of the lock.
 
     Raises:
-        UsageError: there is no working tree, or the paths lie in several DVC repositories.
+        UsageError: there is no working tree, a path is on a mount, or the paths lie in several DVC repositories.
         NotARepository: there is no DVC repository above the path.
         RepositoryBusy: somebody else writes to it.
         VfsError: as `survey_here`.
@@ -131,6 +132,12 @@ def open_project(
     if not (root / ".git").exists():
         raise UsageError(f"{root} has no working tree", hint="clone it first")
     top = os.fsencode(root).rstrip(b"/")
+    mounts = mounts_below(top)
+    for path in paths:
+        if is_on(path, mounts):
+            raise UsageError(
+                f"{told(path)} is on a mount of vfs, which is read-only", hint="vfs umount it"
+            )
     roots = {find_root(top, path): path for path in paths}
     inner = next(iter(roots))
     if len(roots) > 1:

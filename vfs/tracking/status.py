@@ -27,6 +27,7 @@ from typing import Literal, NamedTuple
 from vfs.errors import DataUnavailable, FormatError
 from vfs.formats.dirlisting import listing_digest
 from vfs.git.here import git_directories
+from vfs.mount_table import mounts_below
 from vfs.objects.presence import absent
 from vfs.state import FileState, OutState, Placed, StateTable, state_directory
 from vfs.state.homes import Home
@@ -137,9 +138,10 @@ def status(
     broken = [one for one in surveyed.claims.broken if one.code != NOT_COMMITTED]
     problems = [*surveyed.problems, *surveyed.claims.problems, *broken]
     report = Report([], problems, [])
+    mounts = mounts_below(top)
     with Contents(top, FileState(table)) as contents:
         for use in found:
-            scanner = Scanner(top, use.root)
+            scanner = Scanner(top, use.root, mounts)
             look = _Look(top, use, contents, scanner, progress)
             report.outs.append(look.status(OutState(table).get(use.out.path)))
             report.problems += scanner.problems

@@ -108,7 +108,7 @@ def _send(project: Project, source: bytes, ref: RemoteRef, claim: Claim | None) 
     remote = project.workspace.session.remote(ref)
     top, _, name = source.rpartition(b"/")
     inside = source.startswith(project.top + b"/")
-    scanner = project.scanner() if inside else Scanner(top)
+    scanner = project.scanner() if inside else Scanner(top, mounts=frozenset())
     start, top = (source[len(project.top) + 1 :], project.top) if inside else (name, top)
     entries: Entries = []
     size, last = 0, None

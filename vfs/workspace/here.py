@@ -3,10 +3,12 @@
 Purpose: `Workspace.survey("worktree")` for verbs that must start at once: files are found by the `git` program and read
 from the disk, so neither the catalog nor Git's objects nor libgit2 take part. A test compares the two.
 
-Rule: tracked files, and pointers that are neither tracked nor ignored; what is not there (a sparse checkout) is left out.
+Rule: tracked files, and pointers that are neither tracked nor ignored; what is not there (a sparse checkout) is left out, and so
+is a mount of vfs (`vfs.mount_table`).
 """
 
 import os
+import re
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +20,7 @@ from vfs.formats.values import Out
 from vfs.git.command import GitFailed, run_git
 from vfs.git.here import git_directories
 from vfs.git.objects import MODE_BLOB, TreeItem
+from vfs.mount_table import is_on, mounts_below
 from vfs.types import Problem
 from vfs.workspace.ignore import Rules
 from vfs.workspace.outs import MAX_POINTER, Claim, Claims, Parser, collect
@@ -100,6 +103,8 @@ def pointers_here(root: Path) -> list[bytes]:
 def _found(root: Path) -> tuple[list[Found], list[bytes]]:
     """Pointers, locks, ignore files and roots, by path; the path stands for the object id. And the paths of pipelines."""
     arguments = ["-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    mounts = mounts_below(os.fsencode(root))
+    arguments += [f"--exclude=/{_literal(os.fsdecode(path))}" for path in mounts]
     try:
         listed = run_git([*arguments, "--", *_WANTED])
     except GitFailed as error:
@@ -107,6 +112,8 @@ def _found(root: Path) -> tuple[list[Found], list[bytes]]:
     found: dict[bytes, Found] = {}
     pipelines = []
     for path in sorted(set(listed.split(b"\0"))):
+        if is_on(path, mounts):
+            continue
         directory, _, name = path.rpartition(b"/")
         if directory.endswith(b"/.dvc") or directory == b".dvc":
             found[directory] = Found(Mark.DVC_ROOT, directory, directory)
@@ -118,6 +125,11 @@ def _found(root: Path) -> tuple[list[Found], list[bytes]]:
         if mark is not None and mark is not Mark.BAD_NAME and _is_file(root, path):
             found[path] = Found(mark, path, path)
     return list(found.values()), pipelines
+
+
+def _literal(path: str) -> str:
+    """A pattern of Git's that means one path."""
+    return re.sub(r"([\\*?\[ ])", r"\\\1", path)
 
 
 def _is_file(root: Path, path: bytes) -> bool:

@@ -85,6 +85,7 @@ def test_help_imports_no_verb() -> None:
         "vfs_cli.failure",
         "vfs_cli.group",
         "vfs_cli.main",
+        "vfs_cli.standard",
         "vfs_cli.table",
         "vfs_cli.text",
     }
