@@ -105,6 +105,16 @@ class Project:
                 raise FormatError(problem.message, hint=problem.hint)
 
 
+def _refuse_mounts(top: bytes, paths: Sequence[bytes]) -> None:
+    """What lies on a mount cannot be written. Raises UsageError."""
+    mounts = mounts_below(top)
+    for path in paths:
+        if is_on(path, mounts):
+            raise UsageError(
+                f"{told(path)} is on a mount of vfs, which is read-only", hint="vfs umount it"
+            )
+
+
 @contextmanager
 def open_project(
     root: Path,
@@ -132,12 +142,7 @@ def open_project(
     if not (root / ".git").exists():
         raise UsageError(f"{root} has no working tree", hint="clone it first")
     top = os.fsencode(root).rstrip(b"/")
-    mounts = mounts_below(top)
-    for path in paths:
-        if is_on(path, mounts):
-            raise UsageError(
-                f"{told(path)} is on a mount of vfs, which is read-only", hint="vfs umount it"
-            )
+    _refuse_mounts(top, paths)
     roots = {find_root(top, path): path for path in paths}
     inner = next(iter(roots))
     if len(roots) > 1:
