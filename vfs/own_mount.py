@@ -1,7 +1,7 @@
 """The mount that this process serves: its files are not among those that it reads.
 
-Rule: whatever a daemon opens, looks at or walks because a repository or its configuration names it (caches, remotes, import sources, working
-trees) goes through here. A mount point is compared with its own daemon's places when it is mounted; a switch, `.snapshots`, an
+Rule: whatever a daemon opens, looks at or walks because a repository or its configuration names it (caches, remotes, import sources)
+goes through here; working trees leave out all mounts (`vfs.mount_table`). A mount point is compared with its own daemon's places when it is mounted; a switch, `.snapshots`, an
 edited `config.local`, a symlink or a bind mount may name it later, and then the daemon would wait for itself.
 
 Paths below the mount point are refused by their names, without a look at them. All others are gone through component by component, and

@@ -19,6 +19,10 @@ from vfs_cli.tracking import WRITE, show, wait_option, working
         ("vfs add data/new.jpg", "one file of a tracked directory, which need not be here"),
         ("vfs add /mnt/disk/raw -o data/raw", "a copy of what lies outside the repository"),
         ("vfs add big.bin --to-remote", "upload it, keep nothing in the cache"),
+        (
+            "vfs add --no-copy raw && vfs push",
+            "the files themselves are the only copy until pushed",
+        ),
     ),
     exits=WRITE,
 )
@@ -27,6 +31,11 @@ from vfs_cli.tracking import WRITE, show, wait_option, working
     "-o", "--out", type=FILE, metavar="OUT", help="Copy one TARGET to OUT and track that."
 )
 @click.option("--to-remote", is_flag=True, help="Upload while reading, keep nothing in the cache.")
+@click.option(
+    "--no-copy",
+    is_flag=True,
+    help="Keep contents where they are instead of copying them into the cache; push reads them there.",
+)
 @click.option("-r", "--remote", type=NAME, metavar="NAME", help="With --to-remote: this remote.")
 @click.option("--desc", type=NAME, metavar="TEXT", help="Write a description into the pointer.")
 @click.option("--glob", "is_glob", is_flag=True, help="Targets are patterns; '**' matches '/'.")
@@ -40,6 +49,7 @@ def command(
     targets: tuple[str, ...],
     out: str | None,
     to_remote: bool,
+    no_copy: bool,
     remote: str | None,
     desc: str | None,
     is_glob: bool,
@@ -51,9 +61,14 @@ def command(
 
     A TARGET inside a tracked directory updates that directory's list; the rest of it is not looked at and need not be
     here. If TARGET is gone, it leaves the list.
+
+    With --no-copy the disk holds nothing twice: until `vfs push` the files are the only copy, and `vfs status` names those
+    that are. A file that changes before takes its former content with it; `dvc` sees objects that its cache lacks.
     """
     if remote is not None and not to_remote:
         raise UsageError("--remote needs --to-remote")
+    if no_copy and (to_remote or out is not None):
+        raise UsageError("--no-copy excludes --to-remote and --out")
     if out is not None and (len(targets) > 1 or is_glob):
         raise UsageError("--out takes one target")
     output = Output(as_json)
@@ -74,9 +89,15 @@ def command(
 
             done = add_to_remote(work.project, work.paths, remote, desc=desc or "", force=force)
         else:
+            import gc
+
             from vfs.tracking.add import add
 
-            done = add(work.project, work.paths, desc=desc or "", force=force)
+            gc.disable()  # it would look for circles among the files, of which there are none
+            try:
+                done = add(work.project, work.paths, desc=desc or "", force=force, copy=not no_copy)
+            finally:
+                gc.enable()
         progress.clear()
         show(output, work, done)
 

@@ -9,12 +9,14 @@ import click
 
 from vfs.control.registry import MountRecord
 from vfs.errors import (
+    ContentMismatch,
     DataUnavailable,
     RemoteError,
     UnknownPath,
     UsageError,
 )
-from vfs.types import Blob, Entry, Kind
+from vfs.formats.hashing import new_hasher
+from vfs.types import Algorithm, Blob, Digest, Entry, Kind
 from vfs_cli.exits import MOUNT, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import mount_option, repo_option, rev_option
@@ -47,7 +49,7 @@ def command(path: str, rev: str | None, repo: str | None, mount: str | None, as_
     """Write a file of a revision to standard output.
 
     PATH is relative to this directory; ':/PATH' begins at the top of the repository. A symlink is not followed.
-    Read without a mount, the whole is compared with its digest: if it is wrong, the command ends with an error.
+    The whole is compared with its digest: if it is wrong, the command ends with an error.
     """
     target, wanted = locate(path, repo, mount, rev)
     if mount is not None and rev is None and target.mount is not None:
@@ -71,8 +73,17 @@ def _from_mount(record: MountRecord, path: bytes) -> None:
             stack.callback(os.close, file)
             if stat.S_ISDIR(os.fstat(file).st_mode):
                 raise UsageError(f"{name} is a directory", hint=f"vfs ls {name}")
+            digest = _digest(file)
+            hasher = None if digest is None else new_hasher(digest.algorithm)
             while data := os.read(file, _READ):
                 sys.stdout.buffer.write(data)
+                if hasher is not None:
+                    hasher.update(data)
+            if digest is not None and hasher is not None and not hasher.matches(digest.value):
+                raise ContentMismatch(
+                    f"{name}: what {record.mountpoint} gave is not what its digest names",
+                    hint="read it again: the mount gives up what it finds wrong",
+                )
         except (FileNotFoundError, NotADirectoryError) as error:
             raise UnknownPath(f"{record.mountpoint} has no {name}") from error
         except BrokenPipeError:
@@ -82,6 +93,16 @@ def _from_mount(record: MountRecord, path: bytes) -> None:
             raise DataUnavailable(
                 f"{name}: {reason}", hint=f"vfs status {record.mountpoint} shows why"
             ) from error
+
+
+def _digest(file: int) -> Digest | None:
+    """What names the content of an open file of a mount; None if it is Git's, or nobody hashed it."""
+    try:
+        algorithm, _, value = os.getxattr(file, "user.vfs.digest").decode().partition(":")
+        digest = Digest(Algorithm[algorithm.replace("-", "_").upper()], bytes.fromhex(value))
+    except (OSError, KeyError, ValueError):
+        return None
+    return None if digest.algorithm in (Algorithm.GIT, Algorithm.PLACE) else digest
 
 
 def _from_snapshot(target: Target, path: bytes) -> None:

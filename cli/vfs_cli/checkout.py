@@ -14,6 +14,7 @@ from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import REV
 from vfs_cli.sharing import (
+    allow_missing_option,
     checked_out,
     conclude,
     glob_option,
@@ -48,9 +49,10 @@ _ANSWER_SECONDS = 10.0
 )  # fmt: skip
 @click.option(
     "--link", type=click.Choice(["copy", "reflink", "hardlink", "symlink", "mount"]),
-    help="How files get here (default: cache.type of DVC's configuration).",
+    help="How files get here, or an error (default: what works of cache.type in DVC's configuration).",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace and remove also what the cache does not have.")
+@allow_missing_option
 @glob_option
 @wait_option
 @json_option
@@ -59,6 +61,7 @@ def command(
     rev: str | None,
     link: str | None,
     force: bool,
+    allow_missing: bool,
     glob: bool,
     wait: float,
     as_json: bool,
@@ -67,28 +70,30 @@ def command(
 
     A TARGET is as for `vfs fetch`. What is right already is not touched. Without --force, nothing is replaced or removed that
     is not in the cache; such an output stays as it is, whole, and is named. Files that you put into a tracked directory
-    stay. With --rev the pointers themselves stay those of this working tree, so `vfs status` tells a difference.
+    stay. Without a TARGET, an output whose pointer is gone goes if nothing in it is yours. With --rev the pointers themselves stay those of this working tree, so `vfs status` tells a difference.
     """
     from vfs.tracking.checkout import How
+    from vfs.tracking.gone import roots_here
     from vfs.tracking.uses import locked, uses
 
     output = Output(as_json)
     with working(targets, None, output) as work:
-        mount = _mount(work.workspace, rev) if link == "mount" else b""
+        mount, shown = _mount(work.workspace, rev) if link == "mount" else (b"", "")
         surveyed = work.workspace.survey(rev or WORKTREE, work.progress.step)
         selection, found = uses(surveyed, rev or WORKTREE, work.targets, glob=glob)
         if not any(use.wanted.inside for use in found):
             selection.check()
-        with locked(work.workspace, found, wait):
-            done = checked_out(work, found, How(link, mount, force))
+        whole = surveyed if rev is None and not targets else None
+        with locked(work.workspace, found, wait, roots_here(work.workspace, whole)):
+            done = checked_out(work, found, How(link, mount, shown, force, allow_missing), whole)
         if not done.troubles:
             selection.check()
     show_checkout(output, done)
     conclude(output, "checked out", done.troubles)
 
 
-def _mount(workspace: "Workspace", rev: str | None) -> bytes:
-    """Where a mount of this repository shows a revision.
+def _mount(workspace: "Workspace", rev: str | None) -> tuple[bytes, str]:
+    """Where a mount of this repository shows a revision, and which commit that is ("": the working tree).
 
     Raises:
         NoSuchMount: it is not mounted.
@@ -99,8 +104,11 @@ def _mount(workspace: "Workspace", rev: str | None) -> bytes:
             f"{workspace.root} is not mounted anywhere", hint="vfs mount MOUNTPOINT, then again"
         )
     wanted = workspace.repository.resolve(rev or "HEAD").oid
+    shown: list[tuple[bytes, str]] = []
     for record in records:
         status = call(record, "status", timeout=_ANSWER_SECONDS)
-        if rev is None or status.get("commit") == wanted:
-            return os.fsencode(record.mountpoint)
-    return os.path.join(os.fsencode(records[0].mountpoint), b".snapshots", os.fsencode(wanted))
+        shown.append((os.fsencode(record.mountpoint), str(status.get("commit") or "")))
+    exact = [one for one in shown if one[1] == wanted or (rev is None and not one[1])]
+    if exact or rev is None:
+        return (exact or shown)[0]
+    return os.path.join(shown[0][0], b".snapshots", os.fsencode(wanted)), wanted

@@ -20,9 +20,15 @@ FOUND_WRONG = 1  # the verb did its work and found something that is not as it s
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 INTERNAL = 70  # EX_SOFTWARE of <sysexits.h>
+OUTPUT_FAILED = 74  # EX_IOERR
 USAGE = 2
 
+_OUTPUT_HINT = "what was to be done may be done; is the disk full that it goes to?"
 _INTERNAL_HINT = "VFS_DEBUG=1 shows where; please report it with that output"
+
+
+class OutputFailed(Exception):
+    """Standard output cannot be written; no error of the library, so no handler of those sees it."""
 
 
 def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
@@ -37,6 +43,9 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
         traceback.print_exception(error)
     if isinstance(error, VfsError):
         return _show(error.code, error.message, error.hint, error.exit_code, as_json)
+    if isinstance(error, OutputFailed):
+        message = f"standard output cannot be written: {error}"
+        return _show("output-failed", message, _OUTPUT_HINT, OUTPUT_FAILED, as_json)
     if isinstance(error, click.exceptions.NoArgsIsHelpError) and not as_json:
         sys.stderr.write(f"{error.format_message()}\n")
         return USAGE

@@ -16,7 +16,9 @@ from vfs_cli.sharing import Options, wait_option, working
 from vfs_cli.text import count, readable
 
 if TYPE_CHECKING:
-    from vfs.sharing.fsck import Finding
+    from vfs.sharing.fsck import Finding, Fsck
+    from vfs.sharing.packed_fsck import PackedFinding
+    from vfs.workspace import Workspace
 
 _SHOWN = 20
 
@@ -59,51 +61,74 @@ def command(
 
     Without --content, lists of files are hashed, and files whose size or mode is not as expected. --repair takes what the
     cache lacks or has wrong from any remote, what a remote lacks or has wrong from the cache or another remote, and checks it on the way.
-    Objects that no commit names are not wrong: 'vfs gc' removes them.
+    Objects that no commit names are not wrong: 'vfs gc' removes them. Of a packed remote the manifests of the scope and the tables of their packs are
+    compared; --content reads every pack. What --repair needs there may also come from the chunk cache.
     """
     from vfs.sharing.fsck import Fsck
-    from vfs.state import Seen, StateTable, state_directory
+    from vfs.sharing.packed_fsck import PackedFsck
     from vfs.tracking.uses import locked
 
     output = Output(as_json)
     chosen = Options(remote, None, revs, all_branches, all_tags, all_commits, False)
+    found: list[Finding | PackedFinding]
     with working((), None, output) as work:
         used = work.used(chosen)
         check = Fsck(work.workspace, used, work.progress.step, content=content)
         with locked(work.workspace, used.uses if repair else (), wait):
             if remote is None:
-                found = check.caches()
+                mine = check.caches()
                 if repair:
-                    check.repair_caches(found)
+                    check.repair_caches(mine)
+                found = [*mine]
+            elif packed := check.packed(remote):
+                found = []
+                for ref in packed:
+                    one = PackedFsck(work.workspace, ref, used, work.progress.step, content=content)
+                    some = one.check()
+                    if repair:
+                        one.repair(some)
+                    found += some
             else:
-                layout = check.layout(remote)
-                found = check.remote(layout, remote)
-                if any(one.wrong for one in found):
-                    table = StateTable.open(state_directory(work.workspace.repository.git_dir))
-                    Seen(table, layout.service).forget_remote()
-                    table.close()
-                if repair:
-                    check.repair_remote(layout, found)
+                found = _plain(work.workspace, check, remote, repair)
     _show(output, found)
     if any(one.wrong for one in found):
         raise click.exceptions.Exit(FOUND_WRONG)
 
 
-def _show(output: Output, found: "list[Finding]") -> None:
-    from vfs.formats.layout import object_path
+def _plain(
+    workspace: "Workspace", check: "Fsck", remote: str, repair: bool
+) -> "list[Finding | PackedFinding]":
+    """A remote in DVC's layout."""
+    from vfs.state import Seen, StateTable, state_directory
 
+    layout = check.layout(remote)
+    found = check.remote(layout, remote)
+    if any(one.wrong for one in found):
+        table = StateTable.open(state_directory(workspace.repository.git_dir))
+        Seen(table, layout.service).forget_remote()
+        table.close()
+    if repair:
+        check.repair_remote(layout, found)
+    return [*found]
+
+
+def _show(output: Output, found: "list[Finding | PackedFinding]") -> None:
     shown: dict[str, int] = {}
     for one in found:
-        name = object_path(one.digest, is_tree=one.is_tree)
         shown[one.what] = shown.get(one.what, 0) + 1
         if output.json:
-            fields = {"object": name, "what": one.what, "repaired": one.repaired, "size": one.size}
+            fields = {
+                "object": one.name,
+                "what": one.what,
+                "repaired": one.repaired,
+                "size": one.size,
+            }
             output.document("finding", fields | path_fields(one.path) | {"why": one.why})
         elif shown[one.what] <= _SHOWN:
             state = "repaired" if one.repaired else one.what
             of = f"  of {readable(one.path)}" if one.path else ""
             output.line(
-                f"{state:<10} {name}{of}" + (f": {one.why}" if one.wrong and one.why else "")
+                f"{state:<10} {one.name}{of}" + (f": {one.why}" if one.wrong and one.why else "")
             )
     wrong = sum(one.wrong for one in found)
     repaired = sum(one.repaired for one in found)

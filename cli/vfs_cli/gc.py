@@ -11,6 +11,7 @@ from vfs.control.client import call
 from vfs.control.registry import find_mounts
 from vfs.errors import DaemonError, RepositoryBusy, UsageError
 from vfs_cli.exits import CACHE, READ, SNAPSHOT
+from vfs_cli.gc_packed import show_garbage
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
@@ -77,6 +78,10 @@ def command(
     younger than --older-than. In the cache, what an earlier commit names goes only if a remote has it now; on a remote, everything
     stays that a commit names which no remote-tracking branch has. 'git fetch' before collecting on a remote: commits that this
     machine does not know keep nothing. A list of files that cannot be read ends the command before anything is removed.
+
+    On a packed remote it takes two runs: the first condemns packs that nothing needs, one that comes --older-than later removes
+    them; pushes that begin between do not count on them. Packs of which less than half is needed are repacked. There --older-than must
+    be longer than the longest push, unless nobody pushes.
     """
     if not (workspace or revs or all_branches or all_tags or all_commits):
         raise UsageError(
@@ -101,11 +106,14 @@ def command(
         collection = Collection(own, table, wish, work.progress.step)
         if remote is None:
             _check_shared(own, projects)
-            done = collection.caches()
+            done, packed = collection.caches(), []
         else:
-            done = collection.remote(remote)
+            packed = collection.packed(remote)
+            done = [] if packed else collection.remote(remote)
     for one in done:
         _show(output, one, dry_run)
+    for garbage in packed:
+        show_garbage(output, garbage, dry_run)
 
 
 def _age(text: str | None, default: float) -> float:

@@ -62,7 +62,7 @@ def _line(name: str, arguments: tuple[str, ...], root: Path) -> list[str]:
         return ["status"]
     if name == "pre-push":
         return _push()
-    from vfs.workspace.here import git_directories
+    from vfs.git.here import git_directories
 
     own, _ = git_directories(root)
     rebasing = any((own / kind).is_dir() for kind in ("rebase-merge", "rebase-apply"))

@@ -3,7 +3,6 @@
 Rule: importing this module loads click and nothing else of weight; `vfs --help` must appear at once.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -11,7 +10,8 @@ from typing import NoReturn
 import click
 
 from vfs.config.environment import debug_wanted, environment
-from vfs_cli.failure import BROKEN_PIPE, report
+from vfs_cli import standard
+from vfs_cli.failure import OutputFailed, report
 from vfs_cli.group import LazyGroup
 
 _COMPLETE = "_VFS_COMPLETE"
@@ -43,36 +43,35 @@ def run(args: Sequence[str]) -> int:
     """Run one command line (without the program's name); its exit code. Never raises."""
     words = list(args)  # a list of our own: click empties the one it is given
     words = words[: words.index("--")] if "--" in words else words
+    code = 0
     try:
-        with cli.make_context("vfs", list(args)) as context:
-            cli.invoke(context)
+        try:
+            with cli.make_context("vfs", list(args)) as context:
+                cli.invoke(context)
+        except click.exceptions.Exit as end:
+            code = end.exit_code
         sys.stdout.flush()
-    except click.exceptions.Exit as end:
-        return _flushed(end.exit_code)
     except BaseException as error:
         if isinstance(error, SystemExit):
             raise
         return report(error, as_json="--json" in words, debug="--debug" in words or debug_wanted())
-    return 0
-
-
-def _flushed(code: int) -> int:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return BROKEN_PIPE
     return code
 
 
 def main() -> NoReturn:
     """The `vfs` command."""
+    standard.prepare()
     instruction = environment().get(_COMPLETE)
-    if instruction:
-        from click.shell_completion import shell_complete
-
-        sys.exit(shell_complete(cli, {}, "vfs", _COMPLETE, instruction))
-    code = run(sys.argv[1:])
-    if code == BROKEN_PIPE:
-        # The interpreter flushes once more at exit; let that go nowhere, quietly.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    code = _complete(instruction) if instruction else run(sys.argv[1:])
+    standard.let_go()
     sys.exit(code)
+
+
+def _complete(instruction: str) -> int:
+    """Answer a shell that completes a command line."""
+    from click.shell_completion import shell_complete
+
+    try:
+        return shell_complete(cli, {}, "vfs", _COMPLETE, instruction)
+    except (OutputFailed, BrokenPipeError) as error:
+        return report(error, as_json=False, debug=debug_wanted())

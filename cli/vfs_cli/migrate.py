@@ -31,8 +31,8 @@ def command(dry_run: bool, wait: float, as_json: bool) -> None:
 
     Contents that DVC's cache lacks are fetched first; if any cannot be had, it is named and nothing is changed. Objects
     get their new names as hard links, which takes no room; the old names stay, so the commit can be reverted. What the
-    working tree holds is not touched. Stages of DVC 0.x (pointers with a command) and old hashes in a lock that nothing here
-    explains stay as they are.
+    working tree holds is not touched. Stages of DVC 0.x (pointers with a command) become those of a dvc.yaml. Old hashes in a
+    lock that nothing here explains stay as they are.
     """
     from vfs.sharing.migrate import Migration
     from vfs.tracking.uses import locked

@@ -1,6 +1,7 @@
 """`vfs mount`: start a daemon that shows a revision at a mount point."""
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -78,12 +79,15 @@ def command(
     parsed = parse_options(options, transport)
     point = _mount_point(mountpoint)
     with Progress(quiet=as_json or foreground) as progress:
+
+        def tell(record: MountRecord) -> None:
+            progress.clear()
+            _show(Output(as_json), record)
+
         try:
-            record = start_mount(_source(repo), rev, point, parsed, foreground, progress.data)
+            start_mount(_source(repo), rev, point, parsed, foreground, progress.data, tell)
         except DaemonError as error:
             raise _explained(error, parsed) from error
-    if not foreground:
-        _show(Output(as_json), record)
 
 
 def parse_options(options: tuple[str, ...], transport: str | None = None) -> MountOptions:
@@ -153,6 +157,7 @@ def _show(output: Output, record: MountRecord) -> None:
         for notice in status.get("notices") or []:
             output.note(notice)
         note_problems(output, record, status)
+    sys.stdout.flush()  # while it can still be taken down
 
 
 def record_fields(record: MountRecord) -> dict[str, object]:

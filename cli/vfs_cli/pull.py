@@ -4,13 +4,14 @@ from typing import Any
 
 import click
 
-from vfs.errors import RepositoryBusy, UnknownPath, WouldOverwrite
+from vfs.errors import DataUnavailable, ObjectMissing, RepositoryBusy, UnknownPath, WouldOverwrite
 from vfs_cli.exits import CACHE, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.sharing import (
     Options,
+    allow_missing_option,
     checked_out,
     conclude,
     sharing_options,
@@ -34,10 +35,16 @@ from vfs_cli.target import WORKTREE
 )
 @sharing_options
 @click.option("--force", is_flag=True, help="Replace and remove also what the cache does not have.")
+@allow_missing_option
 @wait_option
 @json_option
 def command(
-    targets: tuple[str, ...], force: bool, wait: float, as_json: bool, **options: Any
+    targets: tuple[str, ...],
+    force: bool,
+    allow_missing: bool,
+    wait: float,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Fetch what is missing (`vfs fetch`), then make the working tree what its pointers say (`vfs checkout`).
 
@@ -46,6 +53,7 @@ def command(
     from vfs.sharing.fetch import Fetch
     from vfs.sharing.used import Scope, used
     from vfs.tracking.checkout import How
+    from vfs.tracking.gone import roots_here
     from vfs.tracking.uses import locked
 
     chosen = Options(**options)
@@ -54,11 +62,18 @@ def command(
         here = used(work.workspace, Scope(), work.targets, work.progress.step, glob=chosen.glob)
         revs = chosen._replace(revs=(WORKTREE, *chosen.revs) if chosen.revs else ())
         found = work.used(revs)
-        with locked(work.workspace, found.uses, wait):
+        whole = None if targets else work.workspace.survey(WORKTREE, work.progress.step)
+        with locked(work.workspace, found.uses, wait, roots_here(work.workspace, whole)):
             report = Fetch(work.workspace, chosen.remote, work.progress.step).run(found)
-            done = checked_out(work, here.uses, How(force=force))
+            done = checked_out(work, here.uses, How(force=force, partial=allow_missing), whole)
     show(output, "fetch", "fetched", report)
     show_checkout(output, done)
+    if allow_missing:
+        report.troubles = [
+            one
+            for one in report.troubles
+            if not isinstance(one.error, ObjectMissing | DataUnavailable)
+        ]
     known = {trouble.path for trouble in report.troubles}
     new = [
         trouble

@@ -5,7 +5,7 @@ import sys
 import click
 
 from vfs.errors import VfsError
-from vfs_cli.failure import BROKEN_PIPE, INTERNAL, INTERRUPTED
+from vfs_cli.failure import BROKEN_PIPE, INTERNAL, INTERRUPTED, OUTPUT_FAILED
 from vfs_cli.group import meaning
 from vfs_cli.main import cli
 from vfs_cli.table import VERBS
@@ -25,6 +25,8 @@ Made from `--help` by `python -m vfs_cli.reference`; a test compares.
   `diff` with less than two revisions compares with what the mount shows or, in a repository, with the working tree, tracked data included.
 - Progress and colour appear on a terminal only; `NO_COLOR` turns colour off. `VFS_DEBUG=1` or `vfs --debug` adds
   tracebacks.
+- Standard input, output and error that are closed are taken for `/dev/null`. What cannot be written to standard error is lost and
+  changes no exit code.
 - Fields may be added to JSON objects; those that exist keep name and meaning.
 
 ## Exit codes
@@ -50,6 +52,12 @@ def _exit_codes() -> list[str]:
     rows = [(cls.exit_code, cls.code, meaning(cls)) for cls in _classes(VfsError)]
     rows += [
         (INTERNAL, "internal", "a bug in vfs; `VFS_DEBUG=1` shows where"),
+        (
+            OUTPUT_FAILED,
+            "output-failed",
+            "standard output could not be written, to a full disk for example; the verb may have done its work, "
+            "but `vfs mount` leaves no mount",
+        ),
         (
             INTERRUPTED,
             "",

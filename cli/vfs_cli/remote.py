@@ -20,9 +20,14 @@ from vfs_cli.output import Output
 from vfs_cli.parameters import Text
 from vfs_cli.remote_packed import (
     add_packed,
+    follow_default,
+    is_packed,
+    modify_packed,
     packed_default,
     packed_remotes,
     refuse_packed,
+    remove_packed,
+    rename_packed,
     set_packed_default,
     unset_packed_default,
 )
@@ -33,6 +38,7 @@ _WORDS = {
     "add --packed": ("NAME URL [OPTION=VALUE…]", 2, 64),
     "modify": ("NAME OPTION VALUE, or --unset NAME OPTION", 2, 3),
     "remove": ("NAME", 1, 1),
+    "rename": ("NAME NEW", 2, 2),
     "default": ("[NAME]", 0, 1),
 }
 
@@ -49,6 +55,7 @@ _WORDS = {
         ("vfs remote modify --unset store endpointurl", "take it away"),
         ("vfs remote list", "name, URL, which one is the default"),
         ("vfs remote default nas", "from now on"),
+        ("vfs remote rename nas archive", "its options and the default follow"),
         ("vfs remote remove nas", ""),
     ),
     exits=EXITS,
@@ -79,9 +86,9 @@ def command(
     levels: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """List the remotes of this repository, add, change or remove one.
+    """List the remotes of this repository, add, change, rename or remove one.
 
-    Packed remotes are in .vfs/config.yaml, one of them is the default where 'remote.default' there names it. For all others what is written is what 'dvc remote' writes, so both tools agree; comments and order of the file stay. A relative
+    Packed remotes are in .vfs/config.yaml (--local: .vfs/local.yaml), one of them is the default where 'remote.default' there names it. For all others what is written is what 'dvc remote' writes, so both tools agree; comments and order of the file stay. A relative
     directory is relative to the current one. 'list' is about all files together unless one is named.
     """  # fmt: skip
     _check(action, words, make_default, force, unset, packed)
@@ -100,15 +107,16 @@ def command(
     if action == "list":
         _list(output, files, level)
     elif action == "add":
-        refuse_packed(words[0], "add")
+        refuse_packed(words[0])
         files.add_remote(words[0], words[1], target, force=force)
         warn_of_secret(output, files, ("remote", words[0].lower(), "url"), words[1], target)
         if make_default:
             set_packed_default(words[0])
             files.set(DEFAULT, words[0].lower(), target)
     elif action == "remove":
-        refuse_packed(words[0], "remove")
-        files.remove_remote(words[0], target)
+        _remove(output, files, words[0].lower(), target)
+    elif action == "rename":
+        _rename(files, words[0].lower(), words[1].lower(), target)
     elif action == "default":
         _default(output, files, words, level, unset)
     else:
@@ -170,11 +178,31 @@ def _default(
         show_value(output, "core.remote", name)
 
 
+def _remove(output: Output, files: DvcFiles, name: str, target: str) -> None:
+    if is_packed(name):
+        remove_packed(output, name, target)
+    else:
+        files.remove_remote(name, target)
+
+
+def _rename(files: DvcFiles, name: str, new: str, target: str) -> None:
+    refuse_packed(new)
+    if not is_packed(name):
+        files.rename_remote(name, new, target)
+        follow_default(name, new)
+    elif files.has_remote(new):
+        raise ConfigError(f"{new} is a remote in DVC's layout; choose another name")
+    else:
+        rename_packed(name, new, target)
+
+
 def _modify(
     output: Output, files: DvcFiles, words: tuple[str, ...], target: str, unset: bool
 ) -> None:
     name = words[0].lower()
-    refuse_packed(name, "modify")
+    if is_packed(name):
+        modify_packed(output, name, words[1].lower(), None if unset else words[2], target)
+        return
     if not files.has_remote(name):
         raise files.unknown(name)
     key = ("remote", name, words[1].lower())

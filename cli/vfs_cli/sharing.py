@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vfs.tracking.targets import Target as Named
     from vfs.tracking.uses import Use
     from vfs.workspace import Workspace
+    from vfs.workspace.surveyed import Survey
 
 _SHOWN = 20
 """Failures that are told one by one to people; JSON has all."""
@@ -29,6 +30,9 @@ Decorated = Callable[..., Any]
 
 targets_argument = click.argument("targets", type=PATH, nargs=-1, metavar="[TARGET…]")
 glob_option = click.option("--glob", is_flag=True, help="Targets are patterns; '**' matches '/'.")
+allow_missing_option = click.option(
+    "--allow-missing", is_flag=True, help="Leave out what cannot be had; that is no failure then."
+)
 wait_option = click.option(
     "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS",
     help="Wait so long for another `dvc` or `vfs` command to end.",
@@ -109,16 +113,22 @@ def working(texts: Sequence[str], jobs: int | None, output: Output) -> Iterator[
         yield Work(workspace, named, progress, output)
 
 
-def checked_out(work: Work, found: "Iterable[Use]", how: "How") -> "Done":
-    """Check outs out, with what is remembered of this working tree."""
+def checked_out(
+    work: Work, found: "Iterable[Use]", how: "How", whole: "Survey | None" = None
+) -> "Done":
+    """Check outs out, with what is remembered of this working tree; `whole` are its pointers if all of it is meant."""
     from vfs.state import StateTable, state_directory
     from vfs.tracking.checkout import Checkout
+    from vfs.tracking.gone import gone
 
     if work.workspace.root is None:
         raise Unsupported("a repository without a working tree has nothing to check out into")
     table = StateTable.open(state_directory(work.workspace.repository.git_dir))
     try:
-        return Checkout(work.workspace, table, how, work.progress.step).run(found)
+        checkout = Checkout(work.workspace, table, how, work.progress.step)
+        if whole is not None:
+            checkout.let_go(gone(work.workspace, table, whole))
+        return checkout.run(found)
     finally:
         table.close()
 
@@ -127,12 +137,15 @@ def show_checkout(output: Output, done: "Done") -> None:
     """The figures of a checkout, and what it left alone."""
     if output.json:
         fields = {"files": done.files, "removed": done.removed, "same": done.same}
-        output.document("checkout", fields | {"kept": len(done.kept), "failed": len(done.troubles)})
+        fields |= {"kept": len(done.kept), "absent": len(done.absent)}
+        output.document("checkout", fields | {"failed": len(done.troubles)})
         return
     was = "was" if done.same == 1 else "were"
     output.line(
         f"{count(done.files, 'file')} checked out, {done.removed} removed, {done.same} {was} right"
     )
+    for path in done.absent[:_SHOWN]:
+        output.note(f"left out, as the cache does not have it: {readable(path)}")
     for path in done.kept[:_SHOWN]:
         output.note(f"kept, though it is not recorded: {readable(path)}")
 
@@ -161,4 +174,5 @@ def conclude(output: Output, verb: str, troubles: "Sequence[Trouble]") -> None:
     alike = all(type(trouble.error) is type(first) for trouble in troubles)
     kind = type(first) if alike else DataUnavailable
     more = f", {len(troubles) - _SHOWN} of them not named here" if len(troubles) > _SHOWN else ""
-    raise kind(f"{count(len(troubles), 'path')} could not be {verb}{more}", hint=first.hint)
+    hint = first.hint if alike else None  # what mends one would not mend the others
+    raise kind(f"{count(len(troubles), 'path')} could not be {verb}{more}", hint=hint)

@@ -1,5 +1,6 @@
 """`vfs status`: what differs between pointers and working tree, and what is mounted."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,12 +98,19 @@ def _mount(targets: tuple[str, ...]) -> MountRecord | None:
     """The mount that the only target names; None if it may be a path of this repository."""
     if len(targets) != 1:
         return None
+    root = repository_root(Path.cwd())
     try:
-        return mounted(targets[0], Path.cwd())
+        record = mounted(targets[0], Path.cwd())
     except NoSuchMount:
-        if repository_root(Path.cwd()) is None:
+        if root is None:
             raise
         return None
+    typed = Path(os.path.normpath(Path.cwd() / targets[0]))
+    real = typed.resolve()
+    linked = (
+        root is not None and typed.is_relative_to(root) and real not in (typed, record.mountpoint)
+    )
+    return None if linked else record  # an out that is a link into a mount is an out
 
 
 def _tracked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, Target]":
@@ -130,14 +138,34 @@ def _show(output: Output, report: "Report", target: Target, granular: bool) -> N
             _document(output, out, granular)
         else:
             _lines(output, out, target, granular)
+    _show_only_here(output, report, target, granular)
     for problem in (*report.problems, *report.notes)[:_SHOWN]:
         output.warning(f"{readable(problem.path)}: {problem.message}")
     if output.json:
-        output.document("summary", {"outs": len(report.outs), "changed": len(changed)})
+        only_here = sum(len(out.only_here) for out in report.outs)
+        output.document(
+            "summary",
+            {"outs": len(report.outs), "changed": len(changed), "only_here": only_here},
+        )
     elif report.outs and not changed:
         output.line(f"{count(len(report.outs), 'tracked path')}: all as the pointers say")
     elif not report.outs:
         output.line("no data is tracked here")
+
+
+def _show_only_here(output: Output, report: "Report", target: Target, granular: bool) -> None:
+    """What changes or deletions would lose for good."""
+    if output.json:
+        return
+    for out in report.outs:
+        if out.only_here:
+            files = count(len(out.only_here), "file")
+            output.path(target.typed(out.use.out.path), f"{'only here':<14} ")
+            output.line(
+                f"    {files} in no cache and on no remote until vfs push: changes lose them"
+            )
+            for path in out.only_here if granular else ():
+                output.path(target.typed(path), "    = ")
 
 
 def _lines(output: Output, out: "OutStatus", target: Target, granular: bool) -> None:
@@ -162,6 +190,8 @@ def _counts(out: "OutStatus") -> str:
         parts.append("its list is not in the cache: vfs fetch brings it")
     elif out.missing and (out.change is not None or out.use.out.is_tree):
         parts.append(f"{count(len(out.missing), 'file')} not in cache")
+    if out.lost:
+        parts.append(f"{count(len(out.lost), 'content')} lost, which only the working tree had")
     return ", ".join(parts)
 
 
@@ -172,6 +202,7 @@ def _document(output: Output, out: "OutStatus", granular: bool) -> None:
         "change": out.change,
         "files": len(out.files),
         "not_in_cache": len(out.missing) + out.unlisted,
+        "lost": len(out.lost),
     }
     output.document("out", fields)
     if granular:

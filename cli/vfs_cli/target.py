@@ -11,9 +11,10 @@ top. `ls`, `cat` and `log` look a path that leads elsewhere up where it lies, in
 import contextlib
 import os
 import posixpath
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -217,19 +218,30 @@ def _relative(path: Path, top: Path) -> bytes:
 @contextmanager
 def opened(target: Target, jobs: int | None = None) -> Iterator["Workspace"]:
     """The workspace of a target, closed at the end; `jobs` is instead of `transfer.jobs`."""
-    from vfs.config import load_settings
-    from vfs.workspace import open_workspace
+    with opening(target, jobs) as workspace:
+        yield workspace()
+
+
+@contextmanager
+def opening(target: Target, jobs: int | None = None) -> Iterator[Callable[[], "Workspace"]]:
+    """As `opened`, of a verb that may do without: what opens the workspace when it is first called."""
     from vfs_cli.notices import noticed
 
-    root = Path(target.repo)
-    with noticed():
-        settings = load_settings(root if root.is_absolute() and root.is_dir() else None)
-        settings = settings if jobs is None else replace(settings, jobs=jobs)
-        workspace = open_workspace(target.repo, settings)
-        try:
-            yield workspace
-        finally:
-            workspace.close()
+    with noticed(), ExitStack() as stack:
+
+        @cache
+        def workspace() -> "Workspace":
+            from vfs.config import load_settings
+            from vfs.workspace import open_workspace
+
+            root = Path(target.repo)
+            settings = load_settings(root if root.is_absolute() and root.is_dir() else None)
+            settings = settings if jobs is None else replace(settings, jobs=jobs)
+            found = open_workspace(target.repo, settings)
+            stack.callback(found.close)
+            return found
+
+        yield workspace
 
 
 def snapshot(workspace: "Workspace", rev: str, progress: "Progress") -> "Snapshot":

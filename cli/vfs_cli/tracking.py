@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -19,7 +20,7 @@ from vfs.errors import (
 from vfs_cli.exits import READ, SNAPSHOT, Errors
 from vfs_cli.output import Output
 from vfs_cli.progress import Progress
-from vfs_cli.target import Target, choose, opened
+from vfs_cli.target import Target, choose, opening
 
 if TYPE_CHECKING:
     from vfs.tracking.add import Added
@@ -73,18 +74,24 @@ def working(names: Sequence[str], wait: float, progress: Progress) -> Iterator[W
             hint=f"cd {target.repo}",
         )
     paths = [target.path(name) for name in names]
-    with opened(target) as workspace:
+    with opening(target) as workspace:
         from vfs.tracking.project import open_project
 
         here = target.here + b"/." if target.here else b"."
-        with open_project(workspace, paths or [here], progress.step, wait=wait) as project:
+        root, among = Path(target.repo), paths or [here]
+        with open_project(root, workspace, among, progress.step, wait=wait) as project:
             yield Work(project, paths, target)
 
 
 def show(output: Output, work: Work, done: "Added") -> None:
-    """Say what was done, and what Git is to take."""
+    """Say what was done, and what Git is to take; with `core.autostage` it takes it."""
     for note in done.notes:
         output.warning(note.message)
+    staged = work.project.store.autostage
+    if staged and done.written:
+        from vfs.git.here import stage
+
+        stage(work.project.top, done.written)
     if output.json:
         for out in done.outs:
             output.document("out", {**path_fields(out), "changed": out in set(done.changed)})
@@ -95,7 +102,7 @@ def show(output: Output, work: Work, done: "Added") -> None:
         output.line("Nothing changed.")
     for out in done.changed:
         output.path(work.target.typed(out))
-    if done.written:
+    if done.written and not staged:
         files = [
             work.target.typed(file).decode("utf-8", "surrogateescape") for file in done.written
         ]

@@ -2,6 +2,7 @@
 
 import click
 
+from vfs.control.protocol import path_fields
 from vfs.errors import UsageError
 from vfs_cli.group import VerbCommand
 from vfs_cli.importing import force_option
@@ -9,7 +10,7 @@ from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import FILE, NAME
 from vfs_cli.progress import Progress
-from vfs_cli.tracking import WRITE, show, wait_option, working
+from vfs_cli.tracking import WRITE, Work, show, wait_option, working
 
 
 @click.command(
@@ -18,11 +19,12 @@ from vfs_cli.tracking import WRITE, show, wait_option, working
     examples=(
         ("vfs update images.dvc", "the newest of what the pointer follows"),
         ("vfs update --rev v2.0 images.dvc", "another revision, which it follows from now on"),
-        ("vfs update .", "all imports below this directory"),
+        ("vfs update", "all imports; 'vfs update .' those below this directory"),
+        ("vfs update --dry-run", "which sources have something newer"),
     ),
     exits=WRITE,
 )
-@click.argument("targets", type=FILE, nargs=-1, required=True, metavar="TARGET…")
+@click.argument("targets", type=FILE, nargs=-1, metavar="[TARGET…]")
 @click.option(
     "--rev", type=NAME, metavar="REV", help="Branch, tag or commit of the other repository."
 )
@@ -31,6 +33,9 @@ from vfs_cli.tracking import WRITE, show, wait_option, working
     is_flag=True,
     help="Write the pointers only; they name no content until the next update.",
 )
+@click.option(
+    "-n", "--dry-run", is_flag=True, help="Say what would be updated; write and download nothing."
+)
 @force_option
 @wait_option
 @json_option
@@ -38,6 +43,7 @@ def command(
     targets: tuple[str, ...],
     rev: str | None,
     no_download: bool,
+    dry_run: bool,
     force: bool,
     wait: float,
     as_json: bool,
@@ -54,22 +60,39 @@ def command(
         from vfs.sharing.placing import check_unchanged, imports_of, place
         from vfs.sharing.urls import url_updated
 
-        claims = imports_of(work.project, work.paths)
+        claims = imports_of(work.project, work.paths or [b""])
         if rev is not None and not all(isinstance(c.source, ImportSource) for c in claims):
             raise UsageError("--rev is for imports from repositories", hint="name them only")
-        if not (force or no_download):
+        download = not (no_download or dry_run)
+        if download and not force:
             for claim in claims:
                 check_unchanged(work.project, claim)
         changes = [
             change
             for claim in claims
             if (
-                change := updated(work.project, claim, rev, download=not no_download)
+                change := updated(work.project, claim, rev, download=download)
                 if isinstance(claim.source, ImportSource)
-                else url_updated(work.project, claim, download=not no_download)
+                else url_updated(work.project, claim, download=download)
             )
             is not None
         ]
-        done = place(work.project, changes, check_out=not no_download, force=force)
+        if dry_run:
+            progress.clear()
+            lacking = {claim.out.path for claim in claims if claim.out.digest is None}
+            _tell(output, work, sorted(lacking | {change.out for change in changes}))
+            return
+        done = place(work.project, changes, check_out=download, force=force)
         progress.clear()
         show(output, work, done)
+
+
+def _tell(output: Output, work: Work, behind: list[bytes]) -> None:
+    """Name the imports whose sources have something newer."""
+    for out in behind:
+        if output.json:
+            output.document("out", {**path_fields(out), "changed": True})
+        else:
+            output.path(work.target.typed(out), "would be updated  ")
+    if not behind and not output.json:
+        output.line("Everything is up to date.")

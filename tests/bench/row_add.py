@@ -80,6 +80,12 @@ def run(bench: Bench) -> Iterator[Row]:
     yield _row(f"`add` again, 2,000 of {SMALL:,} changed", ours, theirs, 5.0)
     ours, theirs = _steps(trees, lambda tree, number: None, ["add", "small"])
     yield _row(f"`add` again, nothing of {SMALL:,} changed", ours, theirs, 0)
+    ours, theirs = _steps(trees, lambda tree, number: None, ["status"])
+    value, other = (median([step.wall for step in steps]) for steps in (ours, theirs))
+    yield Row(
+        "add", f"`status`, nothing of {SMALL:,} and {BIG} files changed", value, "s", "<= 0.3 s and >= 4 x dvc",
+        value <= 0.3 and other >= 4 * value, _beside(ours, theirs), spread([s.wall for s in ours]),
+    )  # fmt: skip
     ours, theirs = _steps(trees, _one, ["add", "small/000/new"])
     value = median([step.wall for step in ours])
     yield Row(

@@ -31,6 +31,10 @@ COMMANDS = (
     "config --unset core.analytics",
     "remote default nas",
     "remote remove home",
+    "remote add last s3://bucket/last",
+    "remote rename nas archive",
+    "remote default --local last",
+    "remote rename LAST first",
 )
 FILES = (".dvc/config", ".dvc/config.local")
 
@@ -111,6 +115,8 @@ def test_what_dvc_refuses_is_refused(sandbox: Sandbox) -> None:
         ("remote modify s gdrive_client_id x", "gdrive"),
         ("remote modify nope url x", "remotes: s"),
         ("remote remove nope", "remotes: s"),
+        ("remote rename nope new", "remotes: s"),
+        ("remote rename s s", "already"),
         ("remote default nope", "remotes: s"),
         ("config core.remotes s", "core"),
         ("config nope.x 1", "no section"),

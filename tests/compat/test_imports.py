@@ -159,6 +159,7 @@ def test_the_same_updates(source: Clone, pair: Pair) -> None:
 def test_nothing_is_downloaded_unless_it_changed(source: Clone, pair: Pair) -> None:
     _, ours = pair
     ours.vfs("import", "../source", "data/a")
+    assert "up to date" in ours.vfs("update", "--dry-run")
     source.write("unrelated", b"x")
     source.git("add", "unrelated")
     source.git("commit", "-q", "-m", "unrelated")
@@ -167,7 +168,10 @@ def test_nothing_is_downloaded_unless_it_changed(source: Clone, pair: Pair) -> N
     shutil.rmtree(source.root.parent / "remote")
     listing.parent.mkdir(parents=True)
     listing.write_bytes(kept)
-    assert "a.dvc" in ours.vfs("update", "a")
+    before = texts(ours)
+    assert ours.vfs("update", "--dry-run") == "would be updated  a\n"
+    assert texts(ours) == before
+    assert "a.dvc" in ours.vfs("update")
     assert "Nothing changed" in ours.vfs("update", "a")
     assert "Nothing changed" in ours.vfs("update", ".")
     assert (ours.root / "a" / "1").read_bytes() == b"one"
@@ -270,6 +274,35 @@ def test_the_same_pointers_from_urls(
     two = ours.clone("two")
     two.dvc("pull", "-q")
     assert files(two) == files(ours)
+
+
+def test_urls_to_a_remote(sandbox: Sandbox, pair: Pair) -> None:
+    """Pointers as dvc writes them; neither the cache nor the working tree gets anything. A packed remote takes it, too."""
+    theirs, ours = pair
+    outside = sandbox.root / "outside"
+    (outside / "d" / "sub").mkdir(parents=True)
+    (outside / "f").write_bytes(b"file")
+    (outside / "d" / "1").write_bytes(b"one")
+    (outside / "d" / "sub" / "2").write_bytes(b"file")
+    for clone, name in ((theirs, "theirs"), (ours, "ours")):
+        clone.dvc("remote", "add", "-q", "-d", "away", str(sandbox.root / f"of-{name}"))
+    ours.vfs("remote", "add", "--packed", "team", str(sandbox.root / "packed"))
+    both(pair, "import-url", "../outside/f", "--to-remote")
+    both(pair, "import-url", "../outside/d", "d", "--to-remote")
+    assert texts(ours) == texts(theirs)
+    assert not ours.cache.exists()
+    assert not (ours.root / "d").exists()
+    assert theirs.dvc("status") == ours.dvc("status")
+    ours.vfs("import-url", "../outside/d", "packed", "--to-remote", "-r", "team")
+    assert not ours.cache.exists()
+    shutil.rmtree(outside)
+    ours.dvc("pull", "-q", "f.dvc", "d.dvc")
+    shutil.rmtree(sandbox.root / "of-ours")
+    shutil.rmtree(ours.cache)
+    ours.vfs("pull", "packed")
+    for name in ("d", "packed"):
+        assert (ours.root / name / "sub" / "2").read_bytes() == b"file"
+    ours.vfs("import-url", "../outside", "--to-remote", "--no-download", code=2)
 
 
 def test_get_and_list(source: Clone, sandbox: Sandbox) -> None:

@@ -113,3 +113,82 @@ def test_a_pointer_of_the_first_dvc(one: Clone, sandbox: Sandbox, dvc3: Path) ->
     one.git("commit", "-q", "-m", "as in 2018")
     one.vfs("migrate")
     assert "up to date" in Clone(sandbox, one.root, dvc3).dvc("status")
+
+
+TRAIN = b"""cmd: N=7; mkdir -p dir; cp ../data/crlf dir/${N}; cp ../source.txt kept
+deps:
+- path: ../data
+- path: ../source.txt
+outs:
+- path: dir
+- path: kept
+  persist: true
+"""
+COPY = b"""cmd: echo 1 > score.json; cp ../sub/dir/7 plain
+wdir: work
+deps:
+- path: ../sub/dir
+outs:
+- path: score.json
+  cache: false
+  metric: true
+- path: plain
+  cache: false
+"""
+MODEL = b"""cmd: cp work/plain model.h5
+deps:
+- path: work/plain
+outs:
+- path: model.h5
+"""
+
+
+def test_stages_in_files_of_their_own(one: Clone, sandbox: Sandbox, dvc2: Path, dvc3: Path) -> None:
+    """They become stages of `dvc.yaml` that real DVC 3 finds up to date, runs again, and DVC 2 after a revert."""
+    (one.root / "work").mkdir()
+    files = {"sub/train.dvc": TRAIN, "copy.dvc": COPY, "model.h5.dvc": MODEL}
+    for name, text in files.items():
+        one.write(name, text)
+        one.dvc("repro", "-q", name)
+    one.dvc("freeze", "model.h5.dvc")
+    one.git("add", "--all")
+    one.git("commit", "-q", "-m", "stages of 0.x")
+    one.dvc("push", "-q")
+    assert "up to date" in one.dvc("status", "sub/train.dvc")
+    before = one.data
+    assert "model.h5.dvc" in one.vfs("migrate", "--dry-run")
+    one.vfs("migrate")
+    assert one.git("status", "--porcelain") == ""
+    assert not {"copy.dvc", "model.h5.dvc", "sub/train.dvc"} & set(one.git("ls-files").split())
+    modern = Clone(sandbox, one.root, dvc3)
+    assert "up to date" in modern.dvc("status")
+    locks = (one.root / "dvc.lock").read_text() + (one.root / "sub" / "dvc.lock").read_text()
+    assert locks.count("hash: md5") == locks.count("md5: "), locks
+    assert set(modern.dvc("stage", "list", "--all", "--name-only").split()) == {
+        "copy", "copy-2", "model-h5", "sub/dvc.yaml:train", "data.dvc", "model.bin.dvc",
+    }  # fmt: skip
+    one.vfs("push")
+    two = modern.clone("two")
+    two.dvc("pull", "-q")
+    assert two.data == before
+    assert "up to date" in two.dvc("status")
+    two.dvc("repro", "-q", "--force", "sub/dvc.yaml:train")
+    assert "up to date" in two.dvc("status")
+    one.git("revert", "--no-edit", "HEAD")
+    assert "up to date" in one.dvc("status")
+    assert (one.root / "copy.dvc").exists()
+
+
+def test_a_lock_of_the_first_pipelines(one: Clone, sandbox: Sandbox, dvc3: Path) -> None:
+    """DVC 1 had the stages at the top; what is not here keeps its old form, which DVC 3 reads."""
+    lines = (one.root / "dvc.lock").read_text().splitlines(keepends=True)
+    assert lines[:2] == ["schema: '2.0'\n", "stages:\n"]
+    (one.root / "dvc.lock").write_text("".join(line[2:] for line in lines[2:]))
+    one.git("commit", "-q", "-a", "-m", "of DVC 1")
+    assert "up to date" in one.dvc("status")
+    one.vfs("migrate")
+    modern = Clone(sandbox, one.root, dvc3)
+    assert "up to date" in modern.dvc("status")
+    assert (one.root / "dvc.lock").read_text().startswith("schema: '2.0'\nstages:\n")
+    one.git("revert", "--no-edit", "HEAD")
+    assert "up to date" in one.dvc("status")

@@ -1,6 +1,7 @@
 """`vfs gc` is killed at random points: nothing that is needed is lost, no listing lacks a file, a re-run completes."""
 
 import json
+import os
 import random
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from vfs.testing.handmade import HandmadeRepository
 
 pytestmark = pytest.mark.slow
 
-KILLS = 10
+KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 10
 CHOOSER = random.Random(11)
 COMMON = {f"common/{n}": CHOOSER.randbytes(100) for n in range(50)}
 OLD = [{f"{n}": CHOOSER.randbytes(500) for n in range(300)} for _ in range(3)]

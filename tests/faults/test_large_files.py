@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from vfs.core.ranges import block_count
+from vfs.git import Repository
 from vfs.store import ChunkStore
 from vfs.testing.handmade import HandmadeRepository, md5, object_path
 from vfs.testing.mounts import Mount, MountFactory, wait_until
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
+from vfs.workspace.scope import scope_of
 
 pytestmark = pytest.mark.fuse
 
@@ -76,6 +78,20 @@ def test_a_wrong_cache_file_is_given_up(
     wait_until(lambda: verified(mount) == "yes", "the check of the remote's")
 
 
+def test_cat_through_a_mount_tells_that_it_was_wrong(
+    handmade: HandmadeRepository, mount: Mount, mounts: MountFactory
+) -> None:
+    """The bytes have gone by then, as without a mount; whoever takes them hears of it."""
+    mounts.allow(f"{md5(LARGE)}")
+    fill_cache(handmade, LARGE[:-1] + b"X")
+    mount.start("v1")
+    done = mount.cli("cat", "--mount", mount.path, ":/large.bin", check=False)
+    assert done.returncode == 15, done.stderr
+    assert b"large.bin" in done.stderr
+    wait_until(lambda: verified(mount) == "bad", "the check of the file")
+    assert mount.cli("cat", "--mount", mount.path, ":/large.bin").stdout == LARGE
+
+
 def test_a_wrong_cache_file_is_not_used_by_the_next_mount(
     handmade: HandmadeRepository, mount: Mount, mounts: MountFactory
 ) -> None:
@@ -96,13 +112,14 @@ def test_what_an_earlier_process_left_whole_is_checked_when_it_is_opened(
     """It died before it could hash the whole."""
     mounts.allow(f"{md5(LARGE)}")
     content = damage + LARGE[len(damage) :]
-    prefix = Blob(Digest(Algorithm.MD5, bytes.fromhex(md5(LARGE))), len(LARGE)).key
+    digest = Digest(Algorithm.MD5, bytes.fromhex(md5(LARGE)))
+    prefix = Blob(digest, len(LARGE), scope_of(Repository.open(handmade.root))).key
     directory = Path(mount.sandbox.environ["XDG_CACHE_HOME"]) / "vfs" / "chunks"
     directory.parent.mkdir(mode=0o700)
     with ChunkStore.open(directory, limit=1 << 30, min_free=0) as store:
         for block in range(block_count(len(content))):
             data = content[block * BLOCK_SIZE :][:BLOCK_SIZE]
-            assert store.append([(prefix + block.to_bytes(4, "big"), data)])
+            assert store.append([(prefix + block.to_bytes(4, "big"), data)], unproven=True)
     handmade.lose_remote()
     mount.start("v1")
     assert verified(mount) == "no"

@@ -19,7 +19,7 @@ from vfs.testing.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 
-KILLS = 20
+KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 20
 CHOOSER = random.Random(7)
 FILES = {f"{n % 7}/{n:03d}": CHOOSER.randbytes(2000 + n) for n in range(300)}
 OBJECTS = len(FILES) + 1
@@ -141,6 +141,30 @@ def through_proxy(
         client = ministack.client()
         made.upload(lambda key, data: client.put_object(Bucket=bucket, Key=f"p/{key}", Body=data))
         yield handmade_clone(made, "one", cached=False), proxy
+
+
+def test_status_asks_no_more_than_push_would(
+    sandbox: Sandbox, ministack: S3Server, tmp_path: Path
+) -> None:
+    """A new version of a directory: the list, the lists that were seen there, and the new file."""
+    bucket = ministack.new_bucket()
+    with FaultyProxy(ministack.port) as proxy:
+        options = {**ministack.options, "endpointurl": proxy.endpoint}
+        made = HandmadeRepository(
+            sandbox, tmp_path / "repo", remote_url=f"s3://{bucket}/p", remote_options=options
+        )
+        files = {f"{n}": b"%d" % n for n in range(40)}
+        made.commit(directories={"data": files}, tag="v1")
+        made.commit(directories={"data": files | {"new": b"new"}}, tag="v2")
+        one = handmade_clone(made, "one", cached=True)
+        one.vfs("push", "--rev", "v1")
+        proxy.requests.clear()
+        assert "2 objects missing there" in one.vfs("status", "--remote")
+        assert len(proxy.requests) <= 6
+        one.vfs("push")
+        proxy.requests.clear()
+        assert "store has everything" in one.vfs("status", "--remote")
+        assert len(proxy.requests) <= 3
 
 
 @pytest.mark.parametrize(

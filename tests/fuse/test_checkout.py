@@ -32,6 +32,14 @@ def test_a_link_into_a_mount(mounts: MountFactory, handmade: HandmadeRepository)
     clone.git("checkout", "-q", "v1")
     clone.vfs("pull", "data")  # a live link is right as it is
     assert (clone.root / "data").is_symlink()
+    clone.git("checkout", "-q", "v2")  # the mount still shows v1
+    assert "has another version" in clone.vfs("checkout", "--link", "mount", "data", code=16)
+    assert "modified" in clone.vfs("status", "data")
+    (clone.root / "new").write_bytes(b"new")
+    clone.vfs("add", "new")
+    assert "does not have it" in clone.vfs("checkout", "--link", "mount", "new", code=16)
+    assert (clone.root / "new").read_bytes() == b"new"
+    clone.git("checkout", "-q", "v1")
     mount.umount()
     clone.vfs("pull")
     assert not (clone.root / "data").is_symlink()

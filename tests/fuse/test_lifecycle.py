@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -302,7 +303,7 @@ def unheard(read, *rest):
 
 start._await_ready = unheard
 options = MountOptions()
-start.start_mount(sys.argv[1], "HEAD", Path(sys.argv[2]), options, False, print)
+start.start_mount(sys.argv[1], "HEAD", Path(sys.argv[2]), options, False, print, print)
 """
 
 
@@ -398,6 +399,17 @@ def test_cache_removed_while_mounted(mount: Mount, mounts: MountFactory) -> None
     mount.umount()
     mount.start("v1")
     assert (mount.path / "big.bin").read_bytes() == DATA
+
+
+def test_somebody_looks_at_it_for_a_moment(mount: Mount) -> None:
+    descriptor = os.open(mount.path, os.O_RDONLY)
+    leaving = threading.Timer(0.2, os.close, [descriptor])
+    leaving.start()
+    try:
+        mount.umount()
+    finally:
+        leaving.join()
+    assert not is_mounted(mount.path)
 
 
 def _is_removed(directory: Path) -> bool:
@@ -556,3 +568,56 @@ def test_a_hung_daemon_is_named(hung: Mount) -> None:
         assert done.returncode == 19, done.stderr
         assert b"vfs umount --lazy" in done.stderr
     assert is_mounted(hung.path)
+
+
+@pytest.mark.parametrize("words", ["", "--json"])
+def test_a_mount_that_cannot_be_told_is_none(
+    repository: HandmadeRepository, sandbox: Sandbox, words: str
+) -> None:
+    """Standard output on a full disk, and one that nobody reads."""
+    point = sandbox.root / "m"
+    point.mkdir()
+    argv = [
+        sys.executable,
+        "-m",
+        "vfs_cli",
+        "mount",
+        *words.split(),
+        "--repo",
+        str(repository.root),
+        str(point),
+    ]
+    reading, writing = os.pipe()
+    os.close(reading)
+    for out, code in ((os.open("/dev/full", os.O_WRONLY), 74), (writing, 141)):
+        with os.fdopen(out, "wb") as stdout:
+            done = subprocess.run(
+                argv, env=sandbox.environ, stdout=stdout, stderr=subprocess.PIPE, check=False
+            )
+        assert done.returncode == code, done.stderr
+        assert b"internal" not in done.stderr
+        assert not is_mounted(point)
+        assert daemons(sandbox) == []
+
+
+def test_a_mount_with_everything_closed(
+    repository: HandmadeRepository, mounts: MountFactory
+) -> None:
+    """As some supervisors start programs: what is closed is the null device."""
+    mount = mounts.prepare(repository.root)
+    mount.path.mkdir()
+    argv = [
+        sys.executable,
+        "-m",
+        "vfs_cli",
+        "mount",
+        "--repo",
+        str(repository.root),
+        str(mount.path),
+    ]
+    mount.sandbox.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *argv])
+    assert (mount.path / "big.bin").read_bytes() == DATA
+    mount.sandbox.run(
+        ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *argv[:3], "umount", str(mount.path)]
+    )
+    assert not is_mounted(mount.path)

@@ -1,9 +1,11 @@
 """Credentials, regions, TLS and proxies."""
 
+import io
 import os
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.remotes.conftest import OpenS3
 from vfs.errors import AccessDenied, ConfigError, RemoteError, RemoteUnavailable, VfsError
 from vfs.remotes import Remote, RemoteSpec, open_remote
 from vfs.remotes.backoff import Backoff
+from vfs.remotes.base import read_body
 from vfs.remotes.http import HttpPool, Proxy
 from vfs.testing import faulty_proxy as faults
 from vfs.testing.faulty_proxy import Answer, Fault, FaultyProxy, Request, Upstream
@@ -62,6 +65,25 @@ class TestCredentials:
             remote.close()
             remote = from_file(rgw, bucket, file)
         remote.close()
+
+    def test_of_a_file_that_is_corrected_between_the_parts_of_an_upload(
+        self, rgw: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is sent with the new credentials is the whole object again, not what was left of it."""
+        monkeypatch.setattr("vfs.remotes.s3.writes.PART", 5 << 20)
+        bucket, file = rgw.new_bucket(), tmp_path / "credentials"
+        write_credentials(file, ACCESS_KEY, SECRET_KEY)
+        data = os.urandom(18 << 20)
+
+        def refused(request: Request, upstream: Upstream) -> Answer:
+            write_credentials(file, ACCESS_KEY, SECRET_KEY)
+            return Answer(403, (), b"<Error><Code>InvalidAccessKeyId</Code></Error>")
+
+        with FaultyProxy(rgw.port) as proxy:
+            proxy.plan(lambda request, upstream: upstream(), refused, method="PUT")
+            with closing(from_file(rgw, bucket, file, endpointurl=proxy.endpoint)) as remote:
+                remote.put("k", io.BytesIO(data))
+                assert bytes(read_body(remote.get("k"), len(data) + 1)) == data
 
     def test_of_a_profile(self, rgw: S3Server, open_s3: OpenS3, tmp_path: Path) -> None:
         bucket, file = rgw.new_bucket(), tmp_path / "credentials"

@@ -156,6 +156,31 @@ def test_to_a_remote(clone: Clone, sandbox: Sandbox, dvc3: Path) -> None:
     assert refused.returncode == 2
 
 
+def test_to_a_packed_remote(clone: Clone, sandbox: Sandbox) -> None:
+    """The default one, or one that is named; the second time nothing is sent."""
+    fill(clone)
+    os.symlink("../large.bin", clone.path("data/link"))
+    clone.vfs("remote", "add", "--packed", "-d", "team", "../packed")
+    clone.vfs("add", "data", "large.bin", "--to-remote")
+    clone.write("more/data", b"more")
+    clone.vfs("add", "../work/more", "-o", "copied", "--to-remote", "-r", "team")
+    assert clone.objects() == {}
+    assert not (sandbox.root / "remote").exists()
+    packed = sandbox.root / "packed"
+    before = {path: path.stat().st_mtime_ns for path in packed.rglob("*") if path.is_file()}
+    clone.vfs("add", "data", "--to-remote")
+    assert {p: p.stat().st_mtime_ns for p in packed.rglob("*") if p.is_file()} == before
+    clone.git("add", "--all")
+    clone.git("commit", "-q", "-m", "data")
+    other = clone.root.parent / "colleague"
+    sandbox.git(clone.root.parent, "clone", "-q", clone.root, other)
+    Clone(sandbox, other, other).vfs("pull")
+    assert (other / "large.bin").read_bytes() == clone.read("large.bin")
+    assert (other / "data/link").read_bytes() == clone.read("large.bin")
+    assert (other / "data/1/4").read_bytes() == b"4" * 50
+    assert (other / "copied/data").read_bytes() == b"more"
+
+
 def test_globs(clone: Clone) -> None:
     for name in ("a.bin", "b.bin", "sub/c.bin", "d.txt"):
         clone.write(name, name.encode())
@@ -251,6 +276,20 @@ def test_refusals(clone: Clone, prepare: Callable[[Clone], None], code: int, sai
     done = clone.vfs("add", "data", check=False)
     assert done.returncode == code, done.stderr
     assert said in done.stderr.decode()
+    assert clone.metadata() == before
+
+
+@pytest.mark.parametrize("name", ["data.dvc", "dvc.yaml", ".dvcignore"])
+def test_what_says_what_is_tracked_is_no_data(clone: Clone, name: str) -> None:
+    """A shell's `*` names pointers too."""
+    clone.write("data", b"x")
+    clone.vfs("add", "data")
+    if not os.path.lexists(clone.path(name)):
+        clone.write(name, b"")
+    before = clone.metadata()
+    done = clone.vfs("add", name, check=False)
+    assert done.returncode == 2, done.stderr
+    assert b"DVC's own" in done.stderr
     assert clone.metadata() == before
 
 

@@ -9,14 +9,7 @@ import json
 import re
 from pathlib import Path
 
-from vfs.config.files import (
-    REMOTES,
-    Written,
-    parse_remotes,
-    parse_settings,
-    read_remotes_file,
-    read_settings_file,
-)
+from vfs.config.files import Written, parse_settings, read_settings_file
 from vfs.config.places import user_config_file
 from vfs.config.schema import BY_KEY, parse_value
 from vfs.config.writing import write_file
@@ -49,7 +42,7 @@ def set_setting(path: Path, key: str, text: str) -> Path:
     before = read_settings_file(path)
     old = path.read_text() if path.exists() else ""
     new = edited(old, key, text, before.get(key))
-    _check(new, {**before, key: Written(text, 0)}, path, key)
+    check_edit(new, {**before, key: Written(text, 0)}, path, key)
     write_file(path, new.encode())
     return path
 
@@ -66,33 +59,9 @@ def unset_setting(path: Path, key: str) -> bool:
     lines = path.read_text().splitlines()
     del lines[before[key].line - 1]
     new = "".join(line + "\n" for line in lines)
-    _check(new, {k: w for k, w in before.items() if k != key}, path, key)
+    check_edit(new, {k: w for k, w in before.items() if k != key}, path, key)
     write_file(path, new.encode())
     return True
-
-
-def add_remote(path: Path, name: str, options: dict[str, str]) -> None:
-    """Define a packed remote in a configuration file, which is made if need be.
-
-    Raises:
-        ConfigError: it has one of that name, or a form that only its owner can edit.
-    """
-    settings, remotes = read_settings_file(path), read_remotes_file(path)
-    if name in remotes:
-        raise ConfigError(f"{path}: there is a remote {name!r} already", hint="edit that file")
-    lines = path.read_text().splitlines() if path.exists() else []
-    added = [f"  {_scalar(name)}:"]
-    added += [f"    {_scalar(option)}: {_scalar(value)}" for option, value in options.items()]
-    heads = [n for n, line in enumerate(lines) if re.match(rf"{REMOTES}\s*:\s*(#.*)?$", line)]
-    if heads:
-        lines[heads[0] + 1 : heads[0] + 1] = added
-    else:
-        lines += [f"{REMOTES}:", *added]
-    new = "".join(line + "\n" for line in lines)
-    _check(new, settings, path, name)
-    if parse_remotes(new.encode(), str(path)) != {**remotes, name: options}:
-        raise _by_hand(path, name)
-    write_file(path, new.encode())
 
 
 def edited(old: str, key: str, text: str, written: Written | None) -> str:
@@ -106,33 +75,35 @@ def edited(old: str, key: str, text: str, written: Written | None) -> str:
         found = pattern.match(lines[written.line - 1])
         if found is not None:
             lines[written.line - 1] = (
-                found[1] + _scalar(text) + lines[written.line - 1][found.end() :]
+                found[1] + scalar(text) + lines[written.line - 1][found.end() :]
             )
         return "\n".join(lines) + "\n"
     for number, line in enumerate(lines):
         if re.match(rf"{re.escape(section)}\s*:\s*(#.*)?$", line):
             below = lines[number + 1] if number + 1 < len(lines) else ""
             indent = re.match(r"\s+(?=[^\s#])", below)
-            lines.insert(number + 1, f"{indent[0] if indent else '  '}{name}: {_scalar(text)}")
+            lines.insert(number + 1, f"{indent[0] if indent else '  '}{name}: {scalar(text)}")
             return "\n".join(lines) + "\n"
-    return "\n".join([*lines, f"{section}:", f"  {name}: {_scalar(text)}"]) + "\n"
+    return "\n".join([*lines, f"{section}:", f"  {name}: {scalar(text)}"]) + "\n"
 
 
-def _scalar(text: str) -> str:
+def scalar(text: str) -> str:
     """A value as YAML: plain where that is safe, else in quotes."""
     return text if re.fullmatch(r"[\w./~+-]+", text) and text != "~" else json.dumps(text)
 
 
-def _check(new: str, wanted: dict[str, Written], path: Path, key: str) -> None:
+def check_edit(new: str, wanted: dict[str, Written], path: Path, key: str) -> None:
+    """Raise ConfigError if an edited file does not say the wanted settings."""
     try:
         found = parse_settings(new.encode(), str(path))
     except ConfigError as error:
-        raise _by_hand(path, key) from error
+        raise by_hand(path, key) from error
     if {k: w.text for k, w in found.items()} != {k: w.text for k, w in wanted.items()}:
-        raise _by_hand(path, key)
+        raise by_hand(path, key)
 
 
-def _by_hand(path: Path, key: str) -> ConfigError:
+def by_hand(path: Path, key: str) -> ConfigError:
+    """The error of a file that is not edited."""
     return ConfigError(
         f"{path}: {key} cannot be set without rewriting the file",
         hint="edit it by hand: docs/configuration.md",

@@ -3,12 +3,16 @@
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Final
 
 from vfs.errors import DaemonError, MountPointRefused
 
 _SECONDS: Final = 30
+_TRIES: Final = 6
+_REST: Final = 0.1
+"""Seconds between tries: whoever looks at a mount for a moment (`df`, an indexer) makes it busy."""
 
 
 def unmount(mountpoint: Path, *, lazy: bool) -> None:
@@ -23,7 +27,7 @@ def unmount(mountpoint: Path, *, lazy: bool) -> None:
         commands.append(["umount", *(["--lazy"] if lazy else [])])
     reasons = []
     for command in commands:
-        reason = _run([*command, "--", str(mountpoint)])
+        reason = _patiently([*command, "--", str(mountpoint)])
         if not reason:
             return
         if "busy" in reason:
@@ -34,6 +38,16 @@ def unmount(mountpoint: Path, *, lazy: bool) -> None:
         reasons.append(reason)
     hint = f"as root: umount --lazy {mountpoint}"
     raise DaemonError(f"cannot unmount {mountpoint}: {'; '.join(reasons)}", hint=hint)
+
+
+def _patiently(command: list[str]) -> str:
+    """As `_run`, and again while it is busy, which may pass."""
+    for _ in range(_TRIES - 1):
+        reason = _run(command)
+        if "busy" not in reason:
+            return reason
+        time.sleep(_REST)
+    return _run(command)
 
 
 def _run(command: list[str]) -> str:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from vfs.control.mountinfo import Life, is_mounted, look
 from vfs.control.protocol import REPLY_LIMIT, Decoder, Failure, Progress, decode_reply, error_of
@@ -31,7 +31,8 @@ def start_mount(
     options: MountOptions,
     foreground: bool,
     progress: OnProgress,
-) -> MountRecord:
+    tell: Callable[[MountRecord], None],
+) -> None:
     """Mount a revision of a repository.
 
     Args:
@@ -41,9 +42,7 @@ def start_mount(
         options: how to mount.
         foreground: serve in this process and return when unmounted.
         progress: told about long work (`stage`, `done`, `total`).
-
-    Returns:
-        The record of the mount (in the foreground: of the mount that was).
+        tell: says what is mounted, if this process does not serve it itself. Whatever it raises is raised, and nothing is mounted then.
 
     Raises:
         VfsError: whatever kept the mount from being made.
@@ -52,8 +51,11 @@ def start_mount(
     source = repo if repo is not None else os.getcwd()
     request = MountRequest(source, rev, where, options, foreground)
     if foreground:
-        return _in_foreground(request)
-    _in_background(request, progress)
+        _in_foreground(request)
+    _in_background(request, progress, tell)
+
+
+def _record(where: Path) -> MountRecord:
     for mount in find_mounts():
         if mount.mountpoint == where:
             return mount
@@ -85,15 +87,17 @@ def _free(mountpoint: Path, rev: str) -> Path:
     )
 
 
-def _in_foreground(request: MountRequest) -> MountRecord:
+def _in_foreground(request: MountRequest) -> NoReturn:
     from vfs.daemon.run import Reporter, run
 
     run(request, Reporter(-1))
     raise SystemExit(0)
 
 
-def _in_background(request: MountRequest, progress: OnProgress) -> None:
-    """Start the daemon and wait until it says that it is ready, or why it is not.
+def _in_background(
+    request: MountRequest, progress: OnProgress, tell: Callable[[MountRecord], None]
+) -> None:
+    """Start the daemon and wait until it says that it is ready, or why it is not; then tell what is mounted.
 
     It ends if this process does before: then its standard input ends without the word that we have heard it.
     """
@@ -116,8 +120,10 @@ def _in_background(request: MountRequest, progress: OnProgress) -> None:
         try:
             process.stdin.write(encode(request._replace(report=theirs)))
             _await_ready(reports.read, process, progress)
+            tell(_record(request.mountpoint))
             with contextlib.suppress(BrokenPipeError):  # it has ended since
                 process.stdin.write(HEARD)
+            process.returncode = 0  # it lives on without us; nobody is to wait for it
         except BaseException:
             process.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -139,7 +145,6 @@ def _await_ready(
             if isinstance(reply, Progress):
                 progress(reply.data)
             else:
-                process.returncode = 0  # it lives on without us; nobody is to wait for it
                 return
     code = process.wait()
     raise DaemonError(

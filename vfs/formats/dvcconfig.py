@@ -182,6 +182,13 @@ def cache_directory(config: DvcConfig, default: str) -> str:
     return value if isinstance(value, str) and value else default
 
 
+def option(config: DvcConfig, section: str, name: str) -> str:
+    """The text of one option, "" if it is not there."""
+    values = config.get(section)
+    value = values.get(name) if isinstance(values, dict) else None
+    return "" if value is None else str(value).strip("\"' ")
+
+
 def link_types(config: DvcConfig) -> tuple[str, ...]:
     """`cache.type`: the kinds of links, best first; DVC's default if there is none, or an unknown one."""
     cache = config.get("cache")

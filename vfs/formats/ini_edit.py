@@ -72,6 +72,20 @@ def remove_section(data: bytes, section: str, *, file: str) -> bytes | None:
     return _joined(lines)
 
 
+def rename_section(data: bytes, section: str, new: str, *, file: str) -> bytes | None:
+    """The file with a named section under another name, at the end, where DVC puts it; None if there is no such section."""
+    lines = read_lines(data, file=file)
+    found = marks(lines, file=file)
+    header = _header(found, section)
+    if header is None:
+        return None
+    end = [mark for mark in found if mark.path[: len(header.path)] == header.path][-1].end
+    moved = [f"[{quoted(new, multiline=False)}]", *lines[header.first + 1 : end]]
+    del lines[header.first : end]
+    _insert(lines, len(lines), moved)
+    return _joined(lines)
+
+
 def quoted(value: str, *, multiline: bool = True) -> str:
     """A name or value as configobj writes it.
 

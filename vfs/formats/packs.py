@@ -20,6 +20,7 @@ ROOT = "packed-1/"
 PACKS = ROOT + "packs/"
 MANIFESTS = ROOT + "manifests/"
 CONDEMNED = ROOT + "condemned/"
+REMOVED = ROOT + "removed/"
 
 HEADER = b"VFSPACK1" + bytes(8)
 MAX_PACK = 256 << 20
@@ -31,10 +32,16 @@ ID = 32  # bytes of a chunk id, and of a pack's
 _END = b"VFSPACKE"
 _FOOTER = struct.Struct("<32sII8s")
 _ROW = struct.Struct("<32sII")
+ROW_BYTES = _ROW.size  # of the table, for each chunk
+OVERHEAD = len(HEADER) + _FOOTER.size  # of a pack: neither chunks nor table
 _KEY = re.compile(r"packed-1/packs/([0-9a-f]{64})-([1-9][0-9]{0,6})\Z")
 _COND = struct.Struct("<8sII")
 _COND_MAGIC = b"VFSCOND1"
 _FOLDERS = {Algorithm.MD5: "md5", Algorithm.MD5_DOS2UNIX: "md5-dos2unix"}
+_ALGORITHMS = {folder: algorithm for algorithm, folder in _FOLDERS.items()}
+_MANIFEST = re.compile(
+    r"packed-1/(?:manifests|removed)/(md5|md5-dos2unix)/([0-9a-f]{32})(\.dir)?\Z"
+)
 
 
 class PackRef(NamedTuple):
@@ -114,6 +121,19 @@ def manifest_key(digest: Digest, *, is_tree: bool) -> str:
     if folder is None:
         raise ValueError(f"no manifest is named by {digest.algorithm.name}")
     return f"{MANIFESTS}{folder}/{digest.hex}{'.dir' if is_tree else ''}"
+
+
+def parse_manifest_key(key: str) -> tuple[Digest, bool] | None:
+    """The digest that the key of a manifest (or of a removed one) names, and whether it is a listing's; None for any other key."""
+    match = _MANIFEST.match(key)
+    if match is None:
+        return None
+    return Digest(_ALGORITHMS[match[1]], bytes.fromhex(match[2])), match[3] is not None
+
+
+def removed_key(key: str) -> str:
+    """Where a manifest that gc removed can be had from while its packs wait."""
+    return REMOVED + key.removeprefix(MANIFESTS)
 
 
 def parse_table(end: Buffer, pack: PackRef, size: int) -> list[ChunkRow]:

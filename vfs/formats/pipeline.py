@@ -13,7 +13,8 @@ Only stages that a lock names are generated. Variable files come in as a mapping
 Invariant: raises nothing but `FormatError`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -101,6 +102,13 @@ class Pipeline:
         fields = Fields(definition, self._file, f"stages.{group}")
         body = fields.raw("do") if fields.has_key("foreach") else definition
         return self._declared(name, body, extra)
+
+    def plain(self) -> Iterator[tuple[str, Declaration]]:
+        """The stages that are written one by one; those that cannot be resolved are left out."""
+        for name, definition in self._stages.items():
+            if not _generates(definition):
+                with suppress(FormatError):
+                    yield name, self._declared(name, definition, None)
 
     def variable_files(self) -> tuple[bytes, ...]:
         """Repository paths of the variable files that any stage may need."""

@@ -61,7 +61,7 @@ def new_pointer(path: str, content: Described, desc: str = "") -> bytes:
         desc: what the user says of it.
     """
     fields = {**described(content), "path": path}
-    return _dump({"outs": [{**fields, **({"desc": desc} if desc else {})}]})
+    return dump_yaml({"outs": [{**fields, **({"desc": desc} if desc else {})}]})
 
 
 def import_pointer(path: str, dependency: Mapping[str, Any], content: Described | None) -> bytes:
@@ -74,7 +74,7 @@ def import_pointer(path: str, dependency: Mapping[str, Any], content: Described 
     """
     out = {**described(content), "path": path}
     document = {"frozen": True, "deps": [dict(dependency)], "outs": [out]}
-    return _dump({"md5": stage_md5(document), **document})
+    return dump_yaml({"md5": stage_md5(document), **document})
 
 
 def edited_import(
@@ -104,12 +104,12 @@ def edited_import(
         _describe(source, dependency)
     _describe(item, described(content))
     document["md5"] = stage_md5(document)
-    return _dump(document)
+    return dump_yaml(document)
 
 
 def source_content(old: bytes, pointer: bytes) -> dict[str, Any]:
     """What the `.dvc` file of an `import-url` says of the content of its source. Raises FormatError."""
-    document = _load(old, show(pointer)[1:-1])
+    document = load_yaml(old, show(pointer)[1:-1])
     return {key: value for key, value in document["deps"][0].items() if key in _CONTENT}
 
 
@@ -135,7 +135,7 @@ def edited_pointer(
         item["desc"] = desc
     if "md5" in document:  # of an import: it covers the outs
         document["md5"] = stage_md5(document)
-    return _dump(document)
+    return dump_yaml(document)
 
 
 def modern_pointer(old: bytes, pointer: bytes, contents: Mapping[bytes, Described]) -> bytes:
@@ -151,7 +151,7 @@ def modern_pointer(old: bytes, pointer: bytes, contents: Mapping[bytes, Describe
     """
     for out, content in contents.items():
         old = edited_pointer(old, pointer, out, content)
-    document = _load(old, show(pointer)[1:-1])
+    document = load_yaml(old, show(pointer)[1:-1])
     if "locked" in document:
         document["frozen"] = document.pop("locked")
     if not document.get("deps"):
@@ -161,7 +161,7 @@ def modern_pointer(old: bytes, pointer: bytes, contents: Mapping[bytes, Describe
             del item[key]
     if "md5" in document:
         document["md5"] = stage_md5(document)
-    return _dump(document)
+    return dump_yaml(document)
 
 
 def moved_pointer(
@@ -192,7 +192,7 @@ def moved_pointer(
     item["path"] = _relative(target, wdir)
     if "md5" in document:
         document["md5"] = stage_md5(document)
-    return _dump(document)
+    return dump_yaml(document)
 
 
 def without_out(old: bytes, pointer: bytes, out: bytes) -> bytes | None:
@@ -205,7 +205,7 @@ def without_out(old: bytes, pointer: bytes, out: bytes) -> bytes | None:
     if len(document["outs"]) == 1:
         return None
     document["outs"].remove(item)
-    return _dump(document)
+    return dump_yaml(document)
 
 
 def stage_md5(document: Mapping[str, Any]) -> str:
@@ -250,7 +250,7 @@ def described(content: Described | None) -> dict[str, Any]:
 
 def _find(old: bytes, pointer: bytes, out: bytes) -> tuple[Any, Any]:
     """The parsed file, comments and all, and its item of an out."""
-    document = _load(old, show(pointer)[1:-1])
+    document = load_yaml(old, show(pointer)[1:-1])
     wdir = _wdir(document, pointer)
     for item in document.get("outs") or ():
         written = str(item.get("path", ""))
@@ -271,7 +271,8 @@ def _relative(path: bytes, base: bytes) -> str:
     return posixpath.relpath(b"/" + path, b"/" + base).decode()
 
 
-def _load(data: bytes, file: str) -> Any:
+def load_yaml(data: bytes, file: str) -> Any:
+    """A mapping, with its comments and order. Raises FormatError."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -285,7 +286,8 @@ def _load(data: bytes, file: str) -> Any:
     return document
 
 
-def _dump(document: Any) -> bytes:
+def dump_yaml(document: Any) -> bytes:
+    """The bytes that DVC writes of a document."""
     from ruamel.yaml import YAML
     from ruamel.yaml.representer import RoundTripRepresenter
 

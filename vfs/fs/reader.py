@@ -44,26 +44,24 @@ class OpenFile:
 
     Attributes:
         blob: its content, as the fetcher has it (`Fetcher.own`).
-        prefixes: what the keys of its blocks in the store begin with.
+        usable: what the keys of those blocks in the store begin with that may be served (`Fetcher.usable`).
         opens: handles now open.
         local: a plain local file with exactly this content.
         looked: set when a local file has been looked for.
         examined: whether the fetcher has looked for blocks that were never checked.
         pushed: whether the kernel has been given the whole content.
         fetched: whether any of it came through the fetcher, whose read-ahead then wants to know of every read.
-        barred: it was found wrong: what the store has of it is not served before the fetcher has looked.
         extents: where blocks are in the chunk store.
     """
 
     blob: Blob
-    prefixes: tuple[bytes, ...]
+    usable: tuple[bytes, ...]
     opens: int = 0
     local: LocalFile | None = None
     looked: trio.Event | None = None
     examined: bool = False
     pushed: bool = False
     fetched: bool = False
-    barred: bool = False
     extents: dict[int, Extent] = field(default_factory=dict)
 
 
@@ -109,12 +107,8 @@ class Reader:
         return None
 
     def large(self) -> list[Blob]:
-        """The large contents that may be served from the chunk store as they are."""
-        return [
-            file.blob
-            for file in self._files.values()
-            if file.blob.size > WHOLE_SIZE and not file.barred
-        ]
+        """The large contents that are remembered."""
+        return [file.blob for file in self._files.values() if file.blob.size > WHOLE_SIZE]
 
     def forget_content(self, blob: Blob) -> list[int]:
         """Drop what is known of a content; returns the inodes that showed it."""
@@ -168,8 +162,6 @@ class Reader:
             if data is not None and local.handed_out(end - offset):
                 self._check(local)
             return data
-        if file.barred:
-            return None
         first, last = offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE
         if first == last:
             extent = file.extents.get(first) or self._locate(file, first)
@@ -188,8 +180,8 @@ class Reader:
         if offset >= end:
             return b""
         file = self._file(inode, node)
-        resident = None if file.barred else self._resident(file, offset, end)
-        if file.barred:
+        resident = self._resident(file, offset, end)
+        if file.usable != prefixes(file.blob):
             file.looked = None  # `dvc pull` may have mended it
         if resident is None:
             await self._look_for_local_file(file, node)
@@ -215,7 +207,7 @@ class Reader:
                 file.extents.clear()
         file.fetched = True
         data = await self._fetcher.read(file.blob, self._places(node), offset, end - offset)
-        file.barred = file.barred and not self._fetcher.trusts(file.blob)
+        file.usable = self._fetcher.usable(file.blob)
         return data
 
     def _say_once(self, error: StoreError) -> None:
@@ -260,7 +252,7 @@ class Reader:
         return found
 
     def _locate(self, file: OpenFile, block: int) -> Extent | None:
-        extent = locate(self._store, file.prefixes, block)
+        extent = locate(self._store, file.usable, block)
         if extent is not None:
             if len(file.extents) >= MOST_EXTENTS:
                 file.extents.clear()
@@ -302,9 +294,7 @@ class Reader:
         file = self._files.get(inode)
         if file is None:
             blob = self._fetcher.own(node.blob)
-            file = self._files[inode] = OpenFile(blob, prefixes(blob))
-            if blob.size > WHOLE_SIZE:  # smaller ones are proved before they are stored
-                file.barred = not self._fetcher.trusts(blob)
+            file = self._files[inode] = OpenFile(blob, self._fetcher.usable(blob))
             self._idle[inode] = None
         return file
 

@@ -6,7 +6,6 @@ fetches it, and only then does a read use the network.
 """
 
 import contextlib
-import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +17,6 @@ from vfs.core.lru import Lru
 from vfs.errors import FormatError, NotARepository, StoreError, VfsError
 from vfs.git import history, lfs, revisions
 from vfs.git.attributes import Attributes
-from vfs.git.command import GitFailed, run_git
 from vfs.git.handles import Handle, Handles, discover_git_dir, open_libgit2, translated
 from vfs.git.objects import (
     MODE_BLOB,
@@ -38,7 +36,6 @@ from vfs.git.submodules import MAX_MODULES, submodule_urls
 from vfs.git.worktree import WorkingTree, fingerprint, snapshot
 
 CACHED_ITEMS = 200_000  # about 40 MiB of parsed trees at most
-_PATHS = 100  # of a command line, which takes 128 KiB at least
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -359,24 +356,6 @@ class Repository:
         root = self._require_root()
         with translated(f"working tree {root}"):
             return fingerprint(WorkingTree(root, self._handle().repository, self.git_dir))
-
-    def tracks(self, paths: Sequence[bytes]) -> bytes | None:
-        """The first path of the index that is one of some paths, or lies below one. Raises StoreError."""
-        for start in range(0, len(paths), _PATHS):
-            part = [os.fsdecode(path) for path in paths[start : start + _PATHS]]
-            try:
-                listed = ["--literal-pathspecs", "ls-files", "-z", "--", *part]
-                found = run_git(listed, git_dir=self.git_dir)
-            except GitFailed as error:
-                raise StoreError(f"{self.name}: {error.stderr}") from error
-            if found:
-                return found.partition(b"\0")[0]
-        return None
-
-    def ignores(self, path: bytes) -> bool:
-        """Whether `.gitignore` files and their like hide a path, tracked or not."""
-        with translated(f"working tree {self.root}"):
-            return self._handle().repository.path_is_ignored(path.decode("utf-8", "replace"))
 
     def _require_root(self) -> Path:
         if self.root is None:

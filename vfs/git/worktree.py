@@ -2,7 +2,7 @@
 
 Rule: tracked files with the bytes they have in the working tree (no filters, no line-end
 conversion), and pointers (`*.dvc`, `dvc.yaml`, `dvc.lock`, `Dvcfile`, `.dvc/config`, `.dvcignore`) that are
-neither tracked nor ignored. Git LFS files that were not edited stay pointers. The user's
+neither tracked nor ignored. A mount of vfs in it is passed over (`vfs.mount_table`). Git LFS files that were not edited stay pointers. The user's
 repository is only read.
 
 A file whose stat data equals the index's is taken from the index without reading it.
@@ -20,7 +20,7 @@ from vfs.errors import StoreError
 from vfs.git.index import IndexEntry, index_signature, read_index
 from vfs.git.objects import MODE_BLOB, MODE_COMMIT, MODE_EXECUTABLE, MODE_SYMLINK
 from vfs.git.scratch import Scratch
-from vfs.own_mount import holds
+from vfs.mount_table import mounts_below
 
 BlobSize = Callable[[bytes], int]
 ReadBlob = Callable[[bytes], bytes]
@@ -45,6 +45,7 @@ class WorkingTree:
         self.converts = (autocrlf or "false").lower() != "false" or any(
             path.rpartition(b"/")[2] == b".gitattributes" for path in self.tracked
         )
+        self._mounts = mounts_below(self.root)
         self._real: dict[bytes, bool] = {b"": True}
 
     def _read_index(self) -> Iterator[IndexEntry]:
@@ -78,7 +79,7 @@ class WorkingTree:
         for below in reversed(checked):
             if real:
                 try:
-                    real = not holds(self.absolute(below)) and stat.S_ISDIR(
+                    real = below not in self._mounts and stat.S_ISDIR(
                         os.lstat(self.absolute(below)).st_mode
                     )
                 except (FileNotFoundError, NotADirectoryError):
@@ -119,10 +120,8 @@ class WorkingTree:
             return []
 
     def _is_foreign(self, directory: bytes) -> bool:
-        """True for a repository of its own (submodule or nested clone), and for the mount that this process serves."""
-        return holds(self.absolute(directory)) or os.path.lexists(
-            self.absolute(directory) + b"/.git"
-        )
+        """True for a repository of its own (submodule or nested clone), and for a mount."""
+        return directory in self._mounts or os.path.lexists(self.absolute(directory) + b"/.git")
 
     def _ignored(self, path: bytes) -> bool:
         # pygit2 takes text only: bytes that are none are matched as U+FFFD, so every pattern but

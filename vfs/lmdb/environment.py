@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 MAX_MAP: Final = 1 << 40
 _READERS: Final = 1024  # `vfs.lmdb.files.LOCK_FILE` is their table
-_DAMAGE: Final = (
+DAMAGE: Final = (
     lmdb.CorruptedError,
     lmdb.InvalidError,
     lmdb.VersionMismatchError,
@@ -40,6 +40,7 @@ _DAMAGE: Final = (
     lmdb.BadTxnError,
     lmdb.BadDbiError,
 )
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # LMDB may leave pages unwritten at the end of a sound file (freed by the transaction that took them).
 _SLACK_PAGES: Final = 256
 
@@ -109,7 +110,7 @@ class Environment:
         except lmdb.Error as error:
             raise self._translated(error) from error
         except OSError as error:
-            kind = StoreFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreError
+            kind = StoreFull if error.errno in _FULL else StoreError
             raise kind(f"{self._name}: {error.strerror}") from error
         _LIVE.add(self)
 
@@ -210,7 +211,7 @@ class Environment:
         """Run `function` in a write transaction, again after growth: it must be repeatable.
 
         Raises:
-            StoreFull: the disk is full, or the map cannot grow.
+            StoreFull: the disk is full or fails to be written, or the map cannot grow.
             StoreError: anything else LMDB reports, and an environment opened for reading.
         """
         if self.readonly:
@@ -229,7 +230,7 @@ class Environment:
                 except lmdb.MapResizedError:
                     wanted = 0
                 except lmdb.Error as error:
-                    raise self._translated(error) from error
+                    raise self._translated(error, writing=True) from error
                 finally:
                     self._leave()
                 self._resize(wanted)
@@ -244,12 +245,14 @@ class Environment:
         finally:
             self._leave()
 
-    def _translated(self, error: lmdb.Error) -> StoreError:
+    def _translated(self, error: lmdb.Error, *, writing: bool = False) -> StoreError:
         """The error of ours that says the same as one of LMDB's."""
         text = str(error)
-        if isinstance(error, (lmdb.DiskError, lmdb.MapFullError)) or "No space left" in text:
+        if isinstance(error, (lmdb.DiskError, lmdb.MapFullError)) or _says(text, *_FULL):
             return StoreFull(f"{self._name}: no room left on the disk ({text})")
-        if isinstance(error, _DAMAGE):
+        if writing and _says(text, errno.EIO):  # so says LMDB of pages that went in only in part
+            return StoreFull(f"{self._name}: the disk takes nothing more ({text})")
+        if isinstance(error, DAMAGE):
             self.damaged = True
             return Damaged(f"{self._name} is damaged: {text}", hint=self.form.hint)
         return StoreError(f"{self._name}: {text}")
@@ -329,6 +332,11 @@ def _open_grown(path: str, settings: dict[str, Any]) -> Any:
             return lmdb.open(path, **settings)
         except lmdb.MapResizedError:
             continue
+
+
+def _says(text: str, *numbers: int) -> bool:
+    """Whether a message of LMDB's ends with one of the system's errors, for which it has no class."""
+    return text.endswith(tuple(os.strerror(number) for number in numbers))
 
 
 def _identity(directory: Path) -> tuple[int, int]:

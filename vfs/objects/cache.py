@@ -14,7 +14,7 @@ import fcntl
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -22,8 +22,9 @@ from vfs.errors import ContentMismatch, DataUnavailable, StoreError
 from vfs.formats.hashing import Hasher, hasher_for, new_hasher
 from vfs.formats.layout import object_path, parse_object_path
 from vfs.objects.assembly import Assembly
+from vfs.objects.copying import LARGE, STEP, Fill, copy, read_into
 from vfs.objects.filesystem import FICLONE
-from vfs.objects.incoming import Incoming, entries
+from vfs.objects.incoming import MARK, Incoming, entries, marked, names_in
 from vfs.objects.source import Fingerprint, read_stable
 from vfs.types import Algorithm, Digest
 
@@ -31,9 +32,6 @@ PIECE: Final = 1 << 20
 SMALL: Final = 1 << 14  # below, sharing blocks with the source costs more than it saves
 _UNKNOWN: Final = (errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-
-Fill = Callable[[memoryview], int]
-"""Fills the front of a buffer with the next bytes; their count, 0 at the end."""
 
 
 class Ingested(NamedTuple):
@@ -53,12 +51,19 @@ class Ingested(NamedTuple):
 
 
 class ObjectCache:
-    """One cache directory; blocking, for worker threads."""
+    """One cache directory; blocking, for worker threads.
 
-    def __init__(self, directory: str) -> None:
-        """Touches nothing; directories are made when something is put."""
+    Attributes:
+        mends: what helps if an object of it is damaged.
+    """
+
+    mends = "remove that file; `vfs fetch` or `vfs add` brings the right one"
+
+    def __init__(self, directory: str, *, shared: bool = False) -> None:
+        """Touches nothing; directories are made when something is put, for a group with `shared`."""
         self.directory = directory
-        self._incoming = Incoming(directory)
+        self._incoming = Incoming(directory, shared=shared)
+        self._base = os.path.join(directory, "files/md5")  # of temporary files
         self._clones = True  # as far as is known
         self._buffers = threading.local()
 
@@ -66,23 +71,28 @@ class ObjectCache:
 
     def path(self, digest: Digest, *, is_tree: bool = False) -> str:
         """Where an object lies, or would."""
-        return os.path.join(self.directory, object_path(digest, is_tree=is_tree))
+        return f"{self.directory}/{object_path(digest, is_tree=is_tree)}"
 
     def size(self, digest: Digest, *, is_tree: bool = False) -> int | None:
         """Bytes of an object; None if there is none."""
-        try:
+        with suppress(OSError):
             found = os.lstat(self.path(digest, is_tree=is_tree))
-        except OSError:
-            return None
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
+            return found.st_size if stat.S_ISREG(found.st_mode) else None
+        return None
 
-    def trusted(self, digest: Digest, *, is_tree: bool = False) -> bool:
-        """Whether it is there and whoever put it there says that it was verified (mode 0444)."""
-        try:
-            found = os.lstat(self.path(digest, is_tree=is_tree))
-        except OSError:
-            return False
-        return stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o444
+    def trusted(self, digest: Digest, *, is_tree: bool = False, size: int | None = None) -> bool:
+        """Whether it is there and whoever put it there says that it was verified (mode 0444).
+
+        `size` is what it must have, if that is known: the end of a machine may cut what nobody brought to the disk.
+        """
+        return marked(self.path(digest, is_tree=is_tree), size)
+
+    def trust(self, digest: Digest, *, is_tree: bool = False) -> bool | None:
+        """As `trusted`; None if there is none."""
+        with suppress(OSError):
+            mode = os.lstat(self.path(digest, is_tree=is_tree)).st_mode
+            return mode == MARK if stat.S_ISREG(mode) else None
+        return None
 
     def open(self, digest: Digest, *, is_tree: bool = False) -> int:
         """A descriptor of an object.
@@ -134,7 +144,7 @@ class ObjectCache:
         """(digest, whether it is a listing, state) of every object, in both layouts; in no order."""
         for prefix in ("files/md5", ""):
             base = os.path.join(self.directory, prefix)
-            for name in sorted(_names(base)):
+            for name in sorted(names_in(base)):
                 if len(name) != 2:
                     continue
                 for entry in entries(os.path.join(base, name)):
@@ -176,9 +186,15 @@ class ObjectCache:
         """
         hasher = hasher_for(digest)
         path = self.path(digest, is_tree=is_tree)
+        buffer = self._buffer()
+        size = read_into(fill, buffer)
+        hasher.update(buffer[:size])
+        if size < PIECE and not hasher.matches(digest.value):  # that was all: nothing is written
+            raise self._wrong(digest, is_tree)
         with self._incoming.temporary(os.path.dirname(path)) as made:
-            size = self._copy(fill, made.descriptor, hasher)
-            if not hasher.matches(digest.value):
+            self._incoming.write(made.descriptor, buffer[:size])
+            size += self._copy(fill, made.descriptor, hasher) if size == PIECE else 0
+            if size >= PIECE and not hasher.matches(digest.value):
                 raise self._wrong(digest, is_tree)
             self._incoming.publish(made, path)
         return size
@@ -191,10 +207,10 @@ class ObjectCache:
             VfsError: as `fill`; nothing was put.
         """
         hasher = new_hasher(Algorithm.MD5)
-        with self._incoming.temporary(os.path.join(self.directory, "files/md5")) as made:
+        with self._incoming.temporary(self._base) as made:
             size = self._copy(fill, made.descriptor, hasher)
             digest = Digest(Algorithm.MD5, hasher.digest())
-            if not self.trusted(digest):
+            if not self.trusted(digest, size=size):
                 self._incoming.publish(made, self.path(digest))
         return digest, size
 
@@ -273,7 +289,7 @@ class ObjectCache:
             everywhere: also those beside objects, of which each has less than `PIECE` bytes.
         """
         base = os.path.join(self.directory, "files/md5")
-        below = [os.path.join(base, name) for name in _names(base) if len(name) == 2]
+        below = [os.path.join(base, name) for name in names_in(base) if len(name) == 2]
         return self._incoming.sweep(iter((base, *below) if everywhere else (base,)))
 
     # Pieces ---------------------------------------------------------------------------------------
@@ -283,7 +299,7 @@ class ObjectCache:
         hasher = new_hasher(algorithm)
         if size <= PIECE:
             return self._put_small(source, size, hasher, algorithm)
-        with self._incoming.temporary(os.path.join(self.directory, "files/md5")) as made:
+        with self._incoming.temporary(self._base) as made:
             if self._clone(source, made.descriptor):
                 count = self._hash(made.descriptor, hasher)
             else:
@@ -293,9 +309,9 @@ class ObjectCache:
             if count != size:
                 return None
             digest = Digest(algorithm, hasher.digest())
-            if self.trusted(digest):
+            if self.trusted(digest, size=_expected(algorithm, size)):
                 return digest, False
-            self._incoming.publish(made, self.path(digest))
+            self._incoming.publish(made, self.path(digest), large=size >= LARGE)
         return digest, True
 
     def _put_small(
@@ -303,15 +319,15 @@ class ObjectCache:
     ) -> tuple[Digest, bool] | None:
         """A file that fits the buffer is hashed before anything is written: known contents cost no write."""
         buffer = self._buffer()[:size]
-        if _read_into(source, buffer) != size:
+        if read_into(lambda view: os.readv(source, [view]), buffer) != size:
             return None
         hasher.update(buffer)
         digest = Digest(algorithm, hasher.digest())
-        if self.trusted(digest):
-            return digest, False
         path = self.path(digest)
-        # Beside its name: file systems are quickest when a file stays in its directory.
-        with self._incoming.temporary(os.path.dirname(path)) as made:
+        if marked(path, _expected(algorithm, size)):
+            return digest, False
+        # All in one directory: file systems put what was made there side by side, in the order of the working tree.
+        with self._incoming.temporary(self._base) as made:
             if size < SMALL or not self._clone(source, made.descriptor):
                 self._incoming.write(made.descriptor, buffer)
             elif self._hash(made.descriptor, again := new_hasher(algorithm)) != size or (
@@ -336,7 +352,7 @@ class ObjectCache:
 
     def _hash(self, descriptor: int, hasher: Hasher) -> int:
         """Take a whole file into a hasher; returns its bytes."""
-        buffer = self._buffer()
+        buffer = self._buffer()[:STEP]
         done = 0
         while count := os.preadv(descriptor, [buffer], done):
             hasher.update(buffer[:count])
@@ -344,13 +360,7 @@ class ObjectCache:
         return done
 
     def _copy(self, fill: Fill, target: int, hasher: Hasher) -> int:
-        buffer = self._buffer()
-        done = 0
-        while count := fill(buffer):
-            hasher.update(buffer[:count])
-            self._incoming.write(target, buffer[:count])
-            done += count
-        return done
+        return copy(fill, self._incoming.write, target, hasher, self._buffer())
 
     def _buffer(self) -> memoryview:
         """A buffer of `PIECE` bytes of this thread."""
@@ -365,16 +375,6 @@ class ObjectCache:
         )
 
 
-def _names(directory: str) -> list[str]:
-    try:
-        return os.listdir(directory)
-    except OSError:
-        return []
-
-
-def _read_into(source: int, buffer: memoryview) -> int:
-    """Fill a buffer from a file; returns how many bytes there were."""
-    done = 0
-    while done < len(buffer) and (count := os.readv(source, [buffer[done:]])):
-        done += count
-    return done
+def _expected(algorithm: Algorithm, size: int) -> int | None:
+    """The size of a file's object, where its digest tells: contents with other line ends have the name of DVC 2 in common."""
+    return size if algorithm is Algorithm.MD5 else None

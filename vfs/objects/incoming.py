@@ -4,7 +4,7 @@ Rules:
 
 - A temporary file is locked (`flock`) by who writes it; the lock ends with the writer, however it ends. `sweep`
   removes what nobody holds.
-- Nothing is fsynced when it is written: `sync` brings all of it to the disk, a few files one by one, more with one
+- Nothing is fsynced when it is written: `sync` brings all of it to the disk, a few files and large ones one by one, more with one
   `syncfs` (which also waits for what others write there). The descriptor that takes is opened before the first write,
   because Linux reports to it what failed since then.
 """
@@ -13,10 +13,11 @@ import errno
 import fcntl
 import itertools
 import os
+import stat
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Final
 
 from vfs.errors import StoreError, StoreFull
@@ -27,80 +28,91 @@ _SUFFIX: Final = ".tmp"
 _FEW: Final = 16
 _YOUNG: Final = 60.0  # seconds; it may not be locked yet
 _MODE: Final = 0o444
+MARK: Final = stat.S_IFREG | _MODE
+_SHARED: Final = 0o2775
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Temporary:
-    """A file that is being written.
+    """A file that is being written; as a context manager, gone at the end unless it was published.
 
     Attributes:
         descriptor: open for reading and writing.
+        base: directory that it was made in.
         path: its temporary name; "" once it was published.
     """
 
-    __slots__ = ("descriptor", "path")
+    __slots__ = ("base", "descriptor", "path")
 
-    def __init__(self, descriptor: int, path: str) -> None:
+    def __init__(self, descriptor: int, base: str, path: str) -> None:
         self.descriptor = descriptor
+        self.base = base
         self.path = path
+
+    def __enter__(self) -> "Temporary":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        os.close(self.descriptor)
+        if self.path:
+            with suppress(FileNotFoundError):
+                os.unlink(self.path)
 
 
 class Incoming:
     """The writing side of one cache directory; thread-safe."""
 
-    def __init__(self, directory: str) -> None:
-        """Touches nothing yet."""
+    def __init__(self, directory: str, *, shared: bool = False) -> None:
+        """Touches nothing yet; with `shared` a group may write to the directories that are made."""
         self.directory = directory
+        self._shared = shared
         self._made: set[str] = set()
+        self._marking: set[str] = (
+            set()
+        )  # directories whose new files have the mode they were made with
         self._root: int | None = None
-        self._whole = False  # directories above those of objects are new too
+        self._grown: set[str] = set()  # directories that got new ones
         self._new: list[str] = []  # published and not synced; no more than one over `_FEW`
+        self._large: list[str] = []  # the same, of files that the disk has begun with
         self._names = map(f"{_PREFIX}{os.urandom(8).hex()}-{{}}{_SUFFIX}".format, itertools.count())
 
-    @contextmanager
-    def temporary(self, base: str) -> Iterator[Temporary]:
-        """A new file in the directory `base`, gone at the end unless it was published.
-
-        Raises:
-            StoreFull, StoreError: it cannot be made.
-        """
-        path = os.path.join(base, next(self._names))
+    def temporary(self, base: str) -> Temporary:
+        """A new file in the directory `base`. Raises StoreFull, StoreError."""
+        path = f"{base}/{next(self._names)}"
         try:
             self._make(base)
             try:
                 descriptor = os.open(path, _CREATE, _MODE)
             except FileNotFoundError:  # `dvc gc` removed the empty directory meanwhile
-                os.makedirs(base, exist_ok=True)
+                self._directories(base)
                 descriptor = os.open(path, _CREATE, _MODE)
         except OSError as error:
             raise self.failed(error) from error
-        made = Temporary(descriptor, path)
-        try:
-            with suppress(OSError):  # where there are no such locks, nothing is swept either
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield made
-        finally:
-            os.close(descriptor)
-            if made.path:
-                with suppress(FileNotFoundError):
-                    os.unlink(made.path)
+        with suppress(OSError):  # where there are no such locks, nothing is swept either
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return Temporary(descriptor, base, path)
 
-    def publish(self, made: Temporary, path: str) -> None:
-        """Give a complete file its name, and mode 0444. Raises StoreFull, StoreError."""
+    def publish(self, made: Temporary, path: str, *, large: bool = False) -> None:
+        """Give a complete file its name, and mode 0444; of a `large` one the disk has most. Raises StoreFull, StoreError."""
         try:
-            if os.fstat(made.descriptor).st_mode & 0o777 != _MODE:  # a strict umask
-                os.fchmod(made.descriptor, _MODE)
-            self._make(os.path.dirname(path))
+            if made.base not in self._marking:
+                if os.fstat(made.descriptor).st_mode & 0o777 == _MODE:
+                    self._marking.add(made.base)
+                else:  # a strict umask
+                    os.fchmod(made.descriptor, _MODE)
+            self._make(path.rpartition("/")[0])
             try:
                 os.rename(made.path, path)
             except FileNotFoundError:  # `dvc gc` removed the empty directory meanwhile
-                os.makedirs(os.path.dirname(path), exist_ok=True)
+                self._directories(os.path.dirname(path))
                 os.rename(made.path, path)
         except OSError as error:
             raise self.failed(error) from error
         made.path = ""
-        if len(self._new) <= _FEW:
+        if large:
+            self._large.append(path)
+        elif len(self._new) <= _FEW:
             self._new.append(path)
 
     def write(self, descriptor: int, view: memoryview) -> None:
@@ -114,14 +126,16 @@ class Incoming:
     def sync(self) -> None:
         """Bring everything that was written to the disk. Raises StoreError."""
         new, self._new = self._new, []
-        if self._root is not None and (self._whole or len(new) > _FEW):
-            self._whole = False
+        large, self._large = self._large, []
+        grown, self._grown = self._grown, set()
+        if self._root is not None and len(new) > _FEW:
             sync_filesystem(self._root, self.directory)
             return
-        directories = {os.path.dirname(path) for path in new}
+        files = (*large, *new)
+        directories = {os.path.dirname(path) for path in files}
         above = {os.path.dirname(path) for path in directories}
         try:
-            for path in (*new, *directories, *above):
+            for path in (*files, *directories, *above, *grown):
                 with suppress(FileNotFoundError):  # somebody removed it
                     _sync(path)
         except OSError as error:
@@ -149,12 +163,39 @@ class Incoming:
     def _make(self, directory: str) -> None:
         if directory in self._made:
             return
-        self._whole = self._whole or not os.path.isdir(os.path.dirname(directory))
-        os.makedirs(directory, exist_ok=True)
+        above = os.path.dirname(directory)
+        while not os.path.isdir(above):
+            self._grown.add(above)
+            above = os.path.dirname(above)
+        self._grown.add(above)
+        self._directories(directory)
         if self._root is None:
             self._root = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             weakref.finalize(self, os.close, self._root)
         self._made.add(directory)
+
+    def _directories(self, path: str) -> None:
+        """Make the directories of a path that are not there."""
+        if not self._shared:
+            os.makedirs(path, exist_ok=True)
+            return
+        missing = []
+        while not os.path.isdir(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        for directory in reversed(missing):
+            with suppress(FileExistsError):
+                os.mkdir(directory)
+                os.chmod(directory, _SHARED)  # as DVC's: new files get the group of the directory
+
+
+def marked(path: str, size: int | None) -> bool:
+    """Whether a file is a verified object, of that size if one is given."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return found.st_mode == MARK and (size is None or found.st_size == size)
 
 
 def entries(directory: str) -> Iterator["os.DirEntry[str]"]:
@@ -164,6 +205,14 @@ def entries(directory: str) -> Iterator["os.DirEntry[str]"]:
             yield from found
     except (FileNotFoundError, NotADirectoryError):
         return
+
+
+def names_in(directory: str) -> list[str]:
+    """As `entries`, names only; nothing if it cannot be read."""
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
 
 
 def _sync(path: str) -> None:

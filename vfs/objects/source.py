@@ -16,7 +16,7 @@ from vfs.types import Algorithm, Digest
 
 T = TypeVar("T")
 
-_PIECE: Final = 1 << 20
+_PIECE: Final = 1 << 18  # what stays in a processor's own cache while it is hashed
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -52,10 +52,10 @@ def open_source(path: str | bytes, *, follow: bool = False) -> tuple[int, os.sta
     Raises:
         DataUnavailable: it cannot be read, or is no regular file.
     """
-    shown = os.fsdecode(path)
     try:
         descriptor = os.open(path, _OPEN & ~os.O_NOFOLLOW if follow else _OPEN)
     except OSError as error:
+        shown = os.fsdecode(path)
         if error.errno == errno.ELOOP and not follow:
             raise DataUnavailable(f"{shown} is a symlink, not a file") from error
         raise DataUnavailable(f"{shown} cannot be read: {error.strerror}") from error
@@ -64,7 +64,7 @@ def open_source(path: str | bytes, *, follow: bool = False) -> tuple[int, os.sta
         return descriptor, found
     os.close(descriptor)
     raise DataUnavailable(
-        f"{shown} is no regular file",
+        f"{os.fsdecode(path)} is no regular file",
         hint="pipes, sockets and devices have no content to track: remove it, or name it in .dvcignore",
     )
 
@@ -86,20 +86,21 @@ def read_stable(
         DataUnavailable: it cannot be read, is no regular file, or changed twice.
         VfsError: as `take`.
     """
-    shown = os.fsdecode(path)
     for _ in range(2):
         descriptor, before = open_source(path, follow=follow)
         try:
             taken = take(descriptor, before.st_size)
             after = os.fstat(descriptor)
         except OSError as error:
-            raise DataUnavailable(f"{shown} cannot be read: {error.strerror}") from error
+            raise DataUnavailable(
+                f"{os.fsdecode(path)} cannot be read: {error.strerror}"
+            ) from error
         finally:
             os.close(descriptor)
         if taken is not None and fingerprint(before) == fingerprint(after):
             return taken, fingerprint(before)
     raise DataUnavailable(
-        f"{shown} changes while it is read", hint="let its writer end, then try again"
+        f"{os.fsdecode(path)} changes while it is read", hint="let its writer end, then try again"
     )
 
 

@@ -1,7 +1,8 @@
 """Many files at once: neighbouring chunks come with one ranged GET.
 
 Rules: files are given in the order of their paths, which is the order in packs. Pieces come as their ranges arrive: those of one
-file not necessarily in order, so a writer seeks. Every piece is checked against its id.
+file not necessarily in order, so a writer seeks. Every piece is checked against its id. What is done with small files may be done in
+the threads of the ranges, so that many are hashed and written at once.
 Memory: `jobs` + 1 ranges of `RANGE` bytes (or one chunk, if that is longer) and what they hold when decompressed.
 """
 
@@ -29,6 +30,9 @@ class Piece(NamedTuple):
     offset: int
     data: Buffer
 
+
+Take = Callable[[Piece], None]
+"""Takes a whole file, in any thread; ContentMismatch concerns that file alone, other errors end the run."""
 
 Failed = Callable[[PackedFile, RemoteError], None]
 """Told that a file will not be whole, and why; maybe more than once for one file."""
@@ -72,6 +76,7 @@ def read_files(
     *,
     jobs: int = 4,
     failed: Failed | None = None,
+    take: Take | None = None,
 ) -> Generator[Piece, None, None]:
     """The contents of files of one manifest.
 
@@ -81,6 +86,7 @@ def read_files(
         files: of the manifest, by path.
         jobs: ranges fetched at once.
         failed: told of files that a missing or damaged pack concerns, and the others go on; None: it is raised.
+        take: given files of one chunk instead of the caller.
 
     Raises:
         ObjectMissing: a pack is gone; read the manifest again for what has not come.
@@ -94,7 +100,7 @@ def read_files(
             if isinstance(run, PackedFile):
                 yield Piece(run, 0, b"")
                 continue
-            waiting.append(pool.submit(_fetch, remote, packs, run))
+            waiting.append(pool.submit(_fetch, remote, packs, run, take))
             if len(waiting) > jobs:
                 yield from _whole(waiting.popleft().result(), failed)
         while waiting:
@@ -135,7 +141,9 @@ def _whole(found: Iterable[Piece | _Lost], failed: Failed | None) -> Iterator[Pi
             failed(one.file, one.error)
 
 
-def _fetch(remote: Remote, packs: Sequence[PackRef], run: _Run) -> list[Piece | _Lost]:
+def _fetch(
+    remote: Remote, packs: Sequence[PackRef], run: _Run, take: Take | None
+) -> list[Piece | _Lost]:
     pack = packs[run.wanted[0].chunk.pack]
     length = run.end - run.start
     try:
@@ -149,12 +157,14 @@ def _fetch(remote: Remote, packs: Sequence[PackRef], run: _Run) -> list[Piece | 
         try:
             if len(stored) < chunk.stored:
                 raise ContentMismatch(f"{remote.url}: {pack.key} ends before {run.end}")
-            plain = open_chunk(stored, chunk.id, chunk.plain, opener)
+            piece = Piece(file, offset, open_chunk(stored, chunk.id, chunk.plain, opener))
+            if take is not None and len(file.chunks) == 1:
+                take(piece)
+            else:
+                found.append(piece)
         except FormatError as error:
             wrong = ContentMismatch(f"{remote.url}: {pack.key}: {error.message}")
             found.append(_Lost(file, wrong))
         except ContentMismatch as error:
             found.append(_Lost(file, error))
-        else:
-            found.append(Piece(file, offset, plain))
     return found

@@ -4,9 +4,13 @@ Rule: only what lies in a pack that the remote lists and that is not condemned i
 Memory: some 220 bytes for each chunk and 130 for each file.
 """
 
+import os
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
+
+from blake3 import blake3
 
 from vfs.errors import FormatError, ObjectMissing
 from vfs.formats.manifest_blocks import ChunkPlace, PackedFile
@@ -15,13 +19,14 @@ from vfs.formats.packs import (
     ID,
     PACKS,
     ChunkRow,
+    PackBuilder,
     PackRef,
     parse_condemned,
     parse_pack_key,
     parse_table,
 )
 from vfs.packed.manifest import PackedRemote, Pointer
-from vfs.remotes.base import read_body
+from vfs.remotes.base import ObjectInfo, read_body
 from vfs.remotes.bulk import in_threads
 from vfs.types import Algorithm
 
@@ -35,10 +40,12 @@ class Known:
 
     Attributes:
         packs: by number; None while a pack is being filled.
+        condemned: packs that are about to be removed; nothing new may have such a name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, condemned: frozenset[bytes] = frozenset()) -> None:
         self.packs: list[PackRef | None] = []
+        self.condemned = condemned
         self._numbers: dict[bytes, int] = {}
         self._chunks: dict[bytes, int] = {}
         self._files: dict[bytes, int] = {}
@@ -117,14 +124,20 @@ class Known:
 
 
 class Listed(NamedTuple):
-    """A pack and the size of its object."""
+    """A pack, the size of its object, and when it was put (seconds since the epoch; 0: unknown)."""
 
     pack: PackRef
     size: int
+    modified: float
 
 
 def learn_packs(
-    store: PackedRemote, bases: Iterable[Pointer] = (), *, expected: int, jobs: int = 8
+    store: PackedRemote,
+    bases: Iterable[Pointer] = (),
+    *,
+    expected: int,
+    damaged: Iterable[bytes] = (),
+    jobs: int = 8,
 ) -> Known:
     """What is known of a remote before something is pushed to it.
 
@@ -133,14 +146,16 @@ def learn_packs(
         bases: pointers whose manifests probably share files or chunks with what comes: the same outs in
             earlier commits, the latest first. Those that have no manifest are passed over.
         expected: bytes of all files to come; tables of other packs are read as far as that pays.
+        damaged: packs that must not be counted on.
         jobs: requests at once.
 
     Raises:
         RemoteError: as the remote answered.
     """
     gone = condemned(store)
-    listed = {entry.pack: entry for entry in list_packs(store) if entry.pack.id not in gone}
-    known = Known()
+    avoid = gone | frozenset(damaged)
+    listed = {entry.pack: entry for entry in list_packs(store) if entry.pack.id not in avoid}
+    known = Known(gone)
     for base in bases:
         try:
             manifest = store.manifest(base)
@@ -165,27 +180,57 @@ def list_packs(store: PackedRemote) -> Iterator[Listed]:
     for info in store.remote.list(PACKS):
         pack = parse_pack_key(info.key)
         if pack is not None:
-            yield Listed(pack, info.size)
+            yield Listed(pack, info.size, info.modified)
 
 
 def condemned(store: PackedRemote) -> frozenset[bytes]:
-    """Ids of packs that are about to be removed."""
-    found: frozenset[bytes] = frozenset()
+    """Ids of packs that are about to be removed. Raises FormatError: a condemned object is damaged."""
+    return frozenset().union(*(ids for _, ids in condemnations(store)))
+
+
+def condemnations(store: PackedRemote) -> Iterator[tuple[ObjectInfo, frozenset[bytes]]]:
+    """The condemned objects, and the packs that each names. Raises FormatError: one is damaged."""
     for info in store.remote.list(CONDEMNED):
-        try:
-            data = read_body(store.remote.get(info.key), info.size)
-        except ObjectMissing:  # swept meanwhile
-            continue
-        found |= parse_condemned(data, file=info.key)
-    return found
+        with suppress(ObjectMissing):  # swept meanwhile
+            yield info, condemned_by(store, info)
+
+
+def condemned_by(store: PackedRemote, info: ObjectInfo) -> frozenset[bytes]:
+    """The packs that a condemned object names. Raises ObjectMissing, FormatError."""
+    data = read_body(store.remote.get(info.key), info.size)
+    return parse_condemned(data, file=info.key)
+
+
+def seal(pack: PackBuilder, condemned: Container[bytes]) -> tuple[PackRef, bytes]:
+    """Close a pack under a name that is not condemned.
+
+    Rule: a collection removes what it condemned by name, so whoever packs the same chunks again meanwhile adds one that nobody
+    names, of random bytes.
+    """
+    ref, data = pack.finish()
+    while ref.id in condemned:
+        salt = os.urandom(ID)
+        pack.add(blake3(salt).digest(), salt, len(salt))
+        ref, data = pack.finish()
+    return ref, data
+
+
+def read_table(store: PackedRemote, entry: Listed) -> list[ChunkRow]:
+    """The table of a pack.
+
+    Raises:
+        ObjectMissing, RemoteError: as the remote answered.
+        FormatError: it is damaged, or the pack has another length than it says.
+    """
+    pack, size, _ = entry
+    length = pack.table_length
+    body = store.remote.get(pack.key, max(0, size - length), length)
+    return parse_table(read_body(body, length), pack, size)
 
 
 def _table(store: PackedRemote, entry: Listed) -> list[ChunkRow]:
     """The table of a pack; nothing if it is damaged or gone: its chunks are stored again."""
-    pack, size = entry
     try:
-        length = pack.table_length
-        body = store.remote.get(pack.key, max(0, size - length), length)
-        return parse_table(read_body(body, length), pack, size)
+        return read_table(store, entry)
     except (ObjectMissing, FormatError):
         return []

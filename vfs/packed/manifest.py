@@ -60,29 +60,28 @@ class PackedRemote:
             return {keys[info.key] for info in self.remote.list(MANIFESTS) if info.key in keys}
         return {keys[key] for key, answer in self.remote.heads([*keys]) if told(answer) is not None}
 
-    def manifest(self, pointer: Pointer) -> "Manifest":
-        """The manifest of a pointer.
+    def manifest(self, pointer: Pointer, key: str = "") -> "Manifest":
+        """The manifest of a pointer; `key`: where it lies, if not in its place.
 
         Raises:
             ObjectMissing: the remote has none.
             FormatError: it is damaged, or of another pointer.
             RemoteError: as the remote answered.
         """
-        file = f"{self.remote.url}: {pointer.key}"
-        body = self.remote.get(pointer.key, 0, HEAD_BYTES)
+        key = key or pointer.key
+        file = f"{self.remote.url}: {key}"
+        body = self.remote.get(key, 0, HEAD_BYTES)
         size = body.size
         head = read_body(body, HEAD_BYTES)
         header = parse_header(head[:HEADER_SIZE], file=file)
         end = HEADER_SIZE + header.stored
         if end > len(head):
-            head += read_body(
-                self.remote.get(pointer.key, len(head), end - len(head)), end - len(head)
-            )
+            head += read_body(self.remote.get(key, len(head), end - len(head)), end - len(head))
         opener = Decompressor()
         root = parse_root(head[HEADER_SIZE:end], header, size, file=file, opener=opener)
         if (root.digest, root.is_tree) != pointer:
             raise FormatError(f"is the manifest of {root.digest}", file=file)
-        return Manifest(self.remote, pointer, root, bytes(head))
+        return Manifest(self.remote, pointer, key, root, bytes(head))
 
 
 class Manifest:
@@ -93,11 +92,12 @@ class Manifest:
         root: totals, packs, blocks.
     """
 
-    def __init__(self, remote: Remote, pointer: Pointer, root: Root, head: bytes) -> None:
+    def __init__(self, remote: Remote, pointer: Pointer, key: str, root: Root, head: bytes) -> None:
         self.pointer = pointer
+        self._key = key
         self.root = root
         self._remote = remote
-        self._file = f"{remote.url}: {pointer.key}"
+        self._file = f"{remote.url}: {key}"
         self._head = head
         self._firsts = [block.first for block in root.blocks]
         self._kept: Lru[int, list[PackedFile]] = Lru(_KEPT_BLOCKS)
@@ -167,7 +167,7 @@ class Manifest:
     def _bytes(self, start: int, length: int) -> Buffer:
         if start + length <= len(self._head):
             return self._head[start : start + length]
-        data = read_body(self._remote.get(self.pointer.key, start, length), length)
+        data = read_body(self._remote.get(self._key, start, length), length)
         if len(data) != length:
             raise ObjectMissing(f"{self._file} has become shorter")
         return data

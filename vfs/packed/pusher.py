@@ -15,6 +15,7 @@ Memory: the pack being filled, `jobs` packs under way, and of each manifest some
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from vfs.core.paths import show
 from vfs.errors import ContentMismatch, FormatError, RemoteError
 from vfs.formats.chunking import chunks, cuts_for
 from vfs.formats.dirlisting import listing_digest
-from vfs.formats.hashing import hasher_for
+from vfs.formats.hashing import Hasher, hasher_for
 from vfs.formats.manifest_blocks import (
     BLOCK_CHUNKS,
     BLOCK_FILES,
@@ -39,14 +40,17 @@ from vfs.formats.manifest_blocks import (
 from vfs.formats.manifests import ManifestBuilder
 from vfs.formats.packs import PackBuilder
 from vfs.formats.zstd import Buffer, Compressor
-from vfs.packed.known import Known, condemned
+from vfs.packed.known import Known, condemned, list_packs, seal
 from vfs.packed.manifest import PackedRemote, Pointer
 from vfs.types import Digest
 
 PACK_BYTES = 32 << 20
 JOBS = 4
-_LONG = 3600.0
-"""A push that took so many seconds looks again for packs that were condemned meanwhile."""
+_LARGE = 8 << 20
+"""Files of more bytes are hashed by a thread of their own, `_AHEAD` chunks behind."""
+_AHEAD = 8
+_LONG = 60.0
+"""A push that took so many seconds looks again for packs that were condemned or removed meanwhile."""
 
 Progress = Callable[[int, int], None]
 
@@ -235,8 +239,10 @@ class Pusher:
         rows = []
         size = 0
         with item.open() as data:
-            for piece in chunks(data, cuts_for(item.size)):
-                hasher.update(piece)
+            pieces = chunks(data, cuts_for(item.size))
+            for piece in self._hashed(pieces, hasher) if item.size > _LARGE else pieces:
+                if item.size <= _LARGE:
+                    hasher.update(piece)
                 size += len(piece)
                 rows.append(self._chunk(piece))
         if size != item.size or not hasher.matches(item.digest.value):
@@ -247,6 +253,18 @@ class Pusher:
         self._did.read_files += 1
         self._did.read_bytes += size
         return rows
+
+    def _hashed(self, pieces: Iterable[Buffer], hasher: Hasher) -> Iterator[bytes]:
+        """Pieces whose digest another thread makes: it takes longer than all the rest."""
+        waiting: deque[Future[None]] = deque()
+        with ThreadPoolExecutor(1, "vfs-hash") as pool:
+            for piece in map(bytes, pieces):
+                waiting.append(pool.submit(hasher.update, piece))
+                yield piece
+                if len(waiting) > _AHEAD:
+                    waiting.popleft().result()
+            for one in waiting:
+                one.result()
 
     def _chunk(self, piece: Buffer) -> int:
         name = blake3(piece).digest()
@@ -267,7 +285,7 @@ class Pusher:
         """Close the pack and have it uploaded; waits while too many are under way."""
         if not len(self._pack):
             return
-        pack, data = self._pack.finish()
+        pack, data = seal(self._pack, self._known.condemned)
         self._known.packs[self._number] = pack
         self._send(pack.key, data, if_absent=False)  # heals a damaged one; else the same bytes
         self._did.packs += 1
@@ -293,8 +311,10 @@ class Pusher:
 
     def _check_condemned(self) -> None:
         used = {number for pending in self._pending for number in pending.packs}
+        packs = {pack for number in used if (pack := self._known.packs[number])}
+        there = {entry.pack for entry in list_packs(self._store)}
         gone = condemned(self._store)
-        if any(pack and pack.id in gone for pack in map(self._known.packs.__getitem__, used)):
+        if not packs <= there or any(pack.id in gone for pack in packs):
             raise RemoteError(
                 f"{self._store.remote.url}: while this push ran, packs it counted on were given up by a collection",
                 hint="push again: what is gone is stored again",

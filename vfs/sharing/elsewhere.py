@@ -14,21 +14,23 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
-from vfs.errors import FormatError, ObjectMissing, RemoteError, Unsupported
+from vfs.core.ranges import block_count, block_length
+from vfs.errors import FormatError, ObjectMissing, RemoteError, StoreCorrupt, Unsupported
 from vfs.formats.manifest_blocks import PackedFile
 from vfs.objects import ObjectCache
 from vfs.packed import Located, Manifest, PackedPlace, PackedRemote, PackReader, Pointer
 from vfs.remotes import Body, Remote
 from vfs.sharing.layout import open_layout
-from vfs.sharing.packed_fetch import listing_of
+from vfs.sharing.packed_fetch import filler, listing_of
 from vfs.sharing.plain import PlainRemote
 from vfs.sharing.spool import spool
-from vfs.types import Digest
+from vfs.types import Blob, Digest
 from vfs.workspace import Workspace
 from vfs.workspace.stores import DvcStore, RemoteRef
 
 AHEAD: Final = 64 << 20
 """Larger objects are not fetched before their turn."""
+_NOT_THERE: Final = (RemoteError, FormatError, StoreCorrupt)
 
 
 class Elsewhere:
@@ -45,6 +47,7 @@ class Elsewhere:
         self._plain = [r for r in store.remotes if r != target and (r.worktree or not r.versioned)]
         self._packed = [ref for ref in store.packed if ref != target]
         self._pointers: dict[Pointer, None] = {}
+        self._known = _Known(workspace)
         self._opened: list[_Packed | _Plain] | None = None
         self._stack = ExitStack()
         self._lock = threading.Lock()
@@ -54,16 +57,20 @@ class Elsewhere:
         """A pointer whose files may be asked for."""
         self._pointers[pointer] = None
 
+    def know(self, manifest: Manifest) -> None:
+        """A manifest of the target that lacks packs: it says which files there are, and their sizes."""
+        self._known.add(manifest)
+
     def bring(
         self, digest: Digest, *, is_tree: bool = False, most: int | None = None
     ) -> ObjectCache | None:
-        """Have an object in the spool; None if no other remote has it, or it is larger than `most` bytes.
+        """Have an object in the spool; None if no other place has it, or it is larger than `most` bytes.
 
         Raises:
             StoreFull, StoreError: the spool cannot be written.
         """
-        for source in self._sources():
-            with suppress(RemoteError, FormatError):  # what matters is whether any has it
+        for source in (self._known, *self._sources()):
+            with suppress(*_NOT_THERE):  # what matters is whether any has it
                 if source.bring(self._spool(), digest, is_tree, most):
                     return self._spool()
         return None
@@ -100,6 +107,41 @@ class Elsewhere:
         for ref in self._plain:
             with suppress(Unsupported):
                 yield _Plain(open_layout(self._workspace, ref))
+
+
+class _Known:
+    """What manifests of the target name: listings that they stand for, files that the chunk store has all of."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._manifests: dict[Digest, Manifest] = {}
+        self._sizes: dict[Digest, int] = {}
+
+    def add(self, manifest: Manifest) -> None:
+        """Learn what it names. Raises FormatError, RemoteError."""
+        self._manifests[manifest.pointer.digest] = manifest
+        algorithm = manifest.pointer.digest.algorithm
+        for file in manifest.files():
+            self._sizes[Digest(algorithm, file.value)] = file.size
+
+    def bring(self, cache: ObjectCache, digest: Digest, is_tree: bool, most: int | None) -> bool:
+        """As `_Plain.bring`."""
+        if is_tree and digest in self._manifests:
+            cache.receive(digest, listing_of(self._manifests[digest]), is_tree=True)
+            return True
+        size = self._sizes.get(digest)
+        if is_tree or size is None or (most is not None and size > most):
+            return False
+        cache.receive(digest, filler(self._blocks(Blob(digest, size))))
+        return True
+
+    def _blocks(self, blob: Blob) -> Iterator[bytes]:
+        store = self._workspace.store
+        for block in range(block_count(blob.size)):
+            extent = store.locate(blob.key + block.to_bytes(4, "big"))
+            if extent is None:
+                raise ObjectMissing(f"the chunk store lacks block {block} of {blob.digest}")
+            yield store.read(extent, 0, block_length(blob.size, block))
 
 
 class _Plain:

@@ -111,7 +111,9 @@ class Fetch:
         """Let packed remotes fill the cache as far as they can; how many objects came."""
         count = 0
         for ref in self._packed_of(places):
-            fetch = PackedFetch(self._workspace.session.remote(ref), caches, self._progress)
+            jobs = self._workspace.settings.jobs
+            remote = self._workspace.session.remote(ref)
+            fetch = PackedFetch(remote, caches, jobs, self._progress)
             try:
                 fetch.run(uses)
             except RemoteUnavailable as error:
@@ -141,7 +143,7 @@ class Fetch:
         is_tree: bool,
     ) -> dict[Digest, VfsError]:
         """Bring objects into the cache; those that did not come, and why."""
-        missing = [digest for digest in wanted if caches.holder(digest, is_tree=is_tree) is None]
+        missing = [digest for digest in wanted if not caches.has(digest, is_tree=is_tree)]
         self.report.present += len(wanted) - len(missing)
         if not missing:
             return {}
@@ -286,11 +288,11 @@ def _by_digest(use: Use) -> bool:
 def _complete(use: Use, caches: Caches) -> bool:
     """Whether the cache has all of an out."""
     digest = use.out.digest
-    if digest is None or caches.holder(digest, is_tree=use.out.is_tree) is None:
+    if digest is None or not caches.has(digest, is_tree=use.out.is_tree):
         return False
     if not use.out.is_tree:
         return True
-    return all(caches.holder(entry.digest) is not None for entry in use.files(caches))
+    return all(caches.has(entry.digest) for entry in use.files(caches))
 
 
 def _receive(caches: Caches, digest: Digest, is_tree: bool, layout: PlainRemote) -> int:

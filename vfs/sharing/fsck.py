@@ -17,9 +17,10 @@ from typing import Final
 
 from vfs.errors import DataUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
+from vfs.formats.layout import object_path
 from vfs.objects import ObjectCache
 from vfs.sharing.keep import Marks, everything, stores_of
-from vfs.sharing.layout import open_layout, open_named
+from vfs.sharing.layout import open_layout, open_named, packed_named
 from vfs.sharing.plain import Object, PlainRemote
 from vfs.sharing.push import pushed
 from vfs.sharing.used import Used
@@ -29,7 +30,7 @@ from vfs.tracking.uses import Use
 from vfs.types import Digest
 from vfs.workspace import Workspace
 from vfs.workspace.pointers import Progress
-from vfs.workspace.stores import DvcStore
+from vfs.workspace.stores import DvcStore, RemoteRef
 
 _PIECE: Final = 1 << 20
 MISSING, TRUNCATED, ALTERED, UNREADABLE = "missing", "truncated", "altered", "unreadable"
@@ -57,6 +58,11 @@ class Finding:
     size: int = 0
     repaired: bool = False
     why: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the object, relative to its place."""
+        return object_path(self.digest, is_tree=self.is_tree)
 
     @property
     def wrong(self) -> bool:
@@ -141,6 +147,10 @@ class Fsck:
 
     # A remote -------------------------------------------------------------------------------------
 
+    def packed(self, name: str) -> list[RemoteRef]:
+        """The packed remotes of that name (`vfs.sharing.packed_fsck`)."""
+        return packed_named(self._stores, name)
+
     def layout(self, name: str) -> PlainRemote:
         """The remote of that name. Raises ConfigError, Unsupported: as `open_named`."""
         return open_named(self._workspace, self._stores, name)[0]
@@ -219,7 +229,7 @@ class Fsck:
         marks = Marks(self._workspace, self._stores, self._progress, needed=True)
         for use in self._used.uses:
             digest, out = use.out.digest, use.out
-            if digest is None or use.versioned or (remote is not None and not _goes(use, remote)):
+            if digest is None or use.versioned or (remote is not None and not goes(use, remote)):
                 continue
             needed.setdefault((digest, out.is_tree), out.path)
             if not out.is_tree:
@@ -248,7 +258,7 @@ def _compared(
     ]
 
 
-def _goes(use: Use, remote: str) -> bool:
+def goes(use: Use, remote: str) -> bool:
     """Whether an out is pushed to a remote, as far as its pointer says."""
     default = use.store.remote(None)
     home = use.out.remote or (default.name if default is not None else remote)

@@ -10,6 +10,7 @@ Rules:
 * On a remote, the whole of every commit stays that no remote-tracking branch has.
 * What a pin names stays in the cache. The run-cache is left alone, and so is everything that no digest names.
 * A listing goes before its files: whatever has a listing has its files, after a kill at any moment too.
+* A packed remote is collected by pointers and packs (`vfs.packed.collect`), in two runs a grace period apart.
 
 Memory: as `Marks`, and some 200 bytes for each object that goes.
 """
@@ -23,8 +24,10 @@ from pathlib import Path
 from vfs.errors import Unsupported, VfsError
 from vfs.git.machine import known_commits, unpushed_commits
 from vfs.objects import ObjectCache
+from vfs.packed import PackedRemote, Pointer
+from vfs.packed.collect import Collector, Garbage
 from vfs.sharing.keep import Marks, project, stores_of
-from vfs.sharing.layout import open_layout, open_named
+from vfs.sharing.layout import open_layout, open_named, packed_named
 from vfs.sharing.plain import Object, PlainRemote, Stored
 from vfs.sharing.used import Scope
 from vfs.state import Seen, StateTable
@@ -188,6 +191,33 @@ class Collection:
         needed = self._needed(unpushed=True)
         return [self._plain(layout, needed) for layout in layouts]
 
+    def packed(self, name: str) -> list[Garbage]:
+        """Collect on the packed remotes of that name; none if it is none.
+
+        Raises:
+            FormatError, RemoteUnavailable: what is needed cannot be told; no pack was removed.
+            RemoteError: it is down, or refuses.
+        """
+        refs = packed_named(stores_of(self._workspace), name)
+        if not refs:
+            return []
+        wish, session = self._wish, self._workspace.session
+        named = self._needed(unpushed=True, listings=False).names
+        needed = {Pointer(digest, is_tree) for digest, is_tree in named}
+        return [
+            Collector(
+                PackedRemote(session.remote(ref)),
+                needed,
+                now=self._now,
+                grace=wish.grace,
+                dry=wish.dry,
+                skip_broken=wish.skip_broken,
+                jobs=session.settings.jobs,
+                progress=self._progress,
+            ).run()
+            for ref in refs
+        ]
+
     def _plain(self, layout: PlainRemote, needed: Marks) -> Collected:
         collected, garbage = self._sift(layout.url, layout.objects(), needed)
         if garbage and not self._wish.dry:
@@ -197,9 +227,9 @@ class Collection:
 
     # Both -----------------------------------------------------------------------------------------
 
-    def _needed(self, *, unpushed: bool) -> Marks:
+    def _needed(self, *, unpushed: bool, listings: bool = True) -> Marks:
         wish = self._wish
-        marks = self._marks(needed=True)
+        marks = self._marks(needed=True, listings=listings)
         for one in (self._workspace, *wish.projects):
             own = one is self._workspace
             marks.working_trees(one.repository.git_dir)
@@ -210,9 +240,16 @@ class Collection:
                 marks.commits(one, unpushed_commits(one.repository.git_dir))
         return marks
 
-    def _marks(self, *, needed: bool) -> Marks:
+    def _marks(self, *, needed: bool, listings: bool = True) -> Marks:
         skip = self._wish.skip_broken
-        return Marks(self._workspace, self._stores, self._progress, needed=needed, skip_broken=skip)
+        return Marks(
+            self._workspace,
+            self._stores,
+            self._progress,
+            needed=needed,
+            skip_broken=skip,
+            listings=listings,
+        )
 
     def _sift(
         self, place: str, stored: Iterable[Stored], needed: Marks

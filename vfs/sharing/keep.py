@@ -73,7 +73,9 @@ class Marks:
         *,
         needed: bool,
         skip_broken: bool = False,
+        listings: bool = True,
     ) -> None:
+        """`listings`: the files of directories count as well, so their listings must be had."""
         self.objects: set[bytes] = set()
         self.names: dict[Object, Named] = {}
         self.skipped: list[str] = []
@@ -82,6 +84,7 @@ class Marks:
         self._progress = progress
         self._needed = needed
         self._skip = skip_broken
+        self._listings = listings
 
     def __contains__(self, one: Object) -> bool:
         return key_of(*one) in self.objects
@@ -125,7 +128,7 @@ class Marks:
                 self._add((file.digest, False), named)
         if out.digest is None or not self._add((out.digest, out.is_tree), named):
             return
-        if out.is_tree and out.files is None:
+        if self._listings and out.is_tree and out.files is None:
             try:
                 self.listing(out.digest, roots.store_of(claim.pointer), out.remote)
             except VfsError as error:
@@ -223,10 +226,16 @@ def stores_of(workspace: Workspace) -> list[DvcStore]:
     return found
 
 
-def everything(workspace: Workspace, progress: Progress) -> Marks:
+def everything(workspace: Workspace, progress: Progress, *, listings: bool = True) -> Marks:
     """What any commit or working tree of this machine names; raises as `Marks.scope`."""
-    stores = stores_of(workspace)
-    marks = Marks(workspace, stores, progress, needed=False, skip_broken=True)
+    marks = Marks(
+        workspace,
+        stores_of(workspace),
+        progress,
+        needed=False,
+        skip_broken=True,
+        listings=listings,
+    )
     git_dir = workspace.repository.git_dir
     marks.working_trees(git_dir)
     marks.commits(workspace, known_commits(git_dir))

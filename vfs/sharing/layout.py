@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from vfs.errors import ConfigError, Unsupported
+from vfs.errors import ConfigError
 from vfs.sharing.plain import PlainRemote
 from vfs.workspace import Workspace
 from vfs.workspace.stores import DvcStore, RemoteRef
@@ -20,7 +20,7 @@ def open_layout(workspace: Workspace, ref: RemoteRef) -> PlainRemote:
 
 
 def open_named(workspace: Workspace, stores: Iterable[DvcStore], name: str) -> list[PlainRemote]:
-    """The remote of a name, as each of some stores knows it, for upkeep of what lies there.
+    """The remote of a name in DVC's layout, as each of some stores knows it, for upkeep of what lies there.
 
     Raises:
         ConfigError: no store has one.
@@ -28,14 +28,14 @@ def open_named(workspace: Workspace, stores: Iterable[DvcStore], name: str) -> l
     """
     found: dict[RemoteRef, None] = {}
     for store in stores:
-        if any(ref.name == name for ref in store.packed):
-            raise Unsupported(
-                f"remote {name} has the packed layout, whose upkeep this command does not do yet",
-                hint="vfs push --verify sends again what is missing there",
-            )
         ref = store.remote(name)
         if ref is not None:
             found[ref] = None
     if not found:
         raise ConfigError(f"no remote is called {name}", hint="vfs remote list shows them")
     return [open_layout(workspace, ref) for ref in found]
+
+
+def packed_named(stores: Iterable[DvcStore], name: str) -> list[RemoteRef]:
+    """The packed remotes of a name; none if that is one in DVC's layout, or none."""
+    return list(dict.fromkeys(ref for one in stores for ref in one.packed if ref.name == name))

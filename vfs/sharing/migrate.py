@@ -1,22 +1,24 @@
 """`migrate`: pointers and locks of DVC 0.x to 2 become those of DVC 3.
 
 Steps: bring what the cache lacks; give each object its new name (a hard link, so the old name stays and the commit
-can be reverted); write listings, then pointers and locks; commit them.
+can be reverted); write listings, then pointers and locks, and the stages of DVC 0.x into pipelines; commit them.
 
 Rules: an object is hashed by both rules in one pass and must be what its old name says. Nothing is written to the
 working tree before all objects of all outs are there. An object of DVC 2 is never removed.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from vfs.core.paths import resolve_relative
-from vfs.errors import DataUnavailable, Unsupported, VfsError, WouldOverwrite
+from vfs.errors import DataUnavailable, FormatError, Unsupported, VfsError, WouldOverwrite
 from vfs.formats.dirlisting import dump_listing
 from vfs.formats.lock_text import NewHash, modern_lock
 from vfs.formats.pointer import parse_pointer
 from vfs.formats.pointer_text import Described, modern_pointer
+from vfs.formats.single_stage import single_stage, stage_name, stage_names, with_stages
 from vfs.git.machine import changed_files, commit_files
 from vfs.objects import hash_source
 from vfs.sharing.fetch import Fetch
@@ -28,8 +30,10 @@ from vfs.tracking.report import Trouble
 from vfs.tracking.uses import Use
 from vfs.types import Algorithm, Digest
 from vfs.workspace import Workspace
+from vfs.workspace.here import pointers_here
 from vfs.workspace.pointers import Progress
 
+_PIPELINE: Final = (b"dvc.yaml", b"dvc.lock")
 MESSAGE = "Migrate DVC pointers to the form of DVC 3"
 
 
@@ -68,12 +72,14 @@ class Migration:
         self._new: dict[Digest, tuple[Digest, int]] = {}
         self._described: dict[bytes, dict[bytes, Described]] = {}  # pointer -> out -> content
         self._names: dict[str, str] = {}  # `md5` value -> that of DVC 3
+        self._singles: list[bytes] = []  # pointers with a command
         self.done = Migrated()
 
     def uses(self) -> list[Use]:
         """The outs of the working tree that are in the form of DVC 2."""
         found = used(self._workspace, Scope(), [], self._progress)
         self.done.notes += [problem.message for problem in found.problems]
+        self._singles = [path for path in pointers_here(self._root) if self._has_command(path)]
         return [use for use in found.uses if _legacy(use)]
 
     def run(self, uses: list[Use], *, dry: bool, message: str = MESSAGE) -> Migrated:
@@ -84,13 +90,18 @@ class Migration:
             WouldOverwrite: a pointer or lock has changes that are not committed.
             StoreError: something cannot be written.
         """
-        claims = {use.claim.pointer for use in uses}
+        claims = {*(use.claim.pointer for use in uses), *self._singles}
         if dry:
             self.done.files = sorted(claims)
             self.done.outs = len(uses)
             self.done.missing = [t for use in uses for t in _absent(use)]
             return self.done
-        changed = changed_files(self._root, claims)
+        beside = {
+            os.path.join(os.path.dirname(path), name)
+            for path in self._singles
+            for name in _PIPELINE
+        }
+        changed = changed_files(self._root, claims | beside)
         if changed:
             raise WouldOverwrite(
                 f"{os.fsdecode(changed[0])} has changes that are not committed",
@@ -104,7 +115,10 @@ class Migration:
             Caches(use.store).home.sync()
         for path, text in texts.items():
             via = os.path.join(self._top, b".dvc/tmp")
-            writes.replace(os.path.join(self._top, path), text, via)
+            if text is None:
+                writes.remove(os.path.join(self._top, path))
+            else:
+                writes.replace(os.path.join(self._top, path), text, via)
         self.done.files, self.done.outs = sorted(texts), len(uses)
         if texts:
             names = [os.fsdecode(path) for path in texts]
@@ -157,32 +171,70 @@ class Migration:
         self._names.update((old.hex, self._new[old][0].hex) for old in missing)
         self.done.objects = len(self._new)
 
-    def _texts(self, pointers: Iterable[bytes]) -> dict[bytes, bytes]:
-        """The new bytes of pointers and locks."""
-        texts = {}
+    def _texts(self, pointers: Iterable[bytes]) -> dict[bytes, bytes | None]:
+        """The new bytes of pointers, locks and pipelines; None: the file goes."""
+        texts: dict[bytes, bytes | None] = {}
         for path in sorted(pointers):
             old = writes.read(os.path.join(self._top, path)) or b""
             if path.rpartition(b"/")[2] == b"dvc.lock":
-                new = modern_lock(old, os.fsdecode(path), self._in_lock(path))
-            elif parse_pointer(old, path).command is not None:
-                self.done.notes.append(
-                    f"{os.fsdecode(path)} is a stage of DVC 0.x, which DVC 3 cannot read: write it into a dvc.yaml"
-                )
+                new_hash = self._in_lock(path.rpartition(b"/")[0])
+                new = modern_lock(old, os.fsdecode(path), new_hash)
+            elif path in self._singles:
                 continue
             else:
                 new = modern_pointer(old, path, self._described[path])
             if new != old:
                 texts[path] = new
+        for directory in dict.fromkeys(os.path.dirname(path) for path in self._singles):
+            self._stages(directory, texts)
         return texts
 
-    def _in_lock(self, lock: bytes) -> NewHash:
-        """Hashes for the items of a lock: of contents that were migrated, else of files that are what it says."""
+    def _stages(self, directory: bytes, texts: dict[bytes, bytes | None]) -> None:
+        """Let the single-stage files of a directory become stages of its `dvc.yaml` and `dvc.lock`."""
+        pipeline, lock = (os.path.join(directory, name) for name in _PIPELINE)
+        declared: dict[str, Any] = {}
+        locked: dict[str, Any] = {}
+        old = self._read(pipeline, texts)
+        taken = stage_names(old, os.fsdecode(pipeline))
+
+        def new_hash(wdir: str, written: str, md5: str) -> str | None:
+            return self._in_lock(resolve_relative(directory, wdir))(written, md5)
+
+        for path in (path for path in self._singles if os.path.dirname(path) == directory):
+            name = stage_name(os.fsdecode(path), [*taken, *declared])
+            stage = single_stage(self._read(path, texts) or b"", os.fsdecode(path), new_hash)
+            declared[name] = stage.declared
+            if stage.locked is not None:
+                locked[name] = stage.locked
+            texts[path] = None
+        texts[pipeline] = with_stages(old, os.fsdecode(pipeline), declared, lock=False)
+        if locked:
+            old = self._read(lock, texts)
+            texts[lock] = with_stages(old, os.fsdecode(lock), locked, lock=True)
+
+    def _read(self, path: bytes, texts: Mapping[bytes, bytes | None]) -> bytes | None:
+        """What a file holds, or will."""
+        return texts.get(path) or writes.read(os.path.join(self._top, path))
+
+    def _has_command(self, path: bytes) -> bool:
+        try:
+            data = writes.read(os.path.join(self._top, path)) or b""
+            return parse_pointer(data, path).command is not None
+        except FormatError:
+            return False  # one of the problems
+
+    def _in_lock(self, directory: bytes) -> NewHash:
+        """Hashes for the items of a lock: of contents that were migrated, else of files that are what it says.
+
+        Args:
+            directory: that its paths are relative to.
+        """
 
         def new_hash(written: str, old: str) -> str | None:
             if old in self._names:
                 return self._names[old]
             try:
-                path = resolve_relative(lock.rpartition(b"/")[0], written)
+                path = resolve_relative(directory, written)
                 file = os.path.join(self._top, path)
                 if hash_source(file, Algorithm.MD5_DOS2UNIX)[0].hex != old:
                     return None

@@ -1,6 +1,6 @@
 """What remotes lack of some outs: the question that `push` asks, without its answer.
 
-Rules: those of `push`; a listing that a remote has stands for its files. What is seen is remembered for a later push.
+Rules: those of `push` (`vfs.sharing.there`); what is seen is remembered for a later push.
 Memory: the digests of listings that a remote lacks.
 """
 
@@ -10,7 +10,9 @@ from vfs.errors import VfsError
 from vfs.packed import PackedRemote, Pointer
 from vfs.sharing.layout import open_layout
 from vfs.sharing.push import pushed, remote_of
+from vfs.sharing.there import There
 from vfs.sharing.used import Used
+from vfs.state import Seen, StateTable
 from vfs.tracking.caches import Caches
 from vfs.tracking.uses import Use
 from vfs.types import Digest
@@ -30,7 +32,9 @@ class OnRemote(NamedTuple):
     outs: list[tuple[Use, int]]
 
 
-def missing(workspace: Workspace, remote: str | None, used: Used) -> list[OnRemote]:
+def missing(
+    workspace: Workspace, table: StateTable, remote: str | None, used: Used
+) -> list[OnRemote]:
     """What each remote lacks that an out goes to: its own, else the named one, else the default.
 
     Raises:
@@ -44,23 +48,26 @@ def missing(workspace: Workspace, remote: str | None, used: Used) -> list[OnRemo
         if pushed(use) and use.out.digest is not None:
             ref = remote_of(use, remote, workspace.settings.remote_default)
             groups.setdefault(ref, []).append(use)
-    found = [OnRemote(ref.name, _lacking(workspace, ref, uses)) for ref, uses in groups.items()]
+    found = [
+        OnRemote(ref.name, _lacking(workspace, table, ref, uses)) for ref, uses in groups.items()
+    ]
     used.check()
     return found
 
 
-def _lacking(workspace: Workspace, ref: RemoteRef, uses: list[Use]) -> list[tuple[Use, int]]:
+def _lacking(
+    workspace: Workspace, table: StateTable, ref: RemoteRef, uses: list[Use]
+) -> list[tuple[Use, int]]:
     if any(ref in use.store.packed for use in uses):
         return _packed(PackedRemote(workspace.session.remote(ref)), uses)
     layout = open_layout(workspace, ref)
-    tops = {(d, use.out.is_tree) for use in uses if (d := use.out.digest) is not None}
-    there = {one for one, _ in layout.present(list(tops))}
+    remote = There(layout, Seen(table, layout.service), Caches(uses[0].store))
+    there = remote.now((d, use.out.is_tree) for use in uses if (d := use.out.digest) is not None)
     files: dict[int, list[Digest]] = {}
     for number, use in enumerate(uses):
         if (use.out.digest, use.out.is_tree) not in there:
             files[number] = _files(use)
-    asked = [(digest, False) for digest in dict.fromkeys(d for one in files.values() for d in one)]
-    has = {digest for (digest, _), _ in layout.present(asked)} if asked else set()
+    has = remote.files(dict.fromkeys(d for one in files.values() for d in one))
     return [
         (uses[number], sum(digest not in has for digest in digests) + uses[number].out.is_tree)
         for number, digests in files.items()

@@ -25,7 +25,7 @@ from vfs.errors import (
 from vfs.formats.dirlisting import listing_pieces
 from vfs.formats.manifest_blocks import PackedFile
 from vfs.objects.assembly import Assembly
-from vfs.objects.cache import Fill
+from vfs.objects.copying import Fill
 from vfs.packed import Manifest, PackedRemote, Piece, Pointer, read_files
 from vfs.remotes import Remote
 from vfs.sharing.plain import Object
@@ -37,6 +37,7 @@ from vfs.workspace.pointers import Progress
 
 _POINTERS: Final = 8
 _RANGES: Final = 4
+"""Ranges of 8 MiB that are fetched at once, each by a thread that also stores the small files in it."""
 _MANY: Final = 4
 """So many manifests are asked for; of more it is found out first which there are."""
 
@@ -47,6 +48,7 @@ class PackedFetch:
     Args:
         remote: the driver.
         caches: the first is filled.
+        jobs: threads at most.
         progress: told ("files", done, None).
 
     Attributes:
@@ -54,12 +56,13 @@ class PackedFetch:
         failed: what the remote should have but did not give, and why.
     """
 
-    def __init__(self, remote: Remote, caches: Caches, progress: Progress) -> None:
+    def __init__(self, remote: Remote, caches: Caches, jobs: int, progress: Progress) -> None:
         self._store = PackedRemote(remote)
         self._caches = caches
         self._progress = progress
         self._lock = threading.Lock()
-        self._ranges = _RANGES
+        self._jobs = jobs
+        self._ranges = min(jobs, _RANGES)
         self._claimed: set[Digest] = set()
         self.arrived: dict[bool, list[int]] = {False: [], True: []}
         self.failed: dict[Object, VfsError] = {}
@@ -80,9 +83,9 @@ class PackedFetch:
         if len({pointer for pointer, _ in wanted.values()}) > _MANY:
             there = self._store.present(pointer for pointer, _ in wanted.values())
             wanted = {key: one for key, one in wanted.items() if one[0] in there}
-        if len(wanted) > 1:
-            self._ranges = 1
-        failed = each(wanted.values(), self._bring, _POINTERS, self._tick)
+        pointers = max(1, min(len(wanted), self._jobs, _POINTERS))
+        self._ranges = max(1, self._ranges // pointers)
+        failed = each(wanted.values(), self._bring, pointers, self._tick)
         for ((digest, is_tree), _), error in failed:
             if not isinstance(error, ObjectMissing):
                 self.failed[digest, is_tree] = error
@@ -93,11 +96,11 @@ class PackedFetch:
     def _lacks(self, use: Use) -> bool:
         digest = use.out.digest
         assert digest is not None
-        if self._caches.holder(digest, is_tree=use.out.is_tree) is None:
+        if not self._caches.has(digest, is_tree=use.out.is_tree):
             return True
         try:
             files = use.files(self._caches) if use.out.is_tree else ()
-            return any(self._caches.holder(entry.digest) is None for entry in files)
+            return any(not self._caches.has(entry.digest) for entry in files)
         except (FormatError, DataUnavailable):
             return False  # whoever uses it will say so
 
@@ -127,15 +130,20 @@ class PackedFetch:
             if file.value in open_:
                 open_.pop(file.value).close()
 
-        wanted = self._wanted(manifest, use)
+        digest = manifest.root.digest
         pieces = read_files(
-            self._store.remote, manifest.root.packs, wanted, jobs=self._ranges, failed=failed
+            self._store.remote,
+            manifest.root.packs,
+            self._wanted(manifest, use),
+            jobs=self._ranges,
+            failed=failed,
+            take=lambda piece: self._take(piece, digest, {}),
         )
         try:
             for piece in pieces:
                 if piece.file.value not in lost:
                     try:
-                        self._take(piece, manifest.root.digest, open_)
+                        self._take(piece, digest, open_)
                     except ContentMismatch as error:
                         failed(piece.file, error)
         finally:
@@ -151,7 +159,7 @@ class PackedFetch:
             digest = Digest(algorithm, file.value)
             if manifest.root.is_tree and not use.means(file.path):
                 continue
-            if self._caches.holder(digest) is None and self._claim(digest):
+            if not self._caches.has(digest) and self._claim(digest):
                 yield file
 
     def _claim(self, digest: Digest) -> bool:

@@ -6,6 +6,7 @@ packs; the files of the others, in path order; then their manifests.
 Rules:
 
 * A tracked directory goes as a whole, also where a target names a part of it: a manifest says all of its files.
+* With `verify`, a pointer whose packs are not all there is pushed anew, and what of it is there is taken over.
 * A file that the remote is known to have need not be here. One that is neither here nor there passes through from another
   remote (`vfs.sharing.elsewhere`). What cannot be had is named; its pointer gets no manifest, and the rest goes.
 
@@ -14,8 +15,10 @@ Memory: as `Pusher` and `Known`, and the listing of one directory.
 
 import io
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import BinaryIO, Final, NamedTuple, cast
 
@@ -48,12 +51,32 @@ _OUTS: Final = 16
 """Outs whose history is looked at, the largest first."""
 
 
+class Wrong(NamedTuple):
+    """What is known to be wrong on a remote (`vfs fsck`).
+
+    Attributes:
+        packs: damaged or gone; nothing that is pushed counts on them.
+        pointers: their manifests are.
+    """
+
+    packs: frozenset[bytes] = frozenset()
+    pointers: frozenset[Pointer] = frozenset()
+
+
 class _Wanted(NamedTuple):
     """A file to push, and what will bring it if it is neither here nor there."""
 
     path: bytes
     digest: Digest
+    here: "_Here | None"
     coming: Future[ObjectCache | None] | None
+
+
+class _Here(NamedTuple):
+    """A cache that has an object, and its size."""
+
+    cache: ObjectCache
+    size: int
 
 
 class PackedPush:
@@ -67,6 +90,7 @@ class PackedPush:
         report: filled.
         progress: told ("files", done, None).
         verify: do not believe that the packs of a manifest are there.
+        wrong: what is known not to be right there.
     """
 
     def __init__(
@@ -79,6 +103,7 @@ class PackedPush:
         progress: Progress,
         *,
         verify: bool,
+        wrong: Wrong | None = None,
     ) -> None:
         self._workspace = workspace
         self._layout = open_layout(workspace, ref)
@@ -88,6 +113,8 @@ class PackedPush:
         self._report = report
         self._progress = progress
         self._verify = verify
+        self._wrong = wrong or Wrong()
+        self._broken: list[Pointer] = []  # their manifests say what they should have
         self._known = Known()
         self._files = 0
 
@@ -114,15 +141,19 @@ class PackedPush:
             self._send(todo)
 
     def _whole(self, pointers: set[Pointer]) -> set[Pointer]:
-        """Those whose packs are all there."""
-        packs = {entry.pack for entry in list_packs(self._store)}
+        """Those whose packs are all there; of the others as much is taken over as is right."""
+        wrong = self._wrong
+        listed = list_packs(self._store)
+        packs = {entry.pack for entry in listed if entry.pack.id not in wrong.packs}
         sound = set()
-        for pointer in pointers:
-            try:
-                if packs.issuperset(self._store.manifest(pointer).root.packs):
+        for pointer in pointers - wrong.pointers:
+            with suppress(FormatError, ObjectMissing):
+                manifest = self._store.manifest(pointer)
+                if packs.issuperset(manifest.root.packs):
                     sound.add(pointer)
-            except (FormatError, ObjectMissing):
-                continue
+                else:
+                    self._elsewhere.know(manifest)
+                    self._broken.append(pointer)
         return sound
 
     def _meet(self, found: Sequence[Use]) -> None:
@@ -149,8 +180,9 @@ class PackedPush:
             self._elsewhere.note(pointer)
         self._known = learn_packs(
             self._store,
-            self._bases(list(todo.values())),
+            [*self._broken, *self._bases(list(todo.values()))],
             expected=sum(self._size(use) for use in todo.values()),
+            damaged=self._wrong.packs,
             jobs=self._workspace.settings.jobs,
         )
         pusher = Pusher(self._store, self._known, replace=self._verify, progress=self._tick)
@@ -176,29 +208,35 @@ class PackedPush:
             return False
         return True
 
-    def _entries(self, use: Use) -> list[tuple[bytes, Digest]]:
+    def _entries(self, use: Use) -> Iterator[tuple[bytes, Digest]]:
+        """(path, digest) by path; a list of bytes takes a third of what a list of pairs does."""
         digest = use.out.digest
         assert digest is not None
         if not use.out.is_tree:
-            return [(b"", digest)]
+            yield b"", digest
+            return
         if not self._has_listing(use):
             raise _missing()
-        return sorted((entry.path, entry.digest) for entry in self._caches.listing(digest))
+        rows = sorted(b"%b\0%b" % (e.path, e.digest.value) for e in self._caches.listing(digest))
+        length = len(digest.value)
+        for row in rows:
+            yield row[: -length - 1], Digest(digest.algorithm, row[-length:])
 
     def _items(
-        self, use: Use, entries: Sequence[tuple[bytes, Digest]], pool: ThreadPoolExecutor
+        self, use: Use, entries: Iterator[tuple[bytes, Digest]], pool: ThreadPoolExecutor
     ) -> Iterator[Item]:
         """The files; those that must come from elsewhere are fetched some files ahead."""
         before = len(self._report.troubles)
         ahead: deque[_Wanted] = deque()
-        left = iter(entries)
         most = self._workspace.settings.jobs
         while True:
-            for path, digest in islice(left, most - len(ahead)):
-                coming = None
-                if not self._is_known(digest) and self._holder(digest) is None:
-                    coming = pool.submit(self._elsewhere.bring, digest, most=AHEAD)
-                ahead.append(_Wanted(path, digest, coming))
+            for path, digest in islice(entries, most - len(ahead)):
+                here = coming = None
+                if self._known.file(*digest) is None:
+                    here = self._here(digest)
+                    if here is None:
+                        coming = pool.submit(self._elsewhere.bring, digest, most=AHEAD)
+                ahead.append(_Wanted(path, digest, here, coming))
             if not ahead:
                 break
             item = self._item(use, ahead.popleft())
@@ -209,34 +247,31 @@ class PackedPush:
             raise DataUnavailable("files of it are missing")
 
     def _item(self, use: Use, wanted: _Wanted) -> Item | None:
-        path, digest, coming = wanted
+        path, digest, here, coming = wanted
         rows = self._known.file(*digest)
         if rows is not None:
             size = sum(self._known.place(row).plain for row in rows)
             return Item(path, digest, size, _never)
-        cache = coming.result() if coming is not None else self._holder(digest)
-        if cache is None:
-            cache = self._elsewhere.bring(digest)
-        size_here = None if cache is None else cache.size(digest)
-        if cache is None or size_here is None:
-            self._trouble(b"/".join(part for part in (use.out.path, path) if part), _missing())
-            return None
-        passing = coming is not None or self._holder(digest) is None
+        if here is not None:
+            opened: Callable[[], BinaryIO] = partial(_open, here.cache, digest)
+        else:
+            cache = coming.result() if coming is not None else None
+            if cache is None:
+                cache = self._elsewhere.bring(digest)
+            here = None if cache is None else _here(cache, digest)
+            if here is None:
+                shown = b"/".join(part for part in (use.out.path, path) if part)
+                self._trouble(shown, self._caches.nowhere(digest))
+                return None
+            opened = partial(self._passing, here.cache, digest)
+        return Item(path, digest, here.size, opened)
 
-        def opened(cache: ObjectCache = cache) -> BinaryIO:
-            descriptor = cache.open(digest)
-            if passing:
-                return cast("BinaryIO", _Passing(descriptor, digest, self._elsewhere))
-            return open(descriptor, "rb", buffering=0)
+    def _passing(self, cache: ObjectCache, digest: Digest) -> BinaryIO:
+        return cast("BinaryIO", _Passing(cache.open(digest), digest, self._elsewhere))
 
-        return Item(path, digest, size_here, opened)
-
-    def _is_known(self, digest: Digest) -> bool:
-        return self._known.file(*digest) is not None
-
-    def _holder(self, digest: Digest) -> ObjectCache | None:
-        """A cache that has an object; the pusher hashes it."""
-        return next((one for one in self._caches.all if one.size(digest) is not None), None)
+    def _here(self, digest: Digest) -> _Here | None:
+        """Where an object is here; the pusher hashes it."""
+        return next((found for one in self._caches.readable if (found := _here(one, digest))), None)
 
     def _trouble(self, path: bytes, error: VfsError) -> None:
         self._report.troubles.append(Trouble(path, error))
@@ -248,20 +283,21 @@ class PackedPush:
         if use.out.size is not None or use.out.digest is None:
             return use.out.size or 0
         if not use.out.is_tree:
-            return self._here(use.out.digest)
+            return self._size_here(use.out.digest)
         if self._caches.holder(use.out.digest, is_tree=True) is None:
             return 0
-        return sum(self._here(entry.digest) for entry in self._caches.listing(use.out.digest))
+        return sum(self._size_here(entry.digest) for entry in self._caches.listing(use.out.digest))
 
-    def _here(self, digest: Digest) -> int:
-        cache = self._holder(digest)
-        return (cache.size(digest) if cache is not None else None) or 0
+    def _size_here(self, digest: Digest) -> int:
+        here = self._here(digest)
+        return here.size if here is not None else 0
 
     def _bases(self, found: Sequence[Use]) -> list[Pointer]:
         """For each out the latest earlier version that the remote has, by the history of its pointer."""
         largest = sorted(found, key=lambda use: -(use.out.size or 0))[:_OUTS]
         earlier = {use.out.path: list(self._earlier(use)) for use in largest}
         there = self._store.present(dict.fromkeys(p for some in earlier.values() for p in some))
+        there -= self._wrong.pointers
         bases = (next((p for p in some if p in there), None) for some in earlier.values())
         return list(dict.fromkeys(base for base in bases if base is not None))
 
@@ -294,6 +330,15 @@ class _Passing(io.FileIO):
         if not self.closed:
             super().close()
             self._elsewhere.done(self._digest)
+
+
+def _here(cache: ObjectCache, digest: Digest) -> _Here | None:
+    size = cache.size(digest)
+    return None if size is None else _Here(cache, size)
+
+
+def _open(cache: ObjectCache, digest: Digest) -> BinaryIO:
+    return open(cache.open(digest), "rb", buffering=0)
 
 
 def _missing() -> DataUnavailable:

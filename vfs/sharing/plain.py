@@ -102,10 +102,12 @@ class PlainRemote:
         if self._directory is not None:
             with suppress(DataUnavailable):
                 descriptor = self._directory.open(digest, is_tree=is_tree)
-                with open(descriptor, "rb", buffering=0) as file:
+                try:
                     return cache.receive(
-                        digest, lambda view: file.readinto(view) or 0, is_tree=is_tree
+                        digest, lambda view: os.readv(descriptor, [view]), is_tree=is_tree
                     )
+                finally:
+                    os.close(descriptor)
         with self.open(
             digest, is_tree=is_tree
         ) as body:  # which says what is wrong with a directory, too
@@ -190,10 +192,11 @@ class PlainRemote:
         """
         path = cache.path(digest, is_tree=is_tree)
         with open(cache.open(digest, is_tree=is_tree), "rb", buffering=0) as file:
+            damaged = _damaged(path, digest, cache.mends)
             if self._directory is not None:
-                return self._copy(self._directory, digest, is_tree, file, path)
+                return self._copy(self._directory, digest, is_tree, file, damaged)
             size = os.fstat(file.fileno()).st_size
-            body = cast("BinaryIO", _Checked(file, digest, size, path))
+            body = cast("BinaryIO", _Checked(file, digest, size, damaged))
             key = self.key(digest, is_tree=is_tree)
             self._remote.put(key, body.read(size + 1) if size <= _WHOLE else body)
         return size
@@ -215,12 +218,17 @@ class PlainRemote:
                 raise self._failed(error.__cause__ or error) from error
 
     def _copy(
-        self, target: ObjectCache, digest: Digest, is_tree: bool, file: io.FileIO, path: str
+        self,
+        target: ObjectCache,
+        digest: Digest,
+        is_tree: bool,
+        file: io.FileIO,
+        damaged: ContentMismatch,
     ) -> int:
         try:
             return target.receive(digest, lambda view: file.readinto(view) or 0, is_tree=is_tree)
         except ContentMismatch:
-            raise _damaged(path, digest) from None
+            raise damaged from None
         except StoreError as error:
             raise self._failed(error.__cause__ or error) from error
 
@@ -234,11 +242,13 @@ class PlainRemote:
 class _Checked(io.RawIOBase):
     """A file that is hashed as it is read: its last piece is given only if the whole is what a digest names."""
 
-    def __init__(self, file: io.FileIO, digest: Digest, size: int, path: str) -> None:
+    def __init__(
+        self, file: io.FileIO, digest: Digest, size: int, damaged: ContentMismatch
+    ) -> None:
         self._file = file
         self._digest = digest
         self._size = size
-        self._path = path
+        self._damaged = damaged
         self._hasher = hasher_for(digest, size)
 
     def readable(self) -> bool:
@@ -266,14 +276,14 @@ class _Checked(io.RawIOBase):
         self._hasher.update(data)
         whole = not data or self._file.tell() >= self._size
         if whole and not self._hasher.matches(self._digest.value):
-            raise _damaged(self._path, self._digest)
+            raise self._damaged
         return data
 
 
-def _damaged(path: str, digest: Digest) -> ContentMismatch:
+def _damaged(path: str, digest: Digest, hint: str) -> ContentMismatch:
     return ContentMismatch(
         f"{path} is damaged: its content has another {digest.algorithm.name}",
-        hint="remove that file; `vfs fetch` or `vfs add` brings the right one",
+        hint=hint,
     )
 
 

@@ -3,21 +3,15 @@
 Steps, for each remote in DVC's layout (`packed_push` has those of a packed one): which listings it has (then it has their files); which other files it may lack; which of those it
 does lack; send them; then send the listings all of whose files are there.
 
-What is believed without asking:
-
-* the files of a listing that is on the remote *now* are there too, as DVC believes (not with `verify`). That also holds for
-  listings of other versions that this clone saw there, so that a new version of a large directory asks for what is new;
-* what this clone itself put there within the last `FRESH` seconds: an interrupted push goes on where it was.
+What is believed without asking is said in `vfs.sharing.there`; with `verify` nothing is.
 
 Rule: an object goes only if its bytes are those of its digest; what the cache lacks, or has wrong, is named and does not
 stop the rest; a listing never goes without its files, so not with a push of some of them either.
 Memory: some 150 bytes for each file of listings that are not on the remote.
 """
 
-import time
 from collections.abc import Iterable, Sequence, Set
 from contextlib import closing
-from typing import Final
 
 from vfs.errors import ConfigError, DataUnavailable, ObjectMissing, VfsError
 from vfs.formats.values import ImportSource, UrlSource
@@ -26,6 +20,7 @@ from vfs.sharing.elsewhere import Elsewhere
 from vfs.sharing.layout import open_layout
 from vfs.sharing.packed_push import PackedPush
 from vfs.sharing.plain import Object, PlainRemote
+from vfs.sharing.there import There
 from vfs.sharing.used import Used
 from vfs.state import Seen, StateTable
 from vfs.tracking.caches import Caches
@@ -37,11 +32,6 @@ from vfs.workspace import Workspace
 from vfs.workspace.outs import COMMIT_IT, UNHASHED
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import DvcStore, RemoteRef
-
-FRESH: Final = 3600
-"""Seconds; less than any grace period of a collection on the remote."""
-_WITNESSES: Final = 16
-"""Listings of other versions that are looked at."""
 
 
 class Push:
@@ -92,8 +82,26 @@ class Push:
             caches = self._caches.setdefault(store, Caches(store))
             with closing(Elsewhere(self._workspace, store, ref)) as elsewhere:
                 self._push(ref, store, caches, uses, elsewhere)
+            self._leave_home(caches, uses)
         used.check()
         return self.report
+
+    def _leave_home(self, caches: Caches, uses: list[Use]) -> None:
+        """Note which contents, of those whose only place was the working tree, a remote has now."""
+        if caches.homes is None:
+            return
+        failed = {trouble.path for trouble in self.report.troubles}
+        for use in uses:
+            path, digest = use.out.path, use.out.digest
+            if digest is None or path in failed:
+                continue
+            went = [digest]
+            if use.out.is_tree:
+                if caches.holder(digest, is_tree=True) is None:
+                    continue
+                files = use.files(caches)
+                went = [e.digest for e in files if path + b"/" + e.path not in failed]
+            caches.homes.homes.pushed(went)
 
     def _push(
         self,
@@ -152,6 +160,7 @@ class _Group:
         self._layout = layout
         self._seen = seen
         self._caches = caches
+        self._there = There(layout, seen, caches)
         self._report = report
         self._progress = progress
         self._verify = verify
@@ -183,11 +192,7 @@ class _Group:
         wanted = dict.fromkeys(
             use.out.digest for use in uses if use.out.is_tree and use.out.digest is not None
         )
-        objects = [(digest, True) for digest in wanted]
-        there = dict(self._layout.present(objects)) if objects else {}
-        if len(there) < sum(self._seen.known(objects)):
-            self._seen.forget_remote()  # somebody removed what was seen
-        self._seen.add(there)
+        there = self._there.now((digest, True) for digest in wanted)
         self._report.present += len(there)
         if self._verify:
             return list(wanted)
@@ -225,33 +230,13 @@ class _Group:
 
     def _known(self, files: dict[Digest, None]) -> set[Digest]:
         """Those of some files that the remote has."""
-        if self._verify:
-            return self._sound(files)
-        names = [(digest, False) for digest in files]
-        since = int(time.time()) - FRESH
-        recent = self._seen.known(names, since=since)
-        known = {digest for (digest, _), there in zip(names, recent, strict=True) if there}
-        self._witnessed(files, known)
-        rest = [one for one in names if one[0] not in known]
-        if rest:
-            found = [one for one, _ in self._layout.present(rest)]
-            self._seen.add(found)
-            known.update(digest for digest, _ in found)
-        return known
-
-    def _witnessed(self, files: dict[Digest, None], known: set[Digest]) -> None:
-        """Add the files of other listings that are on the remote now."""
-        here = [d for d in self._seen.listings(_WITNESSES) if self._caches.holder(d, is_tree=True)]
-        if len(known) == len(files) or not here:
-            return
-        for (digest, _), _ in self._layout.present([(digest, True) for digest in here]):
-            known.update(e.digest for e in self._caches.listing(digest) if e.digest in files)
+        return self._sound(files) if self._verify else self._there.files(files)
 
     def _sound(self, files: Iterable[Digest]) -> set[Digest]:
         """Those that the remote has in the size that the cache has; nothing is believed."""
         sound = set()
         for (digest, _), size in self._layout.present([(digest, False) for digest in files]):
-            sizes = [cache.size(digest) for cache in self._caches.all]
+            sizes = [cache.size(digest) for cache in self._caches.readable]
             if size in sizes or all(here is None for here in sizes):
                 sound.add(digest)
         return sound
@@ -263,17 +248,13 @@ class _Group:
 
         def send(one: Object) -> None:
             digest, is_tree = one
-            cache = next(
-                (c for c in self._caches.all if c.size(digest, is_tree=is_tree) is not None), None
-            )
+            readable = self._caches.readable
+            cache = next((c for c in readable if c.size(digest, is_tree=is_tree) is not None), None)
             passing = cache is None
             if passing:
                 cache = self._elsewhere.bring(digest, is_tree=is_tree)
             if cache is None:
-                raise DataUnavailable(
-                    "it is neither in the cache nor on the remote",
-                    hint="no other remote has it either; run `vfs push` where it is",
-                )
+                raise self._caches.nowhere(digest)
             sizes.append(self._layout.send(cache, digest, is_tree=is_tree))
             if passing:
                 self._elsewhere.done(digest)

@@ -25,7 +25,9 @@ from vfs.formats.values import UrlSource
 from vfs.objects import ObjectCache, hash_source
 from vfs.remotes import ObjectInfo, Remote
 from vfs.sharing.imports import change_to
+from vfs.sharing.spool import spool
 from vfs.sharing.streams import check, stored
+from vfs.sharing.through import send
 from vfs.tracking import record as recording
 from vfs.tracking import writes
 from vfs.tracking.change import Change
@@ -61,7 +63,14 @@ class Lying(NamedTuple):
     executable: bool = False
 
 
-def url_imported(project: Project, url: str, out: bytes, *, download: bool = True) -> Change:
+def url_imported(
+    project: Project,
+    url: str,
+    out: bytes,
+    *,
+    download: bool = True,
+    to: RemoteRef | None = None,
+) -> Change:
     """The change that makes an out of what lies at a URL; its contents are in the cache then.
 
     Args:
@@ -69,6 +78,7 @@ def url_imported(project: Project, url: str, out: bytes, *, download: bool = Tru
         url: a URL, or a path that is absolute or relative to the directory of the out.
         out: path of the out.
         download: without it the pointer names no content.
+        to: the contents go to that remote instead of the cache.
 
     Raises:
         UnknownPath, ObjectMissing: nothing lies there.
@@ -76,12 +86,18 @@ def url_imported(project: Project, url: str, out: bytes, *, download: bool = Tru
     """
     pointer = out + b".dvc"
     lying = _look(project, url, pointer)
-    recorded = read(project, lying, project.cache) if download else None
+    recorded = None
+    if to is not None:
+        with spool(project.workspace.repository.git_dir) as passing:
+            recorded = read(project, lying, passing)
+            send(project, to, passing, recorded)
+    elif download:
+        recorded = read(project, lying, project.cache)
     fields = _dependency(project, lying, recorded)
     dependency = {**fields, "hash": "md5", "path": url}
     name = os.path.basename(out).decode()
     text = import_pointer(name, dependency, None if recorded is None else recorded.content)
-    return change_to(out, pointer, text, recorded)
+    return change_to(out, pointer, text, recorded if to is None else None)
 
 
 def url_updated(project: Project, claim: Claim, *, download: bool = True) -> Change | None:
@@ -175,7 +191,7 @@ def _look_here(path: str) -> Lying:
     """What lies at a path of this machine."""
     absolute = os.fsencode(path)
     top, _, name = os.path.realpath(absolute).rpartition(b"/")
-    scanner = Scanner(top)
+    scanner = Scanner(top, mounts=frozenset())
     files: dict[bytes, Read] = {}
     executable = False
     for file in scanner.files(name):

@@ -23,17 +23,16 @@ from vfs.store.directory import prepare
 from vfs.store.engine import Engine
 from vfs.store.evict import Busy
 from vfs.store.items import Buffer, Item, weigh
-from vfs.store.reader import ChunkReader
+from vfs.store.judge import ChunkJudge
 from vfs.store.room import FREE_DISK, Room, Taken
 from vfs.store.scrub import Progress, ScrubReport, scrub
 from vfs.store.statistics import StoreStatistics
-from vfs.store.verdicts import VERIFIED
 
 MAP_SIZE: Final = 1 << 34  # address space, not disk or memory; grows by itself
 _log = logging.getLogger("vfs.store")
 
 
-class ChunkStore(ChunkReader):
+class ChunkStore(ChunkJudge):
     """One user's cache of chunks; see the module."""
 
     def __init__(
@@ -51,7 +50,6 @@ class ChunkStore(ChunkReader):
         self._map_size = map_size
         self._room = Room(limit, min_free, clock, self._refresh)
         self._reviving = threading.Lock()
-        self._verdicts: dict[bytes, int | None] = {}  # those that could not be written
         self._closed = False
 
     @classmethod
@@ -105,11 +103,6 @@ class ChunkStore(ChunkReader):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def writable(self) -> bool:
-        """Whether this process can cache at all."""
-        return self._engine is not None and self._engine.writable
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -201,55 +194,6 @@ class ChunkStore(ChunkReader):
             found = [extent for key in listed if (extent := self.locate(key)) is not None]
             self._bad |= {(extent.segment.number, extent.offset) for extent in found}
 
-    # -- verdicts and pins -------------------------------------------------------------------------
-
-    def verdict(self, blob_key: bytes) -> int | None:
-        """What is known of a whole object: VERIFIED, BAD, BAD_FILE, UNPROVEN, None for nothing (loop-safe)."""
-        try:
-            kept = self._engine.verdicts.get(blob_key) if self._engine is not None else None
-        except StoreError:
-            kept = None
-        return self._verdicts.get(blob_key, kept)
-
-    def set_verdict(self, blob_key: bytes, verdict: int | None) -> None:
-        """Remember a verdict, or that there is none; if the store cannot be written to, in this process alone."""
-        try:
-            self._usable().verdicts.set(blob_key, verdict)
-            self._verdicts.pop(blob_key, None)
-        except StoreError as error:
-            _log.log(logging.WARNING if self.writable else logging.DEBUG, "%s", error)
-            self._verdicts[blob_key] = verdict
-
-    def promote(self, own: bytes, shared: bytes, blocks: Iterable[tuple[int, int]]) -> bool:
-        """An object was right as a whole: what was compared belongs to everybody; see `Verdicts.promote`.
-
-        If the store cannot be written to, this process alone knows that it was right.
-        """
-        try:
-            whole = self._usable().verdicts.promote(own, shared, blocks)
-            self._verdicts.pop(own, None)
-        except StoreError as error:
-            _log.log(logging.WARNING if self.writable else logging.DEBUG, "%s", error)
-            self._verdicts[own] = VERIFIED
-            return True
-        return whole
-
-    def pin(self, name: str, keys: Iterable[bytes]) -> None:
-        """Keep chunks, also those yet to come, until `unpin(name)`. Raises StoreError."""
-        self._usable().pins.pin(name, keys)
-
-    def unpin(self, name: str) -> bool:
-        """Remove a pin; returns whether there was one. Raises StoreError."""
-        return self._usable().pins.unpin(name)
-
-    def pins(self) -> dict[str, int]:
-        """Every pin and how many keys it holds. Raises StoreError."""
-        return self._engine.pins.names() if self._engine is not None else {}
-
-    def pinned(self, keys: Sequence[bytes]) -> list[bool]:
-        """For each chunk whether a pin names it, be it here or not. Raises StoreError."""
-        return self._usable().pins.holds(keys)
-
     # -- upkeep ------------------------------------------------------------------------------------
 
     def maintain(self) -> None:
@@ -334,14 +278,6 @@ class ChunkStore(ChunkReader):
             writable=engine.writable,
             suspended=self._room.off,
         )
-
-    def _usable(self) -> Engine:
-        if self._engine is None or not self._engine.writable:
-            raise StoreError(
-                f"the cache {self.directory} cannot be written to",
-                hint="check its owner, its mode and whether its disk is full or read-only",
-            )
-        return self._engine
 
     def close(self) -> None:
         """Close; extents already handed out find nothing any more."""

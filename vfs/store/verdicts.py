@@ -4,6 +4,7 @@ Rules:
 - Blocks that nobody has compared lie under a key of one repository; those of an object that was right as a whole under one that all
   share (`promote`). A block is promoted only if it is still the one that was compared, by its stamp.
 - The transaction that stores an unproven block says `UNPROVEN`, which takes an earlier `VERIFIED` back.
+- Unproven blocks are of one version of the object at each of their places (`is_replaced`).
 - `BAD` stays until another verdict takes its place. `State.condemned` grows with it, so that other processes notice.
 """
 
@@ -21,6 +22,9 @@ BAD_FILE: Final = 3
 """A plain local file named after the object is bad, which says nothing of what remotes have."""
 UNPROVEN: Final = 4
 """Blocks of it have come that nobody has compared."""
+
+_FROM: Final = b"from"
+"""Behind the key of an object's unproven blocks and before that of a place: the version that the place had."""
 
 BLOCK_NUMBER: Final = 4
 """Bytes of a block's number, which ends its key; before it stands the key of the object."""
@@ -54,6 +58,26 @@ class Verdicts:
                 self._index.put_state(transaction, grown)
 
         self._index.write(write)
+
+    def is_replaced(self, own: bytes, place: bytes, version: bytes) -> bool:
+        """A place answers with a version of an object: whether it had another one before, of which the unproven blocks are dropped now.
+
+        Raises:
+            StoreError: the index cannot be written.
+        """
+        index, key = self._index, own + _FROM + place
+        if index.get(index.verdicts, key) == version:
+            return False
+
+        def write(transaction: Any) -> bool:
+            found = transaction.get(key, db=index.verdicts)
+            transaction.put(key, version, db=index.verdicts)
+            replaced = found not in (None, version)
+            if replaced:
+                _drop(transaction, index, own)
+            return replaced
+
+        return bool(index.write(write))
 
     def promote(self, own: bytes, shared: bytes, blocks: Iterable[tuple[int, int]]) -> bool:
         """An object is right as a whole: give the blocks that were compared to everybody.
@@ -115,3 +139,10 @@ def _is_left(transaction: Any, index: Index, own: bytes, shared: bytes) -> bool:
                 return True
             found = cursor.delete()
     return False
+
+
+def _drop(transaction: Any, index: Index, own: bytes) -> None:
+    with transaction.cursor(db=index.chunks) as cursor:
+        found = cursor.set_range(own)
+        while found and cursor.key().startswith(own):
+            found = cursor.delete()

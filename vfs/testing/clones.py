@@ -18,12 +18,13 @@ class Clone:
 
     Attributes:
         root: the working tree.
+        program: the dvc to run.
     """
 
     def __init__(self, sandbox: Sandbox, root: Path, dvc: Path | None = None) -> None:
         self.sandbox = sandbox
         self.root = root
-        self._dvc = dvc
+        self.program = dvc
 
     def vfs(self, *arguments: str, code: int = 0) -> str:
         """Run vfs, which must end with `code`; what it printed."""
@@ -55,8 +56,8 @@ class Clone:
 
     def dvc(self, *arguments: str) -> str:
         """Run dvc; what it printed."""
-        assert self._dvc is not None
-        return self.sandbox.run([self._dvc, *arguments], cwd=self.root).stdout.decode()
+        assert self.program is not None
+        return self.sandbox.run([self.program, *arguments], cwd=self.root).stdout.decode()
 
     def git(self, *arguments: str) -> str:
         """Run git; what it printed."""
@@ -66,7 +67,7 @@ class Clone:
         """A clone beside it, at a revision."""
         root = self.root.parent / name
         self.sandbox.git(self.root.parent, "clone", "-q", self.root, root)
-        made = Clone(self.sandbox, root, self._dvc)
+        made = Clone(self.sandbox, root, self.program)
         made.git("checkout", "-q", rev)
         return made
 

@@ -10,15 +10,18 @@ Rules:
 import os
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from vfs.core.paths import check_path
 from vfs.errors import UnknownPath, Unsupported, UsageError, WouldOverwrite
+from vfs.git.here import tracked
 from vfs.tracking.change import Change, apply, change_of
 from vfs.tracking.project import Project, is_inside, told
 from vfs.tracking.record import check_whole, record, record_parts
 from vfs.types import Problem
 from vfs.workspace.outs import Claim
+
+_OURS: Final = (b"dvc.yaml", b"dvc.lock", b"Dvcfile", b".dvcignore", b".gitignore")
 
 
 class Added(NamedTuple):
@@ -38,7 +41,12 @@ class Added(NamedTuple):
 
 
 def add(
-    project: Project, targets: Sequence[bytes], *, desc: str = "", force: bool = False
+    project: Project,
+    targets: Sequence[bytes],
+    *,
+    desc: str = "",
+    force: bool = False,
+    copy: bool = True,
 ) -> Added:
     """Track what lies at some paths.
 
@@ -47,6 +55,7 @@ def add(
         targets: paths of the working tree.
         desc: what to say of the outs.
         force: also drop files that were never checked out, and replace a pointer that is no out's.
+        copy: put contents into the cache; False lets them stay where they are.
 
     Raises:
         UsageError: a target cannot be an out.
@@ -66,14 +75,15 @@ def add(
     changes: list[Change] = []
     notes: list[Problem] = []
     for path, claim in whole.items():
-        recorded = record(project, path, None if claim is None else claim.out.digest)
+        old = None if claim is None else claim.out.digest
+        recorded = record(project, path, old, copy=copy)
         if claim is not None and not force:
             check_whole(project, claim, recorded)
         changes.append(change_of(project, path, claim, recorded, desc))
         notes += recorded.notes
     for path, (claim, below) in parts.items():
         if path not in whole:
-            recorded = record_parts(project, claim, below).recorded
+            recorded = record_parts(project, claim, below, copy=copy).recorded
             changes.append(change_of(project, path, claim, recorded, desc))
             notes += recorded.notes
     written = apply(project, changes)
@@ -101,6 +111,7 @@ def check_target(
     check_path(path)
     check_text(path)
     check_links(project, path)
+    check_ours(path)
     project.check_problems(path)
     claim = project.owner(path)
     if claim is not None:
@@ -110,7 +121,7 @@ def check_target(
         return claim
     if there and not os.path.lexists(project.absolute(path)):
         raise UnknownPath(f"there is no {told(path)}")
-    for other in project.survey.claims.served:
+    for other in project.survey.claims.own:
         if is_inside(other.out.path, path):
             raise UsageError(
                 f"{told(path)} holds {told(other.out.path)}, which {told(other.pointer)} tracks",
@@ -123,6 +134,16 @@ def check_target(
             hint="look at it; --force replaces it",
         )
     return None
+
+
+def check_ours(path: bytes) -> None:
+    """Refuse the files that say what is tracked: they are Git's. Raises UsageError."""
+    name = path.rpartition(b"/")[2]
+    if name.endswith(b".dvc") or name in _OURS:
+        raise UsageError(
+            f"{told(path)} is a file of DVC's own and cannot be tracked as data",
+            hint="it is for Git: git add",
+        )
 
 
 def check_editable(claim: Claim) -> None:
@@ -174,7 +195,7 @@ def check_text(path: bytes) -> None:
 
 def check_untracked(project: Project, paths: Sequence[bytes]) -> None:
     """Refuse what Git tracks. Raises UsageError, StoreError."""
-    found = project.workspace.repository.tracks(paths)
+    found = tracked(project.top, paths)
     if found is not None:
         path = next(path for path in paths if is_inside(found, path))
         also = "" if found == path else f" (it has {told(found)})"

@@ -91,7 +91,7 @@ def _put(project: Project, source: bytes, out: bytes) -> bytes:
     new, old = (os.path.join(os.path.dirname(target), b".vfs-%s-%s.tmp" % (token, part))
                 for part in (b"new", b"old"))  # fmt: skip
     top, _, name = source.rpartition(b"/")
-    scanner = Scanner(top)
+    scanner = Scanner(top, mounts=frozenset())
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         if os.path.isdir(source):

@@ -11,7 +11,9 @@ from typing import NamedTuple
 from vfs.errors import StoreError
 from vfs.formats.gitignore import with_line, without_line
 from vfs.formats.pointer_text import Described, edited_pointer, new_pointer
+from vfs.git.here import ignored
 from vfs.objects import ObjectCache
+from vfs.state import OutState, Placed
 from vfs.tracking import writes
 from vfs.tracking.project import Project, told
 from vfs.tracking.record import Recorded
@@ -29,12 +31,14 @@ class Change(NamedTuple):
         pointer: path of its `.dvc` file.
         text: bytes of the pointer; None leaves it as it is.
         listing: of a directory: digest and bytes.
+        content: what lies at the path; None if that is not known.
     """
 
     out: bytes
     pointer: bytes
     text: bytes | None
     listing: tuple[Digest, bytes] | None = None
+    content: Described | None = None
 
 
 def change_of(
@@ -49,13 +53,13 @@ def change_of(
     listing = None if recorded.listing is None else (content.digest, recorded.listing)
     if claim is None:
         name = os.path.basename(path).decode()
-        return Change(path, path + b".dvc", new_pointer(name, content, desc), listing)
+        return Change(path, path + b".dvc", new_pointer(name, content, desc), listing, content)
     same = _is_recorded(claim, content)
     if same and not desc:
-        return Change(path, claim.pointer, None, listing)
+        return Change(path, claim.pointer, None, listing, content)
     old = writes.read(project.absolute(claim.pointer)) or b""
     text = edited_pointer(old, claim.pointer, path, None if same else content, desc=desc)
-    return Change(path, claim.pointer, None if text == old else text, listing)
+    return Change(path, claim.pointer, None if text == old else text, listing, content)
 
 
 def _is_recorded(claim: Claim, content: Described) -> bool:
@@ -97,8 +101,11 @@ def apply(project: Project, changes: Sequence[Change], *, store: bool = True) ->
         if change.text is not None:
             project.write(change.pointer, change.text)
             written.append(change.pointer)
+    written += ignore_all(project, [change.out for change in changes])
+    outs = OutState(project.table)
     for change in changes:
-        written += ignore(project, change.out)
+        if change.content is not None:
+            outs.note(change.out, Placed(change.content.digest, change.content.is_tree))
     return list(dict.fromkeys(written))
 
 
@@ -108,15 +115,28 @@ def ignore(project: Project, out: bytes) -> list[bytes]:
     Raises:
         StoreError: it cannot be written.
     """
-    if project.workspace.repository.ignores(out):
-        return []
+    return ignore_all(project, [out])
+
+
+def ignore_all(project: Project, outs: Sequence[bytes]) -> list[bytes]:
+    """`ignore` of several; Git is asked of those without a line alone."""
+    lacking = [out for out in outs if _with_line(project, out) is not None]
+    hidden = ignored(project.top, lacking) if lacking else ()
+    written = []
+    for out in lacking:
+        text = None if out in hidden else _with_line(project, out)
+        if text is not None:
+            project.write(_gitignore(out)[0], text)
+            written.append(_gitignore(out)[0])
+    return written
+
+
+def _with_line(project: Project, out: bytes) -> bytes | None:
+    """What its `.gitignore` would be with a line of it; None if it has one."""
     file, name = _gitignore(out)
     old = _read(project, file)
     new = with_line(old, name)
-    if new == old:
-        return []
-    project.write(file, new)
-    return [file]
+    return None if new == old else new
 
 
 def unignore(project: Project, out: bytes) -> list[bytes]:

@@ -7,17 +7,20 @@ as it is and is named; the others are done. `vfs.tracking.compare` has the rules
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from vfs.errors import DataUnavailable, ObjectMissing, StoreFull, VfsError, WouldOverwrite
+from vfs.mount_table import mounts_below
 from vfs.objects import fingerprint
 from vfs.state import FileState, OutState, Placed, StateTable
 from vfs.state.files import Known
 from vfs.tracking.caches import Caches
 from vfs.tracking.compare import Comparison, Plan, Wish
 from vfs.tracking.contents import Content, Contents
+from vfs.tracking.gone import Gone, let_go
 from vfs.tracking.links import Linker
 from vfs.tracking.materialise import Materialiser, check_parents, sweep
 from vfs.tracking.report import Trouble
@@ -43,6 +46,7 @@ class Done:
         removed: files.
         same: files that were right already.
         kept: files of the user's inside tracked directories, which stay.
+        absent: outs and files that were left out, since the cache has no content for them (`How.partial`).
         troubles: outs that stayed as they were, and why.
     """
 
@@ -50,6 +54,7 @@ class Done:
     removed: int = 0
     same: int = 0
     kept: list[bytes] = field(default_factory=list)
+    absent: list[bytes] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
 
 
@@ -59,12 +64,16 @@ class How(NamedTuple):
     Attributes:
         link: the kind of link, or `mount`; None: what `cache.type` says, and what is right already stays.
         mount: where a mount shows the revision, for `mount`.
+        shown: the commit it shows (hex); "": what the pointers of the working tree say.
         force: replace and remove what is the user's.
+        partial: leave out what the cache does not have; it is no failure.
     """
 
     link: str | None = None
     mount: bytes = b""
+    shown: str = ""
     force: bool = False
+    partial: bool = False
 
 
 class Checkout:
@@ -76,13 +85,16 @@ class Checkout:
         assert workspace.root is not None
         self._workspace = workspace
         self._top = os.fsencode(workspace.root)
+        self._table = table
+        self._mounts = mounts_below(self._top)
         self._files = FileState(table)
         self._outs = OutState(table)
         self._how = how
         self._progress = progress
         self._linkers: dict[tuple[str, ...], Linker] = {}
-        self._made: list[tuple[bytes, Digest]] = []
+        self._made: list[dict[bytes, Wish]] = []
         self._swept: set[bytes] = set()
+        self._in_mount: dict[bytes, Digest | None] | None = None
         self.done = Done()
 
     def run(self, found: Iterable[Use]) -> Done:
@@ -106,6 +118,17 @@ class Checkout:
         self._remember()
         return self.done
 
+    def let_go(self, outs: Iterable[Gone]) -> None:
+        """Remove outs whose pointers are gone; those in which something is the user's are kept."""
+        for out in outs:
+            try:
+                count, stays = let_go(self._top, self._table, out)
+            except VfsError as error:
+                self.done.troubles.append(Trouble(out.path, error))
+                continue
+            self.done.removed += count
+            self.done.kept += [out.path] if stays else []
+
     def _out(self, use: Use, contents: Contents) -> None:
         path = use.out.path
         check_parents(self._top, path)
@@ -116,18 +139,28 @@ class Checkout:
             return
         if link and self._how.link is None and os.path.exists(self._absolute(path)):
             return  # it shows what its mount shows
-        wishes = self._wishes(use, caches)
+        try:
+            wishes = self._wishes(use, caches)
+        except (DataUnavailable, ObjectMissing):
+            if not self._how.partial:
+                raise
+            self.done.absent.append(path)
+            return
         plan = self._plan(use, caches, wishes, [] if link else self._contents(use, contents))
         if link:
             plan.users = []  # the link is ours
+        if self._how.partial:
+            self.done.absent += plan.leave_missing()
         self._refuse(plan)
         if not plan.idle:
             root = os.path.join(self._top, use.root)
             linker = self._linker(use)
             Materialiser(self._top, root).carry_out(plan, path, caches, linker)
-            self._made += [(made, wish.digest) for made, wish in plan.place.items()]
+            self._made.append(plan.place)
         if use.wanted.inside is None and use.out.digest is not None:
-            self._note(path, Placed(use.out.digest, use.out.is_tree))
+            self._outs.note(
+                path, Placed(use.out.digest, use.out.is_tree, b"", bool(use.claim.stage))
+            )
         self.done.files += len(plan.place)
         self.done.removed += len(plan.remove)
         self.done.same += plan.same
@@ -142,6 +175,7 @@ class Checkout:
             raise WouldOverwrite(
                 "a part of a directory cannot be a link into a mount", hint="name the directory"
             )
+        self._check_shown(path, digest)
         if link != target:
             plan = Plan()
             if not link:
@@ -153,7 +187,22 @@ class Checkout:
             self.done.files += 1
             self.done.removed += len(plan.remove)
         if digest is not None:
-            self._note(path, Placed(digest, use.out.is_tree, target))
+            self._outs.note(path, Placed(digest, use.out.is_tree, target, bool(use.claim.stage)))
+
+    def _check_shown(self, path: bytes, digest: Digest | None) -> None:
+        """Refuse a link to what the mount does not show, or shows in another version. Raises DataUnavailable."""
+        commit = self._how.shown
+        if not commit:
+            return
+        if self._in_mount is None:
+            _, found = uses(self._workspace.survey(commit, self._progress), commit, ())
+            self._in_mount = {use.out.path: use.out.digest for use in found}
+        if path not in self._in_mount or self._in_mount[path] != digest:
+            what = "has another version of it" if path in self._in_mount else "does not have it"
+            raise DataUnavailable(
+                f"the mount shows commit {commit[:12]}, which {what}",
+                hint="commit the pointer, `vfs switch HEAD`, then again",
+            )
 
     # Comparing ------------------------------------------------------------------------------------
 
@@ -182,7 +231,7 @@ class Checkout:
 
     def _contents(self, use: Use, contents: Contents) -> Iterable[Content]:
         """What lies there; what cannot be read as content is in the way, or none of our business."""
-        scanner = Scanner(self._top, use.root)
+        scanner = Scanner(self._top, use.root, self._mounts)
         algorithm = use.out.digest.algorithm if use.out.digest is not None else Algorithm.MD5
         found = contents.of(scanner.files(use.out.path), algorithm, progress=self._progress)
         yield from found
@@ -204,6 +253,7 @@ class Checkout:
 
         comparison = Comparison(
             self._top,
+            self._mounts,
             caches,
             wishes,
             self._former(use, caches),
@@ -256,24 +306,19 @@ class Checkout:
 
     # Remembering ----------------------------------------------------------------------------------
 
-    def _note(self, path: bytes, placed: Placed) -> None:
-        if self._outs.get(path) != placed:
-            self._outs.put(path, placed)
-
     def _remember(self) -> None:
         """So that nothing that was made is ever read to be recognised."""
         if not self._made:
             return
         time.sleep(_RACY)
         now = time.time_ns()
-        known = []
-        for path, digest in self._made:
-            try:
-                found = os.stat(self._absolute(path))
-            except OSError:
-                continue
-            known.append(Known(path, fingerprint(found), digest))
-        self._files.remember(known, now=now)
+        self._files.remember(self._known(), now=now)
+
+    def _known(self) -> Iterator[Known]:
+        for place in self._made:
+            for path, wish in place.items():
+                with suppress(OSError):
+                    yield Known(path, fingerprint(os.stat(self._absolute(path))), wish.digest)
 
     # Pieces ---------------------------------------------------------------------------------------
 
@@ -288,7 +333,7 @@ class Checkout:
         link = self._how.link
         kinds = use.store.links if link is None else (link,)
         if kinds not in self._linkers:
-            self._linkers[kinds] = Linker(kinds)
+            self._linkers[kinds] = Linker(kinds, strict=link is not None)
         return self._linkers[kinds]
 
     def _absolute(self, path: bytes) -> bytes:

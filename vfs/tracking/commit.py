@@ -33,7 +33,7 @@ def commit(project: Project, targets: Sequence[bytes], *, force: bool = False) -
         return add(project, paths, force=force)
     changes: list[Change] = []
     notes: list[Problem] = []
-    for claim in project.survey.claims.served:
+    for claim in project.survey.claims.own:
         path = claim.out.path
         if not _own(claim) or not os.path.lexists(project.absolute(path)):
             continue
@@ -60,7 +60,7 @@ def _meant(project: Project, target: bytes) -> Iterator[bytes]:
     """The outs, or the path inside one, that a target means."""
     found = [
         claim
-        for claim in project.survey.claims.served
+        for claim in project.survey.claims.own
         if claim.pointer == target or is_inside(claim.out.path, target)
     ]
     owner = project.owner(target)

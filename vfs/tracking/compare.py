@@ -6,14 +6,16 @@ Rules:
 * A file with other content is replaced only if its content is in the cache; else it is the user's.
 * A file that the record does not have is removed only if the version that was there before had it, with this content, and
   the cache has it; else it stays, unless it is in the way. With `force` it goes.
-* Whatever is no file (a pipe, a symlink that leads nowhere) is the user's.
+* Whatever is no file (a pipe, a symlink that leads nowhere) is the user's, as is the place of a mount of vfs.
 """
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from vfs.mount_table import is_on
 from vfs.objects import Fingerprint
 from vfs.tracking.caches import Caches
 from vfs.tracking.contents import Content
@@ -75,12 +77,22 @@ class Plan:
         """Nothing is to be done."""
         return not (self.place or self.remove or self.modes)
 
+    def leave_missing(self) -> list[bytes]:
+        """Let the files whose object no cache has be as they are; which these are."""
+        left, self.missing = self.missing, []
+        for path in left:
+            del self.place[path]
+            self.replaced.pop(path, None)
+        self.users = [path for path in self.users if path not in set(left)]
+        return left
+
 
 class Comparison:
     """Compares one out.
 
     Args:
         top: the working tree, absolute.
+        mounts: of vfs, below it.
         caches: of the out.
         wishes: path of the working tree -> recorded content.
         before: what the versions that may be there have; asked for only if something is surplus.
@@ -92,6 +104,7 @@ class Comparison:
     def __init__(
         self,
         top: bytes,
+        mounts: Set[bytes],
         caches: Caches,
         wishes: Mapping[bytes, Wish],
         before: Callable[[], Mapping[bytes, Set[Digest]]],
@@ -107,7 +120,9 @@ class Comparison:
         self._meant = meant
         self._relink = relink
         self._force = force
+        self._mounts = mounts
         self._former: Mapping[bytes, Set[Digest]] | None = None
+        self._parents: dict[bytes, tuple[bool, bool]] = {}  # there; nothing is in the way
         self.plan = Plan()
 
     def run(self, contents: Iterable[Content]) -> Plan:
@@ -143,7 +158,7 @@ class Comparison:
         path = content.file.path
         self.plan.place[path] = wish
         self.plan.replaced[path] = Present(path, content.file.fingerprint, content.file.link)
-        if not self._force and self._caches.holder(content.digest) is None:
+        if not self._force and not self._caches.elsewhere(content.digest):
             self.plan.users.append(path)
 
     def _surplus(self, content: Content) -> None:
@@ -154,7 +169,7 @@ class Comparison:
             self._former = self._before()
         former = self._former.get(path, frozenset())
         present = Present(path, content.file.fingerprint, content.file.link)
-        if self._force or (content.digest in former and self._caches.holder(content.digest)):
+        if self._force or (content.digest in former and self._caches.elsewhere(content.digest)):
             self.plan.remove.append(present)
         elif former:
             self.plan.users.append(path)  # the user changed what this version does not have
@@ -164,13 +179,27 @@ class Comparison:
 
     def _free(self, path: bytes, gone: set[bytes]) -> bool:
         """Whether nothing is at a path, or only what goes before."""
-        absolute = os.path.join(self._top, path)
-        if os.path.isdir(absolute) and not os.path.islink(absolute):
-            return all(
+        if is_on(path, self._mounts) or any(is_on(point, {path}) for point in self._mounts):
+            return False
+        parent = path.rpartition(b"/")[0]
+        known = self._parents.get(parent)
+        if known is None:
+            there = os.path.isdir(os.path.join(self._top, parent))
+            known = self._parents[parent] = there, self._makeable(path, gone)
+        there, makeable = known
+        if there:
+            absolute = os.path.join(self._top, path)
+            try:
+                mode = os.lstat(absolute).st_mode
+            except OSError:
+                return makeable
+            return stat.S_ISDIR(mode) and all(
                 os.path.relpath(found, self._top) in gone for found in _files_below(absolute)
             )
-        if os.path.lexists(absolute):
-            return False
+        return makeable
+
+    def _makeable(self, path: bytes, gone: set[bytes]) -> bool:
+        """Whether nothing is in the way above a path."""
         blocking = next(
             (a for a in _above(path) if os.path.lexists(os.path.join(self._top, a))), b""
         )
@@ -180,13 +209,16 @@ class Comparison:
         )
 
     def _in_the_way(self, path: bytes) -> None:
-        if not self._force or os.path.isdir(os.path.join(self._top, path)):
+        absolute = os.path.join(self._top, path)
+        if not self._force or is_on(path, self._mounts) or os.path.isdir(absolute):
             self.plan.users.append(path)
 
     def _other_kind(self, content: Content) -> bool:
         """Whether a file is to be linked anew."""
         if self._relink is None or not content.file.fingerprint.size:
             return False
+        if self._relink == "reflink":
+            return True  # nothing tells a clone from a copy
         if self._relink == "symlink" or content.file.link:
             return content.file.link != (self._relink == "symlink")
         cache = self._caches.holder(content.digest)

@@ -114,7 +114,13 @@ class Contents:
         asked = [(file.path, file.fingerprint) for file in files]
         digests = self._state.digests(asked, algorithm)
         if cache is not None:
-            digests = [d if d is not None and cache.trusted(d) else None for d in digests]
+            sized = algorithm is Algorithm.MD5
+            digests = [
+                d
+                if d is not None and cache.trusted(d, size=file.fingerprint.size if sized else None)
+                else None
+                for file, d in zip(files, digests, strict=True)
+            ]
         began = time.time_ns()
         unknown = [file for file, digest in zip(files, digests, strict=True) if digest is None]
         tasks = [self._pool.submit(self._read, task, algorithm, cache) for task in _tasks(unknown)]

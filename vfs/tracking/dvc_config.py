@@ -4,7 +4,7 @@ Rules (DVC's, `config.py` and `commands/remote.py` of 3.67):
 
 * Levels, later wins: system, global, repo (`.dvc/config`, tracked), local (`.dvc/config.local`).
 * A relative path is typed relative to the current directory, written relative to the file's directory, read back absolute.
-* `core.remote` of stronger files that names a removed remote is removed with it.
+* `core.remote` of stronger files that names a removed remote is removed with it, and follows a renamed one.
 
 A file that holds secrets and is not tracked by Git is closed to other users.
 """
@@ -19,7 +19,7 @@ from vfs.config.writing import read_file, write_file
 from vfs.errors import ConfigError, NotARepository
 from vfs.formats.dvcconfig import LOCAL_FILES, DvcConfig, parse_dvc_config
 from vfs.formats.dvcoptions import check_named, check_option, is_secret
-from vfs.formats.ini_edit import remove_section, set_option, unset_option
+from vfs.formats.ini_edit import remove_section, rename_section, set_option, unset_option
 
 LEVELS: Final = ("system", "global", "repo", "local")
 _NAMED: Final = ("remote", "db")
@@ -167,6 +167,29 @@ class DvcFiles:
         for one in LEVELS[LEVELS.index(level) :]:
             if one in self.files and str(self.get(DEFAULT, one)).lower() == name:
                 self.unset(DEFAULT, one)
+
+    def rename_remote(self, name: str, new: str, level: str) -> None:
+        """Give a remote another name in a file, with its options and what makes it the default one in stronger files.
+
+        DVC leaves options in stronger files under the old name, and then cannot read them.
+
+        Raises:
+            ConfigError: the file has no such remote, or any has one of the new name.
+        """
+        name, new = name.lower(), new.lower()
+        if self.has_remote(new):
+            raise ConfigError(f"there is a remote {new!r} already", hint="choose another name")
+        if name not in _sections(self.read(level), ("remote", "", "")):
+            raise self.unknown(name)
+        for one in LEVELS[LEVELS.index(level) :]:
+            if one not in self.files:
+                continue
+            old, file = self._bytes(one), self.file(one)
+            data = rename_section(old, f'remote "{name}"', f'remote "{new}"', file=str(file))
+            if data is not None:
+                write_file(file, data)
+            if str(self.get(DEFAULT, one)).lower() == name:
+                self.set(DEFAULT, new, one)
 
     def unknown(self, name: str) -> ConfigError:
         """The error of a remote that is not defined."""

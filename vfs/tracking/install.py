@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from vfs.config.writing import read_file, write_file
+from vfs.git.here import git_directories
 from vfs.git.staging import get_config, hooks_path, set_config
-from vfs.workspace.here import git_directories
 
 HOOKS: Final = ("post-checkout", "pre-commit", "pre-push")
 DRIVER: Final = "vfs git-hook merge-driver %O %A %B %P"

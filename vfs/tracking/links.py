@@ -2,6 +2,7 @@
 
 Rules (DVC's): a copy or clone belongs to the user (0666 & umask); links lead to the object itself, which stays 0444. An
 empty file and an executable are never links: the one has nothing to share, the mode of the other would be the object's.
+Of the kinds of `cache.type` the first that works is taken, and a copy where none does; a kind that was asked for by name is that or an error.
 """
 
 import errno
@@ -10,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from vfs.errors import StoreError, StoreFull
+from vfs.errors import StoreError, StoreFull, Unsupported
 from vfs.objects.filesystem import FICLONE
 
 COPY, REFLINK, HARDLINK, SYMLINK = "copy", "reflink", "hardlink", "symlink"
@@ -25,9 +26,11 @@ class Linker:
 
     Args:
         kinds: in the order they are tried.
+        strict: never make something else.
     """
 
-    def __init__(self, kinds: Sequence[str]) -> None:
+    def __init__(self, kinds: Sequence[str], *, strict: bool = False) -> None:
+        self._strict = strict and COPY not in kinds
         self._kinds = [kind for kind in kinds if kind != COPY] if COPY in kinds else list(kinds)
         self._cannot: set[str] = set()
         self._copy = COPY in kinds
@@ -42,16 +45,19 @@ class Linker:
 
         Raises:
             StoreFull, StoreError: it cannot be made; nothing is left of it.
+            Unsupported: not of the kind that was asked for.
         """
         try:
-            size = os.stat(source).st_size
             for kind in self._kinds:
-                if kind in self._cannot or (
-                    kind in (HARDLINK, SYMLINK) and (executable or not size)
-                ):
+                if kind in self._cannot:
+                    continue
+                if kind in (HARDLINK, SYMLINK) and (executable or not os.stat(source).st_size):
                     continue
                 if self._try(kind, source, target, executable):
                     return
+            forced = self._strict and self._cannot.issuperset(self._kinds)
+            if forced and os.stat(source).st_size:
+                raise _impossible(self._kinds[0], source)
             self._copied(source, target, executable)
         except OSError as error:
             raise failed(target, error) from error
@@ -78,8 +84,20 @@ class Linker:
 
     def _copied(self, source: str, target: bytes, executable: bool) -> None:
         with _Pair(source, target, executable) as (reading, writing):
-            while os.sendfile(writing, reading, None, _PIECE):
-                pass
+            left = os.fstat(reading).st_size
+            while left > 0 and (count := os.sendfile(writing, reading, None, min(left, _PIECE))):
+                left -= count
+
+
+def _impossible(kind: str, source: str) -> Unsupported:
+    why = {
+        REFLINK: "this file system does not clone files",
+        HARDLINK: "it lies on another file system, or this one has no hard links",
+    }
+    return Unsupported(
+        f"no {kind} of {source} can be made here: {why.get(kind, 'the file system has no such links')}",
+        hint="--link copy, or without --link whatever of cache.type works",
+    )
 
 
 def unlink_from_cache(path: bytes, directory: str) -> None:

@@ -12,9 +12,9 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from itertools import count
+from itertools import islice
 
 from vfs.errors import StoreError, WouldOverwrite
 from vfs.objects import fingerprint
@@ -23,7 +23,12 @@ from vfs.tracking.compare import Plan, Present, Wish
 from vfs.tracking.links import Linker, failed
 from vfs.tracking.parallel import each
 
-_JOBS = 4
+_JOBS = 2
+"""Threads. More of them wait for the interpreter, and for the directory in which all make files."""
+_AT_ONCE = 64  # files that a thread takes
+
+_Item = tuple[bytes, Wish]
+"""Where a file is made, and what it is to hold."""
 
 
 _STAGING = b"vfs-checkout-"
@@ -64,10 +69,8 @@ class Materialiser:
             if fresh and plan.place and all(path.startswith(out + b"/") for path in plan.place):
                 self._whole(plan, out, staging, caches, linker)
                 return
-            numbers = count()
-            staged = {path: os.path.join(staging, b"%d" % next(numbers)) for path in plan.place}
-            self._build(plan, staged, caches, linker)
-            self._apply(plan, out, staged)
+            self._build(_numbered(plan.place, staging), caches, linker)
+            self._apply(plan, out, staging)
 
     def link(self, plan: Plan, out: bytes, target: bytes) -> None:
         """Put a symlink in the place of an out; raises as `carry_out`."""
@@ -95,15 +98,16 @@ class Materialiser:
         finally:
             shutil.rmtree(made, ignore_errors=True)
 
-    def _build(
-        self, plan: Plan, staged: dict[bytes, bytes], caches: Caches, linker: Linker
-    ) -> None:
-        def build(item: tuple[bytes, Wish]) -> None:
-            path, wish = item
-            cache = caches.holder(wish.digest) or caches.home
-            linker.put(cache.path(wish.digest), staged[path], executable=wish.executable)
+    def _build(self, items: Iterator[_Item], caches: Caches, linker: Linker) -> None:
+        """Make files; a thread takes many at a time, since one takes less than handing it over does."""
+        only = caches.home if len(caches.all) == 1 else None
 
-        for _, error in each(plan.place.items(), build, _JOBS):
+        def build(some: list[_Item]) -> None:
+            for staged, wish in some:
+                cache = only or caches.holder(wish.digest) or caches.home
+                linker.put(cache.path(wish.digest), staged, executable=wish.executable)
+
+        for _, error in each(iter(lambda: list(islice(items, _AT_ONCE)), []), build, _JOBS):
             raise error
 
     def _whole(
@@ -111,22 +115,24 @@ class Materialiser:
     ) -> None:
         """A directory that is not there yet is built whole and renamed once."""
         tree = os.path.join(staging, b"tree")
-        staged = {path: tree + path[len(out) :] for path in plan.place}
+        cut = len(out)
         try:
-            for directory in sorted({os.path.dirname(path) for path in staged.values()}):
-                os.makedirs(directory, exist_ok=True)
+            for directory in sorted({os.path.dirname(path) for path in plan.place}):
+                os.makedirs(tree + directory[cut:], exist_ok=True)
         except OSError as error:
             raise failed(self._absolute(out), error) from error
-        self._build(plan, staged, caches, linker)
+        self._build(
+            ((tree + path[cut:], wish) for path, wish in plan.place.items()), caches, linker
+        )
         self._place(out, tree, None)
 
     # Applying -------------------------------------------------------------------------------------
 
-    def _apply(self, plan: Plan, out: bytes, staged: dict[bytes, bytes]) -> None:
+    def _apply(self, plan: Plan, out: bytes, staging: bytes) -> None:
         for present in (*plan.remove, *plan.replaced.values()):
             self._unchanged(present)
         self._remove(plan.remove, out)
-        for path, made in staged.items():
+        for path, (made, _) in zip(plan.place, _numbered(plan.place, staging), strict=True):
             self._place(path, made, plan.replaced.get(path))
         for path, executable in plan.modes.items():
             absolute = self._absolute(path)
@@ -196,6 +202,11 @@ class Materialiser:
 
     def _absolute(self, path: bytes) -> bytes:
         return os.path.join(self._top, path)
+
+
+def _numbered(place: Mapping[bytes, Wish], staging: bytes) -> Iterator[_Item]:
+    """Files to make beside each other, in the order of the plan."""
+    return ((b"%b/%d" % (staging, number), wish) for number, wish in enumerate(place.values()))
 
 
 def _remove_empty(directory: bytes) -> None:

@@ -9,9 +9,11 @@ import os
 from vfs.core.paths import check_path
 from vfs.errors import StoreError, UnknownPath, UsageError, WouldOverwrite
 from vfs.formats.pointer_text import moved_pointer
+from vfs.state import OutState
 from vfs.tracking import writes
 from vfs.tracking.add import Added, check_links, check_text, check_untracked
 from vfs.tracking.change import ignore, unignore
+from vfs.tracking.homes import home_cache
 from vfs.tracking.project import Project, is_inside, told
 from vfs.workspace.outs import Claim
 
@@ -42,6 +44,7 @@ def move(project: Project, source: bytes, target: bytes) -> Added:
     written = ignore(project, target)
     project.write(pointer, text)
     _rename(project, old, target)
+    _note(project, old, target)
     written += [pointer, *unignore(project, old)]
     if own:
         writes.remove(project.absolute(claim.pointer))
@@ -49,10 +52,19 @@ def move(project: Project, source: bytes, target: bytes) -> Added:
     return Added([target], [target], list(dict.fromkeys(written)), [])
 
 
+def _note(project: Project, old: bytes, target: bytes) -> None:
+    """What was put at the old path lies at the new one."""
+    outs = OutState(project.table)
+    placed = outs.get(old)
+    if placed is not None:
+        outs.put(target, placed)
+        outs.forget(old)
+
+
 def _claim(project: Project, source: bytes) -> Claim:
     owner = project.owner(source)
     if owner is None:
-        owner = next((c for c in project.survey.claims.served if c.pointer == source), None)
+        owner = next((c for c in project.survey.claims.own if c.pointer == source), None)
     if owner is None:
         raise UnknownPath(f"nothing that is tracked is called {told(source)}")
     if owner.stage:
@@ -90,7 +102,7 @@ def _check(project: Project, claim: Claim, target: bytes) -> None:
     if is_inside(target, old) or is_inside(old, target):
         raise UsageError(f"{told(old)} cannot move to {told(target)}")
     begun = _same_move(project, claim, target)
-    for other in project.survey.claims.served:
+    for other in project.survey.claims.own:
         path = other.out.path
         if (is_inside(target, path) or is_inside(path, target)) and not (begun and path == target):
             raise UsageError(f"{told(target)} would overlap {told(path)} of {told(other.pointer)}")
@@ -108,3 +120,6 @@ def _rename(project: Project, old: bytes, target: bytes) -> None:
         return  # not checked out, or moved before
     except OSError as error:
         raise StoreError(f"{told(old)} cannot be moved: {error.strerror}") from error
+    homes = home_cache(project.store)
+    if homes is not None:
+        homes.homes.moved(old, target, project.top)

@@ -4,22 +4,30 @@ Rule: everything a writing verb decides, it decides under the lock; `dvc` and `v
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vfs.core.paths import show
 from vfs.errors import FormatError, NotARepository, UsageError
+from vfs.git.here import git_directories
+from vfs.mount_table import is_on, mounts_below
 from vfs.objects import ObjectCache, writing
 from vfs.state import FileState, StateTable, state_directory
 from vfs.tracking import writes
 from vfs.tracking.contents import Contents, Progress
+from vfs.tracking.homes import home_cache
 from vfs.tracking.scan import Scanner
-from vfs.workspace import Workspace
-from vfs.workspace.outs import Claim
+from vfs.tracking.staying import Staying
+from vfs.workspace.here import survey_here
+from vfs.workspace.outs import NOT_COMMITTED, Claim
 from vfs.workspace.stores import DvcStore
-from vfs.workspace.survey import Survey
+from vfs.workspace.surveyed import Survey
+
+if TYPE_CHECKING:
+    from vfs.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,7 @@ class Project:
     """What a writing verb works on.
 
     Attributes:
-        workspace: the repository.
+        open_workspace: opens the repository, once.
         top: the working tree, absolute.
         root: of the DVC repository, relative to it.
         survey: what the pointers of the working tree say.
@@ -40,7 +48,7 @@ class Project:
         progress: told (stage, done, total).
     """
 
-    workspace: Workspace
+    open_workspace: Callable[[], "Workspace"]
     top: bytes
     root: bytes
     survey: Survey
@@ -51,6 +59,11 @@ class Project:
     state: FileState
     contents: Contents
     progress: Progress
+
+    @property
+    def workspace(self) -> "Workspace":
+        """The repository with its remotes and Git's objects; most of what is recorded needs neither, and starts sooner."""
+        return self.open_workspace()
 
     def absolute(self, path: bytes) -> bytes:
         """A path of the working tree in the file system."""
@@ -64,6 +77,12 @@ class Project:
     def scanner(self) -> Scanner:
         """A walk of the working tree."""
         return Scanner(self.top, self.root)
+
+    def staying(self) -> Staying:
+        """Contents that stay where they are. Raises StoreError."""
+        homes = home_cache(self.store, make=True)
+        assert homes is not None  # there is a working tree
+        return Staying(self.top, self.cache, homes)
 
     def owner(self, path: bytes) -> Claim | None:
         """The out that a path is, or lies in."""
@@ -82,51 +101,68 @@ class Project:
             FormatError: it does, or the pointer that would be its own is unreadable.
         """
         for problem in (*self.survey.claims.broken, *self.survey.claims.problems):
-            if problem.path in (path, path + b".dvc"):
+            if problem.path in (path, path + b".dvc") and problem.code != NOT_COMMITTED:
                 raise FormatError(problem.message, hint=problem.hint)
+
+
+def _refuse_mounts(top: bytes, paths: Sequence[bytes]) -> None:
+    """What lies on a mount cannot be written. Raises UsageError."""
+    mounts = mounts_below(top)
+    for path in paths:
+        if is_on(path, mounts):
+            raise UsageError(
+                f"{told(path)} is on a mount of vfs, which is read-only", hint="vfs umount it"
+            )
 
 
 @contextmanager
 def open_project(
-    workspace: Workspace, paths: Sequence[bytes], progress: Progress, *, wait: float = 0.0
+    root: Path,
+    open_workspace: Callable[[], "Workspace"],
+    paths: Sequence[bytes],
+    progress: Progress,
+    *,
+    wait: float = 0.0,
 ) -> Iterator[Project]:
     """Lock the DVC repository that some paths lie in, and survey it.
 
     Args:
-        workspace: the Git repository.
+        root: of the Git repository.
+        open_workspace: opens it, at the second call too the same one.
         paths: of the working tree, at least one.
         progress: told (stage, done, total), from any thread.
         wait: seconds to wait for another holder of the lock.
 
     Raises:
-        UsageError: there is no working tree, or the paths lie in several DVC repositories.
+        UsageError: there is no working tree, a path is on a mount, or the paths lie in several DVC repositories.
         NotARepository: there is no DVC repository above the path.
         RepositoryBusy: somebody else writes to it.
-        VfsError: as `Workspace.survey`.
+        VfsError: as `survey_here`.
     """
-    if workspace.root is None:
-        raise UsageError(f"{workspace.name} has no working tree", hint="clone it first")
-    top = os.fsencode(workspace.root).rstrip(b"/")
+    if not (root / ".git").exists():
+        raise UsageError(f"{root} has no working tree", hint="clone it first")
+    top = os.fsencode(root).rstrip(b"/")
+    _refuse_mounts(top, paths)
     roots = {find_root(top, path): path for path in paths}
-    root = next(iter(roots))
+    inner = next(iter(roots))
     if len(roots) > 1:
         names = " and ".join(told(path) for path in sorted(roots.values())[:2])
         raise UsageError(f"{names} lie in different DVC repositories", hint="one at a time")
-    with writing(Path(os.fsdecode(os.path.join(top, root))), wait):
-        survey = workspace.survey("worktree", progress)
-        store = survey.roots.store_of(root + b"/x" if root else b"x")
-        table = StateTable.open(state_directory(workspace.repository.git_dir))
+    with writing(Path(os.fsdecode(os.path.join(top, inner))), wait):
+        survey = survey_here(root)
+        store = survey.roots.store_of(inner + b"/x" if inner else b"x")
+        table = StateTable.open(state_directory(git_directories(root)[0]))
         state = FileState(table)
-        cache = ObjectCache(store.caches[0])
+        cache = ObjectCache(store.caches[0], shared=store.shared)
         cache.sweep()
         try:
             with Contents(top, state) as contents:
                 yield Project(
-                    workspace,
+                    open_workspace,
                     top,
-                    root,
+                    inner,
                     survey,
-                    {claim.out.path: claim for claim in survey.claims.served},
+                    {claim.out.path: claim for claim in survey.claims.own},
                     store,
                     cache,
                     table,

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from vfs.errors import DataUnavailable, FormatError, UnknownPath, Unsupported
+from vfs.errors import ContentMismatch, DataUnavailable, FormatError, UnknownPath, Unsupported
 from vfs.formats.dirlisting import dump_listing, iter_listing
 from vfs.formats.hashing import new_hasher
 from vfs.formats.pointer_text import Described
+from vfs.tracking.caches import Caches
 from vfs.tracking.project import Project, is_inside, told
 from vfs.tracking.scan import File
 from vfs.types import Algorithm, Digest, Problem
-from vfs.workspace.listed import ListedObject
 from vfs.workspace.outs import Claim
 
 Entries = list[tuple[bytes, Digest]]
@@ -42,7 +42,9 @@ class Recorded(NamedTuple):
     notes: tuple[Problem, ...]
 
 
-def record(project: Project, path: bytes, old: Digest | None, *, store: bool = True) -> Recorded:
+def record(
+    project: Project, path: bytes, old: Digest | None, *, store: bool = True, copy: bool = True
+) -> Recorded:
     """Look at a path.
 
     Args:
@@ -50,6 +52,7 @@ def record(project: Project, path: bytes, old: Digest | None, *, store: bool = T
         path: of the out.
         old: what its pointer says.
         store: put contents into the cache.
+        copy: False lets them stay in the working tree instead (`vfs.tracking.staying`).
 
     Raises:
         UnknownPath: there is nothing.
@@ -59,13 +62,17 @@ def record(project: Project, path: bytes, old: Digest | None, *, store: bool = T
     if old is not None and old.algorithm is Algorithm.MD5_DOS2UNIX:
         as_it_was = _look(project, path, old.algorithm, store=False)
         if as_it_was.content.digest == old:
-            return _look(project, path, old.algorithm, store=True) if store else as_it_was
-    return _look(project, path, Algorithm.MD5, store=store)
+            if not store:
+                return as_it_was
+            return _look(project, path, old.algorithm, store=True, copy=copy)
+    return _look(project, path, Algorithm.MD5, store=store, copy=copy)
 
 
-def _look(project: Project, path: bytes, algorithm: Algorithm, *, store: bool) -> Recorded:
+def _look(
+    project: Project, path: bytes, algorithm: Algorithm, *, store: bool, copy: bool = True
+) -> Recorded:
     entries: Entries = []
-    found, size, notes = read_below(project, path, path, algorithm, entries, store=store)
+    found, size, notes = read_below(project, path, path, algorithm, entries, store=store, copy=copy)
     absolute = project.absolute(path)
     if os.path.isdir(absolute) and not os.path.islink(absolute):
         listing = dump_listing(entries)
@@ -87,6 +94,7 @@ def read_below(
     entries: Entries,
     *,
     store: bool,
+    copy: bool = True,
 ) -> tuple[File | None, int, tuple[Problem, ...]]:
     """Read a path inside an out into `entries`; returns the last file, the bytes of all, and notes.
 
@@ -96,7 +104,8 @@ def read_below(
     scanner = project.scanner()
     start = len(out) + 1
     size, last = 0, None
-    cache = project.cache if store else None
+    cache = project.cache if store and copy else None
+    staying = project.staying() if store and not copy else None
     files = scanner.files(path)
     for content in project.contents.of(files, algorithm, cache=cache, progress=project.progress):
         if scanner.problems:
@@ -104,7 +113,11 @@ def read_below(
         last = content.file
         size += last.fingerprint.size
         entries.append((last.path[start:], content.digest))
+        if staying is not None:
+            staying.take(content)
     scanner.check()
+    if staying is not None:
+        staying.settle()
     return last, size, tuple(scanner.notes)
 
 
@@ -130,17 +143,27 @@ def listed(project: Project, claim: Claim) -> Entries:
             f"{told(claim.pointer)} belongs to a version-aware remote or was never committed",
             hint=f"vfs add {told(claim.out.path)}",
         )
+    try:
+        here = Caches(project.store_of(claim)).listing(digest)
+        return sorted((entry.path, entry.digest) for entry in here)
+    except (DataUnavailable, ContentMismatch, FormatError):
+        return sorted(_listed_anywhere(project, claim, digest))
+
+
+def _listed_anywhere(project: Project, claim: Claim, digest: Digest) -> Entries:
+    """As `listed`, also from remotes of either layout."""
+    from vfs.workspace.listed import ListedObject  # it loads the drivers of remotes
+
     name = f"{digest.hex}.dir"
-    session = project.workspace.session
-    wanted = ListedObject(session, digest, project.progress)
+    wanted = ListedObject(project.workspace.session, digest, project.progress)
+    store = project.workspace.survey("worktree").roots.store_of(claim.pointer)
     entries: Entries = []
-    with wanted.fetch(project.store_of(claim), claim.out.remote, local_only=False) as data:
+    with wanted.fetch(store, claim.out.remote, local_only=False) as data:
         data.seek(0)
         for entry in iter_listing(data, file=name, algorithm=digest.algorithm):
             if isinstance(entry, Problem):
                 raise FormatError(entry.message, hint="the listing must be mended first")
             entries.append((entry.path, entry.digest))
-    entries.sort()
     return entries
 
 
@@ -174,13 +197,16 @@ class Part(NamedTuple):
     removed: bool
 
 
-def record_parts(project: Project, claim: Claim, paths: Sequence[bytes]) -> Part:
+def record_parts(
+    project: Project, claim: Claim, paths: Sequence[bytes], *, copy: bool = True
+) -> Part:
     """A tracked directory of which only some paths are looked at; the others stay as they are listed.
 
     Args:
         project: that it lies in.
         claim: the directory.
         paths: files or directories in it; what is no longer there leaves the listing.
+        copy: as `record`.
 
     Raises:
         UnknownPath: a path is neither there nor listed.
@@ -194,7 +220,9 @@ def record_parts(project: Project, claim: Claim, paths: Sequence[bytes]) -> Part
     for path in paths:
         below = path[len(out.path) + 1 :]
         found: Entries = []
-        _, size, more = read_below(project, path, out.path, digest.algorithm, found, store=True)
+        _, size, more = read_below(
+            project, path, out.path, digest.algorithm, found, store=True, copy=copy
+        )
         kept = _without(entries, below, bool(found))
         if not found and len(kept) == len(entries):
             raise UnknownPath(

@@ -16,6 +16,7 @@ from contextlib import suppress
 
 from vfs.errors import StoreError, UnknownPath, UsageError, WouldOverwrite
 from vfs.formats.pointer_text import without_out
+from vfs.state import OutState
 from vfs.tracking import writes
 from vfs.tracking.add import Added, check_editable
 from vfs.tracking.change import apply, change_of, unignore
@@ -59,6 +60,7 @@ def remove(
         if outs:
             _delete(project, path)
         else:
+            OutState(project.table).forget(path)
             unlink_from_cache(os.fsencode(project.absolute(path)), project.cache.directory)
         written += unignore(project, path)
         written += _drop(project, claim)
@@ -74,7 +76,7 @@ def _meant(project: Project, targets: Sequence[bytes]) -> tuple[dict[bytes, Clai
     whole: dict[bytes, Claim] = {}
     parts: Parts = {}
     for target in targets:
-        found = [claim for claim in project.survey.claims.served if claim.pointer == target]
+        found = [claim for claim in project.survey.claims.own if claim.pointer == target]
         owner = project.owner(target)
         if not found and owner is None:
             raise UnknownPath(f"nothing that is tracked is called {told(target)}")

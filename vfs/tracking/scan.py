@@ -14,6 +14,7 @@ Rules (DVC's, tried with 3.67, its traps made errors):
 * A symlink to a directory is not followed: a note. Empty directories leave no trace.
 * FIFOs, sockets, devices, names that are no UTF-8 or that no listing may hold, a `.dvcignore`, and a directory that is a DVC
   repository of its own (DVC would leave all of it out) are problems.
+* A mount of vfs is passed over: a note. What is on one is no part of the working tree.
 * `.git`, `.hg/` and what `.dvcignore` files hide are left out.
 
 Memory: one directory at a time.
@@ -22,11 +23,12 @@ Memory: one directory at a time.
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Final, NamedTuple
 
 from vfs.core.paths import check_listed, show
 from vfs.errors import DataUnavailable, FormatError, UnsafePath, VfsError
+from vfs.mount_table import is_on, mounts_below
 from vfs.objects import Fingerprint, fingerprint
 from vfs.tracking.ignored import IGNORE_FILE, Ignored
 from vfs.types import Problem, Severity
@@ -59,17 +61,20 @@ class Scanner:
         notes: what is left out although nobody said so, found so far.
     """
 
-    def __init__(self, top: bytes, border: bytes = b"") -> None:
-        """Touches nothing.
+    def __init__(self, top: bytes, border: bytes = b"", mounts: Set[bytes] | None = None) -> None:
+        """Touches nothing but the table of mounts.
 
         Args:
             top: the working tree, absolute.
             border: root of the DVC repository, relative to it.
+            mounts: of vfs, below the working tree (`mounts_below`); None: those there are now. None at all where
+                `top` is the place of a source, which may be on one as on any file system.
         """
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
         self._top = top.rstrip(b"/")
         self._border = border
+        self._mounts = mounts_below(self._top) if mounts is None else mounts
 
     def files(self, path: bytes) -> Iterator[File]:
         """The file at a path, or all below it, sorted by path; nothing if there is nothing.
@@ -77,6 +82,9 @@ class Scanner:
         Raises:
             DataUnavailable: a directory cannot be read.
         """
+        if is_on(path, self._mounts):
+            self._problem(path, "mount", "is on a mount of vfs", "vfs umount it")
+            return
         ignored = Ignored(self._top, self._border, path)
         try:
             found = os.lstat(self._absolute(path))
@@ -149,6 +157,9 @@ class Scanner:
                         self._own_repository(directory)
                         return []
                     if ignored.hides(path, is_directory=is_directory):
+                        continue
+                    if path in self._mounts:
+                        self._note(path, "is a mount of vfs; what is in it is not tracked")
                         continue
                     if is_directory:
                         found.append((entry.name + b"/", path, stat.S_IFDIR, None))

@@ -26,15 +26,19 @@ from typing import Literal, NamedTuple
 
 from vfs.errors import DataUnavailable, FormatError
 from vfs.formats.dirlisting import listing_digest
+from vfs.git.here import git_directories
+from vfs.mount_table import mounts_below
 from vfs.objects.presence import absent
 from vfs.state import FileState, OutState, Placed, StateTable, state_directory
+from vfs.state.homes import Home
 from vfs.tracking.caches import Caches
 from vfs.tracking.contents import Content, Contents, Progress
 from vfs.tracking.scan import Scanner
 from vfs.tracking.targets import Selection, Target
 from vfs.tracking.uses import Use, uses
 from vfs.types import Algorithm, Digest, Problem
-from vfs.workspace.here import git_directories, survey_here
+from vfs.workspace.here import survey_here
+from vfs.workspace.outs import NOT_COMMITTED
 
 Change = Literal["modified", "deleted", "new"]
 
@@ -63,7 +67,9 @@ class OutStatus:
         use: the out, its pointer and store.
         change: of the working tree against the pointer.
         files: what differs, by path; for a file the out itself.
-        missing: paths of files of the pointer that no cache has.
+        missing: paths of files of the pointer that no cache has, and no working file that is their home.
+        only_here: paths of those whose content lies in the working tree alone (`vfs add --no-copy`) and on no remote yet.
+        lost: those of `missing` whose only place was a working file that changed.
         unlisted: the list of a directory is in no cache, so `files` and `missing` are not known.
     """
 
@@ -71,6 +77,8 @@ class OutStatus:
     change: Change | None = None
     files: list[FileChange] = field(default_factory=list)
     missing: list[bytes] = field(default_factory=list)
+    only_here: list[bytes] = field(default_factory=list)
+    lost: list[bytes] = field(default_factory=list)
     unlisted: bool = False
 
     @property
@@ -126,12 +134,14 @@ def status(
     """
     top = os.fsencode(root).rstrip(b"/")
     surveyed = survey_here(root)
-    selection, found = uses(surveyed, "worktree", targets, glob=glob)
-    problems = [*surveyed.problems, *surveyed.claims.problems, *surveyed.claims.broken]
+    selection, found = uses(surveyed, "worktree", targets, glob=glob, uncommitted=True)
+    broken = [one for one in surveyed.claims.broken if one.code != NOT_COMMITTED]
+    problems = [*surveyed.problems, *surveyed.claims.problems, *broken]
     report = Report([], problems, [])
+    mounts = mounts_below(top)
     with Contents(top, FileState(table)) as contents:
         for use in found:
-            scanner = Scanner(top, use.root)
+            scanner = Scanner(top, use.root, mounts)
             look = _Look(top, use, contents, scanner, progress)
             report.outs.append(look.status(OutState(table).get(use.out.path)))
             report.problems += scanner.problems
@@ -203,8 +213,7 @@ class _Look:
             status.change = "modified"
         if status.change is not None:
             status.files.append(FileChange(out.path, status.change, out.digest, found))
-        if absent(self._caches.all, [out.digest]):
-            status.missing.append(out.path)
+        self._lacking({out.path: out.digest})
 
     def _directory(self, kind: int | None) -> None:
         out, status = self._use.out, self._status
@@ -214,9 +223,7 @@ class _Look:
         except (DataUnavailable, FormatError):
             self._unlisted(kind, algorithm)
             return
-        lacking = absent(self._caches.all, listed.values())
-        if lacking:
-            status.missing += [self._full(p) for p, digest in listed.items() if digest in lacking]
+        self._lacking(listed, out.path + b"/")
         cut = len(out.path) + 1
         for content in self._found(algorithm) if kind == stat.S_IFDIR else ():
             path = content.file.path
@@ -232,6 +239,26 @@ class _Look:
             status.change = "deleted"
         elif status.files or kind != stat.S_IFDIR:
             status.change = "modified"
+
+    def _lacking(self, files: dict[bytes, Digest], above: bytes = b"") -> None:
+        """Tell what the caches lack of some files, relative to `above`, and what the working tree has instead."""
+        lacking = absent(self._caches.all, files.values())
+        if not lacking:
+            return
+        status, homes = self._status, self._caches.homes
+        here: dict[Digest, Home] = {}
+        if homes is not None:
+            digests = list(lacking)
+            found = zip(digests, homes.intact(digests), strict=True)
+            here = {digest: home for digest, home in found if home is not None}
+        for path, digest in files.items():
+            if digest in here:
+                if not here[digest].pushed:
+                    status.only_here.append(above + path)
+            elif digest in lacking:
+                status.missing.append(above + path)
+                if homes is not None and homes.changed(digest):
+                    status.lost.append(above + path)
 
     def _listed(self) -> dict[bytes, Digest]:
         """The files of the pointer that are meant, relative to it."""

@@ -1,13 +1,15 @@
 """`vfs add --to-remote`: contents go to a remote while they are read; the cache gets nothing.
 
 Rules: files first, then the listing, then the pointer ("durable before named"). A file that changes while it is
-sent is not stored: what sends it fails before its last byte.
+sent is not stored: what sends it fails before its last byte. To a packed remote all files are hashed first, since a manifest is
+named by what the pointer will say.
 """
 
 import io
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Final, cast
 
@@ -18,12 +20,15 @@ from vfs.formats.layout import object_path
 from vfs.formats.pointer_text import Described
 from vfs.objects import hash_source
 from vfs.objects.source import open_source, read_stable
+from vfs.packed import Pointer
 from vfs.tracking.add import Added, check_apart, check_target, check_untracked
 from vfs.tracking.change import Change, apply, change_of
+from vfs.tracking.packing import Packing
 from vfs.tracking.project import Project, told
 from vfs.tracking.record import Entries, Recorded, listing_digest
 from vfs.tracking.scan import File, Scanner
 from vfs.types import Algorithm, Digest, Problem
+from vfs.workspace.outs import Claim
 from vfs.workspace.stores import RemoteRef
 
 if TYPE_CHECKING:
@@ -61,7 +66,7 @@ def add_to_remote(
         RemoteError: it did not take something.
         VfsError: as `add`.
     """
-    ref = _remote(project, remote)
+    ref = target_of(project, remote)
     elsewhere = sources or {}
     claims = {
         path: check_target(project, path, force=force, there=path not in elsewhere)
@@ -78,7 +83,7 @@ def add_to_remote(
     notes: list[Problem] = []
     for path, claim in claims.items():
         source = elsewhere.get(path, project.absolute(path))
-        recorded = _send(project, source, ref)
+        recorded = _send(project, source, ref, claim)
         changes.append(change_of(project, path, claim, recorded, desc))
         notes += recorded.notes
     written = apply(project, changes, store=False)
@@ -86,8 +91,10 @@ def add_to_remote(
     return Added([change.out for change in changes], changed, written, notes)
 
 
-def _remote(project: Project, name: str | None) -> RemoteRef:
-    ref = project.store.remote(name.lower() if name else None)
+def target_of(project: Project, name: str | None) -> RemoteRef:
+    """The remote that contents go to; raises UsageError, Unsupported."""
+    wanted = name or project.workspace.settings.remote_default
+    ref = project.store.target(wanted) or project.store.target(wanted.lower())
     if ref is None:
         which = f"no remote {name!r}" if name else "no default remote"
         raise UsageError(f"there is {which}", hint="vfs remote add -d NAME URL")
@@ -96,22 +103,29 @@ def _remote(project: Project, name: str | None) -> RemoteRef:
     return ref
 
 
-def _send(project: Project, source: bytes, ref: RemoteRef) -> Recorded:
+def _send(project: Project, source: bytes, ref: RemoteRef, claim: Claim | None) -> Recorded:
     """Send what lies at a path, the listing last."""
     remote = project.workspace.session.remote(ref)
     top, _, name = source.rpartition(b"/")
     inside = source.startswith(project.top + b"/")
-    scanner = project.scanner() if inside else Scanner(top)
+    scanner = project.scanner() if inside else Scanner(top, mounts=frozenset())
     start, top = (source[len(project.top) + 1 :], project.top) if inside else (name, top)
     entries: Entries = []
     size, last = 0, None
     files = scanner.files(start)
+    packed = Packing(top, _pointer(claim)) if ref in project.store.packed else None
+    if ref.local:
+        with suppress(OSError):  # what is sent will say why
+            os.makedirs(ref.directory, exist_ok=True)
+
+    def send(file: File) -> Digest:
+        return _send_file(top, file, remote, ref.prefix) if packed is None else packed.file(file)
+
     jobs = project.workspace.settings.jobs
     with ThreadPoolExecutor(jobs, thread_name_prefix="vfs-send") as pool:
         while batch := list(islice(files, _BATCH)):
             scanner.check()
-            sent = pool.map(lambda file: _send_file(top, file, remote, ref.prefix), batch)
-            for file, digest in zip(batch, sent, strict=True):
+            for file, digest in zip(batch, pool.map(send, batch), strict=True):
                 entries.append((file.path[len(start) + 1 :], digest))
                 size, last = size + file.fingerprint.size, file
                 project.progress("upload", size, None)
@@ -120,12 +134,24 @@ def _send(project: Project, source: bytes, ref: RemoteRef) -> Recorded:
     if os.path.isdir(source):
         listing = dump_listing(entries)
         tree = listing_digest(listing, Algorithm.MD5)
-        remote.put(ref.prefix + object_path(tree, is_tree=True), listing)
+        if packed is None:
+            remote.put(ref.prefix + object_path(tree, is_tree=True), listing)
+        else:
+            packed.push(remote, jobs, Pointer(tree, True), start)
         return Recorded(Described(tree, True, size, len(entries)), listing, entries, notes)
     if last is None:
         raise UnknownPath(f"there is no {told(source)}")
     content = Described(entries[0][1], size=size, executable=last.executable)
+    if packed is not None:
+        packed.push(remote, jobs, Pointer(content.digest, False), start)
     return Recorded(content, None, [], notes)
+
+
+def _pointer(claim: Claim | None) -> Pointer | None:
+    """What an out's pointer says until now."""
+    if claim is None or claim.out.digest is None:
+        return None
+    return Pointer(claim.out.digest, claim.out.is_tree)
 
 
 def _send_file(top: bytes, file: File, remote: "Remote", prefix: str) -> Digest:

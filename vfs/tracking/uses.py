@@ -68,10 +68,25 @@ class Use(NamedTuple):
 
 
 def uses(
-    surveyed: Survey, rev: str, targets: Sequence[Target], *, glob: bool = False
+    surveyed: Survey,
+    rev: str,
+    targets: Sequence[Target],
+    *,
+    glob: bool = False,
+    uncommitted: bool = False,
 ) -> tuple[Selection, list[Use]]:
-    """What a revision uses; unknown targets are in the selection."""
-    selection = select(surveyed.claims.served, targets, glob=glob)
+    """What a revision uses; unknown targets are in the selection.
+
+    Outs that were never committed take part only if they are named, or with `uncommitted`.
+    """
+    claims = surveyed.claims
+    named = {target.path for target in targets}
+    asked = [
+        claim
+        for claim in claims.uncommitted
+        if uncommitted or not named.isdisjoint((claim.out.path, claim.pointer))
+    ]
+    selection = select([*claims.served, *asked], targets, glob=glob)
     roots = surveyed.roots
     found = [
         Use(wanted, selection, roots.store_of(pointer), roots.root_of(pointer), rev)
@@ -82,14 +97,16 @@ def uses(
 
 
 @contextmanager
-def locked(workspace: "Workspace", found: Iterable[Use], wait: float) -> Iterator[None]:
-    """Hold DVC's lock of every DVC repository that some outs belong to.
+def locked(
+    workspace: "Workspace", found: Iterable[Use], wait: float, roots: Iterable[bytes] = ()
+) -> Iterator[None]:
+    """Hold DVC's lock of every DVC repository that some outs belong to, and of some more by their roots.
 
     Raises:
         RepositoryBusy: somebody else holds one, for longer than `wait` seconds.
     """
     with ExitStack() as stack:
         if workspace.root is not None:
-            for root in sorted({use.root for use in found}):
+            for root in sorted({*(use.root for use in found), *roots}):
                 stack.enter_context(writing(workspace.root / os.fsdecode(root), wait))
         yield

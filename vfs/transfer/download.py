@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Protocol, Self
 
+from blake3 import blake3
+
 from vfs.core.attempts import LISTENER
 from vfs.core.ranges import block_count, block_length
 from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
@@ -34,6 +36,9 @@ class Announce(Protocol):
 
     def opened(self, job: Job, etag: str) -> None:
         """The place answers; this is the version of its object."""
+
+    def compared(self, job: Job, *, replaced: bool) -> None:
+        """What the store has unproven is of the version that the place has; `replaced`: what was of another one is dropped."""
 
     def arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
         """Blocks are complete: one of a part, or all of a `whole`, which are verified."""
@@ -65,6 +70,11 @@ def download(job: Job, place: Place, etag: str, store: ChunkStore, announce: Ann
             if job.whole:
                 _read_whole(job, place, body, store if keep else None, announce)
             else:
+                if keep and not etag and job.state.provable:
+                    where = blake3(place.where.encode()).digest(16)
+                    version = blake3(body.etag.encode("utf-8", "surrogateescape")).digest(16)
+                    replaced = store.is_replaced(job.state.prefix, where, version)
+                    announce.compared(job, replaced=replaced)
                 _read_part(job, place, body, store if keep else None, announce)
         if keep and job.whole and isinstance(place, Generous):
             keep_companions(place, store)

@@ -80,7 +80,7 @@ class Engine:
         self._claims = Claims(self.budget, self.counters, self._put, self._remove)
         self._states = States(store)
         self.state, self.knows = self._states.get, self._states.knows
-        self.trusts = self._states.trusts
+        self.usable = self._states.usable
         self._threads = trio.CapacityLimiter(math.inf)
         self._nursery: trio.Nursery | None = None
         self._inbox: Inbox | None = None
@@ -89,7 +89,7 @@ class Engine:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then nobody is left waiting."""
-        self._inbox = Inbox(self._opened, self._arrived, self._stored)
+        self._inbox = Inbox(self._opened, self._compared, self._arrived, self._stored)
         self._checker = Checker()
         self.verification = Verification(
             self.store,
@@ -288,6 +288,12 @@ class Engine:
     def _opened(self, job: Job, etag: str) -> None:
         if job.source is not None and not job.source.etag:
             job.source.etag = etag
+
+    def _compared(self, job: Job, replaced: bool) -> None:
+        job.state.trusted = True
+        if replaced and self.verification is not None:
+            self.verification.drop(job.state)  # it may have hashed some of them
+            self.verification.tell_bad(job.state.blob)
 
     def _arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
         assert job.source is not None

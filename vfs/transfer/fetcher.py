@@ -21,7 +21,7 @@ from vfs.errors import StoreCorrupt, StoreError, VfsError
 from vfs.store import VERIFIED, ChunkStore, Extent
 from vfs.threads import Pool, run_in
 from vfs.transfer.blocks import locate, locate_run, scoped, verdict
-from vfs.transfer.engine import Engine
+from vfs.transfer.engine import PATIENCE, Engine
 from vfs.transfer.failures import RETRY_AFTER, late, unproven, wrong_file
 from vfs.transfer.flows import Flows
 from vfs.transfer.local_file import FileProof, LocalFile, open_local
@@ -169,9 +169,9 @@ class Fetcher:
         if unknown and self._engine.verification is not None:
             self._engine.verification.examine(own, lambda: self._engine.state(own, places))
 
-    def trusts(self, blob: Blob) -> bool:
-        """Whether what the store has of a blob may be handed out as it is; else `read` finds that out."""
-        return self._engine.trusts(self.own(blob))
+    def usable(self, blob: Blob) -> tuple[bytes, ...]:
+        """What the keys of those blocks of the store begin with that may be handed out as they are; `read` finds out about others."""
+        return self._engine.usable(self.own(blob))
 
     def heed(self, blobs: Callable[[], Iterable[Blob]]) -> None:
         """If any process has found contents wrong since the last call: if one is known here, or among `blobs`, `on_bad` is called."""
@@ -188,7 +188,8 @@ class Fetcher:
         """Without `stored`, only from memory and places: what the store names may be gone again before it is read."""
         if state.suspect:
             await self._prove(state)
-        found = self._collect(state, blocks_of(offset, end), stored=stored)
+        blocks = blocks_of(offset, end)
+        found = self._collect(state, blocks, state.usable if stored else ())
         waiter: Waiter | None = None
         if found.missing:
             self._engine.refuse(state)
@@ -197,11 +198,22 @@ class Fetcher:
             self._engine.request(state, sorted(found.missing), Level.DEMAND)
         self._read_ahead(state, offset, end - offset, stalled=waiter is not None)
         if waiter is not None:
-            await self._wait(state, waiter)
-            found.data.update(waiter.data)
+            kept = self._kept(state, blocks) if stored and not state.trusted else None
+            try:
+                await self._wait(state, waiter, self._deadline if kept is None else PATIENCE)
+                found.data.update(waiter.data)
+            except VfsError:
+                if kept is None:
+                    raise
+                state.trusted, found = True, kept  # nobody tells which version there is now
         return await self._assemble(state, found, offset, end)
 
-    def _collect(self, state: BlobState, blocks: range, *, stored: bool) -> _Parts:
+    def _kept(self, state: BlobState, blocks: range) -> _Parts | None:
+        """The blocks as an earlier process has left them; None if one is missing, or they were found wrong."""
+        found = self._collect(state, blocks, state.prefixes)
+        return None if found.missing or state.suspect else found
+
+    def _collect(self, state: BlobState, blocks: range, keys: tuple[bytes, ...]) -> _Parts:
         found = _Parts({}, {}, set())
         counters = self._engine.counters
         for block in blocks:
@@ -210,7 +222,7 @@ class Fetcher:
                 found.data[block] = data
                 counters.hits_memory += 1
                 continue
-            extent = locate(self._store, state.prefixes, block) if stored else None
+            extent = locate(self._store, keys, block)
             if extent is not None:
                 found.extents[block] = extent
                 counters.hits_store += 1
@@ -219,12 +231,12 @@ class Fetcher:
                 counters.misses += 1
         return found
 
-    async def _wait(self, state: BlobState, waiter: Waiter) -> None:
-        """Until the blocks of a waiter are here, or the deadline."""
+    async def _wait(self, state: BlobState, waiter: Waiter, seconds: float) -> None:
+        """Until the blocks of a waiter are here, or its time is over."""
         self._waiting += 1
         self._engine.counters.waits += 1
         try:
-            with trio.move_on_after(self._deadline) as scope:
+            with trio.move_on_after(min(seconds, self._deadline)) as scope:
                 await waiter.wait()
             if scope.cancelled_caught:
                 self._give_up(state, waiter)

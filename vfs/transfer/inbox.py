@@ -18,12 +18,13 @@ from vfs.transfer.waiter import Data
 class Inbox:
     """Announcements of downloads (implements `download.Announce`).
 
-    `on_opened`, `on_arrived`, `on_stored` are called on the loop.
+    `on_opened`, `on_compared`, `on_arrived`, `on_stored` are called on the loop.
     """
 
     def __init__(
         self,
         on_opened: Callable[[Job, str], None],
+        on_compared: Callable[[Job, bool], None],
         on_arrived: Callable[[Job, Sequence[tuple[int, Data]]], None],
         on_stored: Callable[[Job, list[int], Taken, bool], None],
     ) -> None:
@@ -31,12 +32,17 @@ class Inbox:
         self._news: deque[Callable[[], None]] = deque()
         self._asked = False  # the loop has been asked to look and has not begun to
         self._on_opened = on_opened
+        self._on_compared = on_compared
         self._on_arrived = on_arrived
         self._on_stored = on_stored
 
     def opened(self, job: Job, etag: str) -> None:
         """In a worker thread: a place answers."""
         self._tell(lambda: self._on_opened(job, etag))
+
+    def compared(self, job: Job, *, replaced: bool) -> None:
+        """In a worker thread: what the store has is of the version that the place has."""
+        self._tell(lambda: self._on_compared(job, replaced))
 
     def arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
         """In a worker thread: blocks are complete."""

@@ -182,6 +182,7 @@ class BlobState:
         storing: who waits for a block that has arrived to be stored, or for the `VERDICT`.
         streams: the readers walking through it.
         refused: the failure of all places, and until when it is repeated without asking.
+        trusted: what an earlier process has left unproven may be used: a place has the same version, or none answers.
         suspect: it was found wrong as a whole: nothing of it is handed out before all of it was fetched anew and compared.
         proof: check of the whole; None for small blobs, what cannot be checked, and while nothing new has come.
         readers: tasks inside `Fetcher.read` or `prefetch`.
@@ -204,6 +205,7 @@ class BlobState:
         "streams",
         "suspect",
         "trouble",
+        "trusted",
         "unplaced",
         "waiters",
     )
@@ -224,6 +226,7 @@ class BlobState:
         self.storing: dict[int, list[Waiter]] = {}
         self.streams = StreamTable(blob.size)
         self.refused: tuple[VfsError, float] | None = None
+        self.trusted = True
         self.suspect = False
         self.proof: Proof | None = None
         self.readers = 0
@@ -237,6 +240,11 @@ class BlobState:
     def provable(self) -> bool:
         """Whether its digest is a hash of its bytes."""
         return provable(self.blob)
+
+    @property
+    def usable(self) -> tuple[bytes, ...]:
+        """Those of `prefixes` whose blocks may be handed out: proven ones always."""
+        return self.prefixes if self.trusted and not self.suspect else self.prefixes[:-1]
 
     def forget_places(self) -> None:
         """Its places may be others now: ask for them again, also if all had failed."""

@@ -4,8 +4,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
-from vfs.store import ChunkStore
-from vfs.transfer.blocks import is_bad
+from vfs.store import BAD, UNPROVEN, ChunkStore
+from vfs.transfer.blocks import WHOLE_SIZE, prefixes, provable, verdict
 from vfs.transfer.place import PlacesOf
 from vfs.transfer.state import BlobState
 from vfs.types import Blob
@@ -30,16 +30,22 @@ class States:
         if state is None:
             self._forget_idle()
             state = self._states[blob.key] = BlobState(blob, places_of)
-            state.suspect = is_bad(self._store, blob)
+            if state.provable and not state.whole:
+                found = verdict(self._store, blob)
+                state.suspect, state.trusted = found == BAD, found != UNPROVEN
         else:
             self._states.move_to_end(blob.key)
             state.places_of = places_of
         return state
 
-    def trusts(self, blob: Blob) -> bool:
-        """Whether what the store has of a blob may be handed out as it is."""
+    def usable(self, blob: Blob) -> tuple[bytes, ...]:
+        """What the keys of those blocks of the store begin with that may be handed out as they are (loop-safe)."""
         state = self._states.get(blob.key)
-        return not (is_bad(self._store, blob) if state is None else state.suspect)
+        if state is not None:
+            return state.usable
+        large = blob.size > WHOLE_SIZE and provable(blob)
+        doubtful = large and verdict(self._store, blob) in (BAD, UNPROVEN)
+        return prefixes(blob)[:-1] if doubtful else prefixes(blob)
 
     def knows(self, state: BlobState) -> bool:
         """Whether a blob has not been forgotten."""

@@ -3,43 +3,41 @@
 Purpose: `Workspace.survey("worktree")` for verbs that must start at once: files are found by the `git` program and read
 from the disk, so neither the catalog nor Git's objects nor libgit2 take part. A test compares the two.
 
-Rule: tracked files, and pointers that are neither tracked nor ignored; what is not there (a sparse checkout) is left out.
+Rule: tracked files, and pointers that are neither tracked nor ignored; what is not there (a sparse checkout) is left out, and so
+is a mount of vfs (`vfs.mount_table`).
 """
 
 import os
+import re
 import stat
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from vfs.errors import FormatError, NotARepository, StoreError
+from vfs.errors import FormatError, StoreError
+from vfs.formats.pipeline import Pipeline, variable_files
+from vfs.formats.values import Out
 from vfs.git.command import GitFailed, run_git
+from vfs.git.here import git_directories
 from vfs.git.objects import MODE_BLOB, TreeItem
+from vfs.mount_table import is_on, mounts_below
 from vfs.types import Problem
 from vfs.workspace.ignore import Rules
-from vfs.workspace.outs import MAX_POINTER, Parser, collect
+from vfs.workspace.outs import MAX_POINTER, Claim, Claims, Parser, collect
 from vfs.workspace.pointers import Found
 from vfs.workspace.stores import MAX_CONFIG, Roots, Surroundings, load_store
 from vfs.workspace.summary import Mark, mark_of
 from vfs.workspace.surveyed import Survey
 
-_WANTED = ("*.dvc", "*dvc.lock", "*Dvcfile", "*.dvcignore", "*.dvc/config", "*.dvc/.gitignore")
-
-
-def git_directories(root: Path) -> tuple[Path, Path]:
-    """The Git directory of a working tree, and the one it shares with linked ones.
-
-    Raises:
-        NotARepository: there is none.
-    """
-    git = root / ".git"
-    if git.is_dir():
-        return git, git
-    try:
-        git = root / git.read_text().removeprefix("gitdir:").strip()
-        common = git / "commondir"
-        shared = git / common.read_text().strip() if common.exists() else git
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotARepository(f"{root} is not the top of a Git working tree") from error
-    return git.resolve(), shared.resolve()
+_WANTED = (
+    "*.dvc",
+    "*dvc.lock",
+    "*dvc.yaml",
+    "*Dvcfile",
+    "*.dvcignore",
+    "*.dvc/config",
+    "*.dvc/.gitignore",
+)
 
 
 def survey_here(root: Path) -> Survey:
@@ -51,7 +49,7 @@ def survey_here(root: Path) -> Survey:
     """
     _, shared = git_directories(root)
     main = shared.parent if shared.name == ".git" and shared.parent != root else None
-    found = _found(root)
+    found, pipelines = _found(root)
     problems: list[Problem] = []
     roots = Roots()
     where = Surroundings(root, main, False)
@@ -73,26 +71,65 @@ def survey_here(root: Path) -> Survey:
 
     rules = Rules(found, roots, read_blob)
     claims = collect(rules.without_ignored(found), Parser(read_blob), read_path)
+    for path in pipelines:
+        claims.uncommitted += _never_run(path, claims, read_path)
     return Survey(claims, roots, rules, tuple(problems))
 
 
-def _found(root: Path) -> list[Found]:
-    """Pointers, locks, ignore files and roots, by path; the path stands for the object id."""
+def _never_run(
+    path: bytes, claims: Claims, read_path: Callable[[bytes], bytes | None]
+) -> list[Claim]:
+    """The outs that a `dvc.yaml` declares and no lock has."""
+    lock = path.removesuffix(b"dvc.yaml") + b"dvc.lock"
+    known = {claim.out.path for claim in (*claims.own, *claims.rivals)}
+    known |= {problem.path for problem in claims.broken}
+    made = []
+    with suppress(FormatError):  # a pipeline that cannot be read is a problem of its lock
+        text = read_path(path) or b""
+        files = {name: read_path(name) for name in variable_files(text, path)}
+        there = {name: data for name, data in files.items() if data is not None}
+        for name, stage in Pipeline(text, path, there, os.fsdecode(path)).plain():
+            for out, flags in (stage.outs or {}).items():
+                if flags.cached and out not in known:
+                    made.append(Claim(Out(out, None), lock, None, name))
+    return made
+
+
+def pointers_here(root: Path) -> list[bytes]:
+    """The paths of all pointers. Raises StoreError."""
+    return [found.path for found in _found(root)[0] if found.mark is Mark.POINTER]
+
+
+def _found(root: Path) -> tuple[list[Found], list[bytes]]:
+    """Pointers, locks, ignore files and roots, by path; the path stands for the object id. And the paths of pipelines."""
     arguments = ["-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    mounts = mounts_below(os.fsencode(root))
+    arguments += [f"--exclude=/{_literal(os.fsdecode(path))}" for path in mounts]
     try:
         listed = run_git([*arguments, "--", *_WANTED])
     except GitFailed as error:
         raise StoreError(f"git ls-files in {root}: {error.stderr}") from error
     found: dict[bytes, Found] = {}
+    pipelines = []
     for path in sorted(set(listed.split(b"\0"))):
+        if is_on(path, mounts):
+            continue
         directory, _, name = path.rpartition(b"/")
         if directory.endswith(b"/.dvc") or directory == b".dvc":
             found[directory] = Found(Mark.DVC_ROOT, directory, directory)
             continue
+        if name == b"dvc.yaml":
+            pipelines.append(path)
+            continue
         mark = mark_of(TreeItem(name, MODE_BLOB, path)) if name else None
         if mark is not None and mark is not Mark.BAD_NAME and _is_file(root, path):
             found[path] = Found(mark, path, path)
-    return list(found.values())
+    return list(found.values()), pipelines
+
+
+def _literal(path: str) -> str:
+    """A pattern of Git's that means one path."""
+    return re.sub(r"([\\*?\[ ])", r"\\\1", path)
 
 
 def _is_file(root: Path, path: bytes) -> bool:

@@ -67,12 +67,19 @@ class Claims:
         rivals: outs that are not, because others are in their way.
         broken: paths that exist but cannot be served: (path, why).
         problems: everything else that is wrong.
+        uncommitted: outs of which nobody said yet what they hold; they are among the broken.
     """
 
     served: list[Claim]
     broken: list[Problem]
     problems: list[Problem]
     rivals: list[Claim] = field(default_factory=list)
+    uncommitted: list[Claim] = field(default_factory=list)
+
+    @property
+    def own(self) -> list[Claim]:
+        """All that may be recorded: what is served, and what was never committed."""
+        return [*self.served, *self.uncommitted]
 
 
 class Parser:
@@ -178,6 +185,7 @@ def settle(claims: Sequence[Claim], problems: list[Problem]) -> Claims:
             result.rivals += rivals
         elif not _committed(rivals[0]):
             result.broken.append(_uncommitted(rivals[0]))
+            result.uncommitted.append(rivals[0])
             result.rivals += rivals[1:]
         elif any(_content(rival) != _content(rivals[0]) for rival in rivals[1:]):
             result.broken.append(_twice(rivals))

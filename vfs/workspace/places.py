@@ -18,6 +18,7 @@ from vfs.own_mount import open_other
 from vfs.transfer import Body, Place
 from vfs.types import Algorithm, Blob
 from vfs.workspace.bodies import BytesBody, FileBody
+from vfs.workspace.home_place import HomePlace
 from vfs.workspace.origins import DvcOrigin
 from vfs.workspace.session import Session
 from vfs.workspace.stores import DvcStore, RemoteRef
@@ -217,7 +218,10 @@ class PackedRemotePlace(DeferredPlace):
 def cache_files(store: DvcStore, blob: Blob) -> list[Place]:
     """Where DVC caches would keep an object."""
     key = object_path(blob.digest)
-    return [FilePlace(os.path.join(cache, key), blob.size, "dvc-cache") for cache in store.caches]
+    found: list[Place] = [
+        FilePlace(os.path.join(cache, key), blob.size, "dvc-cache") for cache in store.caches
+    ]
+    return [*found, HomePlace(store, blob)] if store.homes[0] else found
 
 
 def dvc_places(session: Session, origin: DvcOrigin, blob: Blob) -> list[Place]:

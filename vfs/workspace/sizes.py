@@ -11,16 +11,20 @@ Units: sizes in bytes. Memory: the unknown digests as 16-byte strings, nothing p
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from vfs import own_mount
 from vfs.errors import DataUnavailable, RemoteUnavailable, VfsError
 from vfs.types import Algorithm, Digest
+from vfs.workspace.home_place import home_sizes
 from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.pointers import Progress
 from vfs.workspace.remote_sizes import Taking, take
 from vfs.workspace.session import Session
 from vfs.workspace.stores import DvcStore, RemoteRef
+
+_LOOKED_UP: Final = 50_000
+"""Digests that are looked up at once."""
 
 
 class Unsized(NamedTuple):
@@ -73,6 +77,8 @@ class Sizes:
                 here = taking.again(f"the DVC cache {cache}")
                 here.all(_scan(cache, algorithm, unknown))
                 reasons += (refused.message,) if (refused := here.refused()) else ()
+        if unknown and self._store.homes[0]:
+            taking.again("the working tree").all(home_sizes(self._store, algorithm, unknown))
         if caches_only:
             return Unsized(unknown, reasons)
         for ref in self._store.packed if listing is not None else ():
@@ -95,9 +101,11 @@ class Sizes:
                 self._progress("sizes", min(known, total), total)
         except VfsError as error:
             return (error.message,)
-        digests = [Digest(taking.algorithm, value) for value in unknown]
-        facts = catalog.facts_many(digests)
-        unknown -= {d.value for d, fact in zip(digests, facts, strict=True) if fact is not None}
+        values = sorted(unknown)
+        for start in range(0, total, _LOOKED_UP):
+            digests = [Digest(taking.algorithm, v) for v in values[start : start + _LOOKED_UP]]
+            facts = catalog.facts_many(digests)
+            unknown -= {d.value for d, fact in zip(digests, facts, strict=True) if fact is not None}
         return ()
 
     def _rounds(self, refs: Sequence[RemoteRef], taking: Taking) -> dict[RemoteRef, VfsError]:

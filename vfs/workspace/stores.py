@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from blake3 import blake3
 
 from vfs.config import dvc_config_paths, environment
-from vfs.errors import FormatError
+from vfs.errors import FormatError, NotARepository
 from vfs.formats.dvcconfig import (
     DvcConfig,
     Layer,
@@ -29,9 +29,11 @@ from vfs.formats.dvcconfig import (
     default_remote,
     link_types,
     merge_dvc_configs,
+    option,
     parse_dvc_config,
     remotes,
 )
+from vfs.git.here import git_directories
 from vfs.types import Problem
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 MAX_CONFIG = 1 << 20
 
+_YES = frozenset({"1", "true", "yes", "on", "enable"})
 _SERVICE = frozenset(
     {"endpointurl", "region", "profile", "configpath", "use_ssl", "account_name", "user", "port"}
 )
@@ -114,6 +117,9 @@ class DvcStore:
         foreign: the configuration belongs to a repository that was cloned from a URL.
         has_default: a default remote is configured.
         links: `cache.type`: how files of the cache get into the working tree, best first.
+        shared: `cache.shared`: a group writes to the cache.
+        autostage: `core.autostage`: what verbs write is staged in Git.
+        homes: a working tree whose files may hold contents that the cache lacks, and its Git directory; ("", "") for none.
     """
 
     caches: tuple[str, ...] = ()
@@ -122,6 +128,9 @@ class DvcStore:
     has_default: bool = False
     links: tuple[str, ...] = ("reflink", "copy")
     packed: tuple[RemoteRef, ...] = ()
+    homes: tuple[str, str] = ("", "")
+    shared: bool = False
+    autostage: bool = False
 
     def ordered(self, hint: str | None) -> tuple[RemoteRef, ...]:
         """Remotes to ask for an out: its own (`remote:`), the default one, then the others."""
@@ -249,7 +258,26 @@ def load_store(
     refs, default = _remotes(config, blamed, problems)
     caches = () if where.foreign else _caches(config, path, where)
     links = link_types(config)
-    return DvcStore(caches, refs, where.foreign, default, links), tuple(problems)
+    store = DvcStore(
+        caches,
+        refs,
+        where.foreign,
+        default,
+        links,
+        homes=_homes(where),
+        shared=option(config, "cache", "shared").lower() == "group",
+        autostage=option(config, "core", "autostage").lower() in _YES,
+    )
+    return store, tuple(problems)
+
+
+def _homes(where: Surroundings) -> tuple[str, str]:
+    if where.root is None or where.foreign:
+        return "", ""
+    try:
+        return str(where.root), str(git_directories(where.root)[0])
+    except NotARepository:
+        return "", ""
 
 
 def _file_layer(file: Path | None, blamed: bytes, problems: list[Problem]) -> Layer | None:

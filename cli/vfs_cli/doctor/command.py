@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from vfs.config import Settings, default_settings, environment, load_settings, runtime_dir
-from vfs.control.mountinfo import dead_mounts, vfs_mounts
+from vfs.control.mountinfo import dead_mounts
 from vfs.control.registry import find_mounts
 from vfs.errors import ConfigError, NotARepository, UnknownRevision, VfsError
+from vfs.mount_table import vfs_mounts
 from vfs_cli.doctor import fuse, machine
 from vfs_cli.doctor.finding import Finding, State, bad
 from vfs_cli.exits import MOUNT

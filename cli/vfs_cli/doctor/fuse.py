@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from vfs.control.mountinfo import KernelMount
+from vfs.mount_table import KernelMount
 from vfs_cli.doctor.finding import Finding, bad, note, ok
 
 _CAP_SYS_ADMIN = 21  # <linux/capability.h>

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.cli.conftest import Done
 from vfs.config import Settings
 from vfs.config.units import GIB, TIB
-from vfs.control.mountinfo import KernelMount
+from vfs.mount_table import KernelMount
 from vfs_cli.doctor import fuse, machine
 from vfs_cli.doctor.finding import State
 

@@ -228,10 +228,11 @@ def test_a_dead_mount_is_named(
     import os
 
     from vfs.control import mountinfo
+    from vfs.mount_table import KernelMount
 
     repo, point = world / "repo", world / "mnt"
     (repo / ".git").mkdir(parents=True)
-    dead = mountinfo.KernelMount(point, "0:1", os.geteuid(), str(repo))
+    dead = KernelMount(point, "0:1", os.geteuid(), str(repo))
     monkeypatch.setattr(mountinfo, "vfs_mounts", lambda: [dead])
     monkeypatch.setattr(mountinfo, "look", lambda path: mountinfo.Life.DEAD)
     monkeypatch.chdir(repo)
@@ -254,11 +255,12 @@ def test_umount_all_takes_down_what_is_dead_and_nothing_else(
     import os
 
     from vfs.control import mountinfo
+    from vfs.mount_table import KernelMount
     from vfs_cli import umount
 
     life = mountinfo.Life
     lives = {"alive": life.ALIVE, "dead": life.DEAD, "silent": life.SILENT}
-    table = [mountinfo.KernelMount(world / name, "0:1", os.geteuid()) for name in lives]
+    table = [KernelMount(world / name, "0:1", os.geteuid()) for name in lives]
     taken: list[Path] = []
 
     def look(path: Path, seconds: float = 0) -> mountinfo.Life:

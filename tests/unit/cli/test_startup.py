@@ -55,6 +55,22 @@ def test_status_of_a_repository_needs_only_the_table_of_fingerprints(
     assert names & set(HEAVY) == {"lmdb"}
 
 
+def test_adding_a_file_to_a_directory_needs_no_git_library_and_no_remote(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = world / "r"
+    (repository / "data").mkdir(parents=True)
+    git(repository, "init", "-q")
+    (repository / ".dvc").mkdir()
+    monkeypatch.chdir(repository)
+    for name in ("one", "two"):
+        (repository / "data" / name).write_text(name)
+        names = imported("add", "data" if name == "one" else "data/two")
+        assert names & set(HEAVY) == {"lmdb"}
+        assert not {name for name in names if name.startswith(("vfs.remotes", "vfs.catalog"))}
+    assert "nfiles: 2" in (repository / "data.dvc").read_text()
+
+
 def test_help_imports_no_verb() -> None:
     ours = {name for name in imported("--help") if name.startswith(("vfs.", "vfs_cli."))}
     assert ours == {
@@ -69,6 +85,7 @@ def test_help_imports_no_verb() -> None:
         "vfs_cli.failure",
         "vfs_cli.group",
         "vfs_cli.main",
+        "vfs_cli.standard",
         "vfs_cli.table",
         "vfs_cli.text",
     }
@@ -85,6 +102,7 @@ def test_status_of_a_mount_needs_only_the_client(daemons: Daemons, world: Path) 
         "vfs.control",
         "vfs.control.client",
         "vfs.control.mountinfo",
+        "vfs.mount_table",
         "vfs.control.protocol",
         "vfs.control.registry",
         "vfs.config",

@@ -11,15 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vfs.control import mountinfo
-from vfs.control.mountinfo import (
-    KernelMount,
-    Life,
-    look,
-    orphans,
-    parse_mounts,
-    wait_until_unmounted,
-)
+from vfs.control.mountinfo import Life, look, orphans, wait_until_unmounted
 from vfs.control.registry import MountRecord
+from vfs.mount_table import KernelMount, parse_mounts
 
 LINE = (
     b"36 27 0:47 / /mnt/my\\040data\\134x rw,nosuid,nodev,relatime shared:1 master:2 - "
@@ -65,7 +59,6 @@ def test_waiting_ends_with_the_kernel_s_news(
     if os.geteuid() != 0:
         assert wait_until_unmounted(tmp_path, 0.0)
         return
-    monkeypatch.setattr(mountinfo, "FILE_SYSTEM", "tmpfs")
     monkeypatch.setattr(
         mountinfo,
         "vfs_mounts",

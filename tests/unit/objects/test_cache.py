@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from vfs.errors import ContentMismatch, DataUnavailable, StoreError
 from vfs.formats.hashing import new_hasher
-from vfs.objects import ObjectCache, fingerprint, hash_source
+from vfs.objects import ObjectCache, fingerprint, hash_source, incoming
 from vfs.objects.cache import PIECE, SMALL
 from vfs.objects.source import read_stable
 from vfs.types import Algorithm, Digest
@@ -65,6 +65,48 @@ def test_a_strict_umask(cache: ObjectCache) -> None:
         assert cache.trusted(cache.put(b"x"))
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize("size", [1, PIECE, PIECE + 1])
+def test_what_the_end_of_a_machine_cut_is_replaced(
+    cache: ObjectCache, tmp_path: Path, size: int
+) -> None:
+    """It may leave a name whose bytes nobody brought to the disk."""
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * size)
+    path = Path(cache.path(cache.ingest(str(source)).digest))
+    path.chmod(0o644)
+    os.truncate(path, 0)
+    path.chmod(0o444)
+    assert cache.ingest(str(source)).stored
+    assert path.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("files", [3, 40])
+@pytest.mark.parametrize("size", [10, 9 << 20])
+def test_a_sync_brings_files_and_new_directories(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int, size: int
+) -> None:
+    """Few or large ones one by one, with every directory that got an entry; many small ones with all there is."""
+    if files * size > 100 << 20:
+        files = 17  # more than the few
+    synced: set[str] = set()
+    whole: list[str] = []
+    monkeypatch.setattr(incoming, "_sync", synced.add)
+    monkeypatch.setattr(incoming, "sync_filesystem", lambda number, name: whole.append(name))
+    cache = ObjectCache(str(tmp_path / "new" / "cache"))
+    for number in range(files):
+        with (tmp_path / "source").open("wb") as file:
+            file.write(b"%d" % number)
+            file.truncate(size)
+        cache.ingest(str(tmp_path / "source"))
+    cache.sync()
+    if files == 40:
+        assert whole == [cache.directory]
+        return
+    assert not whole
+    made = {str(path) for path in (tmp_path / "new").rglob("*")} | {str(tmp_path / "new")}
+    assert synced == made | {str(tmp_path)}
 
 
 def test_what_is_not_trusted_is_replaced(cache: ObjectCache, tmp_path: Path) -> None:

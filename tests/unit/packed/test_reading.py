@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from vfs.errors import ContentMismatch, FormatError, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.packs import MANIFESTS, PACKS
-from vfs.packed import Located, PackedPlace, PackedRemote, PackReader, read_files
+from vfs.packed import Located, PackedPlace, PackedRemote, PackReader, Piece, read_files
 from vfs.packed.windows import WINDOW
 from vfs.remotes import Remote, Statistics
 from vfs.remotes.base import read_body
@@ -274,3 +274,30 @@ def test_no_room_for_windows(remote: Remote, tmp_path: Path) -> None:
         reader.windows._file = full
         for path, place in places_of(remote, reader, files).items():
             assert read(place, 0, 8000) == files[path]
+
+
+def test_small_files_are_taken_in_the_threads_of_the_ranges(remote: Remote) -> None:
+    """Larger ones come to the caller; one that is refused concerns itself alone."""
+    files = {**small(50), b"z large": random.Random(9).randbytes(3 * MIB), b"empty": b""}
+    pointer, _ = push(remote, files)
+    manifest = PackedRemote(remote).manifest(pointer)
+    refused = sorted(small(50))[3]
+    taken: dict[bytes, bytes] = {}
+    failed: list[bytes] = []
+
+    def take(piece: Piece) -> None:
+        assert threading.current_thread() is not threading.main_thread()
+        if piece.file.path == refused:
+            raise ContentMismatch("refused")
+        taken[piece.file.path] = bytes(piece.data)
+
+    pieces = read_files(
+        remote,
+        manifest.root.packs,
+        manifest.files(),
+        failed=lambda file, error: failed.append(file.path),
+        take=take,
+    )
+    assert {piece.file.path for piece in pieces} == {b"z large", b"empty"}
+    assert taken == {path: data for path, data in small(50).items() if path != refused}
+    assert failed == [refused]

@@ -8,7 +8,7 @@ import pytest
 from vfs.config import load_settings
 from vfs.errors import DataUnavailable, VfsError, WouldOverwrite
 from vfs.state import StateTable
-from vfs.testing.clones import Clone, handmade_clone
+from vfs.testing.clones import Clone, handmade_clone, objects
 from vfs.testing.handmade import HandmadeRepository
 from vfs.tracking.checkout import Checkout, Done, How
 from vfs.tracking.targets import Target
@@ -131,6 +131,24 @@ def test_a_missing_object_leaves_the_out_as_it_was(clone: Clone) -> None:
     assert tree(clone) == FIRST
 
 
+def test_what_is_missing_may_be_left_out(clone: Clone) -> None:
+    """The rest comes; what lies where something is missing stays as it is."""
+    checkout(clone)
+    clone.git("checkout", "-q", "v2")
+    for _, file in list(objects(clone.cache)):
+        if file.read_bytes() in (b"new", b"2"):
+            file.unlink()
+    clone.write("data/new", b"mine")
+    done = checkout(clone, how=How(partial=True))
+    assert not done.troubles
+    assert sorted(done.absent) == [b"data/new", b"one"]
+    assert tree(clone) == SECOND | {"new": b"mine"}
+    assert (clone.root / "one").read_bytes() == b"1"
+    assert "left out" in clone.vfs("checkout", "--allow-missing")
+    (clone.root / "data" / "new").unlink()
+    clone.vfs("checkout", code=16)
+
+
 @pytest.mark.parametrize("force", [False, True])
 def test_nothing_is_written_through_a_symlink(clone: Clone, force: bool) -> None:
     outside = clone.root.parent / "outside"
@@ -174,7 +192,7 @@ def test_of_another_revision(clone: Clone) -> None:
     assert tree(clone) == FIRST
 
 
-@pytest.mark.parametrize("link", ["copy", "reflink", "hardlink", "symlink"])
+@pytest.mark.parametrize("link", ["copy", "hardlink", "symlink"])
 def test_links(clone: Clone, link: str) -> None:
     for kind in (link, "copy", link):
         done = checkout(clone, how=How(kind))

@@ -142,7 +142,7 @@ class Bench:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let tasks and threads go on until a condition of the loop holds."""
-        patience = time.monotonic() + 30  # real seconds: a test may drive trio's clock
+        patience = time.monotonic() + 120  # real seconds: a test may drive trio's clock
         while not condition():
             assert time.monotonic() < patience, "waited in vain"
             await trio.lowlevel.checkpoint()

@@ -3,7 +3,17 @@
 import pytest
 import trio
 
-from tests.unit.transfer.bench import MIB, STRANGER, Bench, blob_of, content_of, key_of, leave
+from tests.unit.transfer.bench import (
+    MIB,
+    SCOPE,
+    STRANGER,
+    Bench,
+    blob_of,
+    content_of,
+    key_of,
+    leave,
+)
+from vfs.errors import DataUnavailable, ObjectMissing
 from vfs.store import BAD, UNPROVEN, VERIFIED
 from vfs.testing.places import FaultyPlace
 from vfs.transfer import Fetcher
@@ -28,7 +38,6 @@ async def test_a_stranger_is_never_served_from(bench: Bench) -> None:
     place = FaultyPlace(CONTENT)
     assert leave(bench.store, THEIRS, LIES, range(30))
     await bench.start()
-    assert bench.fetcher.trusts(OURS)
     assert await bench.read(OURS, [place], 0, 10) == CONTENT[:10]
     assert leave(bench.store, THEIRS, LIES, BLOCKS)
     await read_all(bench, place)
@@ -65,6 +74,49 @@ async def test_what_was_right_is_for_all(bench: Bench) -> None:
         nursery.cancel_scope.cancel()
     assert bench.verdict(THEIRS) == VERIFIED
     assert bench.fetcher.resident_percent(OURS._replace(scope=b"")) == 100
+
+
+async def test_versions_are_not_mixed(bench: Bench) -> None:
+    """The object was mended since; what an earlier process left of it is dropped once its place answers."""
+    place = FaultyPlace(LIES, etag="v0")
+    await bench.start()
+    assert await bench.read(OURS, [place], 0, 10) == LIES[:10]
+    await bench.quiet()
+    left = bench.resident(OURS)
+    other = Fetcher(bench.store, bench.limits, scope=SCOPE, on_bad=bench.bad.append)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(other.run)
+        mended = [FaultyPlace(CONTENT)]
+        for offset in (0, 5 * MIB):
+            data = await other.read(OURS, lambda: mended, offset, 4 * MIB)
+            assert bytes(data) == CONTENT[offset:][: 4 * MIB]
+        nursery.cancel_scope.cancel()
+    assert left
+    assert bench.bad == [OURS], "whoever knows where it lay must forget that"
+
+
+async def test_what_is_left_is_used_if_its_version_is_the_present_one(bench: Bench) -> None:
+    place = FaultyPlace(CONTENT)
+    assert bench.store.is_replaced(OURS.key, b"", b"") is False
+    assert leave(bench.store, OURS, CONTENT, range(30))
+    await bench.start()
+    assert bench.fetcher.usable(OURS) == (OURS.proven_key,)
+    assert await bench.read(OURS, [place], 0, 10) == CONTENT[:10]
+    await bench.quiet()
+    assert bench.fetcher.usable(OURS) == (OURS.proven_key, OURS.key)
+    asked = len(place.requests)
+    assert await bench.read(OURS, [place], 2 * MIB, 4 * MIB) == CONTENT[2 * MIB : 6 * MIB]
+    assert not [start for start, _ in place.ranges[asked:] if start < 30 * BLOCK_SIZE]
+
+
+async def test_what_is_left_is_served_when_no_place_answers(bench: Bench) -> None:
+    place = FaultyPlace(CONTENT)
+    place.fail = lambda number, request: ObjectMissing("gone")
+    assert leave(bench.store, OURS, CONTENT, range(30))
+    await bench.start()
+    assert await bench.read(OURS, [place], 2 * MIB, 4 * MIB) == CONTENT[2 * MIB : 6 * MIB]
+    with pytest.raises(DataUnavailable):
+        await bench.read(OURS, [place], 8 * MIB, 10)
 
 
 async def test_blocks_that_came_since_are_not_what_was_compared(bench: Bench) -> None:

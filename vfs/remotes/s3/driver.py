@@ -52,7 +52,9 @@ class S3Remote(RangedReads):
         label = f"remote {spec.name} ({self.url})" if spec.name else self.url
         self._sessions = Sessions(options, label, jobs, timeout)
         self._calls = Calls(self._sessions, label)
-        self._writes = Writes(self._calls, options.bucket, self._prefix, options.put_arguments)
+        self._writes = Writes(
+            self._calls, options.bucket, self._prefix, options.put_arguments, jobs
+        )
 
     def prepare(self) -> None:
         """Load botocore and build the session: about half a second of processor time."""

@@ -274,7 +274,7 @@ def _client_config(options: S3Options, jobs: int, timeout: float) -> Any:
         signature_version=UNSIGNED if options.anonymous else "s3v4",
         connect_timeout=options.connect_timeout or _CONNECT_TIMEOUT,
         read_timeout=options.read_timeout or timeout,
-        max_pool_connections=jobs,
+        max_pool_connections=2 * jobs,
         tcp_keepalive=True,
         retries={"total_max_attempts": 1},
         request_checksum_calculation="when_required",

@@ -1,20 +1,18 @@
-"""A cold epoch over 20,000 x 8 KiB through a mount, S3 (Ceph, in memory) with added latency: packed, and DVC's layout.
+"""A cold epoch over files of 8 KiB through a mount, S3 (Ceph, in memory) that answers 20 ms later: packed, and DVC's layout.
 
-    python -m tests.bench.packed_epoch [MS] [FILES]
-
-DVC's layout is read for 200 files only: it takes a round trip each. Files are read by one reader.
+3,000 files (`--large`: 20,000). DVC's layout is read for 200 files only: it takes a round trip each. Files are read by one reader.
 """
 
 import random
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
+from tests.bench.harness import Bench, Row
 from vfs.remotes import RemoteSpec, open_remote
 from vfs.testing.faulty_proxy import FaultyProxy, do_first
 from vfs.testing.handmade import HandmadeRepository
@@ -25,12 +23,12 @@ from vfs.testing.sandbox import Sandbox
 
 SIZE = 8192
 SAMPLE = 200
+DELAY = 0.02
 
 
-def main() -> None:
-    """Print files per second of each way."""
-    delay = float(sys.argv[1] if len(sys.argv) > 1 else 20) / 1000
-    count = int(sys.argv[2] if len(sys.argv) > 2 else 20_000)
+def run(bench: Bench) -> Iterator[Row]:
+    """Files per second of each way."""
+    count = 20_000 if bench.large else 3_000
     with ExitStack() as stack:
         directory = Path(tempfile.mkdtemp(prefix="vfs-rgw-"))
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
@@ -38,28 +36,23 @@ def main() -> None:
         stack.callback(server.stop)
         proxy = stack.enter_context(FaultyProxy(server.port))
         for method in ("GET", "HEAD"):
-            proxy.always(do_first(partial(time.sleep, delay)), method)
-        sandbox = Sandbox.temporary()
-        stack.callback(sandbox.close)
-        factory = MountFactory(sandbox)
-        stack.callback(factory.close)
+            proxy.always(do_first(partial(time.sleep, DELAY)), method)
         made = random.Random(1)
         files = {f"f{n:05}": made.randbytes(SIZE) for n in range(count)}
-        packed = packed_repository(sandbox, server, proxy, files)
+        packed = packed_repository(bench.sandbox, server, proxy, files)
         few = dict(list(files.items())[:SAMPLE])
-        plain = dvc_repository(sandbox, server, proxy, few)
-        for shuffled in (False, True):
+        plain = dvc_repository(bench.sandbox, server, proxy, few)
+        for order, least in (("in path order", 20.0), ("shuffled", 8.0)):
             speeds = []
             for repository, names in ((packed, list(files)), (plain, list(few))):
-                if shuffled:
+                if order == "shuffled":
                     random.Random(2).shuffle(names)
-                speeds.append(cold(sandbox, factory, repository, names))
-            order = "shuffled" if shuffled else "in order"
-            print(
-                f"{order}: packed {speeds[0]:,.0f} files/s, DVC's layout {speeds[1]:,.0f} files/s: "
-                f"{speeds[0] / speeds[1]:.1f} x",
-                flush=True,
-            )
+                speeds.append(cold(bench.sandbox, bench.mounts, repository, names))
+            yield Row(
+                "epoch", f"cold epoch over {count:,} x 8 KiB through a mount, {order}, S3 + 20 ms, packed",
+                speeds[0], "files/s", f">= {least:g} x DVC's layout", speeds[0] >= least * speeds[1],
+                f"DVC's layout: {speeds[1]:.3g} files/s, {speeds[0] / speeds[1]:.1f} x",
+            )  # fmt: skip
 
 
 def cold(
@@ -105,7 +98,3 @@ def dvc_repository(
     )
     repository.upload(put)
     return repository
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,146 @@
+"""Stages of DVC 0.x (a `.dvc` file with a command) as entries of `dvc.yaml` and `dvc.lock`.
+
+Format (source: DVC 1's `dvc.yaml`, `stage/serialize.py`, `schema.py` of 3.67): what is declared (command, paths, flags) goes into
+`dvc.yaml`, what was found (hashes) into `dvc.lock`. Both lie beside the file, so paths and `wdir` stay as they are written.
+
+Rule: `${…}` of an old command is escaped, since `dvc.yaml` would take it for a variable.
+"""
+
+import posixpath
+import string
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, NamedTuple
+
+from vfs.formats.pointer_text import dump_yaml, load_yaml
+
+PARAMETERS: Final = "params.yaml"
+_NOT_IN_NAMES: Final = set(string.punctuation) - {"_", "-"}  # DVC's rule
+_HASHES: Final = ("md5", "etag", "checksum", "size", "nfiles", "isexec")
+
+
+NewHash = Callable[[str, str, str], str | None]
+"""(`wdir`, path as written, old `md5` value) -> the `md5` value of DVC 3; None: the item keeps its form, which DVC 3 reads."""
+
+
+class Single(NamedTuple):
+    """Such a stage.
+
+    Attributes:
+        declared: its entry of `dvc.yaml`.
+        locked: its entry of `dvc.lock`; None if it never ran.
+        wdir: as it is written, relative to the file's directory.
+    """
+
+    declared: dict[str, Any]
+    locked: dict[str, Any] | None
+    wdir: str
+
+
+def single_stage(data: bytes, file: str, new_hash: NewHash) -> Single:
+    """Take a `.dvc` file with a command apart.
+
+    Args:
+        data: its bytes.
+        file: its name in messages.
+        new_hash: what becomes of an item's hash.
+
+    Raises:
+        FormatError: it is no YAML.
+    """
+    document = load_yaml(data, file)
+    command, wdir = document["cmd"], str(document.get("wdir") or ".")
+    declared: dict[str, Any] = {"cmd": _escaped(command)}
+    locked: dict[str, Any] = {"cmd": command}
+    if wdir != ".":
+        declared["wdir"] = _escaped(wdir)
+    plain = [item for item in document.get("deps") or () if not item.get("params")]
+    values = {
+        str(item["path"]): dict(item["params"])
+        for item in document.get("deps") or ()
+        if item.get("params")
+    }
+    if plain:
+        declared["deps"] = [_escaped(item["path"]) for item in plain]
+        locked["deps"] = [_item(item, wdir, new_hash) for item in plain]
+    if values:
+        declared["params"] = [
+            one for name, known in values.items() for one in _parameters(name, list(known))
+        ]
+        locked["params"] = values
+    outs = list(document.get("outs") or ())
+    for item in outs:
+        kind = "metrics" if item.get("metric") else "plots" if item.get("plot") else "outs"
+        declared.setdefault(kind, []).append(_declared(item))
+    if outs:
+        locked["outs"] = [_item(item, wdir, new_hash) for item in outs]
+    for old, new in (("locked", "frozen"), ("frozen", "frozen"), ("always_changed",) * 2):
+        if document.get(old):
+            declared[new] = True
+    for key in ("desc", "meta"):
+        if document.get(key):
+            declared[key] = document[key]
+    ran = all(item.keys() & set(_HASHES) for item in (*plain, *outs))
+    return Single(declared, locked if ran else None, wdir)
+
+
+def stage_name(file: str, taken: Collection[str]) -> str:
+    """A name for the stage of a file: the file's own, as far as DVC allows it, with a number if it is taken."""
+    stem = posixpath.basename(file).removesuffix(".dvc")
+    name = "".join("-" if char in _NOT_IN_NAMES else char for char in stem)
+    numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
+    return name if name not in taken else next(one for one in numbered if one not in taken)
+
+
+def stage_names(pipeline: bytes | None, file: str) -> list[str]:
+    """The stages that a `dvc.yaml` has. Raises FormatError."""
+    return [] if pipeline is None else list(load_yaml(pipeline, file).get("stages") or ())
+
+
+def with_stages(old: bytes | None, file: str, stages: Mapping[str, Any], *, lock: bool) -> bytes:
+    """A `dvc.yaml` or `dvc.lock` with more stages.
+
+    Args:
+        old: its bytes; None if there is none.
+        file: its name in messages.
+        stages: entries by name.
+        lock: it is a `dvc.lock`, in schema 2.0.
+
+    Raises:
+        FormatError: it is no YAML.
+    """
+    start: dict[str, Any] = {"schema": "2.0"} if lock else {}
+    document = start if old is None else load_yaml(old, file)
+    if not document.get("stages"):
+        document["stages"] = {}
+    document["stages"].update(stages)
+    return dump_yaml(document)
+
+
+def _item(item: Mapping[str, Any], wdir: str, new_hash: NewHash) -> dict[str, Any]:
+    """An item of a lock."""
+    found = {key: item[key] for key in _HASHES if key in item}
+    new = new_hash(wdir, str(item["path"]), str(item["md5"])) if "md5" in item else None
+    return {"path": item["path"]} | (found if new is None else {"hash": "md5", **found, "md5": new})
+
+
+def _declared(item: Mapping[str, Any]) -> Any:
+    flags: dict[str, Any] = {}
+    if item.get("cache") is False:
+        flags["cache"] = False
+    if item.get("persist"):
+        flags["persist"] = True
+    for key in ("remote", "push", "desc"):
+        if key in item:
+            flags[key] = item[key]
+    path = _escaped(item["path"])
+    return {path: flags} if flags else path
+
+
+def _parameters(name: str, keys: list[str]) -> list[Any]:
+    return list(keys) if name == PARAMETERS else [{name: keys}]
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_escaped(one) for one in value]
+    return str(value).replace("${", "\\${")
