@@ -70,6 +70,11 @@ class Blob(NamedTuple):
         return self._replace(scope=SHARED).key if self.scope else self.key
 
 
+def is_shared(key: bytes) -> bool:
+    """Whether the key of a block is a proven one beside that of a scope: behind digest and size stand `SHARED` and the number (4 bytes)."""
+    return key[-5:-4] == SHARED and len(key) - 14 in (16, 20, 32)
+
+
 class Kind(IntEnum):
     """What a directory entry is."""
 

@@ -105,12 +105,12 @@ def _mount(targets: tuple[str, ...]) -> MountRecord | None:
         if root is None:
             raise
         return None
-    typed = Path(os.path.normpath(Path.cwd() / targets[0]))
-    real = typed.resolve()
-    linked = (
-        root is not None and typed.is_relative_to(root) and real not in (typed, record.mountpoint)
-    )
-    return None if linked else record  # an out that is a link into a mount is an out
+    typed, point = Path(os.path.normpath(Path.cwd() / targets[0])), record.mountpoint
+    if root is None or not typed.is_relative_to(root) or typed.is_relative_to(point):
+        return record  # nothing of the mount was looked at: it may hang
+    return (
+        None if typed.resolve() != point else record
+    )  # an out that is a link into a mount is an out
 
 
 def _tracked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, Target]":

@@ -111,7 +111,7 @@ def test_what_the_cache_lacks_or_has_wrong_is_named_and_the_rest_goes(
     wrong.write_bytes(b"other")
     wrong.chmod(0o444)
     said = one.vfs("push", code=16)
-    assert "data/0/000: it is neither in the cache nor on the remote" in said
+    assert "data/0/000: it is neither in the cache nor on any remote" in said
     assert "data/1/001: " in said
     assert "damaged" in said
     assert sum(1 for _ in objects(made.remote)) == OBJECTS - 3  # and not the listing

@@ -145,6 +145,7 @@ def test_a_collection_leaves_it_alone(added: Clone) -> None:
 
 def test_snapshots_read_it_while_it_is_what_was_added(added: Clone) -> None:
     shutil.rmtree(added.root.parent / "remote", ignore_errors=True)
+    (added.root.parent / "remote").mkdir()
     assert added.vfs("cat", "data/1/4").stdout == added.read("data/1/4")
     assert added.vfs("cat", "large.bin").stdout == added.read("large.bin")
     assert b" 50 " in added.vfs("ls", "-l", "data/1/4").stdout

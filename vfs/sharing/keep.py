@@ -32,9 +32,9 @@ from vfs.workspace import Workspace
 from vfs.workspace.here import survey_here
 from vfs.workspace.listed import ListedObject
 from vfs.workspace.outs import NOT_COMMITTED, OVERLAPPING, Claim
-from vfs.workspace.packed_stores import load_packed
+from vfs.workspace.packed_stores import with_packed
 from vfs.workspace.pointers import Progress
-from vfs.workspace.stores import DvcStore, Roots, Surroundings, main_root
+from vfs.workspace.stores import DvcStore, Roots
 from vfs.workspace.surveyed import Survey
 
 Object = tuple[Digest, bool]
@@ -218,12 +218,7 @@ def stores_of(workspace: Workspace) -> list[DvcStore]:
     root = workspace.root
     if root is None:
         return []
-    where = Surroundings(root, main_root(workspace.repository, root), False)
-    found = []
-    for store in survey_here(root).roots.stores():
-        packed, _ = load_packed(None, where, [ref.name for ref in store.remotes])
-        found.append(replace(store, packed=packed))
-    return found
+    return [with_packed(store, root) for store in survey_here(root).roots.stores()]
 
 
 def everything(workspace: Workspace, progress: Progress, *, listings: bool = True) -> Marks:

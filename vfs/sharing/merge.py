@@ -26,8 +26,8 @@ from vfs.tracking.merging import merge_files
 from vfs.types import Algorithm, Digest
 from vfs.workspace import Workspace
 from vfs.workspace.here import survey_here
-from vfs.workspace.packed_stores import load_packed
-from vfs.workspace.stores import DvcStore, Surroundings
+from vfs.workspace.packed_stores import with_packed
+from vfs.workspace.stores import DvcStore
 
 _WAIT = 60.0  # seconds for another command that writes
 
@@ -105,8 +105,7 @@ def _files(workspace: Workspace, store: DvcStore, out: Out | None) -> dict[bytes
 
 def _fetch(workspace: Workspace, store: DvcStore, caches: Caches, out: Out, digest: Digest) -> None:
     failure: VfsError = UnknownPath("no remote is configured")
-    where = Surroundings(workspace.root, None, False)
-    packed, _ = load_packed(None, where, [ref.name for ref in store.remotes])
+    packed = with_packed(store, workspace.root).packed if workspace.root is not None else ()
     for ref in (*packed, *store.ordered(out.remote)):
         try:
             if ref in packed:

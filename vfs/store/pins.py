@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Final
 
 from vfs.store.index import Index
+from vfs.types import is_shared
 
 _BATCH: Final = 4096  # keys per transaction, so that other writers get their turn
 
@@ -64,15 +65,15 @@ class Pins:
         return keys[_BATCH] if len(keys) > _BATCH else None
 
     def names(self) -> dict[str, int]:
-        """Every pin and how many keys it holds. Raises StoreError."""
+        """Every pin and how many chunks it holds; of blocks that have two keys, proven and not, one counts. Raises StoreError."""
 
         def read(transaction: Any) -> dict[str, int]:
             with transaction.cursor(self._index.pins) as cursor:
                 labels = {bytes(value): bytes(key) for key, value in cursor}
             counts = dict.fromkeys(labels, 0)
             with transaction.cursor(self._index.pinned) as cursor:
-                for number in cursor.iternext(keys=False):
-                    if number in counts:
+                for key, number in cursor.iternext():
+                    if number in counts and not is_shared(key):
                         counts[number] += 1
             return {labels[number].decode(): count for number, count in counts.items()}
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from vfs.errors import DataUnavailable, UnknownPath, Unsupported, UsageError
@@ -29,6 +30,7 @@ from vfs.tracking.record import Entries, Recorded, listing_digest
 from vfs.tracking.scan import File, Scanner
 from vfs.types import Algorithm, Digest, Problem
 from vfs.workspace.outs import Claim
+from vfs.workspace.packed_stores import with_packed
 from vfs.workspace.stores import RemoteRef
 
 if TYPE_CHECKING:
@@ -94,7 +96,8 @@ def add_to_remote(
 def target_of(project: Project, name: str | None) -> RemoteRef:
     """The remote that contents go to; raises UsageError, Unsupported."""
     wanted = name or project.workspace.settings.remote_default
-    ref = project.store.target(wanted) or project.store.target(wanted.lower())
+    store = with_packed(project.store, Path(os.fsdecode(project.top)))
+    ref = store.target(wanted) or store.target(wanted.lower())
     if ref is None:
         which = f"no remote {name!r}" if name else "no default remote"
         raise UsageError(f"there is {which}", hint="vfs remote add -d NAME URL")
@@ -113,7 +116,7 @@ def _send(project: Project, source: bytes, ref: RemoteRef, claim: Claim | None) 
     entries: Entries = []
     size, last = 0, None
     files = scanner.files(start)
-    packed = Packing(top, _pointer(claim)) if ref in project.store.packed else None
+    packed = Packing(top, _pointer(claim)) if ref not in project.store.remotes else None
     if ref.local:
         with suppress(OSError):  # what is sent will say why
             os.makedirs(ref.directory, exist_ok=True)

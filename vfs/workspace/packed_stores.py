@@ -8,6 +8,7 @@ that Git tracks, nor from the working tree's, which may come with a clone.
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from vfs.config import environment, parse_remotes, read_remotes_file, user_config_file
@@ -15,7 +16,7 @@ from vfs.config.trust import is_tracked
 from vfs.errors import ConfigError
 from vfs.formats.dvcconfig import Layer, merge_dvc_configs, remotes
 from vfs.types import Problem
-from vfs.workspace.stores import RemoteRef, Surroundings
+from vfs.workspace.stores import DvcStore, RemoteRef, Surroundings
 
 CONFIG = b".vfs/config.yaml"
 _LOCAL = ".vfs/local.yaml"
@@ -57,6 +58,12 @@ def load_packed(
         else:
             found.append(ref)
     return tuple(sorted(found)), tuple(problems)
+
+
+def with_packed(store: DvcStore, root: Path) -> DvcStore:
+    """The store of a working tree with the packed remotes that it may use now; what cannot be used is left out."""
+    where, names = Surroundings(root, None, False), [remote.name for remote in store.remotes]
+    return replace(store, packed=load_packed(None, where, names)[0])
 
 
 def _refusal(ref: RemoteRef, layout: str, taken: Collection[str]) -> str:

@@ -221,7 +221,8 @@ def cache_files(store: DvcStore, blob: Blob) -> list[Place]:
     found: list[Place] = [
         FilePlace(os.path.join(cache, key), blob.size, "dvc-cache") for cache in store.caches
     ]
-    return [*found, HomePlace(store, blob)] if store.homes[0] else found
+    home = HomePlace(store, blob) if store.homes[0] else None
+    return [*found, home] if home is not None and home.is_here() else found
 
 
 def dvc_places(session: Session, origin: DvcOrigin, blob: Blob) -> list[Place]:
