@@ -32,7 +32,7 @@ def send(project: Project, ref: RemoteRef, cache: ObjectCache, recorded: Recorde
     """
     layout = open_layout(project.workspace, ref)
     layout.prepare()
-    if ref in project.store.packed:
+    if ref not in project.store.remotes:
         _pack(project, ref, cache, recorded)
         return
     top = recorded.content.digest
