@@ -40,13 +40,11 @@ class FaultyPlace:
         label: str = "remote",
         local: bool = False,
         etag: str = "v1",
-        source: bytes = b"remote",
     ) -> None:
         self.content = content
         self.label = label
         self.local = local
         self.etag = etag
-        self.source = source
         self.requests: list[Request] = []
         self.fail: Callable[[int, Request], VfsError | None] = lambda number, request: None
         self.break_at: Callable[[int, Request], int | None] = lambda number, request: None

@@ -10,21 +10,21 @@ Rules and invariants: `docs/concurrency.md`, "Fetching". All methods belong to t
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import trio
 
 from vfs.core.ranges import block_count, blocks_of
 from vfs.core.streams import MIB
-from vfs.errors import StoreCorrupt, StoreError, VfsError
-from vfs.store import VERIFIED, ChunkStore, Extent
+from vfs.errors import ContentMismatch, StoreCorrupt, StoreError, VfsError
+from vfs.store import VERIFIED, ChunkStore
 from vfs.threads import Pool, run_in
 from vfs.transfer.blocks import locate, locate_run, scoped, verdict
 from vfs.transfer.engine import PATIENCE, Engine
 from vfs.transfer.failures import RETRY_AFTER, late, unproven, wrong_file
 from vfs.transfer.flows import Flows
 from vfs.transfer.local_file import FileProof, LocalFile, open_local
+from vfs.transfer.parts import Parts, assemble
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.proving import seen_blocks
 from vfs.transfer.state import BlobState, Level
@@ -32,7 +32,7 @@ from vfs.transfer.statistics import FetchStatistics
 from vfs.transfer.waiter import Data, Waiter
 from vfs.transfer.warmup import PrefetchReport, WarmUp
 from vfs.transfer.whole import prove_whole, verify
-from vfs.types import BLOCK_SIZE, Algorithm, Blob
+from vfs.types import Algorithm, Blob
 
 log = logging.getLogger("vfs.transfer")
 
@@ -58,15 +58,6 @@ class Limits(Protocol):
     @property
     def deadline(self) -> float:
         """Seconds until a reader gets an error."""
-
-
-@dataclass(slots=True, eq=False)
-class _Parts:
-    """What a read has found: bytes and extents by block, and the blocks that must be fetched."""
-
-    data: dict[int, Data]
-    extents: dict[int, Extent]
-    missing: set[int]
 
 
 class Fetcher:
@@ -199,22 +190,19 @@ class Fetcher:
         self._read_ahead(state, offset, end - offset, stalled=waiter is not None)
         if waiter is not None:
             kept = self._kept(state, blocks) if stored and not state.trusted else None
-            try:
-                await self._wait(state, waiter, self._deadline if kept is None else PATIENCE)
+            if await self._wait(state, waiter, in_vain=kept is None):
                 found.data.update(waiter.data)
-            except VfsError:
-                if kept is None:
-                    raise
-                state.trusted, found = True, kept  # nobody tells which version there is now
-        return await self._assemble(state, found, offset, end)
+            elif kept is not None:
+                state.trusted, found = True, kept
+        return await assemble(self._store, found, offset, end)
 
-    def _kept(self, state: BlobState, blocks: range) -> _Parts | None:
+    def _kept(self, state: BlobState, blocks: range) -> Parts | None:
         """The blocks as an earlier process has left them; None if one is missing, or they were found wrong."""
         found = self._collect(state, blocks, state.prefixes)
         return None if found.missing or state.suspect else found
 
-    def _collect(self, state: BlobState, blocks: range, keys: tuple[bytes, ...]) -> _Parts:
-        found = _Parts({}, {}, set())
+    def _collect(self, state: BlobState, blocks: range, keys: tuple[bytes, ...]) -> Parts:
+        found = Parts({}, {}, set())
         counters = self._engine.counters
         for block in blocks:
             data = self._engine.at_hand(state, block)
@@ -231,20 +219,39 @@ class Fetcher:
                 counters.misses += 1
         return found
 
-    async def _wait(self, state: BlobState, waiter: Waiter, seconds: float) -> None:
-        """Until the blocks of a waiter are here, or its time is over."""
+    async def _wait(self, state: BlobState, waiter: Waiter, *, in_vain: bool) -> bool:
+        """Until the blocks of a waiter are here, or the deadline.
+
+        Returns:
+            False if no place tells which version it has; unless that would be `in_vain`, because there is nothing else to serve.
+        """
         self._waiting += 1
         self._engine.counters.waits += 1
         try:
-            with trio.move_on_after(min(seconds, self._deadline)) as scope:
+            with trio.move_on_after(self._deadline) as scope:
+                if not (in_vain or await self._answered(state, waiter)):
+                    return False
                 await waiter.wait()
             if scope.cancelled_caught:
                 self._give_up(state, waiter)
+            return True
         finally:
             self._waiting -= 1
             state.leave(waiter)
             if waiter.pending:
                 self._engine.withdraw(state, sorted(waiter.pending), Level.DEMAND)
+
+    async def _answered(self, state: BlobState, waiter: Waiter) -> bool:
+        """Whether a place has given bytes, or its version; soon, or not at all."""
+        try:
+            with trio.move_on_after(PATIENCE):
+                await waiter.wait()
+        except ContentMismatch:
+            raise
+        except VfsError:
+            if state.trusted:
+                raise
+        return state.trusted or not waiter.pending
 
     async def _prove(self, state: BlobState) -> None:
         """Wait until all of a blob that was wrong before has been fetched anew and is found right."""
@@ -264,39 +271,6 @@ class Fetcher:
         self._engine.journal.write(state.blob, error)
         state.refused = (error, trio.current_time() + RETRY_AFTER)
         raise error
-
-    async def _assemble(self, state: BlobState, found: _Parts, offset: int, end: int) -> Data:
-        parts: list[Data | None] = []
-        reads: list[tuple[int, Extent, int, int]] = []
-        for block in blocks_of(offset, end):
-            start = max(0, offset - block * BLOCK_SIZE)
-            stop = min(BLOCK_SIZE, end - block * BLOCK_SIZE)
-            data = found.data.get(block)
-            if data is not None:
-                parts.append(memoryview(data)[start:stop])
-                continue
-            extent = found.extents[block]
-            part = self._store.read_nowait(extent, start, stop - start)
-            if part is None or len(part) != stop - start:
-                reads.append((len(parts), extent, start, stop - start))
-            parts.append(part)
-        if reads:
-            waited = await run_in(Pool.DISK, self._read_extents, reads)
-            for (index, *_), read in zip(reads, waited, strict=True):
-                parts[index] = read
-        whole = [part for part in parts if part is not None]
-        return whole[0] if len(whole) == 1 else b"".join(whole)
-
-    def _read_extents(self, reads: list[tuple[int, Extent, int, int]]) -> list[Data]:
-        """In a worker thread."""
-        found: list[Data] = []
-        for _, extent, start, length in reads:
-            data = self._store.read(extent, start, length)
-            if len(data) != length:
-                self._store.drop([extent.key])
-                raise StoreCorrupt(f"chunk {extent.key.hex()} is shorter than its block")
-            found.append(data)
-        return found
 
     async def verify(self, blob: Blob, places: PlacesOf) -> None:
         """Until a blob that was read is known to be what its digest names; what is missing for that is fetched.

@@ -30,7 +30,6 @@ class LfsServerPlace:
 
     def __init__(self, session: Session, git_dir: str, blob: Blob) -> None:
         self.where = f"git-lfs server: {blob.digest.hex}"
-        self.source = os.fsencode(git_dir)
         self._session = session
         self._git_dir = git_dir
         self._blob = blob

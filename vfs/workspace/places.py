@@ -124,7 +124,6 @@ class RemotePlace:
     ) -> None:
         self.label = ref.name
         self.where = f"{ref.name} ({ref.shown}): {key}"
-        self.source = ref.service + os.fsencode(key)
         self._session = session
         self._ref = ref
         self._key = key
@@ -211,7 +210,6 @@ class PackedRemotePlace(DeferredPlace):
 
     def __init__(self, session: Session, ref: RemoteRef, blob: Blob) -> None:
         super().__init__(ref.name, lambda: [session.packed(ref).place(blob)])
-        self.source = ref.service
         self.companions = lambda: session.packed(ref).companions(blob)
 
 

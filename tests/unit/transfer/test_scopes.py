@@ -2,6 +2,7 @@
 
 import pytest
 import trio
+from blake3 import blake3
 
 from tests.unit.transfer.bench import (
     MIB,
@@ -13,7 +14,7 @@ from tests.unit.transfer.bench import (
     key_of,
     leave,
 )
-from vfs.errors import DataUnavailable, ObjectMissing
+from vfs.errors import ContentMismatch, DataUnavailable, ObjectMissing, RemoteUnavailable
 from vfs.store import BAD, UNPROVEN, VERIFIED
 from vfs.testing.places import FaultyPlace
 from vfs.transfer import Fetcher
@@ -26,6 +27,11 @@ BLOCKS = range(36)
 OURS = blob_of(CONTENT)
 THEIRS = blob_of(CONTENT, STRANGER)
 LIES = b"x" * len(CONTENT)
+
+
+def name_of(place: FaultyPlace) -> bytes:
+    """How the store knows a place."""
+    return blake3(place.where.encode()).digest(16)
 
 
 async def read_all(bench: Bench, place: FaultyPlace) -> None:
@@ -117,6 +123,34 @@ async def test_what_is_left_is_served_when_no_place_answers(bench: Bench) -> Non
     assert await bench.read(OURS, [place], 2 * MIB, 4 * MIB) == CONTENT[2 * MIB : 6 * MIB]
     with pytest.raises(DataUnavailable):
         await bench.read(OURS, [place], 8 * MIB, 10)
+
+
+async def test_what_is_left_is_not_served_for_an_object_that_is_another_now(bench: Bench) -> None:
+    """A place answers, so there is nothing to fall back on: its object has another size, or was replaced and comes slowly."""
+    place = FaultyPlace(CONTENT + b"x")
+    assert leave(bench.store, OURS, LIES, range(30))
+    await bench.start()
+    with pytest.raises(ContentMismatch):
+        await bench.read(OURS, [place], 2 * MIB, 10)
+    assert bench.store.is_replaced(OURS.key, name_of(place), b"v0") is False
+
+
+@pytest.mark.parametrize("ends", ["late", "gone"])
+async def test_what_was_replaced_is_not_served_though_the_new_does_not_come(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    monkeypatch.setattr("vfs.transfer.fetcher.PATIENCE", 0.2)
+    place = FaultyPlace(CONTENT)
+    place.hold_at(2 * MIB)
+    if ends == "gone":
+        place.fail = lambda number, request: ObjectMissing("gone") if number else None
+        place.break_at = lambda number, request: 0
+    assert bench.store.is_replaced(OURS.key, name_of(place), b"v0") is False
+    assert leave(bench.store, OURS, LIES, range(30))
+    await bench.start(deadline=3.0)
+    with pytest.raises((DataUnavailable, RemoteUnavailable)):
+        await bench.read(OURS, [place], 2 * MIB, 10)
+    place.release()
 
 
 async def test_blocks_that_came_since_are_not_what_was_compared(bench: Bench) -> None:
