@@ -1,5 +1,6 @@
 """`vfs gc --remote` of a packed remote: what goes and what is said; killed at any moment it loses nothing and a re-run completes."""
 
+import functools
 import json
 import os
 import random
@@ -53,6 +54,11 @@ def fill(place: Path) -> None:
     for files in VERSIONS:
         push(remote, encoded(files))
     push(remote, encoded(LAST), bases=tuple(pointer_of(encoded(files)) for files in VERSIONS[:4]))
+
+
+def has_changed(place: Path, before: set[str], enough: int) -> bool:
+    """Whether so many objects have come or gone."""
+    return len(before ^ keys(place)) >= enough
 
 
 def keys(place: Path) -> set[str]:
@@ -140,9 +146,8 @@ def test_gc_is_killed(handmade: HandmadeRepository, packed: Path, run: str) -> N
     for seed in range(KILLS // 2):
         shutil.rmtree(packed)
         shutil.copytree(begin, packed, copy_function=shutil.copyfile)
-        start = keys(packed)
         enough = random.Random(seed).randrange(most)
-        one.killed(lambda start=start, enough=enough: len(start ^ keys(packed)) >= enough, *GC)  # type: ignore[misc]
+        one.killed(functools.partial(has_changed, packed, keys(packed), enough), *GC)
         whole(packed, LAST)
         partial += bool(left(collect(packed)))
         for _ in range(2):

@@ -577,16 +577,8 @@ def test_a_mount_that_cannot_be_told_is_none(
     """Standard output on a full disk, and one that nobody reads."""
     point = sandbox.root / "m"
     point.mkdir()
-    argv = [
-        sys.executable,
-        "-m",
-        "vfs_cli",
-        "mount",
-        *words.split(),
-        "--repo",
-        str(repository.root),
-        str(point),
-    ]
+    program = [sys.executable, "-m", "vfs_cli"]
+    argv = [*program, "mount", *words.split(), "--repo", str(repository.root), str(point)]
     reading, writing = os.pipe()
     os.close(reading)
     for out, code in ((os.open("/dev/full", os.O_WRONLY), 74), (writing, 141)):
@@ -606,18 +598,8 @@ def test_a_mount_with_everything_closed(
     """As some supervisors start programs: what is closed is the null device."""
     mount = mounts.prepare(repository.root)
     mount.path.mkdir()
-    argv = [
-        sys.executable,
-        "-m",
-        "vfs_cli",
-        "mount",
-        "--repo",
-        str(repository.root),
-        str(mount.path),
-    ]
-    mount.sandbox.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *argv])
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "vfs_cli"]
+    mount.sandbox.run([*closed, "mount", "--repo", str(repository.root), str(mount.path)])
     assert (mount.path / "big.bin").read_bytes() == DATA
-    mount.sandbox.run(
-        ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *argv[:3], "umount", str(mount.path)]
-    )
+    mount.sandbox.run([*closed, "umount", str(mount.path)])
     assert not is_mounted(mount.path)

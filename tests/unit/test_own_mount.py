@@ -2,8 +2,9 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,9 +34,9 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def outcome(look: object, *args: object) -> object:
+def outcome(look: Callable[..., Any], *args: object) -> object:
     try:
-        found = look(*args)  # type: ignore[operator]
+        found = look(*args)
     except OSError as error:
         return error.errno
     if isinstance(found, os.stat_result):

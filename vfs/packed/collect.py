@@ -151,8 +151,7 @@ class Collector:
             self._dead = set(dead)
             self.did.removed = list(dead.values())
             return
-        work = lambda key: self._put_aside(dead[key])  # noqa: E731
-        for key, gone in in_threads(work, list(dead), self._jobs):
+        for key, gone in in_threads(lambda key: self._put_aside(dead[key]), list(dead), self._jobs):
             if gone:
                 self.did.removed.append(dead[key])
                 self._progress("remove", len(self.did.removed), None)

@@ -25,7 +25,7 @@ from vfs.sharing.plain import Object, PlainRemote
 from vfs.sharing.push import pushed
 from vfs.sharing.used import Used
 from vfs.tracking.caches import Caches
-from vfs.tracking.parallel import each
+from vfs.tracking.parallel import each_told
 from vfs.tracking.uses import Use
 from vfs.types import Digest
 from vfs.workspace import Workspace
@@ -116,7 +116,7 @@ class Fsck:
                 short = there[digest, is_tree] < self._sizes.get((digest, is_tree), 0)
                 bad[digest, is_tree] = TRUNCATED if short else ALTERED
 
-        for item, error in each(suspects, check, self._jobs, self._tick("check", len(suspects))):
+        for item, error in each_told(suspects, check, self._jobs, self._progress, "check"):
             found.append(Finding(*item[1], UNREADABLE, why=error.message))
         return found + _compared(there, needed, known, bad)
 
@@ -142,7 +142,7 @@ class Fsck:
             if one.what != MISSING:
                 home.distrust(one.digest, is_tree=one.is_tree)
 
-        each(wrong, heal, self._jobs, self._tick("repair", len(wrong)))
+        each_told(wrong, heal, self._jobs, self._progress, "repair")
         home.sync()
 
     # A remote -------------------------------------------------------------------------------------
@@ -169,8 +169,7 @@ class Fsck:
             if size is not None:
                 bad[one] = TRUNCATED if size < (self._size_here(one) or 0) else ALTERED
 
-        ticks = self._tick("check", len(suspects))
-        for one, error in each(suspects, check, layout.jobs, ticks):
+        for one, error in each_told(suspects, check, layout.jobs, self._progress, "check"):
             found.append(Finding(*one, UNREADABLE, needed.get(one, b""), why=error.message))
         return found + _compared(there, needed, known, bad)
 
@@ -215,7 +214,7 @@ class Fsck:
 
         for trees in (False, True):
             wrong = [one for one in found if one.wrong and one.is_tree == trees]
-            each(wrong, heal, layout.jobs, self._tick("repair", len(wrong)))
+            each_told(wrong, heal, layout.jobs, self._progress, "repair")
             layout.sync()
             lacking.update((one.digest, one.is_tree) for one in wrong if one.wrong)
 
@@ -240,9 +239,6 @@ class Fsck:
                 for file in marks.entries(digest, use.store, out.remote):
                     needed.setdefault((file, False), out.path)
         return needed
-
-    def _tick(self, stage: str, total: int):  # type: ignore[no-untyped-def]
-        return lambda: self._progress(stage, 0, total)
 
 
 def _compared(

@@ -23,7 +23,7 @@ from vfs.sharing.keep import everything
 from vfs.sharing.packed_push import PackedPush, Wrong
 from vfs.sharing.used import Used
 from vfs.tracking.caches import Caches
-from vfs.tracking.parallel import each
+from vfs.tracking.parallel import each_told
 from vfs.tracking.report import Report
 from vfs.tracking.uses import Use
 from vfs.workspace import Workspace
@@ -86,9 +86,7 @@ class PackedFsck:
         found: list[PackedFinding] = []
 
         def work(stage: str, items: Iterable[object], one: Callable[..., object]) -> None:
-            items = list(items)
-            tick = lambda: self._progress(stage, 0, len(items))  # noqa: E731
-            for item, error in each(items, one, self._jobs, tick):
+            for item, error in each_told(list(items), one, self._jobs, self._progress, stage):
                 found.append(PackedFinding(_name(item, run), UNREADABLE, why=error.message))
 
         run = self._check = Check(self._store, work)

@@ -5,7 +5,7 @@ thread) ends the run and is raised; what concerns one piece is returned with it.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from vfs.errors import (
@@ -70,6 +70,25 @@ def each(
     if run.fatal is not None:
         raise run.fatal
     return run.failed
+
+
+def each_told(
+    items: Collection[T],
+    work: Callable[[T], object],
+    jobs: int,
+    progress: Callable[[str, int, int | None], object],
+    stage: str,
+) -> list[Failed[T]]:
+    """As `each`; `progress` is told (stage, how many were tried, of how many)."""
+    tried: list[None] = []
+
+    def one(item: T) -> None:
+        try:
+            work(item)
+        finally:
+            tried.append(None)
+
+    return each(items, one, jobs, lambda: progress(stage, len(tried), len(items)))
 
 
 class _Run(Generic[T]):

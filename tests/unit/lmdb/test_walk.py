@@ -41,14 +41,18 @@ def test_where_only_this_process_knows_how_to_import_lmdb(
     assert not is_sound(numbers, Numbers.form)
 
 
+def walk_with(program: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let another program take the place of Python."""
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+
+
 @pytest.mark.parametrize("end", ["exit 1", "exit 127", "kill -KILL $$", "kill -TERM $$"])
 def test_a_walk_that_does_not_come_to_its_end_says_nothing(
     numbers: Path, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    program = numbers / "python"
-    program.write_text(f"#!/bin/sh\n{end}\n")
-    program.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(program))
+    walk_with(numbers / "python", end, monkeypatch)
     assert is_sound(numbers, Numbers.form)
 
 
@@ -56,10 +60,7 @@ def test_a_walk_that_does_not_come_to_its_end_says_nothing(
 def test_a_walk_that_crashes_has_met_damage(
     numbers: Path, monkeypatch: pytest.MonkeyPatch, signal: str
 ) -> None:
-    program = numbers / "python"
-    program.write_text(f"#!/bin/sh\nulimit -c 0\nkill -{signal} $$\n")
-    program.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(program))
+    walk_with(numbers / "python", f"ulimit -c 0\nkill -{signal} $$", monkeypatch)
     assert not is_sound(numbers, Numbers.form)
 
 

@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -11,8 +11,9 @@ import pytest
 
 from vfs.errors import FormatError
 from vfs.formats.packs import CONDEMNED, MANIFESTS, PACKS, REMOVED
-from vfs.packed import Known, PackedRemote, Pointer, Pusher, learn_packs, read_files
+from vfs.packed import Known, PackedRemote, Pusher, learn_packs, read_files
 from vfs.packed.collect import Collector, Garbage
+from vfs.packed.known import Listed
 from vfs.remotes import Remote, RemoteSpec, open_remote
 from vfs.remotes.base import ObjectInfo
 from vfs.testing.packed import Files, items_of, pointer_of, push
@@ -147,13 +148,12 @@ def test_a_dry_run_changes_nothing_and_says_what_would_go(place: Place) -> None:
     said = place.gc(MIXED, dry=True)
     assert place.keys() == before
     did = place.gc(MIXED)
-    key = lambda entry: entry.pack.key  # noqa: E731
     assert {info.key for info in said.removed} == {info.key for info in did.removed}
-    assert {*map(key, said.condemned)} == {*map(key, did.condemned)}
-    assert {*map(key, said.repacked)} == {*map(key, did.repacked)} != set()
+    assert names(said.condemned) == names(did.condemned)
+    assert names(said.repacked) == names(did.repacked) != set()
     place.pass_time()
     said = place.gc(MIXED, dry=True)
-    assert {*map(key, said.swept)} == {*map(key, place.gc(MIXED).swept)} != set()
+    assert names(said.swept) == names(place.gc(MIXED).swept) != set()
 
 
 def test_mostly_dead_packs_are_repacked(place: Place) -> None:
@@ -263,6 +263,33 @@ def killed() -> None:
     raise Killed
 
 
+def names(packs: Iterable[Listed]) -> set[str]:
+    return {entry.pack.key for entry in packs}
+
+
+class Other:
+    """Another pusher; it sends what was not there when it looked."""
+
+    def __init__(self, store: PackedRemote, wanted: list[Files]) -> None:
+        self._store = store
+        self._wanted = wanted
+
+    def look(self) -> None:
+        self._there = self._store.present(map(pointer_of, self._wanted))
+        self._known = learn_packs(self._store, (pointer_of(ONE),), expected=1 << 30)
+
+    def send(self) -> None:
+        with Pusher(self._store, self._known, pack_bytes=100_000) as pusher:
+            for files in self._wanted:
+                if pointer_of(files) not in self._there:
+                    pusher.add(pointer_of(files), items_of(files))
+            pusher.finish()
+
+    def look_and_send(self) -> None:
+        self.look()
+        self.send()
+
+
 def fill(place: Place) -> None:
     """Something for each step: a dead version, a mostly dead pack, an orphan, packs that wait, a manifest put aside."""
     push(place.remote, TWO)
@@ -339,27 +366,12 @@ def test_a_push_before_each_request_loses_nothing(tmp_path: Path, began: str) ->
     new = {**ONE, b"new": b"new"}
     wanted: list[Files] = [ONE, TWO, small(2, 8), new]
     for number, place in zip(range(1, requests + 1), some, strict=False):
-        store = PackedRemote(place.remote)
-        bases = (pointer_of(ONE),)
-        there: set[Pointer] = set()
-        known = Known()
-
-        def look() -> None:
-            nonlocal there, known
-            there = store.present(map(pointer_of, wanted))  # noqa: B023
-            known = learn_packs(store, bases, expected=1 << 30)  # noqa: B023
-
-        def send() -> None:
-            if began == "then":
-                look()
-            with Pusher(store, known, pack_bytes=100_000) as pusher:  # noqa: B023
-                for files in wanted:
-                    if pointer_of(files) not in there:  # noqa: B023
-                        pusher.add(pointer_of(files), items_of(files))
-                pusher.finish()
-
-        look()
-        place.clock.action = send
+        other = Other(PackedRemote(place.remote), wanted)
+        if began == "then":
+            place.clock.action = other.look_and_send
+        else:
+            other.look()
+            place.clock.action = other.send
         collector = place.collector(MIXED)
         place.clock.left = number
         collector.run()

@@ -3,7 +3,7 @@
 import pytest
 
 from vfs.errors import ObjectMissing, RemoteUnavailable, StoreFull
-from vfs.tracking.parallel import PATIENCE, each
+from vfs.tracking.parallel import PATIENCE, each, each_told
 
 
 def test_a_failure_does_not_stop_the_others() -> None:
@@ -43,3 +43,15 @@ def test_a_remote_that_is_down_is_not_asked_for_everything() -> None:
     with pytest.raises(RemoteUnavailable):
         each(range(1000), work, 2)
     assert len(asked) <= 2 * PATIENCE + 2
+
+
+def test_progress_counts_what_was_tried() -> None:
+    told: list[tuple[str, int, int | None]] = []
+
+    def work(item: int) -> None:
+        if item == 3:
+            raise ObjectMissing("three")
+
+    failed = each_told(range(10), work, 2, lambda *now: told.append(now), "check")
+    assert [one.item for one in failed] == [3]
+    assert told[-1] == ("check", 10, 10)
