@@ -67,7 +67,7 @@ class Claims:
         rivals: outs that are not, because others are in their way.
         broken: paths that exist but cannot be served: (path, why).
         problems: everything else that is wrong.
-        uncommitted: outs of which nobody said yet what they hold; they are among the broken.
+        uncommitted: outs of which nobody said yet what they hold: of pointers without a hash, which are among the broken, and of stages that never ran.
     """
 
     served: list[Claim]

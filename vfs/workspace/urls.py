@@ -36,8 +36,7 @@ from vfs.workspace.stores import DvcStore, RemoteRef
 from vfs.workspace.url_sources import local_files, remote_files
 from vfs.workspace.versioned import digest_of, file_entries, remember
 
-ETAGS_KEY = b"etags-2\0"
-_SAID_KEY = b"etags-said-1\0"
+ETAGS_KEY = b"etags-3\0"
 """Note: place and digest of a listing of ETags -> id of its tree."""
 
 _HEX32 = re.compile(r"[0-9a-f]{32}\Z")
@@ -138,8 +137,7 @@ class UrlGrafter:
         inner = ref._replace(url=f"{ref.url}/{key}", name=shown_url(source.url))
         note = ETAGS_KEY + inner.service + wanted.key
         tree = self._recall(note)
-        said = self._session.catalog.recall(_SAID_KEY + note)
-        if tree is None or said is None:
+        if tree is None:
             files = remote_files(self._session.remote(inner))
             actual = listing_digest(((f.path, f.place.etag) for f in files if f.place), "etag")
             if actual != wanted.value:
@@ -148,11 +146,10 @@ class UrlGrafter:
                     hint="run `vfs update` and commit the pointer",
                 )
             entries, lying = file_entries(claim.out, inner, "", files, self._time)
-            said = remember(self._session.catalog, store, inner, lying).said
+            remember(self._session.catalog, store, inner, lying, said=wanted.value)
             tree = self._session.catalog.build_tree(entries, mtime=self._time)
             self._session.catalog.remember(note, tree.tree_id)
-            self._session.catalog.remember(_SAID_KEY + note, said)
-        origin = VersionedOrigin(store, inner, said)
+        origin = VersionedOrigin(store, inner, wanted.value)
         return self._grafter.tree(claim.out.path, Listing(tree), lambda _: origin)
 
     def _recall(self, note: bytes) -> Tree | None:

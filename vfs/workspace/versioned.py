@@ -67,8 +67,13 @@ def remember(
     store: DvcStore,
     ref: RemoteRef,
     items: Sequence[tuple[Digest, str, Place | None]],
+    *,
+    said: bytes = b"",
 ) -> VersionedOrigin:
-    """Keep where contents lie: (digest, key below the remote, place); returns where they come from."""
+    """Keep where contents lie: (digest, key below the remote, place); returns where they come from.
+
+    `said` stands for all of that, if the pointer has something that does.
+    """
     notes = [
         (
             digest.key,
@@ -76,7 +81,7 @@ def remember(
         )
         for digest, key, place in items
     ]
-    said = blake3(b"".join(part for note in notes for part in note)).digest(16)
+    said = said or blake3(b"".join(part for note in notes for part in note)).digest(16)
     origin = VersionedOrigin(store, ref, said)
     prefix = _notes(origin)
     catalog.remember_many((prefix + key, value) for key, value in notes)
