@@ -14,8 +14,9 @@ import fcntl
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from typing import Final, NamedTuple
 
 from vfs.errors import ContentMismatch, DataUnavailable, StoreError
@@ -63,9 +64,17 @@ class ObjectCache:
         """Touches nothing; directories are made when something is put, for a group with `shared`."""
         self.directory = directory
         self._incoming = Incoming(directory, shared=shared)
+        self._shared = shared
         self._base = os.path.join(directory, "files/md5")  # of temporary files
+        # All small ones in one directory: file systems put what was made there side by side, in the order of the
+        # working tree. Not in the same one as other processes, which would wait for its lock.
+        self._beside = f"{self._base}/{os.getpid() % 256:02x}"
         self._clones = True  # as far as is known
         self._buffers = threading.local()
+
+    def __reduce__(self) -> tuple[Callable[..., "ObjectCache"], tuple[str, bool]]:
+        """In another process it is the one cache of that place there."""
+        return _opened, (self.directory, self._shared)
 
     # Reading --------------------------------------------------------------------------------------
 
@@ -191,7 +200,9 @@ class ObjectCache:
         hasher.update(buffer[:size])
         if size < PIECE and not hasher.matches(digest.value):  # that was all: nothing is written
             raise self._wrong(digest, is_tree)
-        with self._incoming.temporary(os.path.dirname(path)) as made:
+        with self._incoming.temporary(
+            self._beside if size < PIECE else os.path.dirname(path)
+        ) as made:
             self._incoming.write(made.descriptor, buffer[:size])
             size += self._copy(fill, made.descriptor, hasher) if size == PIECE else 0
             if size >= PIECE and not hasher.matches(digest.value):
@@ -278,6 +289,10 @@ class ObjectCache:
         with suppress(OSError):
             os.chmod(self.path(digest, is_tree=is_tree), 0o644)
 
+    def expect(self) -> None:
+        """Other processes are about to put objects, which `sync` is to bring to the disk too. Raises StoreError."""
+        self._incoming.expect(self._base)
+
     def sync(self) -> None:
         """Bring everything that was put to the disk. Raises StoreError."""
         self._incoming.sync()
@@ -326,8 +341,7 @@ class ObjectCache:
         path = self.path(digest)
         if marked(path, _expected(algorithm, size)):
             return digest, False
-        # All in one directory: file systems put what was made there side by side, in the order of the working tree.
-        with self._incoming.temporary(self._base) as made:
+        with self._incoming.temporary(self._beside) as made:
             if size < SMALL or not self._clone(source, made.descriptor):
                 self._incoming.write(made.descriptor, buffer)
             elif self._hash(made.descriptor, again := new_hasher(algorithm)) != size or (
@@ -373,6 +387,12 @@ class ObjectCache:
         return ContentMismatch(
             f"what came for {object_path(digest, is_tree=is_tree)} has another {digest.algorithm.name}"
         )
+
+
+@cache
+def _opened(directory: str, shared: bool) -> ObjectCache:
+    """One for all calls of this process."""
+    return ObjectCache(directory, shared=shared)
 
 
 def _expected(algorithm: Algorithm, size: int) -> int | None:

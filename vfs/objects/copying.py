@@ -9,7 +9,7 @@ Memory: the buffer it is given.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import cycle
@@ -76,3 +76,24 @@ def read_into(fill: Fill, buffer: memoryview) -> int:
     while done < len(buffer) and (count := fill(buffer[done:])):
         done += count
     return done
+
+
+def filler(pieces: Iterable[bytes | bytearray | memoryview]) -> Fill:
+    """Gives out pieces in buffers of any size."""
+    rest = memoryview(b"")
+    left = iter(pieces)
+
+    def fill(buffer: memoryview) -> int:
+        nonlocal rest
+        done = 0
+        while done < len(buffer):
+            if not rest:
+                rest = memoryview(next(left, b""))
+                if not rest:
+                    break
+            count = min(len(rest), len(buffer) - done)
+            buffer[done : done + count] = rest[:count]
+            rest, done = rest[count:], done + count
+        return done
+
+    return fill

@@ -74,6 +74,7 @@ class Incoming:
         self._root: int | None = None
         self._grown: set[str] = set()  # directories that got new ones
         self._new: list[str] = []  # published and not synced; no more than one over `_FEW`
+        self._expecting = False  # others publish
         self._large: list[str] = []  # the same, of files that the disk has begun with
         self._names = map(f"{_PREFIX}{os.urandom(8).hex()}-{{}}{_SUFFIX}".format, itertools.count())
 
@@ -123,12 +124,21 @@ class Incoming:
         except OSError as error:
             raise self.failed(error) from error
 
+    def expect(self, base: str) -> None:
+        """Others are about to write here for us, below `base`. Raises StoreFull, StoreError."""
+        try:
+            self._make(base)
+        except OSError as error:
+            raise self.failed(error) from error
+        self._expecting = True
+
     def sync(self) -> None:
         """Bring everything that was written to the disk. Raises StoreError."""
+        expecting, self._expecting = self._expecting, False
         new, self._new = self._new, []
         large, self._large = self._large, []
         grown, self._grown = self._grown, set()
-        if self._root is not None and len(new) > _FEW:
+        if self._root is not None and (expecting or len(new) > _FEW):
             sync_filesystem(self._root, self.directory)
             return
         files = (*large, *new)

@@ -4,11 +4,12 @@ Blocking and thread-safe, but for `Pusher`, which belongs to one thread. Nothing
 pointers' files.
 """
 
+from vfs.packed.ahead import Item
 from vfs.packed.bulk import Piece, read_files
 from vfs.packed.known import Known, learn_packs
 from vfs.packed.manifest import Manifest, PackedRemote, Pointer
 from vfs.packed.place import Located, PackedPlace, PackReader
-from vfs.packed.pusher import Item, Pusher, PushReport
+from vfs.packed.pusher import Pusher, PushReport
 
 __all__ = [
     "Item",

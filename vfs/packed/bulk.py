@@ -1,8 +1,8 @@
 """Many files at once: neighbouring chunks come with one ranged GET.
 
 Rules: files are given in the order of their paths, which is the order in packs. Pieces come as their ranges arrive: those of one
-file not necessarily in order, so a writer seeks. Every piece is checked against its id. What is done with small files may be done in
-the threads of the ranges, so that many are hashed and written at once.
+file not necessarily in order, so a writer seeks. Every piece is checked against its id. The small files of a range may be taken
+together by who knows to do that in another process, in the threads of the ranges.
 Memory: `jobs` + 1 ranges of `RANGE` bytes (or one chunk, if that is longer) and what they hold when decompressed.
 """
 
@@ -31,8 +31,25 @@ class Piece(NamedTuple):
     data: Buffer
 
 
-Take = Callable[[Piece], None]
-"""Takes a whole file, in any thread; ContentMismatch concerns that file alone, other errors end the run."""
+class Small(NamedTuple):
+    """A file of one chunk in a range that was fetched.
+
+    Attributes:
+        value: digest of its content, of the pointer's algorithm.
+        size: bytes.
+        start, stored: where its chunk lies in the bytes of the range, and how many it has there.
+        id: of the chunk.
+    """
+
+    value: bytes
+    size: int
+    start: int
+    stored: int
+    id: bytes
+
+
+Unpack = Callable[[Buffer, list[Small]], list[str | None]]
+"""Takes the small files of a range, in any thread: for each what is wrong with it, or None. What it raises ends the run."""
 
 Failed = Callable[[PackedFile, RemoteError], None]
 """Told that a file will not be whole, and why; maybe more than once for one file."""
@@ -69,6 +86,9 @@ class _Lost(NamedTuple):
     error: RemoteError
 
 
+_Found = list[Piece | _Lost]
+
+
 def read_files(
     remote: Remote,
     packs: Sequence[PackRef],
@@ -76,7 +96,7 @@ def read_files(
     *,
     jobs: int = 4,
     failed: Failed | None = None,
-    take: Take | None = None,
+    unpack: Unpack | None = None,
 ) -> Generator[Piece, None, None]:
     """The contents of files of one manifest.
 
@@ -86,21 +106,21 @@ def read_files(
         files: of the manifest, by path.
         jobs: ranges fetched at once.
         failed: told of files that a missing or damaged pack concerns, and the others go on; None: it is raised.
-        take: given files of one chunk instead of the caller.
+        unpack: given files of one chunk instead of the caller.
 
     Raises:
         ObjectMissing: a pack is gone; read the manifest again for what has not come.
         ContentMismatch: a chunk has other bytes than its id names.
         RemoteError: as the remote answered.
     """
-    waiting: deque[Future[list[Piece | _Lost]]] = deque()
+    waiting: deque[Future[_Found]] = deque()
     pool = ThreadPoolExecutor(jobs, "vfs-packs")
     try:
         for run in _runs(files):
             if isinstance(run, PackedFile):
                 yield Piece(run, 0, b"")
                 continue
-            waiting.append(pool.submit(_fetch, remote, packs, run, take))
+            waiting.append(pool.submit(_fetch, remote, packs, run, unpack))
             if len(waiting) > jobs:
                 yield from _whole(waiting.popleft().result(), failed)
         while waiting:
@@ -141,30 +161,47 @@ def _whole(found: Iterable[Piece | _Lost], failed: Failed | None) -> Iterator[Pi
             failed(one.file, one.error)
 
 
-def _fetch(
-    remote: Remote, packs: Sequence[PackRef], run: _Run, take: Take | None
-) -> list[Piece | _Lost]:
+def _fetch(remote: Remote, packs: Sequence[PackRef], run: _Run, unpack: Unpack | None) -> _Found:
     pack = packs[run.wanted[0].chunk.pack]
     length = run.end - run.start
     try:
-        data = memoryview(read_body(remote.get(pack.key, run.start, length), length))
+        data = read_body(remote.get(pack.key, run.start, length), length)
     except (ObjectMissing, ContentMismatch) as error:
         return [_Lost(wanted.file, error) for wanted in run.wanted]
+    where = f"{remote.url}: {pack.key}"
+    if unpack is None:
+        return _opened(run, run.wanted, data, where)
+    whole = [wanted for wanted in run.wanted if len(wanted.file.chunks) == 1]
+    parts = [wanted for wanted in run.wanted if len(wanted.file.chunks) > 1]
+    smalls = [
+        Small(file.value, file.size, chunk.offset - run.start, chunk.stored, chunk.id)
+        for file, _, chunk in whole
+    ]
+    wrong = zip(whole, unpack(data, smalls), strict=True)
+    lost = [_Lost(w.file, ContentMismatch(f"{where}: {why}")) for w, why in wrong if why]
+    return _opened(run, parts, data, where) + lost
+
+
+def _opened(run: _Run, some: Iterable[_Wanted], data: Buffer, where: str) -> _Found:
+    """Pieces out of the bytes of a range."""
     opener = Decompressor()
-    found: list[Piece | _Lost] = []
-    for file, offset, chunk in run.wanted:
-        stored = data[chunk.offset - run.start :][: chunk.stored]
+    found: _Found = []
+    for file, offset, chunk in some:
         try:
-            if len(stored) < chunk.stored:
-                raise ContentMismatch(f"{remote.url}: {pack.key} ends before {run.end}")
-            piece = Piece(file, offset, open_chunk(stored, chunk.id, chunk.plain, opener))
-            if take is not None and len(file.chunks) == 1:
-                take(piece)
-            else:
-                found.append(piece)
+            plain = chunk_in(
+                data, chunk.offset - run.start, chunk.stored, chunk.id, chunk.plain, opener
+            )
+            found.append(Piece(file, offset, plain))
         except FormatError as error:
-            wrong = ContentMismatch(f"{remote.url}: {pack.key}: {error.message}")
-            found.append(_Lost(file, wrong))
-        except ContentMismatch as error:
-            found.append(_Lost(file, error))
+            found.append(_Lost(file, ContentMismatch(f"{where}: {error.message}")))
     return found
+
+
+def chunk_in(
+    data: Buffer, start: int, stored: int, id_: bytes, plain: int, opener: Decompressor
+) -> Buffer:
+    """The content of a chunk that lies in the bytes of a range. Raises FormatError: it is not what its id names, or is cut."""
+    part = memoryview(data)[start : start + stored]
+    if len(part) < stored:
+        raise FormatError(f"it ends before a chunk at {start} of a range")
+    return open_chunk(part, id_, plain, opener)

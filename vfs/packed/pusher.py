@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from blake3 import blake3
 
@@ -31,8 +31,6 @@ from vfs.formats.hashing import Hasher, hasher_for
 from vfs.formats.manifest_blocks import (
     BLOCK_CHUNKS,
     BLOCK_FILES,
-    NO_MODE,
-    NO_MTIME,
     ChunkPlace,
     PackedFile,
     dump_block,
@@ -40,9 +38,9 @@ from vfs.formats.manifest_blocks import (
 from vfs.formats.manifests import ManifestBuilder
 from vfs.formats.packs import PackBuilder
 from vfs.formats.zstd import Buffer, Compressor
+from vfs.packed.ahead import Item, Ready, ahead
 from vfs.packed.known import Known, condemned, list_packs, seal
 from vfs.packed.manifest import PackedRemote, Pointer
-from vfs.types import Digest
 
 PACK_BYTES = 32 << 20
 JOBS = 4
@@ -53,26 +51,6 @@ _LONG = 60.0
 """A push that took so many seconds looks again for packs that were condemned or removed meanwhile."""
 
 Progress = Callable[[int, int], None]
-
-
-class Item(NamedTuple):
-    """A file to push.
-
-    Attributes:
-        path: in the tracked directory, bytes; b"" for a pointer that is no directory.
-        digest: of its content, of the pointer's algorithm.
-        size: bytes.
-        open: gives the content from its start; not called if the remote has it.
-        mode: permission bits.
-        mtime: ns since the epoch.
-    """
-
-    path: bytes
-    digest: Digest
-    size: int
-    open: Callable[[], BinaryIO]
-    mode: int = NO_MODE
-    mtime: int = NO_MTIME
 
 
 @dataclass(slots=True)
@@ -173,11 +151,11 @@ class Pusher:
         block: list[PackedFile] = []
         count = 0
         before: bytes | None = None
-        for item in items:
+        for item, ready in ahead(items, self._known):
             if before is not None and item.path <= before:
                 raise FormatError(f"{show(item.path)} is not behind {show(before)}")
             before = item.path
-            file = self._file(item, numbers, pending.packs)
+            file = self._file(item, ready, numbers, pending.packs)
             block.append(file)
             count += len(file.chunks)
             if len(block) >= BLOCK_FILES or count >= BLOCK_CHUNKS:
@@ -213,11 +191,13 @@ class Pusher:
 
     # -- files ---------------------------------------------------------------------------------
 
-    def _file(self, item: Item, numbers: dict[int, int], packs: list[int]) -> PackedFile:
+    def _file(
+        self, item: Item, ready: Ready | None, numbers: dict[int, int], packs: list[int]
+    ) -> PackedFile:
         algorithm, value = item.digest
         rows: range | list[int] | None = self._known.file(algorithm, value)
         if rows is None:
-            rows = self._read(item)
+            rows = self._read(item) if ready is None else self._take_ready(item, ready)
             self._known.add_file(algorithm, value, rows)
         found = []
         for row in rows:
@@ -254,6 +234,12 @@ class Pusher:
         self._did.read_bytes += size
         return rows
 
+    def _take_ready(self, item: Item, ready: Ready) -> list[int]:
+        self._did.read_files += 1
+        self._did.read_bytes += item.size
+        row = self._known.chunk(ready.id)
+        return [self._stored(ready.id, ready.stored, item.size) if row is None else row]
+
     def _hashed(self, pieces: Iterable[Buffer], hasher: Hasher) -> Iterator[bytes]:
         """Pieces whose digest another thread makes: it takes longer than all the rest."""
         waiting: deque[Future[None]] = deque()
@@ -271,13 +257,16 @@ class Pusher:
         row = self._known.chunk(name)
         if row is not None:
             return row
-        stored = self._compressor.shorter(piece)
+        return self._stored(name, self._compressor.shorter(piece), len(piece))
+
+    def _stored(self, name: bytes, stored: Buffer, plain: int) -> int:
+        """Pack a chunk; its row."""
         if len(self._pack) and self._pack.size + len(stored) > self._pack_bytes:
             self._seal()
-        offset = self._pack.add(name, stored, len(piece))
+        offset = self._pack.add(name, stored, plain)
         self._did.new_chunks += 1
-        self._did.new_bytes += len(piece)
-        return self._known.add(ChunkPlace(name, self._number, offset, len(stored), len(piece)))
+        self._did.new_bytes += plain
+        return self._known.add(ChunkPlace(name, self._number, offset, len(stored), plain))
 
     # -- objects -------------------------------------------------------------------------------
 

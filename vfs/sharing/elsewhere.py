@@ -18,10 +18,11 @@ from vfs.core.ranges import block_count, block_length
 from vfs.errors import FormatError, ObjectMissing, RemoteError, StoreCorrupt, Unsupported
 from vfs.formats.manifest_blocks import PackedFile
 from vfs.objects import ObjectCache
+from vfs.objects.copying import filler
 from vfs.packed import Located, Manifest, PackedPlace, PackedRemote, PackReader, Pointer
 from vfs.remotes import Body, Remote
 from vfs.sharing.layout import open_layout
-from vfs.sharing.packed_fetch import filler, listing_of
+from vfs.sharing.packed_fetch import listing_of
 from vfs.sharing.plain import PlainRemote
 from vfs.sharing.spool import spool
 from vfs.types import Blob, Digest

@@ -17,6 +17,7 @@ from vfs.formats.values import ImportSource, UrlSource
 from vfs.sharing.layout import open_layout
 from vfs.sharing.packed_fetch import PackedFetch
 from vfs.sharing.plain import Object, PlainRemote
+from vfs.sharing.relayed import relay_many
 from vfs.sharing.sources import Piece, imported, versioned
 from vfs.sharing.used import Used
 from vfs.tracking.caches import Caches
@@ -157,13 +158,13 @@ class Fetch:
             receive = functools.partial(_receive, caches, digest, is_tree)
             sizes.append(_first(layouts, receive))
 
-        stage = "listings" if is_tree else "files"
-        failed = each(
-            missing,
-            bring,
-            max(layout.jobs for layout in layouts),
-            lambda: self._progress(stage, len(sizes), len(missing)),
-        )
+        stage, total = "listings" if is_tree else "files", len(missing)
+        tick = lambda: self._progress(stage, len(sizes), total)  # noqa: E731
+        directory = layouts[0].directory
+        if directory is not None and not is_tree:
+            came = relay_many(directory, caches.home, missing, sizes, tick)
+            missing = [digest for digest in missing if digest not in came]
+        failed = each(missing, bring, max(layout.jobs for layout in layouts), tick)
         self._arrived(sizes)
         return {digest: self._why(digest, is_tree, error) for digest, error in failed}
 

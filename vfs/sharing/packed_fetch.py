@@ -11,8 +11,10 @@ Memory: of each pointer under way its root, what `read_files` holds, and 200 byt
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from vfs.errors import (
     ContentMismatch,
@@ -24,20 +26,28 @@ from vfs.errors import (
 )
 from vfs.formats.dirlisting import listing_pieces
 from vfs.formats.manifest_blocks import PackedFile
+from vfs.formats.zstd import Buffer
 from vfs.objects.assembly import Assembly
-from vfs.objects.copying import Fill
+from vfs.objects.copying import Fill, filler
 from vfs.packed import Manifest, PackedRemote, Piece, Pointer, read_files
+from vfs.packed.bulk import Small
 from vfs.remotes import Remote
 from vfs.sharing.plain import Object
+from vfs.sharing.unpacking import unpack
 from vfs.tracking.caches import Caches
 from vfs.tracking.parallel import each
 from vfs.tracking.uses import Use
-from vfs.types import Digest
+from vfs.types import Algorithm, Digest
 from vfs.workspace.pointers import Progress
+
+if TYPE_CHECKING:
+    from vfs.processes import Processes
 
 _POINTERS: Final = 8
 _RANGES: Final = 4
-"""Ranges of 8 MiB that are fetched at once, each by a thread that also stores the small files in it."""
+"""Ranges of 8 MiB that are fetched at once, each by a thread that also has the small files in it stored."""
+_SMALLS: Final = 256
+"""So many files of a range are worth handing over to another process."""
 _MANY: Final = 4
 """So many manifests are asked for; of more it is found out first which there are."""
 
@@ -64,6 +74,8 @@ class PackedFetch:
         self._jobs = jobs
         self._ranges = min(jobs, _RANGES)
         self._claimed: set[Digest] = set()
+        self._ends = ExitStack()
+        self._processes: Processes | None = None
         self.arrived: dict[bool, list[int]] = {False: [], True: []}
         self.failed: dict[Object, VfsError] = {}
 
@@ -85,7 +97,8 @@ class PackedFetch:
             wanted = {key: one for key, one in wanted.items() if one[0] in there}
         pointers = max(1, min(len(wanted), self._jobs, _POINTERS))
         self._ranges = max(1, self._ranges // pointers)
-        failed = each(wanted.values(), self._bring, pointers, self._tick)
+        with self._ends:
+            failed = each(wanted.values(), self._bring, pointers, self._tick)
         for ((digest, is_tree), _), error in failed:
             if not isinstance(error, ObjectMissing):
                 self.failed[digest, is_tree] = error
@@ -137,7 +150,7 @@ class PackedFetch:
             self._wanted(manifest, use),
             jobs=self._ranges,
             failed=failed,
-            take=lambda piece: self._take(piece, digest, {}),
+            unpack=partial(self._unpack, digest.algorithm),
         )
         try:
             for piece in pieces:
@@ -169,6 +182,26 @@ class PackedFetch:
             self._claimed.add(digest)
             return True
 
+    def _unpack(self, algorithm: Algorithm, data: Buffer, smalls: list[Small]) -> list[str | None]:
+        home = self._caches.home
+        if len(smalls) < _SMALLS:
+            wrong = unpack(home, algorithm, data, smalls)
+        else:
+            home.expect()
+            wrong = self._started().call(unpack, home, algorithm, data, smalls)
+        for small, why in zip(smalls, wrong, strict=True):
+            if why is None:
+                self._came(small.size, is_tree=False)
+        return wrong
+
+    def _started(self) -> "Processes":
+        from vfs.processes import Processes  # not loaded where little comes
+
+        with self._lock:
+            if self._processes is None:
+                self._processes = self._ends.enter_context(Processes())
+            return self._processes
+
     def _take(self, piece: Piece, pointer: Digest, open_: dict[bytes, Assembly]) -> None:
         file = piece.file
         assembly = open_.pop(file.value, None)
@@ -189,24 +222,3 @@ def listing_of(manifest: Manifest) -> Fill:
     """The canonical bytes of a `.dir` object, as a cache takes them."""
     rows = ((file.path, b'"%b"' % file.value.hex().encode()) for file in manifest.files())
     return filler(listing_pieces(rows))
-
-
-def filler(pieces: Iterable[bytes]) -> Fill:
-    """Gives out pieces in buffers of any size."""
-    rest = memoryview(b"")
-    left = iter(pieces)
-
-    def fill(buffer: memoryview) -> int:
-        nonlocal rest
-        done = 0
-        while done < len(buffer):
-            if not rest:
-                rest = memoryview(next(left, b""))
-                if not rest:
-                    break
-            count = min(len(rest), len(buffer) - done)
-            buffer[done : done + count] = rest[:count]
-            rest, done = rest[count:], done + count
-        return done
-
-    return fill

@@ -254,6 +254,9 @@ class PackedPush:
             return Item(path, digest, size, _never)
         if here is not None:
             opened: Callable[[], BinaryIO] = partial(_open, here.cache, digest)
+            return Item(
+                path, digest, here.size, opened, portable=here.cache is not self._caches.homes
+            )
         else:
             cache = coming.result() if coming is not None else None
             if cache is None:

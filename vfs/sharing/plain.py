@@ -62,7 +62,14 @@ class Stored(NamedTuple):
 
 
 class PlainRemote:
-    """Blocking and thread-safe."""
+    """Blocking and thread-safe.
+
+    Attributes:
+        url: of the remote.
+        service: what it is, for what is remembered of it.
+        jobs: threads that are worth having.
+        directory: of this machine that it is; None for any other remote.
+    """
 
     def __init__(self, remote: Remote, ref: RemoteRef, jobs: int) -> None:
         """Raises Unsupported: files lie under their paths there."""
@@ -77,9 +84,7 @@ class PlainRemote:
         self._ref = ref
         self.jobs = min(jobs, 2) if ref.local else jobs
         self._large = False
-        self._directory = (
-            ObjectCache(os.path.join(ref.directory, ref.prefix)) if ref.local else None
-        )
+        self.directory = ObjectCache(os.path.join(ref.directory, ref.prefix)) if ref.local else None
 
     def key(self, digest: Digest, *, is_tree: bool = False) -> str:
         """Where an object lies."""
@@ -99,9 +104,9 @@ class PlainRemote:
             RemoteError: as `Remote.get`.
             StoreFull, StoreError: the cache cannot be written.
         """
-        if self._directory is not None:
+        if self.directory is not None:
             with suppress(DataUnavailable):
-                descriptor = self._directory.open(digest, is_tree=is_tree)
+                descriptor = self.directory.open(digest, is_tree=is_tree)
                 try:
                     return cache.receive(
                         digest, lambda view: os.readv(descriptor, [view]), is_tree=is_tree
@@ -126,8 +131,8 @@ class PlainRemote:
 
     def present(self, objects: Sequence[Object]) -> Iterator[tuple[Object, int]]:
         """Those of some objects that are there, with their sizes (bytes); in any order."""
-        if self._directory is not None:
-            yield from self._here(self._directory, objects)
+        if self.directory is not None:
+            yield from self._here(self.directory, objects)
             return
         if len(objects) <= FEW or not self._listing_pays(objects):
             keys = {
@@ -193,8 +198,8 @@ class PlainRemote:
         path = cache.path(digest, is_tree=is_tree)
         with open(cache.open(digest, is_tree=is_tree), "rb", buffering=0) as file:
             damaged = _damaged(path, digest, cache.mends)
-            if self._directory is not None:
-                return self._copy(self._directory, digest, is_tree, file, damaged)
+            if self.directory is not None:
+                return self._copy(self.directory, digest, is_tree, file, damaged)
             size = os.fstat(file.fileno()).st_size
             body = cast("BinaryIO", _Checked(file, digest, size, damaged))
             key = self.key(digest, is_tree=is_tree)
@@ -203,17 +208,17 @@ class PlainRemote:
 
     def prepare(self) -> None:
         """Get ready to be written to: a directory is made. Raises RemoteError."""
-        if self._directory is not None:
+        if self.directory is not None:
             try:
-                os.makedirs(self._directory.directory, exist_ok=True)
+                os.makedirs(self.directory.directory, exist_ok=True)
             except OSError as error:
                 raise self._failed(error) from error
 
     def sync(self) -> None:
         """What was sent is there to stay. Raises RemoteError."""
-        if self._directory is not None:
+        if self.directory is not None:
             try:
-                self._directory.sync()
+                self.directory.sync()
             except StoreError as error:
                 raise self._failed(error.__cause__ or error) from error
 

@@ -10,16 +10,18 @@ stop the rest; a listing never goes without its files, so not with a push of som
 Memory: some 150 bytes for each file of listings that are not on the remote.
 """
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import closing
 
-from vfs.errors import ConfigError, DataUnavailable, ObjectMissing, VfsError
+from vfs.errors import ConfigError, DataUnavailable, ObjectMissing, StoreError, VfsError
 from vfs.formats.values import ImportSource, UrlSource
+from vfs.objects import ObjectCache
 from vfs.packed import Pointer
 from vfs.sharing.elsewhere import Elsewhere
 from vfs.sharing.layout import open_layout
 from vfs.sharing.packed_push import PackedPush
 from vfs.sharing.plain import Object, PlainRemote
+from vfs.sharing.relayed import relay_many
 from vfs.sharing.there import There
 from vfs.sharing.used import Used
 from vfs.state import Seen, StateTable
@@ -260,18 +262,38 @@ class _Group:
                 self._elsewhere.done(digest)
             self._sent.append(one)
 
+        total = len(objects)
+
         def tick() -> None:
-            self._progress(stage, len(sizes), len(objects))
+            self._progress(stage, len(sizes), total)
             done, self._sent = self._sent, []
             if done:
                 self._seen.add(done)
 
         try:
+            if stage == "files" and self._layout.directory is not None:
+                objects = self._relay(self._layout.directory, objects, sizes, tick)
             self._failed.update(each(objects, send, self._layout.jobs, tick))
         finally:
             tick()
             self._report.files += len(sizes)
             self._report.size += sum(sizes)
+
+    def _relay(
+        self,
+        directory: ObjectCache,
+        objects: Sequence[Object],
+        sizes: list[int],
+        tick: Callable[[], object],
+    ) -> Sequence[Object]:
+        """Send the small files of the cache to a directory; what is left."""
+        digests = [digest for digest, _ in objects]
+        try:
+            came = relay_many(self._caches.home, directory, digests, sizes, tick)
+        except StoreError:
+            return objects  # each will say what that means
+        self._sent += [one for one in objects if one[0] in came]
+        return [one for one in objects if one[0] not in came]
 
     def _withhold(self, uses: Sequence[Use], listings: Set[Digest]) -> None:
         """Keep back listings that name a file which did not go."""

@@ -8,27 +8,39 @@ Rules:
 
 * A file whose fingerprint is known is not opened; with a cache, only if its object is there and trusted.
 * What is read is remembered, batch by batch, so that an interrupted verb has not worked in vain.
+* Threads read. Where most of a batch is to be read, each lets a process do its small files.
 * Results come in the order of the files. Memory: a few batches.
 """
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from types import TracebackType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vfs.errors import VfsError
-from vfs.objects import Fingerprint, ObjectCache, hash_source
+from vfs.objects import ObjectCache
 from vfs.state.files import FileState, Known
+from vfs.tracking.reading import Read, read
 from vfs.tracking.scan import File
 from vfs.types import Algorithm, Digest
 
+if TYPE_CHECKING:
+    from vfs.processes import Processes
+
 BATCH: Final = 1024  # files whose fingerprints are looked up at once
+_MOST: Final = BATCH // 2
 _TASK_FILES: Final = 64
 _TASK_BYTES: Final = 4 << 20
+_PROCESS_FILES: Final = 256
+_PROCESS_BYTES: Final = (
+    16 << 20
+)  # so many files of more than this are large: threads do them as well
 _AHEAD: Final = 4  # batches that are being read
 
 Progress = Callable[[str, int, int | None], object]
@@ -56,6 +68,8 @@ class Contents:
         self._state = state
         self._jobs = jobs or max(2, min(8, os.cpu_count() or 1))
         self._pool = ThreadPoolExecutor(self._jobs, thread_name_prefix="vfs-read")
+        self._processes: Processes | None = None
+        self._guard = threading.Lock()
 
     def __enter__(self) -> "Contents":
         return self
@@ -67,6 +81,8 @@ class Contents:
         trace: TracebackType | None,
     ) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._processes is not None:
+            self._processes.close()
 
     def of(
         self,
@@ -123,25 +139,34 @@ class Contents:
             ]
         began = time.time_ns()
         unknown = [file for file, digest in zip(files, digests, strict=True) if digest is None]
-        tasks = [self._pool.submit(self._read, task, algorithm, cache) for task in _tasks(unknown)]
+        work = partial(read, self._top, algorithm, cache)
+        if len(unknown) < _MOST:
+            tasks = [self._pool.submit(work, t) for t in _tasks(unknown, _TASK_FILES, _TASK_BYTES)]
+        else:
+            hand_over = partial(self._hand_over, work, cache)
+            portions = _tasks(unknown, _PROCESS_FILES, _PROCESS_BYTES)
+            tasks = [self._pool.submit(hand_over, portion) for portion in portions]
         return _Batch(files, digests, tasks, began)
 
-    def _read(
-        self, files: Sequence[File], algorithm: Algorithm, cache: ObjectCache | None
-    ) -> list[tuple[Digest, Fingerprint]]:
-        read = []
-        for file in files:
-            path = self._top + b"/" + file.path
-            if cache is None:
-                read.append(hash_source(path, algorithm, follow=file.link))
-            else:
-                put = cache.ingest(path, algorithm, follow=file.link)
-                read.append((put.digest, put.fingerprint))
-        return read
+    def _hand_over(
+        self, work: Callable[[Sequence[File]], Read], cache: ObjectCache | None, files: list[File]
+    ) -> Read:
+        if len(files) < _TASK_FILES:
+            return work(files)
+        if cache is not None:
+            cache.expect()
+        return self._started().call(work, files)
+
+    def _started(self) -> "Processes":
+        from vfs.processes import Processes  # not loaded for a few files
+
+        with self._guard:
+            self._processes = self._processes or Processes()
+            return self._processes
 
     def _finish(self, batch: "_Batch") -> list[Content]:
         """Wait for a batch and remember it; what was read is remembered also if some of it failed."""
-        results: list[tuple[Digest, Fingerprint]] = []
+        results: Read = []
         failure: VfsError | None = None
         unknown = [f for f, d in zip(batch.files, batch.digests, strict=True) if d is None]
         for task in batch.tasks:
@@ -172,18 +197,18 @@ class _Batch(NamedTuple):
 
     files: list[File]
     digests: list[Digest | None]
-    tasks: list["Future[list[tuple[Digest, Fingerprint]]]"]
+    tasks: list["Future[Read]"]
     began: int
 
 
-def _tasks(files: Sequence[File]) -> Iterator[list[File]]:
-    """Files in portions that are worth a thread's attention."""
+def _tasks(files: Sequence[File], most: int, bytes_: int) -> Iterator[list[File]]:
+    """Files in portions of so many, or of so many bytes."""
     portion: list[File] = []
     size = 0
     for file in files:
         portion.append(file)
         size += file.fingerprint.size
-        if len(portion) >= _TASK_FILES or size >= _TASK_BYTES:
+        if len(portion) >= most or size >= bytes_:
             yield portion
             portion, size = [], 0
     if portion:

@@ -10,6 +10,7 @@ again, once, and stays the home.
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from vfs.errors import DataUnavailable, VfsError
 from vfs.objects import ObjectCache, fingerprint, hash_source
@@ -28,6 +29,9 @@ class HomeCache(ObjectCache):
         super().__init__(top)
         self.homes = homes
         self._top = os.fsencode(top).rstrip(b"/")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("the table of homes stays in its process")
 
     def home(self, digest: Digest) -> Home | None:
         """The record of a content whose home still holds it."""

@@ -8,8 +8,8 @@ Of the kinds of `cache.type` the first that works is taken, and a copy where non
 import errno
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from vfs.errors import StoreError, StoreFull, Unsupported
 from vfs.objects.filesystem import FICLONE
@@ -87,6 +87,20 @@ class Linker:
             left = os.fstat(reading).st_size
             while left > 0 and (count := os.sendfile(writing, reading, None, min(left, _PIECE))):
                 left -= count
+
+
+class Put(NamedTuple):
+    """What `Linker.put` makes."""
+
+    source: str
+    target: bytes
+    executable: bool
+
+
+def put_all(linker: Linker, puts: Iterable[Put]) -> None:
+    """Make many; raises as `Linker.put`."""
+    for source, target, executable in puts:
+        linker.put(source, target, executable=executable)
 
 
 def _impossible(kind: str, source: str) -> Unsupported:

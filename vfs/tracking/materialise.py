@@ -12,24 +12,24 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from itertools import islice
+from functools import partial
+
+from blake3 import blake3
 
 from vfs.errors import StoreError, WouldOverwrite
 from vfs.objects import fingerprint
 from vfs.tracking.caches import Caches
 from vfs.tracking.compare import Plan, Present, Wish
-from vfs.tracking.links import Linker, failed
-from vfs.tracking.parallel import each
+from vfs.tracking.links import Linker, Put, failed, put_all
+from vfs.tracking.parallel import MANY, each, in_processes
 
 _JOBS = 2
-"""Threads. More of them wait for the interpreter, and for the directory in which all make files."""
-_AT_ONCE = 64  # files that a thread takes
+"""Threads, where there is too little to do for processes."""
 
-_Item = tuple[bytes, Wish]
-"""Where a file is made, and what it is to hold."""
-
+_Staged = Callable[[bytes], bytes]
+"""Where the file of a path is made."""
 
 _STAGING = b"vfs-checkout-"
 
@@ -69,8 +69,9 @@ class Materialiser:
             if fresh and plan.place and all(path.startswith(out + b"/") for path in plan.place):
                 self._whole(plan, out, staging, caches, linker)
                 return
-            self._build(_numbered(plan.place, staging), caches, linker)
-            self._apply(plan, out, staging)
+            staged = partial(_staged, staging)
+            self._build(plan.place, staged, caches, linker)
+            self._apply(plan, out, staged)
 
     def link(self, plan: Plan, out: bytes, target: bytes) -> None:
         """Put a symlink in the place of an out; raises as `carry_out`."""
@@ -98,16 +99,23 @@ class Materialiser:
         finally:
             shutil.rmtree(made, ignore_errors=True)
 
-    def _build(self, items: Iterator[_Item], caches: Caches, linker: Linker) -> None:
-        """Make files; a thread takes many at a time, since one takes less than handing it over does."""
+    def _build(
+        self, place: Mapping[bytes, Wish], staged: _Staged, caches: Caches, linker: Linker
+    ) -> None:
+        """Make files; many at a time, since one takes less than handing it over does."""
         only = caches.home if len(caches.all) == 1 else None
 
-        def build(some: list[_Item]) -> None:
-            for staged, wish in some:
-                cache = only or caches.holder(wish.digest) or caches.home
-                linker.put(cache.path(wish.digest), staged, executable=wish.executable)
+        def puts(items: Iterable[tuple[bytes, Wish]]) -> list[Put]:
+            held = [(p, w, only or caches.holder(w.digest) or caches.home) for p, w in items]
+            return [Put(c.path(w.digest), staged(p), w.executable) for p, w, c in held]
 
-        for _, error in each(iter(lambda: list(islice(items, _AT_ONCE)), []), build, _JOBS):
+        items = list(place.items())
+        if len(items) >= MANY:
+            in_processes(items, lambda by, some: by.call(put_all, linker, puts(some)))
+            return
+        for _, error in each(
+            [puts(items[n::_JOBS]) for n in range(_JOBS)], partial(put_all, linker), _JOBS
+        ):
             raise error
 
     def _whole(
@@ -121,19 +129,17 @@ class Materialiser:
                 os.makedirs(tree + directory[cut:], exist_ok=True)
         except OSError as error:
             raise failed(self._absolute(out), error) from error
-        self._build(
-            ((tree + path[cut:], wish) for path, wish in plan.place.items()), caches, linker
-        )
+        self._build(plan.place, lambda path: tree + path[cut:], caches, linker)
         self._place(out, tree, None)
 
     # Applying -------------------------------------------------------------------------------------
 
-    def _apply(self, plan: Plan, out: bytes, staging: bytes) -> None:
+    def _apply(self, plan: Plan, out: bytes, staged: _Staged) -> None:
         for present in (*plan.remove, *plan.replaced.values()):
             self._unchanged(present)
         self._remove(plan.remove, out)
-        for path, (made, _) in zip(plan.place, _numbered(plan.place, staging), strict=True):
-            self._place(path, made, plan.replaced.get(path))
+        for path in plan.place:
+            self._place(path, staged(path), plan.replaced.get(path))
         for path, executable in plan.modes.items():
             absolute = self._absolute(path)
             mode = stat.S_IMODE(os.stat(absolute).st_mode)
@@ -204,9 +210,9 @@ class Materialiser:
         return os.path.join(self._top, path)
 
 
-def _numbered(place: Mapping[bytes, Wish], staging: bytes) -> Iterator[_Item]:
-    """Files to make beside each other, in the order of the plan."""
-    return ((b"%b/%d" % (staging, number), wish) for number, wish in enumerate(place.values()))
+def _staged(staging: bytes, path: bytes) -> bytes:
+    """Where a file is made beside others of whatever directory."""
+    return b"%b/%b" % (staging, blake3(path).hexdigest(16).encode())
 
 
 def _remove_empty(directory: bytes) -> None:

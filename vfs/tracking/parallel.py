@@ -5,8 +5,9 @@ thread) ends the run and is raised; what concerns one piece is returned with it.
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Final, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from vfs.errors import (
     AccessDenied,
@@ -20,7 +21,13 @@ from vfs.errors import (
     VfsError,
 )
 
+if TYPE_CHECKING:
+    from vfs.processes import Processes
+
 T = TypeVar("T")
+MANY: Final = 512
+"""Small pieces that are worth the start of processes."""
+_PORTION: Final = 256
 PATIENCE: Final = 3
 """Pieces in a row, for each thread, that a remote which is down may cost."""
 _TICK: Final = 0.1
@@ -89,6 +96,33 @@ def each_told(
             tried.append(None)
 
     return each(items, one, jobs, lambda: progress(stage, len(tried), len(items)))
+
+
+def in_processes(
+    items: Sequence[T],
+    work: Callable[["Processes", Sequence[T]], object],
+    tick: Callable[[], object] = lambda: None,
+) -> None:
+    """Let processes do many small pieces of work, in portions.
+
+    Neighbours, which often lie in one directory, go to one process: two that make files in one directory wait for its lock.
+
+    Args:
+        items: of which each takes less than a millisecond.
+        work: called with a portion in a thread, to `call` what does it.
+        tick: as `each`.
+
+    Raises:
+        VfsError: what `work` raised.
+    """
+    from vfs.processes import COUNT, Processes  # not loaded where there is little to do
+
+    portions = [items[start : start + _PORTION] for start in range(0, len(items), _PORTION)]
+    distance = -(-len(portions) // COUNT)
+    apart = [portion for first in range(distance) for portion in portions[first::distance]]
+    with Processes() as processes:
+        for _, error in each(apart, partial(work, processes), COUNT, tick):
+            raise error
 
 
 class _Run(Generic[T]):

@@ -4,6 +4,7 @@ import hashlib
 import io
 import itertools
 import os
+import pickle
 import random
 import threading
 from pathlib import Path
@@ -105,8 +106,28 @@ def test_a_sync_brings_files_and_new_directories(
         assert whole == [cache.directory]
         return
     assert not whole
-    made = {str(path) for path in (tmp_path / "new").rglob("*")} | {str(tmp_path / "new")}
-    assert synced == made | {str(tmp_path)}
+    found = (tmp_path / "new").rglob("*")
+    made = {str(path) for path in found if path.is_file() or any(path.iterdir())}
+    assert synced == made | {str(tmp_path / "new"), str(tmp_path)}
+
+
+def test_what_others_put_is_brought_to_the_disk(
+    cache: ObjectCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, with all there is: nobody here knows what it was."""
+    whole: list[str] = []
+    monkeypatch.setattr(incoming, "sync_filesystem", lambda number, name: whole.append(name))
+    cache.expect()
+    cache.sync()
+    cache.sync()
+    assert whole == [cache.directory]
+
+
+def test_it_goes_to_another_process_as_its_place(cache: ObjectCache) -> None:
+    """There it is the same for all calls, so that what it found out of the file system is asked once."""
+    there = pickle.loads(pickle.dumps(cache))
+    assert there.directory == cache.directory
+    assert pickle.loads(pickle.dumps(cache)) is there
 
 
 def test_what_is_not_trusted_is_replaced(cache: ObjectCache, tmp_path: Path) -> None:

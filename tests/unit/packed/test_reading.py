@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from vfs.errors import ContentMismatch, FormatError, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.packs import MANIFESTS, PACKS
-from vfs.packed import Located, PackedPlace, PackedRemote, PackReader, Piece, read_files
+from vfs.formats.zstd import Buffer, Decompressor
+from vfs.packed import Located, PackedPlace, PackedRemote, PackReader, read_files
+from vfs.packed.bulk import Small, chunk_in
 from vfs.packed.windows import WINDOW
 from vfs.remotes import Remote, Statistics
 from vfs.remotes.base import read_body
-from vfs.testing.packed import Files, pointer_of, push
+from vfs.testing.packed import Files, digest_of, pointer_of, push
 
 MIB = 1 << 20
 
@@ -276,28 +278,30 @@ def test_no_room_for_windows(remote: Remote, tmp_path: Path) -> None:
             assert read(place, 0, 8000) == files[path]
 
 
-def test_small_files_are_taken_in_the_threads_of_the_ranges(remote: Remote) -> None:
-    """Larger ones come to the caller; one that is refused concerns itself alone."""
+def test_the_small_files_of_a_range_are_taken_together(remote: Remote) -> None:
+    """In a thread of it; larger ones come to the caller; one that is refused concerns itself alone."""
     files = {**small(50), b"z large": random.Random(9).randbytes(3 * MIB), b"empty": b""}
     pointer, _ = push(remote, files)
     manifest = PackedRemote(remote).manifest(pointer)
     refused = sorted(small(50))[3]
+    by_value = {digest_of(data).value: path for path, data in small(50).items()}
     taken: dict[bytes, bytes] = {}
     failed: list[bytes] = []
 
-    def take(piece: Piece) -> None:
+    def unpack(data: Buffer, smalls: list[Small]) -> list[str | None]:
         assert threading.current_thread() is not threading.main_thread()
-        if piece.file.path == refused:
-            raise ContentMismatch("refused")
-        taken[piece.file.path] = bytes(piece.data)
+        for one in smalls:
+            found = chunk_in(data, one.start, one.stored, one.id, one.size, Decompressor())
+            taken[by_value[one.value]] = bytes(found)
+        return ["refused" if by_value[one.value] == refused else None for one in smalls]
 
     pieces = read_files(
         remote,
         manifest.root.packs,
         manifest.files(),
         failed=lambda file, error: failed.append(file.path),
-        take=take,
+        unpack=unpack,
     )
     assert {piece.file.path for piece in pieces} == {b"z large", b"empty"}
-    assert taken == {path: data for path, data in small(50).items() if path != refused}
+    assert taken == small(50)
     assert failed == [refused]
