@@ -57,7 +57,7 @@ def test_what_is_damaged_is_named(one: Clone) -> None:
     damaged = dict(objects(one.cache))[name]
     damaged.chmod(0o644)
     damaged.write_bytes(b"no longer")
-    assert "data/0/01001" in one.vfs("push", code=15)
+    assert "0/01001" in one.vfs("push", code=15)
     one.vfs("add", "data")  # reads what is no longer marked as right
     one.vfs("push")
     two = one.clone("two")

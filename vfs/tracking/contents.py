@@ -70,6 +70,8 @@ class Contents:
         self._pool = ThreadPoolExecutor(self._jobs, thread_name_prefix="vfs-read")
         self._processes: Processes | None = None
         self._guard = threading.Lock()
+        self._new: list[Known] = []  # read and not remembered yet
+        self._began = 0  # when the first of them was
 
     def __enter__(self) -> "Contents":
         return self
@@ -104,6 +106,18 @@ class Contents:
             DataUnavailable: a file cannot be read, or changes while it is.
             StoreFull, StoreError: the cache or the table cannot be written.
         """
+        try:
+            yield from self._in_batches(files, algorithm, cache, progress)
+        finally:
+            self._remember()
+
+    def _in_batches(
+        self,
+        files: Iterable[File],
+        algorithm: Algorithm,
+        cache: ObjectCache | None,
+        progress: Progress | None,
+    ) -> Iterator[Content]:
         waiting: deque[_Batch] = deque()
         done = 0
         source = iter(files)
@@ -175,12 +189,12 @@ class Contents:
             except VfsError as error:
                 failure = error
                 break
-        self._state.remember(
-            [Known(f.path, found, d) for f, (d, found) in zip(unknown, results, strict=False)],
-            now=batch.began,
-        )
+        self._new += [Known(f.path, found, d) for f, (d, found) in zip(unknown, results)]  # noqa: B905
+        self._began = self._began or batch.began
         if failure is not None:
             raise failure
+        if len(self._new) >= BATCH:
+            self._remember()
         read = iter(results)
         contents = []
         for file, digest in zip(batch.files, batch.digests, strict=True):
@@ -190,6 +204,11 @@ class Contents:
                 new, found = next(read)
                 contents.append(Content(file._replace(fingerprint=found), new, read=True))
         return contents
+
+    def _remember(self) -> None:
+        new, self._new = self._new, []
+        began, self._began = self._began, 0
+        self._state.remember(new, now=began)
 
 
 class _Batch(NamedTuple):
