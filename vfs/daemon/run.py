@@ -16,7 +16,13 @@ from vfs.control.protocol import Failure, Progress, Result, encode_reply, failur
 from vfs.control.registry import mount_id
 from vfs.daemon.ending import Ending
 from vfs.daemon.memory import give_back
-from vfs.daemon.mountpoint import check_directory, data_above, refuse_covering, refuse_overlap
+from vfs.daemon.mountpoint import (
+    check_directory,
+    check_right,
+    data_above,
+    refuse_covering,
+    refuse_overlap,
+)
 from vfs.daemon.request import MountRequest
 from vfs.daemon.service import Service
 from vfs.errors import VfsError, only_vfs_error
@@ -119,6 +125,7 @@ def _serve(
     request: MountRequest, reporter: Reporter, workspace: Workspace, log_file: Path, ending: Ending
 ) -> None:
     check_directory(request.mountpoint)
+    check_right(request.mountpoint, allow_other=request.options.allow_other)
     snapshot = workspace.snapshot(request.rev, reporter.progress)
     refuse_own_places(request.mountpoint, workspace)
     for problem in snapshot.problems[:100]:

@@ -74,6 +74,12 @@ def cache_writable(directory: Path) -> Finding:
     """May we write there? Looks at the nearest directory that exists."""
     name = "cache-writable"
     existing = _existing(directory)
+    if os.statvfs(existing).f_flag & os.ST_RDONLY:
+        return bad(
+            name,
+            f"{existing} lies on a read-only file system: nothing is cached",
+            "mount it read-write, or move cache.dir",
+        )
     if not os.access(existing, os.W_OK | os.X_OK):
         return bad(
             name,
