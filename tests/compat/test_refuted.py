@@ -68,13 +68,6 @@ def test_add_of_what_was_never_checked_out_drops_nothing(one: Clone) -> None:
     assert (one.root / "data.dvc").read_text() == before
 
 
-def test_all_commits_go_to_a_remote_that_came_later(one: Clone) -> None:
-    commit(one, "data")
-    store(one)
-    one.git("commit", "-q", "-a", "-m", "a remote")
-    one.vfs("push", "-r", "store", "--all-commits")
-
-
 def test_a_file_of_a_wrong_object_is_not_called_right(one: Clone) -> None:
     store(one)
     commit(one, "data")

@@ -1,12 +1,13 @@
 """Push and fetch beside the real dvc, in both directions: a colleague who uses `dvc` notices nothing."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from vfs.testing.builders import ODD_NAMES
-from vfs.testing.clones import Clone
+from vfs.testing.clones import Clone, check_store
 from vfs.testing.real_repository import RepositoryCase
 from vfs.testing.s3_servers import S3Server
 from vfs.testing.sandbox import Sandbox
@@ -91,6 +92,24 @@ def test_we_fetch_what_dvc_pushed(one: Clone) -> None:
     two.git("checkout", "-q", "v1")
     two.dvc("checkout", "-q")
     assert "up to date" in two.dvc("status")
+
+
+def test_history_goes_to_remotes_that_came_later(sandbox: Sandbox, dvc3: Path) -> None:
+    """To the first remote of a repository, as the default one, and to another, by its name; and back."""
+    one = start(sandbox, dvc3, str(sandbox.root / "remote"), {})
+    one.vfs("remote", "remove", "store")
+    one.git("commit", "-q", "-a", "--amend", "-m", "v1 without a remote")
+    one.git("tag", "-f", "v1")
+    second_version(one)
+    every = check_store(one.cache)
+    for name, chosen in (("first", []), ("second", ["-r", "second"])):
+        place = sandbox.root / name
+        one.vfs("remote", "add", *(["-d"] if not chosen else []), name, str(place))
+        assert f"{every} objects pushed" in one.vfs("push", *chosen, "--all-commits")
+        assert check_store(place) == every
+        shutil.rmtree(one.cache)
+        one.vfs("fetch", *chosen, "--all-commits")
+        assert check_store(one.cache) == every
 
 
 def objects(clone: Clone) -> list[tuple[str, int]]:

@@ -16,7 +16,6 @@ Memory: some 110 bytes for each object.
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,13 +25,12 @@ from vfs.formats.dirlisting import iter_listing
 from vfs.formats.layout import object_path
 from vfs.git import Repository
 from vfs.git.machine import known_commits, working_trees
-from vfs.sharing.used import Scope, revisions
+from vfs.sharing.used import Scope, revisions, roots_now
 from vfs.types import Digest, Problem, Severity
 from vfs.workspace import Workspace
 from vfs.workspace.here import survey_here
 from vfs.workspace.listed import ListedObject
 from vfs.workspace.outs import NOT_COMMITTED, OVERLAPPING, Claim
-from vfs.workspace.packed_stores import with_packed
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import DvcStore, Roots
 from vfs.workspace.surveyed import Survey
@@ -163,7 +161,7 @@ class Marks:
             DataUnavailable, RemoteUnavailable: it cannot be had.
             FormatError: it is damaged.
         """
-        store = self._everywhere(store)
+        store = store.besides(*self._stores)
         if not self._needed:
             name = object_path(digest, is_tree=True)
             paths = [os.path.join(cache, name) for cache in store.caches]
@@ -176,16 +174,6 @@ class Marks:
                 if isinstance(entry, Problem):
                     raise FormatError(entry.message)
                 yield entry.digest
-
-    def _everywhere(self, store: DvcStore) -> DvcStore:
-        """A store, and what the working tree's have besides."""
-        stores = (store, *self._stores)
-        return replace(
-            store,
-            caches=tuple(dict.fromkeys(path for one in stores for path in one.caches)),
-            remotes=tuple(dict.fromkeys(ref for one in stores for ref in one.remotes)),
-            packed=tuple(dict.fromkeys(ref for one in stores for ref in one.packed)),
-        )
 
     def _unreadable(self, error: VfsError) -> None:
         if not self._skip:
@@ -216,9 +204,7 @@ def project(workspace: Workspace, directory: Path) -> Workspace:
 def stores_of(workspace: Workspace) -> list[DvcStore]:
     """The stores that the configuration names, as it lies in the working tree now."""
     root = workspace.root
-    if root is None:
-        return []
-    return [with_packed(store, root) for store in survey_here(root).roots.stores()]
+    return [] if root is None else list(roots_now(root).stores())
 
 
 def everything(workspace: Workspace, progress: Progress, *, listings: bool = True) -> Marks:

@@ -1,17 +1,25 @@
 """Which outs the revisions of a repository use: the working tree, some revisions, or all of history.
 
-Rule: each out is looked at once, however many revisions have it; of trees whose pointers were seen before nothing is read.
+Rules: each out is looked at once, however many revisions have it; of trees whose pointers were seen before nothing is read.
+Remotes and caches are those of the revision's own configuration, and behind them those that the working tree's names
+now: history is pushed to, and fetched from, remotes that came later.
 Memory: one `Use` for each different out; listings are read one at a time by whoever needs them.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from vfs.tracking.targets import Selection, Target, refuse
 from vfs.tracking.uses import Use, uses
 from vfs.types import Problem
 from vfs.workspace import Workspace
+from vfs.workspace.here import survey_here
+from vfs.workspace.packed_stores import with_packed
 from vfs.workspace.pointers import Progress
+from vfs.workspace.stores import Roots
+from vfs.workspace.surveyed import Survey
 from vfs.workspace.workspace import WORKTREE
 
 
@@ -70,7 +78,11 @@ def used(
     found: dict[object, Use] = {}
     problems: dict[Problem, None] = {}
     selections = []
+    now: Roots | None = None
     for rev, surveyed in workspace.surveys(revisions(workspace, scope), progress):
+        if rev != WORKTREE and workspace.root is not None:
+            now = now or roots_now(workspace.root)
+            surveyed = _also(surveyed, now)
         selection, more = uses(surveyed, rev, targets, glob=glob)
         selections.append(selection)
         for use in more:
@@ -83,6 +95,17 @@ def used(
     if not any(use.wanted.inside for use in result.uses):
         result.check()
     return result
+
+
+def roots_now(root: Path) -> Roots:
+    """The DVC repositories of a working tree by its configuration as it lies there now; raises as `survey_here`."""
+    return survey_here(root).roots.changed(lambda _, store: with_packed(store, root))
+
+
+def _also(surveyed: Survey, now: Roots) -> Survey:
+    """A revision that may also use what the working tree's configuration names."""
+    roots = surveyed.roots.changed(lambda path, one: one.besides(now.store_of(path + b"/")))
+    return replace(surveyed, roots=roots)
 
 
 def revisions(workspace: Workspace, scope: Scope) -> Iterator[str]:

@@ -12,7 +12,7 @@ about is that a content is found which the pointer knows the hash of already.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -144,6 +144,18 @@ class DvcStore:
             return self
         return replace(self, remotes=self.ordered(name), has_default=True)
 
+    def besides(self, *others: "DvcStore") -> "DvcStore":
+        """The store with what others have besides, and with a default remote of theirs if it has none."""
+        default = next((one.remotes[:1] for one in (self, *others) if one.has_default), ())
+        stores = (self, *others)
+        return replace(
+            self,
+            caches=tuple(dict.fromkeys(path for one in stores for path in one.caches)),
+            remotes=tuple(dict.fromkeys((*default, *(r for one in stores for r in one.remotes)))),
+            packed=tuple(dict.fromkeys(ref for one in stores for ref in one.packed)),
+            has_default=bool(default),
+        )
+
     def remote(self, name: str | None) -> RemoteRef | None:
         """The remote of that name; the default one for None."""
         if name is None:
@@ -182,6 +194,13 @@ class Roots:
     def store_of(self, path: bytes) -> DvcStore:
         """The store of the pointer at `path`."""
         return self._stores[self.root_of(path)]
+
+    def changed(self, change: Callable[[bytes, DvcStore], DvcStore]) -> "Roots":
+        """The same with the stores that `change` makes of their roots and them."""
+        made = Roots()
+        for path, store in self._stores.items():
+            made.add(path, change(path, store))
+        return made
 
     def paths(self) -> Sequence[bytes]:
         """The root of each."""
