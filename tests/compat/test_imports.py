@@ -217,6 +217,25 @@ def test_an_import_that_cannot_be_had_leaves_nothing(source: Clone, pair: Pair) 
     assert (texts(ours), files(ours)) == before
 
 
+def test_imports_come_without_a_remote(source: Clone, pair: Pair) -> None:
+    """And from URLs; what nobody pushed is named."""
+    _, ours = pair
+    outside = source.root.parent / "outside"
+    outside.write_bytes(b"outside")
+    ours.vfs("import", "../source", "model.bin")
+    ours.vfs("import-url", str(outside), "from-url")
+    ours.write("own", b"own")
+    ours.vfs("add", "own")
+    ours.git("add", "--all")
+    ours.git("commit", "-q", "-m", "imports")
+    two = ours.clone("two")
+    said = two.vfs("pull", code=8)
+    assert "warning: own: no remote is configured" in said
+    assert "vfs remote add" in said
+    assert (two.root / "model.bin").read_bytes() == b"model"
+    assert (two.root / "from-url").read_bytes() == b"outside"
+
+
 def test_the_same_pointers_from_urls(
     sandbox: Sandbox, pair: Pair, request: pytest.FixtureRequest
 ) -> None:

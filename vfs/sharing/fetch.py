@@ -12,7 +12,14 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from vfs.errors import ConfigError, ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
+from vfs.errors import (
+    ConfigError,
+    ContentMismatch,
+    ObjectMissing,
+    RemoteUnavailable,
+    Unsupported,
+    VfsError,
+)
 from vfs.formats.values import ImportSource, UrlSource
 from vfs.sharing.layout import open_layout
 from vfs.sharing.packed_fetch import PackedFetch
@@ -64,7 +71,7 @@ class Fetch:
 
         Raises:
             UnknownPath: a target means nothing.
-            ConfigError: there is no remote, or none of the name that was asked for.
+            ConfigError: there is no remote of the name that was asked for.
             StoreFull, StoreError: the cache cannot be written.
             RemoteError: a remote is down or refuses us.
         """
@@ -149,7 +156,12 @@ class Fetch:
         if not missing:
             return {}
         missing.sort(key=lambda digest: -(wanted[digest] or 0))  # the largest first
-        layouts = self._layouts_of(places)
+        try:
+            layouts = self._layouts_of(places)
+        except (ConfigError, Unsupported) as error:
+            if self._remote is not None:
+                raise
+            return dict.fromkeys(missing, error)  # imports do without
         if not layouts:
             return {digest: self._why(digest, is_tree, _nowhere()) for digest in missing}
         sizes: list[int] = []
