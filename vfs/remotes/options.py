@@ -1,9 +1,23 @@
 """Values of options that several kinds of remotes have. Invariant: pure."""
 
 import math
+import re
 
 from vfs.errors import ConfigError
 from vfs.remotes.base import RemoteSpec
+
+
+def check_name(spec: RemoteSpec, kind: str, name: str, pattern: re.Pattern[str], form: str) -> None:
+    """Refuse what cannot be the name of a bucket (or container: `kind`); `form` says what such names look like.
+
+    Raises:
+        ConfigError: there is none, or no place has such a name.
+    """
+    if not name:
+        hint = f"{spec.url.partition('://')[0]}://{kind}/path"
+        raise ConfigError(f"remote {spec.name}: its URL names no {kind}", hint=hint)
+    if not pattern.fullmatch(name):
+        raise ConfigError(f"remote {spec.name}: no {kind} can be called {name[:80]!r}", hint=form)
 
 
 def truth(spec: RemoteSpec, name: str, *, default: bool) -> bool:

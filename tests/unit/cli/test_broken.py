@@ -143,6 +143,8 @@ UNREADABLE = {
         "url = s3://b/d\n    profile = nobody", 8, "profile (nobody) could not be found", "AWS_PROFILE",
     ),
     "no bucket": ("url = s3://", 8, "names no bucket", "s3://bucket/path"),
+    "no bucket of Google's": ("url = gs://b/p", 8, "no bucket can be called 'b'", "3 to 222"),
+    "no container": ("url = azure://c/p", 8, "no container can be called 'c'", "3 to 63"),
     "no such list": ("url = {empty}", 16, "was not found", "dvc push"),
 }  # fmt: skip
 

@@ -17,7 +17,6 @@ from urllib.parse import quote, urlencode
 
 from vfs.errors import (
     AccessDenied,
-    ConfigError,
     ObjectMissing,
     RemoteError,
     RemoteUnavailable,
@@ -35,6 +34,7 @@ from vfs.remotes.uploads import PART, read_part
 from vfs.remotes.web import WebRemote
 
 _CONTAINER = re.compile(r"[a-z0-9$][a-z0-9-]{1,61}[a-z0-9]")
+_CONTAINER_FORM = "names of containers have 3 to 63 of a-z, 0-9 and '-'"
 _VERSION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,20}Z")
 _CONFLICTS = (409, 412)
 
@@ -65,10 +65,7 @@ class AzureRemote(WebRemote):
     def __init__(self, spec: RemoteSpec, *, jobs: int = 16, timeout: float = 60.0) -> None:
         place, _, prefix = spec.url.partition("://")[2].partition("/")
         container, _, host = place.partition("@")
-        if not _CONTAINER.fullmatch(container):
-            raise ConfigError(
-                f"remote {spec.name}: its URL names no container", hint="azure://container/path"
-            )
+        options.check_name(spec, "container", container, _CONTAINER, _CONTAINER_FORM)
         self._prefix = prefix.strip("/")
         client = HttpClient(
             connect_timeout=options.seconds(spec, "connection_timeout"),

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode
 
 from vfs.config import environment
-from vfs.errors import ConfigError, ObjectMissing, RemoteError, RemoteUnavailable, VfsError
+from vfs.errors import ObjectMissing, RemoteError, RemoteUnavailable, VfsError
 from vfs.remotes import options
 from vfs.remotes.answers import translate_answer
 from vfs.remotes.base import ObjectInfo, RemoteSpec
@@ -32,6 +32,7 @@ from vfs.remotes.web import WebRemote
 
 _ENDPOINT = "https://storage.googleapis.com"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_BUCKET_FORM = "names of buckets have 3 to 222 of a-z, 0-9, '.', '_' and '-'"
 _PAGE, _MAX_ANSWER = 1000, 32 << 20
 _FIELDS = "items(name,size,etag,updated),nextPageToken"
 _INCOMPLETE, _EXISTS = 308, 412
@@ -54,10 +55,7 @@ class GoogleRemote(WebRemote):
 
     def __init__(self, spec: RemoteSpec, *, jobs: int = 16, timeout: float = 60.0) -> None:
         bucket, _, prefix = spec.url.partition("://")[2].partition("/")
-        if not _BUCKET.fullmatch(bucket):
-            raise ConfigError(
-                f"remote {spec.name}: its URL names no bucket", hint="gs://bucket/path"
-            )
+        options.check_name(spec, "bucket", bucket, _BUCKET, _BUCKET_FORM)
         self._prefix = prefix.strip("/")
         url = f"gs://{join(bucket, self._prefix)}".rstrip("/")
         super().__init__(spec.name, url, HttpClient(read_timeout=timeout, keep=jobs), jobs)

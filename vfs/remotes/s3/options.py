@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from vfs.errors import ConfigError, Unsupported
 from vfs.remotes.base import RemoteSpec
-from vfs.remotes.options import seconds, truth, verify
+from vfs.remotes.options import check_name, seconds, truth, verify
 
 _ACCESS_POINT = re.compile(r"arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]+:accesspoint[/:][a-z0-9-]+")
 _BUCKET = re.compile(r"[A-Za-z0-9._:-]{1,255}")  # AWS is stricter; Ceph knows `tenant:bucket`
@@ -101,8 +101,9 @@ def _place(spec: RemoteSpec) -> tuple[str, str]:
     rest = spec.url.partition("://")[2]
     access_point = _ACCESS_POINT.match(rest)
     bucket = access_point[0] if access_point else rest.partition("/")[0]
-    if not access_point and not _BUCKET.fullmatch(bucket) and not bucket.startswith("arn:"):
-        raise ConfigError(f"remote {spec.name}: its URL names no bucket", hint="s3://bucket/path")
+    if not access_point and not bucket.startswith("arn:"):
+        form = "names of buckets have letters, digits, '.', '_', '-' and ':'"
+        check_name(spec, "bucket", bucket, _BUCKET, form)
     if bucket.endswith("--x-s3") or (bucket.startswith("arn:") and not access_point):
         raise Unsupported(
             f"remote {spec.name}: directory buckets and multi-region access points are not read",
