@@ -207,8 +207,9 @@ def _show(output: Output, done: "Collected", dry: bool) -> None:
         f"{done.kept} kept"
     )
     if done.young:
-        output.note(f"{done.young} that nothing needs are younger than --older-than")
+        output.note(f"younger than --older-than, so kept: {count(done.young, 'object')}")
     if done.only_here:
         output.note(
-            f"{done.only_here} of earlier commits are on no remote and stay: `vfs push --all-commits` sends them"
+            f"on no remote, so kept: {count(done.only_here, 'object')} of earlier commits; "
+            "`vfs push --all-commits` sends what is not there"
         )

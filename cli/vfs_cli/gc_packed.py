@@ -49,4 +49,4 @@ def show_garbage(output: Output, done: "Garbage", dry: bool) -> None:
             f"{count(len(waiting), 'condemned pack')} ({bytes_}): `vfs gc` again from {date(done.due)} on"
         )
     if done.young:
-        output.note(f"{done.young} that nothing needs are younger than --older-than")
+        output.note(f"younger than --older-than, so kept: {count(done.young, 'object')}")
