@@ -74,7 +74,7 @@ def command(
 ) -> None:
     """Remove objects that nothing needs from DVC's cache, or from a remote.
 
-    Kept: what the given scope names, and always the working trees of this repository, mounts of it, pins, and whatever is
+    Kept: what the given scope names, and always the working trees of this repository, what is staged in them, mounts of it, pins, and whatever is
     younger than --older-than. In the cache, what an earlier commit names goes only if a remote has it now; on a remote, everything
     stays that a commit names which no remote-tracking branch has. 'git fetch' before collecting on a remote: commits that this
     machine does not know keep nothing. A list of files that cannot be read ends the command before anything is removed.

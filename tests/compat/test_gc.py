@@ -128,6 +128,20 @@ def test_what_nothing_names_goes_when_it_is_old(one: Clone) -> None:
     assert check_store(one.cache) == ALL
 
 
+def test_what_is_staged_is_needed(one: Clone) -> None:
+    one.vfs("push")
+    for data in (b"staged", b"later"):
+        one.write("model.bin", data)
+        one.vfs("add", "model.bin")
+        if data == b"staged":
+            one.git("add", "model.bin.dvc")
+    gc(one, "--workspace", "--older-than", "0")
+    one.git("commit", "-q", "-m", "what was staged")
+    one.git("checkout", "-q", "--", "model.bin.dvc")
+    one.vfs("checkout")
+    assert one.data["model.bin"] == b"staged"
+
+
 def test_stashes_reflogs_and_linked_trees_count(one: Clone, sandbox: Sandbox) -> None:
     one.vfs("push", "--all-commits")
     one.write("model.bin", b"stashed")

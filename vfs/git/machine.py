@@ -1,8 +1,9 @@
-"""What this machine alone may have of a repository: reflogs, stashes, commits nobody pushed, linked working trees.
+"""What this machine alone may have of a repository: reflogs, stashes, commits nobody pushed, linked working trees, what is staged.
 
 Rule: asked of the `git` program; with several working trees, the HEAD and the reflog of each count.
 """
 
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -31,6 +32,36 @@ def working_trees(git_dir: Path) -> list[Path]:
                 Path(lines[0].removeprefix(b"worktree ").decode("utf-8", "surrogateescape"))
             )
     return [path for path in found if (path / ".git").exists()]
+
+
+def staged_files(root: Path, patterns: Sequence[str], limit: int) -> list[dict[bytes, bytes]]:
+    """The regular files of a working tree's index that match patterns, up to `limit` bytes each; after a conflict, those of each side.
+
+    Raises:
+        StoreError: Git cannot read the index, or an object that it names.
+    """
+    listed = _in(root, ["ls-files", "-z", "--stage", "--", *patterns]).split(b"\0")
+    entries = []
+    for line in listed[:-1]:
+        fields, _, path = line.partition(b"\t")
+        mode, oid, side = fields.split(b" ")
+        if mode.startswith(b"100"):
+            entries.append((side, path, oid))
+    wanted = b"\n".join({oid for _, _, oid in entries})
+    sizes = [
+        line.split(b" ") for line in _in(root, ["cat-file", "--batch-check"], wanted).splitlines()
+    ]
+    small = [oid for oid, kind, *size in sizes if kind == b"blob" and int(size[0]) <= limit]
+    data = io.BytesIO(_in(root, ["cat-file", "--batch"], b"\n".join(small)))
+    texts = {}
+    for _ in small:
+        oid, _, size = data.readline().split(b" ")
+        texts[oid] = data.read(int(size))
+        data.read(1)
+    return [
+        {path: texts[oid] for one, path, oid in entries if one in (b"0", side) and oid in texts}
+        for side in sorted({side for side, _, _ in entries})
+    ]
 
 
 def changed_files(root: Path, files: Iterable[bytes]) -> list[bytes]:
@@ -62,6 +93,13 @@ def commit_files(root: Path, files: Sequence[str], message: str) -> str:
         return run_git([*where, "rev-parse", "HEAD"]).decode().strip()
     except GitFailed as error:
         raise StoreError(f"git commit in {root}: {error.stderr}") from error
+
+
+def _in(root: Path, arguments: list[str], data: bytes = b"") -> bytes:
+    try:
+        return run_git(["-C", str(root), *arguments], data=data)
+    except GitFailed as error:
+        raise StoreError(f"git {arguments[0]} in {root}: {error.stderr}") from error
 
 
 def _git(git_dir: Path, arguments: list[str]) -> bytes:

@@ -2,7 +2,7 @@
 
 Two kinds of reasons:
 
-* *needed*: a kept revision, a working tree (linked ones too), a mount, another project that shares the place. All files
+* *needed*: a kept revision, a working tree (linked ones too) and its index, a mount, another project that shares the place. All files
   of a directory stay, so its listing must be had, from wherever it is; if it cannot, nothing is known of the
   files and the mark ends with an error.
 * *known*: any commit that this machine has, reflogs and stashes included. What only they name is removed if it is
@@ -28,7 +28,7 @@ from vfs.git.machine import known_commits, working_trees
 from vfs.sharing.used import Scope, revisions, roots_now
 from vfs.types import Digest, Problem, Severity
 from vfs.workspace import Workspace
-from vfs.workspace.here import survey_here
+from vfs.workspace.here import survey_here, surveys_staged
 from vfs.workspace.listed import ListedObject
 from vfs.workspace.outs import NOT_COMMITTED, OVERLAPPING, Claim
 from vfs.workspace.pointers import Progress
@@ -98,9 +98,11 @@ class Marks:
             self.survey(rev, surveyed)
 
     def working_trees(self, git_dir: Path) -> None:
-        """Mark what the working trees of a repository name; raises as `scope`."""
+        """Mark what the working trees of a repository name, and what is staged in them; raises as `scope`."""
         for root in working_trees(git_dir):
             self.survey(str(root), survey_here(root))
+            for staged in surveys_staged(root):
+                self.survey(f"the index of {root}", staged)
 
     def commits(self, workspace: Workspace, commits: Iterable[str]) -> None:
         """Mark what commits name; raises as `scope`."""

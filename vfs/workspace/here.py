@@ -4,14 +4,15 @@ Purpose: `Workspace.survey("worktree")` for verbs that must start at once: files
 from the disk, so neither the catalog nor Git's objects nor libgit2 take part. A test compares the two.
 
 Rule: tracked files, and pointers that are neither tracked nor ignored; what is not there (a sparse checkout) is left out, and so
-is a mount of vfs (`vfs.mount_table`).
+is a mount of vfs (`vfs.mount_table`). `surveys_staged` is about what `git add` has put into the index instead.
 """
 
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from vfs.errors import FormatError, StoreError
@@ -19,6 +20,7 @@ from vfs.formats.pipeline import Pipeline, variable_files
 from vfs.formats.values import Out
 from vfs.git.command import GitFailed, run_git
 from vfs.git.here import git_directories
+from vfs.git.machine import staged_files
 from vfs.git.objects import MODE_BLOB, TreeItem
 from vfs.mount_table import is_on, mounts_below
 from vfs.types import Problem
@@ -28,6 +30,9 @@ from vfs.workspace.pointers import Found
 from vfs.workspace.stores import MAX_CONFIG, Roots, Surroundings, load_store
 from vfs.workspace.summary import Mark, mark_of
 from vfs.workspace.surveyed import Survey
+
+Read = Callable[[bytes, int], bytes | None]
+"""The bytes of a path, None if there is none; raises FormatError if they are more than a limit, or cannot be read."""
 
 _WANTED = (
     "*.dvc",
@@ -47,24 +52,36 @@ def survey_here(root: Path) -> Survey:
         NotARepository: it is none.
         StoreError: Git cannot list its files.
     """
+    return _survey(root, _found_here(root), partial(_read, root))
+
+
+def surveys_staged(root: Path) -> Iterator[Survey]:
+    """Survey the index of the working tree whose top is `root`; after a conflict, each side of it. Raises as `survey_here`."""
+    for texts in staged_files(root, _WANTED, MAX_POINTER):
+
+        def read(path: bytes, limit: int, texts: dict[bytes, bytes] = texts) -> bytes | None:
+            return texts[path] if path in texts else _read(root, path, limit)
+
+        yield _survey(root, _found(texts, texts.__contains__), read)
+
+
+def _survey(root: Path, listed: tuple[list[Found], list[bytes]], read: Read) -> Survey:
     _, shared = git_directories(root)
     main = shared.parent if shared.name == ".git" and shared.parent != root else None
-    found, pipelines = _found(root)
+    found, pipelines = listed
     problems: list[Problem] = []
     roots = Roots()
     where = Surroundings(root, main, False)
     for path in dict.fromkeys([b"", *(f.path[:-5] for f in found if f.mark is Mark.DVC_ROOT)]):
-        store, wrong = load_store(
-            _read(root, os.path.join(path, b".dvc/config"), MAX_CONFIG), path, where
-        )
+        store, wrong = load_store(read(os.path.join(path, b".dvc/config"), MAX_CONFIG), path, where)
         roots.add(path, store)
         problems += wrong
 
     def read_path(path: bytes) -> bytes | None:
-        return _read(root, path, MAX_POINTER)
+        return read(path, MAX_POINTER)
 
     def read_blob(path: bytes, limit: int) -> bytes:
-        data = _read(root, path, limit)
+        data = read(path, limit)
         if data is None:
             raise FormatError("is gone", file=os.fsdecode(path))
         return data
@@ -97,11 +114,11 @@ def _never_run(
 
 def pointers_here(root: Path) -> list[bytes]:
     """The paths of all pointers. Raises StoreError."""
-    return [found.path for found in _found(root)[0] if found.mark is Mark.POINTER]
+    return [found.path for found in _found_here(root)[0] if found.mark is Mark.POINTER]
 
 
-def _found(root: Path) -> tuple[list[Found], list[bytes]]:
-    """Pointers, locks, ignore files and roots, by path; the path stands for the object id. And the paths of pipelines."""
+def _found_here(root: Path) -> tuple[list[Found], list[bytes]]:
+    """What lies in the working tree."""
     arguments = ["-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     mounts = mounts_below(os.fsencode(root))
     arguments += [f"--exclude=/{_literal(os.fsdecode(path))}" for path in mounts]
@@ -109,11 +126,17 @@ def _found(root: Path) -> tuple[list[Found], list[bytes]]:
         listed = run_git([*arguments, "--", *_WANTED])
     except GitFailed as error:
         raise StoreError(f"git ls-files in {root}: {error.stderr}") from error
+    paths = (path for path in set(listed.split(b"\0")) if path and not is_on(path, mounts))
+    return _found(paths, partial(_is_file, root))
+
+
+def _found(
+    paths: Iterable[bytes], is_file: Callable[[bytes], bool]
+) -> tuple[list[Found], list[bytes]]:
+    """Pointers, locks, ignore files and roots, by path; the path stands for the object id. And the paths of pipelines."""
     found: dict[bytes, Found] = {}
     pipelines = []
-    for path in sorted(set(listed.split(b"\0"))):
-        if is_on(path, mounts):
-            continue
+    for path in sorted(paths):
         directory, _, name = path.rpartition(b"/")
         if directory.endswith(b"/.dvc") or directory == b".dvc":
             found[directory] = Found(Mark.DVC_ROOT, directory, directory)
@@ -121,8 +144,8 @@ def _found(root: Path) -> tuple[list[Found], list[bytes]]:
         if name == b"dvc.yaml":
             pipelines.append(path)
             continue
-        mark = mark_of(TreeItem(name, MODE_BLOB, path)) if name else None
-        if mark is not None and mark is not Mark.BAD_NAME and _is_file(root, path):
+        mark = mark_of(TreeItem(name, MODE_BLOB, path))
+        if mark is not None and mark is not Mark.BAD_NAME and is_file(path):
             found[path] = Found(mark, path, path)
     return list(found.values()), pipelines
 
