@@ -69,7 +69,8 @@ def command(
     """Fetch whole files into the cache that all mounts share.
 
     Without a path, pattern or list: everything. In a mount, or with --mount, its daemon fetches. Files that this
-    machine has as plain files (a DVC cache, Git LFS) are read there and not copied, so a pin does not keep them.
+    machine has as plain files (a DVC cache, Git LFS) are read there and not copied; from DVC's caches, and from remotes, `vfs gc` of this
+    machine removes nothing that a pin needs.
     """
     output = Output(as_json)
     target = choose(repo, mount, rev)

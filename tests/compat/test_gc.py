@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -267,6 +268,32 @@ def test_what_a_pin_names_stays_in_the_cache(one: Clone, sandbox: Sandbox) -> No
     finally:
         one.vfs("umount", str(point))
     assert gc(one, "--workspace", "--older-than", "0")["removed"] == 2 * EACH - 1
+
+
+@pytest.mark.parametrize("where", ["cache", "store", "packs"])
+def test_a_pin_keeps_what_its_pointers_name(one: Clone, sandbox: Sandbox, where: str) -> None:
+    """The list in the cache; on a remote the whole directory, of whatever layout."""
+    (sandbox.root / "packs").mkdir()
+    one.vfs("remote", "add", "--packed", "packs", str(sandbox.root / "packs"))
+    for remote in ("store", "packs") if where == "packs" else ("store",):
+        one.vfs("push", "-r", remote, "--all-commits")
+    origin = str(sandbox.root / "origin.git")
+    one.git("clone", "-q", "--bare", ".", origin)
+    one.git("remote", "add", "origin", origin)
+    one.git("fetch", "-q", "origin")
+    one.vfs("prefetch", "--rev", "v1", "--pin", "keep", "data/4")
+    arguments = ["--workspace", "--older-than", "0"]
+    if where == "cache":
+        assert gc(one, *arguments)["removed"] == 2 * EACH - 2
+        one.vfs("cache", "unpin", "keep")
+        assert gc(one, *arguments)["removed"] == 2
+        return
+    for _ in range(2):
+        gc(one, *arguments, "--remote", where)
+    shutil.rmtree(one.cache)
+    one.vfs("fetch", "-r", where, "--rev", "v1", "data")
+    assert check_store(one.cache) == 7
+    one.vfs("fetch", "-r", where, "--rev", "v2", "data", code=11)
 
 
 def wait_until(true: Callable[[], bool]) -> None:

@@ -82,24 +82,3 @@ def test_a_file_of_a_wrong_object_is_not_called_right(one: Clone) -> None:
     one.vfs("fsck", "--content", "--repair")
     one.vfs("checkout")
     assert (one.root / "data/c").read_bytes() == b"data/c"
-
-
-@pytest.mark.parametrize("where", [(), ("--remote", "store")])
-def test_what_is_pinned_stays_readable(one: Clone, where: tuple[str, ...]) -> None:
-    store(one)
-    commit(one, "data")
-    one.git("tag", "v1")
-    one.vfs("push")
-    one.write("data/c", b"second")
-    commit(one, "data")
-    one.vfs("push")
-    origin = one.root.parent / "origin.git"
-    one.git("clone", "-q", "--bare", ".", str(origin))
-    one.git("remote", "add", "origin", str(origin))
-    one.git("fetch", "-q", "origin")
-    one.vfs("prefetch", "--rev", "v1", "--pin", "keep", "data")
-    one.vfs("gc", "--workspace", "--older-than", "0", *where)
-    if where:
-        assert len(list((one.root.parent / "remote").rglob("*.dir"))) == 2
-    else:
-        assert len(list((one.root / ".dvc/cache").rglob("*.dir"))) == 2

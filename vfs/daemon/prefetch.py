@@ -10,11 +10,12 @@ from vfs.core.ranges import block_count
 from vfs.errors import StoreFull, UnknownPath
 from vfs.store import ChunkStore
 from vfs.transfer import Place, PrefetchReport
-from vfs.transfer.blocks import prefixes, scoped
+from vfs.transfer.blocks import pointer_key, prefixes, scoped
 from vfs.transfer.warmup import MOST_PROBLEMS
-from vfs.types import Blob, Entry, Kind
+from vfs.types import Blob, Digest, Entry, Kind
 from vfs.workspace import Snapshot, Workspace
 from vfs.workspace.scope import scope_of
+from vfs.workspace.workspace import WORKTREE
 
 Wanted = tuple[Blob, Callable[[], Sequence[Place]]]
 
@@ -49,7 +50,7 @@ def selected(workspace: Workspace, snapshot: Snapshot, args: dict[str, Any]) -> 
         workspace: finds places.
         snapshot: whose paths are meant.
         args: `paths` (list of str, each a file or directory) and `glob` (matched against whole paths); neither means all.
-            `pin` is the name of the pin that keeps them in the store.
+            `pin` is the name of the pin that keeps them in the store, and what their pointers name from `vfs gc`.
 
     Raises:
         UnknownPath: a path is not in the snapshot.
@@ -60,9 +61,13 @@ def selected(workspace: Workspace, snapshot: Snapshot, args: dict[str, Any]) -> 
     wanted: dict[Blob, Wanted] = {}
     names: dict[Blob, bytes] = {}
     broken: dict[bytes, str] = {}
+    pin = str(args.get("pin") or "")
+    outs = _outs(workspace, snapshot) if pin else {}
+    pinned: set[tuple[Digest, bool]] = set()
     for path, entry in _entries(snapshot, [str(p) for p in args.get("paths") or [""]]):
         if matches is not None and not matches(path):
             continue
+        pinned.update(_around(path, outs))
         if entry.kind is Kind.BROKEN:
             broken[path] = f"{_shown(path)}: {entry.problem}"
         elif entry.digest is not None:
@@ -70,9 +75,10 @@ def selected(workspace: Workspace, snapshot: Snapshot, args: dict[str, Any]) -> 
             if blob not in wanted:
                 wanted[blob] = (blob, _places(workspace, snapshot, entry, blob))
                 names[blob] = path
-    if args.get("pin") and wanted:
+    if pin and wanted:
         scope = scope_of(workspace.repository)
-        _pin(workspace.store, str(args["pin"]), [scoped(blob, scope) for blob in wanted])
+        _pin(workspace.store, pin, [scoped(blob, scope) for blob in wanted])
+        workspace.store.pin(pin, (pointer_key(*one) for one in pinned))
     return Selection(list(wanted.values()), names, list(broken.values()))
 
 
@@ -101,6 +107,21 @@ def _pin(store: ChunkStore, name: str, blobs: Iterable[Blob]) -> None:
         for block in range(block_count(blob.size))
     )
     store.pin(name, keys)
+
+
+def _outs(workspace: Workspace, snapshot: Snapshot) -> dict[bytes, tuple[Digest, bool]]:
+    """What the pointers of a snapshot name, by the paths of the outs."""
+    claims = workspace.survey(snapshot.commit or WORKTREE).claims
+    outs = (claim.out for claim in claims.served)
+    return {out.path: (out.digest, out.is_tree) for out in outs if out.digest is not None}
+
+
+def _around(path: bytes, outs: dict[bytes, tuple[Digest, bool]]) -> Iterator[tuple[Digest, bool]]:
+    """The out that a path is or lies in."""
+    while path and outs:
+        if path in outs:
+            yield outs[path]
+        path = path.rpartition(b"/")[0]
 
 
 def _entries(snapshot: Snapshot, paths: list[str]) -> Iterator[tuple[bytes, Entry]]:

@@ -26,13 +26,12 @@ from vfs.git.machine import known_commits, unpushed_commits
 from vfs.objects import ObjectCache
 from vfs.packed import PackedRemote, Pointer
 from vfs.packed.collect import Collector, Garbage
-from vfs.sharing.keep import Marks, project, stores_of
+from vfs.sharing.keep import Marks, key_of, project, stores_of
 from vfs.sharing.layout import open_layout, open_named, packed_named
+from vfs.sharing.pinned import OrPinned, Pinned
 from vfs.sharing.plain import Object, PlainRemote, Stored
 from vfs.sharing.used import Scope
 from vfs.state import Seen, StateTable
-from vfs.transfer.blocks import scoped
-from vfs.types import SHARED, Blob
 from vfs.workspace import Workspace
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import RemoteRef
@@ -123,9 +122,8 @@ class Collection:
                 Stored(digest, is_tree, found.st_size, max(found.st_mtime, found.st_ctime))
                 for digest, is_tree, found in cache.objects()
             )
-            collected, garbage = self._sift(directory, stored, needed)
+            collected, garbage = self._sift(directory, stored, needed, whole=False)
             garbage = self._elsewhere(collected, garbage)
-            garbage = self._unpinned(collected, garbage)
             self._take(collected, garbage, partial(_remove, cache))
             if not self._wish.dry:
                 cache.sweep(everywhere=True)
@@ -162,19 +160,6 @@ class Collection:
     def _remotes(self) -> Iterable[RemoteRef]:
         return dict.fromkeys(ref for store in self._stores for ref in store.remotes)
 
-    def _unpinned(self, collected: Collected, garbage: list[Stored]) -> list[Stored]:
-        files = [one for one in garbage if not one.is_tree]
-        first = (0).to_bytes(4, "big")
-        store = self._workspace.store
-        if not files or not store.pins():
-            return garbage
-        pinned = store.pinned(
-            [scoped(Blob(one.digest, one.size), SHARED).key + first for one in files]
-        )
-        keep = {one.digest for one, held in zip(files, pinned, strict=True) if held}
-        collected.kept += len(keep)
-        return [one for one in garbage if one.is_tree or one.digest not in keep]
-
     # A remote -------------------------------------------------------------------------------------
 
     def remote(self, name: str) -> list[Collected]:
@@ -203,7 +188,7 @@ class Collection:
             return []
         wish, session = self._wish, self._workspace.session
         named = self._needed(unpushed=True, listings=False).names
-        needed = {Pointer(digest, is_tree) for digest, is_tree in named}
+        needed = OrPinned({Pointer(digest, is_tree) for digest, is_tree in named}, self._pins())
         return [
             Collector(
                 PackedRemote(session.remote(ref)),
@@ -219,7 +204,7 @@ class Collection:
         ]
 
     def _plain(self, layout: PlainRemote, needed: Marks) -> Collected:
-        collected, garbage = self._sift(layout.url, layout.objects(), needed)
+        collected, garbage = self._sift(layout.url, layout.objects(), needed, whole=True)
         if garbage and not self._wish.dry:
             Seen(self._table, layout.service).forget_remote()  # before anything is gone
         self._take(collected, garbage, partial(_remove_there, layout))
@@ -251,10 +236,13 @@ class Collection:
             listings=listings,
         )
 
+    def _pins(self) -> Pinned:
+        return Pinned(self._workspace.store)
+
     def _sift(
-        self, place: str, stored: Iterable[Stored], needed: Marks
+        self, place: str, stored: Iterable[Stored], needed: Marks, *, whole: bool
     ) -> tuple[Collected, list[Stored]]:
-        """What may go."""
+        """What may go; `whole`: whoever finds a list of files here takes them to be here."""
         collected = Collected(place)
         old, young = [], []
         for number, one in enumerate(stored):
@@ -269,7 +257,15 @@ class Collection:
         for one in young:
             if one.is_tree:
                 needed.rely(one.digest)  # it stays for its age, so its files do
+        pins = self._pins()
+        for one in old:
+            if one.is_tree and one[:2] not in needed and one[:2] in pins:
+                needed.objects.add(key_of(*one[:2]))
+                if whole:
+                    needed.rely(one.digest)
         garbage = [one for one in old if one[:2] not in needed]
+        held = pins.files(garbage)
+        garbage = [one for one in garbage if one.is_tree or one.digest not in held]
         collected.young = len(young)
         collected.kept += len(old) - len(garbage)
         collected.notes += needed.skipped

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from vfs.store import BAD, ChunkStore, Extent
-from vfs.types import Algorithm, Blob
+from vfs.types import SHARED, Algorithm, Blob, Digest
 
 WHOLE_SIZE: Final = 4 * 1024 * 1024
 """Blobs up to this size (bytes) come in one GET and are verified before a byte of them is handed out."""
@@ -30,6 +30,11 @@ def scoped(blob: Blob, scope: bytes) -> Blob:
 def prefixes(blob: Blob) -> tuple[bytes, ...]:
     """What the keys of its blocks begin with, the proven ones first; behind that stands the block's number (u32, big-endian)."""
     return (blob.proven_key, blob.key) if blob.scope else (blob.key,)
+
+
+def pointer_key(digest: Digest, is_tree: bool) -> bytes:
+    """What stands for a pointer's content in a pin: the key of a block that nothing has, of an empty content."""
+    return Blob(digest, 0, SHARED).key + is_tree.to_bytes(4, "big")
 
 
 def locate(store: ChunkStore, keys: Sequence[bytes], block: int) -> Extent | None:
