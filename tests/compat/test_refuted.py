@@ -45,29 +45,6 @@ def forget(clone: Clone, *outs: str) -> None:
             path.unlink()
 
 
-def test_pull_brings_each_of_two_equal_outs(one: Clone) -> None:
-    store(one)
-    one.write("x", b"same")
-    one.write("y", b"same")
-    shutil.copytree(one.root / "data", one.root / "copy")
-    commit(one, "x", "y", "data", "copy")
-    one.vfs("push")
-    forget(one, "x", "y", "data", "copy")
-    one.vfs("pull")
-    assert [(one.root / name).exists() for name in ("x", "y", "data/c", "copy/c")] == [True] * 4
-
-
-def test_add_of_what_was_never_checked_out_drops_nothing(one: Clone) -> None:
-    store(one)
-    commit(one, "data")
-    one.vfs("push")
-    before = (one.root / "data.dvc").read_text()
-    forget(one, "data")
-    with pytest.raises(AssertionError):
-        one.vfs("add", "data/sub")  # DVC: output 'data' does not exist
-    assert (one.root / "data.dvc").read_text() == before
-
-
 def test_all_commits_go_to_a_remote_that_came_later(one: Clone) -> None:
     commit(one, "data")
     store(one)

@@ -4,7 +4,8 @@ Record: key = path relative to the working tree (over 480 bytes: BLAKE3 of it be
 fingerprint, one byte algorithm, digest.
 
 Rule (as Git's index): a file whose ctime is not older than the moment it was looked at may change again
-without a trace; such records are not written. (Its mtime may lie in the future for good; every write moves the ctime.)
+without a trace; its record has no fingerprint, and tells only that there was one. (Its mtime may lie in the future for good;
+every write moves the ctime.)
 """
 
 import time
@@ -19,6 +20,7 @@ from vfs.state.table import StateTable
 from vfs.types import Algorithm, Digest
 
 _PRINT: Final = Struct("<QQqq")
+_NONE: Final = bytes(_PRINT.size)
 _RACY: Final = 100_000_000
 """Nanoseconds; more than the granularity of any file system's times that is in use (10 ms at worst)."""
 _LONGEST: Final = 480  # LMDB takes keys of 511 bytes
@@ -82,9 +84,8 @@ class FileState:
         moment = time.time_ns() if now is None else now
         batch: list[tuple[bytes, bytes]] = []
         for path, found, digest in files:
-            if found.ctime > moment - _RACY:
-                continue
-            batch.append((key_of(path), _PRINT.pack(*found) + digest.key))
+            state = _PRINT.pack(*found) if found.ctime <= moment - _RACY else _NONE
+            batch.append((key_of(path), state + digest.key))
             if len(batch) >= _BATCH:
                 self._write(batch)
                 batch = []
