@@ -1,7 +1,6 @@
 """What a user met that the issue says cannot be: each fails until its mechanism is changed."""
 
 import shutil
-from hashlib import md5
 from pathlib import Path
 
 import pytest
@@ -50,22 +49,6 @@ def test_all_commits_go_to_a_remote_that_came_later(one: Clone) -> None:
     store(one)
     one.git("commit", "-q", "-a", "-m", "a remote")
     one.vfs("push", "-r", "store", "--all-commits")
-
-
-def test_a_file_of_a_wrong_object_is_not_called_right(one: Clone) -> None:
-    store(one)
-    commit(one, "data")
-    one.vfs("push")
-    digest = md5(b"data/c").hexdigest()
-    path = one.root / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
-    path.chmod(0o644)
-    path.write_bytes(b"")
-    path.chmod(0o444)
-    shutil.rmtree(one.root / "data")
-    one.vfs("pull")
-    one.vfs("fsck", "--content", "--repair")
-    one.vfs("checkout")
-    assert (one.root / "data/c").read_bytes() == b"data/c"
 
 
 @pytest.mark.parametrize("where", [(), ("--remote", "store")])

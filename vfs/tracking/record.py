@@ -287,7 +287,9 @@ def _check_seen(claim: Claim, path: bytes, missing: list[bytes]) -> None:
     """Refuse to record an out, or a path in it, if files of it were never checked out. Raises DataUnavailable."""
     if missing:
         first = claim.out.path + b"/" + missing[0]
-        some = f"not all here: {len(missing)} of its files were never checked out, first {told(first)}"
+        some = (
+            f"not all here: {len(missing)} of its files were never checked out, first {told(first)}"
+        )
         what = "not here: it was never checked out" if first == path else some
         raise DataUnavailable(
             f"{told(path)} is {what}; adding it now would drop it from the list",

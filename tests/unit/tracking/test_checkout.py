@@ -1,6 +1,7 @@
 """`checkout`: what is replaced, removed, kept and refused."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,25 @@ def test_what_was_made_is_not_read_again(clone: Clone) -> None:
                 stream.write(b"")
             assert os.stat(file).st_ctime_ns == state.st_ctime_ns
     assert checkout(clone).same == 7
+
+
+def test_what_changes_behind_a_checkout_is_the_users(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is remembered of a file that was written to before it could be."""
+    file, sleep = clone.root / "data" / "a", time.sleep
+
+    def write(seconds: float) -> None:
+        placed = time.time_ns()
+        while file.stat().st_mtime_ns <= placed:
+            file.write_bytes(b"me")
+        sleep(seconds)
+
+    monkeypatch.setattr("vfs.tracking.checkout.time.sleep", write)
+    checkout(clone)
+    clone.git("checkout", "-q", "v2")
+    assert refusals(checkout(clone, "data")) == {"data": WouldOverwrite}
+    assert file.read_bytes() == b"me"
 
 
 def test_a_changed_file_stops_its_out_and_no_other(clone: Clone) -> None:
