@@ -108,6 +108,27 @@ def test_what_was_made_of_a_wrong_object_is_not_called_right(one: Clone) -> None
     assert "up to date" in one.dvc("status")
 
 
+def test_a_damaged_list_is_that_of_its_out_alone(one: Clone) -> None:
+    one.vfs("push")
+    digest = (one.root / "data.dvc").read_text().split("md5: ")[1].split(".dir")[0]
+    listing = one.cache / "files" / "md5" / digest[:2] / f"{digest[2:]}.dir"
+    before = listing.read_bytes()
+    one.write("model.bin", b"changed")
+    for damage in (b"[]", b""):
+        spoil(listing, damage)
+        said = one.vfs("status")
+        assert "the cache does not have its list, or has it damaged: vfs fetch" in said
+        assert "modified       model.bin" in said
+        one.vfs("status", "-q", code=1)
+        one.vfs("diff", "HEAD")
+        shutil.rmtree(one.root / "data")
+        assert "its list of files is not in the cache" in one.vfs("checkout", "data", code=16)
+        assert "1 object fetched" in one.vfs("fetch")
+        assert listing.read_bytes() == before
+        one.vfs("checkout", "data")
+        assert "data" not in one.vfs("status")
+
+
 def test_what_nobody_has_is_not_trusted_any_more(one: Clone) -> None:
     victim = file_of(one, one.cache, b"5 of 3")
     spoil(victim, b"wrong!")
