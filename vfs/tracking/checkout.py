@@ -18,7 +18,7 @@ from vfs.objects import fingerprint
 from vfs.state import FileState, OutState, Placed, StateTable
 from vfs.state.files import NEVER, Known
 from vfs.tracking.caches import Caches
-from vfs.tracking.compare import Comparison, Plan, Wish
+from vfs.tracking.compare import Comparison, Plan, Wish, blocking
 from vfs.tracking.contents import Content, Contents
 from vfs.tracking.gone import Gone, let_go
 from vfs.tracking.links import Linker
@@ -295,6 +295,12 @@ class Checkout:
         ]
 
     def _refuse(self, plan: Plan) -> None:
+        blocked = [at for path in plan.users if (at := blocking(self._top, path)) != path]
+        if blocked:
+            raise WouldOverwrite(
+                f"{_names(list(dict.fromkeys(blocked)))} is in the way, where a directory belongs",
+                hint="move it away, or give it up with --force",
+            )
         if plan.users:
             raise WouldOverwrite(
                 f"{_names(plan.users)} would be lost: the cache does not have what is in there",

@@ -206,13 +206,7 @@ class Comparison:
 
     def _makeable(self, path: bytes, gone: set[bytes]) -> bool:
         """Whether nothing is in the way above a path."""
-        blocking = next(
-            (a for a in _above(path) if os.path.lexists(os.path.join(self._top, a))), b""
-        )
-        there = os.path.join(self._top, blocking)
-        return (
-            not blocking or blocking in gone or (os.path.isdir(there) and not os.path.islink(there))
-        )
+        return blocking(self._top, path) in (path, *gone)
 
     def _in_the_way(self, path: bytes) -> None:
         absolute = os.path.join(self._top, path)
@@ -232,6 +226,15 @@ class Comparison:
             os.stat(cache.path(content.digest)).st_ino == content.file.fingerprint.inode
         )
         return linked != (self._relink == "hardlink")
+
+
+def blocking(top: bytes, path: bytes) -> bytes:
+    """What lies above a path and is no directory; the path itself if nothing does."""
+    for above in reversed(list(_above(path))):
+        there = os.path.join(top, above)
+        if os.path.islink(there) or (os.path.lexists(there) and not os.path.isdir(there)):
+            return above
+    return path
 
 
 def _above(path: bytes) -> Iterator[bytes]:

@@ -241,6 +241,19 @@ def test_a_link_into_a_mount_and_back(clone: Clone, tmp_path: Path) -> None:
     assert tree(clone) == {**FIRST, "mine": b"mine"}
 
 
+@pytest.mark.parametrize("link", [False, True])
+def test_what_is_in_the_way_of_a_directory_is_named(clone: Clone, link: bool) -> None:
+    place = clone.root / "data"
+    if link:
+        place.symlink_to("/etc")
+    else:
+        place.write_bytes(b"mine")
+    (trouble,) = checkout(clone, "data").troubles
+    assert trouble.error.message == "data is in the way, where a directory belongs"
+    assert not checkout(clone, "data", how=How(force=True)).troubles
+    assert tree(clone) == FIRST
+
+
 def test_a_pipe_in_the_way_is_the_users(clone: Clone) -> None:
     (clone.root / "data").mkdir()
     os.mkfifo(clone.root / "data" / "a")
