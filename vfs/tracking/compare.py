@@ -3,7 +3,8 @@
 Rules:
 
 * A file with the recorded content stays as it is.
-* A file with other content is replaced only if its content is in the cache; else it is the user's.
+* A file with other content is replaced only if its content is in the cache, be it in the form of DVC 2 or of DVC 3; else
+  it is the user's.
 * A file that the record does not have is removed only if the version that was there before had it, with this content, and
   the cache has it; else it stays, unless it is in the way. With `force` it goes.
 * Whatever is no file (a pipe, a symlink that leads nowhere) is the user's, as is the place of a mount of vfs.
@@ -13,13 +14,19 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from vfs.mount_table import is_on
-from vfs.objects import Fingerprint
+from vfs.objects import Fingerprint, hash_source
+from vfs.objects.incoming import names_in
 from vfs.tracking.caches import Caches
 from vfs.tracking.contents import Content
-from vfs.types import Digest
+from vfs.types import Algorithm, Digest
+
+_OTHER: Final = {
+    Algorithm.MD5: Algorithm.MD5_DOS2UNIX,
+    Algorithm.MD5_DOS2UNIX: Algorithm.MD5,
+}
 
 
 class Wish(NamedTuple):
@@ -124,6 +131,7 @@ class Comparison:
         self._force = force
         self._mounts = mounts
         self._former: Mapping[bytes, Set[Digest]] | None = None
+        self._forms: dict[Algorithm, bool] | None = None
         self._parents: dict[bytes, tuple[bool, bool]] = {}  # there; nothing is in the way
         self.plan = Plan()
 
@@ -172,7 +180,7 @@ class Comparison:
             self._former = self._before()
         former = self._former.get(path, frozenset())
         present = Present(path, content.file.fingerprint, content.file.link)
-        if self._force or (content.digest in former and self._elsewhere(content)):
+        if self._force or (former and self._elsewhere(content, former)):
             self.plan.remove.append(present)
         elif former:
             self.plan.users.append(path)  # the user changed what this version does not have
@@ -180,8 +188,37 @@ class Comparison:
         else:
             self.plan.kept.append(path)
 
-    def _elsewhere(self, content: Content) -> bool:
-        return self._caches.elsewhere(content.digest, content.file.fingerprint.size)
+    def _elsewhere(self, content: Content, former: Set[Digest] | None = None) -> bool:
+        """Whether the cache has what a file holds; with `former`, as one of these."""
+        size = content.file.fingerprint.size
+        return any(
+            (former is None or digest in former) and self._caches.elsewhere(digest, size)
+            for digest in self._names(content)
+        )
+
+    def _names(self, content: Content) -> Iterator[Digest]:
+        """The digest of a content, then what the other form of DVC calls the same bytes, if the cache has such objects."""
+        yield content.digest
+        other = _OTHER[content.digest.algorithm]
+        if not self._has_form(other):
+            return
+        file = content.file
+        digest, found = hash_source(os.path.join(self._top, file.path), other, follow=file.link)
+        cache = self._caches.holder(digest)
+        if cache is None or found != file.fingerprint:
+            return
+        # The old form does not tell line ends apart.
+        if other is Algorithm.MD5 or hash_source(cache.path(digest))[0] == content.digest:
+            yield digest
+
+    def _has_form(self, algorithm: Algorithm) -> bool:
+        if self._forms is None:
+            names = {name for cache in self._caches.all for name in names_in(cache.directory)}
+            self._forms = {
+                Algorithm.MD5: "files" in names,
+                Algorithm.MD5_DOS2UNIX: any(len(name) == 2 for name in names),
+            }
+        return self._forms[algorithm]
 
     def _free(self, path: bytes, gone: set[bytes]) -> bool:
         """Whether nothing is at a path, or only what goes before."""

@@ -1,5 +1,7 @@
 """`checkout`: what is replaced, removed, kept and refused."""
 
+import hashlib
+import json
 import os
 import time
 from pathlib import Path
@@ -107,6 +109,33 @@ def test_what_changes_behind_a_checkout_is_the_users(
     clone.git("checkout", "-q", "v2")
     assert refusals(checkout(clone, "data")) == {"data": WouldOverwrite}
     assert file.read_bytes() == b"me"
+
+
+def test_versions_in_the_forms_of_dvc_2_and_3(clone: Clone) -> None:
+    """Each is left for the other, as the cache has both; what it has with other line ends only is the user's."""
+
+    def keep(data: bytes, suffix: str = "") -> str:
+        name = hashlib.md5(data.replace(b"\r\n", b"\n"), usedforsecurity=False).hexdigest() + suffix
+        path = clone.cache / name[:2] / name[2:]
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+        path.chmod(0o444)
+        return name
+
+    old = {"a": b"old\r\n", "b": b"b1", "only": b"only"}
+    rows = [{"md5": keep(data), "relpath": name} for name, data in old.items()]
+    name = keep(json.dumps(rows).encode(), ".dir")
+    (clone.root / "data.dvc").write_text(f"outs:\n- md5: {name}\n  path: data\n")
+    clone.git("commit", "-q", "-a", "-m", "in the form of DVC 2")
+    clone.git("tag", "old")
+    for rev, files in (("old", old), ("v2", SECOND), ("old", old), ("v1", FIRST), ("old", old)):
+        clone.git("checkout", "-q", rev)
+        assert not checkout(clone).troubles
+        assert tree(clone) == files
+    (clone.root / "data" / "a").write_bytes(b"old\n")
+    clone.git("checkout", "-q", "v1")
+    assert refusals(checkout(clone)) == {"data": WouldOverwrite}
+    assert (clone.root / "data" / "a").read_bytes() == b"old\n"
 
 
 def test_a_changed_file_stops_its_out_and_no_other(clone: Clone) -> None:
