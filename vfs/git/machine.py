@@ -35,7 +35,7 @@ def working_trees(git_dir: Path) -> list[Path]:
 
 
 def staged_files(root: Path, patterns: Sequence[str], limit: int) -> list[dict[bytes, bytes]]:
-    """The regular files of a working tree's index that match patterns, up to `limit` bytes each; after a conflict, those of each side.
+    """The regular files of a working tree's index that match patterns, not empty and up to `limit` bytes each; after a conflict, those of each side.
 
     Raises:
         StoreError: Git cannot read the index, or an object that it names.
@@ -51,7 +51,7 @@ def staged_files(root: Path, patterns: Sequence[str], limit: int) -> list[dict[b
     sizes = [
         line.split(b" ") for line in _in(root, ["cat-file", "--batch-check"], wanted).splitlines()
     ]
-    small = [oid for oid, kind, *size in sizes if kind == b"blob" and int(size[0]) <= limit]
+    small = [oid for oid, kind, *size in sizes if kind == b"blob" and 0 < int(size[0]) <= limit]
     data = io.BytesIO(_in(root, ["cat-file", "--batch"], b"\n".join(small)))
     texts = {}
     for _ in small:

@@ -8,13 +8,15 @@ from vfs.git.machine import staged_files
 
 
 def test_files_are_as_they_were_staged(repo: GitRepo) -> None:
-    """Links and what is too large are left out."""
+    """Links, what is too large and what was only announced are left out."""
     repo.write("odd \n.dvc", b"staged")
     repo.write("long.dvc", b"x" * 100)
     repo.write("other", b"")
     (repo.path / "link.dvc").symlink_to("long.dvc")
     repo.git("add", "--all")
     repo.write("odd \n.dvc", b"changed")
+    repo.write("announced.dvc", b"data")
+    repo.git("add", "-N", "announced.dvc")
     assert staged_files(repo.path, ["*.dvc"], 99) == [{b"odd \n.dvc": b"staged"}]
     assert staged_files(repo.path, ["*.none"], 99) == []
 
