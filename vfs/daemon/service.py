@@ -29,6 +29,7 @@ from vfs.daemon.request import MountRequest
 from vfs.daemon.revisions import Revisions, view_of
 from vfs.daemon.status import memory, plain, problems
 from vfs.daemon.upkeep import Work, once, repeatedly
+from vfs.descriptors import Reserve
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
 from vfs.fs.switch import SwitchReport, drop_last, invalidate, swap
@@ -100,6 +101,8 @@ class Service:
         self._shown_since = record.started
         self._presence = Presence(record, handlers(self))
         self._seen: bytes | None = None
+        self._reserve = Reserve()
+        self._reserve.refill()
 
     def _places(self, origin: int, blob: Blob) -> Sequence[Place]:
         """Where a blob may come from; blocking."""
@@ -297,6 +300,7 @@ class Service:
     async def _maintain(self) -> None:
         """Let the chunk store write down what was touched and let go of what others evicted, or found wrong."""
         await run_in(Pool.CONTROL, self._store.maintain)
+        self._reserve.refill()
         self._fetcher.heed(self.filesystem.reader.large)
 
     async def _tidy_catalog(self) -> None:

@@ -17,7 +17,7 @@ from vfs.errors import DataUnavailable, StoreError
 from vfs.formats.hashing import hasher_for
 from vfs.store import BAD, BAD_FILE, UNPROVEN, VERIFIED, ChunkStore, Extent
 from vfs.threads import Pool, run_in
-from vfs.transfer import WHOLE_SIZE, Fetcher, LocalFile, Place, verdict_key
+from vfs.transfer import WHOLE_SIZE, Fetcher, LocalFile, Place, Replaced
 from vfs.transfer.blocks import locate, prefixes, provable, verdict
 from vfs.types import BLOCK_SIZE, Blob, Kind
 
@@ -185,20 +185,9 @@ class Reader:
             file.looked = None  # `dvc pull` may have mended it
         if resident is None:
             await self._look_for_local_file(file, node)
-        local = file.local
-        if local is not None:
-            try:
-                data = await run_in(Pool.DISK, local.read, offset, end - offset)
-                if local.handed_out(end - offset):
-                    self._check(local)
-                return data
-            except DataUnavailable as error:
-                log.warning(
-                    "a local file of %s is damaged (%s); reading from elsewhere",
-                    node.blob.digest,
-                    error,
-                )
-                file.local = None
+        data = await self._read_local_file(file, node, offset, end - offset)
+        if data is not None:
+            return data
         if resident is not None:
             try:
                 return await run_in(Pool.DISK, self._gather, resident, offset, end)
@@ -274,6 +263,27 @@ class Reader:
         finally:
             looked.set()
 
+    async def _read_local_file(
+        self, file: OpenFile, node: FileNode, offset: int, length: int
+    ) -> Data | None:
+        """Bytes of the local file, if there is one that can be read."""
+        while (local := file.local) is not None:
+            try:
+                data = await run_in(Pool.DISK, local.read, offset, length)
+            except Replaced:
+                if file.local is local:
+                    file.local = file.looked = None
+                await self._look_for_local_file(file, node)
+            except DataUnavailable as error:
+                digest = node.blob.digest
+                log.warning("a local file of %s (%s); reading from elsewhere", digest, error)
+                file.local = None
+            else:
+                if local.handed_out(length):
+                    self._check(local)
+                return data
+        return None
+
     def _check(self, local: LocalFile) -> None:
         """All of a local file was handed out; small ones were checked before."""
         if local.blob.size > WHOLE_SIZE and provable(local.blob):
@@ -334,8 +344,16 @@ class Reader:
         if file is not None and file.local is not None:
             if not large:
                 return "yes"
-            found = self._store.verdict(verdict_key(blob, file.local.descriptor))
+            found = await run_in(Pool.DISK, _verdict, file.local, self._store)
         return {VERIFIED: "yes", BAD: "bad", BAD_FILE: "bad"}.get(found or 0, "no")
+
+
+def _verdict(local: LocalFile, store: ChunkStore) -> int | None:
+    """What is known of a large local file."""
+    try:
+        return local.verdict(store)
+    except DataUnavailable:
+        return None
 
 
 def _is_sound(local: LocalFile) -> bool:
