@@ -110,7 +110,7 @@ class Service:
 
     def _content_is_bad(self, blob: Blob) -> None:
         """A large content was wrong as a whole after parts of it were read: nothing may keep them."""
-        for inode in self.filesystem.reader.forget_content(blob):
+        for inode in self.filesystem.forget_content(blob):
             self._bad_inodes.send_nowait(inode)
 
     def mount(self) -> None:
@@ -301,7 +301,7 @@ class Service:
         """Let the chunk store write down what was touched and let go of what others evicted, or found wrong."""
         await run_in(Pool.CONTROL, self._store.maintain)
         self._reserve.refill()
-        self._fetcher.heed(self.filesystem.reader.large)
+        self._fetcher.heed(lambda: map(self._fetcher.own, self.filesystem.files.large()))
 
     async def _tidy_catalog(self) -> None:
         """Let the catalog forget what no mount needs."""

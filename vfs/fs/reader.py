@@ -12,14 +12,14 @@ from typing import Final
 
 import trio
 
-from vfs.core.inodes import FileNode, number_for
+from vfs.core.inodes import FileNode
 from vfs.errors import DataUnavailable, StoreError
 from vfs.formats.hashing import hasher_for
 from vfs.store import BAD, BAD_FILE, UNPROVEN, VERIFIED, ChunkStore, Extent
 from vfs.threads import Pool, run_in
 from vfs.transfer import WHOLE_SIZE, Fetcher, LocalFile, Place, Replaced
 from vfs.transfer.blocks import locate, prefixes, provable, verdict
-from vfs.types import BLOCK_SIZE, Blob, Kind
+from vfs.types import BLOCK_SIZE, Blob
 
 log = logging.getLogger("vfs.fs")
 
@@ -105,18 +105,6 @@ class Reader:
             file.pushed = True
             return content
         return None
-
-    def large(self) -> list[Blob]:
-        """The large contents that are remembered."""
-        return [file.blob for file in self._files.values() if file.blob.size > WHOLE_SIZE]
-
-    def forget_content(self, blob: Blob) -> list[int]:
-        """Drop what is known of a content; returns the inodes that showed it."""
-        wanted = (number_for(blob, kind) for kind in (Kind.FILE, Kind.EXECUTABLE))
-        shown = [inode for inode in wanted if inode in self._files]
-        for inode in shown:
-            self.forget(inode)
-        return shown
 
     def release(self, inode: int) -> None:
         """Count a close."""
