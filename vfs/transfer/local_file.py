@@ -16,9 +16,10 @@ from struct import Struct
 from typing import Final
 
 from vfs.descriptors import Descriptor
-from vfs.errors import DataUnavailable, VfsError
+from vfs.errors import DataUnavailable, RemoteUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
 from vfs.store import BAD, BAD_FILE, UNPROVEN, VERIFIED, ChunkStore
+from vfs.transfer.blocks import WHOLE_SIZE, provable
 from vfs.transfer.kept import KEPT
 from vfs.transfer.place import Place, PlacesOf
 from vfs.transfer.waiter import Data
@@ -156,18 +157,36 @@ def _fingerprint(descriptor: int) -> bytes:
     return _FINGERPRINT.pack(now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
 
 
+def find_local(blob: Blob, places_of: PlacesOf, store: ChunkStore) -> LocalFile | None:
+    """As `open_local`; a small file was hashed, a large one will be once all of it was handed out."""
+    found = open_local(blob, places_of, store)
+    return found if found is not None and _is_sound(found) else None
+
+
 def open_local(blob: Blob, places_of: PlacesOf, store: ChunkStore) -> LocalFile | None:
-    """A plain local file with a blob's content (by its size, and not known to be wrong), or None; blocking."""
+    """A plain local file with a blob's content (by its size, and not known to be wrong), or None; blocking.
+
+    Raises:
+        RemoteUnavailable: there is none, but a file system hangs that might have one.
+    """
+    hangs: RemoteUnavailable | None = None
     try:
         places = places_of()
     except VfsError as error:
         log.debug("no places for %s: %s", blob.digest, error)
         return None
     for place in places:
-        descriptor = _open(place) if place.local else None
+        try:
+            descriptor = place.open_file() if place.local else None
+        except RemoteUnavailable as error:
+            hangs = error
+            continue
+        except (VfsError, OSError) as error:
+            log.debug("%s: %s", place.label, error)
+            continue
         if descriptor is None:
             continue
-        file = LocalFile(descriptor, blob, functools.partial(_open, place))
+        file = LocalFile(descriptor, blob, functools.partial(_reopen, place))
         size = os.fstat(descriptor).st_size
         if size != blob.size:
             log.warning(
@@ -175,15 +194,34 @@ def open_local(blob: Blob, places_of: PlacesOf, store: ChunkStore) -> LocalFile 
             )
         elif store.verdict(verdict_key(blob, descriptor)) != BAD:
             return file
+    if hangs is not None:
+        raise hangs
     return None
 
 
-def _open(place: Place) -> int | None:
+def _reopen(place: Place) -> int | None:
     try:
         return place.open_file()
     except (VfsError, OSError) as error:
         log.debug("%s: %s", place.label, error)
         return None
+
+
+def _is_sound(local: LocalFile) -> bool:
+    """Whether a small local file is what its digest says."""
+    blob = local.blob
+    if blob.size > WHOLE_SIZE or not provable(blob):
+        return True
+    hasher = hasher_for(blob.digest, blob.size)
+    try:
+        hasher.update(local.read(0, blob.size))
+    except DataUnavailable as error:
+        log.warning("a local file of %s: %s; reading from elsewhere", blob.digest, error)
+        return False
+    if hasher.matches(blob.digest.value):
+        return True
+    log.warning("a local file is not the %s it is named; reading from elsewhere", blob.digest)
+    return False
 
 
 class FileProof:

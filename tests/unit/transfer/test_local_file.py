@@ -43,7 +43,7 @@ def unwritable(directory: Path) -> ChunkStore:
 
 async def checked(bench: Bench, place: FaultyPlace) -> LocalFile:
     """The file at a place, after its check."""
-    found = await bench.fetcher.open_local(BLOB, lambda: [place])
+    found = await bench.fetcher.find_local(BLOB, lambda: [place])
     assert found is not None
     bench.fetcher.check_file(found)
     bench.fetcher.check_file(found)
@@ -79,7 +79,7 @@ async def test_wrong_one_is_not_used_again(
     await bench.start()
     await checked(bench, cache)
     assert bench.bad == [BLOB]
-    assert await bench.fetcher.open_local(BLOB, lambda: [cache]) is None
+    assert await bench.fetcher.find_local(BLOB, lambda: [cache]) is None
     remote = FaultyPlace(CONTENT)
     end = len(CONTENT) - 1
     assert await bench.read(BLOB, [cache, remote], end, 1) == CONTENT[-1:]
@@ -88,7 +88,7 @@ async def test_wrong_one_is_not_used_again(
 
 async def test_one_that_became_shorter_is_not_judged(bench: Bench, cache: Cache) -> None:
     await bench.start()
-    file = await bench.fetcher.open_local(BLOB, lambda: [cache])
+    file = await bench.fetcher.find_local(BLOB, lambda: [cache])
     assert file is not None
     os.truncate(cache.path, MIB)
     bench.fetcher.check_file(file)
@@ -111,7 +111,7 @@ def test_as_many_bytes_as_it_has(tmp_path: Path) -> None:
 
 async def test_one_that_was_let_go_is_opened_again(bench: Bench, cache: Cache) -> None:
     await bench.start()
-    file = await bench.fetcher.open_local(BLOB, lambda: [cache])
+    file = await bench.fetcher.find_local(BLOB, lambda: [cache])
     assert file is not None
     file.let_go()
     assert file.read_nowait(0, 10) is None
@@ -124,7 +124,7 @@ async def test_one_that_was_let_go_and_is_another_now_is_not_read(
     bench: Bench, cache: Cache, what: str
 ) -> None:
     await bench.start()
-    file = await bench.fetcher.open_local(BLOB, lambda: [cache])
+    file = await bench.fetcher.find_local(BLOB, lambda: [cache])
     assert file is not None
     file.let_go()
     if what == "changed":
