@@ -32,12 +32,9 @@ from vfs.store.layout import (
     unpack_entry,
     unpack_info,
 )
+from vfs.store.orders import Busy
 
 _log = logging.getLogger("vfs.store")
-
-
-class Busy(StoreError):
-    """Another process is evicting; it makes room for all."""
 
 
 class Member(NamedTuple):

@@ -253,7 +253,7 @@ class Appender:
             self._index.put_state(transaction, state)
             return True
 
-        done = self._index.write(write)
+        done = self._index.write_here(write)
         if done is None:
             batch.active.lost = True
             raise StoreError("the cache was emptied while it was being written to")
