@@ -60,7 +60,7 @@ def command(
     """Track files and directories: contents go into the DVC cache, pointers (.dvc) are for Git.
 
     A TARGET inside a tracked directory updates that directory's list; the rest of it is not looked at and need not be
-    here. If TARGET is gone, it leaves the list.
+    here. What is gone from TARGET leaves the list; what was never checked out is not gone (`vfs remove` takes it off).
 
     With --no-copy the disk holds nothing twice: until `vfs push` the files are the only copy, and `vfs status` names those
     that are. A file that changes before takes its former content with it; `dvc` sees objects that its cache lacks.

@@ -86,7 +86,7 @@ def _changes(
         if out.unlisted and out.change is not None:
             path = readable(out.use.out.path)
             output.warning(
-                f"{path}: its list is not in the cache (vfs fetch brings it): which files differ is not known"
+                f"{path}: the cache does not have its list, or has it damaged (vfs fetch brings it): which files differ is not known"
             )
     if after.rev == WORKTREE:
         return against_worktree(before, after, report)

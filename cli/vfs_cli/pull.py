@@ -51,21 +51,23 @@ def command(
     Other revisions that are named are fetched besides; what is checked out are the pointers as they lie here.
     """
     from vfs.sharing.fetch import Fetch
-    from vfs.sharing.used import Scope, used
     from vfs.tracking.checkout import How
     from vfs.tracking.gone import roots_here
-    from vfs.tracking.uses import locked
+    from vfs.tracking.uses import locked, uses
 
     chosen = Options(**options)
     output = Output(as_json)
     with working(targets, chosen.jobs, output) as work:
-        here = used(work.workspace, Scope(), work.targets, work.progress.step, glob=chosen.glob)
+        surveyed = work.workspace.survey(WORKTREE, work.progress.step)
+        selection, here = uses(surveyed, WORKTREE, work.targets, glob=chosen.glob)
+        if not any(use.wanted.inside for use in here):
+            selection.check()
         revs = chosen._replace(revs=(WORKTREE, *chosen.revs) if chosen.revs else ())
         found = work.used(revs)
-        whole = None if targets else work.workspace.survey(WORKTREE, work.progress.step)
+        whole = None if targets else surveyed
         with locked(work.workspace, found.uses, wait, roots_here(work.workspace, whole)):
             report = Fetch(work.workspace, chosen.remote, work.progress.step).run(found)
-            done = checked_out(work, here.uses, How(force=force, partial=allow_missing), whole)
+            done = checked_out(work, here, How(force=force, partial=allow_missing), whole)
     show(output, "fetch", "fetched", report)
     show_checkout(output, done)
     if allow_missing:

@@ -187,7 +187,7 @@ def _counts(out: "OutStatus") -> str:
             number = sum(1 for file in out.files if file.change == change)
             parts += [f"{number} {change}"] if number else []
     if out.unlisted:
-        parts.append("its list is not in the cache: vfs fetch brings it")
+        parts.append("the cache does not have its list, or has it damaged: vfs fetch brings it")
     elif out.missing and (out.change is not None or out.use.out.is_tree):
         parts.append(f"{count(len(out.missing), 'file')} not in cache")
     if out.lost:

@@ -29,7 +29,7 @@ def show_remotes(
 
     named = [Named(text, target.path(text)) for text in targets]
     with opened(target) as workspace, Progress(quiet=output.json) as progress:
-        found = used(workspace, Scope(), named, progress.step, glob=glob)
+        found = used(workspace, Scope(), named, progress.step, glob=glob, apart=True)
         table = StateTable.open(state_directory(workspace.repository.git_dir))
         try:
             remotes = missing(workspace, table, remote, found)

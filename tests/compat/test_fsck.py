@@ -1,6 +1,7 @@
 """`vfs fsck` and `vfs du` on repositories that the real dvc made."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,69 @@ def test_the_cache(one: Clone) -> None:
     assert fsck(one, "--content", "--all-commits")[0]["what"] == "orphan"
     check_store(one.cache)
     assert "up to date" in one.dvc("status")
+
+
+def test_an_empty_object_is_not_handed_out(one: Clone) -> None:
+    """A machine that stops may leave one, of mode 0444."""
+    one.vfs("push")
+    victim = file_of(one, one.cache, b"5 of 3")
+    spoil(victim, b"")
+    assert names(fsck(one, code=1)) == [("truncated", "data", False)]
+    shutil.rmtree(one.root / "data")
+    one.vfs("checkout", code=16)
+    assert "1 object fetched" in one.vfs("pull")
+    assert victim.read_bytes() == b"5 of 3"
+    assert "up to date" in one.dvc("status")
+
+
+def test_an_object_of_another_size_than_its_pointer_says_is_hashed(one: Clone) -> None:
+    one.vfs("push")
+    model = b"model 3" * 1000
+    spoil(file_of(one, one.cache, model), model[:-5])
+    (one.root / "model.bin").unlink()
+    one.vfs("checkout", code=16)
+    one.vfs("pull")
+    assert (one.root / "model.bin").read_bytes() == model
+    pointer = one.root / "model.bin.dvc"
+    pointer.write_text(pointer.read_text().replace("size: 7000", "size: 7001"))
+    (one.root / "model.bin").unlink()
+    one.vfs("checkout")  # DVC lets sizes of pointers be wrong
+    assert (one.root / "model.bin").read_bytes() == model
+
+
+def test_what_was_made_of_a_wrong_object_is_not_called_right(one: Clone) -> None:
+    one.vfs("push")
+    spoil(file_of(one, one.cache, b"5 of 3"), b"5 of 4")
+    shutil.rmtree(one.root / "data")
+    one.vfs("checkout")  # it says that it was verified
+    assert "all as the pointers say" in one.vfs("status")
+    assert names(fsck(one, "--content", code=1)) == [("altered", "data", False)]
+    assert "1 modified" in one.vfs("status")
+    assert names(fsck(one, "--content", "--repair")) == [("altered", "data", True)]
+    assert "would be lost" in one.vfs("checkout", code=22)
+    one.vfs("checkout", "--force")
+    assert "up to date" in one.dvc("status")
+
+
+def test_a_damaged_list_is_that_of_its_out_alone(one: Clone) -> None:
+    one.vfs("push")
+    digest = (one.root / "data.dvc").read_text().split("md5: ")[1].split(".dir")[0]
+    listing = one.cache / "files" / "md5" / digest[:2] / f"{digest[2:]}.dir"
+    before = listing.read_bytes()
+    one.write("model.bin", b"changed")
+    for damage in (b"[]", b""):
+        spoil(listing, damage)
+        said = one.vfs("status")
+        assert "the cache does not have its list, or has it damaged: vfs fetch" in said
+        assert "modified       model.bin" in said
+        one.vfs("status", "-q", code=1)
+        one.vfs("diff", "HEAD")
+        shutil.rmtree(one.root / "data")
+        assert "its list of files is not in the cache" in one.vfs("checkout", "data", code=16)
+        assert "1 object fetched" in one.vfs("fetch")
+        assert listing.read_bytes() == before
+        one.vfs("checkout", "data")
+        assert "data" not in one.vfs("status")
 
 
 def test_what_nobody_has_is_not_trusted_any_more(one: Clone) -> None:

@@ -42,9 +42,10 @@ def one(sandbox: Sandbox, dvc2: Path) -> Clone:
     made.write("data/crlf", b"one\r\ntwo\r\n")
     made.write("data/sub/binary", bytes(range(256)) * 5000)
     made.write("model.bin", b"model\r\n" * 1000)
+    made.write("again.bin", b"model\r\n" * 1000)
     made.write("source.txt", b"source\r\n")
     made.write("dvc.yaml", PIPELINE)
-    made.dvc("add", "-q", "data", "model.bin")
+    made.dvc("add", "-q", "data", "model.bin", "again.bin")
     made.dvc("repro", "-q")
     made.git("add", "--all")
     made.git("commit", "-q", "-m", "of DVC 2")
@@ -55,11 +56,11 @@ def one(sandbox: Sandbox, dvc2: Path) -> Clone:
 def test_there_and_back(one: Clone, sandbox: Sandbox, dvc2: Path, dvc3: Path) -> None:
     before = one.data
     said = one.vfs("migrate", "--dry-run")
-    assert "4 outputs would be migrated, 0 missing" in said
+    assert "5 outputs would be migrated, 0 missing" in said
     assert one.git("status", "--porcelain") == ""
     one.vfs("migrate")
     assert one.git("status", "--porcelain") == ""
-    for name in ("data.dvc", "model.bin.dvc", "dvc.lock"):
+    for name in ("data.dvc", "model.bin.dvc", "again.bin.dvc", "dvc.lock"):
         text = (one.root / name).read_text()
         assert text.count("hash: md5") == text.count("md5: "), text
     modern = Clone(sandbox, one.root, dvc3)
@@ -166,6 +167,7 @@ def test_stages_in_files_of_their_own(one: Clone, sandbox: Sandbox, dvc2: Path, 
     assert locks.count("hash: md5") == locks.count("md5: "), locks
     assert set(modern.dvc("stage", "list", "--all", "--name-only").split()) == {
         "copy", "copy-2", "model-h5", "sub/dvc.yaml:train", "data.dvc", "model.bin.dvc",
+        "again.bin.dvc",
     }  # fmt: skip
     one.vfs("push")
     two = modern.clone("two")

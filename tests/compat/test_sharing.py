@@ -1,5 +1,6 @@
 """Push and fetch beside the real dvc, in both directions: a colleague who uses `dvc` notices nothing."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,3 +138,22 @@ def test_dvc_finds_what_we_checked_out_up_to_date(sandbox: Sandbox, dvc3: Path, 
     assert "3 files" not in (said := two.vfs("checkout"))
     assert said.startswith("0 files checked out, 0 removed")
     assert two.data == one.data
+
+
+def test_pull_brings_each_of_some_equal_outs(sandbox: Sandbox, dvc3: Path) -> None:
+    one = start(sandbox, dvc3, str(sandbox.root / "remote"), {})
+    for name in ("x", "y"):
+        one.write(name, b"same")
+    shutil.copytree(one.root / "data", one.root / "copy")
+    one.dvc("add", "-q", "x", "y", "copy")
+    one.git("add", "--all")
+    one.git("commit", "-q", "-m", "equal ones")
+    (sandbox.root / "remote").mkdir()
+    assert one.vfs("status", "--remote").count("not on store") == 5
+    one.vfs("push")
+    two = one.clone("two")
+    two.vfs("pull")
+    assert "up to date" in two.dvc("status")
+    shutil.rmtree(two.root / "copy")
+    two.vfs("pull", "copy")
+    assert "up to date" in two.dvc("status")

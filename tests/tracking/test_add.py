@@ -87,9 +87,20 @@ def test_a_part_of_what_only_a_remote_has(clone: Clone, sandbox: Sandbox, dvc3: 
     os.unlink(other.path("data/2/new"))
     other.vfs("remove", "data/0/0")
     assert b"nfiles: 30" in other.read("data.dvc")
-    refused = other.vfs("add", "data", check=False)
-    assert refused.returncode == 16
-    assert b"never checked out" in refused.stderr
+    for path, names in (("data", 29), ("data/1", 10), ("data/2", 10)):
+        refused = other.vfs("add", path, check=False)
+        assert refused.returncode == 16
+        assert b"%d of its files were never checked out" % names in refused.stderr
+    assert other.vfs("add", "data", "--to-remote", check=False).returncode == 16
+    refused = other.vfs("add", "data/1/4", check=False)
+    assert b"data/1/4 is not here: it was never checked out" in refused.stderr
+    assert b"nfiles: 30" in other.read("data.dvc")
+    assert b"gone, and from the list too (files: 1)" in other.vfs("add", "data/2/new").stderr
+    assert b"nfiles: 29" in other.read("data.dvc")
+    other.vfs("add", "--force", "data/1/4")
+    assert b"nfiles: 28" in other.read("data.dvc")
+    other.write("data/2/new", b"new")
+    other.vfs("add", "data/2/new")
     other.dvc("push", "-q")
     other.git("commit", "-q", "-am", "one more, one less")
     last = pulled(other, sandbox, dvc3)
@@ -152,6 +163,9 @@ def test_to_a_remote(clone: Clone, sandbox: Sandbox, dvc3: Path) -> None:
     other = pulled(clone, sandbox, dvc3)
     assert (other / "big").read_bytes() == clone.read("big")
     assert (other / "data/1/4").read_bytes() == b"4" * 50
+    os.unlink(clone.path("data/1/4"))
+    clone.vfs("add", "data", "--to-remote")
+    assert b"nfiles: 29" in clone.read("data.dvc")
     refused = clone.vfs("add", "data", "--to-remote", "-r", "none", check=False)
     assert refused.returncode == 2
 

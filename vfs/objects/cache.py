@@ -4,6 +4,8 @@ Layout: `vfs.formats.layout`. Rules:
 
 - An object has mode 0444 if and only if its bytes were hashed by who put it there: DVC trusts that
   mode. What comes in is hashed as it is written, never afterwards by name.
+- An object that is empty though its digest is not that of nothing, or whose size is not the one that is known, is not trusted
+  whatever its mode: the end of a machine may cut what nobody brought to the disk.
 - It appears under its name whole (temporary file, rename). Nothing is fsynced one by one: call `sync`
   before a name of an object is written anywhere.
 - Safe for any number of threads and processes: two that put the same object replace equal bytes.
@@ -25,7 +27,7 @@ from vfs.formats.layout import object_path, parse_object_path
 from vfs.objects.assembly import Assembly
 from vfs.objects.copying import LARGE, STEP, Fill, copy, read_into
 from vfs.objects.filesystem import FICLONE
-from vfs.objects.incoming import MARK, Incoming, entries, marked, names_in
+from vfs.objects.incoming import Incoming, entries, names_in, trust
 from vfs.objects.source import Fingerprint, read_stable
 from vfs.types import Algorithm, Digest
 
@@ -58,7 +60,7 @@ class ObjectCache:
         mends: what helps if an object of it is damaged.
     """
 
-    mends = "remove that file; `vfs fetch` or `vfs add` brings the right one"
+    mends = "`vfs fsck --content --repair` brings the right one, if a remote has it"
 
     def __init__(self, directory: str, *, shared: bool = False) -> None:
         """Touches nothing; directories are made when something is put, for a group with `shared`."""
@@ -88,18 +90,14 @@ class ObjectCache:
         return None
 
     def trusted(self, digest: Digest, *, is_tree: bool = False, size: int | None = None) -> bool:
-        """Whether it is there and whoever put it there says that it was verified (mode 0444).
+        """Whether it is there, whoever put it there says that it was verified (mode 0444), and its size may be (`size`: is)."""
+        return bool(self.trust(digest, is_tree=is_tree, size=size))
 
-        `size` is what it must have, if that is known: the end of a machine may cut what nobody brought to the disk.
-        """
-        return marked(self.path(digest, is_tree=is_tree), size)
-
-    def trust(self, digest: Digest, *, is_tree: bool = False) -> bool | None:
+    def trust(
+        self, digest: Digest, *, is_tree: bool = False, size: int | None = None
+    ) -> bool | None:
         """As `trusted`; None if there is none."""
-        with suppress(OSError):
-            mode = os.lstat(self.path(digest, is_tree=is_tree)).st_mode
-            return mode == MARK if stat.S_ISREG(mode) else None
-        return None
+        return trust(self.path(digest, is_tree=is_tree), digest, size)
 
     def open(self, digest: Digest, *, is_tree: bool = False) -> int:
         """A descriptor of an object.
@@ -130,7 +128,10 @@ class ObjectCache:
         hasher = hasher_for(digest, len(data))
         hasher.update(data)
         if not hasher.matches(digest.value):
-            raise self._wrong(digest, is_tree)
+            raise ContentMismatch(
+                f"{self.path(digest, is_tree=is_tree)} is damaged: its content has another {digest.algorithm.name}",
+                hint=self.mends,
+            )
         return data
 
     def verify(self, digest: Digest, *, is_tree: bool = False) -> bool:
@@ -231,7 +232,7 @@ class ObjectCache:
         hasher = new_hasher(Algorithm.MD5)
         hasher.update(data)
         digest = Digest(Algorithm.MD5, hasher.digest())
-        if not self.trusted(digest, is_tree=is_tree):
+        if not self.trusted(digest, is_tree=is_tree, size=len(data)):
             path = self.path(digest, is_tree=is_tree)
             with self._incoming.temporary(os.path.dirname(path)) as made:
                 self._incoming.write(made.descriptor, memoryview(data))
@@ -257,7 +258,7 @@ class ObjectCache:
         if not hasher.matches(old.value):
             raise self._wrong(old, False)
         digest = Digest(Algorithm.MD5, plain.digest())
-        if not self.trusted(digest):
+        if not self.trusted(digest, size=size):
             path = self.path(digest)
             try:
                 os.chmod(self.path(old), 0o444)
@@ -321,7 +322,7 @@ class ObjectCache:
             if count != size:
                 return None
             digest = Digest(algorithm, hasher.digest())
-            if self.trusted(digest, size=_expected(algorithm, size)):
+            if self.trusted(digest, size=size):
                 return digest, False
             self._incoming.publish(made, self.path(digest), large=size >= LARGE)
         return digest, True
@@ -336,7 +337,7 @@ class ObjectCache:
         hasher.update(buffer)
         digest = Digest(algorithm, hasher.digest())
         path = self.path(digest)
-        if marked(path, _expected(algorithm, size)):
+        if trust(path, digest, size):
             return digest, False
         # All in one directory: file systems put what was made there side by side, in the order of the working tree.
         with self._incoming.temporary(self._apart or self._base) as made:
@@ -393,8 +394,3 @@ def _opened(directory: str, shared: bool) -> ObjectCache:
     made = ObjectCache(directory, shared=shared)
     made._apart = f"{made._base}/{os.getpid() % 256:02x}"
     return made
-
-
-def _expected(algorithm: Algorithm, size: int) -> int | None:
-    """The size of a file's object, where its digest tells: contents with other line ends have the name of DVC 2 in common."""
-    return size if algorithm is Algorithm.MD5 else None

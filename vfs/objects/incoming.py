@@ -21,14 +21,16 @@ from contextlib import suppress
 from typing import Final
 
 from vfs.errors import StoreError, StoreFull
+from vfs.formats.hashing import new_hasher
 from vfs.objects.filesystem import sync_filesystem
+from vfs.types import Algorithm, Digest
 
 _PREFIX: Final = ".vfs-"
 _SUFFIX: Final = ".tmp"
 _FEW: Final = 16
 _YOUNG: Final = 60.0  # seconds; it may not be locked yet
 _MODE: Final = 0o444
-MARK: Final = stat.S_IFREG | _MODE
+_MARK: Final = stat.S_IFREG | _MODE
 _SHARED: Final = 0o2775
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
@@ -199,13 +201,18 @@ class Incoming:
                 os.chmod(directory, _SHARED)  # as DVC's: new files get the group of the directory
 
 
-def marked(path: str, size: int | None) -> bool:
-    """Whether a file is a verified object, of that size if one is given."""
+def trust(path: str, digest: Digest, size: int | None) -> bool | None:
+    """Whether an object was verified by who put it there, and its size may be right (`size`: is); None if there is none."""
     try:
         found = os.lstat(path)
     except OSError:
+        return None
+    if found.st_mode != _MARK:
+        return False if stat.S_ISREG(found.st_mode) else None
+    if not found.st_size and digest.value != new_hasher(digest.algorithm).digest():
         return False
-    return found.st_mode == MARK and (size is None or found.st_size == size)
+    # contents with other line ends have the name of DVC 2 in common
+    return size in (None, found.st_size) or digest.algorithm is not Algorithm.MD5
 
 
 def entries(directory: str) -> Iterator["os.DirEntry[str]"]:

@@ -9,10 +9,12 @@ Rules:
 * A function is one of a module of ours, and may be done again: where a child cannot be started, or dies, the caller does it.
 * Handing a call over costs some 0.1 ms, a start 60 ms of another processor: hand over hundreds of files at once.
 
-Nothing is inherited but standard error and the socket, above all no lock on a file.
+Nothing is inherited but standard error, the socket and that SIGINT is blocked, above all no lock on a file. What is typed at a terminal
+reaches both: it is for the caller, from the child's first instruction on.
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -128,6 +130,7 @@ class _Child:
         """Raises OSError: it cannot be started."""
         ours, theirs = socket.socketpair()
         with theirs:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # of this thread
             try:
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "vfs.processes", str(theirs.fileno())],
@@ -139,6 +142,8 @@ class _Child:
             except OSError:
                 ours.close()
                 raise
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._connection = Connection(ours.detach())
 
     def call(self, function: object, args: object, kwargs: object) -> tuple[bool, object]:

@@ -1,12 +1,11 @@
 """A child of `vfs.processes`: does one call after the other, until its caller is gone.
 
-Interruptions are its caller's: what is typed at a terminal reaches both. When the caller is gone, however that came, it ends in
+Interruptions are its caller's, which starts it with SIGINT blocked. When the caller is gone, however that came, it ends in
 the middle of what it does.
 """
 
 import os
 import select
-import signal
 import sys
 import threading
 from multiprocessing.connection import Connection
@@ -38,7 +37,6 @@ def end_with_caller(descriptor: int) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     number = int(sys.argv[1])
     threading.Thread(target=end_with_caller, args=[number], daemon=True).start()
     serve(Connection(number))

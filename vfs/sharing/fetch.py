@@ -144,7 +144,7 @@ class Fetch:
         is_tree: bool,
     ) -> dict[Digest, VfsError]:
         """Bring objects into the cache; those that did not come, and why."""
-        missing = [digest for digest in wanted if not caches.has(digest, is_tree=is_tree)]
+        missing = [d for d in wanted if not caches.has(d, is_tree=is_tree, size=wanted[d])]
         self.report.present += len(wanted) - len(missing)
         if not missing:
             return {}
@@ -289,11 +289,13 @@ def _by_digest(use: Use) -> bool:
 def _complete(use: Use, caches: Caches) -> bool:
     """Whether the cache has all of an out."""
     digest = use.out.digest
-    if digest is None or not caches.has(digest, is_tree=use.out.is_tree):
+    if digest is None:
         return False
     if not use.out.is_tree:
-        return True
-    return all(caches.has(entry.digest) for entry in use.files(caches))
+        return caches.has(digest, size=use.out.size)
+    return caches.has(digest, is_tree=True) and all(
+        caches.has(entry.digest, size=entry.size) for entry in use.files(caches)
+    )
 
 
 def _receive(caches: Caches, digest: Digest, is_tree: bool, layout: PlainRemote) -> int:

@@ -3,12 +3,12 @@
 What is found, by name:
 
 * *missing*: a pointer or listing of the scope names it, and it is not there;
-* *altered*: the bytes are not those of the name (*truncated*: fewer of them than are known to belong there);
+* *altered*: the bytes are not those of the name (*truncated*: none at all, or fewer than are known to belong there);
 * *unreadable*: it could not be looked at;
 * *orphan*: no commit or working tree of this machine names it. Nothing is wrong with that; `gc` removes it.
 
 Rules: without `content`, only what is suspicious is hashed: listings, files that are not marked as verified (mode
-0444), and those whose size here, there and in the pointer differ. Repair takes nothing but bytes of the right digest.
+0444), empty ones, and those whose size here, there and in the pointer differ. Repair takes nothing but bytes of the right digest.
 """
 
 from contextlib import suppress
@@ -24,6 +24,7 @@ from vfs.sharing.layout import open_layout, open_named, packed_named
 from vfs.sharing.plain import Object, PlainRemote
 from vfs.sharing.push import pushed
 from vfs.sharing.used import Used
+from vfs.state import CleanOuts, FileState, StateTable, state_directory
 from vfs.tracking.caches import Caches
 from vfs.tracking.parallel import each_told
 from vfs.tracking.uses import Use
@@ -106,19 +107,31 @@ class Fsck:
             for digest, is_tree, status in cache.objects():
                 one = digest, is_tree
                 there[one] = status.st_size
-                sized = self._sizes.get(one, status.st_size) == status.st_size
+                size = status.st_size
+                sized = size > 0 and self._sizes.get(one, size) == size
                 if self._content or is_tree or status.st_mode & 0o7777 != 0o444 or not sized:
                     suspects.append((cache, one))
 
         def check(item: tuple[ObjectCache, Object]) -> None:
             cache, (digest, is_tree) = item
             if not cache.verify(digest, is_tree=is_tree):
-                short = there[digest, is_tree] < self._sizes.get((digest, is_tree), 0)
+                short = there[digest, is_tree] < self._sizes.get((digest, is_tree), 1)
                 bad[digest, is_tree] = TRUNCATED if short else ALTERED
 
         for item, error in each_told(suspects, check, self._jobs, self._progress, "check"):
             found.append(Finding(*item[1], UNREADABLE, why=error.message))
+        if bad:
+            self._doubt({digest for digest, is_tree in bad if not is_tree})
         return found + _compared(there, needed, known, bad)
+
+    def _doubt(self, digests: set[Digest]) -> None:
+        """What a checkout made of wrong objects is not what their names say: `status` is to look."""
+        table = StateTable.open(state_directory(self._workspace.repository.git_dir))
+        try:
+            FileState(table).doubt(digests)
+            CleanOuts(table).forget()
+        finally:
+            table.close()
 
     def repair_caches(self, found: list[Finding]) -> None:
         """Bring what is wrong from any remote that has it right; what none has is no longer marked as verified."""

@@ -77,7 +77,7 @@ class Migration:
 
     def uses(self) -> list[Use]:
         """The outs of the working tree that are in the form of DVC 2."""
-        found = used(self._workspace, Scope(), [], self._progress)
+        found = used(self._workspace, Scope(), [], self._progress, apart=True)
         self.done.notes += [problem.message for problem in found.problems]
         self._singles = [path for path in pointers_here(self._root) if self._has_command(path)]
         return [use for use in found.uses if _legacy(use)]

@@ -109,12 +109,14 @@ class PackedFetch:
     def _lacks(self, use: Use) -> bool:
         digest = use.out.digest
         assert digest is not None
-        if not self._caches.has(digest, is_tree=use.out.is_tree):
+        if not use.out.is_tree:
+            return not self._caches.has(digest, size=use.out.size)
+        if not self._caches.has(digest, is_tree=True):
             return True
         try:
-            files = use.files(self._caches) if use.out.is_tree else ()
-            return any(not self._caches.has(entry.digest) for entry in files)
-        except (FormatError, DataUnavailable):
+            files = use.files(self._caches)
+            return any(not self._caches.has(entry.digest, size=entry.size) for entry in files)
+        except (FormatError, DataUnavailable, ContentMismatch):
             return False  # whoever uses it will say so
 
     # One pointer ----------------------------------------------------------------------------------
@@ -172,7 +174,7 @@ class PackedFetch:
             digest = Digest(algorithm, file.value)
             if manifest.root.is_tree and not use.means(file.path):
                 continue
-            if not self._caches.has(digest) and self._claim(digest):
+            if not self._caches.has(digest, size=file.size) and self._claim(digest):
                 yield file
 
     def _claim(self, digest: Digest) -> bool:

@@ -52,11 +52,11 @@ def versioned(workspace: Workspace, use: Use, caches: Caches) -> Iterator[Piece]
     remote = workspace.session.remote(ref)
     top = out.path[len(use.root) + 1 :] if use.root else out.path
     listed = (
-        [(b"", out.digest, out.place)]
+        [(b"", out.digest, out.size, out.place)]
         if out.files is None
-        else [(file.path, file.digest, file.place) for file in files]
+        else [(file.path, file.digest, file.size, file.place) for file in files]
     )
-    for below, digest, at in listed:
+    for below, digest, size, at in listed:
         path = b"/".join(part for part in (out.path, below) if part)
         if not use.means(below):
             continue
@@ -65,7 +65,7 @@ def versioned(workspace: Workspace, use: Use, caches: Caches) -> Iterator[Piece]
                 f"{_shown(path)} has a version in its pointer, but no hash to keep it by",
                 hint="read it through a mount, or `dvc pull` it",
             )
-        if caches.holder(digest) is None:
+        if caches.holder(digest, size=size) is None:
             key = b"/".join(part for part in (top, below) if part).decode()
             version, etag = (at.version_id, "" if at.version_id else at.etag) if at else ("", "")
 

@@ -1,6 +1,7 @@
 """Which outs the revisions of a repository use: the working tree, some revisions, or all of history.
 
-Rule: each out is looked at once, however many revisions have it; of trees whose pointers were seen before nothing is read.
+Rules: each out is looked at once, however many revisions have it; of trees whose pointers were seen before nothing is read.
+Outs that name the same objects are one, since these go and come once: who makes or names paths asks for outs `apart`.
 Memory: one `Use` for each different out; listings are read one at a time by whoever needs them.
 """
 
@@ -35,7 +36,7 @@ class Used(NamedTuple):
     """The outs of a scope.
 
     Attributes:
-        uses: each once.
+        uses: each once, or of those with the same objects the first.
         problems: pointers that cannot be used.
     """
 
@@ -59,8 +60,9 @@ def used(
     progress: Progress,
     *,
     glob: bool = False,
+    apart: bool = False,
 ) -> Used:
-    """Everything that the revisions of a scope use.
+    """Everything that the revisions of a scope use; `apart`: each of the outs that have the same objects.
 
     Raises:
         UnknownRevision: Git does not know one.
@@ -74,7 +76,7 @@ def used(
         selection, more = uses(surveyed, rev, targets, glob=glob)
         selections.append(selection)
         for use in more:
-            found.setdefault(_key(use), use)
+            found.setdefault((use.out.path, _key(use)) if apart else _key(use), use)
         claims = surveyed.claims
         problems.update(
             dict.fromkeys((*surveyed.problems, *claims.problems, *claims.broken)),

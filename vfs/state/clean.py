@@ -87,3 +87,8 @@ class CleanOuts:
             transaction.put(key_of(path), digest.key + found.hash, db=table)
 
         self._table.write(write)
+
+    def forget(self) -> None:
+        """Let every directory be looked at again."""
+        table = self._table.tables["clean"]
+        self._table.write(lambda transaction: transaction.drop(table, delete=False))

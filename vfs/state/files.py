@@ -4,11 +4,12 @@ Record: key = path relative to the working tree (over 480 bytes: BLAKE3 of it be
 fingerprint, one byte algorithm, digest.
 
 Rule (as Git's index): a file whose ctime is not older than the moment it was looked at may change again
-without a trace; such records are not written. (Its mtime may lie in the future for good; every write moves the ctime.)
+without a trace; its record has no fingerprint, and tells only that there was one. (Its mtime may lie in the future for good;
+every write moves the ctime.)
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +20,8 @@ from vfs.state.table import StateTable
 from vfs.types import Algorithm, Digest
 
 _PRINT: Final = Struct("<QQqq")
+NEVER: Final = Fingerprint(0, 0, 0, 0)
+"""No file's: all that is known is that there was one."""
 RACY: Final = 100_000_000
 """Nanoseconds; more than the granularity of any file system's times that is in use (10 ms at worst)."""
 _LONGEST: Final = 480  # LMDB takes keys of 511 bytes
@@ -82,14 +85,27 @@ class FileState:
         moment = time.time_ns() if now is None else now
         batch: list[tuple[bytes, bytes]] = []
         for path, found, digest in files:
-            if found.ctime > moment - RACY:
-                continue
-            batch.append((key_of(path), _PRINT.pack(*found) + digest.key))
+            known = found if found.ctime <= moment - RACY else NEVER
+            batch.append((key_of(path), _PRINT.pack(*known) + digest.key))
             if len(batch) >= _BATCH:
                 self._write(batch)
                 batch = []
         if batch:
             self._write(batch)
+
+    def doubt(self, digests: Set[Digest]) -> None:
+        """Files that are remembered to hold some contents are to be read again: the objects they were made from were wrong."""
+        table, values = self._table.tables["files"], {digest.key for digest in digests}
+
+        def read(transaction: Any) -> list[tuple[bytes, bytes]]:
+            with transaction.cursor(db=table) as cursor:
+                return [
+                    (bytes(key), _PRINT.pack(*NEVER) + bytes(value[_PRINT.size :]))
+                    for key, value in cursor
+                    if bytes(value[_PRINT.size :]) in values
+                ]
+
+        self._write(self._table.read(read))
 
     def forget(self, paths: Iterable[bytes]) -> None:
         """Let go of files that are no longer tracked."""

@@ -3,7 +3,7 @@
 Rules:
 
 * Of a path inside a tracked directory only that path is looked at; what is gone from the disk goes from the listing.
-* A whole tracked directory is not recorded while files of it were never checked out (`force` overrides).
+* What was never checked out is not gone: a target of which such files are listed is not recorded (`force` overrides).
 * Nothing is written before all targets were read.
 """
 
@@ -83,7 +83,7 @@ def add(
         notes += recorded.notes
     for path, (claim, below) in parts.items():
         if path not in whole:
-            recorded = record_parts(project, claim, below, copy=copy).recorded
+            recorded = record_parts(project, claim, below, copy=copy, drop=force)
             changes.append(change_of(project, path, claim, recorded, desc))
             notes += recorded.notes
     written = apply(project, changes)

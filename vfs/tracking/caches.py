@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from vfs.errors import DataUnavailable, FormatError, Unsupported
+from vfs.errors import ContentMismatch, DataUnavailable, FormatError, Unsupported
 from vfs.formats.dirlisting import MAX_BYTES, ListingEntry, iter_listing
 from vfs.objects import ObjectCache
 from vfs.tracking.homes import HomeCache, home_cache
@@ -33,12 +33,17 @@ class Caches:
         """The one that is written to."""
         return self.all[0]
 
-    def holder(self, digest: Digest, *, is_tree: bool = False) -> ObjectCache | None:
-        """A cache that has an object with the right content; one that does not say so is hashed."""
+    def holder(
+        self, digest: Digest, *, is_tree: bool = False, size: int | None = None
+    ) -> ObjectCache | None:
+        """A cache that has an object with the right content.
+
+        What does not say so, or has another size than is known, is hashed, and so are listings.
+        """
         doubtful = []
         for cache in self.all:
-            trust = cache.trust(digest, is_tree=is_tree)
-            if trust:
+            trust = cache.trust(digest, is_tree=is_tree, size=size)
+            if trust and not is_tree:
                 return cache
             if trust is not None:
                 doubtful.append(cache)
@@ -55,16 +60,16 @@ class Caches:
         """Everything that a content can be read from."""
         return self.all if self.homes is None else (*self.all, self.homes)
 
-    def has(self, digest: Digest, *, is_tree: bool = False) -> bool:
+    def has(self, digest: Digest, *, is_tree: bool = False, size: int | None = None) -> bool:
         """Whether nothing need be fetched: a cache has an object, or a working file is its home."""
         at_home = not is_tree and self.homes is not None
-        return self.holder(digest, is_tree=is_tree) is not None or (
+        return self.holder(digest, is_tree=is_tree, size=size) is not None or (
             at_home and self.homes is not None and self.homes.home(digest) is not None
         )
 
-    def elsewhere(self, digest: Digest) -> bool:
+    def elsewhere(self, digest: Digest, size: int) -> bool:
         """Whether a content of the working tree may go from there: a cache has it, or a remote has what had its home here."""
-        return self.holder(digest) is not None or (
+        return self.holder(digest, size=size) is not None or (
             self.homes is not None and self.homes.pushed(digest)
         )
 
@@ -86,11 +91,22 @@ class Caches:
 
         Raises:
             DataUnavailable: no cache has the listing.
+            ContentMismatch: it is damaged where it is.
             FormatError: while iterating: it is none, or names what may not be named.
         """
-        cache = self.holder(digest, is_tree=True) or self.home
-        data = cache.read(digest, is_tree=True, limit=MAX_BYTES)
+        data = self._read(digest)
         for entry in iter_listing(data, file=f"{digest.hex}.dir", algorithm=digest.algorithm):
             if not isinstance(entry, ListingEntry):
                 raise FormatError(entry.message)
             yield entry
+
+    def _read(self, listing: Digest) -> bytes:
+        """Its bytes, from the first cache that has it right; else the most telling error."""
+        failure: DataUnavailable | ContentMismatch | None = None
+        for cache in self.all:
+            try:
+                return cache.read(listing, is_tree=True, limit=MAX_BYTES)
+            except (DataUnavailable, ContentMismatch) as error:
+                failure = failure if isinstance(failure, ContentMismatch) else error
+        assert failure is not None
+        raise failure

@@ -75,7 +75,7 @@ def _is_recorded(claim: Claim, content: Described) -> bool:
 
 def put_listing(cache: ObjectCache, digest: Digest, data: bytes) -> None:
     """Put a listing unless it is there. Raises StoreFull, StoreError."""
-    if not cache.trusted(digest, is_tree=True):
+    if not cache.trusted(digest, is_tree=True, size=len(data)):
         cache.receive(digest, io.BytesIO(data).readinto, is_tree=True)
 
 

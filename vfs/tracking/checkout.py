@@ -16,9 +16,9 @@ from vfs.errors import DataUnavailable, ObjectMissing, StoreFull, VfsError, Woul
 from vfs.mount_table import mounts_below
 from vfs.objects import fingerprint
 from vfs.state import FileState, OutState, Placed, StateTable
-from vfs.state.files import Known
+from vfs.state.files import NEVER, Known
 from vfs.tracking.caches import Caches
-from vfs.tracking.compare import Comparison, Plan, Wish
+from vfs.tracking.compare import Comparison, Plan, Wish, blocking
 from vfs.tracking.contents import Content, Contents
 from vfs.tracking.gone import Gone, let_go
 from vfs.tracking.links import Linker
@@ -92,7 +92,7 @@ class Checkout:
         self._how = how
         self._progress = progress
         self._linkers: dict[tuple[str, ...], Linker] = {}
-        self._made: list[dict[bytes, Wish]] = []
+        self._made: list[tuple[int, dict[bytes, Wish]]] = []
         self._swept: set[bytes] = set()
         self._in_mount: dict[bytes, Digest | None] | None = None
         self.done = Done()
@@ -155,8 +155,8 @@ class Checkout:
         if not plan.idle:
             root = os.path.join(self._top, use.root)
             linker = self._linker(use)
-            Materialiser(self._top, root).carry_out(plan, path, caches, linker)
-            self._made.append(plan.place)
+            made = Materialiser(self._top, root).carry_out(plan, path, caches, linker)
+            self._made.append((made, plan.place))
         if use.wanted.inside is None and use.out.digest is not None:
             self._outs.note(
                 path, Placed(use.out.digest, use.out.is_tree, b"", bool(use.claim.stage))
@@ -210,24 +210,26 @@ class Checkout:
         """The recorded files of an out, as far as they are meant."""
         out = use.out
         if out.files is not None:
-            named = [(f.path, f.digest, f.executable) for f in out.files if use.means(f.path)]
-            if any(digest is None for _, digest, _ in named):
+            named = [f for f in out.files if use.means(f.path)]
+            if any(f.digest is None for f in named):
                 raise DataUnavailable(
                     "files with versions but without hashes cannot be checked out"
                 )
             return {
-                out.path + b"/" + path: Wish(digest, executable)
-                for path, digest, executable in named
-                if digest is not None
+                out.path + b"/" + f.path: Wish(f.digest, f.executable, f.size)
+                for f in named
+                if f.digest is not None
             }
         if out.digest is None:
             raise ObjectMissing(UNHASHED, hint=COMMIT_IT)
         if not out.is_tree:
-            return {out.path: Wish(out.digest, out.executable)}
+            return {out.path: Wish(out.digest, out.executable, out.size)}
         if caches.holder(out.digest, is_tree=True) is None:
             raise DataUnavailable("its list of files is not in the cache", hint="vfs pull")
         top = out.path + b"/"
-        return {top + entry.path: Wish(entry.digest) for entry in use.files(caches)}
+        return {
+            top + entry.path: Wish(entry.digest, size=entry.size) for entry in use.files(caches)
+        }
 
     def _contents(self, use: Use, contents: Contents) -> Iterable[Content]:
         """What lies there; what cannot be read as content is in the way, or none of our business."""
@@ -293,6 +295,12 @@ class Checkout:
         ]
 
     def _refuse(self, plan: Plan) -> None:
+        blocked = [at for path in plan.users if (at := blocking(self._top, path)) != path]
+        if blocked:
+            raise WouldOverwrite(
+                f"{_names(list(dict.fromkeys(blocked)))} is in the way, where a directory belongs",
+                hint="move it away, or give it up with --force",
+            )
         if plan.users:
             raise WouldOverwrite(
                 f"{_names(plan.users)} would be lost: the cache does not have what is in there",
@@ -307,7 +315,7 @@ class Checkout:
     # Remembering ----------------------------------------------------------------------------------
 
     def _remember(self) -> None:
-        """So that nothing that was made is ever read to be recognised."""
+        """So that nothing that was made is ever read to be recognised: it is what whoever put the object there hashed."""
         if not self._made:
             return
         time.sleep(_RACY)
@@ -315,10 +323,12 @@ class Checkout:
         self._files.remember(self._known(), now=now)
 
     def _known(self) -> Iterator[Known]:
-        for place in self._made:
+        for made, place in self._made:
             for path, wish in place.items():
                 with suppress(OSError):
-                    yield Known(path, fingerprint(os.stat(self._absolute(path))), wish.digest)
+                    found = fingerprint(os.stat(self._absolute(path)))
+                    # Who wrote into it since wrote something else, which nobody hashed.
+                    yield Known(path, found if found.mtime <= made else NEVER, wish.digest)
 
     # Pieces ---------------------------------------------------------------------------------------
 

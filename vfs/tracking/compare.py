@@ -28,10 +28,12 @@ class Wish(NamedTuple):
     Attributes:
         digest: of it.
         executable: whether its owner may execute it.
+        size: bytes, if that is recorded.
     """
 
     digest: Digest
     executable: bool = False
+    size: int | None = None
 
 
 class Present(NamedTuple):
@@ -145,7 +147,8 @@ class Comparison:
                 plan.place[path] = wish
                 if not self._free(path, gone):
                     self._in_the_way(path)
-        plan.missing = [p for p, w in plan.place.items() if self._caches.holder(w.digest) is None]
+        holder = self._caches.holder
+        plan.missing = [p for p, w in plan.place.items() if holder(w.digest, size=w.size) is None]
         return plan
 
     def _same(self, content: Content, wish: Wish) -> None:
@@ -158,7 +161,7 @@ class Comparison:
         path = content.file.path
         self.plan.place[path] = wish
         self.plan.replaced[path] = Present(path, content.file.fingerprint, content.file.link)
-        if not self._force and not self._caches.elsewhere(content.digest):
+        if not self._force and not self._elsewhere(content):
             self.plan.users.append(path)
 
     def _surplus(self, content: Content) -> None:
@@ -169,13 +172,16 @@ class Comparison:
             self._former = self._before()
         former = self._former.get(path, frozenset())
         present = Present(path, content.file.fingerprint, content.file.link)
-        if self._force or (content.digest in former and self._caches.elsewhere(content.digest)):
+        if self._force or (content.digest in former and self._elsewhere(content)):
             self.plan.remove.append(present)
         elif former:
             self.plan.users.append(path)  # the user changed what this version does not have
             self.plan.remove.append(present)
         else:
             self.plan.kept.append(path)
+
+    def _elsewhere(self, content: Content) -> bool:
+        return self._caches.elsewhere(content.digest, content.file.fingerprint.size)
 
     def _free(self, path: bytes, gone: set[bytes]) -> bool:
         """Whether nothing is at a path, or only what goes before."""
@@ -200,13 +206,7 @@ class Comparison:
 
     def _makeable(self, path: bytes, gone: set[bytes]) -> bool:
         """Whether nothing is in the way above a path."""
-        blocking = next(
-            (a for a in _above(path) if os.path.lexists(os.path.join(self._top, a))), b""
-        )
-        there = os.path.join(self._top, blocking)
-        return (
-            not blocking or blocking in gone or (os.path.isdir(there) and not os.path.islink(there))
-        )
+        return blocking(self._top, path) in (path, *gone)
 
     def _in_the_way(self, path: bytes) -> None:
         absolute = os.path.join(self._top, path)
@@ -226,6 +226,15 @@ class Comparison:
             os.stat(cache.path(content.digest)).st_ino == content.file.fingerprint.inode
         )
         return linked != (self._relink == "hardlink")
+
+
+def blocking(top: bytes, path: bytes) -> bytes:
+    """What lies above a path and is no directory; the path itself if nothing does."""
+    for above in reversed(list(_above(path))):
+        there = os.path.join(top, above)
+        if os.path.islink(there) or (os.path.lexists(there) and not os.path.isdir(there)):
+            return above
+    return path
 
 
 def _above(path: bytes) -> Iterator[bytes]:

@@ -144,11 +144,8 @@ class Contents:
         asked = [(file.path, file.fingerprint) for file in files]
         digests = self._state.digests(asked, algorithm)
         if cache is not None:
-            sized = algorithm is Algorithm.MD5
             digests = [
-                d
-                if d is not None and cache.trusted(d, size=file.fingerprint.size if sized else None)
-                else None
+                d if d is not None and cache.trusted(d, size=file.fingerprint.size) else None
                 for file, d in zip(files, digests, strict=True)
             ]
         began = time.time_ns()

@@ -12,6 +12,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -56,8 +57,11 @@ class Materialiser:
         self._root = root
         self._made: set[bytes] = set()
 
-    def carry_out(self, plan: Plan, out: bytes, caches: Caches, linker: Linker) -> None:
+    def carry_out(self, plan: Plan, out: bytes, caches: Caches, linker: Linker) -> int:
         """Do what a plan says for the out at a path.
+
+        Returns:
+            When all was made and nothing in its place yet, in nanoseconds since the epoch: what was written later is the user's.
 
         Raises:
             StoreFull, StoreError: it cannot be written; the working tree is as it was, unless it changed meanwhile.
@@ -67,11 +71,12 @@ class Materialiser:
         with self._staging() as staging:
             fresh = not os.path.lexists(self._absolute(out)) and out not in plan.place
             if fresh and plan.place and all(path.startswith(out + b"/") for path in plan.place):
-                self._whole(plan, out, staging, caches, linker)
-                return
+                return self._whole(plan, out, staging, caches, linker)
             staged = partial(_staged, staging)
             self._build(plan.place, staged, caches, linker)
+            made = time.time_ns()
             self._apply(plan, out, staged)
+            return made
 
     def link(self, plan: Plan, out: bytes, target: bytes) -> None:
         """Put a symlink in the place of an out; raises as `carry_out`."""
@@ -106,7 +111,10 @@ class Materialiser:
         only = caches.home if len(caches.all) == 1 else None
 
         def puts(items: Iterable[tuple[bytes, Wish]]) -> list[Put]:
-            held = [(p, w, only or caches.holder(w.digest) or caches.home) for p, w in items]
+            held = [
+                (p, w, only or caches.holder(w.digest, size=w.size) or caches.home)
+                for p, w in items
+            ]
             return [Put(c.path(w.digest), staged(p), w.executable) for p, w, c in held]
 
         items = list(place.items())
@@ -118,9 +126,7 @@ class Materialiser:
         ):
             raise error
 
-    def _whole(
-        self, plan: Plan, out: bytes, staging: bytes, caches: Caches, linker: Linker
-    ) -> None:
+    def _whole(self, plan: Plan, out: bytes, staging: bytes, caches: Caches, linker: Linker) -> int:
         """A directory that is not there yet is built whole and renamed once."""
         tree = os.path.join(staging, b"tree")
         cut = len(out)
@@ -130,7 +136,9 @@ class Materialiser:
         except OSError as error:
             raise failed(self._absolute(out), error) from error
         self._build(plan.place, lambda path: tree + path[cut:], caches, linker)
+        made = time.time_ns()
         self._place(out, tree, None)
+        return made
 
     # Applying -------------------------------------------------------------------------------------
 

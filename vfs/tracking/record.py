@@ -6,7 +6,7 @@ Rules: an out in the form of DVC 2 is hashed by its own rule first and keeps its
 
 import os
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from vfs.formats.pointer_text import Described
 from vfs.tracking.caches import Caches
 from vfs.tracking.project import Project, is_inside, told
 from vfs.tracking.scan import File
-from vfs.types import Algorithm, Digest, Problem
+from vfs.types import Algorithm, Digest, Problem, Severity
 from vfs.workspace.outs import Claim
 
 Entries = list[tuple[bytes, Digest]]
@@ -176,30 +176,29 @@ def never_seen(project: Project, claim: Claim, new: Entries) -> list[bytes]:
         VfsError: as `listed`.
     """
     here = {path for path, _ in new}
-    out = claim.out.path
-    gone = iter([path for path, _ in listed(project, claim) if path not in here])
+    gone = [path for path, _ in listed(project, claim) if path not in here]
+    return _unseen(project, claim, gone)
+
+
+def _unseen(project: Project, claim: Claim, paths: Iterable[bytes]) -> list[bytes]:
+    """Those paths of an out at which no file was ever seen."""
+    top = claim.out.path + b"/"
+    left = iter(paths)
     missing: list[bytes] = []
-    while batch := list(islice(gone, _BATCH)):
-        known = project.state.knows([out + b"/" + path for path in batch])
+    while batch := list(islice(left, _BATCH)):
+        known = project.state.knows([top + path for path in batch])
         missing += [path for path, seen in zip(batch, known, strict=True) if not seen]
     return missing
 
 
-class Part(NamedTuple):
-    """A tracked directory after a part of it was looked at.
-
-    Attributes:
-        recorded: all of it.
-        removed: whether entries went for which nothing came.
-    """
-
-    recorded: Recorded
-    removed: bool
-
-
 def record_parts(
-    project: Project, claim: Claim, paths: Sequence[bytes], *, copy: bool = True
-) -> Part:
+    project: Project,
+    claim: Claim,
+    paths: Sequence[bytes],
+    *,
+    copy: bool = True,
+    drop: bool = False,
+) -> Recorded:
     """A tracked directory of which only some paths are looked at; the others stay as they are listed.
 
     Args:
@@ -207,15 +206,17 @@ def record_parts(
         claim: the directory.
         paths: files or directories in it; what is no longer there leaves the listing.
         copy: as `record`.
+        drop: also what was never checked out.
 
     Raises:
         UnknownPath: a path is neither there nor listed.
+        DataUnavailable: files would leave the listing that were never checked out.
         VfsError: as `listed` and `record`.
     """
     out, digest = claim.out, claim.out.digest
     before = entries = listed(project, claim)
     assert digest is not None
-    added, appended, removed = 0, True, False
+    added, appended = 0, True
     notes: tuple[Problem, ...] = ()
     for path in paths:
         below = path[len(out.path) + 1 :]
@@ -223,14 +224,19 @@ def record_parts(
         _, size, more = read_below(
             project, path, out.path, digest.algorithm, found, store=True, copy=copy
         )
-        kept = _without(entries, below, bool(found))
-        if not found and len(kept) == len(entries):
+        kept, left = _parted(entries, below, bool(found))
+        if not found and not left:
             raise UnknownPath(
                 f"{told(path)} is neither there nor in {told(claim.pointer)}",
                 hint=f"vfs ls {told(out.path)}",
             )
-        removed = removed or not found
-        appended = appended and len(kept) == len(entries)
+        gone = left - {path for path, _ in found}
+        if not drop:
+            _check_seen(claim, path, _unseen(project, claim, sorted(gone)))
+        if gone:
+            text = f"{told(path)}: gone, and from the list too (files: {len(gone)})"
+            notes += (Problem(path, "gone", text, severity=Severity.NOTE),)
+        appended = appended and not left
         added += size
         notes += more
         entries = sorted(kept + found)
@@ -242,16 +248,17 @@ def record_parts(
     elif appended and out.size:
         total = out.size + added
     content = Described(new, True, total, len(entries))
-    return Part(Recorded(content, listing, entries, notes), removed)
+    return Recorded(content, listing, entries, notes)
 
 
-def _without(entries: Entries, path: bytes, present: bool) -> Entries:
-    """Entries but those at or below a path and, if something is there now, a file that was above it."""
+def _parted(entries: Entries, path: bytes, present: bool) -> tuple[Entries, set[bytes]]:
+    """Entries that stay, and paths of those at or below a path and, if something is there now, of a file that was above it."""
     above = set()
     if present:
         parts = path.split(b"/")
         above = {b"/".join(parts[:length]) for length in range(1, len(parts))}
-    return [e for e in entries if not is_inside(e[0], path) and e[0] not in above]
+    left = {e[0] for e in entries if is_inside(e[0], path) or e[0] in above}
+    return [e for e in entries if e[0] not in left] if left else entries, left
 
 
 def has_entry(entries: Entries, path: bytes) -> bool:
@@ -273,11 +280,18 @@ def check_whole(project: Project, claim: Claim, recorded: Recorded) -> None:
     old = claim.out
     if old.digest is None or not old.is_tree or recorded.content.digest == old.digest:
         return
-    missing = never_seen(project, claim, recorded.entries)
+    _check_seen(claim, old.path, never_seen(project, claim, recorded.entries))
+
+
+def _check_seen(claim: Claim, path: bytes, missing: list[bytes]) -> None:
+    """Refuse to record an out, or a path in it, if files of it were never checked out. Raises DataUnavailable."""
     if missing:
-        shown = told(old.path + b"/" + missing[0])
+        first = claim.out.path + b"/" + missing[0]
+        some = (
+            f"not all here: {len(missing)} of its files were never checked out, first {told(first)}"
+        )
+        what = "not here: it was never checked out" if first == path else some
         raise DataUnavailable(
-            f"{told(old.path)} is not all here: {len(missing)} of its files were never checked out, "
-            f"first {shown}; adding it now would drop them",
-            hint="vfs checkout it first, add single files of it, or say --force to drop what is missing",
+            f"{told(path)} is {what}; adding it now would drop it from the list",
+            hint="vfs checkout it first, add what is here, or say --force to drop what is missing",
         )

@@ -54,7 +54,7 @@ def remove(
     for claim, below in parts.values():
         for path in below:
             _delete(project, path)
-        recorded = record_parts(project, claim, below).recorded
+        recorded = record_parts(project, claim, below, drop=True)
         written += apply(project, [change_of(project, claim.out.path, claim, recorded)])
     for path, claim in whole.items():
         if outs:

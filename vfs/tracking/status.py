@@ -9,7 +9,7 @@ Rules (those of `dvc status`, `repo/status.py` and `output.py` of 3.67; tests co
   one. Besides, objects that the cache lacks are counted: DVC says *not in cache* of such an out and nothing else.
 * Content is all that counts; modes and times do not.
 * A link into a mount that a checkout left there is what that mount showed then.
-* A list that the cache lacks is made from the working files: equal digests mean equal directories. Only which
+* A list that the cache lacks or has damaged is made from the working files: equal digests mean equal directories. Only which
   files differ is not known then.
 
 It reads files whose fingerprint is not known, and remembers theirs; it takes no lock and never asks a remote. Memory: the paths and
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from vfs.errors import DataUnavailable, FormatError
+from vfs.errors import ContentMismatch, DataUnavailable, FormatError
 from vfs.formats.dirlisting import listing_digest
 from vfs.git.here import git_directories
 from vfs.mount_table import mounts_below
@@ -71,7 +71,7 @@ class OutStatus:
         missing: paths of files of the pointer that no cache has, and no working file that is their home.
         only_here: paths of those whose content lies in the working tree alone (`vfs add --no-copy`) and on no remote yet.
         lost: those of `missing` whose only place was a working file that changed.
-        unlisted: the list of a directory is in no cache, so `files` and `missing` are not known.
+        unlisted: the list of a directory is in no cache, or damaged there, so `files` and `missing` are not known.
     """
 
     use: Use
@@ -250,7 +250,7 @@ class _Look:
         algorithm = Algorithm.MD5 if out.digest is None else out.digest.algorithm
         try:
             listed = self._listed()
-        except (DataUnavailable, FormatError):
+        except (DataUnavailable, ContentMismatch, FormatError):
             self._unlisted(kind, algorithm, files)
             return
         self._lacking(listed, out.path + b"/")

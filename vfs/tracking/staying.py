@@ -38,7 +38,7 @@ class Staying:
         file, digest = content.file, content.digest
         if file.link:
             self._cache.ingest(self._top + b"/" + file.path, digest.algorithm, follow=True)
-        elif not self._cache.trusted(digest):
+        elif not self._cache.trusted(digest, size=file.fingerprint.size):
             self._waiting.append((digest, Home(file.path, file.fingerprint)))
             if content.read and file.fingerprint.ctime > time.time_ns() - int(_RACY * 1e9):
                 self._young.append((file.path, digest))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -101,3 +102,21 @@ def test_an_interruption_at_the_terminal_is_the_callers(processes: Processes) ->
     child = processes.call(os.getpid)
     os.kill(child, signal.SIGINT)
     assert processes.call(os.getpid) == child
+    assert signal.SIGINT in processes.call(signal.pthread_sigmask, signal.SIG_BLOCK, ())
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_an_interruption_while_a_child_starts_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    start = subprocess.Popen
+
+    def interrupted(*args: Any, **kwargs: Any) -> subprocess.Popen[bytes]:
+        started: subprocess.Popen[bytes] = start(*args, **kwargs)
+        started.send_signal(signal.SIGINT)
+        return started
+
+    monkeypatch.setattr("vfs.processes.subprocess.Popen", interrupted)
+    with Processes() as processes:
+        assert processes.call(os.getpid) != os.getpid()
+    assert capfd.readouterr().err == ""

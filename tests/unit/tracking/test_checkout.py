@@ -1,6 +1,7 @@
 """`checkout`: what is replaced, removed, kept and refused."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,25 @@ def test_what_was_made_is_not_read_again(clone: Clone) -> None:
                 stream.write(b"")
             assert os.stat(file).st_ctime_ns == state.st_ctime_ns
     assert checkout(clone).same == 7
+
+
+def test_what_changes_behind_a_checkout_is_the_users(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is remembered of a file that was written to before it could be."""
+    file, sleep = clone.root / "data" / "a", time.sleep
+
+    def write(seconds: float) -> None:
+        placed = time.time_ns()
+        while file.stat().st_mtime_ns <= placed:
+            file.write_bytes(b"me")
+        sleep(seconds)
+
+    monkeypatch.setattr("vfs.tracking.checkout.time.sleep", write)
+    checkout(clone)
+    clone.git("checkout", "-q", "v2")
+    assert refusals(checkout(clone, "data")) == {"data": WouldOverwrite}
+    assert file.read_bytes() == b"me"
 
 
 def test_a_changed_file_stops_its_out_and_no_other(clone: Clone) -> None:
@@ -219,6 +239,19 @@ def test_a_link_into_a_mount_and_back(clone: Clone, tmp_path: Path) -> None:
     (clone.root / "data" / "mine").write_bytes(b"mine")
     assert refusals(checkout(clone, "data", how=mount)) == {"data": WouldOverwrite}
     assert tree(clone) == {**FIRST, "mine": b"mine"}
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_what_is_in_the_way_of_a_directory_is_named(clone: Clone, link: bool) -> None:
+    place = clone.root / "data"
+    if link:
+        place.symlink_to("/etc")
+    else:
+        place.write_bytes(b"mine")
+    (trouble,) = checkout(clone, "data").troubles
+    assert trouble.error.message == "data is in the way, where a directory belongs"
+    assert not checkout(clone, "data", how=How(force=True)).troubles
+    assert tree(clone) == FIRST
 
 
 def test_a_pipe_in_the_way_is_the_users(clone: Clone) -> None:
