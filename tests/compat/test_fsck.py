@@ -101,8 +101,10 @@ def test_what_was_made_of_a_wrong_object_is_not_called_right(one: Clone) -> None
     spoil(file_of(one, one.cache, b"5 of 3"), b"5 of 4")
     shutil.rmtree(one.root / "data")
     one.vfs("checkout")  # it says that it was verified
-    assert names(fsck(one, "--content", "--repair")) == [("altered", "data", True)]
+    assert "all as the pointers say" in one.vfs("status")
+    assert names(fsck(one, "--content", code=1)) == [("altered", "data", False)]
     assert "1 modified" in one.vfs("status")
+    assert names(fsck(one, "--content", "--repair")) == [("altered", "data", True)]
     assert "would be lost" in one.vfs("checkout", code=22)
     one.vfs("checkout", "--force")
     assert "up to date" in one.dvc("status")

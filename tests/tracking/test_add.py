@@ -91,6 +91,7 @@ def test_a_part_of_what_only_a_remote_has(clone: Clone, sandbox: Sandbox, dvc3: 
         refused = other.vfs("add", path, check=False)
         assert refused.returncode == 16
         assert b"%d of its files were never checked out" % names in refused.stderr
+    assert other.vfs("add", "data", "--to-remote", check=False).returncode == 16
     refused = other.vfs("add", "data/1/4", check=False)
     assert b"data/1/4 is not here: it was never checked out" in refused.stderr
     assert b"nfiles: 30" in other.read("data.dvc")
@@ -162,6 +163,9 @@ def test_to_a_remote(clone: Clone, sandbox: Sandbox, dvc3: Path) -> None:
     other = pulled(clone, sandbox, dvc3)
     assert (other / "big").read_bytes() == clone.read("big")
     assert (other / "data/1/4").read_bytes() == b"4" * 50
+    os.unlink(clone.path("data/1/4"))
+    clone.vfs("add", "data", "--to-remote")
+    assert b"nfiles: 29" in clone.read("data.dvc")
     refused = clone.vfs("add", "data", "--to-remote", "-r", "none", check=False)
     assert refused.returncode == 2
 

@@ -25,6 +25,7 @@ from vfs.daemon.mountpoint import (
 )
 from vfs.daemon.request import MountRequest
 from vfs.daemon.service import Service
+from vfs.descriptors import raise_limit
 from vfs.errors import VfsError, only_vfs_error
 from vfs.workspace import Workspace, open_workspace
 
@@ -98,6 +99,7 @@ def run(request: MountRequest, reporter: Reporter) -> None:
         VfsError: whatever kept the mount from being made, or ended it; it is in the log, as any other error is.
         SystemExit: a signal came before there was a mount.
     """
+    raise_limit()
     log_file = state_dir() / f"{mount_id(request.mountpoint)}.log"
     close_log = logs.setup(log_file, request.foreground)
     ending = Ending()

@@ -24,7 +24,7 @@ from vfs.sharing.layout import open_layout, open_named, packed_named
 from vfs.sharing.plain import Object, PlainRemote
 from vfs.sharing.push import pushed
 from vfs.sharing.used import Used
-from vfs.state import FileState, StateTable, state_directory
+from vfs.state import CleanOuts, FileState, StateTable, state_directory
 from vfs.tracking.caches import Caches
 from vfs.tracking.parallel import each_told
 from vfs.tracking.uses import Use
@@ -129,6 +129,7 @@ class Fsck:
         table = StateTable.open(state_directory(self._workspace.repository.git_dir))
         try:
             FileState(table).doubt(digests)
+            CleanOuts(table).forget()
         finally:
             table.close()
 

@@ -22,7 +22,7 @@ from vfs.types import Algorithm, Digest
 _PRINT: Final = Struct("<QQqq")
 NEVER: Final = Fingerprint(0, 0, 0, 0)
 """No file's: all that is known is that there was one."""
-_RACY: Final = 100_000_000
+RACY: Final = 100_000_000
 """Nanoseconds; more than the granularity of any file system's times that is in use (10 ms at worst)."""
 _LONGEST: Final = 480  # LMDB takes keys of 511 bytes
 _BATCH: Final = 5_000
@@ -85,7 +85,7 @@ class FileState:
         moment = time.time_ns() if now is None else now
         batch: list[tuple[bytes, bytes]] = []
         for path, found, digest in files:
-            known = found if found.ctime <= moment - _RACY else NEVER
+            known = found if found.ctime <= moment - RACY else NEVER
             batch.append((key_of(path), _PRINT.pack(*known) + digest.key))
             if len(batch) >= _BATCH:
                 self._write(batch)

@@ -3,7 +3,7 @@
 import io
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
-from vfs.objects import hash_source
+from vfs.objects import Fingerprint, hash_source
 from vfs.objects.source import open_source
 from vfs.packed import Item, PackedRemote, Pointer, Pusher, learn_packs
 from vfs.tracking.scan import File
@@ -31,11 +31,11 @@ class Packing:
         self._former = former
         self._files: dict[bytes, _Hashed] = {}
 
-    def file(self, file: File) -> Digest:
-        """Take a file; from any thread. Raises as `hash_source`."""
+    def file(self, file: File) -> tuple[Digest, Fingerprint]:
+        """Take a file; its digest and state. From any thread; raises as `hash_source`."""
         digest, found = hash_source(self._path(file), follow=file.link)
         self._files[file.path] = _Hashed(file._replace(fingerprint=found), digest)
-        return digest
+        return digest, found
 
     def push(self, remote: "Remote", jobs: int, pointer: Pointer, start: bytes) -> None:
         """Send what the remote lacks of all files.

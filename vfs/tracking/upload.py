@@ -7,6 +7,7 @@ named by what the pointer will say.
 
 import io
 import os
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,14 +20,15 @@ from vfs.formats.dirlisting import dump_listing
 from vfs.formats.hashing import new_hasher
 from vfs.formats.layout import object_path
 from vfs.formats.pointer_text import Described
-from vfs.objects import hash_source
+from vfs.objects import Fingerprint, hash_source
 from vfs.objects.source import open_source, read_stable
 from vfs.packed import Pointer
+from vfs.state.files import Known
 from vfs.tracking.add import Added, check_apart, check_target, check_untracked
 from vfs.tracking.change import Change, apply, change_of
 from vfs.tracking.packing import Packing
 from vfs.tracking.project import Project, told
-from vfs.tracking.record import Entries, Recorded, listing_digest
+from vfs.tracking.record import Entries, Recorded, check_whole, listing_digest
 from vfs.tracking.scan import File, Scanner
 from vfs.types import Algorithm, Digest, Problem
 from vfs.workspace.outs import Claim
@@ -60,7 +62,7 @@ def add_to_remote(
         targets: paths of the outs.
         remote: its name; None is the default one.
         desc: what to say of the outs.
-        force: replace a pointer that is no out's.
+        force: as `add`.
         sources: where data is that lies elsewhere.
 
     Raises:
@@ -86,6 +88,8 @@ def add_to_remote(
     for path, claim in claims.items():
         source = elsewhere.get(path, project.absolute(path))
         recorded = _send(project, source, ref, claim)
+        if claim is not None and not force and path not in elsewhere:
+            check_whole(project, claim, recorded)
         changes.append(change_of(project, path, claim, recorded, desc))
         notes += recorded.notes
     written = apply(project, changes, store=False)
@@ -121,17 +125,21 @@ def _send(project: Project, source: bytes, ref: RemoteRef, claim: Claim | None) 
         with suppress(OSError):  # what is sent will say why
             os.makedirs(ref.directory, exist_ok=True)
 
-    def send(file: File) -> Digest:
+    def send(file: File) -> tuple[Digest, Fingerprint]:
         return _send_file(top, file, remote, ref.prefix) if packed is None else packed.file(file)
 
     jobs = project.workspace.settings.jobs
     with ThreadPoolExecutor(jobs, thread_name_prefix="vfs-send") as pool:
         while batch := list(islice(files, _BATCH)):
             scanner.check()
-            for file, digest in zip(batch, pool.map(send, batch), strict=True):
+            began, known = time.time_ns(), []
+            for file, (digest, found) in zip(batch, pool.map(send, batch), strict=True):
+                known.append(Known(file.path, found, digest))
                 entries.append((file.path[len(start) + 1 :], digest))
                 size, last = size + file.fingerprint.size, file
                 project.progress("upload", size, None)
+            if inside:
+                project.state.remember(known, now=began)
     scanner.check()
     notes = tuple(scanner.notes)
     if os.path.isdir(source):
@@ -157,18 +165,18 @@ def _pointer(claim: Claim | None) -> Pointer | None:
     return Pointer(claim.out.digest, claim.out.is_tree)
 
 
-def _send_file(top: bytes, file: File, remote: "Remote", prefix: str) -> Digest:
-    """Send one file; its digest."""
+def _send_file(top: bytes, file: File, remote: "Remote", prefix: str) -> tuple[Digest, Fingerprint]:
+    """Send one file; its digest, and the state it had."""
     path = top + b"/" + file.path
     if file.fingerprint.size <= _WHOLE:
-        (digest, data), _ = read_stable(path, _read_whole, follow=file.link)
+        (digest, data), found = read_stable(path, _read_whole, follow=file.link)
         remote.put(prefix + object_path(digest), data, if_absent=True)
-        return digest
+        return digest, found
     digest, found = hash_source(path, follow=file.link)
     descriptor, _ = open_source(path, follow=file.link)
     with io.BufferedReader(_Checked(descriptor, found.size, digest, path), 1 << 20) as body:
         remote.put(prefix + object_path(digest), cast("BinaryIO", body), if_absent=True)
-    return digest
+    return digest, found
 
 
 def _read_whole(descriptor: int, size: int) -> tuple[Digest, bytes] | None:

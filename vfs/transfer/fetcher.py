@@ -10,20 +10,20 @@ Rules and invariants: `docs/concurrency.md`, "Fetching". All methods belong to t
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import trio
 
 from vfs.core.ranges import block_count, blocks_of
 from vfs.core.streams import MIB
-from vfs.errors import ContentMismatch, StoreCorrupt, StoreError, VfsError
+from vfs.errors import ContentMismatch, RemoteUnavailable, StoreCorrupt, StoreError, VfsError
 from vfs.store import VERIFIED, ChunkStore
-from vfs.threads import Pool, run_in
+from vfs.threads import Pool, run_in, run_within
 from vfs.transfer.blocks import locate, locate_run, scoped, verdict
 from vfs.transfer.engine import PATIENCE, Engine
 from vfs.transfer.failures import RETRY_AFTER, late, unproven, wrong_file
 from vfs.transfer.flows import Flows
-from vfs.transfer.local_file import FileProof, LocalFile, open_local
+from vfs.transfer.local_file import FileProof, LocalFile, find_local
 from vfs.transfer.parts import Parts, assemble
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.proving import seen_blocks
@@ -35,6 +35,8 @@ from vfs.transfer.whole import prove_whole, verify
 from vfs.types import Algorithm, Blob
 
 log = logging.getLogger("vfs.transfer")
+
+T = TypeVar("T")
 
 SMALLEST_CEILING: Final = MIB
 """A stream may always go this far ahead, however many share the budget."""
@@ -144,9 +146,29 @@ class Fetcher:
         """Tell that nobody has the blob open any more: read-ahead of others may have its share."""
         self._flows.drop(self.own(blob).key)
 
-    async def open_local(self, blob: Blob, places: PlacesOf) -> LocalFile | None:
-        """A plain local file with exactly this content as far as is known, or None."""
-        return await run_in(Pool.DISK, open_local, self.own(blob), places, self._store)
+    async def find_local(self, blob: Blob, places: PlacesOf) -> LocalFile | None:
+        """A plain local file with exactly this content as far as is known, or None.
+
+        Raises:
+            RemoteUnavailable: a file system that may have one hangs.
+        """
+        return await self._locally(find_local, self.own(blob), places, self._store)
+
+    async def read_local(self, file: LocalFile, offset: int, length: int) -> Data:
+        """Bytes of a local file.
+
+        Raises:
+            RemoteUnavailable: its file system hangs.
+            DataUnavailable: as `LocalFile.read`.
+        """
+        return await self._locally(file.read, offset, length)
+
+    async def _locally(self, function: Callable[..., T], *args: object) -> T:
+        patience = min(PATIENCE, self._deadline / 4)
+        try:
+            return await run_within(patience, Pool.LOCAL, function, *args)
+        except trio.TooSlowError:
+            raise RemoteUnavailable(f"no local file answers within {patience:g} s") from None
 
     def check_file(self, file: LocalFile) -> None:
         """All of a local file was seen: have it hashed in the background. If it is wrong, `on_bad` is called."""
