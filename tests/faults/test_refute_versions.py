@@ -1,0 +1,119 @@
+"""Bytes of a large object that was wrong and has been corrected, mixed with those of the right one."""
+
+import os
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vfs.testing.handmade import HandmadeRepository, md5, object_path
+from vfs.testing.mounts import MountFactory, wait_until
+
+pytestmark = pytest.mark.fuse
+
+LARGE = random.Random(5).randbytes(64 << 20)
+LIES = b"x" * len(LARGE)
+
+
+def at(path: Path, offset: int) -> bytes:
+    """Ten bytes, without read-ahead, and not from the page cache."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
+        return os.pread(descriptor, 10, offset)
+    finally:
+        os.close(descriptor)
+
+
+def push(target: Path) -> None:
+    """As `dvc push` does: in one step."""
+    new = target.with_name("new")
+    new.write_bytes(LARGE)
+    new.rename(target)
+
+
+@pytest.mark.parametrize("live", [False, True], ids=["remount", "live"])
+def test_another_remote_is_configured(
+    handmade: HandmadeRepository, mounts: MountFactory, live: bool
+) -> None:
+    """The remote lies; the user names another one, which is right. `trusted` is true as soon as any place tells any version."""
+    mounts.allow("large.bin", md5(LARGE), "")
+    handmade.commit(files={"large.bin": LARGE}, tag="v1")
+    good = handmade.root.parent / "good"
+    shutil.copytree(handmade.remote, good)
+    object_path(handmade.remote, md5(LARGE)).write_bytes(LIES)
+    mount = mounts(handmade.root, "v1")
+    file = mount.path / "large.bin"
+    for offset in range(0, 1 << 20, 1 << 18):
+        assert at(file, offset) == LIES[:10]
+    if not live:
+        mount.umount()
+    (handmade.root / ".dvc").mkdir(exist_ok=True)
+    (handmade.root / ".dvc" / "config.local").write_text(f"['remote \"store\"']\nurl = {good}\n")
+    if live:
+        mount.cli("switch", "v1", "--mount", mount.path)
+    else:
+        mount.start("v1")
+    wait_until(lambda: at(file, 50 << 20) == LARGE[50 << 20 :][:10], "the other remote")
+    wrong = [n for n in range(4) if at(file, n << 18) != LARGE[n << 18 :][:10]]
+    assert not wrong, f"blocks {wrong} are of the old remote, the others of the new one"
+
+
+def test_two_mounts_and_a_mended_object(handmade: HandmadeRepository, mounts: MountFactory) -> None:
+    """One mount drops what was of the object of before; the other one is not told, and goes on serving it beside the new one."""
+    mounts.allow("large.bin", md5(LARGE), "")
+    handmade.commit(files={"large.bin": LARGE}, tag="v1")
+    target = object_path(handmade.remote, md5(LARGE))
+    target.write_bytes(LIES)
+    first, second = mounts(handmade.root, "v1"), mounts(handmade.root, "v1")
+    for offset in range(0, 1 << 20, 1 << 18):
+        assert at(first.path / "large.bin", offset) == LIES[:10]
+    push(target)
+    assert at(second.path / "large.bin", 40 << 20) == LARGE[40 << 20 :][:10]
+    assert at(second.path / "large.bin", 0) == LARGE[:10]
+    file = first.path / "large.bin"
+    assert at(file, 50 << 20) == LARGE[50 << 20 :][:10], "it has met the new object"
+    wrong = [n for n in range(4) if at(file, n << 18) != LARGE[n << 18 :][:10]]
+    assert not wrong, f"blocks {wrong} are of the object of before"
+
+
+def test_one_mount_and_a_mended_object(handmade: HandmadeRepository, mounts: MountFactory) -> None:
+    """The same with one mount, for comparison."""
+    mounts.allow("large.bin", md5(LARGE), "")
+    handmade.commit(files={"large.bin": LARGE}, tag="v1")
+    target = object_path(handmade.remote, md5(LARGE))
+    target.write_bytes(LIES)
+    first = mounts(handmade.root, "v1")
+    file = first.path / "large.bin"
+    for offset in range(0, 1 << 20, 1 << 18):
+        assert at(file, offset) == LIES[:10]
+    push(target)
+    assert at(file, 50 << 20) == LARGE[50 << 20 :][:10]
+    wait_until(lambda: all(at(file, n << 18) == LARGE[n << 18 :][:10] for n in range(4)), "the kernel to forget")
+
+
+def test_a_read_only_cache(handmade: HandmadeRepository, mounts: MountFactory) -> None:
+    """The object was mended since; the cache may only be read now."""
+    mounts.allow("")
+    handmade.commit(files={"large.bin": LARGE}, tag="v1")
+    target = object_path(handmade.remote, md5(LARGE))
+    target.write_bytes(LIES)
+    mount = mounts(handmade.root, "v1")
+    file = mount.path / "large.bin"
+    for offset in range(0, 1 << 20, 1 << 18):
+        assert at(file, offset) == LIES[:10]
+    mount.umount()
+    push(target)
+    cache = Path(handmade.sandbox.environ["XDG_CACHE_HOME"]) / "vfs" / "chunks"
+    subprocess.run(["mount", "--bind", cache, cache], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", cache], check=True)
+    try:
+        mount.start("v1")
+        assert at(file, 50 << 20) == LARGE[50 << 20 :][:10]
+        wrong = [n for n in range(4) if at(file, n << 18) != LARGE[n << 18 :][:10]]
+        assert not wrong, f"blocks {wrong} are of the object of before"
+    finally:
+        mount.umount()
+        subprocess.run(["umount", "-l", cache], check=True)
