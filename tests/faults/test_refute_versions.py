@@ -117,3 +117,30 @@ def test_a_read_only_cache(handmade: HandmadeRepository, mounts: MountFactory) -
     finally:
         mount.umount()
         subprocess.run(["umount", "-l", cache], check=True)
+
+
+def test_verified_is_said_of_what_was_handed_out(
+    handmade: HandmadeRepository, mounts: MountFactory
+) -> None:
+    """Our remote lies, another repository's is right and proves its copy. Ours goes on with its lies and calls them verified."""
+    mounts.allow("")
+    handmade.commit(files={"large.bin": LARGE}, tag="v1")
+    ours = mounts(handmade.root, "v1")
+    file = ours.path / "large.bin"
+    object_path(handmade.remote, md5(LARGE)).write_bytes(LIES)
+    for offset in range(0, 1 << 20, 1 << 18):
+        assert at(file, offset) == LIES[:10]
+    other = HandmadeRepository(handmade.sandbox, handmade.sandbox.root / "other")
+    other.commit(files={"theirs.bin": LARGE}, tag="v1")
+    theirs = mounts(other.root, "v1")
+    assert (theirs.path / "theirs.bin").read_bytes() == LARGE
+    wait_until(lambda: os.getxattr(theirs.path / "theirs.bin", "user.vfs.verified") == b"yes", "the check")
+    assert file.read_bytes()[1 << 20 :] == LARGE[1 << 20 :], "what was not handed out before is right"
+    through = ours.cli("cat", file, check=False)
+    said = os.getxattr(file, "user.vfs.verified")
+    with file.open("rb") as opened:  # not the kernel's pages alone
+        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    again = file.read_bytes()
+    wrong = [n for n in range(256) if again[n << 18 :][:10] != LARGE[n << 18 :][:10]]
+    wrong_cat = through.stdout != LARGE and not through.returncode
+    assert not wrong_cat and not wrong, f"cat says {through.returncode} ({wrong_cat=}), verified is {said!r}; blocks {wrong} are lies"
