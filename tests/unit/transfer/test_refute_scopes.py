@@ -166,3 +166,49 @@ async def test_eviction_does_not_bring_back_what_was_dropped(bench: Bench, tmp_p
     left = [n for n in range(30) if store.locate(OURS.key + n.to_bytes(4, "big"))]
     assert left == [], "blocks of the object of before are back, under the version of the new one"
     store.close()
+
+
+async def test_what_one_process_hashed_of_the_old_object_does_not_condemn_what_another_has_proven(bench: Bench) -> None:
+    """Two mounts of one repository: the second meets the mended object, fetches and proves it; the first has hashed the old one."""
+    old, new = FaultyPlace(LIES, etag="v0"), FaultyPlace(CONTENT, etag="v1")
+    await bench.start()
+    assert await bench.read(OURS, [old], 0, 5 * MIB) == LIES[: 5 * MIB]
+    await bench.quiet()
+    other = Fetcher(bench.store, bench.limits, scope=SCOPE)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(other.run)
+        for offset in range(0, 9 * MIB, MIB):
+            await other.read(OURS, lambda: [new], offset, MIB)
+        await other.verify(OURS, lambda: [new])
+        assert bytes(await other.read(OURS, lambda: [new], 0, 9 * MIB)) == CONTENT
+        old.get = new.get  # type: ignore[method-assign]
+        data = await bench.read(OURS, [old], 4 * MIB, 5 * MIB)
+        assert data == CONTENT[4 * MIB :], "one read, two objects"
+        try:
+            await bench.fetcher.verify(OURS, lambda: [old])
+        finally:
+            other.heed(lambda: [OURS])
+            assert bytes(await other.read(OURS, lambda: [new], 0, 9 * MIB)) == CONTENT
+        nursery.cancel_scope.cancel()
+
+
+async def test_crlf_of_a_stranger(bench: Bench) -> None:
+    """A stranger's bytes that differ from ours in line ends have our digest and size (DVC 2's hash)."""
+    from vfs.formats.hashing import hasher_for
+    from vfs.transfer.blocks import scoped
+    from vfs.types import Algorithm, Blob, Digest
+
+    ours, theirs = b"a\r\nb\n" * 1000, b"a\nb\r\n" * 1000
+    import hashlib
+    value = hashlib.md5(b"a\nb\n" * 1000).digest()
+    blob = Blob(Digest(Algorithm.MD5_DOS2UNIX, value), len(ours))
+    hasher = hasher_for(blob.digest, blob.size)
+    hasher.update(ours)
+    assert hasher.matches(value)
+    await bench.start()
+    other = Fetcher(bench.store, bench.limits, scope=b"theirs".ljust(16))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(other.run)
+        assert bytes(await other.read(blob, lambda: [FaultyPlace(theirs)], 0, 10)) == theirs[:10]
+        nursery.cancel_scope.cancel()
+    assert await bench.read(blob, [FaultyPlace(ours)], 0, 10) == ours[:10]
