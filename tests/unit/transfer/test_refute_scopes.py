@@ -191,24 +191,3 @@ async def test_what_one_process_hashed_of_the_old_object_does_not_condemn_what_a
             assert bytes(await other.read(OURS, lambda: [new], 0, 9 * MIB)) == CONTENT
         nursery.cancel_scope.cancel()
 
-
-async def test_crlf_of_a_stranger(bench: Bench) -> None:
-    """A stranger's bytes that differ from ours in line ends have our digest and size (DVC 2's hash)."""
-    from vfs.formats.hashing import hasher_for
-    from vfs.transfer.blocks import scoped
-    from vfs.types import Algorithm, Blob, Digest
-
-    ours, theirs = b"a\r\nb\n" * 1000, b"a\nb\r\n" * 1000
-    import hashlib
-    value = hashlib.md5(b"a\nb\n" * 1000).digest()
-    blob = Blob(Digest(Algorithm.MD5_DOS2UNIX, value), len(ours))
-    hasher = hasher_for(blob.digest, blob.size)
-    hasher.update(ours)
-    assert hasher.matches(value)
-    await bench.start()
-    other = Fetcher(bench.store, bench.limits, scope=b"theirs".ljust(16))
-    async with trio.open_nursery() as nursery:
-        await nursery.start(other.run)
-        assert bytes(await other.read(blob, lambda: [FaultyPlace(theirs)], 0, 10)) == theirs[:10]
-        nursery.cancel_scope.cancel()
-    assert await bench.read(blob, [FaultyPlace(ours)], 0, 10) == ours[:10]
