@@ -154,3 +154,30 @@ def test_verified_is_said_of_what_was_handed_out(
     wrong = [n for n in range(256) if again[n << 18 :][:10] != LARGE[n << 18 :][:10]]
     wrong_cat = through.stdout != LARGE and not through.returncode
     assert not wrong_cat and not wrong, f"cat says {through.returncode} ({wrong_cat=}), verified is {said!r}; blocks {wrong} are lies"
+
+
+@pytest.mark.parametrize("others", [10, 4500])
+def test_pages_of_a_file_that_is_not_remembered(
+    handmade: HandmadeRepository, mounts: MountFactory, others: int
+) -> None:
+    """What was read of a large object that is found wrong leaves the kernel, however many files were read since."""
+    mounts.allow("")
+    handmade.commit(files={"large.bin": LARGE}, directories={"small": {f"{n}": b"%d" % n for n in range(others)}}, tag="v1")
+    object_path(handmade.remote, md5(LARGE)).write_bytes(LIES)
+    mount = mounts(handmade.root, "v1")
+    file = mount.path / "large.bin"
+    with file.open("rb"):
+        assert at(file, 0) == LIES[:10]
+    for n in range(others):
+        assert (mount.path / "small" / str(n)).read_bytes() == b"%d" % n
+    done = mount.cli("prefetch", "--mount", mount.path, "large.bin", check=False)
+    print(done)
+    assert done.returncode, "it is wrong"
+    wait_until(lambda: os.getxattr(file, "user.vfs.verified") == b"bad", "the verdict")
+    import time
+    time.sleep(1)
+    try:
+        data = at(file, 0)
+    except OSError:
+        return
+    raise AssertionError(f"{data!r} though it is known to be wrong")

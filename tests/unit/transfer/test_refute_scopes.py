@@ -191,3 +191,22 @@ async def test_what_one_process_hashed_of_the_old_object_does_not_condemn_what_a
             assert bytes(await other.read(OURS, lambda: [new], 0, 9 * MIB)) == CONTENT
         nursery.cancel_scope.cancel()
 
+
+
+async def test_a_place_without_versions_vouches_for_nothing(bench: Bench) -> None:
+    """An HTTP server without (strong) ETags: that the object is the same as before cannot be known, so what was left is not used."""
+    place = FaultyPlace(LIES, etag="")
+    await bench.start()
+    assert await bench.read(OURS, [place], 0, 2 * MIB) == LIES[: 2 * MIB]
+    await bench.quiet()
+    bench.scope.cancel()
+    await bench.ended.wait()
+    mended = FaultyPlace(CONTENT, etag="")
+    other = Fetcher(bench.store, bench.limits, scope=SCOPE, on_bad=bench.bad.append)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(other.run)
+        first = bytes(await other.read(OURS, lambda: [mended], 8 * MIB, 10))
+        then = bytes(await other.read(OURS, lambda: [mended], 0, 2 * MIB))
+        nursery.cancel_scope.cancel()
+    assert first == CONTENT[8 * MIB :][:10]
+    assert then == CONTENT[: 2 * MIB]
