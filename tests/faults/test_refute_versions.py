@@ -181,3 +181,33 @@ def test_pages_of_a_file_that_is_not_remembered(
     except OSError:
         return
     raise AssertionError(f"{data!r} though it is known to be wrong")
+
+
+@pytest.mark.parametrize("how", ["copied", "linked"])
+def test_a_scope_that_is_not_its_own(
+    handmade: HandmadeRepository, mounts: MountFactory, how: str
+) -> None:
+    """A copy of ours with another remote; a stranger's directory whose `.git/vfs` leads into ours. Their lies reach ours."""
+    mounts.allow("")
+    handmade.commit(files={"large.bin": LARGE}, tag="v1")
+    ours = mounts(handmade.root, "v1")
+    assert os.stat(ours.path / "large.bin").st_size == len(LARGE)
+    lying = handmade.root.parent / "lying"
+    target = object_path(lying, md5(LARGE))
+    target.parent.mkdir(parents=True)
+    target.write_bytes(LIES)
+    theirs = handmade.root.parent / "theirs"
+    if how == "copied":
+        shutil.copytree(handmade.root, theirs, symlinks=True)
+        (theirs / ".dvc").mkdir(exist_ok=True)
+        (theirs / ".dvc" / "config.local").write_text(f"['remote \"store\"']\nurl = {lying}\n")
+    else:
+        made = HandmadeRepository(handmade.sandbox, theirs)
+        made.remote_url = str(lying)
+        made.commit(files={"large.bin": LARGE}, tag="v1")
+        (theirs / ".git" / "vfs").symlink_to("../../repository/.git/vfs")
+    other = mounts(theirs, "v1")
+    for offset in range(0, 1 << 20, 1 << 18):
+        assert at(other.path / "large.bin", offset) == LIES[:10]
+    wrong = [n for n in range(4) if at(ours.path / "large.bin", n << 18) != LARGE[n << 18 :][:10]]
+    assert not wrong, f"blocks {wrong} are of the other repository's remote"
