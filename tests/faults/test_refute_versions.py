@@ -211,3 +211,32 @@ def test_a_scope_that_is_not_its_own(
         assert at(other.path / "large.bin", offset) == LIES[:10]
     wrong = [n for n in range(4) if at(ours.path / "large.bin", n << 18) != LARGE[n << 18 :][:10]]
     assert not wrong, f"blocks {wrong} are of the other repository's remote"
+
+
+def test_a_stopped_process_holds_the_index(handmade: HandmadeRepository, mounts: MountFactory) -> None:
+    """^Z of a `vfs prefetch` in the middle of a transaction of the index: caching stops, reading does not."""
+    import sys
+
+    mounts.allow("")
+    settings = Path(handmade.sandbox.environ["XDG_CONFIG_HOME"]) / "vfs" / "config.yaml"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text("transfer:\n  deadline: 10\n")
+    small = {f"{n}": b"%d" % n for n in range(100)}
+    handmade.commit(files={"large.bin": LARGE}, directories={"small": small}, tag="v1")
+    mount = mounts(handmade.root, "v1")
+    assert (mount.path / "small" / "0").read_bytes() == b"0"
+    index = Path(handmade.sandbox.environ["XDG_CACHE_HOME"]) / "vfs" / "chunks" / "index"
+    code = (
+        "import lmdb, sys, os, signal\n"
+        "env = lmdb.open(sys.argv[1], max_dbs=7, map_size=1 << 34, max_readers=1024)\n"
+        "t = env.begin(write=True)\nprint('held', flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)\n"
+    )
+    stopped = subprocess.Popen([sys.executable, "-c", code, index], stdout=subprocess.PIPE)
+    try:
+        assert stopped.stdout is not None
+        assert stopped.stdout.readline() == b"held\n"
+        for n in range(1, 100):
+            assert (mount.path / "small" / str(n)).read_bytes() == b"%d" % n
+    finally:
+        stopped.kill()
+        stopped.wait()
