@@ -13,7 +13,7 @@ from vfs.testing.mounts import MountFactory
 
 pytestmark = pytest.mark.fuse
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
-FILES = {f"f{n}.bin": random.Random(n).randbytes((5 << 20) + n * 777_777) for n in range(4)}
+FILES = {f"f{n}.bin": random.Random(n).randbytes((20 << 20) + n * 777_777) for n in range(5)}
 
 
 def test_chaos(handmade: HandmadeRepository, mounts: MountFactory) -> None:
@@ -22,7 +22,7 @@ def test_chaos(handmade: HandmadeRepository, mounts: MountFactory) -> None:
     chooser = random.Random(seed)
     config = Path(handmade.sandbox.environ["XDG_CONFIG_HOME"]) / "vfs" / "config.yaml"
     config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text("cache:\n  min_free: 0\n  limit: 20MiB\n")
+    config.write_text("cache:\n  min_free: 0\n  limit: 64MiB\n")
     handmade.commit(files=FILES, tag="v1")
     liar = HandmadeRepository(handmade.sandbox, handmade.root.parent / "liar")
     liar.commit(files=FILES, tag="v1")

@@ -240,3 +240,28 @@ def test_a_stopped_process_holds_the_index(handmade: HandmadeRepository, mounts:
     finally:
         stopped.kill()
         stopped.wait()
+
+
+def test_few_descriptors(handmade: HandmadeRepository, mounts: MountFactory) -> None:
+    """Thousands of files of the DVC cache were read; the daemon may have 1,024 descriptors."""
+    import resource
+
+    mounts.allow("")
+    small = {f"{n}": b"%d" % n for n in range(3000)}
+    handmade.commit(files={"last.bin": b"last"}, directories={"small": small}, tag="v1")
+    shutil.copytree(handmade.remote, handmade.root / ".dvc" / "cache")
+    (handmade.root / ".dvc" / "cache" / "files" / "md5" / md5(b"last")[:2] / md5(b"last")[2:]).unlink()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, before[1]))
+    try:
+        mount = mounts(handmade.root, "v1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    import psutil
+    subprocess.run(["prlimit", "--pid", str(mount.daemon().pid), "--nofile=1024:20000"], check=True)
+    for n in range(3000):
+        assert (mount.path / "small" / str(n)).read_bytes() == b"%d" % n
+    print(mount.daemon().num_fds(), mount.log()[-1500:])
+    assert (mount.path / "last.bin").read_bytes() == b"last"
+    assert mount.cli("status").returncode == 0
+    assert "Too many open files" not in mount.log()
