@@ -210,3 +210,27 @@ async def test_a_place_without_versions_vouches_for_nothing(bench: Bench) -> Non
         nursery.cancel_scope.cancel()
     assert first == CONTENT[8 * MIB :][:10]
     assert then == CONTENT[: 2 * MIB]
+
+
+async def test_what_is_left_is_served_though_the_deadline_is_short(bench: Bench) -> None:
+    """`transfer.deadline` below the five seconds that a read waits for a place to answer."""
+    from vfs.errors import RemoteUnavailable
+
+    place = FaultyPlace(CONTENT)
+    place.fail = lambda number, request: RemoteUnavailable("down")
+    assert leave(bench.store, OURS, CONTENT, range(30))
+    await bench.start(deadline=4.0)
+    assert await bench.read(OURS, [place], 2 * MIB, 10) == CONTENT[2 * MIB :][:10]
+
+
+async def test_what_is_left_is_served_after_a_block_that_is_not(bench: Bench) -> None:
+    """Offline: a block that is missing was asked for in vain just before."""
+    from vfs.errors import DataUnavailable, ObjectMissing
+
+    place = FaultyPlace(CONTENT)
+    place.fail = lambda number, request: ObjectMissing("gone")
+    assert leave(bench.store, OURS, CONTENT, range(30))
+    await bench.start()
+    with pytest.raises(DataUnavailable):
+        await bench.read(OURS, [place], 8 * MIB, 10)
+    assert await bench.read(OURS, [place], 2 * MIB, 10) == CONTENT[2 * MIB :][:10]
