@@ -234,3 +234,12 @@ async def test_what_is_left_is_served_after_a_block_that_is_not(bench: Bench) ->
     with pytest.raises(DataUnavailable):
         await bench.read(OURS, [place], 8 * MIB, 10)
     assert await bench.read(OURS, [place], 2 * MIB, 10) == CONTENT[2 * MIB :][:10]
+
+
+@pytest.mark.parametrize("left", [30, 36], ids=["part", "whole"])
+async def test_prefetch_from_a_sound_place_succeeds_whatever_was_left(bench: Bench, left: int) -> None:
+    """The user was told that the object is wrong or changed the remote, and prefetches again."""
+    assert leave(bench.store, OURS, LIES, range(left))
+    await bench.start()
+    report = await bench.fetcher.prefetch([(OURS, lambda: [FaultyPlace(CONTENT)])])
+    assert report.failed_files == 0, report.problems
