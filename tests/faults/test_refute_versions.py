@@ -242,6 +242,37 @@ def test_a_stopped_process_holds_the_index(handmade: HandmadeRepository, mounts:
         stopped.wait()
 
 
+def test_a_stopped_process_and_an_unmount(handmade: HandmadeRepository, mounts: MountFactory) -> None:
+    """^Z of a `vfs prefetch` in the middle of a transaction of the index: an unmount ends the daemon."""
+    import sys
+
+    mounts.allow("")
+    settings = Path(handmade.sandbox.environ["XDG_CONFIG_HOME"]) / "vfs" / "config.yaml"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text("transfer:\n  deadline: 10\n")
+    small = {f"{n}": b"%d" % n for n in range(100)}
+    handmade.commit(files={"large.bin": LARGE}, directories={"small": small}, tag="v1")
+    mount = mounts(handmade.root, "v1")
+    assert (mount.path / "small" / "0").read_bytes() == b"0"
+    index = Path(handmade.sandbox.environ["XDG_CACHE_HOME"]) / "vfs" / "chunks" / "index"
+    code = (
+        "import lmdb, sys, os, signal\n"
+        "env = lmdb.open(sys.argv[1], max_dbs=7, map_size=1 << 34, max_readers=1024)\n"
+        "t = env.begin(write=True)\nprint('held', flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)\n"
+    )
+    stopped = subprocess.Popen([sys.executable, "-c", code, index], stdout=subprocess.PIPE)
+    try:
+        assert stopped.stdout is not None
+        assert stopped.stdout.readline() == b"held\n"
+        assert (mount.path / "small" / "1").read_bytes() == b"1"
+        daemon = mount.daemon()
+        mount.umount()
+        wait_until(lambda: not daemon.is_running() or daemon.status() == "zombie", "the daemon to end", timeout=30)
+    finally:
+        stopped.kill()
+        stopped.wait()
+
+
 def test_few_descriptors(handmade: HandmadeRepository, mounts: MountFactory) -> None:
     """Thousands of files of the DVC cache were read; the daemon may have 1,024 descriptors."""
     import resource
