@@ -243,3 +243,35 @@ async def test_prefetch_from_a_sound_place_succeeds_whatever_was_left(bench: Ben
     await bench.start()
     report = await bench.fetcher.prefetch([(OURS, lambda: [FaultyPlace(CONTENT)])])
     assert report.failed_files == 0, report.problems
+
+
+async def test_a_verdict_that_could_not_be_written_does_not_outlive_what_it_was_of(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk of the index was full for a moment; what comes later was compared by nobody."""
+    from vfs.errors import StoreFull
+    from vfs.store import VERIFIED
+    from vfs.store.verdicts import Verdicts
+
+    place, liar = FaultyPlace(CONTENT), FaultyPlace(LIES, etag="v2")
+    await bench.start()
+    with monkeypatch.context() as full:
+
+        def fails(*_: object) -> bool:
+            raise StoreFull("no room left on the disk")
+
+        full.setattr(Verdicts, "promote", fails)
+        assert await bench.read(OURS, [place], 0, 9 * MIB) == CONTENT
+        await bench.fetcher.verify(OURS, lambda: [place])
+        await bench.quiet()
+    bench.evict(OURS, range(36))
+    place.get = liar.get  # type: ignore[method-assign]
+    bench.fetcher.places_changed()
+    await bench.quiet()
+    data = await bench.read(OURS, [place], 2 * MIB, 10)
+    await bench.quiet()
+    assert data == LIES[:10]
+    assert bench.verdict(OURS) != VERIFIED, "of bytes that nobody has compared"
+    await bench.read(OURS, [place], 0, 9 * MIB)
+
+
