@@ -17,6 +17,9 @@ from tests.unit.transfer.bench import (
 from vfs.store import BAD_FILE, UNPROVEN, ChunkStore
 from vfs.testing.places import FaultyPlace
 from vfs.transfer import Fetcher
+from vfs.transfer.blocks import verdict
+from vfs.transfer.proof import Proof
+from vfs.transfer.proving import prove
 from vfs.types import BLOCK_SIZE
 
 CONTENT = content_of(9 * MIB)
@@ -275,3 +278,41 @@ async def test_a_verdict_that_could_not_be_written_does_not_outlive_what_it_was_
     await bench.read(OURS, [place], 0, 9 * MIB)
 
 
+async def test_eviction_does_not_make_lies_verified(bench: Bench, tmp_path: Path) -> None:
+    """While a segment is written again, another process drops what is in it, fetches the mended object and proves it.
+
+    What eviction writes back has no proven twin any more once that is evicted, and nothing says that it is unproven.
+    """
+    from vfs.store import VERIFIED
+
+    store = ChunkStore.open(tmp_path / "small" / "chunks", limit=1 << 30, min_free=0, capacity=4 * MIB)
+    name = b"p" * 16
+    assert store.is_replaced(OURS.key, name, b"0" * 16) is False
+    assert leave(store, OURS, LIES, range(15))
+    for block in range(4):  # they were read, so they are written again
+        extent = store.locate(OURS.key + block.to_bytes(4, "big"))
+        assert extent is not None
+        store.read(extent, 0, 10)
+    engine = store._engine
+    engine.appender.rest(idle_only=False)
+    read, done = engine.evictor._read, []
+
+    def meanwhile(descriptor, member):  # another process, between two transactions of the eviction
+        if not done:
+            done.append(store.is_replaced(OURS.key, name, b"1" * 16))
+            assert leave(store, OURS, CONTENT, range(36))
+            proof = Proof(OURS)
+            proof.see_all()
+            done.append(prove(store, OURS, proof, range(36), {}))
+        return read(descriptor, member)
+
+    engine.evictor._read = meanwhile
+    engine.table.flush_touches()
+    engine.evictor.run(lambda: not done)
+    assert done == [True, True]
+    store.drop([OURS.proven_key + n.to_bytes(4, "big") for n in range(4)])  # evicted some time later
+    place = FaultyPlace(CONTENT)
+    data = await another(bench, store, place, 0, 10)
+    found = verdict(store, OURS)
+    store.close()
+    assert data == CONTENT[:10], f"lies, and the verdict is {'VERIFIED' if found == VERIFIED else found}"
