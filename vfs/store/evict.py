@@ -30,6 +30,7 @@ from vfs.store.layout import (
     unpack_entry,
     unpack_info,
 )
+from vfs.store.pins import is_pinned
 
 _log = logging.getLogger("vfs.store")
 
@@ -179,7 +180,7 @@ class Evictor:
                     if entry is None or entry.segment != number:
                         continue
                     if entry.offset == int.from_bytes(place[4:], "big"):
-                        pinned = transaction.get(key, db=self._index.pinned) is not None
+                        pinned = is_pinned(transaction, self._index, key)
                         found.append(Member(key, entry, pinned))
             return found
 

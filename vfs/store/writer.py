@@ -99,8 +99,8 @@ class Appender:
         self._active: Active | None = None
         self._end_seen = 0
 
-    def append(self, items: Sequence[Item], *, unproven: bool = False) -> list[Placed]:
-        """Store items, `unproven` blocks or what needs no proof; returns where they are (those that fit no segment are left out).
+    def append(self, items: Sequence[Item], *, unproven: bytes = b"") -> list[Placed]:
+        """Store items, blocks of an `unproven` object or what needs no proof; returns where they are (those that fit no segment are left out).
 
         Raises:
             StoreFull: no room on the disk.
@@ -224,7 +224,7 @@ class Appender:
                 waiting = 0
         write_all(batch.active.descriptor, pieces, position)
 
-    def _commit(self, batch: Batch, *, unproven: bool) -> None:
+    def _commit(self, batch: Batch, *, unproven: bytes) -> None:
         placed = batch.entries()
 
         def write(transaction: Any) -> bool:
@@ -233,7 +233,7 @@ class Appender:
             if info is None or info.nonce != batch.active.info.nonce:
                 return False
             if unproven:
-                note_unproven(transaction, self._index, (key for key, _ in placed))
+                note_unproven(transaction, self._index, unproven)
             for key, entry in placed:
                 transaction.put(key, entry.pack(), db=self._index.chunks)
                 member = number + entry.offset.to_bytes(4, "big")

@@ -13,7 +13,7 @@ from typing import Final
 
 from vfs.errors import DataUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
-from vfs.store import BAD, BAD_FILE, UNPROVEN, VERIFIED, ChunkStore
+from vfs.store import BAD, BAD_FILE, FILE, VERIFIED, ChunkStore
 from vfs.transfer.place import Place, PlacesOf
 from vfs.transfer.waiter import Data
 from vfs.types import Blob
@@ -179,6 +179,5 @@ class FileProof:
             self._store.set_verdict(self._key, VERIFIED)  # of the file as it was before
             return True
         self._store.set_verdict(verdict_key(blob, self.file.descriptor), BAD)
-        if self._store.verdict(blob.key) in (None, UNPROVEN):
-            self._store.set_verdict(blob.key, BAD_FILE)  # what remotes have is not suspect
+        self._store.set_verdict(blob.key + FILE, BAD_FILE)  # what remotes have is not suspect
         return False
