@@ -9,12 +9,15 @@ import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
+from blake3 import blake3
+
 from vfs.core.lru import Lru
-from vfs.errors import ContentMismatch, FormatError, ObjectMissing, RemoteUnavailable
+from vfs.errors import ContentMismatch, FormatError, ObjectChanged, ObjectMissing, RemoteUnavailable
 from vfs.formats.manifest_blocks import ChunkPlace
 from vfs.formats.packs import PackRef, open_chunk
 from vfs.formats.zstd import Buffer, Decompressor
@@ -39,6 +42,11 @@ class Located:
         self.packs = packs
         self.chunks = chunks
         self.ends = list(accumulate(chunk.plain for chunk in chunks))
+
+    @cached_property
+    def version(self) -> str:
+        """Names its bytes: those of the chunks' names, wherever they lie."""
+        return blake3(b"".join(chunk.id for chunk in self.chunks)).hexdigest(length=16)
 
 
 class PackReader:
@@ -110,8 +118,13 @@ class PackedPlace:
         Args:
             start: first byte.
             length: bytes.
-            etag: chunks are named by their bytes, so there are no versions.
+            etag: the chunks must be those of this version (`Located.version`).
+
+        Raises:
+            ObjectChanged: they are others: another manifest names the content.
         """
+        if etag not in ("", self._located.version):
+            raise ObjectChanged(f"{self.where}: another manifest names other chunks for it")
         return _PackedBody(self._reader, self._located, start, length, self._again)
 
     def _again(self) -> Located | None:
@@ -138,10 +151,8 @@ class _PackedBody(ClosingBody):
 
     Attributes:
         size: of the whole content.
-        etag: none.
+        etag: `Located.version`.
     """
-
-    etag = ""
 
     def __init__(
         self,
@@ -152,6 +163,7 @@ class _PackedBody(ClosingBody):
         again: Callable[[], Located | None],
     ) -> None:
         self.size = located.ends[-1] if located.ends else 0
+        self.etag = located.version
         self._reader = reader
         self._again = again
         self._end = start + length
@@ -191,7 +203,7 @@ class _PackedBody(ClosingBody):
             yield from self._read(located)
         except ObjectMissing:
             newer = self._again()
-            if newer is None:
+            if newer is None or newer.version != self.etag:
                 raise
             yield from self._read(newer)
 

@@ -99,10 +99,11 @@ class Editions:
     def look_again(self) -> None:
         """Others may have proven what was handed out here."""
         for state in self.states:
-            if state.handed and self._store.verdict(state.keys.proven) == VERIFIED:
-                self.look(state)
+            self.look(state)
 
     def look(self, state: BlobState) -> None:
-        """Compare a blob of which unproven blocks were handed out, if the whole of it is in the store."""
-        if self.verification is not None and state.handed and not state.suspect:
+        """Compare what was handed out of a blob with what others have proven, if they have and all of it is in the store."""
+        if self.verification is None or state.suspect or not state.handed:
+            return
+        if self._store.verdict(state.keys.proven) == VERIFIED:
             self.verification.examine(state.blob, state.keys, lambda: state)

@@ -71,9 +71,11 @@ def prove(
         if own is not None and kept is not None and data in (None, kept):
             proof.compared(block, own.stamp)
         proof.took(block)
-        data = kept if data is None else data
-        if data is not None:
-            proof.differs |= _contradicts(keys, block, checksum(data))
+        if data is None:
+            data, mark = kept, own.checksum if own is not None else 0
+        else:
+            mark = checksum(data)
+        proof.differs |= data is not None and _contradicts(keys, block, mark)
         return data
 
     missing = proof.advance(run, read)
@@ -94,7 +96,8 @@ def prove(
 def condemn(store: ChunkStore, blob: Blob, keys: Keys) -> None:
     """A blob was found wrong: say so to all processes of the repository, and drop what nobody has proven of it."""
     store.set_verdict(blob.key, BAD)
-    _drop(store, keys.editions or (blob.key,), range(block_count(blob.size)))
+    prefixes = keys.editions if blob.scope else (blob.key,)
+    _drop(store, prefixes, range(block_count(blob.size)))
 
 
 def _proven(

@@ -243,12 +243,14 @@ class Verification:
     def _examined(self, state_of: Callable[[], BlobState], found: Proof | Exception | None) -> None:
         if isinstance(found, Proof):
             state = state_of()
-            if state.proof is None or not state.proof.busy:
-                self.drop(state)
+            if state.proof is not None:
+                state.proof.see_all()
+            elif found.keys is not None:
+                found.keys = found.keys._replace(handed=state.handed)
                 state.proof = found
                 if state.editions:
                     self.keep_to(state)
-                self.check(state)
+            self.check(state)
 
     # -- local files ---------------------------------------------------------------------------------
 
