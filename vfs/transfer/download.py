@@ -18,7 +18,7 @@ from vfs.core.ranges import block_count, block_length
 from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
 from vfs.store import BAD, UNPROVEN, VERIFIED, ChunkStore, Taken, checksum
-from vfs.transfer.blocks import WHOLE_SIZE, edition_of, place_name, verdict
+from vfs.transfer.blocks import WHOLE_SIZE, edition_of, verdict
 from vfs.transfer.local_file import unreadable, verdict_key
 from vfs.transfer.place import Body, Buffer, Generous, Place
 from vfs.transfer.source import Source
@@ -63,16 +63,12 @@ def download(job: Job, source: Source, store: ChunkStore, announce: Announce) ->
         with body:
             job.body = body
             _check_size(job, place, body)
-            version = body.etag or job.asked
             if keep:
-                job.prefix = _prefix(job, source, version)
+                job.prefix = _prefix(job, source, body.etag or job.asked)
             announce.opened(job, body.etag)
             if job.whole:
                 _read_whole(job, place, body, store if keep else None, announce)
             else:
-                if keep and version and not job.asked and job.state.blob.scope:
-                    edition = edition_of(job.state.blob, place.where, version)
-                    store.remember(job.state.blob.key, place_name(place.where), edition)
                 _read_part(job, place, body, store if keep else None, announce)
         if keep and job.whole and isinstance(place, Generous):
             keep_companions(place, store)

@@ -64,6 +64,8 @@ class Editions:
         state.answered(state.editions | {where: job.prefix})
         if self.verification is not None:
             self.verification.keep_to(state)
+            if source.etag:
+                self.verification.remember(state, where)
 
     def found(self, state: BlobState) -> None:
         """The places of a blob are known (again)."""

@@ -348,9 +348,7 @@ class Engine:
         """The blob is wrong: nobody gets more of it before all of it has been fetched anew and found right."""
         error = wrong(state.blob)
         self.journal.write(state.blob, error)
-        if (
-            state.editions
-        ):  # else it was left by an earlier process: what the places have is not known
+        if state.editions:  # else an earlier process left it: nobody knows what the places have now
             state.refused = (error, trio.current_time() + RETRY_MISMATCH)
         for job in set(state.owners.values()):
             if not job.running:

@@ -79,11 +79,14 @@ async def fill(
 
 async def _settle(engine: Engine, state: BlobState, done: Callable[[int, int], None]) -> None:
     """Fetch the first block that is not proven, which tells whether what an earlier process has left may be used."""
-    for block in range(state.blocks):
-        if locate_run(engine.store, state.keys, block, 1) == [None]:
+    for first in range(0, state.blocks, STRETCH_BLOCKS):
+        count = min(STRETCH_BLOCKS, state.blocks - first)
+        extents = locate_run(engine.store, state.keys, first, count)
+        if None in extents:
             break
     else:
         return
+    block = first + extents.index(None)
     waiter, _, missing = _ask(engine, state, range(block, block + 1), None)
     try:
         await waiter.wait()

@@ -19,7 +19,7 @@ class Source:
 
     Attributes:
         place: which one.
-        etag: version of the object its last first answer was of; later answers must be of the same.
+        etag: version of the object that it told last; further GETs must be of the same.
         nameless: the edition of what comes if it tells no version: nobody else has it, and no later source.
         repinned: the object was replaced once already.
         served: it has given a block.

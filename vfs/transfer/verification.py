@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from vfs.errors import DataUnavailable
 from vfs.store import UNPROVEN, ChunkStore, Taken
-from vfs.transfer.blocks import Keys
+from vfs.transfer.blocks import EDITION_SIZE, Keys, place_name
 from vfs.transfer.checker import Checker
 from vfs.transfer.lanes import Budget
 from vfs.transfer.local_file import FileProof, LocalFile
@@ -125,6 +125,12 @@ class Verification:
         if keys is not None and not set(keys.editions) <= set(state.keys.editions):
             self.drop(state)
 
+    def remember(self, state: BlobState, where: str) -> None:
+        """Note the edition that a place has, for when no place answers."""
+        edition = state.editions[where][-EDITION_SIZE:]
+        order = functools.partial(self._store.remember, state.prefix, place_name(where), edition)
+        self._checker.post(order, lambda _: None, urgent=True)
+
     def retract(self, state: BlobState) -> bool:
         """What was handed out of a blob may be wrong: nobody keeps it, here or in the kernel; returns whether there was any."""
         self.drop(state)
@@ -200,6 +206,8 @@ class Verification:
             self._counters.verified += 1
             self.drop(state)
             state.suspect = False
+            if proof.left:
+                self._memory.forget(state.prefix)  # what the store has is compared next
             if proof.again or proof.left:  # who waits may have read what came again
                 self._once_more(state)
             else:
