@@ -124,7 +124,7 @@ class PackedPlace:
             ObjectChanged: they are others: another manifest names the content.
         """
         if etag not in ("", self._located.version):
-            raise ObjectChanged(f"{self.where}: another manifest names other chunks for it")
+            raise _changed(self.where)
         return _PackedBody(self._reader, self._located, start, length, self._again)
 
     def _again(self) -> Located | None:
@@ -132,6 +132,10 @@ class PackedPlace:
         if located is not None:
             self._located = located
         return located
+
+
+def _changed(where: str) -> ObjectChanged:
+    return ObjectChanged(f"{where}: the manifest that names it now says other chunks")
 
 
 class _Part(NamedTuple):
@@ -203,8 +207,10 @@ class _PackedBody(ClosingBody):
             yield from self._read(located)
         except ObjectMissing:
             newer = self._again()
-            if newer is None or newer.version != self.etag:
+            if newer is None:
                 raise
+            if newer.version != self.etag:
+                raise _changed(self._reader.remote.url) from None
             yield from self._read(newer)
 
     def _read(self, located: Located) -> Iterator[Buffer]:
