@@ -16,6 +16,8 @@ from ctypes import CDLL, create_string_buffer, get_errno
 from struct import Struct
 from typing import Final
 
+from vfs.descriptors import again
+
 AnyPath = str | bytes | os.PathLike[str]
 
 WHY: Final = "it is on the mount that would be reading it"
@@ -44,6 +46,10 @@ def open_other(path: AnyPath, flags: int, *, dir_fd: int | None = None) -> int:
     Raises:
         OSError: EDEADLK if it is on the own mount; else as `os.open`.
     """
+    return again(_open_other, path, flags, dir_fd)
+
+
+def _open_other(path: AnyPath, flags: int, dir_fd: int | None) -> int:
     if _served is None:
         return os.open(path, flags, dir_fd=dir_fd)
     found = _look(path, *_served, follow=not flags & os.O_NOFOLLOW, dir_fd=dir_fd)

@@ -17,7 +17,8 @@ T = TypeVar("T")
 class Pool(Enum):
     """What threads are for."""
 
-    DISK = "local files and the chunk store"
+    DISK = "the chunk store"
+    LOCAL = "plain local files, which may lie on a network"
     LOOK = "revisions and the working tree, in local Git"
     BUILD = "snapshots that requests of the kernel ask for"
     REMOTE = "what clients and background tasks ask of remotes"
@@ -27,6 +28,7 @@ class Pool(Enum):
 
 THREADS: Final = {
     Pool.DISK: 32,
+    Pool.LOCAL: 32,
     Pool.LOOK: 8,
     Pool.BUILD: 8,
     Pool.REMOTE: math.inf,  # bounded by the clients of the control socket
@@ -49,6 +51,19 @@ async def run_in(pool: Pool, function: Callable[..., T], *args: object, abandon:
     return await trio.to_thread.run_sync(
         function, *args, limiter=_limiter(pool), abandon_on_cancel=abandon
     )
+
+
+async def run_within(seconds: float, pool: Pool, function: Callable[..., T], *args: object) -> T:
+    """As `run_in`, but the function may take so long at most, from when a thread is free; one that hangs stays behind without a slot.
+
+    Raises:
+        trio.TooSlowError: it took longer.
+    """
+    async with _limiter(pool):
+        with trio.fail_after(seconds):
+            return await trio.to_thread.run_sync(
+                function, *args, limiter=_limiter(Pool.REMOTE), abandon_on_cancel=True
+            )
 
 
 def _limiter(pool: Pool) -> trio.CapacityLimiter:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from vfs.transfer import WHOLE_SIZE, Fetcher, Place
+from vfs.errors import RemoteUnavailable
+from vfs.transfer import WHOLE_SIZE, Fetcher, LocalFile, Place
 from vfs.types import Blob, Entry
 from vfs.workspace.scope import scope_of
 from vfs_cli.progress import Progress
@@ -60,7 +61,7 @@ def stream(
 
     async def work() -> None:
         async with _running(workspace) as fetcher:
-            local = await fetcher.open_local(blob, places) if blob.size > WHOLE_SIZE else None
+            local = await _local(fetcher, blob, places)
             for offset, length in _windows(blob.size):
                 if local is not None:
                     data: Data = await trio.to_thread.run_sync(local.read, offset, length)
@@ -70,6 +71,15 @@ def stream(
             await (fetcher.verify(blob, places) if local is None else fetcher.verify_file(local))
 
     _unwrapped(work)
+
+
+async def _local(
+    fetcher: Fetcher, blob: Blob, places: "Callable[[], Sequence[Place]]"
+) -> LocalFile | None:
+    """A large local file; small ones are read through the fetcher, which compares them."""
+    with contextlib.suppress(RemoteUnavailable):
+        return await fetcher.find_local(blob, places) if blob.size > WHOLE_SIZE else None
+    return None
 
 
 def _windows(size: int) -> Iterator[tuple[int, int]]:

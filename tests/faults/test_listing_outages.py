@@ -172,3 +172,21 @@ def test_doctor_says_how_long_it_waited(repository: HandmadeRepository, proxy: F
     hints = {one["fix"] for one in found if "did not come within 5 s" in one["message"]}
     assert len(hints) == 1, found
     assert "waited for only 5 s here; mounts and reads wait for `transfer.deadline`" in hints.pop()
+
+
+@pytest.mark.parametrize("fault", [stall(0), hangup()], ids=["silent", "hang-up"])
+def test_a_first_look_below_snapshots_breaks_only_the_paths_that_wait(
+    repository: HandmadeRepository,
+    proxy: FaultyProxy,
+    mounts: MountFactory,
+    fault: Fault,
+) -> None:
+    """As after a switch: what Git has is there, and only the directories whose lists are out give EIO."""
+    mounts.allow("WARNING.*vfs")
+    mount = mounts(repository.root, "v1", "-o", f"transfer.deadline={DEADLINE}")
+    proxy.always(fault)
+    began = time.monotonic()
+    assert (mount.path / ".snapshots" / "v2" / "git.txt").read_bytes() == b"2"
+    assert time.monotonic() - began < 2 * DEADLINE
+    with refused(errno.EIO):
+        (mount.path / ".snapshots" / "v2" / "data" / "a").read_bytes()

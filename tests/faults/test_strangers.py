@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -67,6 +68,30 @@ def test_a_wrong_remote(
     ours.umount()
     ours.start("v1")
     assert (ours.path / "large.bin").read_bytes() == LARGE
+
+
+@pytest.mark.parametrize("how", ["copied", "linked"])
+def test_a_repository_that_has_our_scope(
+    ours: Mount,
+    handmade: HandmadeRepository,
+    stranger: HandmadeRepository,
+    mounts: MountFactory,
+    how: str,
+) -> None:
+    """A copy of ours with another remote; a stranger's directory whose `.git/vfs` leads into ours."""
+    assert at(ours.path / "large.bin", 11 << 20) == LARGE[11 << 20 :][:10]
+    if how == "copied":
+        theirs, name = handmade.root.parent / "theirs", "large.bin"
+        shutil.copytree(handmade.root, theirs, symlinks=True)
+        (theirs / ".dvc").mkdir(exist_ok=True)
+        said = f"['remote \"store\"']\nurl = {stranger.remote}\n"
+        (theirs / ".dvc" / "config.local").write_text(said)
+    else:
+        theirs, name = stranger.root, "theirs.bin"
+        (theirs / ".git" / "vfs").symlink_to(handmade.root / ".git" / "vfs")
+    other = mounts(theirs, "v1")
+    assert at(other.path / name, 0) == LIES[:10]
+    assert at(ours.path / "large.bin", 0) == LARGE[:10]
 
 
 def test_what_ours_has_proved_is_theirs_too(

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vfs.config.places import runtime_dir
+from vfs.descriptors import again
 from vfs.errors import DaemonError, NoSuchMount
 
 _RECORD_LIMIT = 64 << 10
@@ -288,7 +289,8 @@ def locked(directory: Path) -> Iterator[None]:
 
     A socket that is bound but does not listen yet looks like one of a daemon that was killed.
     """
-    descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    descriptor = again(os.open, directory / ".lock", flags, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

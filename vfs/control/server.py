@@ -33,6 +33,7 @@ from vfs.control.protocol import (
     failure_of,
 )
 from vfs.control.registry import connect, locked, socket_address
+from vfs.descriptors import ran_short
 from vfs.errors import (
     AccessDenied,
     DaemonError,
@@ -71,7 +72,7 @@ async def serve(
     identity = _identity(path)
     try:
         with listening:
-            listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+            listener = _Listener(trio.socket.from_stdlib_socket(listening))
             async with trio.open_nursery() as nursery:
                 await nursery.start(trio.serve_listeners, server.client, [listener])
                 task_status.started()
@@ -119,6 +120,24 @@ def _refuse_if_served(path: Path) -> None:
         if error.errno != errno.EAGAIN:
             raise
     raise DaemonError(f"{path}: another daemon listens here", hint="vfs status shows it")
+
+
+class _Listener(trio.abc.Listener[trio.SocketStream]):
+    """Accepts also when the process has run out of descriptors, as long as it keeps some that it can do without."""
+
+    def __init__(self, listening: trio.socket.SocketType) -> None:
+        self._inner = trio.SocketListener(listening)
+
+    async def accept(self) -> trio.SocketStream:
+        try:
+            return await self._inner.accept()
+        except OSError as error:
+            if not ran_short(error):
+                raise
+        return await self._inner.accept()
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
 
 
 class _Server:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from vfs.descriptors import again
 from vfs.errors import DaemonError, MountPointRefused
 
 _SECONDS: Final = 30
@@ -55,8 +56,13 @@ def _run(command: list[str]) -> str:
     if shutil.which(command[0]) is None:
         return f"{command[0]} is not installed"
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+        done = again(
+            subprocess.run,
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return f"{command[0]} did not come back within {_SECONDS} s"

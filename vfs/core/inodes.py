@@ -8,6 +8,7 @@ those with a common head would line up, so that each lookup would walk past all 
 A million records must fit in about 200 MB, hence packed bytes in one dict rather than objects.
 """
 
+from collections.abc import Iterator
 from hashlib import blake2b
 from struct import Struct
 from typing import Final, NamedTuple
@@ -30,6 +31,8 @@ _HASH_MASK: Final = FILE_BIT - 1
 # Members by number: calling an enum class costs as much as unpacking the whole record.
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _ALGORITHMS: Final = {algorithm.value: algorithm for algorithm in Algorithm}
+
+_FILES: Final = (Kind.FILE, Kind.EXECUTABLE)
 
 _HASHERS: Final = tuple(blake2b(bytes((role,)), digest_size=8) for role in range(128))
 """By algorithm and kind, fed with both: copying one costs less than making one."""
@@ -69,8 +72,11 @@ class FileTable:
     Not thread-safe: only the event loop changes it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, large: int) -> None:
+        """Contents of more than `large` bytes can be listed."""
         self._records: dict[int, bytes] = {}
+        self._above = large
+        self._large: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._records)
@@ -93,6 +99,8 @@ class FileTable:
                 )
                 return inode
             inode = FILE_BIT | ((inode + 1) & _HASH_MASK)
+        if size > self._above:
+            self._large.add(inode)
         self._records[inode] = (
             _RECORD.pack(1, size, mtime, origin, kind, digest.algorithm) + digest.value
         )
@@ -117,4 +125,23 @@ class FileTable:
             self._records[inode] = _LOOKUPS.pack(left) + record[4:]
             return False
         del self._records[inode]
+        self._large.discard(inode)
         return True
+
+    def large(self) -> Iterator[Blob]:
+        """The large contents; one that is there in several roles comes several times."""
+        return (node.blob for inode in self._large if (node := self.get(inode)) is not None)
+
+    def showing(self, blob: Blob) -> list[int]:
+        """The inodes that show a content."""
+        return [
+            inode for kind in _FILES if (inode := self._find(number_for(blob, kind), blob, kind))
+        ]
+
+    def _find(self, inode: int, blob: Blob, kind: Kind) -> int:
+        """The inode of a content, from the number on that it would like to have; 0 if the kernel does not know it."""
+        while (node := self.get(inode)) is not None:
+            if node.kind is kind and (node.blob.digest, node.blob.size) == (blob.digest, blob.size):
+                return inode
+            inode = FILE_BIT | ((inode + 1) & _HASH_MASK)
+        return 0

@@ -4,12 +4,13 @@ A mount over, or around, anything its own daemon reads or writes would make the 
 """
 
 import os
+import re
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from vfs.errors import MountPointRefused
+from vfs.errors import DaemonError, MountPointRefused
 
 DATA_NAMES: Final = frozenset({".git", ".dvc", ".vfs"})
 """Directories in a working tree that belong to Git, DVC and vfs."""
@@ -80,3 +81,34 @@ def check_directory(mountpoint: Path) -> None:
             f"mount point {mountpoint} is not empty ({name} is in it)",
             hint="mounting would hide what is there; choose an empty directory",
         )
+
+
+def check_right(
+    mountpoint: Path,
+    *,
+    allow_other: bool,
+    device: Path = Path("/dev/fuse"),
+    config: Path = Path("/etc/fuse.conf"),
+) -> None:
+    """Refuse at once what libfuse would refuse when everything else is ready.
+
+    Raises:
+        DaemonError: this user may not open FUSE's device, or not let others read a mount.
+    """
+    try:
+        os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        raise DaemonError(
+            f"cannot mount on {mountpoint}: {device}: {error.strerror}",
+            hint="`vfs doctor` says what mends it",
+        ) from error
+    if allow_other and os.geteuid() != 0:
+        try:
+            text = config.read_text(errors="replace")
+        except OSError:
+            text = ""
+        if not re.search(r"^\s*user_allow_other\s*$", text, re.MULTILINE):
+            raise DaemonError(
+                f"cannot mount on {mountpoint}: -o allow_other is only for root here",
+                hint=f"echo user_allow_other | sudo tee -a {config}",
+            )

@@ -29,6 +29,9 @@ AGAIN_SECONDS: Final = 20.0
 """How soon what cannot be served is looked at again; the deadline, if that is less. For a snapshot below `.snapshots` that an outage left
 incomplete: how long it is shown before the next look builds it anew."""
 
+PATIENT_SHARE: Final = 0.75
+"""Of the deadline of a request, for the remotes that its snapshot needs: the rest is for building it without those that were silent."""
+
 MOST_OUT: Final = 1024
 """Revisions remembered as left incomplete by an outage; one that is forgotten is waited for patiently once more."""
 
@@ -92,7 +95,8 @@ class Revisions:
         """Patient the first time; who knows that the remote is out looks again briefly."""
         with self._guard:
             known = revision in self._out
-        snapshot = self._build(revision, patience=BRIEF if known else None)
+        patience = BRIEF if known else self._deadline * PATIENT_SHARE
+        snapshot = self._build(revision, patience=patience)
         with self._guard:
             if met_outage(snapshot):
                 self._out.put(revision, None)

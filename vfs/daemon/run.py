@@ -16,9 +16,16 @@ from vfs.control.protocol import Failure, Progress, Result, encode_reply, failur
 from vfs.control.registry import mount_id
 from vfs.daemon.ending import Ending
 from vfs.daemon.memory import give_back
-from vfs.daemon.mountpoint import check_directory, data_above, refuse_covering, refuse_overlap
+from vfs.daemon.mountpoint import (
+    check_directory,
+    check_right,
+    data_above,
+    refuse_covering,
+    refuse_overlap,
+)
 from vfs.daemon.request import MountRequest
 from vfs.daemon.service import Service
+from vfs.descriptors import raise_limit
 from vfs.errors import VfsError, only_vfs_error
 from vfs.workspace import Workspace, open_workspace
 
@@ -92,6 +99,7 @@ def run(request: MountRequest, reporter: Reporter) -> None:
         VfsError: whatever kept the mount from being made, or ended it; it is in the log, as any other error is.
         SystemExit: a signal came before there was a mount.
     """
+    raise_limit()
     log_file = state_dir() / f"{mount_id(request.mountpoint)}.log"
     close_log = logs.setup(log_file, request.foreground)
     ending = Ending()
@@ -119,6 +127,7 @@ def _serve(
     request: MountRequest, reporter: Reporter, workspace: Workspace, log_file: Path, ending: Ending
 ) -> None:
     check_directory(request.mountpoint)
+    check_right(request.mountpoint, allow_other=request.options.allow_other)
     snapshot = workspace.snapshot(request.rev, reporter.progress)
     refuse_own_places(request.mountpoint, workspace)
     for problem in snapshot.problems[:100]:

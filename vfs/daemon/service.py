@@ -29,6 +29,7 @@ from vfs.daemon.request import MountRequest
 from vfs.daemon.revisions import Revisions, view_of
 from vfs.daemon.status import memory, plain, problems
 from vfs.daemon.upkeep import Work, once, repeatedly
+from vfs.descriptors import Reserve
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
 from vfs.fs.switch import SwitchReport, drop_last, invalidate, swap
@@ -100,6 +101,8 @@ class Service:
         self._shown_since = record.started
         self._presence = Presence(record, handlers(self))
         self._seen: bytes | None = None
+        self._reserve = Reserve()
+        self._reserve.refill()
 
     def _places(self, origin: int, blob: Blob) -> Sequence[Place]:
         """Where a blob may come from; blocking."""
@@ -107,7 +110,7 @@ class Service:
 
     def _content_is_bad(self, blob: Blob) -> None:
         """A large content was wrong as a whole after parts of it were read: nothing may keep them."""
-        for inode in self.filesystem.reader.forget_content(blob):
+        for inode in self.filesystem.forget_content(blob):
             self._bad_inodes.send_nowait(inode)
 
     def mount(self) -> None:
@@ -297,7 +300,8 @@ class Service:
     async def _maintain(self) -> None:
         """Let the chunk store write down what was touched and let go of what others evicted, or found wrong."""
         await run_in(Pool.CONTROL, self._store.maintain)
-        self._fetcher.heed(self.filesystem.reader.large)
+        self._reserve.refill()
+        self._fetcher.heed(lambda: map(self._fetcher.own, self.filesystem.files.large()))
 
     async def _tidy_catalog(self) -> None:
         """Let the catalog forget what no mount needs."""

@@ -18,6 +18,7 @@ from vfs.fs.reader import Data, Reader
 from vfs.fs.snapshots import NAME as SNAPSHOTS
 from vfs.fs.snapshots import RevisionsNode, RevisionSource, Snapshots
 from vfs.fs.statistics import Counters
+from vfs.transfer import WHOLE_SIZE
 from vfs.types import Blob, Entry, Kind
 
 log = logging.getLogger("vfs.fs")
@@ -49,7 +50,7 @@ class FileSystem:
     def __init__(self, main: View, revisions: RevisionSource, reader: Reader) -> None:
         self.directories = DirectoryTable(main)
         self.snapshots = Snapshots(revisions)
-        self.files = FileTable()
+        self.files = FileTable(large=WHOLE_SIZE)
         self.reader = reader
         self.counters = Counters()
         self._handles: dict[int, _DirectoryHandle] = {}
@@ -101,6 +102,13 @@ class FileSystem:
         else:
             self.directories.forget(inode, lookups)
             self.snapshots.forget(inode, lookups)
+
+    def forget_content(self, blob: Blob) -> list[int]:
+        """Drop what is known of a content; returns the inodes that show it, of whose pages the kernel may have some."""
+        shown = self.files.showing(blob)
+        for inode in shown:
+            self.reader.forget(inode)
+        return shown
 
     # -- attributes --------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ Order of places: the chunk store, the repository's own DVC cache and LFS objects
 remotes. The hot path (`read_nowait`) runs on the event loop: a dict, an extent, one `preadv` that returns rather than wait for the disk.
 """
 
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -12,14 +13,13 @@ from typing import Final
 
 import trio
 
-from vfs.core.inodes import FileNode, number_for
-from vfs.errors import DataUnavailable, StoreError
-from vfs.formats.hashing import hasher_for
+from vfs.core.inodes import FileNode
+from vfs.errors import DataUnavailable, RemoteUnavailable, StoreError, VfsError
 from vfs.store import BAD, BAD_FILE, UNPROVEN, VERIFIED, ChunkStore, Extent
-from vfs.threads import Pool, run_in
-from vfs.transfer import WHOLE_SIZE, Fetcher, LocalFile, Place, verdict_key
+from vfs.threads import Pool, run_in, run_within
+from vfs.transfer import WHOLE_SIZE, Fetcher, LocalFile, Place, Replaced
 from vfs.transfer.blocks import Keys, locate, provable
-from vfs.types import BLOCK_SIZE, Blob, Kind
+from vfs.types import BLOCK_SIZE, Algorithm, Blob
 
 log = logging.getLogger("vfs.fs")
 
@@ -30,6 +30,9 @@ MOST_FILES: Final = 4096
 
 MOST_EXTENTS: Final = 4096
 """Extents remembered per file: 1 GiB of a large file."""
+
+LOOK_SECONDS: Final = 2.0
+"""How long a question about a file waits for a local file system."""
 
 LARGEST_READ: Final = 1 << 20
 """Bytes the kernel asks for at once at most."""
@@ -80,7 +83,7 @@ class Reader:
         self._fetcher = fetcher
         self._places_of = places_of
         self._push_small = push_small
-        self._said_store_error = False
+        self._said: set[type[VfsError]] = set()
         self._scratch = memoryview(bytearray(LARGEST_READ))
         self._files: dict[int, OpenFile] = {}
         self._idle: OrderedDict[int, None] = (
@@ -105,18 +108,6 @@ class Reader:
             file.pushed = True
             return content
         return None
-
-    def large(self) -> list[Blob]:
-        """The large contents that are remembered."""
-        return [file.blob for file in self._files.values() if file.blob.size > WHOLE_SIZE]
-
-    def forget_content(self, blob: Blob) -> list[int]:
-        """Drop what is known of a content; returns the inodes that showed it."""
-        wanted = (number_for(blob, kind) for kind in (Kind.FILE, Kind.EXECUTABLE))
-        shown = [inode for inode in wanted if inode in self._files]
-        for inode in shown:
-            self.forget(inode)
-        return shown
 
     def release(self, inode: int) -> None:
         """Count a close."""
@@ -185,20 +176,9 @@ class Reader:
             file.looked = None  # `dvc pull` may have mended it
         if resident is None:
             await self._look_for_local_file(file, node)
-        local = file.local
-        if local is not None:
-            try:
-                data = await run_in(Pool.DISK, local.read, offset, end - offset)
-                if local.handed_out(end - offset):
-                    self._check(local)
-                return data
-            except DataUnavailable as error:
-                log.warning(
-                    "a local file of %s is damaged (%s); reading from elsewhere",
-                    node.blob.digest,
-                    error,
-                )
-                file.local = None
+        data = await self._read_local_file(file, node, offset, end - offset)
+        if data is not None:
+            return data
         if resident is not None:
             try:
                 return await run_in(Pool.DISK, self._gather, resident, offset, end)
@@ -210,11 +190,11 @@ class Reader:
         file.usable = self._fetcher.usable(file.blob)
         return data
 
-    def _say_once(self, error: StoreError) -> None:
-        """Log that cached bytes were no good; a cache that was cleared would say it for each of its chunks."""
-        level = logging.DEBUG if self._said_store_error else logging.WARNING
-        self._said_store_error = True
-        log.log(level, "%s; fetching it again (further ones are only counted)", error)
+    def _say_once(self, error: VfsError) -> None:
+        """Log that what is here is no good; a cache that was cleared, or hangs, would say it for each of its chunks or files."""
+        level = logging.DEBUG if type(error) in self._said else logging.WARNING
+        self._said.add(type(error))
+        log.log(level, "%s; fetching it (further ones are only counted)", error)
 
     def _gather_nowait(self, file: OpenFile, offset: int, end: int) -> Data | None:
         """Bytes of several blocks, in a buffer that the next call fills anew: a transport replies before that."""
@@ -263,16 +243,43 @@ class Reader:
 
     async def _look_for_local_file(self, file: OpenFile, node: FileNode) -> None:
         """Find a plain file with this content (DVC cache, LFS object), once, and keep it open."""
+        if file.blob.digest.algorithm is Algorithm.GIT:  # its objects are no plain files
+            return
         if file.looked is not None:
             await file.looked.wait()
             return
         file.looked = looked = trio.Event()
         try:
-            local = await self._fetcher.open_local(file.blob, self._places(node))
-            if local is not None and await run_in(Pool.DISK, _is_sound, local):
-                file.local = local
+            file.local = await self._fetcher.find_local(file.blob, self._places(node))
+        except RemoteUnavailable as error:  # where it may lie hangs: look again at the next read
+            file.looked = None
+            self._say_once(error)
         finally:
             looked.set()
+
+    async def _read_local_file(
+        self, file: OpenFile, node: FileNode, offset: int, length: int
+    ) -> Data | None:
+        """Bytes of the local file, if there is one that can be read."""
+        while (local := file.local) is not None:
+            try:
+                data = await self._fetcher.read_local(local, offset, length)
+            except (Replaced, RemoteUnavailable) as error:
+                if file.local is local:
+                    file.local = file.looked = None
+                if isinstance(error, RemoteUnavailable):
+                    self._say_once(error)
+                    break
+                await self._look_for_local_file(file, node)
+            except DataUnavailable as error:
+                digest = node.blob.digest
+                log.warning("a local file of %s (%s); reading from elsewhere", digest, error)
+                file.local = None
+            else:
+                if local.handed_out(length):
+                    self._check(local)
+                return data
+        return None
 
     def _check(self, local: LocalFile) -> None:
         """All of a local file was handed out; small ones were checked before."""
@@ -315,8 +322,10 @@ class Reader:
         if file is not None and file.local is not None:
             return 100
         percent = await run_in(Pool.DISK, self._fetcher.resident_percent, node.blob)
-        if percent < 100 and await run_in(Pool.DISK, self._is_here, node):
-            return 100
+        if percent < 100:
+            with contextlib.suppress(trio.TooSlowError):
+                if await run_within(LOOK_SECONDS, Pool.LOCAL, self._is_here, node):
+                    return 100
         return percent
 
     def _is_here(self, node: FileNode) -> bool:
@@ -334,22 +343,7 @@ class Reader:
         if file is not None and file.local is not None:
             if not large:
                 return "yes"
-            found = self._store.verdict(verdict_key(blob, file.local.descriptor))
+            found = None
+            with contextlib.suppress(DataUnavailable, trio.TooSlowError):
+                found = await run_within(LOOK_SECONDS, Pool.LOCAL, file.local.verdict, self._store)
         return {VERIFIED: "yes", BAD: "bad", BAD_FILE: "bad"}.get(found or 0, "no")
-
-
-def _is_sound(local: LocalFile) -> bool:
-    """Whether a small local file is what its digest says; a large one is checked once all of it was handed out."""
-    blob = local.blob
-    if blob.size > WHOLE_SIZE or not provable(blob):
-        return True
-    hasher = hasher_for(blob.digest, blob.size)
-    try:
-        hasher.update(local.read(0, blob.size))
-    except DataUnavailable as error:
-        log.warning("a local file of %s: %s; reading from elsewhere", blob.digest, error)
-        return False
-    if hasher.matches(blob.digest.value):
-        return True
-    log.warning("a local file is not the %s it is named; reading from elsewhere", blob.digest)
-    return False

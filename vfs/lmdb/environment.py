@@ -315,6 +315,11 @@ class Environment:
             self._env.close()
         _LIVE.discard(self)
 
+    def leave_open(self) -> None:
+        """As `close`, when a transaction never ends: nothing is waited for, the end of the process closes it."""
+        self._dead = True
+        _LIVE.discard(self)
+
     def abandon(self) -> None:
         """In a forked child: let go of the parent's environment (py-lmdb leaves its files alone).
 

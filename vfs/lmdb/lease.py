@@ -14,6 +14,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from vfs.descriptors import again
+
 CLEAN: Final = "clean"
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -28,7 +30,7 @@ def boot_id() -> str:
 
 def open_file(path: Path, flags: int) -> int:
     """Open a file of a cache, never through a symbolic link, never inherited."""
-    return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTTY, 0o600)
+    return again(os.open, path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTTY, 0o600)
 
 
 def try_lock(descriptor: int) -> bool:

@@ -66,9 +66,7 @@ class ObjectCache:
         self._incoming = Incoming(directory, shared=shared)
         self._shared = shared
         self._base = os.path.join(directory, "files/md5")  # of temporary files
-        # All small ones in one directory: file systems put what was made there side by side, in the order of the
-        # working tree. Not in the same one as other processes, which would wait for its lock.
-        self._beside = f"{self._base}/{os.getpid() % 256:02x}"
+        self._apart: str | None = None  # where small ones are made instead
         self._clones = True  # as far as is known
         self._buffers = threading.local()
 
@@ -200,9 +198,8 @@ class ObjectCache:
         hasher.update(buffer[:size])
         if size < PIECE and not hasher.matches(digest.value):  # that was all: nothing is written
             raise self._wrong(digest, is_tree)
-        with self._incoming.temporary(
-            self._beside if size < PIECE else os.path.dirname(path)
-        ) as made:
+        beside = os.path.dirname(path)
+        with self._incoming.temporary(self._apart or beside if size < PIECE else beside) as made:
             self._incoming.write(made.descriptor, buffer[:size])
             size += self._copy(fill, made.descriptor, hasher) if size == PIECE else 0
             if size >= PIECE and not hasher.matches(digest.value):
@@ -341,7 +338,8 @@ class ObjectCache:
         path = self.path(digest)
         if marked(path, _expected(algorithm, size)):
             return digest, False
-        with self._incoming.temporary(self._beside) as made:
+        # All in one directory: file systems put what was made there side by side, in the order of the working tree.
+        with self._incoming.temporary(self._apart or self._base) as made:
             if size < SMALL or not self._clone(source, made.descriptor):
                 self._incoming.write(made.descriptor, buffer)
             elif self._hash(made.descriptor, again := new_hasher(algorithm)) != size or (
@@ -391,8 +389,10 @@ class ObjectCache:
 
 @cache
 def _opened(directory: str, shared: bool) -> ObjectCache:
-    """One for all calls of this process."""
-    return ObjectCache(directory, shared=shared)
+    """One for all calls of this process, which shares no directory of temporary files with others: they would wait for its lock."""
+    made = ObjectCache(directory, shared=shared)
+    made._apart = f"{made._base}/{os.getpid() % 256:02x}"
+    return made
 
 
 def _expected(algorithm: Algorithm, size: int) -> int | None:

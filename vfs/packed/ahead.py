@@ -69,12 +69,16 @@ def ahead(items: Iterable[Item], known: Known) -> Iterator[tuple[Item, Ready | N
     Args:
         items: may be asked for some portions before they are needed.
         known: what it has is not read.
+
+    Raises:
+        Exception: as `items`, after those it gave before.
     """
     waiting: deque[tuple[list[Item], Future[list[Ready | None]] | None]] = deque()
     source = iter(items)
+    failure: list[Exception] = []
     with ExitStack() as stack:
         make: _Maker | None = None
-        while portion := list(islice(source, _PORTION)):
+        while portion := list(_until_failure(islice(source, _PORTION), failure)):
             wanted = [_wanted(item, known) for item in portion]
             if make is None and all(wanted) and len(portion) == _PORTION:
                 make = stack.enter_context(_Maker())
@@ -84,6 +88,15 @@ def ahead(items: Iterable[Item], known: Known) -> Iterator[tuple[Item, Ready | N
                 yield from _made(*waiting.popleft())
         while waiting:
             yield from _made(*waiting.popleft())
+    for error in failure:
+        raise error
+
+
+def _until_failure(items: Iterable[Item], failure: list[Exception]) -> Iterator[Item]:
+    try:
+        yield from items
+    except Exception as error:  # noqa: BLE001 - raised by `ahead`
+        failure.append(error)
 
 
 def _made(

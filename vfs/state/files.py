@@ -19,7 +19,7 @@ from vfs.state.table import StateTable
 from vfs.types import Algorithm, Digest
 
 _PRINT: Final = Struct("<QQqq")
-_RACY: Final = 100_000_000
+RACY: Final = 100_000_000
 """Nanoseconds; more than the granularity of any file system's times that is in use (10 ms at worst)."""
 _LONGEST: Final = 480  # LMDB takes keys of 511 bytes
 _BATCH: Final = 5_000
@@ -82,7 +82,7 @@ class FileState:
         moment = time.time_ns() if now is None else now
         batch: list[tuple[bytes, bytes]] = []
         for path, found, digest in files:
-            if found.ctime > moment - _RACY:
+            if found.ctime > moment - RACY:
                 continue
             batch.append((key_of(path), _PRINT.pack(*found) + digest.key))
             if len(batch) >= _BATCH:

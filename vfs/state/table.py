@@ -1,6 +1,6 @@
 """The LMDB environment in the Git directory of a working tree.
 
-    <git dir>/vfs/state/     tables: files, seen, outs
+    <git dir>/vfs/state/     tables: files, seen, outs, clean
 
 Rule: damage or a lost directory is repaired by starting afresh.
 """
@@ -18,11 +18,11 @@ log = logging.getLogger("vfs.state")
 
 
 class StateTable(Environment):
-    """Tables `files` (path -> fingerprint, digest) `seen` (remote, digest -> when), `outs` (path -> digest)."""
+    """Tables `files` (path -> fingerprint, digest) `seen` (remote, digest -> when), `outs` (path -> digest), `clean` (path -> digest, what was there)."""
 
     form = Form(
         name="state table",
-        tables=("files", "seen", "outs"),
+        tables=("files", "seen", "outs", "clean"),
         repeating=(),
         hint="it may be deleted: files are then read again",
         options={"sync": False, "metasync": False},

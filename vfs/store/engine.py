@@ -4,10 +4,9 @@ A `ChunkStore` replaces its engine when the directory was deleted under it and m
 """
 
 import os
-import resource
 import threading
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from vfs.store.directory import prepare
 from vfs.store.evict import Evictor
@@ -17,9 +16,6 @@ from vfs.store.segments import Segment, SegmentTable
 from vfs.store.shared import Shared, acquire, release
 from vfs.store.verdicts import Verdicts
 from vfs.store.writer import Appender
-
-_FEWEST_OPEN: Final = 16
-_MOST_OPEN: Final = 1024
 
 
 class Engine:
@@ -36,7 +32,7 @@ class Engine:
         self.shared = shared
         self.index = shared.index
         segments = shared.directory / "segments"
-        self.table = SegmentTable(segments, writable=self.writable, most_open=_most_open())
+        self.table = SegmentTable(segments, writable=self.writable)
         self.appender = Appender(self.index, self.table, capacity)
         self.evictor = Evictor(self.index, shared.directory, self.appender.append)
         self.pins = Pins(self.index)
@@ -136,11 +132,3 @@ class Engine:
         self.appender.close()
         self.table.close()
         release(self.shared)
-
-
-def _most_open() -> int:
-    """Descriptors to keep: a quarter of what the process may have."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return _MOST_OPEN
-    return max(_FEWEST_OPEN, min(_MOST_OPEN, soft // 4))

@@ -4,12 +4,14 @@ Invariants:
 - One process evicts at a time (flock of `evict`), one thread in it.
 - A segment that a living process appends to is never evicted (its file is locked).
 - Chunks leave the index in the transaction that removes their segment; the file goes after it.
+- A chunk that is written again is found at its new place only if the index still has the entry that was read: what another process has
+  dropped or replaced meanwhile does not come back.
 """
 
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,13 +32,10 @@ from vfs.store.layout import (
     unpack_entry,
     unpack_info,
 )
+from vfs.store.orders import Busy
 from vfs.store.pins import is_pinned
 
 _log = logging.getLogger("vfs.store")
-
-
-class Busy(StoreError):
-    """Another process is evicting; it makes room for all."""
 
 
 class Member(NamedTuple):
@@ -50,9 +49,7 @@ class Member(NamedTuple):
 class Evictor:
     """Eviction for one store in one process."""
 
-    def __init__(
-        self, index: Index, directory: Path, append: Callable[[Sequence[Item]], object]
-    ) -> None:
+    def __init__(self, index: Index, directory: Path, append: Callable[..., object]) -> None:
         self._index = index
         self._directory = directory
         self._segments = directory / "segments"
@@ -143,7 +140,7 @@ class Evictor:
             item = self._read(descriptor, members[position])
             try:
                 if item is not None:
-                    self._append([item])
+                    self._append([item], was=members[position].entry)
             except StoreFull:
                 if residents[position].pinned:
                     return False

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
+from vfs.descriptors import Descriptor
 from vfs.errors import StoreCorrupt, StoreError
 from vfs.store.engine import Engine
 from vfs.store.layout import (
@@ -26,7 +27,7 @@ from vfs.store.layout import (
     checksum,
     unpack_entry,
 )
-from vfs.store.segments import MOST_PENDING, Descriptor, Extent, Segment
+from vfs.store.segments import MOST_PENDING, Extent, Segment
 
 _LOOKUPS_PER_REFRESH: Final = 1024
 _TOUCH_MASK: Final = TOUCH_SLOTS - 1

@@ -3,7 +3,7 @@
 Invariants:
 - A descriptor is closed when its last user lets go of it (`Descriptor` closes itself), so a read
   never meets a number that the system has given to another file.
-- At most `most_open` descriptors are kept; the ones opened first are let go first.
+- At most a share of what the process may have is kept (`vfs.descriptors`); the ones opened first are let go first.
 - A dropped segment lets go of its descriptor as soon as this process hears of the drop, so that
   the disk space returns although extents that name the segment are still held.
 - `verified` has a bit per chunk, set only after this process has seen its bytes agree with its
@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from vfs.descriptors import Descriptor, register, share
 from vfs.lmdb.lease import open_file
 from vfs.store.layout import (
     ALIGNMENT_SHIFT,
@@ -34,20 +35,10 @@ from vfs.store.layout import (
 )
 
 MOST_PENDING: Final = 256
+_FEWEST_OPEN: Final = 16
+_MOST_OPEN: Final = 1024
 # Reasons not to open a file that say nothing about the file.
 _PASSING: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM, errno.EINTR)
-
-
-class Descriptor:
-    """An open file that closes itself."""
-
-    __slots__ = ("number",)
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-    def __del__(self) -> None:
-        os.close(self.number)
 
 
 class Segment:
@@ -191,14 +182,14 @@ class Extent(NamedTuple):
 class SegmentTable:
     """The segments this process has met, by number."""
 
-    def __init__(self, directory: Path, *, writable: bool, most_open: int) -> None:
+    def __init__(self, directory: Path, *, writable: bool) -> None:
         self.directory = directory
         self._flags = os.O_RDWR if writable else os.O_RDONLY
-        self._most_open = most_open
         self._segments: dict[int, Segment] = {}
         self._open: dict[int, Segment] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # opening one may let go of all
         self.lost: set[int] = set()  # segments whose file is missing or foreign
+        register(self)
 
     def known(self, number: int) -> Segment | None:
         """The segment if it is at hand and open (loop-safe)."""
@@ -231,11 +222,23 @@ class SegmentTable:
             return False
         segment.file = file
         self._open[segment.number] = segment
-        while len(self._open) > self._most_open:
+        if len(self._open) > _FEWEST_OPEN:
+            self._thin(max(_FEWEST_OPEN, share(_MOST_OPEN)))
+        return True
+
+    def _thin(self, left: int) -> None:
+        while len(self._open) > left:
             oldest = self._open.pop(next(iter(self._open)))
             oldest.flush_touches()
             oldest.file = None
-        return True
+
+    def let_go(self) -> None:
+        """Close all of them until they are read again; not if another thread is opening one just now."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._thin(0)
+            finally:
+                self._lock.release()
 
     def _validated(self, segment: Segment) -> Descriptor | None:
         """Open the file and make sure that it is the segment the index speaks of."""

@@ -21,9 +21,9 @@ from vfs.core.eviction import segment_capacity
 from vfs.errors import StoreError, StoreFull
 from vfs.store.directory import prepare
 from vfs.store.engine import Engine
-from vfs.store.evict import Busy
 from vfs.store.items import Buffer, Item, weigh
 from vfs.store.judge import ChunkJudge
+from vfs.store.orders import Busy
 from vfs.store.room import FREE_DISK, Room, Taken
 from vfs.store.scrub import Progress, ScrubReport, scrub
 from vfs.store.statistics import StoreStatistics

@@ -99,8 +99,12 @@ class Appender:
         self._active: Active | None = None
         self._end_seen = 0
 
-    def append(self, items: Sequence[Item], *, unproven: bytes = b"") -> list[Placed]:
+    def append(
+        self, items: Sequence[Item], *, unproven: bytes = b"", was: Entry | None = None
+    ) -> list[Placed]:
         """Store items, blocks of an `unproven` object or what needs no proof; returns where they are (those that fit no segment are left out).
+
+        With `was`, a single item is left out if that is not its entry any more.
 
         Raises:
             StoreFull: no room on the disk.
@@ -111,9 +115,9 @@ class Appender:
         try:
             for batch in batches:
                 self._write(batch)
-                self._commit(batch, unproven=unproven)
-                placed += batch.entries()
-                batch.done = True
+                if self._commit(batch, was, unproven=unproven):
+                    placed += batch.entries()
+                    batch.done = True
         except OSError as error:
             raise self._failed(error) from error
         finally:
@@ -224,14 +228,18 @@ class Appender:
                 waiting = 0
         write_all(batch.active.descriptor, pieces, position)
 
-    def _commit(self, batch: Batch, *, unproven: bytes) -> None:
+    def _commit(self, batch: Batch, was: Entry | None, *, unproven: bytes) -> bool:
         placed = batch.entries()
 
-        def write(transaction: Any) -> bool:
+        def write(transaction: Any) -> bool | None:
             number = batch.active.number.to_bytes(4, "big")
             info = unpack_info(transaction.get(number, db=self._index.segments) or b"")
             if info is None or info.nonce != batch.active.info.nonce:
-                return False
+                return None
+            if was is not None:
+                (only, _), *_ = placed
+                if transaction.get(only, db=self._index.chunks) != was.pack():
+                    return False
             if unproven:
                 note_unproven(transaction, self._index, unproven)
             for key, entry in placed:
@@ -245,9 +253,11 @@ class Appender:
             self._index.put_state(transaction, state)
             return True
 
-        if not self._index.write(write):
+        done = self._index.write_here(write)
+        if done is None:
             batch.active.lost = True
             raise StoreError("the cache was emptied while it was being written to")
+        return done
 
     # -- segments ----------------------------------------------------------------------------------
 

@@ -7,9 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.processes import wait_ended
 from vfs.testing.sandbox import Sandbox
 
 
@@ -46,8 +50,12 @@ class Clone:
         )
         while process.poll() is None and not when():
             pass
+        children: list[psutil.Process] = []
+        with suppress(psutil.NoSuchProcess):
+            children = psutil.Process(process.pid).children()
         process.send_signal(signal.SIGKILL)
         process.wait()
+        assert not wait_ended(children, 20)
 
     @property
     def cache(self) -> Path:

@@ -18,7 +18,7 @@ digests of one tracked directory.
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,11 +29,12 @@ from vfs.formats.dirlisting import listing_digest
 from vfs.git.here import git_directories
 from vfs.mount_table import mounts_below
 from vfs.objects.presence import absent
-from vfs.state import FileState, OutState, Placed, StateTable, state_directory
+from vfs.state import CleanOuts, FileState, OutState, Placed, StateTable, state_directory
+from vfs.state.clean import look
 from vfs.state.homes import Home
 from vfs.tracking.caches import Caches
 from vfs.tracking.contents import Content, Contents, Progress
-from vfs.tracking.scan import Scanner
+from vfs.tracking.scan import File, Scanner
 from vfs.tracking.targets import Selection, Target
 from vfs.tracking.uses import Use, uses
 from vfs.types import Algorithm, Digest, Problem
@@ -142,7 +143,7 @@ def status(
     with Contents(top, FileState(table)) as contents:
         for use in found:
             scanner = Scanner(top, use.root, mounts)
-            look = _Look(top, use, contents, scanner, progress)
+            look = _Look(top, use, contents, scanner, progress, CleanOuts(table))
             report.outs.append(look.status(OutState(table).get(use.out.path)))
             report.problems += scanner.problems
             report.notes += scanner.notes
@@ -160,13 +161,20 @@ class _Look:
     """Looks at one out."""
 
     def __init__(
-        self, top: bytes, use: Use, contents: Contents, scanner: Scanner, progress: Progress
+        self,
+        top: bytes,
+        use: Use,
+        contents: Contents,
+        scanner: Scanner,
+        progress: Progress,
+        clean: CleanOuts,
     ) -> None:
         self._path = top + b"/" + use.out.path
         self._use = use
         self._contents = contents
         self._scanner = scanner
         self._progress = progress
+        self._clean = clean
         self._caches = Caches(use.store)
         self._status = OutStatus(use)
 
@@ -179,6 +187,8 @@ class _Look:
             return status
         if out.digest is None and out.files is None:
             status.change = "deleted" if kind is None else "new"
+        elif out.is_tree and out.digest is not None:
+            self._whole(kind)
         elif out.is_tree:
             self._directory(kind)
         else:
@@ -199,8 +209,10 @@ class _Look:
         except OSError:
             return None
 
-    def _found(self, algorithm: Algorithm) -> Iterator[Content]:
-        files = self._scanner.files(self._use.out.path)
+    def _found(
+        self, algorithm: Algorithm, files: Iterable[File] | None = None
+    ) -> Iterator[Content]:
+        files = self._scanner.files(self._use.out.path) if files is None else files
         return self._contents.of(files, algorithm, progress=self._progress)
 
     def _file(self, kind: int | None) -> None:
@@ -215,17 +227,35 @@ class _Look:
             status.files.append(FileChange(out.path, status.change, out.digest, found))
         self._lacking({out.path: out.digest})
 
-    def _directory(self, kind: int | None) -> None:
+    def _whole(self, kind: int | None) -> None:
+        """A directory; if nothing was touched since it was found to be as its pointer says, `stat` is all that is asked."""
+        out, status = self._use.out, self._status
+        digest = out.digest
+        assert digest is not None
+        plain = kind == stat.S_IFDIR and out.files is None and self._use.wanted.inside is None
+        if not plain or self._caches.homes is not None:
+            self._directory(kind)
+            return
+        files = list(self._scanner.files(out.path))
+        caches = [cache.directory for cache in self._caches.all]
+        found = look(((file.path, file.fingerprint) for file in files), digest, caches)
+        if self._clean.holds(out.path, digest, found):
+            return
+        self._directory(kind, files)
+        if status.clean:
+            self._clean.note(out.path, digest, found)
+
+    def _directory(self, kind: int | None, files: Iterable[File] | None = None) -> None:
         out, status = self._use.out, self._status
         algorithm = Algorithm.MD5 if out.digest is None else out.digest.algorithm
         try:
             listed = self._listed()
         except (DataUnavailable, FormatError):
-            self._unlisted(kind, algorithm)
+            self._unlisted(kind, algorithm, files)
             return
         self._lacking(listed, out.path + b"/")
         cut = len(out.path) + 1
-        for content in self._found(algorithm) if kind == stat.S_IFDIR else ():
+        for content in self._found(algorithm, files) if kind == stat.S_IFDIR else ():
             path = content.file.path
             old = listed.pop(path[cut:], None)
             if old is None:
@@ -267,12 +297,14 @@ class _Look:
             return {path: digest for path, digest, _ in self._use.files(self._caches)}
         return {f.path: f.digest for f in files if f.digest is not None and self._use.means(f.path)}
 
-    def _unlisted(self, kind: int | None, algorithm: Algorithm) -> None:
+    def _unlisted(
+        self, kind: int | None, algorithm: Algorithm, files: Iterable[File] | None
+    ) -> None:
         """Compare a directory whose list is in no cache by the digest of the list it would have now."""
         out, status = self._use.out, self._status
         status.unlisted = True
         cut = len(out.path) + 1
-        entries = ((c.file.path[cut:], c.digest.hex) for c in self._found(algorithm))
+        entries = ((c.file.path[cut:], c.digest.hex) for c in self._found(algorithm, files))
         if kind is None:
             status.change = "deleted"
         elif (

@@ -9,8 +9,9 @@ from vfs.transfer.place import Body, Place, PlacesOf, Wanted
 
 if TYPE_CHECKING:
     from vfs.transfer.blocks import WHOLE_SIZE
-    from vfs.transfer.fetcher import Fetcher, Limits
-    from vfs.transfer.local_file import LocalFile, verdict_key
+    from vfs.transfer.fetcher import Fetcher
+    from vfs.transfer.limits import Limits
+    from vfs.transfer.local_file import LocalFile, Replaced
     from vfs.transfer.statistics import FetchStatistics
     from vfs.transfer.warmup import PrefetchReport
 
@@ -24,15 +25,15 @@ __all__ = [
     "Place",
     "PlacesOf",
     "PrefetchReport",
+    "Replaced",
     "Wanted",
-    "verdict_key",
 ]
 
 _MODULES = {
     "Fetcher": "fetcher",
-    "Limits": "fetcher",
+    "Limits": "limits",
     "LocalFile": "local_file",
-    "verdict_key": "local_file",
+    "Replaced": "local_file",
     "WHOLE_SIZE": "blocks",
     "FetchStatistics": "statistics",
     "PrefetchReport": "warmup",

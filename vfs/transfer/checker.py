@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 NICENESS = 10
 
+LAST_SECONDS = 5.0
+"""How long the end waits for an order: hashing a piece takes a fraction of that, and a local file may lie on a network that hangs."""
+
 PATIENCE = 2.0
 """Seconds an order waits for a quiet moment. Hashing costs as much processor time as fetching, so it must not compete with readers
 for two cores, and must not wait for ever where something is always being fetched."""
@@ -73,12 +76,12 @@ class Checker:
             self._changed.notify()
 
     async def stop(self) -> None:
-        """End the thread after the order it is at."""
+        """End the thread after the order it is at, if that comes to an end soon."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
         if self._thread is not None:
-            await trio.to_thread.run_sync(self._thread.join)
+            await trio.to_thread.run_sync(self._thread.join, LAST_SECONDS)
 
     def _work(self) -> None:
         with contextlib.suppress(OSError, AttributeError):  # Linux counts threads as processes here

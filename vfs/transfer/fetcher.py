@@ -10,20 +10,21 @@ Rules and invariants: `docs/concurrency.md`, "Fetching". All methods belong to t
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import Final, TypeVar
 
 import trio
 
 from vfs.core.ranges import block_count, blocks_of
 from vfs.core.streams import MIB
-from vfs.errors import ContentMismatch, StoreCorrupt, StoreError, VfsError
+from vfs.errors import ContentMismatch, RemoteUnavailable, StoreCorrupt, StoreError, VfsError
 from vfs.store import VERIFIED, ChunkStore
-from vfs.threads import Pool, run_in
+from vfs.threads import Pool, run_in, run_within
 from vfs.transfer.blocks import Keys, here, locate, locate_run, scoped
 from vfs.transfer.engine import PATIENCE, Engine
 from vfs.transfer.failures import RETRY_AFTER, late, refusal, unproven, wrong, wrong_file
 from vfs.transfer.flows import Flows
-from vfs.transfer.local_file import FileProof, LocalFile, open_local
+from vfs.transfer.limits import Limits
+from vfs.transfer.local_file import FileProof, LocalFile, find_local
 from vfs.transfer.parts import Parts, assemble
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.proving import seen_blocks
@@ -36,28 +37,14 @@ from vfs.types import Algorithm, Blob
 
 log = logging.getLogger("vfs.transfer")
 
+T = TypeVar("T")
+
 SMALLEST_CEILING: Final = MIB
 """A stream may always go this far ahead, however many share the budget."""
 
 
 MOST_COUNTED: Final = 16_384
 """Blocks looked up to tell how much of a blob is resident; looking up that many takes some 15 ms."""
-
-
-class Limits(Protocol):
-    """The settings the fetcher looks at (`vfs.config.Settings` has them)."""
-
-    @property
-    def memory_limit(self) -> int:
-        """Most bytes in flight."""
-
-    @property
-    def jobs(self) -> int:
-        """Most requests at once per place."""
-
-    @property
-    def deadline(self) -> float:
-        """Seconds until a reader gets an error."""
 
 
 class Fetcher:
@@ -144,9 +131,29 @@ class Fetcher:
         """Tell that nobody has the blob open any more: read-ahead of others may have its share."""
         self._flows.drop(self.own(blob).key)
 
-    async def open_local(self, blob: Blob, places: PlacesOf) -> LocalFile | None:
-        """A plain local file with exactly this content as far as is known, or None."""
-        return await run_in(Pool.DISK, open_local, self.own(blob), places, self._store)
+    async def find_local(self, blob: Blob, places: PlacesOf) -> LocalFile | None:
+        """A plain local file with exactly this content as far as is known, or None.
+
+        Raises:
+            RemoteUnavailable: a file system that may have one hangs.
+        """
+        return await self._locally(find_local, self.own(blob), places, self._store)
+
+    async def read_local(self, file: LocalFile, offset: int, length: int) -> Data:
+        """Bytes of a local file.
+
+        Raises:
+            RemoteUnavailable: its file system hangs.
+            DataUnavailable: as `LocalFile.read`.
+        """
+        return await self._locally(file.read, offset, length)
+
+    async def _locally(self, function: Callable[..., T], *args: object) -> T:
+        patience = min(PATIENCE, self._deadline / 4)
+        try:
+            return await run_within(patience, Pool.LOCAL, function, *args)
+        except trio.TooSlowError:
+            raise RemoteUnavailable(f"no local file answers within {patience:g} s") from None
 
     def check_file(self, file: LocalFile) -> None:
         """All of a local file was seen: have it hashed in the background. If it is wrong, `on_bad` is called."""

@@ -1,19 +1,26 @@
 """`LocalFile`: an open file of this machine (DVC cache, LFS object) that is named after a blob; `FileProof`: whether it is that blob.
 
-Rule: reading never hashes. Once as many bytes were handed out as the file has, the checker's thread hashes it, piece by piece. The
-verdict is kept in the chunk store under digest and fingerprint, so a file that changed in place has none.
+Rules:
+- Reading never hashes. Once as many bytes were handed out as the file has, the checker's thread hashes it, piece by piece. The verdict is
+  kept in the chunk store under digest and fingerprint, so a file that changed in place has none.
+- Its descriptor may be let go at any time (`vfs.transfer.kept`). What is opened again later must be the same file, unchanged.
 """
 
 import errno
+import functools
 import logging
 import os
 import time
+from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
-from vfs.errors import DataUnavailable, VfsError
+from vfs.descriptors import Descriptor
+from vfs.errors import DataUnavailable, RemoteUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
 from vfs.store import BAD, BAD_FILE, FILE, VERIFIED, ChunkStore
+from vfs.transfer.blocks import WHOLE_SIZE, provable
+from vfs.transfer.kept import KEPT
 from vfs.transfer.place import Place, PlacesOf
 from vfs.transfer.waiter import Data
 from vfs.types import Blob
@@ -33,26 +40,61 @@ _FINGERPRINT: Final = Struct("<QQqq")
 log = logging.getLogger("vfs.transfer")
 
 
+class Replaced(DataUnavailable):
+    """A local file is not the one any more that was found: to be looked for anew."""
+
+
 class LocalFile:
-    """A descriptor that closes when nobody holds this object, so that no thread reads from a reused number.
+    """A file that was opened, and its descriptor as long as that is kept.
 
     Attributes:
-        descriptor: of the file.
         blob: what it should hold; it has that size.
         due: bytes still to be handed out before it is to be checked.
         checking: whether the checker is at it.
+        used: set by each read.
     """
 
-    __slots__ = ("blob", "checking", "descriptor", "due")
+    __slots__ = ("__weakref__", "_file", "_open", "_was", "blob", "checking", "due", "used")
 
-    def __init__(self, descriptor: int, blob: Blob) -> None:
-        self.descriptor = descriptor
+    def __init__(self, descriptor: int, blob: Blob, reopen: Callable[[], int | None]) -> None:
         self.blob = blob
         self.due = blob.size
         self.checking = False
+        self.used = True
+        self._open = reopen
+        self._file: Descriptor | None = Descriptor(descriptor)
+        self._was = _fingerprint(descriptor)
+        KEPT.note(self)
 
     def __del__(self) -> None:
-        os.close(self.descriptor)
+        KEPT.forget(self)
+
+    def let_go(self) -> None:
+        """Close it until it is read again."""
+        self._file = None
+
+    def opened(self) -> Descriptor:
+        """The descriptor, opened again if it was let go; for worker threads.
+
+        Raises:
+            Replaced: it is another file now, or none.
+        """
+        self.used = True
+        file = self._file
+        if file is None:
+            number = self._open()
+            if number is None:
+                raise Replaced("a local file is gone")
+            file = Descriptor(number)
+            if _fingerprint(number) != self._was:
+                raise Replaced("a local file is not the one it was")
+            self._file = file
+            KEPT.note(self)
+        return file
+
+    def verdict(self, store: ChunkStore) -> int | None:
+        """What is known of the file as it is now; for worker threads. Raises as `opened`."""
+        return store.verdict(verdict_key(self.blob, self.opened().number))
 
     def handed_out(self, count: int) -> bool:
         """Count bytes; whether as many went out as the file has (all of it was seen, then), and start over."""
@@ -63,10 +105,14 @@ class LocalFile:
         return True
 
     def read_nowait(self, offset: int, length: int) -> Data | None:
-        """Bytes in the page cache, or None if the disk would be waited for, or cannot be read."""
+        """Bytes in the page cache, or None if the disk would be waited for, or cannot be read, or the file was let go."""
+        file = self._file
+        if file is None:
+            return None
+        self.used = True
         buffer = bytearray(length)
         try:
-            count = os.preadv(self.descriptor, [buffer], offset, os.RWF_NOWAIT)
+            count = os.preadv(file.number, [buffer], offset, os.RWF_NOWAIT)
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EOPNOTSUPP):
                 log.debug("a local file of %s: %s", self.blob.digest, error)  # `read` tells
@@ -77,12 +123,13 @@ class LocalFile:
         """All of a range, waiting for the disk; for worker threads.
 
         Raises:
-            DataUnavailable: it cannot be read, or ends before.
+            DataUnavailable: it cannot be read, or ends before; Replaced as `opened`.
         """
+        file = self.opened()
         data = b""
         while len(data) < length:
             try:
-                more = os.pread(self.descriptor, length - len(data), offset + len(data))
+                more = os.pread(file.number, length - len(data), offset + len(data))
             except OSError as error:
                 raise unreadable(error) from error
             if not more:
@@ -102,22 +149,44 @@ def unreadable(error: OSError) -> DataUnavailable:
 
 def verdict_key(blob: Blob, descriptor: int) -> bytes:
     """Where the chunk store keeps the verdict of a file as it is now."""
+    return blob.key + _fingerprint(descriptor)
+
+
+def _fingerprint(descriptor: int) -> bytes:
     now = os.fstat(descriptor)
-    return blob.key + _FINGERPRINT.pack(now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+    return _FINGERPRINT.pack(now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+
+
+def find_local(blob: Blob, places_of: PlacesOf, store: ChunkStore) -> LocalFile | None:
+    """As `open_local`; a small file was hashed, a large one will be once all of it was handed out."""
+    found = open_local(blob, places_of, store)
+    return found if found is not None and _is_sound(found) else None
 
 
 def open_local(blob: Blob, places_of: PlacesOf, store: ChunkStore) -> LocalFile | None:
-    """A plain local file with a blob's content (by its size, and not known to be wrong), or None; blocking."""
+    """A plain local file with a blob's content (by its size, and not known to be wrong), or None; blocking.
+
+    Raises:
+        RemoteUnavailable: there is none, but a file system hangs that might have one.
+    """
+    hangs: RemoteUnavailable | None = None
     try:
         places = places_of()
     except VfsError as error:
         log.debug("no places for %s: %s", blob.digest, error)
         return None
     for place in places:
-        descriptor = _open(place) if place.local else None
+        try:
+            descriptor = place.open_file() if place.local else None
+        except RemoteUnavailable as error:
+            hangs = error
+            continue
+        except (VfsError, OSError) as error:
+            log.debug("%s: %s", place.label, error)
+            continue
         if descriptor is None:
             continue
-        file = LocalFile(descriptor, blob)
+        file = LocalFile(descriptor, blob, functools.partial(_reopen, place))
         size = os.fstat(descriptor).st_size
         if size != blob.size:
             log.warning(
@@ -125,15 +194,34 @@ def open_local(blob: Blob, places_of: PlacesOf, store: ChunkStore) -> LocalFile 
             )
         elif store.verdict(verdict_key(blob, descriptor)) != BAD:
             return file
+    if hangs is not None:
+        raise hangs
     return None
 
 
-def _open(place: Place) -> int | None:
+def _reopen(place: Place) -> int | None:
     try:
         return place.open_file()
     except (VfsError, OSError) as error:
         log.debug("%s: %s", place.label, error)
         return None
+
+
+def _is_sound(local: LocalFile) -> bool:
+    """Whether a small local file is what its digest says."""
+    blob = local.blob
+    if blob.size > WHOLE_SIZE or not provable(blob):
+        return True
+    hasher = hasher_for(blob.digest, blob.size)
+    try:
+        hasher.update(local.read(0, blob.size))
+    except DataUnavailable as error:
+        log.warning("a local file of %s: %s; reading from elsewhere", blob.digest, error)
+        return False
+    if hasher.matches(blob.digest.value):
+        return True
+    log.warning("a local file is not the %s it is named; reading from elsewhere", blob.digest)
+    return False
 
 
 class FileProof:
@@ -169,15 +257,16 @@ class FileProof:
 
     def _settled_key(self) -> bytes:
         """The key, such that a change from now on gives another one."""
-        age = time.time() - os.fstat(self.file.descriptor).st_ctime
+        file = self.file.opened()
+        age = time.time() - os.fstat(file.number).st_ctime
         time.sleep(min(max(0.0, TICK - age), TICK))
-        return verdict_key(self.file.blob, self.file.descriptor)
+        return verdict_key(self.file.blob, file.number)
 
     def _settle(self) -> bool:
         blob = self.file.blob
         if self._hasher.matches(blob.digest.value):
             self._store.set_verdict(self._key, VERIFIED)  # of the file as it was before
             return True
-        self._store.set_verdict(verdict_key(blob, self.file.descriptor), BAD)
+        self._store.set_verdict(verdict_key(blob, self.file.opened().number), BAD)
         self._store.set_verdict(blob.key + FILE, BAD_FILE)  # what remotes have is not suspect
         return False

@@ -65,8 +65,9 @@ def lfs_places(session: Session, git_dir: str, blob: Blob, *, foreign: bool) -> 
     """Where the object of a file is, or would be; best first."""
     repository = session.repository(git_dir)
     path = repository.lfs_object_path(blob.digest.hex)
+    top = str(path.parents[2])
     hint = _FOREIGN if foreign else _OWN
-    places: list[Place] = [FilePlace(str(path), blob.size, "git-lfs", hint=hint)]
+    places: list[Place] = [FilePlace(str(path), blob.size, "git-lfs", top=top, hint=hint)]
     if session.lfs(git_dir) is not None:
         places.append(LfsServerPlace(session, git_dir, blob))
     return places

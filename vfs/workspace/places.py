@@ -18,6 +18,7 @@ from vfs.own_mount import open_other
 from vfs.transfer import Body, Place
 from vfs.types import Algorithm, Blob
 from vfs.workspace.bodies import BytesBody, FileBody
+from vfs.workspace.hanging import LOOKS
 from vfs.workspace.home_place import HomePlace
 from vfs.workspace.origins import DvcOrigin
 from vfs.workspace.session import Session
@@ -33,23 +34,31 @@ class FilePlace:
 
     local = True
 
-    def __init__(self, path: str, size: int, label: str, *, hint: str | None = None) -> None:
-        """`hint` says what to do when the file is not there."""
+    def __init__(
+        self, path: str, size: int, label: str, *, top: str, hint: str | None = None
+    ) -> None:
+        """`top` is the directory that all such files lie in; `hint` says what to do when the file is not there."""
         self.label = label
+        self._top = top
         self.where = f"{label}: {path}"
         self._hint = hint
         self._path = path
         self._size = size
 
     def open_file(self) -> int | None:
-        """A descriptor of the file if it is there, regular, and of the right size."""
+        """A descriptor of the file if it is there, regular, and of the right size.
+
+        Raises:
+            RemoteUnavailable: the file system hangs.
+        """
         try:
-            descriptor = open_other(self._path, _OPEN)
+            with LOOKS.into(self._top):
+                descriptor = open_other(self._path, _OPEN)
+                found = os.fstat(descriptor)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 log.warning("cannot open %s: %s", self._path, error.strerror)
             return None
-        found = os.fstat(descriptor)
         if stat.S_ISREG(found.st_mode) and found.st_size == self._size:
             return descriptor
         os.close(descriptor)
@@ -57,8 +66,11 @@ class FilePlace:
         return None
 
     def is_here(self) -> bool:
-        """Whether the file is."""
-        descriptor = self.open_file()
+        """Whether the file is, as far as the file system answers."""
+        try:
+            descriptor = self.open_file()
+        except RemoteUnavailable:
+            return False
         if descriptor is not None:
             os.close(descriptor)
         return descriptor is not None
@@ -68,6 +80,7 @@ class FilePlace:
 
         Raises:
             ObjectMissing: it is not there (any more).
+            RemoteUnavailable: the file system hangs.
         """
         descriptor = self.open_file()
         if descriptor is None:
@@ -217,7 +230,8 @@ def cache_files(store: DvcStore, blob: Blob) -> list[Place]:
     """Where DVC caches would keep an object."""
     key = object_path(blob.digest)
     found: list[Place] = [
-        FilePlace(os.path.join(cache, key), blob.size, "dvc-cache") for cache in store.caches
+        FilePlace(os.path.join(cache, key), blob.size, "dvc-cache", top=cache)
+        for cache in store.caches
     ]
     home = HomePlace(store, blob) if store.homes[0] else None
     return [*found, home] if home is not None and home.is_here() else found

@@ -1,7 +1,8 @@
 """The scope of a repository: whose remotes may stand for the bytes of a large content until all of it was compared (`vfs.types.Blob`).
 
-Rule: 16 random bytes in `vfs/scope` of the Git directory, made when they are first asked for, so another repository at the same path is
-another one, and nobody can name a scope that is not theirs. Linked working trees have one. Where nothing can be written (a repository of
+Rule: a hash of 16 random bytes in `vfs/scope` of the Git directory, made when they are first asked for, and of that directory's device and
+inode: another repository at the same path is another one, and so is a copy with all its files. Nobody can name a scope that is not theirs:
+below the Git directory nothing is opened through a symlink. Linked working trees have one. Where nothing can be written (a repository of
 another user), its place stands for it.
 """
 
@@ -16,19 +17,44 @@ from blake3 import blake3
 from vfs.git import Repository
 
 _SIZE: Final = 16
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NO_LINK: Final = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def scope_of(repository: Repository) -> bytes:
     """The scope of a repository; blocking."""
     git_dir = repository.common_dir
-    file = git_dir / "vfs" / "scope"
-    return _read(file) or _made(file) or _place(git_dir)
+    try:
+        opened = os.open(git_dir, _DIRECTORY)
+    except OSError:
+        return _place(git_dir, "")
+    try:
+        here = os.fstat(opened)
+        place = f"{here.st_dev} {here.st_ino} "
+        own = _own(opened)
+    finally:
+        os.close(opened)
+    return blake3(place.encode() + own).digest(_SIZE) if own else _place(git_dir, place)
 
 
-def _read(file: Path) -> bytes:
+def _own(git_dir: int) -> bytes:
+    """The random bytes; empty if there are none and none can be kept."""
+    with contextlib.suppress(OSError):
+        os.mkdir("vfs", dir_fd=git_dir)
+    try:
+        directory = os.open("vfs", _DIRECTORY | os.O_NOFOLLOW, dir_fd=git_dir)
+    except OSError:
+        return b""
+    try:
+        return _read(directory) or _made(directory)
+    finally:
+        os.close(directory)
+
+
+def _read(directory: int) -> bytes:
     """What was written before; empty if nothing was, or it is none of ours."""
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open("scope", os.O_RDONLY | os.O_NONBLOCK | _NO_LINK, dir_fd=directory)
     except OSError:
         return b""
     try:
@@ -40,31 +66,26 @@ def _read(file: Path) -> bytes:
     return found if len(found) == _SIZE else b""
 
 
-def _made(file: Path) -> bytes:
-    """A new one, or what another process made at the same time; empty if it cannot be kept."""
-    temporary = file.with_name(f".scope-{secrets.token_hex(8)}.tmp")
+def _made(directory: int) -> bytes:
+    """New ones, or what another process made at the same time; empty if they cannot be kept."""
+    temporary = f".scope-{secrets.token_hex(8)}.tmp"
     try:
-        file.parent.mkdir(exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
+        descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
         try:
             os.write(descriptor, secrets.token_bytes(_SIZE))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
         with contextlib.suppress(FileExistsError):
-            os.link(temporary, file)
+            os.link(temporary, "scope", src_dir_fd=directory, dst_dir_fd=directory)
     except OSError:
         return b""
     finally:
         with contextlib.suppress(OSError):
-            temporary.unlink()
-    return _read(file)
+            os.unlink(temporary, dir_fd=directory)
+    return _read(directory)
 
 
-def _place(git_dir: Path) -> bytes:
-    try:
-        status = git_dir.stat()
-        name = f"{status.st_dev} {status.st_ino} "
-    except OSError:
-        name = ""
-    return blake3(name.encode() + os.fsencode(git_dir)).digest(_SIZE)
+def _place(git_dir: Path, where: str) -> bytes:
+    return blake3(where.encode() + os.fsencode(git_dir)).digest(_SIZE)

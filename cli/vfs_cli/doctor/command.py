@@ -137,7 +137,8 @@ def _machine(settings: Settings) -> Iterator[Finding]:
     yield fuse.right_to_mount()
     yield fuse.allow_other()
     ours = [mount for mount in vfs_mounts() if mount.uid in (uid, None)]
-    dead = dead_mounts(find_mounts(), uid)
+    mounts = find_mounts()
+    dead = dead_mounts(mounts, uid)
     alive = [mount for mount in ours if mount not in dead]
     yield from fuse.dead_mounts(dead)
     yield from fuse.read_ahead(alive, settings.read_ahead)
@@ -148,6 +149,7 @@ def _machine(settings: Settings) -> Iterator[Finding]:
     yield machine.catalog(settings.cache_dir)
     yield machine.memory(settings)
     yield machine.open_files()
+    yield from machine.daemon_files((mount.mountpoint, mount.pid) for mount in mounts)
     yield from machine.private_directories(environment().get("XDG_RUNTIME_DIR"), runtime_dir(), uid)
 
 

@@ -5,7 +5,7 @@ Source of file system names: /proc/self/mountinfo (types of the kernel and of co
 
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vfs.config import Settings
@@ -35,7 +35,7 @@ _NETWORK = frozenset(
     ]
 )
 _MEMORY = frozenset({"tmpfs", "ramfs"})
-_WANTED_FILES = 4096
+WANTED_FILES = 4096
 
 
 def cache_place(directory: Path, table: bytes | None = None) -> Finding:
@@ -74,6 +74,12 @@ def cache_writable(directory: Path) -> Finding:
     """May we write there? Looks at the nearest directory that exists."""
     name = "cache-writable"
     existing = _existing(directory)
+    if os.statvfs(existing).f_flag & os.ST_RDONLY:
+        return bad(
+            name,
+            f"{existing} lies on a read-only file system: nothing is cached",
+            "mount it read-write, or move cache.dir",
+        )
     if not os.access(existing, os.W_OK | os.X_OK):
         return bad(
             name,
@@ -110,17 +116,47 @@ def catalog(directory: Path) -> Finding:
     )
 
 
-def open_files(limit: int | None = None) -> Finding:
-    """How many files may a daemon open?"""
+def open_files(limits: tuple[int, int] | None = None) -> Finding:
+    """How many files may a daemon open that is started from here? It raises its soft limit to the hard one.
+
+    Args:
+        limits: soft and hard; those of this process if None.
+    """
     name = "open-files"
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1] if limit is None else limit
-    if hard != resource.RLIM_INFINITY and hard < _WANTED_FILES:
+    soft, hard = limits or resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < WANTED_FILES:
         return note(
             name,
-            f"a process may open {hard} files, vfs wants {_WANTED_FILES}",
-            f"ulimit -Hn {_WANTED_FILES}, or a line in /etc/security/limits.conf",
+            f"a daemon started here may open {hard} files (soft limit {soft}, hard limit {hard}), and wants {WANTED_FILES}",
+            f"sudo prlimit --pid $$ --nofile={WANTED_FILES}:{WANTED_FILES}, and mount anew (for good: * hard nofile {WANTED_FILES} in /etc/security/limits.conf)",
         )
-    return ok(name, f"a process may open {'any number of' if hard < 0 else hard} files")
+    most = "any number of" if hard == resource.RLIM_INFINITY else hard
+    return ok(name, f"a daemon started here may open {most} files (this shell: {soft})")
+
+
+def daemon_files(mounts: Iterable[tuple[Path, int]]) -> Iterator[Finding]:
+    """What daemons that run have; of the others nothing is said.
+
+    Args:
+        mounts: mount point and process of each.
+    """
+    name = "daemon-files"
+    for path, pid in mounts:
+        try:
+            soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            used = len(os.listdir(f"/proc/{pid}/fd"))
+        except OSError:
+            continue
+        text = (
+            f"{path} (process {pid}) has {used} files open of {'any number' if soft < 0 else soft}"
+        )
+        if soft == resource.RLIM_INFINITY or soft >= WANTED_FILES:
+            yield ok(name, text)
+            continue
+        enough = hard == resource.RLIM_INFINITY or hard >= WANTED_FILES
+        wanted = f"{WANTED_FILES}:" if enough else f"{WANTED_FILES}:{WANTED_FILES}"
+        sudo = "" if enough else "sudo "
+        yield note(name, text, f"{sudo}prlimit --pid {pid} --nofile={wanted}")
 
 
 def private_directories(variable: str | None, runtime: Path, uid: int) -> Iterator[Finding]:

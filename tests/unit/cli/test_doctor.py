@@ -1,6 +1,9 @@
 """The checks of `vfs doctor`, shown machines of every kind."""
 
 import os
+import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,9 +47,25 @@ def test_space() -> None:
 
 
 def test_open_files() -> None:
-    assert machine.open_files(256).state is State.NOTE
-    assert "4096" in machine.open_files(256).fix
-    assert machine.open_files(1 << 20).state is State.OK
+    few = machine.open_files((256, 1024))
+    assert (few.state, "--nofile=4096:4096" in few.fix) == (State.NOTE, True)
+    assert machine.open_files((1024, 1 << 20)).state is State.OK, "a daemon raises it"
+    assert machine.open_files((1024, -1)).state is State.OK
+
+
+def test_open_files_of_a_daemon_that_runs() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as daemon:
+        for limits, fix in (
+            ((100, 20_000), f"prlimit --pid {daemon.pid} --nofile=4096:"),
+            ((100, 1000), f"sudo prlimit --pid {daemon.pid} --nofile=4096:4096"),
+        ):
+            resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, limits)
+            (found,) = machine.daemon_files([(Path("/mnt"), daemon.pid)])
+            assert (found.state, found.fix) == (State.NOTE, fix)
+            assert "open of 100" in found.message
+        assert list(machine.daemon_files([(Path("/mnt"), 1 << 30)])) == []
+        assert daemon.stdin is not None
+        daemon.stdin.write(b"\n")
 
 
 def test_memory(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import io
 import os
 import random
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -94,6 +95,19 @@ def test_what_is_wrong_is_said_by_who_reads_it_again(remote: Remote, tmp_path: P
     with pytest.raises(ContentMismatch, match="f0300"):
         send(remote, items, files)
     assert not list(remote.list("manifests/"))
+
+
+def test_what_came_before_a_failure_is_not_lost(tmp_path: Path) -> None:
+    items = on_disk(tmp_path, {b"f%04d" % n: b"%d" % n for n in range(300)})
+
+    def failing() -> Iterator[Item]:
+        yield from items
+        raise ContentMismatch("the next one")
+
+    found: list[Item] = []
+    with pytest.raises(ContentMismatch, match="the next one"):
+        found.extend(item for item, _ in ahead(failing(), Known()))
+    assert found == items
 
 
 def test_what_cannot_be_made_ready(tmp_path: Path) -> None:

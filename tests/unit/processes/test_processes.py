@@ -80,6 +80,23 @@ def test_children_end_with_their_caller(tmp_path: Path, ending: signal.Signals) 
     assert not wait_ended([child], 20)
 
 
+def test_a_busy_child_ends_with_its_caller(tmp_path: Path) -> None:
+    """What nobody waits for any more must not go on writing."""
+    os.mkfifo(tmp_path / "fifo")
+    code = (
+        "import os, pathlib, threading, time, vfs.processes; vfs.processes.COUNT = 2\n"
+        "processes = vfs.processes.Processes()\n"
+        "print(processes.call(os.getpid), flush=True)\n"
+        f"processes.call(pathlib.Path({str(tmp_path / 'fifo')!r}).read_text)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as caller:
+        assert caller.stdout is not None
+        child = psutil.Process(int(caller.stdout.readline()))
+        caller.kill()
+        caller.wait()
+    assert not wait_ended([child], 20)
+
+
 def test_an_interruption_at_the_terminal_is_the_callers(processes: Processes) -> None:
     child = processes.call(os.getpid)
     os.kill(child, signal.SIGINT)

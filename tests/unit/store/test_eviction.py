@@ -18,6 +18,8 @@ from tests.unit.store.support import (
     start_python,
 )
 from vfs.store import VERIFIED, ChunkStore, Taken
+from vfs.store.evict import Evictor, Member
+from vfs.store.items import Item
 from vfs.types import SHARED, Algorithm, Blob, Digest
 
 SIZE = 100_000
@@ -51,6 +53,32 @@ def test_what_was_used_gets_a_second_chance(tmp_path: Path) -> None:
         assert {3, 7} <= here
         assert not {0, 9} & here
         assert fetch(store, key_of(3)) == payload_of(3, SIZE)
+
+
+@pytest.mark.parametrize("what", ["dropped", "replaced"])
+def test_what_went_while_it_was_written_again_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Another process drops the chunks of a segment, or fetches other bytes for them, between the two transactions of its eviction."""
+    with (
+        open_store(tmp_path / "c", capacity=MIB) as store,
+        open_store(tmp_path / "c", capacity=MIB) as other,
+    ):
+        fill(store, range(25), SIZE)
+        keys = [key_of(n) for n in range(4)]
+        store.pin("all", keys)
+        read = Evictor._read
+
+        def meanwhile(self: Evictor, descriptor: int, member: Member) -> Item | None:
+            if what == "dropped":
+                other.drop(keys)
+            elif other.locate(keys[0]) is None or fetch(other, keys[0]) != b"new":
+                assert other.append([(key, b"new") for key in keys])
+            return read(self, descriptor, member)
+
+        monkeypatch.setattr(Evictor, "_read", meanwhile)
+        store.set_limit(2 * MIB)
+        assert {fetch(store, key) for key in keys} == {None if what == "dropped" else b"new"}
 
 
 def test_a_second_chance_is_not_a_third(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ async def test_nor_is_it_beside_a_wrong_local_file(bench: Bench, tmp_path: Path)
     cache.file = os.fspath(tmp_path / "object")
     assert leave(bench.store, OURS, LIES, range(30), "v0")
     await bench.start()
-    file = await bench.fetcher.open_local(OURS, lambda: [cache])
+    file = await bench.fetcher.find_local(OURS, lambda: [cache])
     assert file is not None
     bench.fetcher.check_file(file)
     await bench.quiet()
@@ -107,7 +107,7 @@ async def test_a_wrong_local_file_hides_nothing(bench: Bench, tmp_path: Path) ->
     cache = FaultyPlace(LIES, label="dvc-cache", local=True)
     cache.file = os.fspath(tmp_path / "object")
     await bench.start()
-    file = await bench.fetcher.open_local(OURS, lambda: [cache])
+    file = await bench.fetcher.find_local(OURS, lambda: [cache])
     assert file is not None
     bench.store.set_verdict(OURS.key, BAD)
     bench.fetcher.check_file(file)

@@ -212,10 +212,10 @@ async def test_local_file_is_opened_if_its_size_is_right(bench: Bench, tmp_path:
     place = FaultyPlace(content, local=True)
     place.file = os.fspath(file)
     await bench.start()
-    found = await bench.fetcher.open_local(blob_of(content), places(place))
+    found = await bench.fetcher.find_local(blob_of(content), places(place))
     assert found is not None
     assert found.read(0, 1000) == content
-    assert await bench.fetcher.open_local(Blob(blob_of(content).digest, 7), places(place)) is None
+    assert await bench.fetcher.find_local(Blob(blob_of(content).digest, 7), places(place)) is None
 
 
 async def test_degraded_store_keeps_recent_blocks(bench: Bench) -> None:

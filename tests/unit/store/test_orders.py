@@ -1,0 +1,100 @@
+"""A process that holds the writer's lock of the index and does not go on."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.unit.store.support import fetch, fill, key_of, open_store, payload_of, start_python
+from vfs.store import VERIFIED, Taken
+from vfs.store.orders import Busy, Orders
+from vfs.testing.mounts import wait_until
+
+HOLD = """
+import lmdb, sys
+env = lmdb.open(sys.argv[1], max_dbs=7, map_size=1 << 34, max_readers=1024)
+with env.begin(write=True):
+    print("held", flush=True)
+    input()
+"""
+
+
+def test_a_store_reads_and_goes_on_without_caching(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("vfs.store.orders.PATIENCE", 0.1)
+    with open_store(tmp_path / "c") as store:
+        fill(store, [0, 1])
+        with start_python(HOLD, tmp_path / "c" / "index") as holder:
+            assert holder.stdout is not None
+            assert holder.stdin is not None
+            assert holder.stdout.readline() == "held\n"
+            first = threading.Thread(target=store.append, args=[[(key_of(2), payload_of(2))]])
+            first.start()
+            assert store._engine is not None
+            orders = store._engine.index._orders
+            wait_until(lambda: orders._since_here is not None, "the first to hang")
+            wait_until(lambda: store.append([(key_of(3), b"3")]) is Taken.LATER, "a refusal")
+            wait_until(lambda: "a process that was stopped" in caplog.text, "the warning")
+            store.set_verdict(b"blob", VERIFIED)
+            store.drop([key_of(1)])
+            store.maintain()
+            assert fetch(store, key_of(0)) == payload_of(0)
+            assert store.locate(key_of(1)) is None, "this process does not find it"
+            assert store.verdict(b"blob") == VERIFIED
+            holder.stdin.write("\n")
+            holder.stdin.flush()
+            holder.wait()
+        first.join()
+        assert fetch(store, key_of(2)) == payload_of(2)
+        wait_until(lambda: store.append([(key_of(4), b"4")]), "the other process's end")
+        assert store.locate(key_of(3)) is None, "it was given up"
+
+
+def test_a_store_closes_beside_a_stopped_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vfs.store.orders.PATIENCE", 0.1)
+    store = open_store(tmp_path / "c")
+    fill(store, [1])
+    with start_python(HOLD, tmp_path / "c" / "index") as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        first = threading.Thread(target=store.append, args=[[(key_of(2), payload_of(2))]])
+        first.start()
+        assert store._engine is not None
+        orders = store._engine.index._orders
+        wait_until(lambda: orders._since_here is not None, "the first to hang")
+        store.set_verdict(b"blob", VERIFIED)
+        store.close()
+        holder.kill()
+        first.join()
+
+
+def test_orders_are_carried_out_in_turn_and_tell_what_fails() -> None:
+    orders = Orders(lambda function: function(None))
+    assert orders.run(lambda t: 5) == 5
+    with pytest.raises(ZeroDivisionError):
+        orders.run(lambda t: 1 // 0)
+    assert orders.stop()
+
+
+def test_an_order_that_has_begun_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vfs.store.orders.PATIENCE", 0.05)
+    begun, refused = threading.Event(), threading.Event()
+    orders = Orders(lambda function: function(None))
+    done: list[bool] = []
+
+    def work(transaction: object) -> bool:
+        begun.set()
+        return refused.wait(20)
+
+    first = threading.Thread(target=lambda: done.append(orders.run(work)))
+    first.start()
+    assert begun.wait(20)
+    with pytest.raises(Busy):
+        orders.run(lambda t: None)
+    refused.set()
+    first.join()
+    assert done == [True]
+    assert orders.stop()
