@@ -48,7 +48,7 @@ SHARED: Final = b"+"
 class Blob(NamedTuple):
     """An immutable content of known size (bytes).
 
-    `scope` says whose bytes may stand for it until they are compared with the digest: 16 bytes of one repository
+    `scope` says whose remotes may give bytes for it that nobody has compared with the digest: 16 bytes of one repository
     (`vfs.workspace.scope`), empty for what is compared before it is kept, or cannot be.
     """
 
@@ -69,10 +69,14 @@ class Blob(NamedTuple):
         """The same for bytes that are known to be right."""
         return self._replace(scope=SHARED).key if self.scope else self.key
 
+    def edition_key(self, edition: bytes) -> bytes:
+        """The same for bytes that nobody has compared, of one version of the object at one place (`vfs.transfer.blocks`)."""
+        return self._replace(scope=edition).key
 
-def is_shared(key: bytes) -> bool:
-    """Whether the key of a block is a proven one beside that of a scope: behind digest and size stand `SHARED` and the number (4 bytes)."""
-    return key[-5:-4] == SHARED and len(key) - 14 in (16, 20, 32)
+
+def proven_twin(key: bytes) -> bytes:
+    """The key that a block has once it is proven: `SHARED` in the place of the edition (16 bytes), before its number (4 bytes)."""
+    return key[:-20] + SHARED + key[-4:]
 
 
 class Kind(IntEnum):

@@ -12,6 +12,7 @@ from vfs.git import Repository
 from vfs.store import ChunkStore
 from vfs.testing.handmade import HandmadeRepository, md5, object_path
 from vfs.testing.mounts import Mount, MountFactory, wait_until
+from vfs.transfer.blocks import edition_of, place_name
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
 from vfs.workspace.scope import scope_of
 
@@ -114,13 +115,17 @@ def test_what_an_earlier_process_left_whole_is_checked_when_it_is_opened(
     mounts.allow(f"{md5(LARGE)}")
     content = damage + LARGE[len(damage) :]
     digest = Digest(Algorithm.MD5, bytes.fromhex(md5(LARGE)))
-    prefix = Blob(digest, len(LARGE), scope_of(Repository.open(handmade.root))).key
+    blob = Blob(digest, len(LARGE), scope_of(Repository.open(handmade.root)))
+    edition = edition_of(blob, "a remote", "its ETag")
+    prefix = blob.edition_key(edition)
     directory = Path(mount.sandbox.environ["XDG_CACHE_HOME"]) / "vfs" / "chunks"
     directory.parent.mkdir(mode=0o700)
     with ChunkStore.open(directory, limit=1 << 30, min_free=0) as store:
+        store.remember(blob.key, place_name("a remote"), edition)
         for block in range(block_count(len(content))):
             data = content[block * BLOCK_SIZE :][:BLOCK_SIZE]
-            assert store.append([(prefix + block.to_bytes(4, "big"), data)], unproven=True)
+            chunk = (prefix + block.to_bytes(4, "big"), data)
+            assert store.append([chunk], unproven=blob.key)
     handmade.lose_remote()
     mount.start("v1")
     assert verified(mount) == "no"

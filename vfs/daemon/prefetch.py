@@ -10,7 +10,7 @@ from vfs.core.ranges import block_count
 from vfs.errors import StoreFull, UnknownPath
 from vfs.store import ChunkStore
 from vfs.transfer import Place, PrefetchReport
-from vfs.transfer.blocks import pointer_key, prefixes, scoped
+from vfs.transfer.blocks import pointer_key, scoped
 from vfs.transfer.warmup import MOST_PROBLEMS
 from vfs.types import Blob, Digest, Entry, Kind
 from vfs.workspace import Snapshot, Workspace
@@ -101,9 +101,8 @@ def _shown(path: bytes) -> str:
 def _pin(store: ChunkStore, name: str, blobs: Iterable[Blob]) -> None:
     """Keep the blocks of contents, before the first of them comes."""
     keys = (
-        prefix + block.to_bytes(4, "big")
+        blob.proven_key + block.to_bytes(4, "big")
         for blob in blobs
-        for prefix in prefixes(blob)
         for block in range(block_count(blob.size))
     )
     store.pin(name, keys)

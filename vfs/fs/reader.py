@@ -18,7 +18,7 @@ from vfs.errors import DataUnavailable, RemoteUnavailable, StoreError, VfsError
 from vfs.store import BAD, BAD_FILE, UNPROVEN, VERIFIED, ChunkStore, Extent
 from vfs.threads import Pool, run_in, run_within
 from vfs.transfer import WHOLE_SIZE, Fetcher, LocalFile, Place, Replaced
-from vfs.transfer.blocks import locate, prefixes, provable, verdict
+from vfs.transfer.blocks import Keys, locate, provable
 from vfs.types import BLOCK_SIZE, Algorithm, Blob
 
 log = logging.getLogger("vfs.fs")
@@ -58,7 +58,7 @@ class OpenFile:
     """
 
     blob: Blob
-    usable: tuple[bytes, ...]
+    usable: Keys
     opens: int = 0
     local: LocalFile | None = None
     looked: trio.Event | None = None
@@ -172,7 +172,7 @@ class Reader:
             return b""
         file = self._file(inode, node)
         resident = self._resident(file, offset, end)
-        if file.usable != prefixes(file.blob):
+        if file.blob.scope and not file.usable.editions:
             file.looked = None  # `dvc pull` may have mended it
         if resident is None:
             await self._look_for_local_file(file, node)
@@ -335,7 +335,7 @@ class Reader:
         """`yes`, `no` or `bad`: whether the whole content was checked against its digest."""
         file, large = self._files.get(inode), node.blob.size > WHOLE_SIZE
         blob = self._fetcher.own(node.blob)
-        found = verdict(self._store, blob)
+        found = self._fetcher.verdict(blob)
         if large and found in (None, UNPROVEN):  # small ones are hashed when they are found
             file = self._file(inode, node)
             await self._look_for_local_file(file, node)

@@ -9,12 +9,15 @@ import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
+from blake3 import blake3
+
 from vfs.core.lru import Lru
-from vfs.errors import ContentMismatch, FormatError, ObjectMissing, RemoteUnavailable
+from vfs.errors import ContentMismatch, FormatError, ObjectChanged, ObjectMissing, RemoteUnavailable
 from vfs.formats.manifest_blocks import ChunkPlace
 from vfs.formats.packs import PackRef, open_chunk
 from vfs.formats.zstd import Buffer, Decompressor
@@ -39,6 +42,11 @@ class Located:
         self.packs = packs
         self.chunks = chunks
         self.ends = list(accumulate(chunk.plain for chunk in chunks))
+
+    @cached_property
+    def version(self) -> str:
+        """Names its bytes: those of the chunks' names, wherever they lie."""
+        return blake3(b"".join(chunk.id for chunk in self.chunks)).hexdigest(length=16)
 
 
 class PackReader:
@@ -110,8 +118,13 @@ class PackedPlace:
         Args:
             start: first byte.
             length: bytes.
-            etag: chunks are named by their bytes, so there are no versions.
+            etag: the chunks must be those of this version (`Located.version`).
+
+        Raises:
+            ObjectChanged: they are others: another manifest names the content.
         """
+        if etag not in ("", self._located.version):
+            raise _changed(self.where)
         return _PackedBody(self._reader, self._located, start, length, self._again)
 
     def _again(self) -> Located | None:
@@ -119,6 +132,10 @@ class PackedPlace:
         if located is not None:
             self._located = located
         return located
+
+
+def _changed(where: str) -> ObjectChanged:
+    return ObjectChanged(f"{where}: the manifest that names it now says other chunks")
 
 
 class _Part(NamedTuple):
@@ -138,10 +155,8 @@ class _PackedBody(ClosingBody):
 
     Attributes:
         size: of the whole content.
-        etag: none.
+        etag: `Located.version`.
     """
-
-    etag = ""
 
     def __init__(
         self,
@@ -152,6 +167,7 @@ class _PackedBody(ClosingBody):
         again: Callable[[], Located | None],
     ) -> None:
         self.size = located.ends[-1] if located.ends else 0
+        self.etag = located.version
         self._reader = reader
         self._again = again
         self._end = start + length
@@ -193,6 +209,8 @@ class _PackedBody(ClosingBody):
             newer = self._again()
             if newer is None:
                 raise
+            if newer.version != self.etag:
+                raise _changed(self._reader.remote.url) from None
             yield from self._read(newer)
 
     def _read(self, located: Located) -> Iterator[Buffer]:

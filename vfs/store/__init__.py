@@ -3,16 +3,18 @@
 Rule: everything here may be lost and nothing here may be wrong. See `docs/store.md`.
 """
 
+from vfs.store.layout import checksum
 from vfs.store.room import Taken
 from vfs.store.scrub import ScrubReport
 from vfs.store.segments import Extent
 from vfs.store.statistics import StoreStatistics
 from vfs.store.store import ChunkStore
-from vfs.store.verdicts import BAD, BAD_FILE, UNPROVEN, VERIFIED
+from vfs.store.verdicts import BAD, BAD_FILE, FILE, UNPROVEN, VERIFIED
 
 __all__ = [
     "BAD",
     "BAD_FILE",
+    "FILE",
     "UNPROVEN",
     "VERIFIED",
     "ChunkStore",
@@ -20,4 +22,5 @@ __all__ = [
     "ScrubReport",
     "StoreStatistics",
     "Taken",
+    "checksum",
 ]

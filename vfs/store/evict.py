@@ -33,6 +33,7 @@ from vfs.store.layout import (
     unpack_info,
 )
 from vfs.store.orders import Busy
+from vfs.store.pins import is_pinned
 
 _log = logging.getLogger("vfs.store")
 
@@ -176,7 +177,7 @@ class Evictor:
                     if entry is None or entry.segment != number:
                         continue
                     if entry.offset == int.from_bytes(place[4:], "big"):
-                        pinned = transaction.get(key, db=self._index.pinned) is not None
+                        pinned = is_pinned(transaction, self._index, key)
                         found.append(Member(key, entry, pinned))
             return found
 

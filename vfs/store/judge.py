@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from vfs.errors import StoreError
@@ -49,20 +50,31 @@ class ChunkJudge(ChunkReader):
             _log.log(logging.WARNING if self.writable else logging.DEBUG, "%s", error)
             self._verdicts[blob_key] = verdict
 
-    def is_replaced(self, own: bytes, place: bytes, version: bytes) -> bool:
-        """See `Verdicts.is_replaced`; if the store cannot be written to, nothing of the object is kept either."""
-        try:
-            return self._usable().verdicts.is_replaced(own, place, version)
-        except StoreError:
-            return False
+    def remember(self, own: bytes, place: bytes, edition: bytes) -> None:
+        """Note the last edition of an object at a place, if the store can be written to."""
+        with suppress(StoreError):
+            self._usable().verdicts.remember(own, place, edition)
 
-    def promote(self, own: bytes, shared: bytes, blocks: Iterable[tuple[int, int]]) -> bool:
+    def remembered(self, own: bytes) -> dict[bytes, bytes]:
+        """The last edition of an object by place (loop-safe)."""
+        try:
+            return self._engine.verdicts.remembered(own) if self._engine is not None else {}
+        except StoreError:
+            return {}
+
+    def promote(
+        self,
+        own: bytes,
+        editions: Sequence[bytes],
+        shared: bytes,
+        blocks: Iterable[tuple[int, int]],
+    ) -> bool:
         """An object was right as a whole: what was compared belongs to everybody; see `Verdicts.promote`.
 
         If the store cannot be written to, this process alone knows that it was right.
         """
         try:
-            whole = self._usable().verdicts.promote(own, shared, blocks)
+            whole = self._usable().verdicts.promote(own, editions, shared, blocks)
             self._verdicts.pop(own, None)
         except StoreError as error:
             _log.log(logging.WARNING if self.writable else logging.DEBUG, "%s", error)

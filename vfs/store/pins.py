@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Final
 
 from vfs.store.index import Index
-from vfs.types import is_shared
+from vfs.types import proven_twin
 
 _BATCH: Final = 4096  # keys per transaction, so that other writers get their turn
 
@@ -65,15 +65,15 @@ class Pins:
         return keys[_BATCH] if len(keys) > _BATCH else None
 
     def names(self) -> dict[str, int]:
-        """Every pin and how many chunks it holds; of blocks that have two keys, proven and not, one counts. Raises StoreError."""
+        """Every pin and how many chunks it holds. Raises StoreError."""
 
         def read(transaction: Any) -> dict[str, int]:
             with transaction.cursor(self._index.pins) as cursor:
                 labels = {bytes(value): bytes(key) for key, value in cursor}
             counts = dict.fromkeys(labels, 0)
             with transaction.cursor(self._index.pinned) as cursor:
-                for key, number in cursor.iternext():
-                    if number in counts and not is_shared(key):
+                for _, number in cursor.iternext():
+                    if number in counts:
                         counts[number] += 1
             return {labels[number].decode(): count for number, count in counts.items()}
 
@@ -90,6 +90,15 @@ class Pins:
     def count(self) -> int:
         """How many pins there are. Raises StoreError."""
         return self._index.read(lambda t: int(t.stat(self._index.pins)["entries"]))
+
+
+def is_pinned(transaction: Any, index: Index, key: bytes) -> bool:
+    """Whether a pin holds a chunk: it names it, or the proven block that it stands for until it is compared."""
+    if transaction.get(key, db=index.pinned) is not None:
+        return True
+    twin = proven_twin(key)
+    pinned = transaction.get(twin, db=index.pinned) is not None
+    return pinned and transaction.get(twin, db=index.chunks) is None
 
 
 def _label(name: str) -> bytes:

@@ -106,8 +106,12 @@ class ChunkStore(ChunkJudge):
 
     # -- writing -----------------------------------------------------------------------------------
 
-    def append(self, items: Sequence[tuple[bytes, Buffer]], *, unproven: bool = False) -> Taken:
-        """Store chunks `(key, payload)`, `unproven` if they are blocks that nobody has compared; a chunk stored before is replaced.
+    def append(self, items: Sequence[tuple[bytes, Buffer]], *, unproven: bytes = b"") -> Taken:
+        """Store chunks `(key, payload)`; a chunk stored before is replaced.
+
+        Args:
+            items: what to store.
+            unproven: the object whose verdict they take back, if they are blocks that nobody has compared.
 
         Returns:
             Whether all of them are stored now. NO if caching is off or there is no room, LATER if another process is making room just now.
@@ -150,7 +154,7 @@ class ChunkStore(ChunkJudge):
             self._revive(engine)
         return Taken.NO
 
-    def _append(self, engine: Engine, items: list[Item], unproven: bool) -> bool:
+    def _append(self, engine: Engine, items: list[Item], unproven: bytes) -> bool:
         for last in (False, True):
             try:
                 placed = engine.appender.append(items, unproven=unproven)
@@ -163,6 +167,7 @@ class ChunkStore(ChunkJudge):
             except StoreError:
                 if last or not engine.shared.in_place():
                     raise
+        self._verdicts.pop(unproven, None)
         return len(placed) == len(items)
 
     @property
@@ -183,6 +188,8 @@ class ChunkStore(ChunkJudge):
         if engine is None:
             return
         listed = list(keys)
+        if not listed:
+            return
 
         def write(transaction: Any) -> None:
             for key in listed:

@@ -1,16 +1,16 @@
 """Verdicts: whether a foreign object as a whole has the digest that names it.
 
 Rules:
-- Blocks that nobody has compared lie under a key of one repository; those of an object that was right as a whole under one that all
-  share (`promote`). A block is promoted only if it is still the one that was compared, by its stamp.
-- The transaction that stores an unproven block says `UNPROVEN`, which takes an earlier `VERIFIED` back.
-- Unproven blocks are of one version of the object at each of their places (`is_replaced`).
+- Blocks that nobody has compared lie under the key of an edition (one version at one place, for one repository); those of an object that
+  was right as a whole under one that all share (`promote`). A block is promoted only if it is still the one that was compared, by its stamp.
+- The transaction that stores an unproven block says `UNPROVEN` of the object, for its repository, which takes an earlier `VERIFIED` back.
+- The last edition of each place is remembered (`remember`) for when no place answers; losing that is harmless.
 - `BAD` stays until another verdict takes its place. `State.condemned` grows with it, so that other processes notice.
 """
 
 import functools
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from vfs.store.index import Index
@@ -23,11 +23,14 @@ BAD_FILE: Final = 3
 UNPROVEN: Final = 4
 """Blocks of it have come that nobody has compared."""
 
-_FROM: Final = b"from"
-"""Behind the key of an object's unproven blocks and before that of a place: the version that the place had."""
+FILE: Final = b"file"
+"""Behind the key of an object: what is said of plain local files of that name (`BAD_FILE`)."""
 
-BLOCK_NUMBER: Final = 4
-"""Bytes of a block's number, which ends its key; before it stands the key of the object."""
+_FROM: Final = b"from"
+"""Behind the key of an object and before that of a place: the last edition of that place."""
+
+_BLOCK_NUMBER: Final = 4
+"""Bytes of a block's number, which ends its key."""
 
 _AT_ONCE: Final = 4096
 """Blocks promoted in one transaction (about 10 ms)."""
@@ -59,31 +62,39 @@ class Verdicts:
 
         self._index.write(write)
 
-    def is_replaced(self, own: bytes, place: bytes, version: bytes) -> bool:
-        """A place answers with a version of an object: whether it had another one before, of which the unproven blocks are dropped now.
-
-        Raises:
-            StoreError: the index cannot be written.
-        """
+    def remember(self, own: bytes, place: bytes, edition: bytes) -> None:
+        """Note the last edition of an object at a place. Raises StoreError."""
         index, key = self._index, own + _FROM + place
-        if index.get(index.verdicts, key) == version:
-            return False
+        if index.get(index.verdicts, key) != edition:
+            index.write(lambda transaction: transaction.put(key, edition, db=index.verdicts))
 
-        def write(transaction: Any) -> bool:
-            found = transaction.get(key, db=index.verdicts)
-            transaction.put(key, version, db=index.verdicts)
-            replaced = found not in (None, version)
-            if replaced:
-                _drop(transaction, index, own)
-            return replaced
+    def remembered(self, own: bytes) -> dict[bytes, bytes]:
+        """The last edition of an object by place (loop-safe). Raises StoreError."""
+        start = own + _FROM
 
-        return bool(index.write(write))
+        def read(transaction: Any) -> dict[bytes, bytes]:
+            found = {}
+            with transaction.cursor(self._index.verdicts) as cursor:
+                there = cursor.set_range(start)
+                while there and cursor.key().startswith(start):
+                    found[bytes(cursor.key()[len(start) :])] = bytes(cursor.value())
+                    there = cursor.next()
+            return found
 
-    def promote(self, own: bytes, shared: bytes, blocks: Iterable[tuple[int, int]]) -> bool:
+        return self._index.read(read)
+
+    def promote(
+        self,
+        own: bytes,
+        editions: Sequence[bytes],
+        shared: bytes,
+        blocks: Iterable[tuple[int, int]],
+    ) -> bool:
         """An object is right as a whole: give the blocks that were compared to everybody.
 
         Args:
-            own: key of its unproven blocks.
+            own: key of the object in its repository.
+            editions: keys of its unproven blocks.
             shared: key of its proven ones.
             blocks: (number, stamp) of what was compared.
 
@@ -95,34 +106,38 @@ class Verdicts:
         """
         index, rest = self._index, iter(blocks)
         while batch := list(itertools.islice(rest, _AT_ONCE)):
-            index.write(functools.partial(_move, index, own, shared, batch))
+            index.write(functools.partial(_move, index, editions, shared, batch))
 
         def write(transaction: Any) -> bool:
-            if own != shared and _is_left(transaction, index, own, shared):
+            if any(_is_left(transaction, index, edition, shared) for edition in editions):
                 return False
             transaction.delete(own, db=index.verdicts)
+            transaction.delete(own + FILE, db=index.verdicts)
             transaction.put(shared, bytes((VERIFIED,)), db=index.verdicts)
             return True
 
         return bool(index.write(write))
 
 
-def note_unproven(transaction: Any, index: Index, keys: Iterable[bytes]) -> None:
+def note_unproven(transaction: Any, index: Index, own: bytes) -> None:
     """Within the transaction that stores blocks nobody has compared: what was verified before did not mean them."""
-    for blob_key in {key[:-BLOCK_NUMBER] for key in keys} - {b""}:
-        if transaction.get(blob_key, db=index.verdicts) in (None, bytes((VERIFIED,))):
-            transaction.put(blob_key, bytes((UNPROVEN,)), db=index.verdicts)
+    if transaction.get(own, db=index.verdicts) in (None, bytes((VERIFIED,))):
+        transaction.put(own, bytes((UNPROVEN,)), db=index.verdicts)
 
 
 def _move(
-    index: Index, own: bytes, shared: bytes, blocks: list[tuple[int, int]], transaction: Any
+    index: Index,
+    editions: Sequence[bytes],
+    shared: bytes,
+    blocks: list[tuple[int, int]],
+    transaction: Any,
 ) -> None:
-    for block, stamp in blocks:
-        number = block.to_bytes(BLOCK_NUMBER, "big")
+    for (block, stamp), own in itertools.product(blocks, editions):
+        number = block.to_bytes(_BLOCK_NUMBER, "big")
         value = transaction.get(own + number, db=index.chunks)
         entry = unpack_entry(value or b"")
         if entry is None or entry.stamp != stamp:
-            continue  # it is a shared one, was evicted, or came again meanwhile
+            continue  # it is another edition's, was evicted, or came again meanwhile
         transaction.delete(own + number, db=index.chunks)
         transaction.put(shared + number, value, db=index.chunks)
         member = entry.segment.to_bytes(4, "big") + entry.offset.to_bytes(4, "big")
@@ -134,15 +149,8 @@ def _is_left(transaction: Any, index: Index, own: bytes, shared: bytes) -> bool:
     with transaction.cursor(db=index.chunks) as cursor:
         found = cursor.set_range(own)
         while found and cursor.key().startswith(own):
-            twin = shared + cursor.key()[-BLOCK_NUMBER:]
+            twin = shared + cursor.key()[-_BLOCK_NUMBER:]
             if transaction.get(twin, db=index.chunks) is None:
                 return True
             found = cursor.delete()
     return False
-
-
-def _drop(transaction: Any, index: Index, own: bytes) -> None:
-    with transaction.cursor(db=index.chunks) as cursor:
-        found = cursor.set_range(own)
-        while found and cursor.key().startswith(own):
-            found = cursor.delete()

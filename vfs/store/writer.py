@@ -100,9 +100,9 @@ class Appender:
         self._end_seen = 0
 
     def append(
-        self, items: Sequence[Item], *, unproven: bool = False, was: Entry | None = None
+        self, items: Sequence[Item], *, unproven: bytes = b"", was: Entry | None = None
     ) -> list[Placed]:
-        """Store items, `unproven` blocks or what needs no proof; returns where they are (those that fit no segment are left out).
+        """Store items, blocks of an `unproven` object or what needs no proof; returns where they are (those that fit no segment are left out).
 
         With `was`, a single item is left out if that is not its entry any more.
 
@@ -228,7 +228,7 @@ class Appender:
                 waiting = 0
         write_all(batch.active.descriptor, pieces, position)
 
-    def _commit(self, batch: Batch, was: Entry | None, *, unproven: bool) -> bool:
+    def _commit(self, batch: Batch, was: Entry | None, *, unproven: bytes) -> bool:
         placed = batch.entries()
 
         def write(transaction: Any) -> bool | None:
@@ -241,7 +241,7 @@ class Appender:
                 if transaction.get(only, db=self._index.chunks) != was.pack():
                     return False
             if unproven:
-                note_unproven(transaction, self._index, (key for key, _ in placed))
+                note_unproven(transaction, self._index, unproven)
             for key, entry in placed:
                 transaction.put(key, entry.pack(), db=self._index.chunks)
                 member = number + entry.offset.to_bytes(4, "big")

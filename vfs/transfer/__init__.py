@@ -9,7 +9,8 @@ from vfs.transfer.place import Body, Place, PlacesOf, Wanted
 
 if TYPE_CHECKING:
     from vfs.transfer.blocks import WHOLE_SIZE
-    from vfs.transfer.fetcher import Fetcher, Limits
+    from vfs.transfer.fetcher import Fetcher
+    from vfs.transfer.limits import Limits
     from vfs.transfer.local_file import LocalFile, Replaced
     from vfs.transfer.statistics import FetchStatistics
     from vfs.transfer.warmup import PrefetchReport
@@ -30,7 +31,7 @@ __all__ = [
 
 _MODULES = {
     "Fetcher": "fetcher",
-    "Limits": "fetcher",
+    "Limits": "limits",
     "LocalFile": "local_file",
     "Replaced": "local_file",
     "WHOLE_SIZE": "blocks",

@@ -8,8 +8,8 @@ import trio
 from vfs.errors import RemoteError, VfsError
 from vfs.store import ChunkStore
 from vfs.transfer.download import Announce, download
-from vfs.transfer.place import Place
-from vfs.transfer.state import Job, Source
+from vfs.transfer.source import Source
+from vfs.transfer.state import Job
 
 log = logging.getLogger("vfs.transfer")
 
@@ -18,11 +18,11 @@ async def attempt(
     job: Job, source: Source, store: ChunkStore, announce: Announce, threads: trio.CapacityLimiter
 ) -> VfsError | None:
     """Let a thread read what a job asks for; returns why it did not bring all of it."""
+    job.asked = source.etag
     return await trio.to_thread.run_sync(
         _download,
         job,
-        source.place,
-        source.etag,
+        source,
         store,
         announce,
         abandon_on_cancel=True,
@@ -30,14 +30,13 @@ async def attempt(
     )
 
 
-def _download(
-    job: Job, place: Place, etag: str, store: ChunkStore, announce: Announce
-) -> VfsError | None:
+def _download(job: Job, source: Source, store: ChunkStore, announce: Announce) -> VfsError | None:
     try:
-        download(job, place, etag, store, announce)
+        download(job, source, store, announce)
     except VfsError as failure:
         return copy.copy(failure)  # it is kept; the frames it has passed hold drivers and bodies
     except Exception as failure:
-        log.exception("%s failed in an unforeseen way (this is a bug)", place.label)
-        return RemoteError(f"{place.label}: {type(failure).__name__}")
+        label = source.place.label
+        log.exception("%s failed in an unforeseen way (this is a bug)", label)
+        return RemoteError(f"{label}: {type(failure).__name__}")
     return None

@@ -79,6 +79,9 @@ class Checker:
         """End the thread after the order it is at, if that comes to an end soon."""
         with self._changed:
             self._stopping = True
+            self.pending -= len(self._urgent) + len(self._others)
+            self._urgent.clear()
+            self._others.clear()
             self._changed.notify()
         if self._thread is not None:
             await trio.to_thread.run_sync(self._thread.join, LAST_SECONDS)

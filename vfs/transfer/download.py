@@ -13,16 +13,15 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from blake3 import blake3
-
 from vfs.core.attempts import LISTENER
 from vfs.core.ranges import block_count, block_length
 from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
-from vfs.store import BAD, UNPROVEN, VERIFIED, ChunkStore, Taken
-from vfs.transfer.blocks import WHOLE_SIZE, verdict
+from vfs.store import BAD, UNPROVEN, VERIFIED, ChunkStore, Taken, checksum
+from vfs.transfer.blocks import WHOLE_SIZE, edition_of, verdict
 from vfs.transfer.local_file import unreadable, verdict_key
 from vfs.transfer.place import Body, Buffer, Generous, Place
+from vfs.transfer.source import Source
 from vfs.transfer.state import Job
 from vfs.transfer.waiter import Data
 from vfs.types import BLOCK_SIZE, Blob
@@ -35,20 +34,17 @@ class Announce(Protocol):
     """Where the thread reports to; every method returns at once."""
 
     def opened(self, job: Job, etag: str) -> None:
-        """The place answers; this is the version of its object."""
+        """The place answers; this is the version of its object, and `Job.prefix` its edition."""
 
-    def compared(self, job: Job, *, replaced: bool) -> None:
-        """What the store has unproven is of the version that the place has; `replaced`: what was of another one is dropped."""
-
-    def arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
-        """Blocks are complete: one of a part, or all of a `whole`, which are verified."""
+    def arrived(self, job: Job, blocks: Sequence[tuple[int, Data]], mark: int) -> None:
+        """Blocks are complete: one of a part, with its checksum, or all of a `whole`, which are verified."""
 
     def stored(self, job: Job, blocks: list[int], *, taken: Taken, lasting: bool) -> None:
         """Announced blocks are in the store (for long: it has room for all of the blob), or the store did not take them."""
 
 
-def download(job: Job, place: Place, etag: str, store: ChunkStore, announce: Announce) -> None:
-    """Read the job's blocks from a place.
+def download(job: Job, source: Source, store: ChunkStore, announce: Announce) -> None:
+    """Read the job's blocks from a place, in the version that the job asks for.
 
     Raises:
         VfsError: of the place.
@@ -61,20 +57,18 @@ def download(job: Job, place: Place, etag: str, store: ChunkStore, announce: Ann
         job.tries += 1
 
     LISTENER.set(note)  # of this thread's context alone
+    place = source.place
     try:
-        body, keep = _open(job, place, etag, store)
+        body, keep = _open(job, place, store)
         with body:
             job.body = body
             _check_size(job, place, body)
+            if keep:
+                job.prefix = _prefix(job, source, body.etag or job.asked)
             announce.opened(job, body.etag)
             if job.whole:
                 _read_whole(job, place, body, store if keep else None, announce)
             else:
-                if keep and not etag and job.state.provable:
-                    where = blake3(place.where.encode()).digest(16)
-                    version = blake3(body.etag.encode("utf-8", "surrogateescape")).digest(16)
-                    replaced = store.is_replaced(job.state.prefix, where, version)
-                    announce.compared(job, replaced=replaced)
                 _read_part(job, place, body, store if keep else None, announce)
         if keep and job.whole and isinstance(place, Generous):
             keep_companions(place, store)
@@ -120,7 +114,16 @@ def end_downloads(jobs: list[Job], seconds: float) -> None:
         job.ended.wait(max(0.0, until - time.monotonic()))
 
 
-def _open(job: Job, place: Place, etag: str, store: ChunkStore) -> tuple[Body, bool]:
+def _prefix(job: Job, source: Source, version: str) -> bytes:
+    """What the keys of the blocks begin with that come in an answer of this version."""
+    blob = job.state.blob
+    if not blob.scope:
+        return blob.key
+    edition = edition_of(blob, source.place.where, version) if version else source.nameless
+    return blob.edition_key(edition)
+
+
+def _open(job: Job, place: Place, store: ChunkStore) -> tuple[Body, bool]:
     """The bytes of the job's range, and whether the store should keep them (no copies of local files)."""
     start = job.first * BLOCK_SIZE
     if place.local:
@@ -128,7 +131,7 @@ def _open(job: Job, place: Place, etag: str, store: ChunkStore) -> tuple[Body, b
         if descriptor is not None:
             _check_trusted(job.state.blob, place, descriptor, store)
             return _FileBody(descriptor, start, job.size), False
-    return place.get(start, job.size, etag=etag), True
+    return place.get(start, job.size, etag=job.asked), True
 
 
 def _check_trusted(blob: Blob, place: Place, descriptor: int, store: ChunkStore) -> None:
@@ -167,7 +170,7 @@ def _read_whole(
             f"{blob.digest} at {place.label}: its bytes are not those the digest names",
             hint="the object there is damaged; push it again from a clone that has it",
         )
-    announce.arrived(job, blocks)
+    announce.arrived(job, blocks, 0)
     taken = _store(job, blocks, store, announce)
     if taken and store is not None and hasher is not None:
         store.set_verdict(blob.key, VERIFIED)
@@ -181,19 +184,20 @@ def _read_part(
     announce: Announce,
 ) -> None:
     batch: list[tuple[int, bytearray]] = []
+    unproven = job.state.blob.key if job.state.provable else b""
     try:
         for block in range(job.first, job.stop):
             if job.cancelled or block >= job.stop:
                 return
             data = _read_block(job, place, body, block)
-            announce.arrived(job, [(block, data)])
+            announce.arrived(job, [(block, data)], checksum(data))
             batch.append((block, data))
             if len(batch) >= BATCH_BLOCKS:
                 full, batch = batch, []
-                _store(job, full, store, announce, unproven=job.state.provable)
+                _store(job, full, store, announce, unproven=unproven)
     finally:
         if batch:
-            _store(job, batch, store, announce, unproven=job.state.provable)
+            _store(job, batch, store, announce, unproven=unproven)
 
 
 def _store(
@@ -202,17 +206,17 @@ def _store(
     store: ChunkStore | None,
     announce: Announce,
     *,
-    unproven: bool = False,
+    unproven: bytes = b"",
 ) -> Taken:
     """Give announced blocks to the store; reports whatever comes of it, so that nobody holds them for ever."""
     taken, lasting = Taken.LATER, False
     try:
         if store is not None:
-            items = [(job.state.key(block), data) for block, data in blocks]
+            items = [(job.prefix + block.to_bytes(4, "big"), data) for block, data in blocks]
             taken = store.append(items, unproven=unproven)
             lasting = bool(taken) and store.has_room(job.state.blob.size)
             if not taken and unproven and verdict(store, job.state.blob) == VERIFIED:
-                store.set_verdict(job.state.prefix, UNPROVEN)  # of bytes that readers have had
+                store.set_verdict(unproven, UNPROVEN)  # of bytes that readers have had
     finally:
         announce.stored(job, [block for block, _ in blocks], taken=taken, lasting=lasting)
     return taken

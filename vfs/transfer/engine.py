@@ -15,13 +15,13 @@ from typing import Final
 import trio
 
 from vfs.core.ranges import coalesce
-from vfs.errors import RemoteUnavailable, VfsError
+from vfs.errors import ObjectChanged, RemoteUnavailable, VfsError
 from vfs.store import ChunkStore, Taken
 from vfs.transfer.attempt import attempt
-from vfs.transfer.blocks import is_bad
 from vfs.transfer.checker import Checker
 from vfs.transfer.claims import Claims
 from vfs.transfer.download import end_downloads
+from vfs.transfer.editions import Editions
 from vfs.transfer.failures import (
     RETRY_MISMATCH,
     Journal,
@@ -33,8 +33,8 @@ from vfs.transfer.inbox import Inbox
 from vfs.transfer.lanes import Budget, Lane, Lanes
 from vfs.transfer.memory import Memory
 from vfs.transfer.placing import Placing
-from vfs.transfer.state import STALE_SECONDS, BlobState, Job, Level, Source
-from vfs.transfer.states import States
+from vfs.transfer.source import STALE_SECONDS, Source
+from vfs.transfer.state import BlobState, Job, Level
 from vfs.transfer.statistics import FetchCounters
 from vfs.transfer.verification import Verification
 from vfs.transfer.waiter import Data
@@ -74,13 +74,15 @@ class Engine:
         self.closed = False
         self._watch = Watch(min(PATIENCE, deadline / 4), self._hand_over)
         self._lanes = Lanes(jobs)
-        self._placing = Placing(
-            self.journal, self.counters, self._lanes, deadline, self._queue, self._lose
-        )
         self._claims = Claims(self.budget, self.counters, self._put, self._remove)
-        self._states = States(store)
+        self.editions = Editions(store, self.running, self._give_up, self._condemn)
+        self._states = self.editions.states
+        found = self.editions.found
+        self._placing = Placing(
+            self.journal, self.counters, self._lanes, deadline, self._queue, self._lose, found
+        )
         self.state, self.knows = self._states.get, self._states.knows
-        self.usable = self._states.usable
+        self.usable, self.keys = self._states.usable, self._states.keys
         self._threads = trio.CapacityLimiter(math.inf)
         self._nursery: trio.Nursery | None = None
         self._inbox: Inbox | None = None
@@ -89,9 +91,9 @@ class Engine:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then nobody is left waiting."""
-        self._inbox = Inbox(self._opened, self._compared, self._arrived, self._stored)
+        self._inbox = Inbox(self.editions.opened, self._arrived, self._stored)
         self._checker = Checker()
-        self.verification = Verification(
+        self.verification = self.editions.verification = Verification(
             self.store,
             self.counters,
             self.budget,
@@ -260,6 +262,8 @@ class Engine:
             if state.wanted(job.run):
                 self.request(state, rest, Level.DEMAND)
             return
+        if isinstance(error, ObjectChanged) and job.asked == source.etag:
+            self.editions.take_out(state, [source.place.where])
         self._placing.note_failure(job, source, error)
         level = self._rank(job)
         if level is not None:
@@ -285,17 +289,7 @@ class Engine:
 
     # -- news from the threads -----------------------------------------------------------------------
 
-    def _opened(self, job: Job, etag: str) -> None:
-        if job.source is not None and not job.source.etag:
-            job.source.etag = etag
-
-    def _compared(self, job: Job, replaced: bool) -> None:
-        job.state.trusted = True
-        if replaced and self.verification is not None:
-            self.verification.drop(job.state)  # it may have hashed some of them
-            self.verification.tell_bad(job.state.blob)
-
-    def _arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
+    def _arrived(self, job: Job, blocks: Sequence[tuple[int, Data]], mark: int) -> None:
         assert job.source is not None
         label = job.source.place.label
         job.source.recover()
@@ -310,14 +304,18 @@ class Engine:
             self.received[label] = self.received.get(label, 0) + len(data)
             job.progress = block + 1
             if not job.void:
+                if mark and job.state.blob.scope:
+                    job.state.handed.note(block, mark)
                 job.state.arrive(block, data)
 
     def _stored(self, job: Job, blocks: list[int], taken: Taken, lasting: bool) -> None:
         state = job.state
         self.taking = bool(taken)
-        if job.void and self._checker is not None:
-            keys = [state.key(block) for block in blocks]
-            self._checker.post(functools.partial(self.store.drop, keys), lambda _: None)
+        if job.void:
+            if self._checker is not None:
+                keys = [job.prefix + block.to_bytes(4, "big") for block in blocks]
+                self._checker.post(functools.partial(self.store.drop, keys), lambda _: None)
+            return
         for block in blocks:
             data = state.settle(block, taken)
             if data is None:
@@ -334,11 +332,24 @@ class Engine:
             self.verification.check(state)
         self.pump()
 
+    # -- what is of no use any more ------------------------------------------------------------------
+
+    def _give_up(self, job: Job) -> None:
+        """What a running GET still brings is of no use: ask for it anew, if somebody waits."""
+        job.cancelled = job.void = True
+        rest = [block for block in job.run if job.state.owners.get(block) is job]
+        job.state.disown(job, job.run)
+        self.budget.give_back(job, job.held)
+        level = self._rank(job)
+        if rest and level is not None:
+            self._repeat(job, rest, level, rival=None)
+
     def _condemn(self, state: BlobState) -> None:
         """The blob is wrong: nobody gets more of it before all of it has been fetched anew and found right."""
         error = wrong(state.blob)
         self.journal.write(state.blob, error)
-        state.refused = (error, trio.current_time() + RETRY_MISMATCH)
+        if state.editions:  # else an earlier process left it: nobody knows what the places have now
+            state.refused = (error, trio.current_time() + RETRY_MISMATCH)
         for job in set(state.owners.values()):
             if not job.running:
                 self._remove(job)
@@ -351,24 +362,12 @@ class Engine:
         self.memory.forget(state.prefix)
         state.fail_all(error)
 
-    def heed(self, blobs: Iterable[Blob]) -> None:
-        """Another process may have found blobs wrong that are known here, or those named: what it found holds here too."""
-        if self.verification is None:
-            return
-        bad = functools.partial(is_bad, self.store)
-        wrong_here = [s for s in self._states if not s.suspect and bad(s.blob)]
-        for state in wrong_here:
-            self._condemn(state)
-        found = {state.blob for state in wrong_here} | set(filter(bad, blobs))
-        for blob in found:
-            self.verification.tell_bad(blob)
-
     # -- the end -------------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """Wake everybody with an error, and let nobody wait from now on."""
         self.closed = True
-        self.verification = None
+        self.verification = self.editions.verification = None
         self._nursery = self._placing.nursery = None
         error = stopping()
         for lane in self._lanes:

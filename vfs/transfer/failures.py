@@ -12,7 +12,8 @@ import trio
 from vfs.core.lru import Lru
 from vfs.errors import ContentMismatch, DataUnavailable, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.remotes.backoff import Backoff
-from vfs.transfer.state import BlobState, Job, Source
+from vfs.transfer.source import Source
+from vfs.transfer.state import BlobState, Job
 from vfs.types import Blob
 
 log = logging.getLogger("vfs.transfer")

@@ -10,7 +10,7 @@ Rules and invariants: `docs/concurrency.md`, "Fetching". All methods belong to t
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import trio
 
@@ -19,10 +19,11 @@ from vfs.core.streams import MIB
 from vfs.errors import ContentMismatch, RemoteUnavailable, StoreCorrupt, StoreError, VfsError
 from vfs.store import VERIFIED, ChunkStore
 from vfs.threads import Pool, run_in, run_within
-from vfs.transfer.blocks import locate, locate_run, scoped, verdict
+from vfs.transfer.blocks import Keys, here, locate, locate_run, scoped
 from vfs.transfer.engine import PATIENCE, Engine
-from vfs.transfer.failures import RETRY_AFTER, late, unproven, wrong_file
+from vfs.transfer.failures import RETRY_AFTER, late, refusal, unproven, wrong, wrong_file
 from vfs.transfer.flows import Flows
+from vfs.transfer.limits import Limits
 from vfs.transfer.local_file import FileProof, LocalFile, find_local
 from vfs.transfer.parts import Parts, assemble
 from vfs.transfer.place import PlacesOf, Wanted
@@ -46,22 +47,6 @@ MOST_COUNTED: Final = 16_384
 """Blocks looked up to tell how much of a blob is resident; looking up that many takes some 15 ms."""
 
 
-class Limits(Protocol):
-    """The settings the fetcher looks at (`vfs.config.Settings` has them)."""
-
-    @property
-    def memory_limit(self) -> int:
-        """Most bytes in flight."""
-
-    @property
-    def jobs(self) -> int:
-        """Most requests at once per place."""
-
-    @property
-    def deadline(self) -> float:
-        """Seconds until a reader gets an error."""
-
-
 class Fetcher:
     """See the module.
 
@@ -69,8 +54,8 @@ class Fetcher:
         store: where blocks are kept.
         settings: limits.
         scope: of the repository whose places are asked (`vfs.transfer.blocks`).
-        on_bad: called on the loop when a large blob (in the store, or a local file) turned out to be wrong as a whole,
-            after bytes of it were handed out: forget where it is and what the kernel has cached of it.
+        on_bad: called on the loop when a large blob (in the store, or a local file) turned out to be wrong as a whole, or what was
+            handed out of it may be wrong, or of an object that was replaced: forget where it is and what the kernel has cached of it.
     """
 
     def __init__(
@@ -177,21 +162,28 @@ class Fetcher:
 
     def examine(self, blob: Blob, places: PlacesOf) -> None:
         """A blob is opened: if all of it is in the store and it was never checked, do that in the background."""
-        own = self.own(blob)
-        unknown = verdict(self._store, own) != VERIFIED
-        if unknown and self._engine.verification is not None:
-            self._engine.verification.examine(own, lambda: self._engine.state(own, places))
+        own, verification = self.own(blob), self._engine.verification
+        if self.verdict(own) != VERIFIED and verification is not None:
+            verification.examine(own, self.usable(own), lambda: self._engine.state(own, places))
 
-    def usable(self, blob: Blob) -> tuple[bytes, ...]:
+    def verdict(self, blob: Blob) -> int | None:
+        """What is known of the whole (`vfs.store`); it is `VERIFIED` only if all that was handed out here was compared."""
+        return self._engine.editions.verdict(self.own(blob))
+
+    def usable(self, blob: Blob) -> Keys:
         """What the keys of those blocks of the store begin with that may be handed out as they are; `read` finds out about others."""
         return self._engine.usable(self.own(blob))
 
     def heed(self, blobs: Callable[[], Iterable[Blob]]) -> None:
-        """If any process has found contents wrong since the last call: if one is known here, or among `blobs`, `on_bad` is called."""
+        """If any process has found contents wrong since the last call: if one is known here, or among `blobs`, `on_bad` is called.
+
+        If one has found right what is unproven here, it is compared with that.
+        """
+        self._engine.editions.look_again()
         condemned = self._store.condemned
         if condemned != self._condemned:
             self._condemned = condemned
-            self._engine.heed(blobs())
+            self._engine.editions.heed(blobs())
 
     def places_changed(self) -> None:
         """Blobs may now be had from other places than those their `places` gave before."""
@@ -199,40 +191,50 @@ class Fetcher:
 
     async def _read(self, state: BlobState, offset: int, end: int, *, stored: bool = True) -> Data:
         """Without `stored`, only from memory and places: what the store names may be gone again before it is read."""
-        if state.suspect:
-            await self._prove(state)
-        blocks = blocks_of(offset, end)
-        found = self._collect(state, blocks, state.usable if stored else ())
-        waiter: Waiter | None = None
-        if found.missing:
+        blocks, told = blocks_of(offset, end), False
+        while (found := self._collect(state, blocks, stored=stored)).missing:
+            if state.suspect:
+                await self._prove(state)
+                continue
+            left = self._left(state, blocks) if stored else {}
+            if left and refusal(state) is not None:
+                state.answered(left)
+                continue
             self._engine.refuse(state)
-            waiter = Waiter(set(found.missing))
+            retracted, waiter = state.retracted, Waiter(set(found.missing))
             state.wait_for(waiter)
             self._engine.request(state, sorted(found.missing), Level.DEMAND)
-        self._read_ahead(state, offset, end - offset, stalled=waiter is not None)
-        if waiter is not None:
-            kept = self._kept(state, blocks) if stored and not state.trusted else None
-            if await self._wait(state, waiter, in_vain=kept is None):
+            if not told:
+                self._read_ahead(state, offset, end - offset, stalled=True)
+                told = True
+            if not await self._wait(state, waiter, in_vain=not left):
+                state.answered(self._left(state, blocks))
+            elif (
+                state.retracted == retracted
+            ):  # else what was found is of another version than what has come
                 found.data.update(waiter.data)
-            elif kept is not None:
-                state.trusted, found = True, kept
+                break
+        if not told:
+            self._read_ahead(state, offset, end - offset, stalled=False)
         return await assemble(self._store, found, offset, end)
 
-    def _kept(self, state: BlobState, blocks: range) -> Parts | None:
-        """The blocks as an earlier process has left them; None if one is missing, or they were found wrong."""
-        found = self._collect(state, blocks, state.prefixes)
-        return None if found.missing or state.suspect else found
+    def _left(self, state: BlobState, blocks: range) -> dict[str, bytes]:
+        """The editions that an earlier process has left, if no place has answered and they have all of the blocks."""
+        left = {} if state.editions or state.suspect else state.left()
+        keys = Keys(state.keys.proven, tuple(left.values()))
+        return left if left and all(here(self._store, keys, blocks)) else {}
 
-    def _collect(self, state: BlobState, blocks: range, keys: tuple[bytes, ...]) -> Parts:
+    def _collect(self, state: BlobState, blocks: range, *, stored: bool) -> Parts:
+        """What is at hand of some blocks; of a suspect blob only what is proven."""
         found = Parts({}, {}, set())
-        counters = self._engine.counters
+        counters, keys = self._engine.counters, state.usable
         for block in blocks:
-            data = self._engine.at_hand(state, block)
+            data = None if state.suspect else self._engine.at_hand(state, block)
             if data is not None:
                 found.data[block] = data
                 counters.hits_memory += 1
                 continue
-            extent = locate(self._store, keys, block)
+            extent = locate(self._store, keys, block) if stored else None
             if extent is not None:
                 found.extents[block] = extent
                 counters.hits_store += 1
@@ -266,14 +268,14 @@ class Fetcher:
     async def _answered(self, state: BlobState, waiter: Waiter) -> bool:
         """Whether a place has given bytes, or its version; soon, or not at all."""
         try:
-            with trio.move_on_after(PATIENCE):
+            with trio.move_on_after(min(PATIENCE, self._deadline / 2)):
                 await waiter.wait()
         except ContentMismatch:
             raise
         except VfsError:
-            if state.trusted:
+            if state.editions:
                 raise
-        return state.trusted or not waiter.pending
+        return bool(state.editions) or not waiter.pending
 
     async def _prove(self, state: BlobState) -> None:
         """Wait until all of a blob that was wrong before has been fetched anew and is found right."""
@@ -306,6 +308,9 @@ class Fetcher:
         try:
             self._engine.refuse(state)
             await verify(self._engine, state)
+            if state.misled:
+                state.misled = False
+                raise wrong(state.blob)
         finally:
             state.readers -= 1
 
@@ -324,17 +329,19 @@ class Fetcher:
     def _read_ahead(self, state: BlobState, offset: int, length: int, *, stalled: bool) -> None:
         if state.whole:
             return
+        if offset + length >= state.blob.size:
+            self._engine.editions.look(state)
         share = self._engine.budget.limit // 2 // max(1, len(self._flows))
         if not self._engine.taking:  # what is fetched ahead must still be in memory when it is read
             share = min(share, self._engine.memory.limit // 4)
         ceiling = max(SMALLEST_CEILING, share)
         ahead = state.streams.observe(offset, length, stalled=stalled, ceiling=ceiling)
         self._flows.note(state, trio.current_time())
-        if ahead:
+        if ahead and not state.unsettled:
             self._fetch_ahead(state, blocks_of(ahead.start, ahead.stop))
 
     def _fetch_ahead(self, state: BlobState, run: range) -> None:
-        extents = locate_run(self._store, state.blob, run.start, len(run))
+        extents = locate_run(self._store, state.keys, run.start, len(run))
         missing = [
             block
             for block, extent in zip(run, extents, strict=True)
@@ -371,7 +378,11 @@ class Fetcher:
         if count == 0:
             return 100
         counted = range(0, count, -(-count // MOST_COUNTED))
-        return len(seen_blocks(self._store, self.own(blob), counted)) * 100 // len(counted)
+        return (
+            len(seen_blocks(self._store, self._engine.keys(self.own(blob)), counted))
+            * 100
+            // len(counted)
+        )
 
     def statistics(self) -> FetchStatistics:
         """A picture of now."""

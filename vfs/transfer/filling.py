@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from vfs.core.ranges import block_length, run_length
+from vfs.errors import ContentMismatch, VfsError
 from vfs.store import Taken
 from vfs.transfer.blocks import locate_run
 from vfs.transfer.engine import Engine
@@ -59,6 +60,8 @@ async def fill(
         stored &= waiter.taken
         done(size, missing if waiter.taken else 0)
 
+    if state.unsettled and not state.suspect:
+        await _settle(engine, state, done)
     try:
         for first in range(proof.ordered if proof else 0, state.blocks, STRETCH_BLOCKS):
             run = range(first, min(first + STRETCH_BLOCKS, state.blocks))
@@ -74,8 +77,33 @@ async def fill(
             engine.withdraw(state, sorted(waiter.pending), Level.WARM)
 
 
+async def _settle(engine: Engine, state: BlobState, done: Callable[[int, int], None]) -> None:
+    """Fetch the first block that is not proven, which tells whether what an earlier process has left may be used."""
+    for first in range(0, state.blocks, STRETCH_BLOCKS):
+        count = min(STRETCH_BLOCKS, state.blocks - first)
+        extents = locate_run(engine.store, state.keys, first, count)
+        if None in extents:
+            break
+    else:
+        return
+    block = first + extents.index(None)
+    waiter, _, missing = _ask(engine, state, range(block, block + 1), None)
+    try:
+        await waiter.wait()
+        done(0, missing if waiter.taken else 0)
+    except ContentMismatch:
+        raise
+    except VfsError:
+        if not (left := state.left()):
+            raise
+        state.answered(left)
+    finally:
+        state.leave(waiter)
+        engine.withdraw(state, sorted(waiter.pending), Level.WARM)
+
+
 def _ask(engine: Engine, state: BlobState, run: range, proof: Proof | None) -> _Stretch:
-    extents = locate_run(engine.store, state.blob, run.start, len(run))
+    extents = locate_run(engine.store, state.keys, run.start, len(run))
     missing = {b for b, extent in zip(run, extents, strict=True) if extent is None}
     if proof is not None:
         here = {b for b in missing if engine.memory.peek(state.prefix, b)}

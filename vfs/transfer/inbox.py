@@ -18,21 +18,19 @@ from vfs.transfer.waiter import Data
 class Inbox:
     """Announcements of downloads (implements `download.Announce`).
 
-    `on_opened`, `on_compared`, `on_arrived`, `on_stored` are called on the loop.
+    `on_opened`, `on_arrived`, `on_stored` are called on the loop.
     """
 
     def __init__(
         self,
         on_opened: Callable[[Job, str], None],
-        on_compared: Callable[[Job, bool], None],
-        on_arrived: Callable[[Job, Sequence[tuple[int, Data]]], None],
+        on_arrived: Callable[[Job, Sequence[tuple[int, Data]], int], None],
         on_stored: Callable[[Job, list[int], Taken, bool], None],
     ) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._news: deque[Callable[[], None]] = deque()
         self._asked = False  # the loop has been asked to look and has not begun to
         self._on_opened = on_opened
-        self._on_compared = on_compared
         self._on_arrived = on_arrived
         self._on_stored = on_stored
 
@@ -40,13 +38,9 @@ class Inbox:
         """In a worker thread: a place answers."""
         self._tell(lambda: self._on_opened(job, etag))
 
-    def compared(self, job: Job, *, replaced: bool) -> None:
-        """In a worker thread: what the store has is of the version that the place has."""
-        self._tell(lambda: self._on_compared(job, replaced))
-
-    def arrived(self, job: Job, blocks: Sequence[tuple[int, Data]]) -> None:
+    def arrived(self, job: Job, blocks: Sequence[tuple[int, Data]], mark: int) -> None:
         """In a worker thread: blocks are complete."""
-        self._tell(lambda: self._on_arrived(job, blocks))
+        self._tell(lambda: self._on_arrived(job, blocks, mark))
 
     def stored(self, job: Job, blocks: list[int], *, taken: Taken, lasting: bool) -> None:
         """In a worker thread: blocks are in the store (for long), or not taken."""

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 import trio
 
 from vfs.transfer.place import Place
-from vfs.transfer.state import STALE_SECONDS, Job, Level
+from vfs.transfer.source import STALE_SECONDS
+from vfs.transfer.state import Job, Level
 
 
 class Budget:

@@ -18,7 +18,7 @@ from typing import Final
 from vfs.descriptors import Descriptor
 from vfs.errors import DataUnavailable, RemoteUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
-from vfs.store import BAD, BAD_FILE, UNPROVEN, VERIFIED, ChunkStore
+from vfs.store import BAD, BAD_FILE, FILE, VERIFIED, ChunkStore
 from vfs.transfer.blocks import WHOLE_SIZE, provable
 from vfs.transfer.kept import KEPT
 from vfs.transfer.place import Place, PlacesOf
@@ -268,6 +268,5 @@ class FileProof:
             self._store.set_verdict(self._key, VERIFIED)  # of the file as it was before
             return True
         self._store.set_verdict(verdict_key(blob, self.file.opened().number), BAD)
-        if self._store.verdict(blob.key) in (None, UNPROVEN):
-            self._store.set_verdict(blob.key, BAD_FILE)  # what remotes have is not suspect
+        self._store.set_verdict(blob.key + FILE, BAD_FILE)  # what remotes have is not suspect
         return False

@@ -32,7 +32,8 @@ from vfs.transfer.failures import (
 )
 from vfs.transfer.lanes import Lanes
 from vfs.transfer.place import Place
-from vfs.transfer.state import STALE_SECONDS, BlobState, Job, Level, Source
+from vfs.transfer.source import STALE_SECONDS, Source
+from vfs.transfer.state import BlobState, Job, Level
 from vfs.transfer.statistics import FetchCounters
 
 log = logging.getLogger("vfs.transfer")
@@ -46,6 +47,7 @@ class Placing:
         deadline: seconds for which prefetch bears with places that fail.
         queue: puts a job that has a source into its lane.
         lose: takes note that a job's blocks will not come.
+        found: takes note that the places of a blob are known (again).
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Placing:
         deadline: float,
         queue: Callable[[Job], None],
         lose: Callable[[Job, VfsError], None],
+        found: Callable[[BlobState], None],
     ) -> None:
         self._journal = journal
         self._deadline = deadline
@@ -63,6 +66,7 @@ class Placing:
         self._lanes = lanes
         self._queue = queue
         self._lose = lose
+        self._found = found
         self._threads = trio.CapacityLimiter(math.inf)
         self._changed = trio.Event()
         self.nursery: trio.Nursery | None = None
@@ -135,6 +139,8 @@ class Placing:
             return await self._find(state)
         if error is None:
             state.sources = [Source(p) for p in sorted(places, key=lambda place: not place.local)]
+            state.places = tuple(place.where for place in places)
+            self._found(state)
         return error
 
     def _patient(self, state: BlobState, since: float) -> bool:
@@ -210,7 +216,9 @@ class Placing:
     def note_failure(self, job: Job, source: Source, error: VfsError) -> None:
         """A place has failed for a job: when it may be asked again, and whether it is down."""
         state, now = job.state, trio.current_time()
-        if isinstance(error, ObjectChanged) and state.provable and not source.repinned:
+        if isinstance(error, ObjectChanged) and job.asked != source.etag:
+            pass  # another GET was told before
+        elif isinstance(error, ObjectChanged) and state.provable and not source.repinned:
             source.repinned = True  # the digest will tell whether the new object is the right one
             source.etag = ""
         else:

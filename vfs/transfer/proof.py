@@ -14,6 +14,7 @@ from typing import Final
 
 from vfs.core.ranges import block_count
 from vfs.formats.hashing import hasher_for
+from vfs.transfer.blocks import Keys
 from vfs.transfer.waiter import Data
 from vfs.types import Blob
 
@@ -35,10 +36,14 @@ class Proof:
         scanning, scanned: whether it is looked, or was, which blocks an earlier process has left in the store.
         hurried: the store may lose what it has of the blob before a quiet moment comes.
         again: a block came once more after it was hashed, so the result does not tell of what is in the store.
+        differs: a block was handed out with other bytes than those that were hashed, or that are proven.
+        left: all is right, but the store has an unproven block that is not the one that was hashed.
+        keys: where the blocks are that it is of, if they are not those of `BlobState.keys`.
     """
 
     __slots__ = (
-        "_blob", "_count", "_hasher", "_seen", "_stamps", "again", "busy", "frontier", "held", "hurried", "ordered", "scanned", "scanning",
+        "_blob", "_count", "_hasher", "_seen", "_stamps", "_unproven", "again", "busy", "differs", "frontier", "held", "hurried",
+        "keys", "left", "ordered", "scanned", "scanning",
     )  # fmt: skip
 
     def __init__(self, blob: Blob) -> None:
@@ -46,10 +51,13 @@ class Proof:
         self._count = block_count(blob.size)
         self._seen = bytearray(self._count)
         self._stamps = array("Q", bytes(8 * self._count))  # stamp + 1; 0: not known
+        self._unproven = bytearray(self._count)
         self._hasher = hasher_for(blob.digest, blob.size)
         self.frontier = self.ordered = 0
         self.held: dict[int, Data] = {}
         self.busy = self.scanning = self.scanned = self.hurried = self.again = False
+        self.differs = self.left = False
+        self.keys: Keys | None = None
 
     @property
     def reach(self) -> int:
@@ -117,6 +125,14 @@ class Proof:
             self._hasher.update(data)
             self.frontier = block + 1
         return None
+
+    def took(self, block: int) -> None:
+        """What is hashed for a block was proven by nobody; in the checker's thread."""
+        self._unproven[block] = 1
+
+    def unproven(self) -> list[int]:
+        """Those blocks."""
+        return [block for block, took in enumerate(self._unproven) if took]
 
     def compared(self, block: int, stamp: int) -> None:
         """What is hashed for a block is what the store has under this stamp; in the checker's thread."""

@@ -1,11 +1,11 @@
-"""`BlobState`: all the fetcher knows of one blob; `Job`: one GET of it; `Source`: one of its places. Loop only.
+"""`BlobState`: all the fetcher knows of one blob; `Job`: one GET of it. Loop only.
 
 Invariants: see `docs/concurrency.md`, "Fetching": a block has at most one owner; a waiter's pending block has an owner.
 """
 
 import math
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final
 
@@ -13,18 +13,16 @@ from vfs.core.ranges import block_count, run_length
 from vfs.core.streams import StreamTable
 from vfs.errors import VfsError
 from vfs.store import Taken
-from vfs.transfer.blocks import WHOLE_SIZE, prefixes, provable
-from vfs.transfer.place import Body, Place, PlacesOf
+from vfs.transfer.blocks import WHOLE_SIZE, Keys, place_name, provable
+from vfs.transfer.handed import HandedOut
+from vfs.transfer.place import Body, PlacesOf
 from vfs.transfer.proof import Proof
+from vfs.transfer.source import Source
 from vfs.transfer.waiter import Data, Waiter
 from vfs.types import BLOCK_SIZE, Blob
 
 PART_BLOCKS: Final = 4 * 1024 * 1024 // BLOCK_SIZE
 """Blocks of the longest GET: 4 MiB keeps 16 of them within a quarter of the byte budget."""
-
-
-STALE_SECONDS: Final = 30.0
-"""A failure after so long without one begins a new row: nobody has asked in between."""
 
 VERDICT: Final = -1
 """What stands for the proof of the whole among the blocks a waiter waits for."""
@@ -36,43 +34,6 @@ class Level(IntEnum):
     DEMAND = 0
     AHEAD = 1
     WARM = 2
-
-
-@dataclass(slots=True, eq=False)
-class Source:
-    """A place of one blob, and how it has done.
-
-    Attributes:
-        place: which one.
-        etag: version of the object its first answer was of; later answers must be of the same.
-        repinned: the object was replaced once already.
-        served: it has given a block.
-        error: why it failed last.
-        until: when it may be asked again (trio's clock).
-        attempts: requests that failed since it last gave a block.
-        failures: how often in a row it rested after passing failures.
-        since: when that row began (trio's clock).
-    """
-
-    place: Place
-    etag: str = ""
-    repinned: bool = False
-    served: bool = False
-    error: VfsError | None = None
-    until: float = -math.inf
-    attempts: int = 0
-    failures: int = 0
-    since: float = math.inf
-
-    @property
-    def passing(self) -> bool:
-        """Whether it failed for a reason that may pass by itself."""
-        return self.error is not None and self.error.retryable
-
-    def recover(self) -> None:
-        """It has given a block, or nobody has asked it for long."""
-        self.attempts = self.failures = 0
-        self.since = math.inf
 
 
 class Job:
@@ -93,7 +54,10 @@ class Job:
         tries: attempts that failed within the running request; written by its thread.
         trouble: why the last of them failed; written by its thread.
         moved: when it started, or last brought a block (trio's clock).
-        void: its blob was found wrong while it ran: what it brings is thrown away.
+        void: its blob was found wrong, or replaced, while it ran: what it brings is thrown away.
+        asked: the version it was told to ask for; empty if any will do.
+        prefix: what the keys of its blocks begin with in the store: those of the edition of its answer. Empty before that, and
+            if the store does not get them.
         held: bytes it holds of the budget.
         running: a thread works on it.
         source: the place asked now.
@@ -102,6 +66,7 @@ class Job:
     """
 
     __slots__ = (
+        "asked",
         "attempt",
         "body",
         "cancelled",
@@ -112,6 +77,7 @@ class Job:
         "held",
         "level",
         "moved",
+        "prefix",
         "progress",
         "received",
         "rival",
@@ -147,6 +113,8 @@ class Job:
         self.trouble: VfsError | None = None
         self.moved = -math.inf
         self.void = False
+        self.asked = ""
+        self.prefix = b""
         self.held = 0
         self.running = False
 
@@ -170,8 +138,15 @@ class BlobState:
 
     Attributes:
         blob: which one.
-        prefix, prefixes: what the keys of its blocks begin with: those that come, those that are looked for.
+        prefix: its name here, in memory and in the verdicts.
+        keys: of the blocks in the store that are proven, or of its editions.
+        handed: what was handed out of its editions and is not compared yet.
+        kept: keys of the editions that an earlier process has left, by the name of their places.
+        editions: keys of the editions of those places that have answered, by their `Place.where`; never changed, but replaced.
+        retracted: how often what was handed out was taken back: a read that meets it begins anew.
+        misled: who has read may have wrong bytes; told to who asks for the verdict next.
         places_of: finds its places.
+        places: those that were found last (`Place.where`).
         sources: its places, best first; None if not asked for yet, or to be asked for again.
         asking: whether a task is finding the places, or waiting until one may be asked again.
         trouble: why the places cannot be found just now.
@@ -182,7 +157,6 @@ class BlobState:
         storing: who waits for a block that has arrived to be stored, or for the `VERDICT`.
         streams: the readers walking through it.
         refused: the failure of all places, and until when it is repeated without asking.
-        trusted: what an earlier process has left unproven may be used: a place has the same version, or none answers.
         suspect: it was found wrong as a whole: nothing of it is handed out before all of it was fetched anew and compared.
         proof: check of the whole; None for small blobs, what cannot be checked, and while nothing new has come.
         readers: tasks inside `Fetcher.read` or `prefetch`.
@@ -193,19 +167,24 @@ class BlobState:
         "asking",
         "blob",
         "blocks",
+        "editions",
+        "handed",
+        "kept",
+        "keys",
+        "misled",
         "owners",
+        "places",
         "places_of",
         "prefix",
-        "prefixes",
         "proof",
         "readers",
         "refused",
+        "retracted",
         "sources",
         "storing",
         "streams",
         "suspect",
         "trouble",
-        "trusted",
         "unplaced",
         "waiters",
     )
@@ -213,9 +192,14 @@ class BlobState:
     def __init__(self, blob: Blob, places_of: PlacesOf) -> None:
         self.blob = blob
         self.prefix = blob.key
-        self.prefixes = prefixes(blob)
         self.blocks = block_count(blob.size)
+        self.handed = HandedOut(self.blocks)
+        self.kept: dict[bytes, bytes] = {}
+        self.answered({})
+        self.retracted = 0
+        self.misled = False
         self.places_of = places_of
+        self.places: tuple[str, ...] = ()
         self.sources: list[Source] | None = None
         self.asking = False
         self.trouble: VfsError | None = None
@@ -226,7 +210,6 @@ class BlobState:
         self.storing: dict[int, list[Waiter]] = {}
         self.streams = StreamTable(blob.size)
         self.refused: tuple[VfsError, float] | None = None
-        self.trusted = True
         self.suspect = False
         self.proof: Proof | None = None
         self.readers = 0
@@ -242,9 +225,45 @@ class BlobState:
         return provable(self.blob)
 
     @property
-    def usable(self) -> tuple[bytes, ...]:
-        """Those of `prefixes` whose blocks may be handed out: proven ones always."""
-        return self.prefixes if self.trusted and not self.suspect else self.prefixes[:-1]
+    def usable(self) -> Keys:
+        """Those of `keys` whose blocks may be handed out: proven ones always."""
+        return Keys(self.keys.proven) if self.suspect else self.keys
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether an earlier process has left something, and no place has told which version it has."""
+        return bool(self.kept) and not self.editions
+
+    def answered(self, editions: dict[str, bytes]) -> None:
+        """The places that have answered, and what they have."""
+        self.editions = editions
+        self.keys = Keys(self.blob.proven_key, tuple(editions.values()), self.handed)
+
+    def left(self) -> dict[str, bytes]:
+        """The editions that an earlier process had of the places of now, or of any if there are none."""
+        names = {place_name(where): where for where in self.places}
+        return {
+            names.get(name, name.hex()): key
+            for name, key in self.kept.items()
+            if not names or name in names
+        }
+
+    def take_out(self, wheres: Iterable[str]) -> list[bytes]:
+        """Some places have other objects now, or are none any more; returns the keys of their editions."""
+        gone = [self.editions[where] for where in wheres if where in self.editions]
+        self.answered({w: key for w, key in self.editions.items() if key not in gone})
+        return gone
+
+    def retract(self) -> bool:
+        """What was handed out may be wrong: nothing of it may reach anybody from now on; returns whether there is any."""
+        self.retracted += 1
+        for block in list(self.arrived):
+            self.settle(block, Taken.LATER)
+        self.settle(VERDICT, Taken.LATER)
+        out = bool(self.handed)
+        self.misled |= out
+        self.handed.clear()
+        return out
 
     def forget_places(self) -> None:
         """Its places may be others now: ask for them again, also if all had failed."""
@@ -269,10 +288,6 @@ class BlobState:
             or self.asking
             or (self.proof is not None and (self.proof.busy or self.proof.scanning))
         )
-
-    def key(self, block: int) -> bytes:
-        """Key of a block in the store."""
-        return self.prefix + block.to_bytes(4, "big")
 
     def wait_for(self, waiter: Waiter) -> None:
         """Register a waiter for its pending blocks."""
@@ -323,6 +338,9 @@ class BlobState:
         self.suspect = True
         self.owners.clear()
         self.arrived.clear()
+        self.retracted += 1
+        self.handed.clear()
+        self.answered({})
         # others first; and whatever lies there next time is another object
         ordered = sorted(self.sources or (), key=lambda source: source.served)
         self.sources = [Source(source.place) for source in ordered] or None

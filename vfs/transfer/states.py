@@ -1,11 +1,11 @@
 """`States`: the blobs that the fetcher remembers. Loop only."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from vfs.store import BAD, UNPROVEN, ChunkStore
-from vfs.transfer.blocks import WHOLE_SIZE, prefixes, provable, verdict
+from vfs.store import ChunkStore
+from vfs.transfer.blocks import Keys, is_bad, kept_editions
 from vfs.transfer.place import PlacesOf
 from vfs.transfer.state import BlobState
 from vfs.types import Blob
@@ -15,10 +15,16 @@ MOST: Final = 1024
 
 
 class States:
-    """See the module; iterating gives them all."""
+    """See the module; iterating gives them all.
 
-    def __init__(self, store: ChunkStore) -> None:
+    Args of the constructor:
+        store: of the fetcher.
+        forgotten: told of blobs of which unproven blocks were handed out, and of which nothing is known from now on.
+    """
+
+    def __init__(self, store: ChunkStore, forgotten: Callable[[Blob], None]) -> None:
         self._store = store
+        self._forgotten = forgotten
         self._states: OrderedDict[bytes, BlobState] = OrderedDict()
 
     def __iter__(self) -> Iterator[BlobState]:
@@ -31,21 +37,28 @@ class States:
             self._forget_idle()
             state = self._states[blob.key] = BlobState(blob, places_of)
             if state.provable and not state.whole:
-                found = verdict(self._store, blob)
-                state.suspect, state.trusted = found == BAD, found != UNPROVEN
+                state.suspect = is_bad(self._store, blob)
+                state.kept = kept_editions(self._store, blob)
         else:
             self._states.move_to_end(blob.key)
             state.places_of = places_of
         return state
 
-    def usable(self, blob: Blob) -> tuple[bytes, ...]:
+    def known(self, blob: Blob) -> BlobState | None:
+        """What is known of a blob, if anything is."""
+        return self._states.get(blob.key)
+
+    def usable(self, blob: Blob) -> Keys:
         """What the keys of those blocks of the store begin with that may be handed out as they are (loop-safe)."""
         state = self._states.get(blob.key)
-        if state is not None:
-            return state.usable
-        large = blob.size > WHOLE_SIZE and provable(blob)
-        doubtful = large and verdict(self._store, blob) in (BAD, UNPROVEN)
-        return prefixes(blob)[:-1] if doubtful else prefixes(blob)
+        return Keys(blob.proven_key) if state is None else state.usable
+
+    def keys(self, blob: Blob) -> Keys:
+        """The same of those that can be had without any place; any thread."""
+        state = self._states.get(blob.key)
+        if state is not None and state.editions:
+            return state.keys
+        return Keys(blob.proven_key, tuple(kept_editions(self._store, blob).values()))
 
     def knows(self, state: BlobState) -> bool:
         """Whether a blob has not been forgotten."""
@@ -57,4 +70,6 @@ class States:
         for key, state in self._states.items():
             if state.idle:
                 del self._states[key]
+                if state.handed:
+                    self._forgotten(state.blob)
                 return

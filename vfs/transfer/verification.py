@@ -11,12 +11,13 @@ from collections.abc import Callable
 
 from vfs.errors import DataUnavailable
 from vfs.store import UNPROVEN, ChunkStore, Taken
+from vfs.transfer.blocks import EDITION_SIZE, Keys, place_name
 from vfs.transfer.checker import Checker
 from vfs.transfer.lanes import Budget
 from vfs.transfer.local_file import FileProof, LocalFile
 from vfs.transfer.memory import Memory
 from vfs.transfer.proof import Proof
-from vfs.transfer.proving import left_whole, prove, seen_blocks
+from vfs.transfer.proving import DOUBTFUL, condemn, left_whole, prove, seen_blocks
 from vfs.transfer.state import VERDICT, BlobState
 from vfs.transfer.statistics import FetchCounters
 from vfs.transfer.waiter import Data, Waiter
@@ -31,8 +32,8 @@ class Verification:
     Args of the constructor:
         store, counters, budget, memory: of the fetcher.
         checker: the thread.
-        condemn: called when a blob is wrong; its blocks have been dropped from the store.
-        on_bad: called when a blob or a local file is wrong.
+        condemn: called when a blob is wrong; its blocks are about to be dropped from the store.
+        on_bad: called when a blob or a local file is wrong, or what was handed out may be.
         freed: called when the budget has got something back.
     """
 
@@ -84,7 +85,7 @@ class Verification:
         if proof is None or proof.busy:
             return
         self._hold(state, proof)
-        run = proof.next_order()
+        run, keys = proof.next_order(), proof.keys or state.keys
         awaited = VERDICT in state.storing
         urgent = awaited or proof.hurried
         if run is not None:
@@ -92,7 +93,7 @@ class Verification:
             owed = sum(map(len, held.values()))
             memory = {block: data for block in run if (data := self._at_hand(state, held, block))}
             self._checker.post(
-                functools.partial(prove, self._store, state.blob, proof, run, memory),
+                functools.partial(prove, self._store, state.blob, keys, proof, run, memory),
                 functools.partial(self._proved, state, proof, owed, run),
                 urgent=urgent,
             )
@@ -100,7 +101,7 @@ class Verification:
             proof.scanning = True
             blocks = range(proof.frontier, state.blocks)
             self._checker.post(
-                functools.partial(seen_blocks, self._store, state.blob, blocks),
+                functools.partial(seen_blocks, self._store, keys, blocks),
                 functools.partial(self._scanned, state, proof),
                 urgent=urgent,
             )
@@ -117,6 +118,27 @@ class Verification:
         if proof is not None:
             self._budget.owed -= sum(map(len, proof.let_go().values()))
         self._memory.forget_unhashed(state.prefix)
+
+    def keep_to(self, state: BlobState) -> None:
+        """A place has answered: blocks of other editions, which are being compared because nobody had, are of no interest."""
+        keys = state.proof.keys if state.proof is not None else None
+        if keys is not None and not set(keys.editions) <= set(state.keys.editions):
+            self.drop(state)
+
+    def remember(self, state: BlobState, where: str) -> None:
+        """Note the edition that a place has, for when no place answers."""
+        edition = state.editions[where][-EDITION_SIZE:]
+        order = functools.partial(self._store.remember, state.prefix, place_name(where), edition)
+        self._checker.post(order, lambda _: None, urgent=True)
+
+    def retract(self, state: BlobState) -> bool:
+        """What was handed out of a blob may be wrong: nobody keeps it, here or in the kernel; returns whether there was any."""
+        self.drop(state)
+        self._memory.forget(state.prefix)
+        out = state.retract()
+        if out:
+            self.tell_bad(state.blob)
+        return out
 
     async def judged(self, state: BlobState) -> bool:
         """Until all of a blob has been compared with its digest (True), or a block of it is missing (False).
@@ -184,14 +206,26 @@ class Verification:
             self._counters.verified += 1
             self.drop(state)
             state.suspect = False
-            if proof.again:  # who waits may have read what came again
+            if proof.left:
+                self._memory.forget(state.prefix)  # what the store has is compared next
+            if proof.again or proof.left:  # who waits may have read what came again
                 self._once_more(state)
             else:
+                state.handed.clear()
                 state.settle(VERDICT, Taken.YES)
         elif result is False:
             self._counters.bad += 1
+            keys = proof.keys or state.keys
             self._condemn(state)
+            order = functools.partial(condemn, self._store, state.blob, keys)
+            self._checker.post(order, lambda _: None, urgent=True)
             self.tell_bad(state.blob)
+        elif result == DOUBTFUL:
+            if self.retract(state):
+                self._counters.bad += 1
+                log.warning("%s: some of what was read of it is wrong", state.blob.digest)
+            state.proof = Proof(state.blob)
+            self.check(state)
         else:
             if result is not None:
                 for block, data in proof.unsee(result).items():
@@ -207,19 +241,24 @@ class Verification:
 
     # -- what an earlier process left ----------------------------------------------------------------
 
-    def examine(self, blob: Blob, state_of: Callable[[], BlobState]) -> None:
+    def examine(self, blob: Blob, keys: Keys, state_of: Callable[[], BlobState]) -> None:
         """Check a blob if the whole of it lies in the store."""
         self._checker.post(
-            functools.partial(left_whole, self._store, blob),
+            functools.partial(left_whole, self._store, blob, keys),
             functools.partial(self._examined, state_of),
         )
 
     def _examined(self, state_of: Callable[[], BlobState], found: Proof | Exception | None) -> None:
         if isinstance(found, Proof):
             state = state_of()
-            if state.proof is None:
+            if state.proof is not None:
+                state.proof.see_all()
+            elif found.keys is not None:
+                found.keys = found.keys._replace(handed=state.handed)
                 state.proof = found
-                self.check(state)
+                if state.editions:
+                    self.keep_to(state)
+            self.check(state)
 
     # -- local files ---------------------------------------------------------------------------------
 

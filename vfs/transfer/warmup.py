@@ -22,7 +22,7 @@ from vfs.core.ranges import block_count
 from vfs.errors import StoreFull, VfsError
 from vfs.store import VERIFIED, Taken
 from vfs.threads import Pool, run_in
-from vfs.transfer.blocks import WHOLE_SIZE, locate_run, provable, scoped, verdict
+from vfs.transfer.blocks import WHOLE_SIZE, locate_run, provable, scoped
 from vfs.transfer.engine import Engine
 from vfs.transfer.filling import STRETCH_BLOCKS, fill
 from vfs.transfer.local_file import open_local
@@ -172,14 +172,14 @@ class WarmUp:
         count = block_count(blob.size)
         for first in range(0, count, STRETCH_BLOCKS):
             run = min(STRETCH_BLOCKS, count - first)
-            if None in locate_run(self._engine.store, blob, first, run):
+            if None in locate_run(self._engine.store, self._engine.usable(blob), first, run):
                 return False
         return True
 
     def _is_known(self, blob: Blob) -> bool:
         """Whether nothing more can be found out of a blob: small ones were compared before they were stored."""
         large = blob.size > WHOLE_SIZE and provable(blob)
-        return not large or verdict(self._engine.store, blob) == VERIFIED
+        return not large or self._engine.editions.verdict(blob) == VERIFIED
 
     async def _work(
         self, receive: "trio.MemoryReceiveChannel[_Surveyed]", scope: trio.CancelScope

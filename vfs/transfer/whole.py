@@ -3,7 +3,6 @@
 import trio
 
 from vfs.store import VERIFIED
-from vfs.transfer.blocks import verdict
 from vfs.transfer.engine import Engine
 from vfs.transfer.failures import stopping
 from vfs.transfer.filling import fill
@@ -17,7 +16,7 @@ async def verify(engine: Engine, state: BlobState) -> None:
     """
     if state.whole or not state.provable:
         return
-    if state.proof is not None or verdict(engine.store, state.blob) != VERIFIED:
+    if state.proof is not None or engine.editions.verdict(state.blob) != VERIFIED:
         await prove_whole(engine, state)
 
 

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vfs.errors import ContentMismatch, FormatError, ObjectMissing, RemoteUnavailable, VfsError
+from vfs.errors import (
+    ContentMismatch,
+    FormatError,
+    ObjectChanged,
+    ObjectMissing,
+    RemoteUnavailable,
+    VfsError,
+)
 from vfs.formats.packs import MANIFESTS, PACKS
 from vfs.formats.zstd import Buffer, Decompressor
 from vfs.packed import Located, PackedPlace, PackedRemote, PackReader, read_files
@@ -206,6 +213,20 @@ def test_a_pack_that_was_replaced(remote: Remote, reader: PackReader) -> None:
     gone = PackedPlace(reader, "test", Located(old.root.packs, old.block(0)[0].chunks))
     with pytest.raises(ObjectMissing):
         read(gone, 0, len(content))
+
+
+def test_its_version_is_what_its_chunks_are(remote: Remote, reader: PackReader) -> None:
+    """Wherever they lie; another manifest that says other ones gives another version."""
+    one, two = random.Random(1).randbytes(3 * MIB), random.Random(2).randbytes(3 * MIB)
+    push(remote, {b"one": one, b"two": two}, pack_bytes=2 * MIB)
+    found = places_of(remote, reader, {b"one": one, b"two": two})
+    with found[b"one"].get(0, 10) as body, found[b"two"].get(0, 10) as other:
+        versions = body.etag, other.etag
+    assert len(set(versions)) == 2
+    with found[b"one"].get(0, 10, etag=versions[0]) as body:
+        assert read_body(body, 10) == one[:10]
+    with pytest.raises(ObjectChanged):
+        found[b"one"].get(0, 10, etag=versions[1])
 
 
 def test_a_body_that_is_closed_gives_no_more(remote: Remote, reader: PackReader) -> None:

@@ -177,7 +177,8 @@ def test_verified_means_the_blocks_that_were_compared(tmp_path: Path) -> None:
         blocks = [(digest + b"\0\0\0\1", b"x") for digest in (good, bad)]
         other.append(blocks)
         assert (store.verdict(good), store.verdict(bad)) == (VERIFIED, BAD)
-        other.append(blocks, unproven=True)
+        for digest in (good, bad):
+            other.append(blocks, unproven=digest)
         assert (store.verdict(good), store.verdict(bad)) == (UNPROVEN, BAD)
 
 

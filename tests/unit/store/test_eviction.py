@@ -20,6 +20,7 @@ from tests.unit.store.support import (
 from vfs.store import VERIFIED, ChunkStore, Taken
 from vfs.store.evict import Evictor, Member
 from vfs.store.items import Item
+from vfs.types import SHARED, Algorithm, Blob, Digest
 
 SIZE = 100_000
 PER_SEGMENT = 10  # chunks of SIZE in a segment of 1 MiB
@@ -146,6 +147,19 @@ def test_pinned_chunks_stay_until_unpinned(tmp_path: Path) -> None:
         assert not store.unpin("yours")
         fill(store, range(400, 600), SIZE)
         assert 1 not in present(store, range(600))
+
+
+def test_an_unproven_block_stays_for_a_pin_of_its_proven_twin(tmp_path: Path) -> None:
+    """For as long as that one is not here."""
+    blob = Blob(Digest(Algorithm.MD5, bytes(16)), 9 * MIB)
+    proven = [blob._replace(scope=SHARED).key + n.to_bytes(4, "big") for n in range(2)]
+    own = [blob.edition_key(b"e" * 16) + n.to_bytes(4, "big") for n in range(2)]
+    with open_store(tmp_path / "c", limit=4 * MIB, capacity=MIB) as store:
+        store.pin("mine", proven)
+        assert store.append([(key, b"x" * SIZE) for key in own], unproven=blob.key)
+        assert store.append([(proven[1], b"y" * SIZE)])
+        fill(store, range(200), SIZE)
+        assert store.contains_many([*own, *proven]) == [True, False, False, True]
 
 
 def test_when_all_is_pinned_caching_pauses_and_resumes(tmp_path: Path) -> None:

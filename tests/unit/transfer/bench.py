@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -14,7 +15,7 @@ from vfs.core.ranges import block_count
 from vfs.store import ChunkStore
 from vfs.testing.places import FaultyPlace
 from vfs.transfer import Fetcher, Place
-from vfs.transfer.blocks import here, locate, prefixes, scoped, verdict
+from vfs.transfer.blocks import Keys, edition_of, here, locate, place_name, scoped, verdict
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
 
 MIB = 1024 * 1024
@@ -39,19 +40,40 @@ def blob_of(content: bytes, scope: bytes = SCOPE) -> Blob:
     return scoped(Blob(digest, len(content)), scope)
 
 
-def key_of(blob: Blob, block: int) -> bytes:
-    """Under which a block is stored when it comes."""
-    return blob.key + block.to_bytes(4, "big")
-
-
-def leave(store: ChunkStore, blob: Blob, content: bytes, blocks: range) -> bool:
-    """Store blocks that nobody has compared, as another process does."""
+def leave(
+    store: ChunkStore, blob: Blob, content: bytes, blocks: range, version: str = "v1"
+) -> bool:
+    """Store blocks that nobody has compared, as another process does that got them from a `FaultyPlace` in a version."""
+    where = FaultyPlace(content).where
+    edition = edition_of(blob, where, version)
+    store.remember(blob.key, place_name(where), edition)
+    key = blob.edition_key(edition)
     return all(
         store.append(
-            [(key_of(blob, block), content[block * BLOCK_SIZE :][:BLOCK_SIZE])], unproven=True
+            [(key + block.to_bytes(4, "big"), content[block * BLOCK_SIZE :][:BLOCK_SIZE])],
+            unproven=blob.key,
         )
         for block in blocks
     )
+
+
+def keys_of(store: ChunkStore, blob: Blob) -> Keys:
+    """All that a store has of a blob, whatever its edition."""
+    start, own = blob._replace(scope=b"").key, blob.edition_key(bytes(16))
+    found: set[bytes] = set()
+    engine = store._engine
+    assert engine is not None
+
+    def read(transaction: Any) -> None:
+        with transaction.cursor(engine.index.chunks) as cursor:
+            there = cursor.set_range(start)
+            while there and cursor.key().startswith(start):
+                found.add(bytes(cursor.key()[:-4]))
+                there = cursor.next()
+
+    engine.index.read(read)
+    editions = tuple(key for key in found if len(key) == len(own) and blob.scope)
+    return Keys(blob.proven_key, editions)
 
 
 class Bench:
@@ -84,7 +106,7 @@ class Bench:
     def resident(self, blob: Blob) -> list[int]:
         """The blocks that the store has."""
         blocks = range(block_count(blob.size))
-        return list(itertools.compress(blocks, here(self.store, blob, blocks)))
+        return list(itertools.compress(blocks, here(self.store, keys_of(self.store, blob), blocks)))
 
     def verdict(self, blob: Blob) -> int | None:
         return verdict(self.store, blob)
@@ -92,20 +114,21 @@ class Bench:
     def evict(self, blob: Blob, blocks: Iterable[int]) -> None:
         """Let the store lose blocks, proven or not."""
         numbers = [block.to_bytes(4, "big") for block in blocks]
-        self.store.drop([key + number for key in prefixes(blob) for number in numbers])
+        keys = keys_of(self.store, blob)
+        self.store.drop([key + n for key in (keys.proven, *keys.editions) for n in numbers])
 
     def stored(self, blob: Blob) -> bytes:
         """The whole blob as the store has it."""
         data = b""
         for block in range(block_count(blob.size)):
-            extent = locate(self.store, prefixes(blob), block)
+            extent = locate(self.store, keys_of(self.store, blob), block)
             assert extent is not None
             data += self.store.read(extent, 0, BLOCK_SIZE)
         return data
 
     def damage(self, blob: Blob, block: int) -> None:
         """Flip a byte of a stored block on the disk, as another process would meet it."""
-        extent = locate(self.store, prefixes(blob), block)
+        extent = locate(self.store, keys_of(self.store, blob), block)
         assert extent is not None
         extent.segment.clear_verified(extent.offset)
         (file,) = self.store.directory.glob("segments/*")

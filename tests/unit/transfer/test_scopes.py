@@ -2,7 +2,6 @@
 
 import pytest
 import trio
-from blake3 import blake3
 
 from tests.unit.transfer.bench import (
     MIB,
@@ -11,15 +10,16 @@ from tests.unit.transfer.bench import (
     Bench,
     blob_of,
     content_of,
-    key_of,
+    keys_of,
     leave,
 )
 from vfs.errors import ContentMismatch, DataUnavailable, ObjectMissing, RemoteUnavailable
 from vfs.store import BAD, UNPROVEN, VERIFIED
 from vfs.testing.places import FaultyPlace
 from vfs.transfer import Fetcher
+from vfs.transfer.blocks import Keys
 from vfs.transfer.proof import Proof
-from vfs.transfer.proving import prove
+from vfs.transfer.proving import condemn, prove, seen_blocks
 from vfs.types import BLOCK_SIZE
 
 CONTENT = content_of(9 * MIB)
@@ -27,11 +27,6 @@ BLOCKS = range(36)
 OURS = blob_of(CONTENT)
 THEIRS = blob_of(CONTENT, STRANGER)
 LIES = b"x" * len(CONTENT)
-
-
-def name_of(place: FaultyPlace) -> bytes:
-    """How the store knows a place."""
-    return blake3(place.where.encode()).digest(16)
 
 
 async def read_all(bench: Bench, place: FaultyPlace) -> None:
@@ -83,12 +78,12 @@ async def test_what_was_right_is_for_all(bench: Bench) -> None:
 
 
 async def test_versions_are_not_mixed(bench: Bench) -> None:
-    """The object was mended since; what an earlier process left of it is dropped once its place answers."""
+    """The object was mended since; what an earlier process left of it is not used."""
     place = FaultyPlace(LIES, etag="v0")
     await bench.start()
     assert await bench.read(OURS, [place], 0, 10) == LIES[:10]
     await bench.quiet()
-    left = bench.resident(OURS)
+    assert bench.resident(OURS)
     other = Fetcher(bench.store, bench.limits, scope=SCOPE, on_bad=bench.bad.append)
     async with trio.open_nursery() as nursery:
         await nursery.start(other.run)
@@ -97,19 +92,17 @@ async def test_versions_are_not_mixed(bench: Bench) -> None:
             data = await other.read(OURS, lambda: mended, offset, 4 * MIB)
             assert bytes(data) == CONTENT[offset:][: 4 * MIB]
         nursery.cancel_scope.cancel()
-    assert left
-    assert bench.bad == [OURS], "whoever knows where it lay must forget that"
+    assert bench.bad == [], "nothing of it was handed out by this one"
 
 
 async def test_what_is_left_is_used_if_its_version_is_the_present_one(bench: Bench) -> None:
     place = FaultyPlace(CONTENT)
-    assert bench.store.is_replaced(OURS.key, b"", b"") is False
     assert leave(bench.store, OURS, CONTENT, range(30))
     await bench.start()
-    assert bench.fetcher.usable(OURS) == (OURS.proven_key,)
+    assert bench.fetcher.usable(OURS).editions == ()
     assert await bench.read(OURS, [place], 0, 10) == CONTENT[:10]
     await bench.quiet()
-    assert bench.fetcher.usable(OURS) == (OURS.proven_key, OURS.key)
+    assert bench.fetcher.usable(OURS).editions == keys_of(bench.store, OURS).editions
     asked = len(place.requests)
     assert await bench.read(OURS, [place], 2 * MIB, 4 * MIB) == CONTENT[2 * MIB : 6 * MIB]
     assert not [start for start, _ in place.ranges[asked:] if start < 30 * BLOCK_SIZE]
@@ -132,7 +125,6 @@ async def test_what_is_left_is_not_served_for_an_object_that_is_another_now(benc
     await bench.start()
     with pytest.raises(ContentMismatch):
         await bench.read(OURS, [place], 2 * MIB, 10)
-    assert bench.store.is_replaced(OURS.key, name_of(place), b"v0") is False
 
 
 @pytest.mark.parametrize("ends", ["late", "gone"])
@@ -145,8 +137,7 @@ async def test_what_was_replaced_is_not_served_though_the_new_does_not_come(
     if ends == "gone":
         place.fail = lambda number, request: ObjectMissing("gone") if number else None
         place.break_at = lambda number, request: 0
-    assert bench.store.is_replaced(OURS.key, name_of(place), b"v0") is False
-    assert leave(bench.store, OURS, LIES, range(30))
+    assert leave(bench.store, OURS, LIES, range(30), "v0")
     await bench.start(deadline=3.0)
     with pytest.raises((DataUnavailable, RemoteUnavailable)):
         await bench.read(OURS, [place], 2 * MIB, 10)
@@ -177,18 +168,22 @@ async def test_a_block_that_was_replaced_while_the_rest_was_hashed(
     assert leave(bench.store, OURS, CONTENT, BLOCKS)
     proof = Proof(OURS)
     proof.see_all()
+    keys = keys_of(bench.store, OURS)
     memory = {5: CONTENT[5 * BLOCK_SIZE :][:BLOCK_SIZE]} if from_memory else {}
     if from_memory:
         assert leave(bench.store, OURS, LIES, range(5, 6))
-    assert prove(bench.store, OURS, proof, range(20), memory) is None
+    assert prove(bench.store, OURS, keys, proof, range(20), memory) is None
     if not from_memory:
         assert leave(bench.store, OURS, LIES, range(5, 6))
-    assert prove(bench.store, OURS, proof, range(20, 36), {}) is True
+    assert prove(bench.store, OURS, keys, proof, range(20, 36), {}) is True
+    assert proof.left
     assert bench.verdict(OURS) == UNPROVEN
-    assert bench.resident(THEIRS) == [n for n in BLOCKS if n != 5]
+    proven = seen_blocks(bench.store, Keys(OURS.proven_key), BLOCKS)
+    assert proven == [n for n in BLOCKS if n != 5]
     proof = Proof(OURS)
-    assert prove(bench.store, OURS, proof, BLOCKS, {}) is False
-    assert bench.resident(OURS) == bench.resident(THEIRS)
+    assert prove(bench.store, OURS, keys, proof, BLOCKS, {}) is False
+    condemn(bench.store, OURS, keys)
+    assert bench.resident(OURS) == proven
 
 
 async def test_a_copy_of_a_proven_block_is_let_go(bench: Bench) -> None:
@@ -199,7 +194,7 @@ async def test_a_copy_of_a_proven_block_is_let_go(bench: Bench) -> None:
     bench.fetcher.examine(OURS, lambda: [place])
     await bench.quiet()
     assert bench.verdict(OURS) == VERIFIED
-    assert not any(bench.store.contains_many([key_of(OURS, n) for n in BLOCKS]))
+    assert keys_of(bench.store, OURS).editions == ()
     assert bench.stored(OURS) == CONTENT
 
 
