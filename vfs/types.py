@@ -79,6 +79,11 @@ def proven_twin(key: bytes) -> bytes:
     return key[:-20] + SHARED + key[-4:]
 
 
+def is_block(key: bytes) -> bool:
+    """Whether a key in a pin is that of a block; else it stands for a pointer (`vfs.transfer.blocks.pointer_key`): nothing has no blocks."""
+    return key[-13:-4] != bytes(8) + SHARED
+
+
 class Kind(IntEnum):
     """What a directory entry is."""
 

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Final
 
 from vfs.store.index import Index
-from vfs.types import proven_twin
+from vfs.types import is_block, proven_twin
 
 _BATCH: Final = 4096  # keys per transaction, so that other writers get their turn
 
@@ -72,8 +72,8 @@ class Pins:
                 labels = {bytes(value): bytes(key) for key, value in cursor}
             counts = dict.fromkeys(labels, 0)
             with transaction.cursor(self._index.pinned) as cursor:
-                for _, number in cursor.iternext():
-                    if number in counts:
+                for key, number in cursor.iternext():
+                    if number in counts and is_block(key):
                         counts[number] += 1
             return {labels[number].decode(): count for number, count in counts.items()}
 
