@@ -102,6 +102,7 @@ def test_status_of_a_mount_needs_only_the_client(daemons: Daemons, world: Path) 
         "vfs.control",
         "vfs.control.client",
         "vfs.control.mountinfo",
+        "vfs.descriptors",
         "vfs.mount_table",
         "vfs.control.protocol",
         "vfs.control.registry",
