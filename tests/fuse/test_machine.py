@@ -168,7 +168,7 @@ class MountMachine(RuleBasedStateMachine):
             size = segment.stat().st_size
             with segment.open("r+b", buffering=0) as file:
                 if cut:
-                    os.truncate(file.fileno(), chooser.randrange(size))
+                    os.truncate(file.fileno(), chooser.randrange(size + 1))
                 else:
                     records = bytearray(os.pread(file.fileno(), size, DATA_START))
                     for spot in range(chooser.randrange(64), len(records), 64):
