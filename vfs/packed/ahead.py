@@ -9,6 +9,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 from blake3 import blake3
 
+from vfs import processes
 from vfs.errors import VfsError
 from vfs.formats.chunking import CUTS
 from vfs.formats.hashing import hasher_for
@@ -117,10 +118,8 @@ class _Maker:
     """Threads that hand portions to processes."""
 
     def __enter__(self) -> "_Maker":
-        from vfs.processes import COUNT, Processes  # not loaded where there is little to do
-
-        self._processes: Processes = Processes()
-        self._pool = ThreadPoolExecutor(COUNT, "vfs-ready")
+        self._processes = processes.Processes()
+        self._pool = ThreadPoolExecutor(processes.COUNT, "vfs-ready")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -15,13 +15,9 @@ reaches both: it is for the caller, from the child's first instruction on.
 
 import os
 import signal
-import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
-from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Final, ParamSpec, TypeVar, cast
 
@@ -34,7 +30,7 @@ _LEAVE: Final = 5.0  # seconds for a child to end
 
 
 class Processes:
-    """Children that live as long as this; thread-safe."""
+    """Children that live as long as this, started as they are needed; thread-safe."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -128,6 +124,10 @@ class _Child:
 
     def __init__(self) -> None:
         """Raises OSError: it cannot be started."""
+        import socket  # a tenth of the start of a command, which may need no child
+        import subprocess
+        from multiprocessing.connection import Connection
+
         ours, theirs = socket.socketpair()
         with theirs:
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # of this thread
@@ -157,8 +157,10 @@ class _Child:
 
     def wait(self) -> None:
         """Until it has ended; one that hangs is ended."""
-        with suppress(subprocess.TimeoutExpired):
+        from subprocess import TimeoutExpired
+
+        try:
             self._process.wait(_LEAVE)
-            return
-        self._process.kill()
-        self._process.wait()
+        except TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -12,9 +12,8 @@ Memory: of each pointer under way its root, what `read_files` holds, and 200 byt
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from vfs.errors import (
     ContentMismatch,
@@ -31,6 +30,7 @@ from vfs.objects.assembly import Assembly
 from vfs.objects.copying import Fill, filler
 from vfs.packed import Manifest, PackedRemote, Piece, Pointer, read_files
 from vfs.packed.bulk import Small
+from vfs.processes import Processes
 from vfs.remotes import Remote
 from vfs.sharing.plain import Object
 from vfs.sharing.unpacking import unpack
@@ -39,9 +39,6 @@ from vfs.tracking.parallel import each
 from vfs.tracking.uses import Use
 from vfs.types import Algorithm, Digest
 from vfs.workspace.pointers import Progress
-
-if TYPE_CHECKING:
-    from vfs.processes import Processes
 
 _POINTERS: Final = 8
 _RANGES: Final = 4
@@ -74,8 +71,7 @@ class PackedFetch:
         self._jobs = jobs
         self._ranges = min(jobs, _RANGES)
         self._claimed: set[Digest] = set()
-        self._ends = ExitStack()
-        self._processes: Processes | None = None
+        self._processes = Processes()
         self.arrived: dict[bool, list[int]] = {False: [], True: []}
         self.failed: dict[Object, VfsError] = {}
 
@@ -97,7 +93,7 @@ class PackedFetch:
             wanted = {key: one for key, one in wanted.items() if one[0] in there}
         pointers = max(1, min(len(wanted), self._jobs, _POINTERS))
         self._ranges = max(1, self._ranges // pointers)
-        with self._ends:
+        with self._processes:
             failed = each(wanted.values(), self._bring, pointers, self._tick)
         for ((digest, is_tree), _), error in failed:
             if not isinstance(error, ObjectMissing):
@@ -190,19 +186,11 @@ class PackedFetch:
             wrong = unpack(home, algorithm, data, smalls)
         else:
             home.expect()
-            wrong = self._started().call(unpack, home, algorithm, data, smalls)
+            wrong = self._processes.call(unpack, home, algorithm, data, smalls)
         for small, why in zip(smalls, wrong, strict=True):
             if why is None:
                 self._came(small.size, is_tree=False)
         return wrong
-
-    def _started(self) -> "Processes":
-        from vfs.processes import Processes  # not loaded where little comes
-
-        with self._lock:
-            if self._processes is None:
-                self._processes = self._ends.enter_context(Processes())
-            return self._processes
 
     def _take(self, piece: Piece, pointer: Digest, open_: dict[bytes, Assembly]) -> None:
         file = piece.file

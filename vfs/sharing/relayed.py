@@ -1,15 +1,12 @@
 """Many small objects between the cache and a remote that is a directory of this machine: by processes."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from vfs.objects import ObjectCache
 from vfs.objects.relay import relay
+from vfs.processes import Processes
 from vfs.tracking.parallel import MANY, in_processes
 from vfs.types import Digest
-
-if TYPE_CHECKING:
-    from vfs.processes import Processes
 
 
 def relay_many(
@@ -36,7 +33,7 @@ def relay_many(
         return put
     target.expect()
 
-    def portion(by: "Processes", some: Sequence[Digest]) -> None:
+    def portion(by: Processes, some: Sequence[Digest]) -> None:
         came = by.call(relay, source, target, some)
         put.update(came)
         sizes.extend(came.values())

@@ -13,7 +13,6 @@ Rules:
 """
 
 import os
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,17 +20,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from vfs.errors import VfsError
 from vfs.objects import ObjectCache
+from vfs.processes import Processes
 from vfs.state.files import FileState, Known
 from vfs.tracking.reading import Read, read
 from vfs.tracking.scan import File
 from vfs.types import Algorithm, Digest
-
-if TYPE_CHECKING:
-    from vfs.processes import Processes
 
 BATCH: Final = 1024  # files whose fingerprints are looked up at once
 _MOST: Final = BATCH // 2
@@ -68,8 +65,7 @@ class Contents:
         self._state = state
         self._jobs = jobs or max(2, min(8, os.cpu_count() or 1))
         self._pool = ThreadPoolExecutor(self._jobs, thread_name_prefix="vfs-read")
-        self._processes: Processes | None = None
-        self._guard = threading.Lock()
+        self._processes = Processes()
         self._new: list[Known] = []  # read and not remembered yet
         self._began = 0  # when the first of them was
 
@@ -83,8 +79,7 @@ class Contents:
         trace: TracebackType | None,
     ) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
-        if self._processes is not None:
-            self._processes.close()
+        self._processes.close()
 
     def of(
         self,
@@ -166,14 +161,7 @@ class Contents:
             return work(files)
         if cache is not None:
             cache.expect()
-        return self._started().call(work, files)
-
-    def _started(self) -> "Processes":
-        from vfs.processes import Processes  # not loaded for a few files
-
-        with self._guard:
-            self._processes = self._processes or Processes()
-            return self._processes
+        return self._processes.call(work, files)
 
     def _finish(self, batch: "_Batch") -> list[Content]:
         """Wait for a batch and remember it; what was read is remembered also if some of it failed."""

@@ -7,7 +7,7 @@ thread) ends the run and is raised; what concerns one piece is returned with it.
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from vfs.errors import (
     AccessDenied,
@@ -20,9 +20,7 @@ from vfs.errors import (
     Unsupported,
     VfsError,
 )
-
-if TYPE_CHECKING:
-    from vfs.processes import Processes
+from vfs.processes import COUNT, Processes
 
 T = TypeVar("T")
 MANY: Final = 512
@@ -100,7 +98,7 @@ def each_told(
 
 def in_processes(
     items: Sequence[T],
-    work: Callable[["Processes", Sequence[T]], object],
+    work: Callable[[Processes, Sequence[T]], object],
     tick: Callable[[], object] = lambda: None,
 ) -> None:
     """Let processes do many small pieces of work, in portions.
@@ -115,8 +113,6 @@ def in_processes(
     Raises:
         VfsError: what `work` raised.
     """
-    from vfs.processes import COUNT, Processes  # not loaded where there is little to do
-
     portions = [items[start : start + _PORTION] for start in range(0, len(items), _PORTION)]
     distance = -(-len(portions) // COUNT)
     apart = [portion for first in range(distance) for portion in portions[first::distance]]

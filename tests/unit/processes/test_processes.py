@@ -116,7 +116,7 @@ def test_an_interruption_while_a_child_starts_says_nothing(
         started.send_signal(signal.SIGINT)
         return started
 
-    monkeypatch.setattr("vfs.processes.subprocess.Popen", interrupted)
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
     with Processes() as processes:
         assert processes.call(os.getpid) != os.getpid()
     assert capfd.readouterr().err == ""
