@@ -5,7 +5,6 @@ Rules: an out in the form of DVC 2 is hashed by its own rule first and keeps its
 """
 
 import os
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -259,15 +258,6 @@ def _parted(entries: Entries, path: bytes, present: bool) -> tuple[Entries, set[
         above = {b"/".join(parts[:length]) for length in range(1, len(parts))}
     left = {e[0] for e in entries if is_inside(e[0], path) or e[0] in above}
     return [e for e in entries if e[0] not in left] if left else entries, left
-
-
-def has_entry(entries: Entries, path: bytes) -> bool:
-    """Whether a listing has a path, or something below it."""
-    place = bisect_left(entries, path, key=lambda entry: entry[0])
-    if place < len(entries) and entries[place][0] == path:
-        return True
-    below = bisect_left(entries, path + b"/", key=lambda entry: entry[0])
-    return below < len(entries) and entries[below][0].startswith(path + b"/")
 
 
 def check_whole(project: Project, claim: Claim, recorded: Recorded) -> None:
