@@ -271,8 +271,8 @@ def _relative(path: bytes, base: bytes) -> str:
     return posixpath.relpath(b"/" + path, b"/" + base).decode()
 
 
-def load_yaml(data: bytes, file: str) -> Any:
-    """A mapping, with its comments and order. Raises FormatError."""
+def load_yaml(data: bytes, file: str, *, empty: bool = False) -> Any:
+    """A mapping, with its comments and order; an empty document is one too if `empty`. Raises FormatError."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -281,6 +281,8 @@ def load_yaml(data: bytes, file: str) -> Any:
     except (YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise FormatError(f"is no valid YAML: {reason}", file=file) from None
+    if document is None and empty:
+        return {}
     if not isinstance(document, dict):
         raise FormatError("is no mapping", file=file)
     return document
