@@ -1,0 +1,100 @@
+"""The run cache: outs of earlier runs by command and inputs, in DVC's form (`vfs.formats.run_cache`).
+
+    <cache>/runs/<2>/<key>/<value>
+
+Rules (DVC's, source: `stage/cache.py`): no entry of a stage that always runs, has no deps or no outs, a `persist` out or one
+outside of the repository, or a `cache: false` out that is neither metric nor plot. The newest entry of a key counts.
+"""
+
+import os
+import secrets
+from contextlib import suppress
+
+from vfs.errors import FormatError, StoreError
+from vfs.formats.run_cache import dump_entry, key_of, parse_entry, value_of
+from vfs.formats.stage_values import Definition, Locked, LockedItem, OutKind
+from vfs.tracking.caches import Caches
+from vfs.tracking.links import failed
+
+
+def eligible(definition: Definition) -> bool:
+    """Whether outs of a stage may be had from there."""
+    return (
+        not definition.always_changed
+        and bool(definition.deps or definition.params)
+        and bool(definition.outs)
+        and not any(out.persist or out.path is None for out in definition.outs)
+    )
+
+
+def storable(definition: Definition) -> bool:
+    """Whether a run of a stage is to be put there."""
+    return eligible(definition) and all(
+        out.cached or out.kind is not OutKind.OUT for out in definition.outs
+    )
+
+
+class RunCache:
+    """The run cache beside one cache of objects."""
+
+    def __init__(self, directory: str) -> None:
+        """`directory`: of the cache."""
+        self.directory = os.path.join(directory, "runs")
+
+    def find(self, definition: Definition, inputs: Locked) -> Locked | None:
+        """What a run with these inputs made the last time; None if nobody knows."""
+        outs = {out.written: LockedItem(out.written, None) for out in definition.outs}
+        key = key_of(Locked(inputs.command, inputs.deps, inputs.params, outs))
+        directory = os.path.join(self.directory, key[:2], key)
+        for name in _newest(directory):
+            path = os.path.join(directory, name)
+            with suppress(OSError, FormatError), open(path, "rb") as file:
+                return parse_entry(file.read(), path)
+            return None
+        return None
+
+    def save(self, run: Locked) -> None:
+        """Put a run; its outs must be in the cache, on the disk. Raises StoreFull, StoreError."""
+        key = key_of(run)
+        directory = os.path.join(self.directory, key[:2], key)
+        path = os.path.join(directory, value_of(run))
+        temporary = os.path.join(directory, f".vfs-{secrets.token_hex(8)}.tmp")
+        try:
+            os.makedirs(directory, exist_ok=True)
+            if os.path.exists(path):
+                os.utime(path)
+                return
+            try:
+                with open(temporary, "xb") as file:
+                    file.write(dump_entry(run))
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.rename(temporary, path)
+            finally:
+                with suppress(FileNotFoundError):
+                    os.unlink(temporary)
+        except OSError as error:
+            raise failed(os.fsencode(path), error) from error
+
+
+def have_outs(caches: Caches, run: Locked) -> bool:
+    """Whether the caches have all outs of a run."""
+    for item in run.outs.values():
+        if item.digest is None or not caches.has(item.digest, is_tree=item.is_tree):
+            return False
+        if item.is_tree:
+            try:
+                entries = list(caches.listing(item.digest))
+            except (FormatError, StoreError):
+                return False
+            if not all(caches.has(entry.digest, size=entry.size) for entry in entries):
+                return False
+    return True
+
+
+def _newest(directory: str) -> list[str]:
+    try:
+        names = [name for name in os.listdir(directory) if not name.startswith(".")]
+        return sorted(names, key=lambda name: -os.stat(os.path.join(directory, name)).st_mtime_ns)
+    except OSError:
+        return []
