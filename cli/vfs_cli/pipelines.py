@@ -92,8 +92,8 @@ class Teller:
 
     def begins(self, stage: "Stage", lines: tuple[str, ...]) -> None:
         """A command is about to run."""
-        reasons = self._reasons.get(stage, ())
-        self._line(f"Running stage {self._name(stage)}: {why(reasons)}")
+        reasons = self._reasons.get(stage)
+        self._line(f"Running stage {self._name(stage)}{f': {why(reasons)}' if reasons else ''}")
         for line in lines:
             self._line(f"> {line}")
 
@@ -146,7 +146,7 @@ def why(reasons: "Sequence[Reason]") -> str:
     """Reasons as one line of text."""
     shown = ", ".join(str(reason) for reason in reasons[:3])
     more = f" and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-    return shown + more if reasons else "forced"
+    return shown + more if reasons else "it is forced"
 
 
 def reason_fields(reason: "Reason") -> dict[str, Any]:

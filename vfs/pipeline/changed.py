@@ -10,6 +10,7 @@ Rules (DVC's, source: `stage/__init__.py`, `output.py`, `dependency/param.py`):
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
+from vfs.formats.params import same
 from vfs.formats.pointer_text import Described
 from vfs.formats.stage_values import DeclaredOut, DeclaredParams, Definition, Locked, LockedItem
 from vfs.formats.values import Out
@@ -173,6 +174,4 @@ def _of_values(key: str, actual: Mapping[str, Any], info: Mapping[str, Any]) -> 
         return "deleted"
     if key not in info:
         return "new"
-    value = actual[key]
-    same = value == info[key] or (isinstance(value, tuple) and list(value) == info[key])
-    return "" if same else "modified"
+    return "" if same(actual[key], info[key]) else "modified"

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vfs.errors import FormatError
-from vfs.formats.params import load_params, select_params
+from vfs.formats.documents import parse_document
+from vfs.formats.params import selected
 from vfs.formats.stage_values import DeclaredParams, Definition
 from vfs.objects import Fingerprint, fingerprint
 from vfs.pipeline.measure import place_of
@@ -27,6 +28,7 @@ class Parameters:
             FormatError: the file cannot be read as what it is.
         """
         place = place_of(self._project, definition.wdir, params.written, params.path)
+        name = params.path if params.path is not None else os.fsencode(params.written)
         try:
             found = fingerprint(os.stat(place.absolute))
         except OSError:
@@ -36,10 +38,9 @@ class Parameters:
             data = writes.read(place.absolute)
             if data is None:
                 return None
-            known = found, load_params(data, params.written)
+            known = found, parse_document(data, name)
             self._files[place.absolute] = known
-        values = select_params(known[1], params.keys)
-        return values
+        return selected(known[1], name, params.keys)
 
 
 def missing(params: DeclaredParams, values: Mapping[str, Any]) -> FormatError | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from vfs.errors import DataUnavailable, StageFailed, VfsError
+from vfs.formats.run_cache import cacheable
 from vfs.formats.stage_values import Locked
 from vfs.objects import writing
 from vfs.pipeline import recording
@@ -26,7 +27,7 @@ from vfs.pipeline.measure import Measure
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.parameters import Parameters
 from vfs.pipeline.restoring import Restorer
-from vfs.pipeline.runcache import RunCache, eligible, have_outs
+from vfs.pipeline.runcache import RunCache, have_outs
 from vfs.pipeline.running import claimed
 from vfs.tracking.caches import Caches
 from vfs.tracking.project import Project
@@ -163,7 +164,7 @@ class Runner:
     def _known(self, stage: Stage, before: Locked) -> Locked | None:
         """A run with these inputs whose outs the cache has: the last one, or one of the run cache."""
         definition, locked = stage.definition, stage.locked
-        if not eligible(definition):
+        if not cacheable(definition):
             return None
         caches = Caches(self._project.store)
         if locked is not None and _same(locked, before):

@@ -2,8 +2,8 @@
 
     <cache>/runs/<2>/<key>/<value>
 
-Rules (DVC's, source: `stage/cache.py`): no entry of a stage that always runs, has no deps or no outs, a `persist` out or one
-outside of the repository, or a `cache: false` out that is neither metric nor plot. The newest entry of a key counts.
+Rules (DVC's, source: `stage/cache.py`): none is written of a stage with a `cache: false` out that is neither metric nor plot. The newest
+entry of a key counts.
 """
 
 import os
@@ -11,25 +11,22 @@ import secrets
 from contextlib import suppress
 
 from vfs.errors import FormatError, StoreError
-from vfs.formats.run_cache import dump_entry, key_of, parse_entry, value_of
+from vfs.formats.run_cache import (
+    cacheable,
+    entry_key,
+    entry_path,
+    entry_text,
+    entry_value,
+    read_entry,
+)
 from vfs.formats.stage_values import Definition, Locked, LockedItem, OutKind
 from vfs.tracking.caches import Caches
 from vfs.tracking.links import failed
 
 
-def eligible(definition: Definition) -> bool:
-    """Whether outs of a stage may be had from there."""
-    return (
-        not definition.always_changed
-        and bool(definition.deps or definition.params)
-        and bool(definition.outs)
-        and not any(out.persist or out.path is None for out in definition.outs)
-    )
-
-
 def storable(definition: Definition) -> bool:
     """Whether a run of a stage is to be put there."""
-    return eligible(definition) and all(
+    return cacheable(definition) and all(
         out.cached or out.kind is not OutKind.OUT for out in definition.outs
     )
 
@@ -39,25 +36,28 @@ class RunCache:
 
     def __init__(self, directory: str) -> None:
         """`directory`: of the cache."""
-        self.directory = os.path.join(directory, "runs")
+        self.directory = directory
 
     def find(self, definition: Definition, inputs: Locked) -> Locked | None:
         """What a run with these inputs made the last time; None if nobody knows."""
         outs = {out.written: LockedItem(out.written, None) for out in definition.outs}
-        key = key_of(Locked(inputs.command, inputs.deps, inputs.params, outs))
-        directory = os.path.join(self.directory, key[:2], key)
-        for name in _newest(directory):
+        key = entry_key(Locked(inputs.command, inputs.deps, inputs.params, outs))
+        if key is None:
+            return None
+        directory = os.path.join(self.directory, entry_path(key))
+        for name in _newest(directory)[:1]:
             path = os.path.join(directory, name)
             with suppress(OSError, FormatError), open(path, "rb") as file:
-                return parse_entry(file.read(), path)
-            return None
+                return read_entry(file.read(), path)
         return None
 
     def save(self, run: Locked) -> None:
         """Put a run; its outs must be in the cache, on the disk. Raises StoreFull, StoreError."""
-        key = key_of(run)
-        directory = os.path.join(self.directory, key[:2], key)
-        path = os.path.join(directory, value_of(run))
+        key, value = entry_key(run), entry_value(run)
+        if key is None or value is None:
+            return
+        path = os.path.join(self.directory, entry_path(key, value))
+        directory = os.path.dirname(path)
         temporary = os.path.join(directory, f".vfs-{secrets.token_hex(8)}.tmp")
         try:
             os.makedirs(directory, exist_ok=True)
@@ -66,7 +66,7 @@ class RunCache:
                 return
             try:
                 with open(temporary, "xb") as file:
-                    file.write(dump_entry(run))
+                    file.write(entry_text(run))
                     file.flush()
                     os.fsync(file.fileno())
                 os.rename(temporary, path)
