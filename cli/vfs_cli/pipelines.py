@@ -97,6 +97,10 @@ class Teller:
         for line in lines:
             self._line(f"> {line}")
 
+    def ended(self, stage: "Stage") -> None:
+        """What a command printed, which ran beside others, is about to be shown."""
+        self._line(f"Output of stage {self._name(stage)}:")
+
     def restored(self, stage: "Stage") -> None:
         """Outs come from the cache instead of a run."""
         self._line(f"Stage {self._name(stage)} was run before; its outs come from the cache.")

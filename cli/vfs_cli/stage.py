@@ -46,7 +46,7 @@ class ActionCommand(VerbCommand):
     ),
     exits=WRITE,
 )
-@click.option("--action", type=click.Choice(_ACTIONS), hidden=True)
+@click.option("--action", type=click.Choice(_ACTIONS), hidden=True, help="What to do.")
 @stage_options
 @click.option("--all", "whole", is_flag=True, help="With list: all stages of the repository.")
 @click.option("--with-outs", is_flag=True, help="With remove: delete the outs too.")

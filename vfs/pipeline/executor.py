@@ -8,10 +8,11 @@ until `Room.settle` brings them to the working tree. Leaving the context cleans 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import IO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from vfs.pipeline.attending import Attending
 from vfs.pipeline.clearing import clear
+from vfs.pipeline.logs import Streams
 from vfs.pipeline.measure import Measure
 from vfs.pipeline.nodes import Stage
 from vfs.tracking.project import Project
@@ -32,7 +33,7 @@ class Job(NamedTuple):
         shell: path of the shell.
         cwd: where they run, absolute.
         env: all of their environment.
-        stdin, stdout, stderr: descriptors; None: ours.
+        streams: its standard input, output and error.
     """
 
     stage: Stage
@@ -40,9 +41,7 @@ class Job(NamedTuple):
     shell: str
     cwd: bytes
     env: Mapping[str, str]
-    stdin: int | IO[bytes] | None = None
-    stdout: int | IO[bytes] | None = None
-    stderr: int | IO[bytes] | None = None
+    streams: Streams
 
 
 class Room(Protocol):
@@ -99,7 +98,7 @@ class _Here:
                 try:
                     process = subprocess.Popen(
                         shell_command(job.shell, line), cwd=job.cwd, env=job.env,
-                        stdin=job.stdin, stdout=job.stdout, stderr=job.stderr,
+                        stdin=job.streams.stdin, stdout=job.streams.stdout, stderr=job.streams.stderr,
                     )  # fmt: skip
                 except FileNotFoundError:
                     return 127

@@ -1,6 +1,6 @@
-"""What was run: one record for each run.
+"""What was run: one record for each run, and what its command printed.
 
-    <git dir>/vfs/runs/<time in ms>-<stage>-<random>.json
+    <git dir>/vfs/runs/<time in ms>-<stage>-<random>.json, .log
 
 Rule: may be lost. A record is written whole (temporary file, rename); one that cannot be read is passed over. The newest 1,000 are kept.
 """
@@ -67,34 +67,43 @@ class History:
         """Of the working tree at `top`. Raises NotARepository."""
         return cls(git_directories(Path(os.fsdecode(top)))[0] / "vfs" / "runs")
 
-    def add(self, record: Record) -> None:
-        """Keep a record; a disk that takes none loses it."""
+    def name(self, stage: Stage, began: float) -> str:
+        """A name for a run that begins."""
+        plain = "".join(c if c.isalnum() or c in "@-_" else "-" for c in stage.address())[:80]
+        return f"{int(began * 1000):013d}-{plain}-{secrets.token_hex(4)}"
+
+    def log(self, name: str) -> Path:
+        """Where the output of a run is kept."""
+        return self._directory / f"{name}.log"
+
+    def add(self, name: str, record: Record) -> None:
+        """Keep the record of a run; a disk that takes none loses it."""
         record = record._replace(commit=_head(self._git))
         text = json.dumps(record._asdict(), default=str)
-        plain = "".join(c if c.isalnum() or c in "@-_" else "-" for c in record.stage)[:80]
-        name = f"{int(record.began * 1000):013d}-{plain}-{secrets.token_hex(4)}.json"
         with suppress(OSError):
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             temporary = self._directory / f".{name}.tmp"
             temporary.write_text(text)
-            temporary.rename(self._directory / name)
+            temporary.rename(self._directory / f"{name}.json")
             for old in self._names()[MOST:]:
-                (self._directory / old).unlink(missing_ok=True)
+                self.log(old).unlink(missing_ok=True)
+                (self._directory / f"{old}.json").unlink(missing_ok=True)
 
-    def records(self, stage: str | None = None) -> Iterator[Record]:
-        """The records of a stage (None: of all), newest first."""
+    def records(self, stage: str | None = None) -> Iterator[tuple[str, Record]]:
+        """The records of a stage (None: of all) with the names of the runs, newest first."""
         for name in self._names():
             with suppress(OSError, ValueError, TypeError):
-                record = Record(**json.loads((self._directory / name).read_text()))
+                record = Record(**json.loads((self._directory / f"{name}.json").read_text()))
                 if stage in (None, record.stage):
-                    yield record
+                    yield name, record
 
     def _names(self) -> list[str]:
         try:
             names = os.listdir(self._directory)
         except OSError:
             return []
-        return sorted((name for name in names if name.endswith(".json")), reverse=True)
+        found = (name for name in names if name.endswith(".json") and name[0] != ".")
+        return sorted((name.removesuffix(".json") for name in found), reverse=True)
 
 
 def _digests(items: Mapping[str, LockedItem]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from vfs.pipeline.changed import lines_of
 from vfs.pipeline.clearing import clear
 from vfs.pipeline.executor import Executor, Job, Room
 from vfs.pipeline.history import History, Record
+from vfs.pipeline.logs import kept, show
 from vfs.pipeline.measure import Measure
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.parameters import Parameters
@@ -60,6 +61,9 @@ class Said(Protocol):
 
     def begins(self, stage: Stage, lines: tuple[str, ...]) -> None:
         """A command is about to run."""
+
+    def ended(self, stage: Stage) -> None:
+        """What a command printed, which ran beside others, is about to be shown."""
 
     def restored(self, stage: Stage) -> None:
         """Outs come from the cache instead of a run."""
@@ -128,6 +132,7 @@ class Runner:
             VfsError: it cannot be recorded.
         """
         began = time.time()
+        name = self._history.name(stage, began)
         with claimed(self._project, stage), ExitStack() as stack:
             with self.locked(self._setting.wait):
                 if stage.definition.frozen:
@@ -135,20 +140,20 @@ class Runner:
                 before = self._inputs(stage)
                 known = None if force else self._known(stage, before)
                 if known is not None:
-                    return self._restore(stage, known, began)
+                    return self._restore(stage, known, began, name)
                 room = stack.enter_context(
                     self._setting.executor.room(self._project, stage, self.measure)
                 )
             for note in room.notes:
                 self._said.note(note)
             try:
-                self._command(stage, room)
+                self._command(stage, room, name)
                 with self.locked(math.inf):
                     done = self._record(stage, before, room)
             except VfsError as error:
-                self._history.add(self._told(stage, before, began, error.message))
+                self._history.add(name, self._told(stage, before, began, error.message))
                 raise
-            self._history.add(self._told(stage, done.run, began, ""))
+            self._history.add(name, self._told(stage, done.run, began, ""))
             return done
 
     # Steps ----------------------------------------------------------------------------------------
@@ -180,14 +185,15 @@ class Runner:
             return None
         return Locked(before.command, before.deps, before.params, found.outs)
 
-    def _restore(self, stage: Stage, run: Locked, began: float) -> Done:
+    def _restore(self, stage: Stage, run: Locked, began: float, name: str) -> Done:
         for note in clear(self._project, stage, self.measure):
             self._said.note(note)
         self._said.restored(stage)
         self.restorer.restore(stage, run)
         self.measure.forget(stage.out_paths)
         written = recording.settle(self._project, stage, run, cache=False)
-        self._history.add(self._told(stage, run, began, "")._replace(outcome=Outcome.RESTORED))
+        record = self._told(stage, run, began, "")._replace(outcome=Outcome.RESTORED)
+        self._history.add(name, record)
         return Done(Outcome.RESTORED, written, run)
 
     def _verify(self, stage: Stage) -> Done:
@@ -198,9 +204,7 @@ class Runner:
         written = recording.settle(self._project, stage, run, cache=True)
         return Done(Outcome.VERIFIED, written, run)
 
-    def _command(self, stage: Stage, room: Room) -> None:
-        import subprocess  # as in `vfs.pipeline.executor`
-
+    def _command(self, stage: Stage, room: Room, name: str) -> None:
         definition, setting = stage.definition, self._setting
         command = definition.command
         lines = tuple(command.splitlines()) if isinstance(command, str) else command
@@ -208,11 +212,16 @@ class Runner:
         top = os.fsdecode(self._project.absolute(self._project.root))
         env = {"DVC_ROOT": top, **setting.env, "DVC_STAGE": stage.address(setting.here)}
         cwd = os.path.join(self._project.top, definition.wdir)
-        stdin = None if setting.alone else subprocess.DEVNULL
-        stdout = 2 if setting.json else None
-        status = room.run(
-            Job(stage, lines, setting.shell, cwd, env, stdin, stdout), self._attending
-        )
+        log, shown = self._history.log(name), 2 if setting.json else 1
+        try:
+            with kept(log, alone=setting.alone, stdout=shown) as streams:
+                job = Job(stage, lines, setting.shell, cwd, env, streams)
+                status = room.run(job, self._attending)
+        finally:
+            if not setting.alone:
+                with self.guard:
+                    self._said.ended(stage)
+                    show(log, shown)
         if status and self._attending.came:
             self._said.note(f"stage {stage.address(setting.here)!r} was interrupted")
             self._attending.check()
@@ -220,7 +229,7 @@ class Runner:
             how = f"ended with {status}" if status > 0 else f"was ended by signal {-status}"
             raise StageFailed(
                 f"stage {stage.address(setting.here)!r}: its command {how}",
-                hint="its lock is as it was; what it wrote lies in the working tree",
+                hint=f"its lock is as it was; vfs log {stage.address(setting.here)} --output shows what it printed",
             )
 
     def _record(self, stage: Stage, before: Locked, room: Room) -> Done:
