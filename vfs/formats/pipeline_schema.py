@@ -3,10 +3,14 @@
 Format (source: DVC's `schema.py`, 3.67). Checked before any `${…}` is replaced: a flag is never a variable.
 """
 
+import string
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from vfs.formats.fields import clip, describe
+
+NOT_IN_NAMES = frozenset(string.punctuation) - {"_", "-"}
+"""What DVC does not accept in the name of a new stage; in a file it reads it."""
 
 Keys = tuple[Any, ...]
 """Keys and indices that lead to a value."""
