@@ -3,7 +3,6 @@
 Rule: an object is on the disk before the lock names it, so a kill at any moment leaves the old lock or the new one.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,12 +10,14 @@ from typing import Any
 from vfs.errors import DataUnavailable, StageFailed, UnknownPath
 from vfs.formats.locked import with_entries
 from vfs.formats.pointer_text import Described
+from vfs.formats.run_cache import cacheable
+from vfs.formats.single_record import with_record
 from vfs.formats.stage_values import Definition, Locked, LockedItem
 from vfs.pipeline.checks import refusal
 from vfs.pipeline.measure import Measure, place_of
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.parameters import Parameters, missing
-from vfs.pipeline.runcache import RunCache, storable
+from vfs.pipeline.runcache import RunCache
 from vfs.pipeline.stages import lock_of
 from vfs.state import OutState, Placed
 from vfs.tracking import writes
@@ -74,7 +75,7 @@ def outs(project: Project, stage: Stage, top: bytes) -> dict[str, LockedItem]:
 
 def _outs(project: Project, stage: Stage) -> dict[str, LockedItem]:
     definition, found = stage.definition, {}
-    keep = storable(definition)
+    keep = cacheable(definition)
     listings: list[Recorded] = []
     for out in definition.outs:
         assert out.path is not None  # or the graph was refused
@@ -122,7 +123,7 @@ def settle(project: Project, stage: Stage, run: Locked, *, cache: bool) -> list[
     definition = stage.definition
     cached = [out.path for out in definition.outs if out.cached and out.path is not None]
     written = ignore_all(project, cached)
-    if cache and storable(definition):
+    if cache and cacheable(definition):
         RunCache(project.cache.directory).save(run)
     written += write_lock(project, definition, run)
     state = OutState(project.table)
@@ -135,9 +136,16 @@ def settle(project: Project, stage: Stage, run: Locked, *, cache: bool) -> list[
 
 def write_lock(project: Project, definition: Definition, run: Locked) -> list[bytes]:
     """Write the entry of a stage, if it is another one; the file if it was written."""
+    if not definition.name:
+        file = definition.file
+        text = writes.read(project.absolute(file)) or b""
+        return _write(project, file, text, with_record(text, told(file), run))
     path = lock_of(definition.file)
     old = writes.read(project.absolute(path))
-    new = with_entries(old, os.fsdecode(path), {definition.name: run})
+    return _write(project, path, old, with_entries(old, told(path), {definition.name: run}))
+
+
+def _write(project: Project, path: bytes, old: bytes | None, new: bytes | None) -> list[bytes]:
     if new is None or new == old:
         return []
     project.write(path, new)

@@ -2,8 +2,7 @@
 
     <cache>/runs/<2>/<key>/<value>
 
-Rules (DVC's, source: `stage/cache.py`): none is written of a stage with a `cache: false` out that is neither metric nor plot. The newest
-entry of a key counts.
+Rule (DVC's, source: `stage/cache.py`): the newest entry of a key counts.
 """
 
 import os
@@ -12,23 +11,15 @@ from contextlib import suppress
 
 from vfs.errors import FormatError, StoreError
 from vfs.formats.run_cache import (
-    cacheable,
     entry_key,
     entry_path,
     entry_text,
     entry_value,
     read_entry,
 )
-from vfs.formats.stage_values import Definition, Locked, LockedItem, OutKind
+from vfs.formats.stage_values import Definition, Locked, LockedItem
 from vfs.tracking.caches import Caches
 from vfs.tracking.links import failed
-
-
-def storable(definition: Definition) -> bool:
-    """Whether a run of a stage is to be put there."""
-    return cacheable(definition) and all(
-        out.cached or out.kind is not OutKind.OUT for out in definition.outs
-    )
 
 
 class RunCache:

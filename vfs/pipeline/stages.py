@@ -14,6 +14,7 @@ from vfs.core.paths import show
 from vfs.errors import FormatError
 from vfs.formats.definition import definitions
 from vfs.formats.locked import locked_stages
+from vfs.formats.single_stage import single_definition
 from vfs.formats.variables import OnDemand
 from vfs.pipeline.graph import Graph
 from vfs.pipeline.nodes import Node, Source, Stage
@@ -64,7 +65,7 @@ def tree_of(root: Path, survey: Survey) -> Tree:
             tree.nodes.append(Source(path, tuple(sources[path])))
             continue
         try:
-            tree.nodes += _read(path, read)
+            tree.nodes += _single(path, read) if path in single else _read(path, read)
         except FormatError as error:
             tree.errors.append(error)
     return tree
@@ -89,6 +90,13 @@ def _read(path: bytes, read: "partial[bytes | None]") -> Iterator[Stage]:
     locked = locked_stages(read(lock, MAX_POINTER), show(lock)[1:-1])
     for definition in definitions(data, path, files):
         yield Stage(definition, locked.get(definition.name))
+
+
+def _single(path: bytes, read: "partial[bytes | None]") -> Iterator[Stage]:
+    """The stage of a `.dvc` file with a command."""
+    found = single_definition(read(path, MAX_POINTER) or b"", path)
+    if found is not None:
+        yield Stage(*found)
 
 
 def _walked(path: bytes) -> tuple[list[bytes], bytes]:
