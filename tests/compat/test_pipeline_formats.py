@@ -23,6 +23,7 @@ from vfs.formats.run_cache import (
     entry_value,
     read_entry,
 )
+from vfs.formats.single_stage import single_definition, with_run
 from vfs.formats.stage_values import Definition, Locked, LockedItem
 from vfs.formats.templating import OptionStyle
 from vfs.testing.clones import Clone
@@ -546,3 +547,42 @@ def test_the_bytes_of_stage_add_freeze_and_remove(project: Clone) -> None:
     # What stands behind the last line of a list that is replaced goes with it, as with dvc.
     for comment in (b"# first", b"# third", b"# fourth"):
         assert comment in removed
+
+
+def test_the_bytes_of_a_single_stage(sandbox: Sandbox, dvc2: Path) -> None:
+    """DVC 3 refuses such files; 2 runs them."""
+    root = sandbox.root / "old"
+    root.mkdir()
+    project = Clone(sandbox, root, dvc2)
+    project.git("init", "-q", "-b", "main")
+    project.dvc("init", "-q")
+    project.write("in", b"in")
+    project.write("d/a", b"a")
+    old = b"""# comment
+cmd: cp in out1 && cp -r d od && echo 1 > m
+deps:
+- md5: b1946ac92492d2347c6235b4d2611184
+  path: in   # my dep
+- path: d
+md5: 1b59aa1f99b185cddbce8eccc10c86bb
+outs:
+- cache: true
+  md5: b1946ac92492d2347c6235b4d2611184
+  metric: false
+  path: out1
+  persist: false
+- path: od
+  cache: true
+- path: m
+  cache: false
+  metric: true
+wdir: .
+"""
+    project.write("x.dvc", old)
+    project.dvc("repro", "-q", "x.dvc")
+    theirs = (root / "x.dvc").read_bytes()
+    found = single_definition(theirs, b"x.dvc")
+    assert found is not None
+    assert found[1] is not None
+    assert with_run(old, b"x.dvc", found[1]) == theirs
+    assert with_run(theirs, b"x.dvc", found[1]) == theirs
