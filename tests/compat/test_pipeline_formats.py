@@ -24,7 +24,8 @@ from vfs.formats.run_cache import (
     entry_value,
     read_entry,
 )
-from vfs.formats.single_stage import single_definition, with_run
+from vfs.formats.single_record import with_record
+from vfs.formats.single_stage import single_definition
 from vfs.formats.stage_values import Definition, Locked, LockedItem
 from vfs.formats.templating import OptionStyle
 from vfs.testing.clones import Clone
@@ -593,8 +594,8 @@ wdir: .
     found = single_definition(theirs, b"x.dvc")
     assert found is not None
     assert found[1] is not None
-    assert with_run(old, b"x.dvc", found[1]) == theirs
-    assert with_run(theirs, b"x.dvc", found[1]) == theirs
+    assert with_record(old, "x.dvc", found[1]) == theirs
+    assert with_record(theirs, "x.dvc", found[1]) == theirs
 
 
 @pytest.mark.parametrize("before", ["", "\n", "# only a comment\n", "{}\n", "\ufeffschema: '2.0'\n", "schema: '2.0'\r\nstages:\r\n  a: # c\r\n    cmd: |\r\n      x\r\n      y\r\n  b:\r\n    cmd: z # d\r\n# end\r\n"])  # fmt: skip

@@ -18,14 +18,7 @@ from vfs.formats.fields import Fields
 from vfs.formats.locked import locked
 from vfs.formats.outputs import OUT_KEYS, TEXT_KEYS, resolve_wdir
 from vfs.formats.pipeline_schema import NOT_IN_NAMES, Keys
-from vfs.formats.pointer_text import (
-    Described,
-    describe,
-    described,
-    dump_yaml,
-    load_yaml,
-    stage_md5,
-)
+from vfs.formats.pointer_text import dump_yaml, load_yaml
 from vfs.formats.stage_values import Definition, Locked
 from vfs.formats.variables import DEFAULT_FILE
 
@@ -33,7 +26,6 @@ _KEYS: Final = frozenset(
     {"md5", "cmd", "wdir", "deps", "outs", "locked", "frozen", "meta", "always_changed", "desc"}
 )
 _HASHES: Final = ("md5", "etag", "checksum", "size", "nfiles", "isexec")
-_SAY_NOTHING: Final = (("cache", True), ("persist", False), ("metric", False), ("plot", False))
 
 NewHash = Callable[[str, str, str], str | None]
 """(`wdir`, path as written, old `md5` value) -> the `md5` value of DVC 3; None: the item keeps its form, which DVC 3 reads."""
@@ -102,43 +94,6 @@ def single_definition(data: bytes, path: bytes) -> tuple[Definition, Locked | No
 
     definition = declared(entry, wdir, fail, file=path, line=1, name="")
     return definition, None if record is None else locked(record, file)
-
-
-def with_run(old: bytes, path: bytes, record: Locked) -> bytes:
-    """A `.dvc` file with a command after a run: what its deps and outs are now, and its checksum.
-
-    Rule: as DVC 2 writes it, which alone reads such files: digests are md5-dos2unix; flags that say nothing, and `wdir: .`, go.
-
-    Args:
-        old: the bytes it has.
-        path: its repository path.
-        record: of the run.
-
-    Raises:
-        FormatError: it is no YAML, or has a dep or an out that the record lacks.
-    """
-    file = show(path)[1:-1]
-    document = load_yaml(old, file)
-    for key, known in (("deps", record.deps), ("outs", record.outs)):
-        for item in document.get(key) or ():
-            written = str(item["path"])
-            if item.get("params"):
-                item["params"] = dict(record.params.get(written, {}))
-            elif written not in known or (digest := known[written].digest) is None:
-                raise FormatError(f"the run has no record of {written!a}", file=file)
-            else:
-                one = known[written]
-                content = Described(digest, one.is_tree, one.size, one.nfiles, one.executable)
-                describe(item, described(content))
-            for flag in _SAY_NOTHING:
-                if flag[0] in item and item[flag[0]] is flag[1]:
-                    del item[flag[0]]
-    if document.get("wdir") == ".":
-        del document["wdir"]
-    if document.pop("locked", False):
-        document["frozen"] = True
-    document["md5"] = stage_md5(document)
-    return dump_yaml(document)
 
 
 def taken_apart(
