@@ -12,7 +12,7 @@ _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\u
 
 
 class Markup(str):
-    """Text that is markup: made by `element` and `joined` alone."""
+    """Text that is markup: made in this module alone."""
 
     __slots__ = ()
 
@@ -24,6 +24,11 @@ def element(tag: str, attributes: Attributes, *inside: str) -> Markup:
     """An element; what it holds is escaped unless it is markup. `tag` and the names of attributes are ours."""
     pairs = "".join(f' {name}="{_value(value)}"' for name, value in attributes.items())
     return Markup(f"<{tag}{pairs}>{joined(inside)}</{tag}>")
+
+
+def image(url: str, words: str) -> Markup:
+    """A picture; `words` stand for it where it cannot be seen."""
+    return Markup(f'<img src="{escaped(url)}" alt="{escaped(words)}"/>')
 
 
 def joined(parts: Iterable[str]) -> Markup:
