@@ -112,6 +112,8 @@ class Teller:
 
     def done(self, stage: "Stage", done: "Done") -> None:
         """A stage is up to date now."""
+        if done.outcome.value == "pulled":
+            self._line(f"Stage {self._name(stage)} was run elsewhere; its outs were fetched.")
         self._document(stage, done.outcome.value)
 
     def failed(self, stage: "Stage", error: VfsError, skipped: "Sequence[Node]") -> None:

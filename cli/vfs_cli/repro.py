@@ -20,6 +20,7 @@ from vfs_cli.tracking import show_written, wait_option
         ("vfs repro --downstream prepare", "one, and what needs it"),
         ("vfs repro --dry-run", "which would run now, and why"),
         ("vfs repro -j 4 -k", "independent stages side by side; a failure stops what needs it"),
+        ("vfs repro --pull", "fetch outs that are recorded, run the rest"),
         ("vfs repro -s -f plots/dvc.yaml:draw", "just this one, whatever changed"),
     ),
     exits=RUN,
@@ -50,6 +51,11 @@ from vfs_cli.tracking import show_written, wait_option
     "--no-run-cache", is_flag=True, help="Run commands that were run before with the same inputs."
 )
 @click.option(
+    "--pull",
+    is_flag=True,
+    help="Fetch what is recorded and not here, and runs of others, instead of running.",
+)
+@click.option(
     "--dry-run", "--dry", "dry", is_flag=True, help="Tell which would run, and why; change nothing."
 )
 @wait_option
@@ -64,6 +70,7 @@ def command(
     keep_going: bool,
     jobs: int,
     no_run_cache: bool,
+    pull: bool,
     dry: bool,
     wait: float,
     as_json: bool,
@@ -92,6 +99,12 @@ def command(
             graph, named, target.here, glob=glob, whole=whole, single=single, downstream=downstream
         )
         runner = Runner(session.project, how, attending, teller)
+        if pull and not dry:
+            from vfs.pipeline.pulling import Puller
+
+            runner.puller = Puller(session.project, graph)
+            with runner.locked(wait):
+                runner.puller.runs()
         judge = Judge(session.project, runner.measure, runner.parameters)
         walk = Walk(session.project, graph, judge, runner, options, teller)
         try:

@@ -20,7 +20,7 @@ from vfs.pipeline.changed import Judge, Reason
 from vfs.pipeline.checks import refusal
 from vfs.pipeline.graph import Graph
 from vfs.pipeline.nodes import Node, Source, Stage
-from vfs.pipeline.run import Done, Runner, Said
+from vfs.pipeline.run import Done, Outcome, Runner, Said
 from vfs.tracking.commit import commit
 from vfs.tracking.project import Project
 
@@ -149,9 +149,25 @@ class Walk:
             if self._options.dry:
                 return
             self._check_tracked()
+            if self._pulled(node, reasons):
+                return
         done = self._runner.run(node, force=self._options.force)
         self.walked.written += done.written
         self._heard.done(node, done)
+
+    def _pulled(self, stage: Stage, reasons: Sequence[Reason]) -> bool:
+        """Bring what is recorded and not here, if that is wished; whether nothing is left to do."""
+        puller = self._runner.puller
+        if puller is None or self._options.force:
+            return False
+        with self._runner.locked(self._options.wait):
+            if stage.locked is not None and puller.outs(stage, reasons):
+                self._runner.measure.forget((*stage.out_paths, *stage.dep_paths))
+                self._heard.done(stage, Done(Outcome.PULLED, [], stage.locked))
+                return True
+            puller.deps(stage, reasons)
+            self._runner.measure.forget(stage.dep_paths)
+        return False
 
     def _source(self, source: Source) -> None:
         """Commit data that changed and that is the user's own."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vfs.errors import DataUnavailable, StageFailed, VfsError
 from vfs.formats.run_cache import cacheable
@@ -33,12 +33,16 @@ from vfs.pipeline.running import claimed
 from vfs.tracking.caches import Caches
 from vfs.tracking.project import Project
 
+if TYPE_CHECKING:
+    from vfs.pipeline.pulling import Puller
+
 
 class Outcome(StrEnum):
     """How a stage was brought up to date."""
 
     RAN = "ran"
     RESTORED = "restored"
+    PULLED = "pulled"
     VERIFIED = "verified"  # frozen: what is there was recorded
 
 
@@ -97,11 +101,17 @@ class Setting(NamedTuple):
 
 
 class Runner:
-    """Runs stages of one working tree; thread-safe."""
+    """Runs stages of one working tree; thread-safe.
+
+    Attributes:
+        puller: brings what is recorded and not here; None: nothing is asked of remotes.
+        guard: held by whichever thread judges or records.
+    """
 
     def __init__(
         self, project: Project, setting: Setting, attending: Attending, said: Said
     ) -> None:
+        self.puller: Puller | None = None
         self.measure = Measure(project)
         self.parameters = Parameters(project)
         self.restorer = Restorer(project)
@@ -181,7 +191,11 @@ class Runner:
         if not self._setting.run_cache:
             return None
         found = RunCache(self._project.cache.directory).find(definition, before)
-        if found is None or not have_outs(caches, found):
+        if found is None:
+            return None
+        if self.puller is not None and not have_outs(caches, found):
+            self.puller.objects(found)
+        if not have_outs(caches, found):
             return None
         return Locked(before.command, before.deps, before.params, found.outs)
 

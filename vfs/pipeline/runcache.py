@@ -48,16 +48,35 @@ class RunCache:
         if key is None or value is None:
             return
         path = os.path.join(self.directory, entry_path(key, value))
+        try:
+            os.utime(path)  # it is the newest now
+        except FileNotFoundError:
+            self._write(path, entry_text(run))
+        except OSError as error:
+            raise failed(os.fsencode(path), error) from error
+
+    def take(self, path: str, data: bytes) -> bool:
+        """Put an entry of another clone; whether it is what its path (`runs/…`) says.
+
+        Raises:
+            FormatError: it is no entry.
+            StoreFull, StoreError: it cannot be written.
+        """
+        run = read_entry(data, path)
+        key, value = entry_key(run), entry_value(run)
+        if key is None or value is None or entry_path(key, value) != path:
+            return False
+        self._write(os.path.join(self.directory, path), data)
+        return True
+
+    def _write(self, path: str, data: bytes) -> None:
         directory = os.path.dirname(path)
         temporary = os.path.join(directory, f".vfs-{secrets.token_hex(8)}.tmp")
         try:
             os.makedirs(directory, exist_ok=True)
-            if os.path.exists(path):
-                os.utime(path)
-                return
             try:
                 with open(temporary, "xb") as file:
-                    file.write(entry_text(run))
+                    file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
                 os.rename(temporary, path)
