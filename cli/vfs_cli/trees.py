@@ -4,6 +4,7 @@ Rule: in the working tree a file that lies there counts; one that is recorded an
 What is a symlink there may lead into the working tree or DVC's cache, nowhere else: a page of plots may be given away.
 """
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -20,10 +21,12 @@ from vfs_cli.target import WORKTREE, Target, opening
 from vfs_cli.text import format_size, readable
 
 if TYPE_CHECKING:
+    from vfs.git.objects import TreeItem
     from vfs.workspace import Snapshot, Workspace
     from vfs.workspace.surveyed import Survey
 
 _PIPELINE = b"dvc.yaml"
+_MAX_POINTER = 1 << 20
 
 
 @contextmanager
@@ -53,7 +56,7 @@ class Revision:
         self._shown = shown
 
     def pipelines(self) -> Sequence[bytes]:
-        """The paths of all `dvc.yaml` that Git has and DVC sees."""
+        """The paths of pipelines that Git has and DVC sees."""
         repository = self._workspace.repository
         found = []
         todo = [(b"", self._shown.tree)]
@@ -62,9 +65,17 @@ class Revision:
             for item in repository.read_tree(oid):
                 if stat.S_ISDIR(item.mode) and item.name != b".dvc":
                     todo.append((prefix + item.name + b"/", item.oid))
-                elif item.name == _PIPELINE and stat.S_ISREG(item.mode):
+                elif stat.S_ISREG(item.mode) and self._is_pipeline(item):
                     found.append(prefix + item.name)
         return sorted(path for path in found if not self._shown.hides(path))
+
+    def _is_pipeline(self, item: "TreeItem") -> bool:
+        """Whether a file is a `dvc.yaml`, or may be a `.dvc` file with a command: few of them are, and all are small."""
+        if not item.name.endswith(b".dvc"):
+            return item.name == _PIPELINE
+        with contextlib.suppress(FormatError):
+            return b"cmd" in self._workspace.repository.read_blob(item.oid, _MAX_POINTER)
+        return False
 
     def read(self, path: bytes, limit: int) -> bytes:
         """The bytes of a file. Raises as `Tree.read`."""
@@ -122,8 +133,8 @@ class WorkingTree:
         return Revision(WORKTREE, self._workspace(), shown)
 
     def pipelines(self) -> Sequence[bytes]:
-        """The paths of all `dvc.yaml` that Git and DVC see."""
-        return self._survey.pipelines
+        """The paths of pipelines that Git and DVC see."""
+        return [*self._survey.pipelines, *self._survey.claims.commands]
 
     def read(self, path: bytes, limit: int) -> bytes:
         """The bytes of a file. Raises as `Tree.read`."""

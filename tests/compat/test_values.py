@@ -235,3 +235,30 @@ def test_what_nobody_has_is_named_and_the_rest_is_shown(clone: Clone, sandbox: S
     data = json.loads(text.splitlines()[0])[""]["data"]
     assert data["extra"]["error"]["type"] == "unknown-path"
     assert data["metrics/m.json"]["data"]["n"] == 3
+
+
+OLD = """cmd: python3 run.py
+deps:
+- path: run.py
+outs:
+- {path: m.json, cache: false, metric: true}
+- {path: typed.yaml, cache: false, metric: true}
+"""
+
+
+def test_stages_of_dvc_0(sandbox: Sandbox, dvc2: Any) -> None:
+    """Beside DVC 2: DVC 3 refuses a `.dvc` file with metrics."""
+    made = Clone(sandbox, sandbox.root / "old", dvc2)
+    made.root.mkdir()
+    made.git("init", "-q", "-b", "main")
+    made.dvc("init", "-q")
+    files = {"train.dvc": OLD, "run.py": "", "m.json": '{"a": 1}', "typed.yaml": "b: 2\n"}  # fmt: skip
+    for path, text in files.items():
+        made.write(path, text.encode())
+    made.git("add", "-A", ".")
+    made.git("commit", "-q", "-m", "one")
+    made.write("m.json", b'{"a": 3}')
+    for words in ("metrics show --json", "metrics diff --json --all"):
+        ours, theirs = both(made, *words.split())
+        assert json.loads(ours) == json.loads(theirs), words
+        assert "m.json" in ours

@@ -13,6 +13,7 @@ from vfs.core.paths import resolve_relative
 from vfs.errors import FormatError, UnknownPath, VfsError
 from vfs.formats.definition import Sections, StrictPipeline
 from vfs.formats.pipeline_schema import PLOT_KEYS
+from vfs.formats.single_stage import single_definition
 from vfs.formats.stage_values import Definition, OutKind
 from vfs.formats.variables import OnDemand
 from vfs.values.datapoints import Plot
@@ -166,6 +167,11 @@ def declared(tree: Tree) -> Declared:
     for path in tree.pipelines():
         try:
             data = tree.read(path, MAX_PIPELINE)
+            if path.endswith(b".dvc"):
+                single = single_definition(data, path)
+                stages = [] if single is None else [single[0]]
+                found.pipelines.append(Pipeline(path, stages, Sections([], [], [], {})))
+                continue
             files = OnDemand(read)
             pipeline = StrictPipeline(data, path, files)
             made = Pipeline(

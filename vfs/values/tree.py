@@ -14,7 +14,7 @@ class Tree(Protocol):
     name: str
 
     def pipelines(self) -> Sequence[bytes]:
-        """The paths of all `dvc.yaml`."""
+        """The paths of all `dvc.yaml`, and of the `.dvc` files that have a command (stages of DVC 0.x)."""
 
     def read(self, path: bytes, limit: int) -> bytes:
         """The bytes of a file.

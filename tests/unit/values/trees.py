@@ -16,7 +16,7 @@ class Memory:
         }
 
     def pipelines(self) -> Sequence[bytes]:
-        return sorted(p for p in self._files if p.rpartition(b"/")[2] == b"dvc.yaml")
+        return sorted(p for p in self._files if p.endswith((b"dvc.yaml", b".dvc")))
 
     def read(self, path: bytes, limit: int) -> bytes:
         if path not in self._files:
