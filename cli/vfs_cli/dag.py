@@ -17,6 +17,9 @@ from vfs_cli.text import columns, printable
 if TYPE_CHECKING:
     from vfs.pipeline.dag import Dag
 
+_MOST = 1000
+"""Boxes in a picture; of more nobody sees anything, and they take long."""
+
 _FORMS = ("--mermaid", "--md", "--dot", "--html", "--json")
 
 
@@ -102,12 +105,19 @@ def _show(output: Output, dag: "Dag", form: str | None) -> None:
         text = mermaid(dag)
         _write(f"```mermaid\n{text}\n```" if form == "md" else text)
     elif form == "html":
+        if len(dag.names) > _MOST:
+            raise UsageError(
+                f"{len(dag.names)} boxes are no picture",
+                hint="name a target, or --collapse-foreach-matrix, or --dot for Graphviz",
+            )
         from vfs.drawing.dag_svg import graph
         from vfs.drawing.page import page
 
         _write(page("Pipeline", graph(dag.names, dag.edges)).rstrip("\n"))
     elif not dag.names:
         output.note("there are no stages and no tracked data")
+    elif len(dag.names) > _MOST:
+        _write("\n".join(listed(dag)))
     else:
         from vfs.drawing.dag_text import boxes
 

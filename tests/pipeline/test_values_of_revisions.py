@@ -98,5 +98,10 @@ def test_pictures_of_the_graph(clone: Clone) -> None:
     assert json.loads(clone.vfs("dag", "--json")) == {"nodes": ["a", "b"], "edges": [["a", "b"]]}
     assert "<svg" in clone.vfs("dag", "--html", "--outs")
     assert "there is no stage" in clone.vfs("dag", "c", code=5)
+    many = b"stages: {s: {matrix: {a: [%b]}, cmd: x}}" % b",".join(b"%d" % n for n in range(1001))
+    clone.write("many/dvc.yaml", many)
+    assert "b <- a" in clone.vfs("dag").splitlines()
+    assert "1003 boxes" in clone.vfs("dag", "--html", code=2)
+    assert clone.vfs("dag", "--collapse-foreach-matrix").count("┌") == 3
     clone.write("dvc.yaml", PIPELINE.replace(b"outs: [one]", b"deps: [two], outs: [one]"))
     assert "depend on each other" in clone.vfs("dag", code=9)
