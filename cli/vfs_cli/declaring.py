@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vfs_cli.parameters import FILE, NAME, Text
+from vfs_cli.parameters import FILE, NAME
 from vfs_cli.pipelines import Work
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _OPTIONS = (
     click.option("--always-changed", is_flag=True, help="Run it whenever it is asked for."),
     click.option("--desc", type=NAME, metavar="TEXT", help="What it is for."),
     click.option("-f", "--force", is_flag=True, help="Change the stage if it is there already."),
-    click.argument("words", type=Text("word"), nargs=-1, metavar="COMMAND…"),
+    click.argument("words", type=click.UNPROCESSED, nargs=-1, metavar="COMMAND…"),
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from vfs.errors import FormatError
 from vfs.formats.definition import StrictPipeline, definitions
 from vfs.formats.locked import entry, locked_stages, with_entries
 from vfs.formats.params import values
+from vfs.formats.pipeline import Pipeline
 from vfs.formats.pipeline_text import to_entry, with_frozen, with_stage, without_stage
 from vfs.formats.pointer_text import dump_yaml
 from vfs.formats.run_cache import (
@@ -23,6 +24,8 @@ from vfs.formats.run_cache import (
     entry_value,
     read_entry,
 )
+from vfs.formats.single_record import with_record
+from vfs.formats.single_stage import single_definition
 from vfs.formats.stage_values import Definition, Locked, LockedItem
 from vfs.formats.templating import OptionStyle
 from vfs.testing.clones import Clone
@@ -290,6 +293,14 @@ def test_generated_pipelines(reader: DvcReader, stages: dict[str, Any]) -> None:
     told = reader.tell("pipeline", files=files, file="dvc.yaml")
     if "answer" in told:
         assert ours(files) == told["answer"]
+        contents = {name.encode(): text.encode() for name, text in files.items()}
+        mounted = Pipeline(contents[b"dvc.yaml"], b"dvc.yaml", contents, "dvc.yaml")
+        for one in definitions(contents[b"dvc.yaml"], b"dvc.yaml", contents):
+            seen = mounted.declaration(one.name)
+            assert seen is not None
+            assert seen.wdir == one.wdir
+            assert seen.outs is not None
+            assert {*seen.outs} == {out.path for out in one.outs}
     else:
         with pytest.raises(FormatError):
             ours(files)
@@ -546,3 +557,59 @@ def test_the_bytes_of_stage_add_freeze_and_remove(project: Clone) -> None:
     # What stands behind the last line of a list that is replaced goes with it, as with dvc.
     for comment in (b"# first", b"# third", b"# fourth"):
         assert comment in removed
+
+
+def test_the_bytes_of_a_single_stage(sandbox: Sandbox, dvc2: Path) -> None:
+    """DVC 3 refuses such files; 2 runs them."""
+    root = sandbox.root / "old"
+    root.mkdir()
+    project = Clone(sandbox, root, dvc2)
+    project.git("init", "-q", "-b", "main")
+    project.dvc("init", "-q")
+    project.write("in", b"in")
+    project.write("d/a", b"a")
+    old = b"""# comment
+cmd: cp in out1 && cp -r d od && echo 1 > m
+deps:
+- md5: b1946ac92492d2347c6235b4d2611184
+  path: in   # my dep
+- path: d
+md5: 1b59aa1f99b185cddbce8eccc10c86bb
+outs:
+- cache: true
+  md5: b1946ac92492d2347c6235b4d2611184
+  metric: false
+  path: out1
+  persist: false
+- path: od
+  cache: true
+- path: m
+  cache: false
+  metric: true
+wdir: .
+"""
+    project.write("x.dvc", old)
+    project.dvc("repro", "-q", "x.dvc")
+    theirs = (root / "x.dvc").read_bytes()
+    found = single_definition(theirs, b"x.dvc")
+    assert found is not None
+    assert found[1] is not None
+    assert with_record(old, "x.dvc", found[1]) == theirs
+    assert with_record(theirs, "x.dvc", found[1]) == theirs
+
+
+@pytest.mark.parametrize("before", ["", "\n", "# only a comment\n", "{}\n", "\ufeffschema: '2.0'\n", "schema: '2.0'\r\nstages:\r\n  a: # c\r\n    cmd: |\r\n      x\r\n      y\r\n  b:\r\n    cmd: z # d\r\n# end\r\n"])  # fmt: skip
+def test_odd_files_become_what_dvc_makes_of_them(reader: DvcReader, before: str) -> None:
+    one = Locked("new", {"d": LockedItem("d", Digest(Algorithm.MD5, bytes(16)))})
+    told = reader.ask(
+        "lock", files={"dvc.lock": before}, file="dvc.lock", entries={"a": entry(one)}
+    )
+    assert told is not None
+    text = with_entries(before.encode(), "dvc.lock", {"a": one})
+    assert text is not None
+    assert text.decode() == told
+    assert locked_stages(text, "dvc.lock")["a"] == one
+    plain = {"cmd": "x", "deps": ["d"]}
+    before = before.replace("schema: '2.0'", "vars: []")
+    told = reader.ask("edit", files={"dvc.yaml": before}, old="dvc.yaml", name="n", entry=plain)
+    assert with_stage(before.encode(), "dvc.yaml", "n", plain).decode() == told

@@ -96,6 +96,8 @@ class Pair:
         ]
         if said.code:  # it stops where a dep is not there yet
             ours = ours[: len(theirs)]
+        if args:  # of a small part of a graph dvc's order is that of a set
+            ours, theirs = sorted(ours), sorted(theirs)
         assert ours == theirs, said
 
     def repro(self, *args: str) -> list[dict[str, Any]]:
@@ -244,7 +246,7 @@ def edit(rng: random.Random, pair: Pair, stages: Pipeline) -> None:
     pair.both(change)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_random_pipelines_and_edits(
     seed: int, shared_sandbox: Sandbox, template: Path, dvc: DvcServer
 ) -> None:
@@ -271,3 +273,87 @@ def test_random_pipelines_and_edits(
 
 def _failure(text: str) -> int:
     return 9 if "missing" in text else 16
+
+
+# One by one ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pair(request: pytest.FixtureRequest, shared_sandbox: Sandbox, dvc: DvcServer, template: Path) -> Pair:  # fmt: skip
+    return Pair(shared_sandbox, dvc, shared_sandbox.root / request.node.name, template)
+
+
+def test_declaring_stages_writes_the_same_bytes(pair: Pair) -> None:
+    many: list[list[str]] = [
+        ["-n", "one", "-d", "s0", "-d", "data", "-p", "lr,deep.x", "-p", "other.json:", "-o", "b", "-O", "c", "cp s0 b"],
+        ["-n", "two", "-d", "b", "-m", "m1.json", "-M", "m2.json", "--plots", "p1.csv", "--plots-no-cache", "p2.csv", "--desc", "two things", "python", "x.py", "a b", ""],
+        ["-n", "three", "--outs-persist", "k", "--outs-persist-no-cache", "l", "--always-changed", "-p", "other.json:k", "echo \"$HOME\""],
+        ["-n", "one", "-f", "-d", "s1", "-o", "b", "cp s1 b"],
+        ["-n", "four", "-w", "data", "-o", "../w", "touch ../w"],
+    ]  # fmt: skip
+    for words in many:
+        answer = pair.dvc.ask(pair.theirs, "stage", "add", *words)
+        done = pair.sandbox.run([VFS, "stage", "add", *words], cwd=pair.ours, check=False)
+        assert (done.returncode == 0) == (answer.code == 0), (words, done.stderr, answer.err)
+        pair.compare_records()
+    for verb in (["freeze"], ["unfreeze"]):
+        pair.dvc.run(pair.theirs, *verb, "one")
+        pair.sandbox.run([VFS, *verb, "one"], cwd=pair.ours)
+        pair.compare_records()
+
+
+FOUR = """\
+stages:
+  a: {cmd: cat s0 > oa, deps: [s0], outs: [oa]}
+  b: {cmd: cat oa s1 > ob, deps: [oa, s1], outs: [ob]}
+  c: {cmd: cat oa > oc, deps: [oa], params: [lr], outs: [oc]}
+  d: {cmd: cat ob oc > od, deps: [ob, oc], outs: [od]}
+  each:
+    foreach: [x, y]
+    do: {cmd: "echo ${item} > ${item}.txt", params: [lr], outs: ["${item}.txt"]}
+  grid:
+    matrix: {p: [1, 2], q: [u]}
+    cmd: echo ${item.p} ${item.q} > ${key}.m
+    outs: ["${key}.m"]
+"""
+
+
+def test_targets_and_options_choose_the_same_stages(pair: Pair) -> None:
+    pair.both(lambda root: (root / "dvc.yaml").write_text(FOUR))
+    pair.repro()
+    pair.both(lambda root: (root / "s0").write_text("new\n"))
+    pair.both(lambda root: (root / "params.yaml").write_text("lr: 5\n"))
+    for args in (["b"], ["-s", "b"], ["--downstream", "c"], ["each"], ["each@x"], ["od"], ["-f", "grid"], ["dvc.yaml:c"], ["-P"]):  # fmt: skip
+        pair.compare_plan(pair.ours, *args)
+    for args in (["-s", "c"], ["--downstream", "b"], ["b"], ["-f", "each"], []):
+        pair.repro(*args)
+    pair.compare_status(pair.ours)
+
+
+def test_each_takes_outs_from_the_run_cache_of_the_other(pair: Pair) -> None:
+    pair.both(lambda root: (root / "dvc.yaml").write_text(FOUR))
+    pair.repro()
+    for mover, taker in ((pair.ours, pair.theirs), (pair.theirs, pair.ours)):
+        for root in pair.roots:
+            shutil.rmtree(root / ".dvc" / "cache" / "runs")
+        text = f"for {mover.name}\n"
+        (mover / "s1").write_text(text)
+        if mover is pair.ours:
+            pair.vfs(mover, "repro")
+        else:
+            pair.dvc.run(mover, "repro")
+        shutil.copytree(mover / ".dvc" / "cache", taker / ".dvc" / "cache", dirs_exist_ok=True)
+        (taker / "s1").write_text(text)
+        if taker is pair.ours:
+            outcomes = {one["stage"]: one["outcome"] for one in pair.vfs(taker, "repro") if one["type"] == "stage"}  # fmt: skip
+            assert outcomes["b"] == outcomes["d"] == "restored"
+        else:
+            said = pair.dvc.run(taker, "repro")
+            assert "Stage 'b' is cached" in said
+            assert "Running" not in said
+        pair.compare_records()
+    names = [
+        sorted(path.name for path in (root / ".dvc" / "cache" / "runs").glob("*/*/*"))
+        for root in pair.roots
+    ]
+    assert set(names[0]) & set(names[1])

@@ -146,8 +146,9 @@ class StrictPipeline:
         self, name: str, entry: dict[str, Any], keys: Keys, extra: Variables, group: str | None
     ) -> Definition:
         for key, value in entry.items():
-            with self._at((*keys, key), name):
-                templating.check(value, self._file)
+            if templating.mentions(value):
+                with self._at((*keys, key), name):
+                    templating.check(value, self._file)
         with self._at((*keys, "wdir"), name):
             known = {**self._scope.values, **extra}
             wdir = self._wdir(entry, known)
@@ -155,9 +156,9 @@ class StrictPipeline:
         if local:
             with self._at((*keys, "vars"), name):
                 known = self._with_local(local, wdir, extra).values
-        resolved: dict[str, Any] = {}
-        for key, value in entry.items():
-            if key != "vars":
+        resolved = {key: value for key, value in entry.items() if key != "vars"}
+        for key, value in resolved.items():
+            if templating.mentions(value):
                 with self._at((*keys, key), name):
                     into = Into.COMMAND if key == "cmd" else Into.PLAIN
                     resolved[key] = templating.resolve(value, known, self._file, into, self._style)

@@ -114,7 +114,7 @@ def _stage(name: Any, stage: Any) -> Iterator[Fault]:
 
 
 def _check(value: Any, spec: Any, keys: Keys) -> Iterator[Fault]:
-    if spec is object:
+    if spec is object or (spec is str and isinstance(value, str)):
         return
     if isinstance(spec, OneOf):
         fitting = [kind for kind in spec.kinds if isinstance(value, _kind(kind)[0])]

@@ -277,7 +277,8 @@ def load_yaml(data: bytes, file: str, *, empty: bool = False) -> Any:
     from ruamel.yaml.error import YAMLError
 
     try:
-        document = YAML().load(data.decode())
+        text = data.decode().replace("\r\n", "\n").replace("\r", "\n")  # as DVC opens files
+        document = YAML().load(text)
     except (YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise FormatError(f"is no valid YAML: {reason}", file=file) from None

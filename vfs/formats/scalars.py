@@ -78,7 +78,8 @@ def _timestamp(text: str) -> object:
     if found is None:
         return text
     year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
-    micro = int((found[7] or "")[:6].ljust(6, "0"))
+    fraction = found[7] or ""
+    micro = int(fraction[:6].ljust(6, "0")) + (fraction[6:7] > "4")
     zone: timezone | None = UTC if found[8] else None
     if found[9]:
         offset = timedelta(hours=int(found[10]), minutes=int(found[11] or 0))

@@ -27,7 +27,6 @@ _KEYS: Final = frozenset(
 )
 _HASHES: Final = ("md5", "etag", "checksum", "size", "nfiles", "isexec")
 
-
 NewHash = Callable[[str, str, str], str | None]
 """(`wdir`, path as written, old `md5` value) -> the `md5` value of DVC 3; None: the item keeps its form, which DVC 3 reads."""
 

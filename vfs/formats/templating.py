@@ -95,6 +95,15 @@ def resolve(
     return value
 
 
+def mentions(value: Any) -> bool:
+    """Whether `${` stands anywhere in a value: if not, there is nothing to check and nothing to replace."""
+    if isinstance(value, str):
+        return "${" in value
+    if isinstance(value, list):
+        return any(map(mentions, value))
+    return isinstance(value, dict) and any(mentions(k) or mentions(v) for k, v in value.items())
+
+
 def check(value: Any, file: str) -> None:
     """Refuse malformed expressions anywhere in a value. Raises FormatError."""
     for text in _texts(value):
