@@ -1,0 +1,291 @@
+"""What a command wrote: the upper directory of its view beside what lay below.
+
+The upper directory has whatever the command put there, so nothing in it is followed: each name is looked at from its open directory, and only
+regular files are opened.
+
+Format: `Documentation/filesystems/overlayfs.rst`. A whiteout is a character device 0/0, or an empty file with `user.overlay.whiteout`; a directory
+is opaque if `user.overlay.opaque` is `y`. A file that was opened for writing is there whole, also if nothing was written.
+"""
+
+import enum
+import os
+import stat
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+_PRIVATE: Final = b"user.overlay."
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_PIECE: Final = 1 << 20
+
+
+class What(enum.Enum):
+    """What became of a path. Times do not count."""
+
+    CREATED = "created"
+    MODIFIED = "modified"
+    """Other bytes, another target, or another kind of file."""
+    MODE = "mode"
+    """The same content with another mode or owner."""
+    DELETED = "deleted"
+
+
+class Kind(enum.Enum):
+    """What a path is; of one that was deleted, what it was."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    SYMLINK = "symlink"
+    SPECIAL = "special"
+    """A socket, pipe or device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One path that is not as it was.
+
+    Attributes:
+        path: relative to the tree.
+        what: what became of it.
+        kind: what it is now.
+        mode: its permissions now.
+        size: of a file, in bytes.
+        links: its names, in or out of the tree; a file that has more than one must not be renamed into a cache.
+        replaced: a directory that was removed and made again: what had been in it is deleted one by one.
+    """
+
+    path: bytes
+    what: What
+    kind: Kind
+    mode: int = 0
+    size: int = 0
+    links: int = 1
+    replaced: bool = False
+
+
+class _Layer(NamedTuple):
+    """A directory below the upper one, open; `masked`: hidden paths are not in it."""
+
+    number: int
+    masked: bool
+
+
+@dataclass(slots=True)
+class _Level:
+    """A directory of the upper layer that is being read: its path with a slash, and what is left of its names."""
+
+    path: bytes
+    upper: int
+    names: Iterator[bytes]
+    lower: list[_Layer]
+
+    def close(self) -> None:
+        os.close(self.upper)
+        for layer in self.lower:
+            os.close(layer.number)
+
+
+def changes(
+    upper: bytes, tree: bytes, below: Iterable[bytes] = (), hide: Iterable[bytes] = ()
+) -> Iterator[Change]:
+    """What differs, each directory before what is in it, names in the order of their bytes.
+
+    The layers are those of the view: the working tree, the directories below it, and what those do not show. They must be as they were while the
+    command ran. What was copied up and is the same as before is no change.
+
+    Raises:
+        OSError: a directory or file cannot be read.
+    """
+    hidden = frozenset(hide)
+    stack: list[_Level] = []
+    try:
+        layers = [_Layer(os.open(tree, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), False)]
+        stack.append(_Level(b"", -1, iter(()), layers))
+        layers += (_Layer(os.open(path, _DIRECTORY), True) for path in below)
+        stack[0].upper = os.open(upper, _DIRECTORY)
+        stack[0].names = iter(sorted(_listed(stack[0].upper)))
+        while stack:
+            level = stack[-1]
+            name = next(level.names, None)
+            if name is None:
+                stack.pop().close()
+                continue
+            change, deeper = _look(level, name, hidden)
+            if deeper is not None:
+                stack.append(deeper)
+            if change is not None:
+                yield change
+    finally:
+        for level in stack:
+            level.close()
+
+
+def strip(path: bytes) -> None:
+    """Take away what the overlay wrote to a file or a directory and all in it, before it leaves the upper directory.
+
+    An opaque directory would hide things in a later view. Raises OSError.
+    """
+    _strip(path)
+    if os.path.isdir(path) and not os.path.islink(path):
+        for _, directories, files, number in os.fwalk(path):
+            for name in (*directories, *files):
+                _strip(b"/proc/self/fd/%d/%s" % (number, os.fsencode(name)))
+
+
+def _strip(path: bytes) -> None:
+    mode = os.lstat(path).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        for name in os.listxattr(path, follow_symlinks=False):
+            if name.startswith(os.fsdecode(_PRIVATE)):
+                os.removexattr(path, name, follow_symlinks=False)
+
+
+def _look(
+    level: _Level, name: bytes, hidden: Collection[bytes]
+) -> tuple[Change | None, _Level | None]:
+    """What became of one name, and the directory that is to be read next."""
+    path = level.path + name
+    before, at = _before(level, name, path, hidden)
+    try:
+        now = os.stat(name, dir_fd=level.upper, follow_symlinks=False)
+    except FileNotFoundError:  # of an opaque directory: only below
+        now = None
+    if now is None or _is_whiteout(level.upper, name, now):
+        if before is None:
+            return None, None
+        return Change(path, What.DELETED, _kind(before)), None
+    if not stat.S_ISDIR(now.st_mode):
+        what = _compare(level.upper, name, now, at, before)
+        return what and _change(path, what, now), None
+    deeper, opaque = _enter(level, name, path, hidden)
+    replaced = opaque and before is not None and stat.S_ISDIR(before.st_mode)
+    what = _compare(level.upper, name, now, at, before) or (What.MODIFIED if replaced else None)
+    return what and _change(path, what, now, replaced=replaced), deeper
+
+
+def _before(
+    level: _Level, name: bytes, path: bytes, hidden: Collection[bytes]
+) -> tuple[os.stat_result | None, int]:
+    """What a name was, and the directory that had it."""
+    for layer in level.lower:
+        if layer.masked and path in hidden:
+            break
+        try:
+            found = os.stat(name, dir_fd=layer.number, follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        return found, layer.number
+    return None, -1
+
+
+def _enter(
+    level: _Level, name: bytes, path: bytes, hidden: Collection[bytes]
+) -> tuple[_Level, bool]:
+    """The directory of a name with those that it was merged from; whether it is opaque."""
+    deeper = _Level(path + b"/", os.open(name, _DIRECTORY, dir_fd=level.upper), iter(()), [])
+    try:
+        for layer in level.lower:
+            if layer.masked and path in hidden:
+                break
+            try:
+                number = os.open(name, _DIRECTORY, dir_fd=layer.number)
+            except FileNotFoundError:
+                continue
+            except OSError:  # no directory: it ends what is below it
+                break
+            deeper.lower.append(_Layer(number, layer.masked))
+        opaque = _attribute(deeper.upper, "opaque") == b"y"
+        names = set(_listed(deeper.upper))
+        if opaque:
+            names |= _names(deeper, hidden)
+    except BaseException:
+        deeper.close()
+        raise
+    deeper.names = iter(sorted(names))
+    return deeper, opaque
+
+
+def _names(level: _Level, hidden: Collection[bytes]) -> set[bytes]:
+    found: set[bytes] = set()
+    for layer in level.lower:
+        names = _listed(layer.number)
+        found.update(n for n in names if not (layer.masked and level.path + n in hidden))
+    return found
+
+
+def _listed(number: int) -> list[bytes]:
+    return os.listdir(b"/proc/self/fd/%d" % number)  # of the descriptor itself it gives text
+
+
+def _compare(
+    upper: int, name: bytes, now: os.stat_result, at: int, before: os.stat_result | None
+) -> What | None:
+    if before is None:
+        return What.CREATED
+    if stat.S_IFMT(now.st_mode) != stat.S_IFMT(before.st_mode):
+        return What.MODIFIED
+    if stat.S_ISREG(now.st_mode):
+        same = now.st_size == before.st_size and _same_bytes(upper, at, name)
+    elif stat.S_ISLNK(now.st_mode):
+        same = os.readlink(name, dir_fd=upper) == os.readlink(name, dir_fd=at)
+    else:
+        same = now.st_rdev == before.st_rdev
+    if not same:
+        return What.MODIFIED
+    if (now.st_mode, now.st_uid, now.st_gid) != (before.st_mode, before.st_uid, before.st_gid):
+        return What.MODE
+    return None
+
+
+def _same_bytes(one: int, other: int, name: bytes) -> bool:
+    """Whether two files of one size are the same; not if one of them may not be read."""
+    numbers: list[int] = []
+    try:
+        numbers.append(os.open(name, _FILE, dir_fd=one))
+        numbers.append(os.open(name, _FILE, dir_fd=other))
+        at = 0
+        while True:
+            pieces = [os.pread(number, _PIECE, at) for number in numbers]
+            if pieces[0] != pieces[1]:
+                return False
+            if not pieces[0]:
+                return True
+            at += len(pieces[0])
+    except PermissionError:
+        return False
+    finally:
+        for number in numbers:
+            os.close(number)
+
+
+def _is_whiteout(directory: int, name: bytes, now: os.stat_result) -> bool:
+    if stat.S_ISCHR(now.st_mode):
+        return now.st_rdev == os.makedev(0, 0)
+    if not stat.S_ISREG(now.st_mode) or now.st_size:
+        return False
+    return _attribute(b"/proc/self/fd/%d/%s" % (directory, name), "whiteout") is not None
+
+
+def _attribute(at: int | bytes, name: str) -> bytes | None:
+    try:
+        if isinstance(at, int):
+            return os.getxattr(at, f"user.overlay.{name}")
+        return os.getxattr(at, f"user.overlay.{name}", follow_symlinks=False)
+    except OSError:  # there is none, or the file system has none
+        return None
+
+
+def _kind(found: os.stat_result) -> Kind:
+    if stat.S_ISREG(found.st_mode):
+        return Kind.FILE
+    if stat.S_ISDIR(found.st_mode):
+        return Kind.DIRECTORY
+    return Kind.SYMLINK if stat.S_ISLNK(found.st_mode) else Kind.SPECIAL
+
+
+def _change(path: bytes, what: What, now: os.stat_result, *, replaced: bool = False) -> Change:
+    kind = _kind(now)
+    size = now.st_size if kind is Kind.FILE else 0
+    links = 1 if kind is Kind.DIRECTORY else now.st_nlink
+    return Change(path, what, kind, stat.S_IMODE(now.st_mode), size, links, replaced)
