@@ -10,12 +10,13 @@ is opaque if `user.overlay.opaque` is `y`. A file that was opened for writing is
 import enum
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 _PRIVATE: Final = b"user.overlay."
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_GIVEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PIECE: Final = 1 << 20
 
@@ -88,7 +89,7 @@ class _Level:
 
 def changes(
     upper: bytes, tree: bytes, below: Iterable[bytes] = (), hide: Iterable[bytes] = ()
-) -> Iterator[Change]:
+) -> Generator[Change, None, None]:
     """What differs, each directory before what is in it, names in the order of their bytes.
 
     The layers are those of the view: the working tree, the directories below it, and what those do not show. They must be as they were while the
@@ -100,11 +101,11 @@ def changes(
     hidden = frozenset(hide)
     stack: list[_Level] = []
     try:
-        layers = [_Layer(os.open(tree, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), False)]
-        stack.append(_Level(b"", -1, iter(()), layers))
-        layers += (_Layer(os.open(path, _DIRECTORY), True) for path in below)
-        stack[0].upper = os.open(upper, _DIRECTORY)
-        stack[0].names = iter(sorted(_listed(stack[0].upper)))
+        top = _Level(b"", os.open(upper, _GIVEN), iter(()), [])
+        stack.append(top)
+        for number, path in enumerate((tree, *below)):
+            top.lower.append(_Layer(os.open(path, _GIVEN), number > 0))
+        top.names = iter(sorted(_listed(top.upper)))
         while stack:
             level = stack[-1]
             name = next(level.names, None)

@@ -145,6 +145,8 @@ class View:
         finally:
             self._child = None
             child.end()
+        if self._stopped:
+            return Status(-signal.SIGTERM, 0)
         raise VfsError(
             f"the process that ran a command in a private view was ended (status {child.status})",
             hint="what the command had written is in the scratch",
