@@ -3,11 +3,13 @@
 import os
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.sandbox.conftest import World
+from tests.sandbox.conftest import AS_USER, World
 from vfs.sandbox.changes import Change, Kind, What, changes, strip
 from vfs.sandbox.removal import remove
 
@@ -239,6 +241,25 @@ def test_what_leaves_has_no_attribute_of_an_overlay(upper: Path) -> None:
     for path in (upper / "d", upper / "d" / "e", upper / "d" / "f"):
         assert os.listxattr(path) == ["user.mine"]
     assert "user.overlay.opaque" in os.listxattr(outside)
+
+
+def test_what_leaves_may_be_closed_to_its_owner(world: World) -> None:
+    """An ordinary user may not write the attributes of a file that they may not write."""
+    world.write("f", "tree")
+    (world.tree / "f").chmod(0o444)
+    line = "from vfs.sandbox.changes import strip; strip(b'.dvc/tmp/run/upper/f'); strip(b'.dvc/tmp/run/upper/d')"
+    world.run("mkdir d; chmod 555 d; chmod 400 f", keep=True)
+    upper = world.scratch / "upper"
+    os.setxattr(upper / "f", "user.overlay.origin", b"x")
+    subprocess.run(
+        [*(AS_USER if world.user else []), sys.executable, "-B", "-c", line],
+        env=world.environ,
+        cwd=world.tree,
+        check=True,
+    )
+    for name, mode in (("f", 0o400), ("d", 0o555)):
+        assert os.listxattr(upper / name) == []
+        assert (upper / name).stat().st_mode & 0o777 == mode
 
 
 def test_descriptors_are_closed_however_it_ends(upper: Path) -> None:

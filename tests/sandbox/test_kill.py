@@ -4,12 +4,17 @@ import contextlib
 import os
 import random
 import subprocess
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.sandbox.conftest import World
+from vfs.errors import VfsError
+from vfs.sandbox.view import View
 from vfs.testing.mounts import wait_until
 
 LINE = (
@@ -139,3 +144,34 @@ def test_anyone_is_killed_at_random(world: World, seed: int) -> None:
             return point(world, driver)
 
         killed_at(world, later, chance.randrange(2 if point in POINTS[:4] else 3))
+
+
+def test_views_beside_one_whose_program_is_killed_go_on(tmp_path: Path) -> None:
+    """The kernel gives the number of a namespace that is gone to the next one."""
+    killed = threading.Event()
+
+    def view(name: str) -> View:
+        (tmp_path / name).mkdir()
+        return View(str(tmp_path / name), str(tmp_path / f"{name}-scratch"))
+
+    def victims() -> None:
+        try:
+            with view("victim") as victim:
+                for _ in range(8):
+                    with pytest.raises(VfsError, match="was ended"):
+                        victim.run([["sh", "-c", "kill -9 $PPID; sleep 1000"]], victim.tree, {})
+        finally:
+            killed.set()
+
+    def beside(name: str) -> list[int]:
+        found = []
+        with view(name) as other:
+            while not killed.is_set():
+                found.append(other.run([["sh", "-c", ":; :"]], other.tree, {}).code)
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        ends = pool.submit(victims)
+        others = [pool.submit(beside, name) for name in ("a", "b", "c")]
+        ends.result()
+        assert {code for other in others for code in other.result()} == {0}

@@ -133,6 +133,7 @@ def test_environment_standard_input_and_directory(world: World) -> None:
     done = world.run(
         "cat; pwd; env", cwd=str(world.tree / "sub"), stdin="typed\n", before=["env", "A=b\nc"]
     )
+    assert done.code == 0, done
     said, inside, *rest = done.output.splitlines()
     assert (said, inside) == ("typed", str(world.tree / "sub"))
     wanted = {**world.environ, "A": "b"}

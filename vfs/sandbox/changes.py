@@ -135,11 +135,19 @@ def strip(path: bytes) -> None:
 
 
 def _strip(path: bytes) -> None:
-    mode = os.lstat(path).st_mode
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
-        for name in os.listxattr(path, follow_symlinks=False):
-            if name.startswith(os.fsdecode(_PRIVATE)):
-                os.removexattr(path, name, follow_symlinks=False)
+    found = os.lstat(path)
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        return
+    names = os.listxattr(path, follow_symlinks=False)
+    ours = [name for name in names if name.startswith(os.fsdecode(_PRIVATE))]
+    mode = stat.S_IMODE(found.st_mode)
+    closed = bool(ours) and not mode & stat.S_IWUSR  # attributes are written as contents are
+    if closed:
+        os.chmod(path, mode | stat.S_IWUSR)
+    for name in ours:
+        os.removexattr(path, name, follow_symlinks=False)
+    if closed:
+        os.chmod(path, mode)
 
 
 def _look(

@@ -29,7 +29,7 @@ class Child:
     ) -> None:
         """Start it. Raises OSError."""
         self._order = order
-        self._space = ""
+        self._space = -1
         self._channel, theirs = socket.socketpair()
         with theirs:
             before = signal.pthread_sigmask(signal.SIG_BLOCK, program.HELD)  # of this thread
@@ -60,8 +60,10 @@ class Child:
             program.send(self._channel.fileno(), self._order)
             while (report := cast("Report | None", self._next())) is not None:
                 if report[0] == "ready":
-                    self._space = report[1]
-                yield report
+                    self._space = os.open(f"/proc/{self._process.pid}/ns/mnt", os.O_RDONLY)
+                    program.send(self._channel.fileno(), True)
+                else:
+                    yield report
 
     def _next(self) -> object:
         return program.receive(self._channel.fileno())
@@ -76,18 +78,23 @@ class Child:
         self.stop()
         self._process.wait()
         self._channel.close()
-        if self._process.returncode and self._space:
-            _end_namespace(self._space)
+        if self._space >= 0:
+            try:
+                if self._process.returncode:
+                    _end_namespace(self._space)
+            finally:
+                os.close(self._space)
 
 
-def _end_namespace(space: str) -> None:
-    """Kill what is in a mount namespace, until nothing is."""
+def _end_namespace(space: int) -> None:
+    """Kill what is in a mount namespace, until nothing is. It is open: the number of one that is gone soon means another."""
+    number = os.fstat(space).st_ino
     found = True
     while found:
         found = False
         for name in os.listdir("/proc"):
             if name.isdecimal():
                 with contextlib.suppress(OSError):
-                    if os.readlink(f"/proc/{name}/ns/mnt") == space:
+                    if os.stat(f"/proc/{name}/ns/mnt").st_ino == number:
                         found = True
                         os.kill(int(name), signal.SIGKILL)

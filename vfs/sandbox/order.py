@@ -49,7 +49,7 @@ class Order(TypedDict):
 
 Report = (
     tuple[Literal["failed"], str, int, bytes]
-    | tuple[Literal["ready"], str]
+    | tuple[Literal["ready"]]
     | tuple[Literal["ended"], int, int]
 )
-"""What the program says: the step that failed, its errno and path; its mount namespace; the last command that ran and how it ended."""
+"""What the program says: the step that failed, its errno and path; that the view is made; the last command that ran and how it ended."""

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -77,14 +78,13 @@ def _no_overlay(number: int, tree: bytes, scratch: bytes) -> Unsupported:
             "no private view: this kernel has no overlayfs",
             hint=f"sudo modprobe overlay, or {_IN_PLACE}",
         )
-    if number == errno.EPERM and os.geteuid():
-        namespace = _no_namespace(number)
-        if "sysctl" in (namespace.hint or ""):
-            return namespace
+    if _kernel() < (5, 11):
         return Unsupported(
-            "no private view: an overlay may be mounted by root only; ordinary users may since Linux 5.11",
+            f"no private view: it takes Linux 5.11, and this is {os.uname().release}",
             hint=_IN_PLACE,
         )
+    if number in (errno.EPERM, errno.EACCES):
+        return _no_namespace(number)
     kind = file_system(scratch)
     if any(kind == name or kind.startswith((f"{name}.", name)) for name in _NO_UPPER):
         return _no_upper(scratch, f"is on {kind}, where an overlay cannot write")
@@ -105,6 +105,11 @@ def _no_upper(scratch: bytes, why: str) -> Unsupported:
         f"no private view: {os.fsdecode(scratch)} {why}",
         hint=f"work in a directory on ext4, xfs, btrfs or tmpfs (Linux 6.6), or {_IN_PLACE}",
     )
+
+
+def _kernel() -> tuple[int, int]:
+    found = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def file_system(path: bytes) -> str:
