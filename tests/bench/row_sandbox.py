@@ -2,11 +2,11 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.bench.harness import Bench, Row, median, seconds, spread
-from vfs.sandbox.shell import shell
 from vfs.sandbox.view import View
 
 RUNS = 15
@@ -37,7 +37,7 @@ def _fill(directory: Path) -> None:
 def _row(bench: Bench, tree: Path, what: str, line: str, lazy: Path | None = None) -> Row:
     """Wall time, and a plain run of the same command; where lazy is given, in a tree that has it all."""
     environment = bench.sandbox.environ
-    argv = shell(line, environment)
+    argv = ["/bin/sh", "-c", line]
     plain = tree
     below, hide = [], []
     if lazy is not None:
@@ -47,17 +47,22 @@ def _row(bench: Bench, tree: Path, what: str, line: str, lazy: Path | None = Non
         (plain / "data").symlink_to(lazy / "data")
         below = [os.fspath(lazy)]
         hide = [f"data/{number:04d}" for number in range(FILES) if number % 10 != 7]
-    times: tuple[list[float], list[float]] = ([], [])
+    bare = [sys.executable, "-I", "-S", "-c", "import ctypes"]
+    times: tuple[list[float], list[float], list[float]] = ([], [], [])
     for number in range(RUNS + 1):
-        took = (_in_view(tree, argv, environment, below, hide), _plainly(plain, argv, environment))
+        took = (
+            _in_view(tree, argv, environment, below, hide),
+            _plainly(plain, argv, environment),
+            _plainly(plain, bare, environment),
+        )
         for kept, value in zip(times, took, strict=True):
             if number:  # the first fills caches
                 kept.append(value * 1000)
-    ours, theirs = (median(values) for values in times)
+    ours, theirs, python = (median(values) for values in times)
     more = ours - theirs
     return Row(
         "sandbox", f"a private view of {what}", ours, "ms", "<= 60 ms more than plainly", more <= 60,
-        f"plainly: {theirs:.3g} ms ({spread(times[1])}); {more:.3g} ms more", spread(times[0]),
+        f"plainly: {theirs:.3g} ms ({spread(times[1])}); {more:.3g} ms more; a Python with ctypes: {python:.3g} ms", spread(times[0]),
     )  # fmt: skip
 
 

@@ -84,7 +84,6 @@ class World:
             "below": [],
             "hide": [],
             "through": [".git", ".dvc"],
-            "announce": False,
             "ignored": [],
             "keep": False,
             **options,

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from vfs.errors import VfsError
-from vfs.sandbox.shell import shell
 from vfs.sandbox.view import View
 
 
@@ -27,10 +26,9 @@ def main(order: Path, result: Path) -> None:
         )
         try:
             status = view.run(
-                [shell(line, environment) for line in asked["lines"]],
+                [[environment["SHELL"], "-c", line] for line in asked["lines"]],
                 asked["cwd"],
                 environment,
-                announce=[f"> {line}\n" for line in asked["lines"]] if asked["announce"] else (),
                 ignored=asked["ignored"],
             )
             said |= {"code": status.code, "last": status.last}

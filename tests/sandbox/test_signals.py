@@ -174,6 +174,27 @@ def test_it_is_stopped_from_another_thread(view: View, tmp_path: Path) -> None:
     assert view.run([["true"]], view.tree, {}).code == -signal.SIGTERM, "and for good"
 
 
+@pytest.mark.parametrize("early", [False, True])
+def test_a_signal_is_passed_on_for_another_thread(view: View, tmp_path: Path, early: bool) -> None:
+    found = []
+    line = f"trap 'exit 3' TERM; touch {tmp_path}/started; while :; do sleep 1000 & wait; done"
+    thread = threading.Thread(
+        target=lambda: found.append(
+            view.run([["sh", "-c", line], ["echo", "never"]], view.tree, dict(os.environ))
+        )
+    )
+    if early:
+        view.send_signal(signal.SIGTERM)
+    thread.start()
+    if not early:
+        wait_until((tmp_path / "started").exists, "the command")
+        view.send_signal(signal.SIGTERM)
+    thread.join(30)
+    assert [tuple(status) for status in found] == [(-signal.SIGTERM if early else 3, 0)]
+    assert (tmp_path / "started").exists() is not early
+    assert view.run([["true"]], view.tree, {}).code == -signal.SIGTERM, "and for good"
+
+
 def test_an_interruption_ends_the_run(view: View, tmp_path: Path) -> None:
     def interrupt() -> None:
         wait_until((tmp_path / "started").exists, "the command")

@@ -98,9 +98,9 @@ def test_git_and_dvc_are_the_real_ones(world: World) -> None:
 
 
 def test_lines_run_until_one_fails(world: World) -> None:
-    done = world.run("echo 1; echo e >&2", "echo 2; exit 7", "echo 3", announce=True)
+    done = world.run("echo 1; echo e >&2", "echo 2; exit 7", "echo 3")
     assert (done.code, done.last) == (7, 1)
-    assert done.output == "> echo 1; echo e >&2\n1\n> echo 2; exit 7\n2\n"
+    assert done.output == "1\n2\n"
     assert done.errors == "e\n"
 
 

@@ -1,7 +1,7 @@
 """A command in a private view: a mount namespace of its own, in which an overlay lies over the working tree.
 
-    with View(tree, scratch, below=[lazy], hide=[b"data/old"], through=[b".git", b".dvc"]) as view:
-        status = view.run([shell(line, env) for line in lines], cwd, env)
+    with View(tree, scratch, below=[lazy], hide=["data/old"], through=[".git", ".dvc"]) as view:
+        status = view.run([["/bin/sh", "-c", line] for line in lines], cwd, environment)
         for change in view.changes(): ...
 
 `view` is for the caller, `changes` reads what was written, `refusals` says why it does not work here; `program` is the process between

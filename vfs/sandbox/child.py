@@ -22,7 +22,7 @@ _ROOT: Final = str(Path(__file__).resolve().parents[2])
 
 
 class Child:
-    """One program with one order. `stop` may be called in any thread."""
+    """One program with one order. `send_signal` and `stop` may be called in any thread."""
 
     def __init__(
         self, order: Order, stdin: int | None, stdout: int | None, stderr: int | None
@@ -67,6 +67,10 @@ class Child:
 
     def _next(self) -> object:
         return program.receive(self._channel.fileno())
+
+    def send_signal(self, number: int) -> None:
+        """Let it pass a signal on; before its command runs, that ends it."""
+        self._process.send_signal(number)
 
     def stop(self) -> None:
         """It is to end what it runs, report and end."""

@@ -31,7 +31,6 @@ class Order(TypedDict):
     Attributes:
         layout: the view.
         commands: argument vectors, run one after the other until one fails; the program is an absolute path or looked up in PATH.
-        announce: what to write to standard output before each one.
         cwd: where they start.
         environment: theirs, whole.
         ignored: signals that they ignore from the start.
@@ -40,7 +39,6 @@ class Order(TypedDict):
 
     layout: Layout
     commands: list[list[bytes]]
-    announce: list[bytes]
     cwd: bytes
     environment: dict[bytes, bytes]
     ignored: list[int]

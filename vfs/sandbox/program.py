@@ -110,15 +110,15 @@ class _Runner:
     def serve(self) -> None:
         """Run the commands, and report how the last one ended."""
         self._listen()
-        index = status = 0
-        for index, argv in enumerate(self._order["commands"]):
-            status = self._run(argv, self._order["announce"][index])
-            if status:
+        ended = [0]
+        for argv in self._order["commands"]:
+            ended.append(self._run(argv))
+            if ended[-1]:
                 break
         self._end_all()
         with _Passing(OSError):
             mounts.take_down(self._order["layout"])
-        self.report(("ended", index, status))
+        self.report(("ended", len(ended) - 2, ended[-1]))
 
     def _listen(self) -> None:
         """Signals that came while the view was made are not lost: the terminal's end the run before it began."""
@@ -142,15 +142,12 @@ class _Runner:
             with _Passing(ProcessLookupError):
                 os.kill(self._running, number)
 
-    def _run(self, argv: list[bytes], announce: bytes) -> int:
+    def _run(self, argv: list[bytes]) -> int:
         """Run one command: its exit status, or a signal's number below zero."""
         self._wait(0)  # the caller may be gone already
         with _Held():
             if self._over or self._asked:
                 return -(self._asked or signal.SIGTERM)
-            if announce:
-                with _Passing(OSError):
-                    os.write(1, announce)
             parent = os.getpid()
             self._running = os.fork()
             if not self._running:

@@ -41,7 +41,7 @@ class Status(NamedTuple):
 
 
 class View:
-    """One private view: commands run one after the other see what those before wrote. `stop` may be called in any thread."""
+    """One private view: commands run one after the other see what those before wrote. `send_signal` and `stop` may be called in any thread."""
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class View:
         self._runs = 0
         self._child: Child | None = None
         self._stopped = False
+        self._asked = 0
         os.makedirs(self.upper, 0o777, exist_ok=True)
         os.makedirs(os.path.join(self.scratch, b"mask"), exist_ok=True)
         mode = os.stat(self.tree).st_mode & 0o7777
@@ -99,7 +100,6 @@ class View:
         cwd: str | bytes,
         environment: Mapping[str, str],
         *,
-        announce: Sequence[str | bytes] = (),
         stdin: int | None = None,
         stdout: int | None = None,
         stderr: int | None = None,
@@ -111,7 +111,6 @@ class View:
             commands: argument vectors.
             cwd: where each of them starts, usually in the tree.
             environment: all of theirs.
-            announce: what is written to standard output before each of them.
             stdin: and the other two: a descriptor, or that of this process.
             stdout: see `stdin`.
             stderr: see `stdin`.
@@ -127,7 +126,6 @@ class View:
         order = Order(
             layout=self._layout(),
             commands=[[os.fsencode(word) for word in words] for words in commands],
-            announce=[os.fsencode(text) for text in announce] or [b""] * len(commands),
             cwd=os.path.abspath(os.fsencode(cwd)),
             environment={os.fsencode(k): os.fsencode(v) for k, v in environment.items()},
             ignored=[int(number) for number in ignored],
@@ -135,6 +133,8 @@ class View:
         )
         child = self._child = Child(order, stdin, stdout, stderr)
         try:
+            if self._asked:
+                child.send_signal(self._asked)
             if self._stopped:
                 child.stop()
             for report in child.reports():
@@ -151,6 +151,13 @@ class View:
             f"the process that ran a command in a private view was ended (status {child.status})",
             hint="what the command had written is in the scratch",
         )
+
+    def send_signal(self, number: int) -> None:
+        """Pass SIGTERM or SIGHUP on to the command that runs; no other begins, now or later."""
+        self._asked = number
+        child = self._child
+        if child is not None:
+            child.send_signal(number)
 
     def stop(self) -> None:
         """End what runs, now and later; `run` then returns how it ended."""
