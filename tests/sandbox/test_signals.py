@@ -122,6 +122,16 @@ def test_a_signal_that_is_ignored_stays_so(world: World) -> None:
     assert int(found.split()[1], 16) == 1 << signal.SIGINT - 1 | 1 << signal.SIGHUP - 1
 
 
+CHAIN = """
+import os
+os.setsid()
+open(".dvc/x", "w")
+while True:
+    if os.fork():
+        os._exit(0)
+"""
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -132,6 +142,7 @@ def test_a_signal_that_is_ignored_stays_so(world: World) -> None:
         "sleep 1000 & kill -STOP $!",
         "(trap '' TERM HUP; while :; do sleep 1000; done) &",
         "nohup sleep 1000 &",
+        f"/usr/bin/python3 -I -S -c '{CHAIN}' & while ! test -e .dvc/x; do :; done",
     ],
 )
 def test_what_is_left_in_the_background_is_ended(world: World, line: str) -> None:

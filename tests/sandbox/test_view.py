@@ -8,6 +8,7 @@ import pytest
 
 from tests.sandbox.conftest import AS_USER, World, as_root
 
+PYTHON = "/usr/bin/python3 -I -S -c"
 NAMES = [
     "plain",
     "com,ma",
@@ -222,6 +223,38 @@ def test_what_is_mounted_in_the_tree_is_seen(world: World) -> None:
     )
     assert (done.output, done.errors) == ("inside\n", "f\nmade\n")
     assert done.what == {}
+
+
+@as_root
+def test_a_mount_whose_server_is_gone_is_in_nobody_s_way(world: World) -> None:
+    (world.tree / "mnt").mkdir()
+    dead = (
+        'bindfs -f "$0" "$0/mnt" & until mountpoint -q "$0/mnt"; do :; done; kill -9 $!;'
+        'wait $! || "$@"; umount "$0/mnt"'
+    )
+    done = world.run("cat mnt/x", before=["unshare", "-m", "sh", "-c", dead, str(world.tree)])
+    assert done.code == 1
+    assert "mnt/x: Transport endpoint is not connected" in done.errors
+    assert done.what == {}
+
+
+def test_the_top_is_as_the_tree_s(world: World) -> None:
+    """Who owns it, its permissions and what new files inherit from it."""
+    os.chown(world.tree, -1, 65534)
+    world.tree.chmod(0o2750)
+    os.setxattr(world.tree, "user.note", b"1")
+    line = f'stat -c "%u %g %a %Y" .; {PYTHON} \'import os; print(os.listxattr("."))\'; echo > made; stat -c %g made'
+    done = world.run(line)
+    plain = subprocess.run(["sh", "-c", line], cwd=world.tree, capture_output=True, check=True)
+    assert done.output == plain.stdout.decode()
+
+
+def test_a_scratch_that_a_killed_run_left_is_used_again(world: World) -> None:
+    world.write("upper/old", at=world.scratch)
+    (world.scratch / "work-1").mkdir()
+    done = world.run("ls", keep=True)
+    assert done.output == "old\n"
+    assert os.listdir(world.scratch) == ["upper"]
 
 
 @as_root

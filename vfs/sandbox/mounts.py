@@ -120,16 +120,17 @@ def _overlay(layout: Layout, layers: list[int]) -> None:
 
 def _kept(layout: Layout, tree: int) -> list[tuple[bytes, int]]:
     """What the overlay must not cover, by path in the tree, each open as it is now."""
-    wanted = {*layout["through"], *_mounted_below(layout["tree"])}
+    mounted = set(_mounted_below(layout["tree"]))
     kept: list[tuple[bytes, int]] = []
-    for path in sorted(wanted):
+    for path in sorted(mounted.union(layout["through"])):
         if any(path.startswith(above + b"/") for above, _ in kept):
             continue  # it comes with what is above it
         try:
             source = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=tree)
         except OSError:
-            continue  # not there, or nobody may look at it: a mount whose server is gone
-        if stat.S_ISLNK(os.fstat(source).st_mode):
+            continue  # not there
+        # a mount is no symlink, and is not looked at: nobody may answer
+        if path not in mounted and stat.S_ISLNK(os.fstat(source).st_mode):
             os.close(source)
         else:
             kept.append((path, source))

@@ -1,7 +1,7 @@
 """A private view as its caller has it: made, commands run in it, what they wrote, and gone.
 
     <scratch>/upper   what was written, in the overlay's form (`vfs.sandbox.changes`)
-    <scratch>/work-N  the overlay's own, one for each run
+    <scratch>/work-*  the overlay's own, one for each run
     <scratch>/mask    where the mask is mounted
 
 Rules:
@@ -13,8 +13,11 @@ Rules:
 * When `run` returns or raises, nothing of the run is left, neither process nor mount.
 """
 
+import contextlib
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -71,14 +74,12 @@ class View:
         self.below = [os.path.abspath(os.fsencode(path)) for path in below]
         self.hide = [_inside(path) for path in hide]
         self._through = [_inside(path) for path in through]
-        self._runs = 0
         self._child: Child | None = None
         self._stopped = False
         self._asked = 0
         os.makedirs(self.upper, 0o777, exist_ok=True)
         os.makedirs(os.path.join(self.scratch, b"mask"), exist_ok=True)
-        mode = os.stat(self.tree).st_mode & 0o7777
-        os.chmod(self.upper, mode)  # it is what the command sees as the tree's own
+        _like(self.tree, self.upper)
         if refusal := refusals.unsuitable(self.upper):
             self.close()
             raise refusal
@@ -180,9 +181,7 @@ class View:
                 remove(os.path.join(self.scratch, name))
 
     def _layout(self) -> Layout:
-        self._runs += 1
-        work = os.path.join(self.scratch, b"work-%d" % self._runs)
-        os.mkdir(work)
+        work = tempfile.mkdtemp(prefix=b"work-", dir=self.scratch)
         return Layout(
             tree=self.tree,
             upper=self.upper,
@@ -196,8 +195,6 @@ class View:
 
 def supported(scratch: str | bytes) -> Unsupported | None:
     """Try a private view with its scratch below a directory; why there can be none, or None. Raises OSError."""
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix=b"vfs-view-", dir=os.fsencode(scratch)) as place:
         tree = os.path.join(place, b"tree")
         os.mkdir(tree)
@@ -207,6 +204,15 @@ def supported(scratch: str | bytes) -> Unsupported | None:
         except Unsupported as error:
             return error
     return None
+
+
+def _like(tree: bytes, upper: bytes) -> None:
+    """A directory with the owner, permissions and attributes of another: it is what the command sees as the tree's own."""
+    found, made = os.stat(tree), os.stat(upper)
+    if (found.st_uid, found.st_gid) != (made.st_uid, made.st_gid):
+        with contextlib.suppress(PermissionError):  # as it may not for anything it makes there
+            os.chown(upper, found.st_uid, found.st_gid)
+    shutil.copystat(tree, upper)
 
 
 def _inside(path: str | bytes) -> bytes:
