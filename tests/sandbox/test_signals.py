@@ -18,10 +18,12 @@ from vfs.testing.mounts import wait_until
 
 
 @contextlib.contextmanager
-def running(world: World, *lines: str) -> Iterator["subprocess.Popen[bytes]"]:
+def running(
+    world: World, *lines: str, ignored: tuple[int, ...] = ()
+) -> Iterator["subprocess.Popen[bytes]"]:
     """A driver in a process group of its own, whose first command has made `.dvc/started`."""
     process = subprocess.Popen(
-        world.argv(*lines),
+        world.argv(*lines, ignored=ignored),
         env=world.environ,
         cwd="/",
         stdout=subprocess.PIPE,
@@ -67,6 +69,17 @@ def test_a_signal_that_the_command_survives_begins_no_other(world: World) -> Non
         output, errors = process.communicate(timeout=60)
     done = world.result(output.decode(), errors.decode())
     assert (done.code, done.last, done.output) == (-signal.SIGTERM, 1, "")
+
+
+def test_a_signal_that_is_ignored_ends_nothing(world: World) -> None:
+    """As below `nohup`."""
+    wait = f"{START} until test -e .dvc/go; do :; done"
+    with running(world, wait, "echo second", ignored=(signal.SIGHUP,)) as process:
+        program(world, process.pid).send_signal(signal.SIGHUP)
+        (world.tree / ".dvc/go").touch()
+        output, errors = process.communicate(timeout=60)
+    done = world.result(output.decode(), errors.decode())
+    assert (done.code, done.output) == (0, "second\n")
 
 
 @pytest.mark.parametrize(("key", "name"), [(b"\x03", "INT"), (b"\x1c", "QUIT")])

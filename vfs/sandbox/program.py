@@ -127,7 +127,8 @@ class _Runner:
         for number in (signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, signal.SIG_IGN)
         for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._pass_on)
+            ignored = number in self._ignored
+            signal.signal(number, signal.SIG_IGN if ignored else self._pass_on)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
