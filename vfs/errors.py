@@ -24,7 +24,8 @@
     │   └── ProtocolError     … or the two ends of a control socket do not understand each other
     ├── Unsupported           known, but not built (yet)
     ├── RepositoryBusy        another `dvc` or `vfs` command is writing to it
-    └── WouldOverwrite        something in the working tree would be lost
+    ├── WouldOverwrite        something in the working tree would be lost
+    └── StageFailed           the command of a stage failed
 
 Rule: domain code raises these and nothing else across a package boundary; a foreign
 exception is translated where it enters (`map_exceptions` in the adapter). Only
@@ -240,6 +241,13 @@ class WouldOverwrite(VfsError):
     code = "would-overwrite"
     errno = _errno.EEXIST
     exit_code = 22
+
+
+class StageFailed(VfsError):
+    """The command of a stage failed, or did not make what it was to make; its lock is as it was."""
+
+    code = "stage-failed"
+    exit_code = 23
 
 
 def error_named(code: str, message: str, hint: str | None = None) -> VfsError | None:

@@ -9,6 +9,7 @@ from vfs_cli.exits import CACHE, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
+from vfs_cli.run_cache import fetch_runs, run_cache_option, show_runs
 from vfs_cli.sharing import Options, conclude, sharing_options, show, wait_option, working
 
 
@@ -20,13 +21,17 @@ from vfs_cli.sharing import Options, conclude, sharing_options, show, wait_optio
         ("vfs fetch data/train model.dvc", "a directory inside a tracked one; a pointer"),
         ("vfs fetch --rev v1.0 --rev v1.1", "what two versions need"),
         ("vfs fetch --all-commits -j 32", "all of history"),
+        ("vfs fetch --run-cache", "runs of stages too: `vfs repro` need not run them"),
     ),
     exits=(*SNAPSHOT, UnknownPath, *READ, *CACHE, RepositoryBusy),
 )
 @sharing_options
+@run_cache_option
 @wait_option
 @json_option
-def command(targets: tuple[str, ...], wait: float, as_json: bool, **options: Any) -> None:
+def command(
+    targets: tuple[str, ...], run_cache: bool, wait: float, as_json: bool, **options: Any
+) -> None:
     """Fetch missing objects from remotes into the DVC cache.
 
     A TARGET is a pointer, an output, a path inside a tracked directory, a stage or a directory; without one, everything.
@@ -41,6 +46,9 @@ def command(targets: tuple[str, ...], wait: float, as_json: bool, **options: Any
     with working(targets, chosen.jobs, output) as work:
         found = work.used(chosen)
         with locked(work.workspace, found.uses, wait):
+            entries = fetch_runs(work, chosen.remote, found) if run_cache else 0
             report = Fetch(work.workspace, chosen.remote, work.progress.step).run(found)
     show(output, "fetch", "fetched", report)
+    if run_cache:
+        show_runs(output, "fetched", entries)
     conclude(output, "fetched", report.troubles)

@@ -128,7 +128,7 @@ def _families() -> list[tuple[int | str, str]]:
     return [
         (0, "done"),
         (1, "done, but something was found wrong (doctor, ls, status -q, …)"),
-        ("2-22", "an error that names its cause; one code per cause"),
+        ("2-23", "an error that names its cause; one code per cause"),
         (70, "a bug in vfs"),
         (74, "standard output cannot be written"),
         (130, "interrupted"),

@@ -1,14 +1,15 @@
-"""`vfs log`: commits that changed the data below a path, with its size in each."""
+"""`vfs log`: commits that changed the data below a path, with its size in each; runs of a stage."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from vfs.errors import UnknownPath, UnknownRevision, VfsError
+from vfs.errors import UnknownPath, UnknownRevision, UsageError, VfsError
 from vfs.types import Entry, Kind
 from vfs_cli.exits import MOUNT, SNAPSHOT
 from vfs_cli.group import VerbCommand
+from vfs_cli.log_runs import show_runs, stage_of
 from vfs_cli.options import json_option, mount_option, repo_option, rev_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import PATH
@@ -35,18 +36,20 @@ class State(NamedTuple):
     examples=(
         ("vfs log data/images", "when the data changed, and how large it was"),
         ("vfs log -n 3 --rev v2.0", "the last three commits before a tag"),
+        ("vfs log train", "a stage: when it ran, on which commit, how long, how it ended"),
+        ("vfs log train --output", "what its last run printed"),
         ("vfs log --json data | jq .size", "for programs"),
     ),
     exits=(*MOUNT, *SNAPSHOT, UnknownPath),
 )
-@click.argument("path", type=PATH, required=False)
+@click.argument("path", type=PATH, required=False, metavar="[PATH|STAGE]")
 @click.option(
     "-n",
     "limit",
     type=click.IntRange(1),
     default=20,
     show_default=True,
-    help="Most commits to show.",
+    help="Most commits, or runs, to show.",
 )
 @click.option(
     "--scan",
@@ -55,6 +58,7 @@ class State(NamedTuple):
     show_default=True,
     help="Most commits to look at.",
 )
+@click.option("--output", "printed", is_flag=True, help="What the last run of a stage printed.")
 @rev_option
 @repo_option
 @mount_option
@@ -63,6 +67,7 @@ def command(
     path: str | None,
     limit: int,
     scan: int,
+    printed: bool,
     rev: str | None,
     repo: str | None,
     mount: str | None,
@@ -70,8 +75,15 @@ def command(
 ) -> None:
     """Show the commits that changed PATH, also when only a pointer to its data changed.
 
-    PATH may be a pointer, a tracked directory, or a file inside one.
+    PATH may be a pointer, a tracked directory, or a file inside one. The name of a stage, where no path is called so, shows its runs in
+    this working tree.
     """
+    runs = stage_of(path) if path is not None and (rev, repo, mount) == (None,) * 3 else None
+    if runs is not None:
+        show_runs(Output(as_json), *runs, limit, printed=printed)
+        return
+    if printed:
+        raise UsageError("--output is about the runs of a stage", hint="vfs stage lists them")
     if path is None:
         target, wanted = choose(repo, mount, rev), b""
     else:

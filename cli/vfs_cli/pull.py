@@ -9,6 +9,7 @@ from vfs_cli.exits import CACHE, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
+from vfs_cli.run_cache import fetch_runs, run_cache_option, show_runs
 from vfs_cli.sharing import (
     Options,
     allow_missing_option,
@@ -36,12 +37,14 @@ from vfs_cli.target import WORKTREE
 @sharing_options
 @click.option("--force", is_flag=True, help="Replace and remove also what the cache does not have.")
 @allow_missing_option
+@run_cache_option
 @wait_option
 @json_option
 def command(
     targets: tuple[str, ...],
     force: bool,
     allow_missing: bool,
+    run_cache: bool,
     wait: float,
     as_json: bool,
     **options: Any,
@@ -66,9 +69,12 @@ def command(
         found = work.used(revs)
         whole = None if targets else surveyed
         with locked(work.workspace, found.uses, wait, roots_here(work.workspace, whole)):
+            entries = fetch_runs(work, chosen.remote, found) if run_cache else 0
             report = Fetch(work.workspace, chosen.remote, work.progress.step).run(found)
             done = checked_out(work, here, How(force=force, partial=allow_missing), whole)
     show(output, "fetch", "fetched", report)
+    if run_cache:
+        show_runs(output, "fetched", entries)
     show_checkout(output, done)
     if allow_missing:
         report.troubles = [

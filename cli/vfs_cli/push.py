@@ -9,6 +9,7 @@ from vfs_cli.exits import CACHE, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
+from vfs_cli.run_cache import run_cache_option, run_share, show_runs
 from vfs_cli.sharing import Options, conclude, sharing_options, show, working
 
 
@@ -18,6 +19,7 @@ from vfs_cli.sharing import Options, conclude, sharing_options, show, working
     examples=(
         ("vfs push", "everything the pointers here name and the default remote lacks"),
         ("vfs push -r backup --all-tags", "all releases, to another remote"),
+        ("vfs push --run-cache", "runs of stages too: who pulls them runs nothing twice"),
         ("vfs push --verify data.dvc", "ask for each file, and mend what has a wrong size there"),
     ),
     exits=(*SNAPSHOT, UnknownPath, *READ, *CACHE),
@@ -26,8 +28,11 @@ from vfs_cli.sharing import Options, conclude, sharing_options, show, working
 @click.option(
     "--verify", is_flag=True, help="Ask for every file; send again what has another size there."
 )
+@run_cache_option
 @json_option
-def command(targets: tuple[str, ...], verify: bool, as_json: bool, **options: Any) -> None:
+def command(
+    targets: tuple[str, ...], verify: bool, run_cache: bool, as_json: bool, **options: Any
+) -> None:
     """Push objects of the DVC cache that remotes lack.
 
     A TARGET is as for `vfs fetch`. Outputs go to the remote they name themselves (`remote:`), else to --remote, else to the
@@ -42,11 +47,16 @@ def command(targets: tuple[str, ...], verify: bool, as_json: bool, **options: An
     output = Output(as_json)
     with working(targets, chosen.jobs, output) as work:
         found = work.used(chosen)
+        runs = run_share(work, chosen.remote) if run_cache else None
+        found.uses.extend(runs.uses() if runs is not None else ())
         table = StateTable.open(state_directory(work.workspace.repository.git_dir))
         try:
             push = Push(work.workspace, table, chosen.remote, work.progress.step, verify=verify)
             report = push.run(found)
         finally:
             table.close()
+        entries = runs.push() if runs is not None else 0
     show(output, "push", "pushed", report)
+    if run_cache:
+        show_runs(output, "pushed", entries)
     conclude(output, "pushed", report.troubles)

@@ -1,8 +1,9 @@
 """`vfs status`: what differs between pointers and working tree, and what is mounted."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -20,6 +21,7 @@ from vfs_cli.target import Target, choose, mounted
 from vfs_cli.text import count, readable
 
 if TYPE_CHECKING:
+    from vfs.pipeline.status import Judged
     from vfs.tracking.status import OutStatus, Report
 
 _SHOWN = 20
@@ -64,7 +66,7 @@ def command(
     """Show what differs between pointers and working tree, and what is mounted.
 
     In a repository: tracked files and directories whose content is not what their pointer says, or of which DVC's cache lacks
-    something; then the mounts of the repository. Elsewhere, all mounts. A target is a pointer, a tracked path, a path inside
+    something; stages that `vfs repro` would run, and why; then the mounts of the repository. Elsewhere, all mounts. A target is a pointer, a tracked path, a path inside
     one, a directory, or a stage; a mount point means that mount. Dead mounts are listed, which is no error; that the daemon of a
     mount that was named is gone, or one that runs does not answer, is one.
     """
@@ -80,10 +82,10 @@ def command(
         if not show_mounts(output, None) and not output.json:
             output.line("nothing is mounted")
         return
-    report, target = _tracked(root, targets, glob)
-    differs = any(not out.clean for out in report.outs)
+    report, stages, target = _looked(root, targets, glob)
+    differs = any(not out.clean for out in report.outs) or bool(stages.changed)
     if not quiet:
-        _show(output, report, target, granular)
+        _show(output, report, stages, target, granular)
     if ask or remote is not None:
         from vfs_cli.status_remote import show_remotes
 
@@ -113,11 +115,24 @@ def _mount(targets: tuple[str, ...]) -> MountRecord | None:
     )  # an out that is a link into a mount is an out
 
 
-def _tracked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, Target]":
+class Stages(NamedTuple):
+    """What was found of stages.
+
+    Attributes:
+        total: of those that were looked at.
+        changed: those that would run.
+    """
+
+    total: int = 0
+    changed: "Sequence[Judged]" = ()
+
+
+def _looked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, Stages, Target]":
     import gc
 
     from vfs.tracking.status import open_state, status
     from vfs.tracking.targets import Target as Named
+    from vfs.workspace.here import survey_here
 
     target = choose(str(root), None, None)
     here = choose(None, None, None)
@@ -125,32 +140,61 @@ def _tracked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report,
     named = [Named(text, target.path(text)) for text in targets]
     gc.disable()  # a fifth of the time went into looking for circles, of which there are none
     try:
+        survey = survey_here(root)
         with open_state(root) as table:
-            return status(root, table, named, glob=glob), target
+            if not survey.pipelines and not survey.claims.commands:
+                report = status(root, table, named, glob=glob, surveyed=survey)
+                return report, Stages(), target
+            from vfs.pipeline.status import judged, stages_meant
+
+            among = stages_meant(root, survey, named, target.here, glob=glob)
+            report = status(root, table, named, glob=glob, surveyed=survey, met=among.met)
+            changed = judged(root, survey, table, among, report)
+            known = {problem.message for problem in report.problems}
+            report.problems += [one for one in among.problems if one.message not in known]
+            return report, Stages(len(among.stages), changed), target
     finally:
         gc.enable()
 
 
-def _show(output: Output, report: "Report", target: Target, granular: bool) -> None:
+def _show(output: Output, report: "Report", stages: Stages, target: Target, granular: bool) -> None:
     changed = [out for out in report.outs if not out.clean]
     for out in changed:
         if output.json:
             _document(output, out, granular)
         else:
             _lines(output, out, target, granular)
+    for judged in stages.changed:
+        _show_stage(output, judged, target)
     _show_only_here(output, report, target, granular)
     for problem in (*report.problems, *report.notes)[:_SHOWN]:
         output.warning(f"{readable(problem.path)}: {problem.message}")
     if output.json:
         only_here = sum(len(out.only_here) for out in report.outs)
-        output.document(
-            "summary",
-            {"outs": len(report.outs), "changed": len(changed), "only_here": only_here},
-        )
-    elif report.outs and not changed:
+        counts = {"outs": len(report.outs), "changed": len(changed), "only_here": only_here}
+        counts |= {"stages": stages.total, "stages_changed": len(stages.changed)}
+        output.document("summary", counts)
+        return
+    if report.outs and not changed:
         output.line(f"{count(len(report.outs), 'tracked path')}: all as the pointers say")
-    elif not report.outs:
+    elif not report.outs and not stages.total:
         output.line("no data is tracked here")
+    if stages.total and not stages.changed:
+        output.line(f"{count(stages.total, 'stage')}: nothing to run")
+
+
+def _show_stage(output: Output, judged: "Judged", target: Target) -> None:
+    """A stage that would run, and why."""
+    name = judged.stage.address(target.here)
+    if output.json:
+        from vfs_cli.pipelines import reason_fields
+
+        reasons = [reason_fields(reason) for reason in judged.reasons]
+        output.document("stage", {"stage": name, "changed": True, "reasons": reasons})
+        return
+    output.line(f"{'changed stage':<14} {name}")
+    for reason in judged.reasons:
+        output.line(f"    {reason}")
 
 
 def _show_only_here(output: Output, report: "Report", target: Target, granular: bool) -> None:

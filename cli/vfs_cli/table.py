@@ -48,6 +48,16 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
         ),
     ),
     (
+        "Pipelines",
+        (
+            Verb("run", "vfs_cli.run", "run a command once, as a stage that is recorded"),
+            Verb("stage", "vfs_cli.stage", "add, list, show or remove stages"),
+            Verb("repro", "vfs_cli.repro", "run the stages that changed, in their order"),
+            Verb("freeze", "vfs_cli.freeze", "let a stage be as it is, whatever it depends on"),
+            Verb("unfreeze", "vfs_cli.unfreeze", "let a frozen stage follow what it depends on"),
+        ),
+    ),
+    (
         "Other repositories and URLs",
         (
             Verb("import", "vfs_cli.import_", "data of another repository, with its commit"),

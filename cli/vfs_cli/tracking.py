@@ -87,25 +87,31 @@ def show(output: Output, work: Work, done: "Added") -> None:
     """Say what was done, and what Git is to take; with `core.autostage` it takes it."""
     for note in done.notes:
         output.warning(note.message)
-    staged = work.project.store.autostage
-    if staged and done.written:
-        from vfs.git.here import stage
-
-        stage(work.project.top, done.written)
     if output.json:
         for out in done.outs:
             output.document("out", {**path_fields(out), "changed": out in set(done.changed)})
-        for file in done.written:
-            output.document("written", path_fields(file))
-        return
-    if not done.changed:
+    elif not done.changed:
         output.line("Nothing changed.")
-    for out in done.changed:
-        output.path(work.target.typed(out))
-    if done.written and not staged:
-        files = [
-            work.target.typed(file).decode("utf-8", "surrogateescape") for file in done.written
-        ]
+    else:
+        for out in done.changed:
+            output.path(work.target.typed(out))
+    show_written(output, work.project, work.target, done.written)
+
+
+def show_written(
+    output: Output, project: "Project", target: Target, written: Sequence[bytes]
+) -> None:
+    """Say what Git is to take; with `core.autostage` it takes it."""
+    staged = project.store.autostage
+    if staged and written:
+        from vfs.git.here import stage
+
+        stage(project.top, written)
+    if output.json:
+        for file in written:
+            output.document("written", path_fields(file))
+    elif written and not staged:
+        files = [target.typed(file).decode("utf-8", "surrogateescape") for file in written]
         output.line("")
         output.line("To track the changes with Git, run:")
         output.line("")

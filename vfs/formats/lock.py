@@ -51,7 +51,7 @@ def parse_lock(
     """
     file = show(path)[1:-1]
     document = yaml12.load(data, file=file, text_keys=TEXT_KEYS)
-    stages, versioned = _stages(Fields({} if document is None else document, file))
+    stages, versioned = lock_stages(Fields({} if document is None else document, file))
     declared = None
     if pipeline is not None:
         beside = path.rpartition(b"/")[0] + b"/dvc.yaml" if b"/" in path else b"dvc.yaml"
@@ -64,8 +64,8 @@ def parse_lock(
     return Lock(era, kept, tuple(reader.problems))
 
 
-def _stages(top: Fields) -> tuple[Fields, bool]:
-    """The mapping of stages, and whether the lock has a schema version."""
+def lock_stages(top: Fields) -> tuple[Fields, bool]:
+    """The mapping of stages of a lock, and whether it has a schema version. Raises FormatError."""
     version = top.raw("schema")
     if version is None or isinstance(version, dict):  # DVC 1; a stage may be called `schema`
         return top, False

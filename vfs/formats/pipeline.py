@@ -3,11 +3,6 @@
 Purpose: for the name of a locked stage, say whether the pipeline still has it, its `wdir`, and
 the flags of its outs (`cache: false`, `remote`, `push`, `persist`).
 
-Rules (source: DVC's `parsing/__init__.py`, `schema.py`): `foreach: list|mapping|"${x}"` with
-`do:` makes `name@key` (the item itself for plain lists, its index if any item is composite);
-`matrix: {a: [...], b: [...]}` makes `name@a0-b0` (the items joined by `-`, `<key><index>` for
-composite ones); `${item}`, `${item.k}`, `${key}` are defined inside.
-
 Only stages that a lock names are generated. Variable files come in as a mapping.
 
 Invariant: raises nothing but `FormatError`.
@@ -16,18 +11,16 @@ Invariant: raises nothing but `FormatError`.
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import product
-from math import prod
 from typing import Any
 
 from vfs.core.paths import resolve_relative, show
 from vfs.errors import FormatError
 from vfs.formats import templating, yaml12
-from vfs.formats.fields import Fields, clip
+from vfs.formats.expansion import Generated, body_of, expand, is_group
+from vfs.formats.fields import Fields
+from vfs.formats.variables import DEFAULT_FILE, Scope, global_scope, variable_file
 
 MAX_BYTES = 8 * 1024 * 1024
-MAX_GENERATED = 100_000
-_DEFAULT_VARIABLES = "params.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +71,8 @@ class Pipeline:
         self._files = files
         self._stages = dict(stages.children())
         self._vars = top.items("vars")
-        self._globals: templating.Variables | FormatError | None = None
-        self._groups: dict[str, dict[str, templating.Variables]] = {}
+        self._globals: Scope | FormatError | None = None
+        self._groups: dict[str, Generated] = {}
 
     def declaration(self, name: str) -> Declaration | None:
         """How the pipeline declares the stage `name` or `group@key`; None if it does not.
@@ -88,31 +81,29 @@ class Pipeline:
             FormatError: it has the stage, but where it works cannot be resolved.
         """
         definition = self._stages.get(name)
-        if definition is not None and not _generates(definition):
+        if definition is not None and not is_group(definition):
             return self._declared(name, definition, None)
         group, at, key = name.rpartition("@")
         definition = self._stages.get(group) if at else None
-        if definition is None or not _generates(definition):
+        if definition is None or not is_group(definition):
             return None
         if group not in self._groups:
-            self._groups[group] = self._generated(Fields(definition, self._file, f"stages.{group}"))
+            self._groups[group] = self._generated(definition)
         extra = self._groups[group].get(key)
         if extra is None:
             return None
-        fields = Fields(definition, self._file, f"stages.{group}")
-        body = fields.raw("do") if fields.has_key("foreach") else definition
-        return self._declared(name, body, extra)
+        return self._declared(name, body_of(definition), extra)
 
     def plain(self) -> Iterator[tuple[str, Declaration]]:
         """The stages that are written one by one; those that cannot be resolved are left out."""
         for name, definition in self._stages.items():
-            if not _generates(definition):
+            if not is_group(definition):
                 with suppress(FormatError):
                     yield name, self._declared(name, definition, None)
 
     def variable_files(self) -> tuple[bytes, ...]:
         """Repository paths of the variable files that any stage may need."""
-        found = {templating.variable_file(_DEFAULT_VARIABLES, self._directory)}
+        found = {variable_file(DEFAULT_FILE, self._directory)}
         _named(self._vars, self._directory, found)
         for definition in self._stages.values():
             body = definition.get("do", definition) if isinstance(definition, dict) else None
@@ -156,50 +147,29 @@ class Pipeline:
     def _stage_variables(
         self, wdir: bytes, extra: templating.Variables, local: list[Any]
     ) -> templating.Variables:
-        known = self._variables()
+        known = self._scope()
         if local:
-            known = templating.load_variables(local, wdir, self._files, self._file, known)
-        return {**known, **extra}
+            known = known.with_items(local, wdir)
+        return {**known.values, **extra}
 
     def _variables(self) -> templating.Variables:
-        """The variables of the whole file.
+        """The variables of the whole file. Raises FormatError: they cannot be read."""
+        return self._scope().values
 
-        Raises:
-            FormatError: they cannot be read.
-        """
+    def _scope(self) -> Scope:
         if self._globals is None:
-            items = list(self._vars)
-            if templating.variable_file(_DEFAULT_VARIABLES, self._directory) in self._files:
-                items.insert(0, _DEFAULT_VARIABLES)
             try:
-                self._globals = templating.load_variables(
-                    items, self._directory, self._files, self._file
-                )
+                self._globals = global_scope(self._vars, self._directory, self._files, self._file)
             except FormatError as error:
                 self._globals = error
         if isinstance(self._globals, FormatError):
             raise self._globals
         return self._globals
 
-    def _generated(self, fields: Fields) -> dict[str, templating.Variables]:
+    def _generated(self, definition: dict[Any, Any]) -> Generated:
         """The variables that each key of a foreach or matrix stage defines."""
-        if fields.has_key("foreach"):
-            return _foreach(self._resolved(fields.raw("foreach")), fields)
-        matrix = self._resolved(fields.raw("matrix"))
-        if not isinstance(matrix, dict):
-            raise fields.error("matrix", f"expected a mapping, found {clip(matrix)}")
-        return _matrix(matrix, fields)
-
-    def _resolved(self, value: Any, depth: int = 0) -> Any:
-        if isinstance(value, str):
-            if not templating.has_expression(value):
-                return value
-            return templating.interpolate(value, self._variables(), self._file)
-        if isinstance(value, list):
-            return [self._resolved(item, depth + 1) for item in value]
-        if isinstance(value, dict):
-            return {key: self._resolved(item, depth + 1) for key, item in value.items()}
-        return value
+        needed = templating.has_expression(definition.get("foreach", definition.get("matrix")))
+        return expand(definition, self._variables() if needed else {}, self._file)
 
 
 def variable_files(data: bytes, path: bytes) -> tuple[bytes, ...]:
@@ -222,54 +192,9 @@ def _named(items: list[Any], directory: bytes, found: set[bytes]) -> None:
     for item in items:
         if isinstance(item, str):
             try:
-                found.add(templating.variable_file(item, directory))
+                found.add(variable_file(item, directory))
             except FormatError:
                 continue  # the stage that needs it will say so
-
-
-def _generates(definition: object) -> bool:
-    return isinstance(definition, dict) and ("foreach" in definition or "matrix" in definition)
-
-
-def _foreach(items: Any, fields: Fields) -> dict[str, templating.Variables]:
-    if isinstance(items, dict):
-        pairs = {_key(key): value for key, value in items.items()}
-        return {key: {"item": value, "key": key} for key, value in pairs.items()}
-    if not isinstance(items, list):
-        raise fields.error("foreach", f"expected a list or mapping, found {clip(items)}")
-    if any(isinstance(item, (dict, list)) for item in items):
-        return {str(index): {"item": item} for index, item in enumerate(items)}
-    return {key: {"item": item} for spell in _SPELLINGS for item in items for key in [spell(item)]}
-
-
-def _matrix(matrix: dict[Any, Any], fields: Fields) -> dict[str, templating.Variables]:
-    for key, values in matrix.items():
-        if not isinstance(values, list):
-            raise fields.error(f"matrix.{clip(key)}", f"expected a list, found {clip(values)}")
-    if prod(len(values) for values in matrix.values()) > MAX_GENERATED:
-        raise fields.error("matrix", f"makes more than {MAX_GENERATED} stages")
-    generated: dict[str, templating.Variables] = {}
-    for combination in product(*(enumerate(values) for values in matrix.values())):
-        pairs = list(zip(matrix, combination, strict=True))
-        item = {name: value for name, (_, value) in pairs}
-        for spell in _SPELLINGS:
-            key = "-".join(
-                f"{name}{index}" if isinstance(value, (dict, list)) else spell(value)
-                for name, (index, value) in pairs
-            )
-            generated.setdefault(key, {"item": item, "key": key})
-    return generated
-
-
-def _key(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-# DVC spells a bool in a stage's name `true` if the list is written in place, `True` if it came
-# from a variable; either is looked up.
-_SPELLINGS = (_key, str)
 
 
 def _path(wdir: bytes, written: str) -> bytes:

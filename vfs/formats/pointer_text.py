@@ -101,8 +101,8 @@ def edited_import(
     if "repo" in source:
         source["repo"].update(dependency)
     else:
-        _describe(source, dependency)
-    _describe(item, described(content))
+        describe(source, dependency)
+    describe(item, described(content))
     document["md5"] = stage_md5(document)
     return dump_yaml(document)
 
@@ -130,7 +130,7 @@ def edited_pointer(
     """
     document, item = _find(old, pointer, out)
     if content is not None:
-        _describe(item, described(content))
+        describe(item, described(content))
     if desc:
         item["desc"] = desc
     if "md5" in document:  # of an import: it covers the outs
@@ -223,7 +223,7 @@ def _without(value: Any) -> Any:
     return [_without(v) for v in value] if isinstance(value, list) else value
 
 
-def _describe(item: Any, fields: Mapping[str, Any]) -> None:
+def describe(item: Any, fields: Mapping[str, Any]) -> None:
     """Let an out or a dependency say that its content is another one."""
     for key, value in fields.items():
         if item.get(key) != value or isinstance(item.get(key), bool) != isinstance(value, bool):
@@ -271,16 +271,19 @@ def _relative(path: bytes, base: bytes) -> str:
     return posixpath.relpath(b"/" + path, b"/" + base).decode()
 
 
-def load_yaml(data: bytes, file: str) -> Any:
-    """A mapping, with its comments and order. Raises FormatError."""
+def load_yaml(data: bytes, file: str, *, empty: bool = False) -> Any:
+    """A mapping, with its comments and order; an empty document is one too if `empty`. Raises FormatError."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        document = YAML().load(data.decode())
+        text = data.decode().replace("\r\n", "\n").replace("\r", "\n")  # as DVC opens files
+        document = YAML().load(text)
     except (YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise FormatError(f"is no valid YAML: {reason}", file=file) from None
+    if document is None and empty:
+        return {}
     if not isinstance(document, dict):
         raise FormatError("is no mapping", file=file)
     return document

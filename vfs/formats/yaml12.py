@@ -15,6 +15,7 @@ Rules (YAML 1.2 §10.3, with two deliberate narrowings):
   * below a key of `text_keys` a plain scalar is never a number or bool: hashes written by old
     DVC without quotes (`12345e67…`) keep their text. Null stays null.
   * `<<` merges mappings, as DVC's loader does.
+  * what a plain scalar is: `vfs.formats.scalars`.
 
 Limits: `max_bytes`, 100 levels, 3,000,000 values, of which aliases may repeat 1,000,000. Duplicate keys,
 several documents, application tags (`!!python/…`) and keys that are not scalars are refused.
@@ -28,6 +29,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vfs.errors import FormatError
+from vfs.formats.scalars import CONSTANTS, plain_core, plain_dvc
 
 if TYPE_CHECKING:
     import yaml
@@ -36,23 +38,6 @@ MAX_BYTES = 32 << 20
 MAX_DEPTH = 100
 MAX_VALUES = 3_000_000
 MAX_ALIASED = 1_000_000
-# A longer run of digits is text: nothing here counts that far, and Python refuses to parse it.
-_MAX_DIGITS = 64
-
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z")
-_OCT = re.compile(r"0o[0-7]+\Z")
-_HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
-_DVC_NUMBER = re.compile(r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9_]+)\Z")
-_BASES = {"0b": 2, "0o": 8, "0x": 16}
-_CONSTANTS: dict[str, object] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
-}
 _TAG = "tag:yaml.org,2002:"
 # One out of a `.dvc` file, with plain values that no rule of YAML but that for plain scalars is about.
 _USUAL = re.compile(
@@ -68,6 +53,7 @@ def load(
     max_bytes: int = MAX_BYTES,
     text_keys: frozenset[str] = frozenset(),
     dvc_numbers: bool = False,
+    lines: "Lines | None" = None,
 ) -> object:
     """Read one YAML document; an empty file is None.
 
@@ -77,16 +63,17 @@ def load(
         max_bytes: longest input accepted.
         text_keys: mapping keys whose plain scalar values are text whatever they look like.
         dvc_numbers: read `010`, `1_000`, `0b1` as the integers DVC's loader (ruamel.yaml) sees,
-            for files whose numbers become part of stage names and paths.
+            for files whose numbers become part of stage names and paths, and the dates it sees.
+        lines: is filled with where things stand.
 
     Raises:
         FormatError: the input is no YAML, or breaks a rule or limit of this module.
     """
     if len(data) > max_bytes:
         raise FormatError(f"has {len(data)} bytes, at most {max_bytes} are read", file=file)
-    plain = _plain_dvc if dvc_numbers else _plain
-    usual = _usual(data, text_keys, plain)
-    return _by_events(data, file, text_keys, plain) if usual is None else usual
+    plain = plain_dvc if dvc_numbers else plain_core
+    usual = None if lines else _usual(data, text_keys, plain)
+    return _by_events(data, _Builder(file, text_keys, plain, lines)) if usual is None else usual
 
 
 def _usual(
@@ -101,18 +88,16 @@ def _usual(
         key, _, text = line.strip().partition(": ")
         if key in out or plain(key) != key:
             return None
-        is_text = key in text_keys and _CONSTANTS.get(text, text) is not None
+        is_text = key in text_keys and CONSTANTS.get(text, text) is not None
         out[key] = text if is_text else plain(text)
     return {"outs": [out]}
 
 
-def _by_events(
-    data: bytes, file: str, text_keys: frozenset[str], plain: Callable[[str], object]
-) -> object:
+def _by_events(data: bytes, builder: "_Builder") -> object:
     """Any document."""
     import yaml
 
-    builder = _Builder(file, text_keys, plain)
+    file = builder.file
     try:
         for event in _events(data):
             builder.feed(event)
@@ -145,6 +130,30 @@ def _syntax_error(error: "yaml.MarkedYAMLError", data: bytes, file: str) -> Form
     return FormatError(f"is no valid YAML: {problem}", file=file, line=line, hint=hint)
 
 
+class Lines:
+    """On which lines the keys and items of a document stand.
+
+    Attributes:
+        depth: down to which level they are noted.
+        found: line (1 is the first) by the keys and indices that lead there.
+    """
+
+    __slots__ = ("depth", "found")
+
+    def __init__(self, depth: int = MAX_DEPTH) -> None:
+        self.depth = depth
+        self.found: dict[tuple[object, ...], int] = {}
+
+    def __bool__(self) -> bool:
+        return True
+
+    def at(self, path: tuple[object, ...]) -> int | None:
+        """The line of `path`, or of the nearest thing around it that is written out."""
+        while path and path not in self.found:
+            path = path[:-1]
+        return self.found.get(path)
+
+
 @dataclass(slots=True)
 class _Frame:
     """A collection that is still open."""
@@ -166,10 +175,15 @@ class _Builder:
     """
 
     def __init__(
-        self, file: str, text_keys: frozenset[str], plain: Callable[[str], object]
+        self,
+        file: str,
+        text_keys: frozenset[str],
+        plain: Callable[[str], object],
+        lines: Lines | None,
     ) -> None:
         self.result: object = None
-        self._file = file
+        self.file = file
+        self._lines = lines
         self._text_keys = text_keys
         self._plain = plain
         self._stack: list[_Frame] = []
@@ -184,9 +198,19 @@ class _Builder:
         if handler is not None:
             mark = event.start_mark
             self._line = 0 if mark is None else mark.line + 1
+            if self._lines is not None and len(self._stack) <= self._lines.depth:
+                self._note(self._lines, event)
             handler(self, event)
             if self._count > MAX_VALUES:
                 raise self._error(f"has more than {MAX_VALUES} values")
+
+    def _note(self, lines: Lines, event: Any) -> None:
+        frame = self._stack[-1] if self._stack else None
+        if frame is None or type(event).__name__.endswith("EndEvent") or frame.has_key:
+            return
+        around = [f.key if f.is_mapping else len(f.value) for f in self._stack[:-1]]
+        last = getattr(event, "value", None) if frame.is_mapping else len(frame.value)
+        lines.found[(*around, last)] = self._line
 
     def document(self, _event: Any) -> None:
         self._documents += 1
@@ -275,7 +299,7 @@ class _Builder:
         if is_key:
             return _MERGE if text == "<<" else self._plain(text)
         if frame is not None and frame.is_mapping and frame.key in self._text_keys:
-            return None if text in _CONSTANTS and _CONSTANTS[text] is None else text
+            return None if text in CONSTANTS and CONSTANTS[text] is None else text
         return self._plain(text)
 
     def _tagged(self, tag: str, text: str) -> object:
@@ -294,7 +318,7 @@ class _Builder:
         return float(value) if name == "float" and isinstance(value, int) else value
 
     def _error(self, message: str) -> FormatError:
-        return FormatError(message, file=self._file, line=self._line or None)
+        return FormatError(message, file=self.file, line=self._line or None)
 
 
 _HANDLERS: dict[str, Callable[[_Builder, Any], None]] = {
@@ -306,32 +330,3 @@ _HANDLERS: dict[str, Callable[[_Builder, Any], None]] = {
     "MappingEndEvent": _Builder.close,
     "AliasEvent": _Builder.alias,
 }
-
-
-def _plain(text: str) -> object:
-    """The value of an untagged plain scalar."""
-    if text in _CONSTANTS:
-        return _CONSTANTS[text]
-    if text[0] not in "0123456789+-." or len(text) > _MAX_DIGITS:
-        return text
-    if _INT.match(text):
-        return int(text)
-    if _OCT.match(text):
-        return int(text[2:], 8)
-    if _HEX.match(text):
-        return int(text[2:], 16)
-    if _FLOAT.match(text):
-        return float(text)
-    return text
-
-
-def _plain_dvc(text: str) -> object:
-    """Like `_plain`, with the further integers and floats that ruamel.yaml knows in YAML 1.2."""
-    if text[:1] in "0123456789+-." and len(text) <= _MAX_DIGITS and _DVC_NUMBER.match(text):
-        bare = text.replace("_", "")
-        sign, digits = ("-", bare[1:]) if bare[0] == "-" else ("", bare.lstrip("+"))
-        try:
-            return int(sign + digits, _BASES.get(digits[:2].lower(), 10))
-        except ValueError:
-            return text
-    return _plain(text)

@@ -150,28 +150,42 @@ def open_project(
         raise UsageError(f"{names} lie in different DVC repositories", hint="one at a time")
     with writing(Path(os.fsdecode(os.path.join(top, inner))), wait):
         survey = survey_here(root)
-        store = survey.roots.store_of(inner + b"/x" if inner else b"x")
         table = StateTable.open(state_directory(git_directories(root)[0]))
-        state = FileState(table)
-        cache = ObjectCache(store.caches[0], shared=store.shared)
-        cache.sweep()
         try:
-            with Contents(top, state) as contents:
-                yield Project(
-                    open_workspace,
-                    top,
-                    inner,
-                    survey,
-                    {claim.out.path: claim for claim in survey.claims.own},
-                    store,
-                    cache,
-                    table,
-                    state,
-                    contents,
-                    progress,
-                )
+            with project_of(top, inner, survey, table, open_workspace, progress) as project:
+                project.cache.sweep()
+                yield project
         finally:
             table.close()
+
+
+@contextmanager
+def project_of(
+    top: bytes,
+    inner: bytes,
+    survey: Survey,
+    table: StateTable,
+    open_workspace: Callable[[], "Workspace"],
+    progress: Progress,
+) -> Iterator[Project]:
+    """The project of what was surveyed; whoever only looks at it needs no lock.
+
+    Args:
+        top: the working tree, absolute.
+        inner: root of the DVC repository, relative to it.
+        survey: of the working tree.
+        table: of the working tree.
+        open_workspace: as `open_project`.
+        progress: as `open_project`.
+    """
+    store = survey.roots.store_of(inner + b"/x" if inner else b"x")
+    state = FileState(table)
+    cache = ObjectCache(store.caches[0], shared=store.shared)
+    owners = {claim.out.path: claim for claim in survey.claims.own}
+    with Contents(top, state) as contents:
+        yield Project(
+            open_workspace, top, inner, survey, owners, store, cache, table, state, contents, progress
+        )
 
 
 def find_root(top: bytes, path: bytes) -> bytes:

@@ -18,7 +18,7 @@ digests of one tracked directory.
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,7 @@ from vfs.tracking.uses import Use, uses
 from vfs.types import Algorithm, Digest, Problem
 from vfs.workspace.here import survey_here
 from vfs.workspace.outs import NOT_COMMITTED
+from vfs.workspace.surveyed import Survey
 
 Change = Literal["modified", "deleted", "new"]
 
@@ -124,8 +125,19 @@ def status(
     progress: Progress = _silent,
     *,
     glob: bool = False,
+    surveyed: Survey | None = None,
+    met: Collection[str] = (),
 ) -> Report:
     """The status of the outs that targets mean.
+
+    Args:
+        root: the working tree.
+        table: of it.
+        targets: of the command line; none: everything.
+        progress: told (stage, done, total).
+        glob: targets are patterns.
+        surveyed: what the pointers say, if that is known.
+        met: targets that mean something else, if they mean no out.
 
     Raises:
         NotARepository: the directory is no top of a working tree.
@@ -134,8 +146,9 @@ def status(
         StoreError: Git cannot list its files, or the table cannot be written.
     """
     top = os.fsencode(root).rstrip(b"/")
-    surveyed = survey_here(root)
+    surveyed = survey_here(root) if surveyed is None else surveyed
     selection, found = uses(surveyed, "worktree", targets, glob=glob, uncommitted=True)
+    selection.met(met)
     broken = [one for one in surveyed.claims.broken if one.code != NOT_COMMITTED]
     problems = [*surveyed.problems, *surveyed.claims.problems, *broken]
     report = Report([], problems, [])
@@ -143,12 +156,37 @@ def status(
     with Contents(top, FileState(table)) as contents:
         for use in found:
             scanner = Scanner(top, use.root, mounts)
-            look = _Look(top, use, contents, scanner, progress, CleanOuts(table))
-            report.outs.append(look.status(OutState(table).get(use.out.path)))
+            report.outs.append(look_at(use, table, contents, top, scanner, progress))
             report.problems += scanner.problems
             report.notes += scanner.notes
     _check(selection, report)
     return report
+
+
+def look_at(
+    use: Use,
+    table: StateTable,
+    contents: Contents,
+    top: bytes,
+    scanner: Scanner,
+    progress: Progress = _silent,
+) -> OutStatus:
+    """The status of one out.
+
+    Args:
+        use: it.
+        table: of the working tree.
+        contents: of the working tree.
+        top: the working tree, absolute.
+        scanner: of its DVC repository; told what cannot be tracked.
+        progress: told (stage, done, total).
+
+    Raises:
+        DataUnavailable: something cannot be read, or changes while it is.
+        StoreError: the table cannot be written.
+    """
+    look = _Look(top, use, contents, scanner, progress, CleanOuts(table))
+    return look.status(OutState(table).get(use.out.path))
 
 
 def _check(selection: Selection, report: Report) -> None:

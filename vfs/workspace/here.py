@@ -52,7 +52,7 @@ def survey_here(root: Path) -> Survey:
         NotARepository: it is none.
         StoreError: Git cannot list its files.
     """
-    return _survey(root, _found_here(root), partial(_read, root))
+    return _survey(root, _found_here(root), partial(read_here, root))
 
 
 def surveys_staged(root: Path) -> Iterator[Survey]:
@@ -60,7 +60,7 @@ def surveys_staged(root: Path) -> Iterator[Survey]:
     for texts in staged_files(root, _WANTED, MAX_POINTER):
 
         def read(path: bytes, limit: int, texts: dict[bytes, bytes] = texts) -> bytes | None:
-            return texts[path] if path in texts else _read(root, path, limit)
+            return texts[path] if path in texts else read_here(root, path, limit)
 
         yield _survey(root, _found(texts, texts.__contains__), read)
 
@@ -90,7 +90,8 @@ def _survey(root: Path, listed: tuple[list[Found], list[bytes]], read: Read) -> 
     claims = collect(rules.without_ignored(found), Parser(read_blob), read_path)
     for path in pipelines:
         claims.uncommitted += _never_run(path, claims, read_path)
-    return Survey(claims, roots, rules, tuple(problems))
+    seen = tuple(path for path in pipelines if not rules.hide(path))
+    return Survey(claims, roots, rules, tuple(problems), seen)
 
 
 def _never_run(
@@ -162,7 +163,7 @@ def _is_file(root: Path, path: bytes) -> bool:
         return False
 
 
-def _read(root: Path, path: bytes, limit: int) -> bytes | None:
+def read_here(root: Path, path: bytes, limit: int) -> bytes | None:
     """The bytes of a file of the tree; None if there is none.
 
     Raises:

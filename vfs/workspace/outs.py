@@ -14,7 +14,7 @@ Rule: pure but for reading blobs; a pointer that cannot be read is a `Problem` o
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from vfs.core.lru import Lru
@@ -68,6 +68,7 @@ class Claims:
         broken: paths that exist but cannot be served: (path, why).
         problems: everything else that is wrong.
         uncommitted: outs of which nobody said yet what they hold: of pointers without a hash, which are among the broken, and of stages that never ran.
+        commands: paths of pointers that have one (stages of DVC 0.x).
     """
 
     served: list[Claim]
@@ -75,6 +76,7 @@ class Claims:
     problems: list[Problem]
     rivals: list[Claim] = field(default_factory=list)
     uncommitted: list[Claim] = field(default_factory=list)
+    commands: list[bytes] = field(default_factory=list)
 
     @property
     def own(self) -> list[Claim]:
@@ -141,14 +143,18 @@ def collect(found: Iterable[Found], parser: Parser, read_path: ReadPath) -> Clai
     """Parse pointers and decide which outs are served."""
     claims: list[Claim] = []
     problems: list[Problem] = []
+    commands: list[bytes] = []
     for mark, path, oid in found:
         if mark is Mark.BAD_NAME:
             problems.append(_bad_name(path))
         elif mark is Mark.POINTER:
-            _add(parser.pointer(path, oid), path, claims, problems)
+            pointer = parser.pointer(path, oid)
+            if isinstance(pointer, Pointer) and pointer.command is not None:
+                commands.append(path)
+            _add(pointer, path, claims, problems)
         elif mark is Mark.LOCK:
             _add(parser.lock(path, oid, read_path), path, claims, problems)
-    return settle(claims, problems)
+    return replace(settle(claims, problems), commands=commands)
 
 
 def _add(

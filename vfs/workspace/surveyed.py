@@ -17,9 +17,11 @@ class Survey:
         roots: the DVC repositories they belong to.
         rules: its `.dvcignore` files.
         problems: of configurations.
+        pipelines: the `dvc.yaml` files, by path; of a working tree only.
     """
 
     claims: Claims
     roots: Roots
     rules: Rules
     problems: tuple[Problem, ...]
+    pipelines: tuple[bytes, ...] = ()

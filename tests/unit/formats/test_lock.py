@@ -234,11 +234,13 @@ def test_bad_variable_files(data: bytes, name: bytes) -> None:
     assert len(lock.problems) == 1
 
 
-def test_python_variables_are_not_run() -> None:
+def test_python_variables_are_read_and_not_run() -> None:
     lock = parse(
-        locked(a=["p"]), "vars: [v.py]\nstages: {a: {wdir: '${x}', cmd: c}}", {b"s/v.py": b"x = 1"}
+        locked(a=["p"]),
+        "vars: [v.py]\nstages: {a: {wdir: '${x}', cmd: c, outs: [p]}}",
+        {b"s/v.py": b"x = 'w'\ny = print()\nraise SystemExit"},
     )
-    assert "Python" in lock.problems[0].message
+    assert [out.path for out in lock.outs] == [b"s/w/p"]
 
 
 def test_foreach_spellings() -> None:

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from vfs.errors import FormatError
 from vfs.formats.lock import parse_lock
 from vfs.formats.pointer import parse_pointer
-from vfs.formats.single_stage import single_stage, stage_name, with_stages
+from vfs.formats.single_stage import single_definition, single_stage, stage_name, with_stages
+from vfs.formats.stage_values import DeclaredOut, DeclaredParams, OutKind
+from vfs.types import Algorithm, Digest
 
 CORPUS = Path(__file__).resolve().parents[2] / "data" / "corpus"
 STAGES = sorted(path for path in CORPUS.glob("dvc-0.x-*/?*.dvc") if b"cmd: " in path.read_bytes())
@@ -76,3 +79,58 @@ def test_names() -> None:
     assert stage_name("sub/model.h5.dvc", ()) == "model-h5"
     assert stage_name("train.dvc", ["train", "train-2"]) == "train-3"
     assert stage_name("Dvcfile", ()) == "Dvcfile"
+
+
+def test_it_is_a_stage_like_any_other() -> None:
+    data = b"""cmd: train ${HOME}
+wdir: ..
+locked: true
+md5: 0123
+deps:
+- path: raw
+  md5: 00000000000000000000000000000001
+- path: params.yaml
+  params: {lr: 0.1}
+outs:
+- {path: model, md5: 12345678901234567890123456789012.dir, cache: true, persist: true}
+- {path: score, md5: 00000000000000000000000000000003, cache: false, metric: {type: json}}
+"""
+    found = single_definition(data, b"a/b/x.dvc")
+    assert found is not None
+    definition, locked = found
+    assert (definition.name, definition.command, definition.wdir) == ("", "train ${HOME}", b"a")
+    assert [dep.path for dep in definition.deps] == [b"a/raw"]
+    assert definition.params == (DeclaredParams("params.yaml", b"a/params.yaml", ("lr",)),)
+    assert definition.outs == (
+        DeclaredOut("model", b"a/model", persist=True),
+        DeclaredOut("score", b"a/score", OutKind.METRIC, cached=False),
+    )
+    assert definition.frozen
+    assert locked is not None
+    assert locked.params == {"params.yaml": {"lr": 0.1}}
+    assert locked.outs["model"].is_tree
+    assert locked.deps["raw"].digest == Digest(Algorithm.MD5_DOS2UNIX, bytes([*[0] * 15, 1]))
+
+
+@pytest.mark.parametrize("path", STAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_real_ones_are_stages(path: Path) -> None:
+    found = single_definition(path.read_bytes(), path.name.encode())
+    assert found is not None
+    assert found[0].command
+    assert found[1] is not None
+    assert set(found[1].outs) == {out.written for out in found[0].outs}
+
+
+def test_what_is_no_stage() -> None:
+    assert single_definition(b"outs:\n- path: a\n", b"a.dvc") is None
+    for text in (
+        b"cmd: 1",
+        b"cmd: x\nwrong: 1",
+        b"cmd: x\nouts: [{md5: '1'}]",
+        b"cmd: x\nwdir: ../..",
+    ):
+        with pytest.raises(FormatError):
+            single_definition(text, b"a.dvc")
+    never_ran = single_definition(b"cmd: x\nouts: [{path: o}]", b"a.dvc")
+    assert never_ran is not None
+    assert never_ran[1] is None

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from vfs.errors import FormatError
 from vfs.formats import yaml12
+from vfs.formats.scalars import plain_core, plain_dvc
 
 
 def load(text: str | bytes, **options: Any) -> Any:
@@ -210,14 +211,16 @@ def test_the_short_way_gives_what_the_long_one_does(
     pairs: list[tuple[str, str]], numbers: bool, indent: str
 ) -> None:
     text = "outs:\n- " + indent.join(f"{key}: {value}\n" for key, value in pairs)
-    plain = yaml12._plain_dvc if numbers else yaml12._plain
+    plain = plain_dvc if numbers else plain_core
     short = yaml12._usual(text.encode(), frozenset({"md5", "path"}), plain)
     if short is not None:
-        long = yaml12._by_events(text.encode(), "f", frozenset({"md5", "path"}), plain)
+        long = yaml12._by_events(
+            text.encode(), yaml12._Builder("f", frozenset({"md5", "path"}), plain, None)
+        )
         assert repr(short) == repr(long)
 
 
 def test_what_dvc_writes_takes_the_short_way() -> None:
     text = b"outs:\n- md5: faba209ae9877f90467788c44f6a67c2.dir\n  size: 10\n  nfiles: 5\n  hash: md5\n  path: data\n"
-    found = yaml12._usual(text, frozenset(), yaml12._plain)
-    assert found == yaml12._by_events(text, "f", frozenset(), yaml12._plain)
+    found = yaml12._usual(text, frozenset(), plain_core)
+    assert found == yaml12._by_events(text, yaml12._Builder("f", frozenset(), plain_core, None))

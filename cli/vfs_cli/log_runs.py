@@ -1,0 +1,92 @@
+"""`vfs log STAGE`: the runs of a stage."""
+
+import os
+import posixpath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vfs.errors import NoSuchMount, NotARepository, UnknownPath, UsageError, VfsError
+from vfs_cli.output import Output
+from vfs_cli.target import choose
+from vfs_cli.text import date
+
+if TYPE_CHECKING:
+    from vfs.pipeline.history import History
+
+
+def stage_of(text: str) -> tuple[Path, str] | None:
+    """The working tree and the stage that a text means here; None if it is no stage's name, or a path that is there."""
+    if os.path.lexists(text):
+        return None
+    try:
+        target = choose(None, None, "worktree")
+        file, colon, name = text.rpartition(":")
+        path = target.path(file if colon and posixpath.basename(file) == "dvc.yaml" else "dvc.yaml")
+    except (UsageError, NoSuchMount, NotARepository):
+        return None
+    if target.mount is not None:
+        return None
+    root = Path(target.repo)
+    name = name if colon and posixpath.basename(file) == "dvc.yaml" else text
+    address = name if path == b"dvc.yaml" else f"{os.fsdecode(path)}:{name}"
+    return (root, address) if _known(root, path, name, address) else None
+
+
+def _known(root: Path, path: bytes, name: str, address: str) -> bool:
+    from vfs.pipeline.history import History
+    from vfs.pipeline.stages import read_pipeline
+
+    if next(History.of(os.fsencode(root)).records(address), None) is not None:
+        return True
+    try:
+        stages = read_pipeline(root, path)
+    except VfsError:
+        return False
+    return any(name in (stage.definition.name, stage.definition.group) for stage in stages)
+
+
+def show_runs(output: Output, root: Path, address: str, limit: int, *, printed: bool) -> None:
+    """The last runs; with `printed` what the last of them printed.
+
+    Raises:
+        UnknownPath: there was none.
+    """
+    from vfs.pipeline.history import History
+
+    history = History.of(os.fsencode(root))
+    found = [run for _, run in zip(range(limit), history.records(address), strict=False)]
+    if not found:
+        raise UnknownPath(f"the stage {address} was never run here", hint=f"vfs repro {address}")
+    if printed:
+        _show_output(history, found[0][0])
+        return
+    if output.json:
+        for name, record in found:
+            output.document("run", {"run": name, **record._asdict()})
+        return
+    rows = [
+        (
+            date(int(record.began)), record.outcome, f"{record.duration:.1f} s", record.commit[:12],
+            record.failure or _inputs(record.params),
+        )
+        for _, record in found
+    ]  # fmt: skip
+    output.table(("began", "outcome", "took", "commit", "parameters, or what went wrong"), rows)
+
+
+def _show_output(history: "History", name: str) -> None:
+    import shutil
+    import sys
+
+    try:
+        with history.log(name).open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+    except FileNotFoundError:
+        raise UnknownPath("the last run printed nothing that was kept") from None
+
+
+def _inputs(params: object) -> str:
+    if not isinstance(params, dict):
+        return ""
+    pairs = [f"{k}={v}" for values in params.values() for k, v in dict(values).items()]
+    return " ".join(pairs)[:60]

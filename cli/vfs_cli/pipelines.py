@@ -1,0 +1,165 @@
+"""What the verbs of pipelines have in common: the opened repository, and telling what a walk does."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vfs.errors import StageFailed, UsageError, VfsError
+from vfs_cli.exits import Errors
+from vfs_cli.output import Output
+from vfs_cli.progress import Progress
+from vfs_cli.target import Target, choose, opening
+from vfs_cli.tracking import WRITE
+
+if TYPE_CHECKING:
+    from vfs.pipeline.changed import Reason
+    from vfs.pipeline.nodes import Node, Stage
+    from vfs.pipeline.run import Done, Setting
+    from vfs.pipeline.session import Session
+
+RUN: Errors = (*WRITE, StageFailed)
+"""Running stages."""
+
+
+class Work(NamedTuple):
+    """The pipelines of the repository here.
+
+    Attributes:
+        session: they.
+        target: for paths.
+    """
+
+    session: "Session"
+    target: Target
+
+
+@contextmanager
+def pipelines(progress: Progress) -> Iterator[Work]:
+    """Open what there is in the repository of the current directory.
+
+    Raises:
+        UsageError: there is no working tree here.
+        VfsError: as `vfs.pipeline.session.opened`.
+    """
+    target = choose(None, None, "worktree")
+    if target.mount is not None:
+        raise UsageError(
+            f"{target.mount.mountpoint} is a mount, which is read-only", hint=f"cd {target.repo}"
+        )
+    with opening(target) as workspace:
+        from vfs.pipeline.session import opened
+
+        with opened(Path(target.repo), workspace, target.here, progress.step) as session:
+            yield Work(session, target)
+
+
+def setting(target: Target, output: Output, **options: Any) -> "Setting":
+    """How commands are run from here."""
+    from vfs.config.environment import environment
+    from vfs.pipeline.executor import InPlace
+    from vfs.pipeline.run import Setting
+
+    env = dict(environment())
+    shell = env.get("SHELL") or "/bin/sh"
+    return Setting(target.here, InPlace(), shell, env, json=output.json, **options)
+
+
+class Teller:
+    """Tells the user what a walk does (`vfs.pipeline.repro.Heard`)."""
+
+    def __init__(self, output: Output, progress: Progress, target: Target, *, dry: bool) -> None:
+        self._output = output
+        self._progress = progress
+        self._here = target.here
+        self._dry = dry
+        self._reasons: dict[Stage, Sequence[Reason]] = {}
+
+    def unchanged(self, stage: "Stage") -> None:
+        """Nothing is to be done."""
+        self._line(f"Stage {self._name(stage)} did not change.")
+        self._document(stage, "unchanged")
+
+    def changed(self, stage: "Stage", reasons: "Sequence[Reason]") -> None:
+        """A stage is going to run, or would."""
+        self._reasons[stage] = reasons
+        if self._dry:
+            self._line(f"Stage {self._name(stage)} would run: {why(reasons)}")
+            for line in commands(stage):
+                self._line(f"> {line}")
+            self._document(stage, "would-run")
+
+    def begins(self, stage: "Stage", lines: tuple[str, ...]) -> None:
+        """A command is about to run."""
+        reasons = self._reasons.get(stage)
+        self._line(f"Running stage {self._name(stage)}{f': {why(reasons)}' if reasons else ''}")
+        for line in lines:
+            self._line(f"> {line}")
+
+    def ended(self, stage: "Stage") -> None:
+        """What a command printed, which ran beside others, is about to be shown."""
+        self._line(f"Output of stage {self._name(stage)}:")
+
+    def restored(self, stage: "Stage") -> None:
+        """Outs come from the cache instead of a run."""
+        self._line(f"Stage {self._name(stage)} was run before; its outs come from the cache.")
+
+    def note(self, text: str) -> None:
+        """Something that somebody should know."""
+        self._progress.clear()
+        self._output.warning(text)
+
+    def done(self, stage: "Stage", done: "Done") -> None:
+        """A stage is up to date now."""
+        if done.outcome.value == "pulled":
+            self._line(f"Stage {self._name(stage)} was run elsewhere; its outs were fetched.")
+        self._document(stage, done.outcome.value)
+
+    def failed(self, stage: "Stage", error: VfsError, skipped: "Sequence[Node]") -> None:
+        """A stage failed; these are left out."""
+        self.note(error.message)
+        self._document(stage, "failed", error=error.message)
+        for node in skipped:
+            self._line(f"{node.address(self._here)} is left out: it depends on what failed.")
+            if self._output.json:
+                self._output.document("stage", {**_names(node, self._here), "outcome": "skipped"})
+
+    def _document(self, stage: "Stage", outcome: str, **more: Any) -> None:
+        if self._output.json:
+            reasons = [reason_fields(reason) for reason in self._reasons.get(stage, ())]
+            fields = {**_names(stage, self._here), "outcome": outcome, "reasons": reasons, **more}
+            self._output.document("stage", fields)
+            sys.stdout.flush()
+
+    def _line(self, text: str) -> None:
+        if not self._output.json:
+            self._progress.clear()
+            self._output.line(text)
+            sys.stdout.flush()
+
+    def _name(self, stage: "Stage") -> str:
+        return repr(stage.address(self._here))
+
+
+def commands(stage: "Stage") -> tuple[str, ...]:
+    """The lines of a stage's command."""
+    command = stage.definition.command
+    return tuple(command.splitlines()) if isinstance(command, str) else command
+
+
+def why(reasons: "Sequence[Reason]") -> str:
+    """Reasons as one line of text."""
+    shown = ", ".join(str(reason) for reason in reasons[:3])
+    more = f" and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+    return shown + more if reasons else "it is forced"
+
+
+def reason_fields(reason: "Reason") -> dict[str, Any]:
+    """A reason as a part of a document."""
+    return {key: value for key, value in reason._asdict().items() if value}
+
+
+def _names(node: "Node", here: bytes) -> dict[str, Any]:
+    file = node.file.decode("utf-8", "backslashreplace")
+    return {"stage": node.address(here), "file": file}

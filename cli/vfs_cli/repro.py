@@ -1,0 +1,114 @@
+"""`vfs repro`: bring stages up to date."""
+
+import click
+
+from vfs_cli.group import VerbCommand
+from vfs_cli.options import json_option
+from vfs_cli.output import Output
+from vfs_cli.parameters import FILE
+from vfs_cli.pipelines import RUN, Teller, pipelines, setting
+from vfs_cli.progress import Progress
+from vfs_cli.tracking import show_written, wait_option
+
+
+@click.command(
+    "repro",
+    cls=VerbCommand,
+    examples=(
+        ("vfs repro", "the stages of the dvc.yaml here that changed, and what they need"),
+        ("vfs repro train", "one, and what it needs"),
+        ("vfs repro --downstream prepare", "one, and what needs it"),
+        ("vfs repro --dry-run", "which would run now, and why"),
+        ("vfs repro -j 4 -k", "independent stages side by side; a failure stops what needs it"),
+        ("vfs repro --pull", "fetch outs that are recorded, run the rest"),
+        ("vfs repro -s -f plots/dvc.yaml:draw", "just this one, whatever changed"),
+    ),
+    exits=RUN,
+)
+@click.argument("targets", type=FILE, nargs=-1, metavar="[TARGET…]")
+@click.option(
+    "-f", "--force", is_flag=True, help="Run also what did not change; never from the run cache."
+)
+@click.option(
+    "-s",
+    "--single-item",
+    "single",
+    is_flag=True,
+    help="Only the stages that are named, not what they need.",
+)
+@click.option(
+    "--downstream", is_flag=True, help="The stages that are named and all that need them."
+)
+@click.option("-P", "--all-pipelines", "whole", is_flag=True, help="All stages of the repository.")
+@click.option("--glob", is_flag=True, help="Names of stages are patterns.")
+@click.option(
+    "-k", "--keep-going", is_flag=True, help="After a failure leave out only what depends on it."
+)
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Commands at a time."
+)
+@click.option(
+    "--no-run-cache", is_flag=True, help="Run commands that were run before with the same inputs."
+)
+@click.option(
+    "--pull",
+    is_flag=True,
+    help="Fetch what is recorded and not here, and runs of others, instead of running.",
+)
+@click.option(
+    "--dry-run", "--dry", "dry", is_flag=True, help="Tell which would run, and why; change nothing."
+)
+@wait_option
+@json_option
+def command(
+    targets: tuple[str, ...],
+    force: bool,
+    single: bool,
+    downstream: bool,
+    whole: bool,
+    glob: bool,
+    keep_going: bool,
+    jobs: int,
+    no_run_cache: bool,
+    pull: bool,
+    dry: bool,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Run the stages whose command, dependencies, parameters or outs are not what their lock says.
+
+    A TARGET is a stage, PATH/dvc.yaml:NAME, a dvc.yaml, an out, or a directory; none: the dvc.yaml here. A stage runs after all it
+    depends on. Outs of a run with the same command and inputs come from the run cache. A command that fails leaves the lock as it was.
+    """  # fmt: skip
+    from vfs.pipeline.attending import Attending
+    from vfs.pipeline.changed import Judge
+    from vfs.pipeline.repro import Options, Walk
+    from vfs.pipeline.run import Runner
+    from vfs.pipeline.targets import nodes_of
+    from vfs.tracking.targets import Target
+
+    output = Output(as_json)
+    options = Options(force, dry, keep_going, jobs, wait)
+    with Progress() as progress, pipelines(progress) as work, Attending() as attending:
+        session, target = work
+        graph = session.graph()
+        named = [Target(text, target.path(text)) for text in targets]
+        how = setting(target, output, run_cache=not no_run_cache, wait=wait, alone=jobs == 1)
+        teller = Teller(output, progress, target, dry=dry)
+        nodes = nodes_of(
+            graph, named, target.here, glob=glob, whole=whole, single=single, downstream=downstream
+        )
+        runner = Runner(session.project, how, attending, teller)
+        if pull and not dry:
+            from vfs.pipeline.pulling import Puller
+
+            runner.puller = Puller(session.project, graph)
+            with runner.locked(wait):
+                runner.puller.runs()
+        judge = Judge(session.project, runner.measure, runner.parameters)
+        walk = Walk(session.project, graph, judge, runner, options, teller)
+        try:
+            walk.go(nodes, attending)
+        finally:
+            progress.clear()
+            show_written(output, session.project, target, list(dict.fromkeys(walk.walked.written)))

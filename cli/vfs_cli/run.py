@@ -1,0 +1,60 @@
+"""`vfs run`: a stage is declared and run."""
+
+from typing import Any
+
+import click
+
+from vfs_cli.declaring import definition, stage_options
+from vfs_cli.group import VerbCommand
+from vfs_cli.options import json_option
+from vfs_cli.output import Output
+from vfs_cli.pipelines import RUN, Teller, pipelines, setting
+from vfs_cli.progress import Progress
+from vfs_cli.tracking import show_written, wait_option
+
+
+@click.command(
+    "run",
+    cls=VerbCommand,
+    context_settings={"allow_interspersed_args": False},
+    examples=(
+        ("vfs run -n prepare -d raw -o clean python prepare.py raw clean", "a stage of dvc.yaml, recorded in dvc.lock"),
+        ("vfs run -n train -d clean -p lr,train.epochs -o model -M metrics.json python train.py", "with parameters of params.yaml and a metric for Git"),
+        ("vfs run -n sweep -f -o out 'for i in 1 2 3; do ./step $i; done'", "changed, then run; one word is a line for the shell"),
+        ("vfs run -n train --no-exec -d clean -o model python train.py", "as `vfs stage add`"),
+    ),
+    exits=RUN,
+)  # fmt: skip
+@stage_options
+@click.option("--no-exec", is_flag=True, help="Declare it, run nothing.")
+@click.option("--no-run-cache", is_flag=True, help="Run it even if it was run before with the same inputs.")  # fmt: skip
+@wait_option
+@json_option
+def command(no_exec: bool, no_run_cache: bool, wait: float, as_json: bool, **options: Any) -> None:
+    """Declare a stage in the dvc.yaml of this directory, run it, record it in dvc.lock.
+
+    It is run by `vfs repro NAME` from then on, when its command, dependencies, parameters or outs change. Options stand before the command.
+    """  # fmt: skip
+    from vfs.pipeline.attending import Attending
+    from vfs.pipeline.edit import add
+    from vfs.pipeline.run import Runner
+
+    output = Output(as_json)
+    with Progress() as progress, pipelines(progress) as work, Attending() as attending:
+        session, target = work
+        wanted = definition(work, options)
+        stage, written = add(session, wanted, replace=options["force"], wait=wait)
+        try:
+            if not no_exec:
+                how = setting(target, output, run_cache=not no_run_cache, wait=wait)
+                teller = Teller(output, progress, target, dry=False)
+                runner = Runner(session.project, how, attending, teller)
+                try:
+                    done = runner.run(stage)
+                finally:
+                    runner.restorer.remember()
+                written += done.written
+                teller.done(stage, done)
+        finally:
+            progress.clear()
+            show_written(output, session.project, target, list(dict.fromkeys(written)))

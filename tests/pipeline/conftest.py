@@ -1,0 +1,96 @@
+"""Working trees with pipelines, in which the real `vfs` runs."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vfs.testing.sandbox import Sandbox
+
+VFS = Path(sys.executable).parent / "vfs"
+
+
+class Work:
+    """One working tree."""
+
+    def __init__(self, sandbox: Sandbox, root: Path) -> None:
+        self.sandbox = sandbox
+        self.root = root
+
+    def vfs(
+        self, *args: str, code: int = 0, stdin: bytes = b"", env: dict[str, str] | None = None, cwd: str = ""
+    ) -> str:  # fmt: skip
+        """Run vfs, which must end with `code`; what it printed, standard error last."""
+        done = self.sandbox.run(
+            [VFS, *args], cwd=self.root / cwd, check=False, stdin=stdin, env=env
+        )
+        said = (done.stdout + done.stderr).decode()
+        assert done.returncode == code, said
+        return said
+
+    def documents(self, *args: str, code: int = 0) -> list[dict[str, Any]]:
+        done = self.sandbox.run([VFS, *args, "--json"], cwd=self.root, check=False)
+        assert done.returncode == code, (done.stdout + done.stderr).decode()
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def outcomes(self, *args: str, code: int = 0) -> dict[str, str]:
+        """What `vfs repro` did with each stage."""
+        found = self.documents("repro", *args, code=code)
+        return {one["stage"]: one["outcome"] for one in found if one["type"] == "stage"}
+
+    def start(self, *args: str) -> "subprocess.Popen[bytes]":
+        """Start vfs in a process group of its own."""
+        return subprocess.Popen(
+            [VFS, *args], cwd=self.root, env=self.sandbox.environ, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def git(self, *args: str) -> str:
+        return self.sandbox.git(self.root, *args).decode()
+
+    def write(self, path: str, text: str) -> None:
+        full = self.root / path
+        full.parent.mkdir(parents=True, exist_ok=True)
+        full.write_text(text)
+
+    def read(self, path: str) -> str:
+        return (self.root / path).read_text()
+
+    def pipeline(self, text: str) -> None:
+        self.write("dvc.yaml", "stages:\n" + text)
+
+    def leftovers(self) -> list[str]:
+        return [str(p) for p in self.root.rglob("*.tmp") if os.path.isfile(p)]
+
+
+@pytest.fixture
+def work(sandbox: Sandbox) -> Work:
+    made = Work(sandbox, sandbox.root / "work")
+    made.root.mkdir()
+    made.git("init", "-q", ".")
+    made.vfs("init")
+    made.write("a", "a\n")
+    made.write("params.yaml", "lr: 1\n")
+    made.git("add", "-A")
+    made.git("commit", "-q", "-m", "init")
+    return made
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Callable[[Path], None]:
+    """Wait for a file to appear."""
+
+    def wait(path: Path) -> None:
+        import time
+
+        until = time.monotonic() + 60
+        while not path.exists():
+            assert time.monotonic() < until
+            time.sleep(0.005)
+
+    return wait

@@ -1,0 +1,130 @@
+"""Declaring, freezing, removing stages; their runs; runs between clones."""
+
+import json
+
+import pytest
+
+from tests.pipeline.conftest import Work
+
+
+@pytest.fixture
+def ran(work: Work) -> Work:
+    """A repository with a remote, of which two stages ran and were pushed with Git."""
+    (work.sandbox.root / "remote").mkdir()
+    work.vfs("remote", "add", "-d", "store", str(work.sandbox.root / "remote"))
+    work.vfs("run", "-n", "one", "-d", "a", "-o", "b", "cat a > b; echo ran >> log")
+    work.vfs("run", "-n", "two", "-d", "b", "-p", "lr", "-o", "c", "-M", "m.json", "cat b > c; echo {} > m.json")  # fmt: skip
+    work.write(".gitignore", work.read(".gitignore") + "/log\n")
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "pipeline")
+    return work
+
+
+def clone(work: Work, name: str) -> Work:
+    root = work.sandbox.root / name
+    work.sandbox.git(work.sandbox.root, "clone", "-q", str(work.root), str(root))
+    return Work(work.sandbox, root)
+
+
+def test_run_is_stage_add_and_run(work: Work) -> None:
+    work.write("dvc.yaml", "# mine\nstages:\n  old: {cmd: x, outs: [old]}  # stays\n")
+    assert "git add dvc.yaml .gitignore dvc.lock" in work.vfs(
+        "run", "-n", "one", "-d", "a", "-o", "b", "--desc", "copies", "sh", "-c", "cp a b"
+    )
+    text = work.read("dvc.yaml")
+    assert text.startswith("# mine\nstages:\n  old: {cmd: x, outs: [old]}  # stays\n  one:\n")
+    assert 'cmd: sh -c "cp a b"' in text
+    assert work.read("b") == "a\n"
+    assert "has a stage 'one' already" in work.vfs("run", "-n", "one", "-o", "b", "x", code=9)
+    work.vfs("run", "-n", "one", "-f", "-d", "a", "-o", "b", "cp a b && :")
+    work.vfs("run", "-n", "three", "--no-exec", "-d", "b", "-o", "z", "cp b z")
+    assert not (work.root / "z").exists()
+    assert "cannot be the name" in work.vfs("run", "-n", "a/b", "x", code=2)
+    assert "a stage needs a name" in work.vfs("run", "x", code=2)
+    assert "one" in work.vfs("stage")
+    assert "dvc.yaml:" in work.vfs("stage", "show", "one")
+
+
+def test_a_stage_below_and_its_wdir(work: Work) -> None:
+    (work.root / "sub" / "in").mkdir(parents=True)
+    work.vfs("run", "-n", "x", "-w", "in", "-d", "../../a", "-o", "o", "cp ../../a o", cwd="sub")
+    assert work.read("sub/in/o") == "a\n"
+    assert "wdir: in" in work.read("sub/dvc.yaml")
+    assert work.outcomes("sub/dvc.yaml:x") == {"sub/dvc.yaml:x": "unchanged"}
+    found = work.documents("stage", "list", "--all")
+    assert found[0]["wdir"] == "sub/in"
+
+
+def test_freeze(ran: Work) -> None:
+    ran.vfs("freeze", "two")
+    assert "frozen: true" in ran.read("dvc.yaml")
+    ran.write("a", "other\n")
+    assert ran.outcomes("two") == {"two": "unchanged"}
+    assert ran.outcomes() == {"one": "ran", "two": "unchanged"}
+    ran.vfs("unfreeze", "two")
+    assert ran.outcomes() == {"one": "unchanged", "two": "ran"}
+
+
+def test_remove(ran: Work) -> None:
+    ran.vfs("stage", "remove", "two", "--with-outs")
+    assert "two" not in ran.read("dvc.yaml") + ran.read("dvc.lock")
+    assert not (ran.root / "c").exists()
+    assert "/c" not in ran.read(".gitignore").splitlines()
+    assert ran.outcomes() == {"one": "unchanged"}
+
+
+def test_log(ran: Work) -> None:
+    ran.vfs("run", "-n", "loud", "-o", "l", "echo said; echo x > l")
+    assert ran.vfs("log", "loud", "--output") == "said\n"
+    runs = ran.documents("log", "two")
+    assert [run["outcome"] for run in runs] == ["ran"]
+    assert runs[0]["params"] == {"params.yaml": {"lr": 1}}
+    assert "was never run here" in clone(ran, "fresh").vfs("log", "one", code=5)
+
+
+def test_status_tells_why(ran: Work) -> None:
+    ran.write("params.yaml", "lr: 2\n")
+    (ran.root / "b").unlink()
+    said = ran.vfs("status")
+    assert "changed stage  two\n    dep b deleted\n    param params.yaml: lr modified\n" in said
+    assert "changed stage  one\n    out b deleted\n" in said
+    (found,) = [one for one in ran.documents("status", "two") if one["type"] == "stage"]
+    assert found["reasons"][1] == {"kind": "param", "path": "params.yaml", "key": "lr", "change": "modified"}  # fmt: skip
+    ran.vfs("status", "-q", code=1)
+    ran.write("dvc.yaml", ran.read("dvc.yaml") + "  bad: {cmd: x, nonsense: 1}\n")
+    assert "nonsense" in ran.vfs("status")
+
+
+def test_runs_travel(ran: Work) -> None:
+    ran.vfs("push", "--run-cache")
+    ran.write("params.yaml", "lr: 7\n")
+    ran.vfs("repro")
+    assert "1 run pushed" in ran.vfs("push", "--run-cache")
+    other = clone(ran, "other")
+    other.vfs("pull", "--run-cache")
+    other.write("params.yaml", "lr: 7\n")
+    assert other.outcomes() == {"one": "unchanged", "two": "restored"}
+    assert not (other.root / "log").exists()
+
+
+def test_repro_pull(ran: Work) -> None:
+    ran.vfs("push", "--run-cache")
+    other = clone(ran, "other")
+    assert other.outcomes("--pull") == {"one": "pulled", "two": "pulled"}
+    assert other.read("c") == "a\n"
+    third = clone(ran, "third")
+    third.write("params.yaml", "lr: 3\n")
+    assert third.outcomes("two", "-s", "--pull") == {"two": "ran"}
+    assert third.read("b") == "a\n"
+    assert not (third.root / "log").exists()
+
+
+def test_a_stage_of_dvc_0(work: Work) -> None:
+    work.write("b.dvc", "cmd: cat a > b\nmd5: ''\ndeps:\n- path: a\n  md5: 0cc175b9c0f1b6a831c399e269772661\nouts:\n- path: b\n  cache: true\n")  # fmt: skip
+    assert work.outcomes("b.dvc") == {"b.dvc": "ran"}
+    assert work.outcomes("b.dvc") == {"b.dvc": "unchanged"}
+    assert "hash: md5" in work.read("b.dvc")
+    work.write("a", "other\n")
+    (found,) = [one for one in work.documents("status") if one["type"] == "stage"]
+    assert found["reasons"] == [{"kind": "dep", "path": "a", "change": "modified"}]
+    assert json.loads(work.vfs("stage", "list", "--all", "--json"))["name"] == ""

@@ -1,0 +1,106 @@
+"""Edits of `dvc.yaml`. The bytes of the real dvc: tests/compat/test_pipeline_formats.py."""
+
+import pytest
+
+from vfs.errors import FormatError
+from vfs.formats.definition import definitions
+from vfs.formats.pipeline_text import to_entry, valid_name, with_frozen, with_stage, without_stage
+
+TEXT = b"""# head
+vars:
+- x: 1   # the first
+stages:
+  # plain
+  a:
+    cmd: >-
+      one ${x}
+      two
+    outs: [b, a]
+  each:
+    foreach: [1, 2]
+    do:
+      cmd: echo ${item}
+"""
+
+
+def test_comments_and_style_stay() -> None:
+    added = with_stage(TEXT, "dvc.yaml", "new", {"cmd": "x", "outs": ["o"]})
+    assert added.startswith(TEXT)
+    assert added.endswith(b"  new:\n    cmd: x\n    outs:\n    - o\n")
+    frozen = with_frozen(TEXT, "dvc.yaml", "a", True)
+    assert b"outs: [b, a]\n    frozen: true\n" in frozen
+    assert b"# plain" in frozen
+    assert with_frozen(frozen, "dvc.yaml", "a", False) == frozen.replace(b"    frozen: true\n", b"")
+    assert with_frozen(TEXT, "dvc.yaml", "a", False) == TEXT
+
+
+@pytest.mark.parametrize("name", ["each", "each@1", "nope"])
+def test_what_cannot_be_edited(name: str) -> None:
+    problem = "no stage" if name == "nope" else "is generated"
+    with pytest.raises(FormatError, match=problem):
+        with_frozen(TEXT, "dvc.yaml", name, True)
+    with pytest.raises(FormatError, match=problem):
+        without_stage(TEXT, "dvc.yaml", name)
+
+
+def test_a_stage_that_is_there() -> None:
+    with pytest.raises(FormatError, match="already"):
+        with_stage(TEXT, "dvc.yaml", "a", {"cmd": "x"})
+    replaced = with_stage(TEXT, "dvc.yaml", "a", {"cmd": "x", "outs": ["b", "c"]}, replace=True)
+    assert b"    cmd: >-\n      x\n    outs: [b, c]\n" in replaced
+
+
+def test_the_last_stage() -> None:
+    assert without_stage(b"stages:\n  a:\n    cmd: x\n", "dvc.yaml", "a") is None
+    kept = without_stage(b"# c\nmetrics:\n- m\nstages:\n  a:\n    cmd: x\n", "dvc.yaml", "a")
+    assert kept == b"# c\nmetrics:\n- m\n"
+
+
+def test_a_pointer_is_frozen_too() -> None:
+    old = b"md5: 0\nlocked: true\ndeps:\n- path: a\nouts:\n- path: b # c\n"
+    thawed = with_frozen(old, "b.dvc", "", False)
+    assert thawed == old.replace(b"locked: true\n", b"")
+    assert with_frozen(thawed, "b.dvc", "", True) == thawed + b"frozen: true\n"
+
+
+def test_entries_have_the_keys_in_order() -> None:
+    text = b"""stages:
+  a:
+    meta: {m: 1}
+    frozen: true
+    plots: [{p: {title: t, y: v, cache: false, desc: d}}]
+    outs: [b, {a: {push: false, remote: r, persist: true, meta: {}}}]
+    params: [z, {b: }, {a: [y, x]}, b]
+    deps: [d, c]
+    wdir: ../w
+    cmd: c
+    desc: e
+"""
+    (made,) = definitions(text, b"s/dvc.yaml", {})
+    entry = to_entry(made)
+    assert list(entry) == [
+        "desc",
+        "cmd",
+        "wdir",
+        "deps",
+        "params",
+        "outs",
+        "plots",
+        "frozen",
+        "meta",
+    ]
+    assert entry["wdir"] == "../w"
+    assert entry["params"] == ["b", "z", {"a": ["x", "y"]}, {"b": None}]
+    assert entry["outs"] == [{"a": {"persist": True, "remote": "r", "push": False}}, "b"]
+    assert list(entry["plots"][0]["p"].items()) == [
+        ("desc", "d"),
+        ("cache", False),
+        ("title", "t"),
+        ("y", "v"),
+    ]
+    text = with_stage(None, "s/dvc.yaml", "a", entry)
+    assert to_entry(definitions(text, b"s/dvc.yaml", {})[0]) == entry
+
+
+def test_names() -> None:
+    assert [name for name in ("a-b_c", "a b", "a.b", "a@b", "", "a/b") if valid_name(name)] == ["a-b_c", "a b"]  # fmt: skip

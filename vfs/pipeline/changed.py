@@ -1,0 +1,177 @@
+"""What makes a stage run: the reasons, each with what it is about (docs/pipelines.md has the table).
+
+Rules (DVC's, source: `stage/__init__.py`, `output.py`, `dependency/param.py`):
+
+* Content decides, never a time; parameters are compared as values.
+* A frozen stage is not judged by what it depends on.
+* Of an out that is both, *not in cache* is told.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+from vfs.formats.params import same
+from vfs.formats.pointer_text import Described
+from vfs.formats.stage_values import DeclaredOut, DeclaredParams, Definition, Locked, LockedItem
+from vfs.formats.values import Out
+from vfs.pipeline.measure import Measure, place_of
+from vfs.pipeline.nodes import Stage
+from vfs.pipeline.parameters import Parameters
+from vfs.tracking.caches import Caches
+from vfs.tracking.project import Project
+from vfs.tracking.status import OutStatus, look_at
+from vfs.tracking.targets import Selection, Wanted
+from vfs.tracking.uses import Use
+from vfs.workspace.outs import Claim
+
+Kind = Literal["always", "command", "dep", "param", "out"]
+NOT_IN_CACHE = "not in cache"
+
+
+class Reason(NamedTuple):
+    """Why a stage runs.
+
+    Attributes:
+        kind: what it is about.
+        path: of the dep, the out, or the file of parameters, as written.
+        key: of the parameter; "" where it is the whole file.
+        change: `modified`, `deleted`, `new`, `not in cache`; "" of a command.
+    """
+
+    kind: Kind
+    path: str = ""
+    key: str = ""
+    change: str = ""
+
+    def __str__(self) -> str:
+        what = f"{self.path}: {self.key}" if self.key else self.path
+        return " ".join(part for part in (self.kind, what, self.change) if part)
+
+
+class Judge:
+    """Judges the stages of one working tree.
+
+    Args:
+        project: that they lie in.
+        measure: of it.
+        parameters: of it.
+        known: what `vfs.tracking.status` found of outs, by path.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        measure: Measure,
+        parameters: Parameters,
+        known: Mapping[bytes, OutStatus] | None = None,
+    ) -> None:
+        self._project = project
+        self._measure = measure
+        self._parameters = parameters
+        self._known = known or {}
+        self._caches = Caches(project.store)
+        self._scanner = project.scanner()
+
+    def warm(self, stages: Iterable[Stage]) -> None:
+        """Look at many stages at once, before each is judged."""
+        paths: list[bytes] = []
+        for stage in stages:
+            paths += [one.path for one in stage.definition.deps if one.path is not None]
+            paths += stage.out_paths
+        self._measure.warm(paths)
+
+    def reasons(self, stage: Stage) -> list[Reason]:
+        """Why a stage runs; none: it is as it was when it last ran.
+
+        Raises:
+            DataUnavailable, UnsafePath: something cannot be read.
+            FormatError: a file of parameters cannot be.
+        """
+        definition, locked = stage.definition, stage.locked
+        found: list[Reason] = []
+        if not definition.frozen:
+            if definition.callback or definition.always_changed:
+                found.append(Reason("always"))
+            found += self.inputs(definition, locked)
+        found += self._outs(stage)
+        if locked is not None and lines_of(locked.command) != lines_of(definition.command):
+            found.append(Reason("command"))
+        return found
+
+    def inputs(self, definition: Definition, locked: Locked | None) -> Iterator[Reason]:
+        """What differs of the deps and parameters."""
+        for dep in definition.deps:
+            item = None if locked is None else locked.deps.get(dep.written)
+            place = place_of(self._project, definition.wdir, dep.written, dep.path)
+            found = self._measure.of(place, None if item is None else item.digest)
+            change = _compared(item, found)
+            if change:
+                yield Reason("dep", dep.written, "", change)
+        for params in definition.params:
+            yield from self._params(definition, params, locked)
+
+    def _params(
+        self, definition: Definition, params: DeclaredParams, locked: Locked | None
+    ) -> Iterator[Reason]:
+        actual = self._parameters.values(definition, params)
+        if actual is None:
+            yield Reason("param", params.written, "", "deleted")
+            return
+        info = None if locked is None else locked.params.get(params.written)
+        if info is None:
+            yield Reason("param", params.written, "", "new")
+            return
+        for key in params.keys or tuple(dict.fromkeys((*actual, *info))):
+            change = _of_values(key, actual, info)
+            if change:
+                yield Reason("param", params.written, str(key), change)
+
+    def _outs(self, stage: Stage) -> Iterator[Reason]:
+        for out in stage.definition.outs:
+            item = None if stage.locked is None else stage.locked.outs.get(out.written)
+            change = self._out(stage, out, item)
+            if change:
+                yield Reason("out", out.written, "", change)
+
+    def _out(self, stage: Stage, out: DeclaredOut, item: LockedItem | None) -> str:
+        assert out.path is not None  # or the graph was refused
+        place = place_of(self._project, stage.definition.wdir, out.written, out.path)
+        if not out.cached or item is None or item.digest is None:
+            return _compared(item, self._measure.of(place, item.digest if item else None))
+        status = self._known.get(out.path)
+        if status is None and not item.is_tree:
+            if not self._caches.has(item.digest):
+                return NOT_IN_CACHE
+            return _compared(item, self._measure.of(place, item.digest))
+        if status is None:
+            status = self._look(stage, out.path, item)
+        return NOT_IN_CACHE if status.missing or status.unlisted else status.change or ""
+
+    def _look(self, stage: Stage, path: bytes, item: LockedItem) -> OutStatus:
+        """A directory, as `vfs status` does: one that nobody touched costs a `stat` of each file."""
+        project = self._project
+        claim = Claim(Out(path, item.digest, is_tree=True), stage.file, None, stage.definition.name)
+        nothing = Selection([], (), set(), ())
+        use = Use(Wanted(claim), nothing, project.store, project.root, "worktree")
+        return look_at(use, project.table, project.contents, project.top, self._scanner)
+
+
+def lines_of(command: str | tuple[str, ...]) -> str | list[str]:
+    """A command as locks compare it."""
+    return command if isinstance(command, str) else list(command)
+
+
+def _compared(item: LockedItem | None, found: Described | None) -> str:
+    if found is None:
+        return "deleted"
+    if item is None or item.digest is None:
+        return "new"
+    return "" if found.digest == item.digest else "modified"
+
+
+def _of_values(key: str, actual: Mapping[str, Any], info: Mapping[str, Any]) -> str:
+    if key not in actual:
+        return "deleted"
+    if key not in info:
+        return "new"
+    return "" if same(actual[key], info[key]) else "modified"

@@ -1,0 +1,132 @@
+"""Getting the outs of a stage out of the way before its command runs.
+
+Rules:
+
+* A `persist` out stays; links into the cache become files of its own, so that a write does not reach the cache.
+* What the cache has, or the lock says the stage itself made, is deleted. Anything else may be the user's: it is moved to
+  `.dvc/tmp/vfs-run-<stage>/`, where the next run of the stage replaces it.
+"""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+
+from blake3 import blake3
+
+from vfs.errors import DataUnavailable, FormatError, StoreError
+from vfs.formats.stage_values import DeclaredOut
+from vfs.pipeline.measure import Measure, place_of
+from vfs.pipeline.nodes import Stage
+from vfs.tracking.caches import Caches
+from vfs.tracking.links import Linker, failed
+from vfs.tracking.project import Project, told
+from vfs.tracking.scan import Scanner
+from vfs.types import Digest
+
+
+def clear(project: Project, stage: Stage, measure: Measure) -> list[str]:
+    """Clear the way; what the user should know of it.
+
+    Raises:
+        StoreError: something cannot be removed or moved.
+    """
+    notes: list[str] = []
+    aside = scratch(project, stage)
+    if os.path.isdir(aside):
+        shutil.rmtree(aside, ignore_errors=True)
+    for out in stage.definition.outs:
+        if out.path is None or not os.path.lexists(project.absolute(out.path)):
+            continue
+        try:
+            if out.persist:
+                _unprotect(project, out.path)
+            elif _kept(project, stage, out, measure):
+                _delete(project.absolute(out.path))
+            else:
+                moved = _move(project, out.path, aside)
+                notes.append(f"{told(out.path)}, which no cache has, was moved to {told(moved)}")
+        except OSError as error:
+            raise failed(project.absolute(out.path), error) from error
+    measure.forget(stage.out_paths)
+    return notes
+
+
+def scratch(project: Project, stage: Stage) -> bytes:
+    """The directory for what a run of a stage must not lose, absolute."""
+    name = stage.definition.name or os.path.basename(stage.file).decode("utf-8", "replace")
+    plain = "".join(char if char.isalnum() or char in "@-_" else "-" for char in name)[:80]
+    unique = blake3(stage.file + b"\0" + stage.definition.name.encode()).hexdigest(4)
+    directory = os.path.join(project.absolute(project.root), b".dvc/tmp")
+    return os.path.join(directory, f"vfs-run-{plain}-{unique}".encode())
+
+
+def _kept(project: Project, stage: Stage, out: DeclaredOut, measure: Measure) -> bool:
+    """Whether nothing is lost with an out."""
+    assert out.path is not None
+    item = stage.locked.outs.get(out.written) if stage.locked else None
+    place = place_of(project, stage.definition.wdir, out.written, out.path)
+    try:
+        found = measure.of(place, None if item is None else item.digest)
+    except (DataUnavailable, FormatError):
+        return False  # it holds what cannot be tracked
+    if found is None:
+        return True  # a symlink that leads nowhere
+    if item is not None and found.digest == item.digest:
+        return True
+    caches = Caches(project.store)
+    return all(caches.has(digest) for digest in _digests(project, out.path))
+
+
+def _digests(project: Project, path: bytes) -> Iterator[Digest]:
+    scanner = Scanner(project.top, project.root)
+    yield from (content.digest for content in project.contents.of(scanner.files(path)))
+
+
+def _delete(absolute: bytes) -> None:
+    if os.path.isdir(absolute) and not os.path.islink(absolute):
+        shutil.rmtree(absolute)
+    else:
+        with suppress(FileNotFoundError):
+            os.unlink(absolute)
+
+
+def _move(project: Project, path: bytes, aside: bytes) -> bytes:
+    target = os.path.join(aside, path)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    try:
+        os.rename(project.absolute(path), target)
+    except OSError as error:
+        raise StoreError(
+            f"{told(path)} is in the way and cannot be moved: {error.strerror}",
+            hint="move it away, or add it",
+        ) from error
+    return os.path.relpath(target, project.top)
+
+
+def _unprotect(project: Project, path: bytes) -> None:
+    """Links become copies, and all of it may be written."""
+    top = project.absolute(path)
+    copy = Linker(("reflink", "copy"))
+    for file in list(_files(top)):
+        found = os.lstat(file)
+        if stat.S_ISLNK(found.st_mode):
+            target = os.path.realpath(file)
+            if not target.startswith(os.fsencode(project.cache.directory)):
+                continue
+        elif not stat.S_ISREG(found.st_mode) or (found.st_nlink == 1 and found.st_mode & 0o200):
+            continue
+        else:
+            target = file
+        made = file + b".vfs-" + os.urandom(4).hex().encode()
+        copy.put(os.fsdecode(target), made, executable=bool(found.st_mode & 0o100))
+        os.replace(made, file)
+
+
+def _files(path: bytes) -> Iterator[bytes]:
+    if not os.path.isdir(path) or os.path.islink(path):
+        yield path
+        return
+    for parent, _, names in os.walk(path):
+        yield from (os.path.join(parent, name) for name in names)

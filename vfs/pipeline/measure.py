@@ -1,0 +1,130 @@
+"""What lies at the paths that stages depend on and make: digests, as `vfs add` would record them.
+
+Rules:
+
+* A file whose fingerprint is known is not read (`vfs.state`); `warm` looks many up at once.
+* What was measured is taken to stay so until `forget`.
+* A symlink to a directory, and what lies outside of the repository, is followed, and read each time.
+"""
+
+import os
+import stat
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from vfs.errors import DataUnavailable
+from vfs.formats.dirlisting import dump_listing
+from vfs.formats.pointer_text import Described
+from vfs.formats.values import Out
+from vfs.objects import Fingerprint, fingerprint, hash_source
+from vfs.tracking.project import Project
+from vfs.tracking.record import listing_digest, record
+from vfs.tracking.scan import Scanner
+from vfs.types import Algorithm, Digest
+
+
+class Place(NamedTuple):
+    """Where something lies: a path of the repository, or else an absolute one."""
+
+    path: bytes | None
+    absolute: bytes
+
+
+class Measure:
+    """Measures paths of one working tree."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._known: dict[bytes, Described] = {}
+
+    def warm(self, paths: Iterable[bytes]) -> None:
+        """Look the plain files among some paths up in the table of fingerprints."""
+        project = self._project
+        files: list[tuple[bytes, Fingerprint, bool]] = []
+        for path in dict.fromkeys(paths):
+            if path in self._known:
+                continue
+            try:
+                found = os.lstat(project.absolute(path))
+            except OSError:
+                continue
+            if stat.S_ISREG(found.st_mode):
+                files.append((path, fingerprint(found), bool(found.st_mode & 0o111)))
+        asked = [(path, print_) for path, print_, _ in files]
+        digests = project.state.digests(asked, Algorithm.MD5)
+        for (path, print_, executable), digest in zip(files, digests, strict=True):
+            if digest is not None:
+                self._known[path] = Described(digest, size=print_.size, executable=executable)
+
+    def forget(self, paths: Iterable[bytes] | None = None) -> None:
+        """Measure again what is one of some paths, lies in one or has one in it; None: everything."""
+        if paths is None:
+            self._known.clear()
+            return
+        for path in paths:
+            for known in list(self._known):
+                one, other = known + b"/", path + b"/"
+                if one.startswith(other) or other.startswith(one):
+                    del self._known[known]
+
+    def of(self, place: Place, old: Digest | None = None) -> Described | None:
+        """What lies at a place; None if nothing does.
+
+        Args:
+            place: where.
+            old: what is recorded of it: if it is in the form of DVC 2 and right, it stays so.
+
+        Raises:
+            DataUnavailable, UnsafePath: it cannot be read or tracked.
+        """
+        if not os.path.exists(place.absolute):
+            return None
+        path = place.path
+        if path is None or (os.path.islink(place.absolute) and os.path.isdir(place.absolute)):
+            return _outside(os.path.realpath(place.absolute))
+        if old is not None and old.algorithm is not Algorithm.MD5:
+            return record(self._project, path, old, store=False).content
+        known = self._known.get(path)
+        if known is None:
+            known = record(self._project, path, None, store=False).content
+            self._known[path] = known
+        return known
+
+    def is_recorded(self, out: Out) -> bool:
+        """Whether what lies at the place of an out is what its pointer says, or nothing does."""
+        found = self.of(Place(out.path, self._project.absolute(out.path)), out.digest)
+        return found is None or out.files is not None or found.digest == out.digest
+
+
+def place_of(project: Project, wdir: bytes, written: str, path: bytes | None) -> Place:
+    """Where a dep or out lies.
+
+    Raises:
+        DataUnavailable: at a URL.
+    """
+    if path is not None:
+        return Place(path, project.absolute(path))
+    if "://" in written:
+        raise DataUnavailable(
+            f"{written} is not on this machine; stages depend on files and directories here",
+            hint="vfs import-url brings it, and sees when it changes",
+        )
+    return Place(None, os.path.join(project.absolute(wdir), os.fsencode(written)))
+
+
+def _outside(absolute: bytes) -> Described:
+    """A file or directory anywhere."""
+    if not os.path.isdir(absolute):
+        digest, found = hash_source(absolute, follow=True)
+        executable = bool(os.stat(absolute).st_mode & 0o111)
+        return Described(digest, size=found.size, executable=executable)
+    scanner = Scanner(absolute, b"", frozenset())
+    entries: list[tuple[bytes, Digest]] = []
+    size = 0
+    for file in scanner.files(b""):
+        digest, found = hash_source(os.path.join(absolute, file.path), follow=file.link)
+        entries.append((file.path, digest))
+        size += found.size
+    scanner.check()
+    listing = dump_listing(entries)
+    return Described(listing_digest(listing, Algorithm.MD5), True, size, len(entries))

@@ -1,0 +1,156 @@
+"""What a run is recorded with: inputs before and after, outs, and the lock. Order: contents, lists, `.gitignore`, run cache, lock.
+
+Rule: an object is on the disk before the lock names it, so a kill at any moment leaves the old lock or the new one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from vfs.errors import DataUnavailable, StageFailed, UnknownPath
+from vfs.formats.locked import with_entries
+from vfs.formats.pointer_text import Described
+from vfs.formats.run_cache import cacheable
+from vfs.formats.single_record import with_record
+from vfs.formats.stage_values import Definition, Locked, LockedItem
+from vfs.pipeline.checks import refusal
+from vfs.pipeline.measure import Measure, place_of
+from vfs.pipeline.nodes import Stage
+from vfs.pipeline.parameters import Parameters, missing
+from vfs.pipeline.runcache import RunCache
+from vfs.pipeline.stages import lock_of
+from vfs.state import OutState, Placed
+from vfs.tracking import writes
+from vfs.tracking.change import ignore_all, put_listing
+from vfs.tracking.contents import Contents
+from vfs.tracking.project import Project, told
+from vfs.tracking.record import Recorded, record
+
+
+def inputs(project: Project, stage: Stage, measure: Measure, parameters: Parameters) -> Locked:
+    """The command, deps and parameters of a stage as they are now.
+
+    Raises:
+        DataUnavailable: a dep is not there, or cannot be read.
+        FormatError: a parameter is missing, or its file cannot be read.
+    """
+    definition = stage.definition
+    locked = stage.locked
+    deps: dict[str, LockedItem] = {}
+    for dep in definition.deps:
+        old = locked.deps.get(dep.written) if locked else None
+        place = place_of(project, definition.wdir, dep.written, dep.path)
+        found = measure.of(place, old.digest if old else None)
+        if found is None:
+            raise DataUnavailable(
+                f"{_who(stage)} needs {dep.written}, which is not there",
+                hint="vfs checkout or vfs pull brings it, if it is tracked",
+            )
+        deps[dep.written] = item(dep.written, found)
+    values: dict[str, Mapping[str, Any]] = {}
+    for params in definition.params:
+        known = parameters.values(definition, params)
+        if known is None:
+            raise DataUnavailable(f"{_who(stage)} needs {params.written}, which is not there")
+        error = missing(params, known)
+        if error is not None:
+            raise refusal(stage, error.message)
+        values[params.written] = known
+    return Locked(definition.command, deps, values)
+
+
+def outs(project: Project, stage: Stage, top: bytes) -> dict[str, LockedItem]:
+    """Take the outs of a stage into the cache, from below `top`; not on the disk yet.
+
+    Raises:
+        StageFailed: one is not there.
+        DataUnavailable, UnsafePath: one cannot be read, or not be tracked.
+        StoreFull, StoreError: the cache cannot be written.
+    """
+    if top == project.top:
+        return _outs(project, stage)
+    with Contents(top, project.state) as contents:
+        return _outs(replace(project, top=top, contents=contents), stage)
+
+
+def _outs(project: Project, stage: Stage) -> dict[str, LockedItem]:
+    definition, found = stage.definition, {}
+    keep = cacheable(definition)
+    listings: list[Recorded] = []
+    for out in definition.outs:
+        assert out.path is not None  # or the graph was refused
+        old = stage.locked.outs.get(out.written) if stage.locked else None
+        try:
+            recorded = record(
+                project, out.path, old.digest if old else None, store=out.cached or keep
+            )
+        except UnknownPath:
+            raise StageFailed(
+                f"{_who(stage)} did not make {out.written}",
+                hint="correct its command, or the outs in " + told(definition.file),
+            ) from None
+        if recorded.listing is not None and (out.cached or keep):
+            listings.append(recorded)
+        found[out.written] = item(out.written, recorded.content)
+    project.cache.sync()
+    for recorded in listings:
+        assert recorded.listing is not None
+        put_listing(project.cache, recorded.content.digest, recorded.listing)
+    project.cache.sync()
+    return found
+
+
+def item(written: str, found: Described) -> LockedItem:
+    """What a lock says of something."""
+    return LockedItem(
+        written, found.digest, found.is_tree, found.size, found.nfiles, found.executable
+    )
+
+
+def settle(project: Project, stage: Stage, run: Locked, *, cache: bool) -> list[bytes]:
+    """Record a run whose outs are in the cache and in the working tree; the files that Git is to take.
+
+    Args:
+        project: under DVC's lock.
+        stage: that ran.
+        run: what it had and made.
+        cache: put it into the run cache, if it may be there.
+
+    Raises:
+        FormatError: the lock is none.
+        StoreFull, StoreError: something cannot be written.
+    """
+    definition = stage.definition
+    cached = [out.path for out in definition.outs if out.cached and out.path is not None]
+    written = ignore_all(project, cached)
+    if cache and cacheable(definition):
+        RunCache(project.cache.directory).save(run)
+    written += write_lock(project, definition, run)
+    state = OutState(project.table)
+    for out in definition.outs:
+        known = run.outs[out.written]
+        if out.cached and out.path is not None and known.digest is not None:
+            state.note(out.path, Placed(known.digest, known.is_tree, b"", True))
+    return written
+
+
+def write_lock(project: Project, definition: Definition, run: Locked) -> list[bytes]:
+    """Write the entry of a stage, if it is another one; the file if it was written."""
+    if not definition.name:
+        file = definition.file
+        text = writes.read(project.absolute(file)) or b""
+        return _write(project, file, text, with_record(text, told(file), run))
+    path = lock_of(definition.file)
+    old = writes.read(project.absolute(path))
+    return _write(project, path, old, with_entries(old, told(path), {definition.name: run}))
+
+
+def _write(project: Project, path: bytes, old: bytes | None, new: bytes | None) -> list[bytes]:
+    if new is None or new == old:
+        return []
+    project.write(path, new)
+    return [path]
+
+
+def _who(stage: Stage) -> str:
+    return f"stage {stage.address()!r}"

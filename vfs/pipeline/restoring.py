@@ -1,0 +1,72 @@
+"""Outs of an earlier run from the cache into the working tree, in which they are not now."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+from vfs.formats.stage_values import Locked, LockedItem
+from vfs.objects import fingerprint
+from vfs.pipeline.nodes import Stage
+from vfs.state.files import NEVER, RACY, Known
+from vfs.tracking.caches import Caches
+from vfs.tracking.compare import Plan, Wish
+from vfs.tracking.links import COPY, Linker
+from vfs.tracking.materialise import Materialiser, check_parents
+from vfs.tracking.project import Project
+
+
+class Restorer:
+    """Puts outs into one working tree; `remember` at the end, so that nothing is read to be recognised."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._caches = Caches(project.store)
+        self._linker = Linker(project.store.links)
+        self._copier = Linker((COPY,))  # what Git tracks is never a link
+        self._made: list[tuple[int, dict[bytes, Wish]]] = []
+
+    def restore(self, stage: Stage, run: Locked) -> None:
+        """Put the outs of a stage in their places, which are free.
+
+        Raises:
+            DataUnavailable: the cache does not have all of them.
+            StoreFull, StoreError: the working tree cannot be written.
+        """
+        project = self._project
+        maker = Materialiser(project.top, os.path.join(project.top, project.root))
+        for out in stage.definition.outs:
+            if out.path is None:
+                continue
+            check_parents(project.top, out.path)
+            place = self._wishes(out.path, run.outs[out.written])
+            if not place:  # a directory without files
+                os.makedirs(project.absolute(out.path), exist_ok=True)
+                continue
+            linker = self._linker if out.cached else self._copier
+            made = maker.carry_out(Plan(place=place), out.path, self._caches, linker)
+            self._made.append((made, place))
+
+    def remember(self) -> None:
+        """Note what was made. Raises StoreError."""
+        if self._made:
+            time.sleep(RACY / 1e9)
+            self._project.state.remember(self._known(), now=time.time_ns())
+            self._made = []
+
+    def _wishes(self, path: bytes, item: LockedItem) -> dict[bytes, Wish]:
+        assert item.digest is not None
+        if not item.is_tree:
+            return {path: Wish(item.digest, item.executable, item.size)}
+        top = path + b"/"
+        return {
+            top + e.path: Wish(e.digest, size=e.size) for e in self._caches.listing(item.digest)
+        }
+
+    def _known(self) -> Iterator[Known]:
+        for made, place in self._made:
+            for path, wish in place.items():
+                with suppress(OSError):
+                    found = fingerprint(os.stat(self._project.absolute(path)))
+                    # Who wrote into it since wrote something else, which nobody hashed.
+                    yield Known(path, found if found.mtime <= made else NEVER, wish.digest)

@@ -1,0 +1,284 @@
+"""One run of one stage: steps 1 to 9 of docs/pipelines.md.
+
+Rule: whatever happens, and whenever, the lock has its old entry or that of a run that ended well, whose outs are in the cache.
+"""
+
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from vfs.errors import DataUnavailable, StageFailed, VfsError
+from vfs.formats.run_cache import cacheable
+from vfs.formats.stage_values import Locked
+from vfs.objects import writing
+from vfs.pipeline import recording
+from vfs.pipeline.attending import Attending
+from vfs.pipeline.changed import lines_of
+from vfs.pipeline.clearing import clear
+from vfs.pipeline.executor import Executor, Job, Room
+from vfs.pipeline.history import History, Record
+from vfs.pipeline.logs import kept, show
+from vfs.pipeline.measure import Measure
+from vfs.pipeline.nodes import Stage
+from vfs.pipeline.parameters import Parameters
+from vfs.pipeline.restoring import Restorer
+from vfs.pipeline.runcache import RunCache, have_outs
+from vfs.pipeline.running import claimed
+from vfs.tracking.caches import Caches
+from vfs.tracking.project import Project
+
+if TYPE_CHECKING:
+    from vfs.pipeline.pulling import Puller
+
+
+class Outcome(StrEnum):
+    """How a stage was brought up to date."""
+
+    RAN = "ran"
+    RESTORED = "restored"
+    PULLED = "pulled"
+    VERIFIED = "verified"  # frozen: what is there was recorded
+
+
+class Done(NamedTuple):
+    """What a run did.
+
+    Attributes:
+        outcome: how.
+        written: files that Git is to take.
+        run: what is recorded now.
+    """
+
+    outcome: Outcome
+    written: list[bytes]
+    run: Locked
+
+
+class Said(Protocol):
+    """Who tells the user."""
+
+    def begins(self, stage: Stage, lines: tuple[str, ...]) -> None:
+        """A command is about to run."""
+
+    def ended(self, stage: Stage) -> None:
+        """What a command printed, which ran beside others, is about to be shown."""
+
+    def restored(self, stage: Stage) -> None:
+        """Outs come from the cache instead of a run."""
+
+    def note(self, text: str) -> None:
+        """Something that somebody should know."""
+
+
+class Setting(NamedTuple):
+    """How stages are run.
+
+    Attributes:
+        here: the current directory, of the repository; stages are called as seen from it.
+        executor: where.
+        shell: path of the shell.
+        env: environment of commands.
+        run_cache: ask the run cache.
+        wait: seconds to wait for DVC's lock before a run; afterwards as long as it takes.
+        alone: one command at a time, which has our standard input and output.
+        json: standard output is for documents, so commands write to standard error.
+    """
+
+    here: bytes
+    executor: Executor
+    shell: str
+    env: Mapping[str, str]
+    run_cache: bool = True
+    wait: float = 0.0
+    alone: bool = True
+    json: bool = False
+
+
+class Runner:
+    """Runs stages of one working tree; thread-safe.
+
+    Attributes:
+        puller: brings what is recorded and not here; None: nothing is asked of remotes.
+        guard: held by whichever thread judges or records.
+    """
+
+    def __init__(
+        self, project: Project, setting: Setting, attending: Attending, said: Said
+    ) -> None:
+        self.puller: Puller | None = None
+        self.measure = Measure(project)
+        self.parameters = Parameters(project)
+        self.restorer = Restorer(project)
+        self._project = project
+        self._setting = setting
+        self._attending = attending
+        self._said = said
+        self.guard = threading.RLock()
+        self._history = History.of(project.top)
+
+    @contextmanager
+    def locked(self, wait: float) -> Iterator[None]:
+        """DVC's lock, and that of our own threads. Raises RepositoryBusy."""
+        root = Path(os.fsdecode(self._project.absolute(self._project.root)))
+        with self.guard, writing(root, wait):
+            yield
+
+    def run(self, stage: Stage, *, force: bool = False) -> Done:
+        """Bring a stage up to date that is not.
+
+        Args:
+            stage: whatever it depends on is up to date.
+            force: run it whatever is known.
+
+        Raises:
+            StageFailed: its command failed, or did not make what it was to make.
+            DataUnavailable, FormatError: it lacks something it needs.
+            VfsError: it cannot be recorded.
+        """
+        began = time.time()
+        name = self._history.name(stage, began)
+        with claimed(self._project, stage), ExitStack() as stack:
+            with self.locked(self._setting.wait):
+                if stage.definition.frozen:
+                    return self._verify(stage)
+                before = self._inputs(stage)
+                known = None if force else self._known(stage, before)
+                if known is not None:
+                    return self._restore(stage, known, began, name)
+                room = stack.enter_context(
+                    self._setting.executor.room(self._project, stage, self.measure)
+                )
+            for note in room.notes:
+                self._said.note(note)
+            try:
+                self._command(stage, room, name)
+                with self.locked(math.inf):
+                    done = self._record(stage, before, room)
+            except VfsError as error:
+                self._history.add(name, self._told(stage, before, began, error.message))
+                raise
+            self._history.add(name, self._told(stage, done.run, began, ""))
+            return done
+
+    # Steps ----------------------------------------------------------------------------------------
+
+    def _inputs(self, stage: Stage) -> Locked:
+        wdir = self._project.absolute(stage.definition.wdir)
+        if not os.path.isdir(wdir):
+            raise DataUnavailable(
+                f"stage {stage.address()!r} works in {os.fsdecode(stage.definition.wdir)}, which is no directory"
+            )
+        return recording.inputs(self._project, stage, self.measure, self.parameters)
+
+    def _known(self, stage: Stage, before: Locked) -> Locked | None:
+        """A run with these inputs whose outs the cache has: the last one, or one of the run cache."""
+        definition, locked = stage.definition, stage.locked
+        if not cacheable(definition):
+            return None
+        caches = Caches(self._project.store)
+        if locked is not None and _same(locked, before):
+            outs = {out.written: locked.outs.get(out.written) for out in definition.outs}
+            items = {written: item for written, item in outs.items() if item is not None}
+            if len(items) == len(outs) and all(item.digest for item in items.values()):
+                run = Locked(before.command, before.deps, before.params, items)
+                return run if have_outs(caches, run) else None
+        if not self._setting.run_cache:
+            return None
+        found = RunCache(self._project.cache.directory).find(definition, before)
+        if found is None:
+            return None
+        if self.puller is not None and not have_outs(caches, found):
+            self.puller.objects(found)
+        if not have_outs(caches, found):
+            return None
+        return Locked(before.command, before.deps, before.params, found.outs)
+
+    def _restore(self, stage: Stage, run: Locked, began: float, name: str) -> Done:
+        for note in clear(self._project, stage, self.measure):
+            self._said.note(note)
+        self._said.restored(stage)
+        self.restorer.restore(stage, run)
+        self.measure.forget(stage.out_paths)
+        written = recording.settle(self._project, stage, run, cache=False)
+        record = self._told(stage, run, began, "")._replace(outcome=Outcome.RESTORED)
+        self._history.add(name, record)
+        return Done(Outcome.RESTORED, written, run)
+
+    def _verify(self, stage: Stage) -> Done:
+        before = self._inputs(stage)
+        outs = recording.outs(self._project, stage, self._project.top)
+        run = Locked(before.command, before.deps, before.params, outs)
+        self.measure.forget(stage.out_paths)
+        written = recording.settle(self._project, stage, run, cache=True)
+        return Done(Outcome.VERIFIED, written, run)
+
+    def _command(self, stage: Stage, room: Room, name: str) -> None:
+        definition, setting = stage.definition, self._setting
+        command = definition.command
+        lines = tuple(command.splitlines()) if isinstance(command, str) else command
+        self._said.begins(stage, lines)
+        top = os.fsdecode(self._project.absolute(self._project.root))
+        env = {"DVC_ROOT": top, **setting.env, "DVC_STAGE": stage.address(setting.here)}
+        cwd = os.path.join(self._project.top, definition.wdir)
+        log, shown = self._history.log(name), 2 if setting.json else 1
+        try:
+            with kept(log, alone=setting.alone, stdout=shown) as streams:
+                job = Job(stage, lines, setting.shell, cwd, env, streams)
+                status = room.run(job, self._attending)
+        finally:
+            if not setting.alone:
+                with self.guard:
+                    self._said.ended(stage)
+                    show(log, shown)
+        if status and self._attending.came:
+            self._said.note(f"stage {stage.address(setting.here)!r} was interrupted")
+            self._attending.check()
+        if status:
+            how = f"ended with {status}" if status > 0 else f"was ended by signal {-status}"
+            raise StageFailed(
+                f"stage {stage.address(setting.here)!r}: its command {how}",
+                hint=f"its lock is as it was; vfs log {stage.address(setting.here)} --output shows what it printed",
+            )
+
+    def _record(self, stage: Stage, before: Locked, room: Room) -> Done:
+        measure = self.measure
+        measure.forget(stage.dep_paths)
+        after = self._inputs(stage)
+        changed = _changed(before, after)
+        if changed:
+            raise StageFailed(
+                f"{changed} changed while stage {stage.address()!r} ran; nothing was recorded",
+                hint="a command must not write what it depends on; run it again if you changed it",
+            )
+        outs = recording.outs(self._project, stage, room.top)
+        room.settle()
+        measure.forget(stage.out_paths)
+        run = Locked(before.command, before.deps, before.params, outs)
+        written = recording.settle(self._project, stage, run, cache=True)
+        return Done(Outcome.RAN, written, run)
+
+    def _told(self, stage: Stage, run: Locked, began: float, failure: str) -> Record:
+        return Record.of(stage, run, began, time.time() - began, failure)
+
+
+def _same(locked: Locked, now: Locked) -> bool:
+    """Whether a lock has these inputs."""
+    return lines_of(locked.command) == lines_of(now.command) and not _changed(locked, now)
+
+
+def _changed(before: Locked, after: Locked) -> str:
+    """A dep or file of parameters that differs; "" if none does."""
+    for written, item in after.deps.items():
+        old = before.deps.get(written)
+        if old is None or old.digest != item.digest:
+            return written
+    for written, values in after.params.items():
+        if dict(before.params.get(written) or {}) != dict(values):
+            return written
+    return ""

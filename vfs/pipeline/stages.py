@@ -1,0 +1,104 @@
+"""The stages and sources of a working tree, as its files lie there now.
+
+Rule: files that Git sees (tracked, or neither tracked nor ignored), by `vfs.workspace.here`; what it does not see is no pipeline. Order: files
+of a directory before those below it, then the order of each file.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from vfs.core.paths import show
+from vfs.errors import FormatError
+from vfs.formats.definition import definitions
+from vfs.formats.locked import locked_stages
+from vfs.formats.single_stage import single_definition
+from vfs.formats.variables import OnDemand
+from vfs.pipeline.graph import Graph
+from vfs.pipeline.nodes import Node, Source, Stage
+from vfs.workspace.here import read_here
+from vfs.workspace.outs import MAX_POINTER
+from vfs.workspace.surveyed import Survey
+
+
+@dataclass(slots=True)
+class Tree:
+    """What there is.
+
+    Attributes:
+        nodes: stages and sources.
+        errors: of files that cannot be used; their stages are missing.
+    """
+
+    nodes: list[Node] = field(default_factory=list)
+    errors: list[FormatError] = field(default_factory=list)
+
+    @property
+    def stages(self) -> list[Stage]:
+        """The stages."""
+        return [node for node in self.nodes if isinstance(node, Stage)]
+
+    def graph(self) -> Graph:
+        """The graph.
+
+        Raises:
+            FormatError: a file cannot be used.
+        """
+        for error in self.errors:
+            raise error
+        return Graph(self.nodes)
+
+
+def tree_of(root: Path, survey: Survey) -> Tree:
+    """The stages and sources of a working tree that was surveyed."""
+    tree = Tree()
+    single = set(survey.claims.commands)
+    sources: dict[bytes, list[bytes]] = {}
+    for claim in (*survey.claims.own, *survey.claims.rivals):
+        if not claim.stage and claim.pointer not in single:
+            sources.setdefault(claim.pointer, []).append(claim.out.path)
+    read = partial(read_here, root)
+    for path in sorted((*survey.pipelines, *single, *sources), key=_walked):
+        if path in sources:
+            tree.nodes.append(Source(path, tuple(sources[path])))
+            continue
+        try:
+            tree.nodes += _single(path, read) if path in single else _read(path, read)
+        except FormatError as error:
+            tree.errors.append(error)
+    return tree
+
+
+def read_pipeline(root: Path, path: bytes) -> list[Stage]:
+    """The stages of one file; none if there is no such file. Raises FormatError."""
+    return list(_read(path, partial(read_here, root)))
+
+
+def lock_of(pipeline: bytes) -> bytes:
+    """The lock beside a `dvc.yaml`."""
+    return pipeline.removesuffix(b"dvc.yaml") + b"dvc.lock"
+
+
+def _read(path: bytes, read: "partial[bytes | None]") -> Iterator[Stage]:
+    data = read(path, MAX_POINTER)
+    if data is None:
+        return
+    files = OnDemand(partial(read, limit=MAX_POINTER))
+    lock = lock_of(path)
+    locked = locked_stages(read(lock, MAX_POINTER), show(lock)[1:-1])
+    for definition in definitions(data, path, files):
+        yield Stage(definition, locked.get(definition.name))
+
+
+def _single(path: bytes, read: "partial[bytes | None]") -> Iterator[Stage]:
+    """The stage of a `.dvc` file with a command."""
+    found = single_definition(read(path, MAX_POINTER) or b"", path)
+    if found is not None:
+        yield Stage(*found)
+
+
+def _walked(path: bytes) -> tuple[list[bytes], bytes]:
+    directory, name = os.path.split(path)
+    return directory.split(b"/") if directory else [], name
