@@ -145,7 +145,7 @@ class World:
         for name in os.listdir("/proc"):
             if name.isdecimal():
                 with contextlib.suppress(OSError):
-                    for line in Path(f"/proc/{name}/mountinfo").read_text().splitlines():
+                    for line in Path(f"/proc/{name}/mountinfo").read_text("latin-1").splitlines():
                         if str(self.sandbox.root) in line and "fuse" not in line:
                             found.add(f"{name}: {line}")
         return sorted(found)
@@ -170,3 +170,25 @@ def world(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[World]:
         for process in made.processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+
+
+@contextlib.contextmanager
+def running(
+    world: World, *lines: str, ignored: tuple[int, ...] = ()
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A driver in a process group of its own, whose first command has made `.dvc/started`."""
+    process = subprocess.Popen(
+        world.argv(*lines, ignored=ignored),
+        env=world.environ,
+        cwd="/",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: (world.tree / ".dvc/started").exists(), "the command")
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        process.communicate()

@@ -5,11 +5,12 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.sandbox.conftest import AS_USER, World
+from tests.sandbox.conftest import AS_USER, World, running
 from vfs.sandbox.changes import Change, Kind, What, changes, strip
 from vfs.sandbox.removal import remove
 
@@ -91,6 +92,27 @@ def test_directories_that_were_removed_and_made_again(world: World) -> None:
     assert [change[0] for change in done.changes] == sorted(done.what)
 
 
+def test_what_others_made_meanwhile_is_not_deleted(world: World) -> None:
+    """As a stage beside this one does, whose outs come to the same directory."""
+    world.write("old/a")
+    wait = "touch .dvc/started; until test -e .dvc/go; do :; done"
+    with running(world, f"mkdir new; echo > new/ours; rm -r old; mkdir old; {wait}") as process:
+        world.write("new/theirs", "theirs")
+        world.write("new/sub/theirs", "theirs")
+        world.write("old/theirs", "theirs")
+        world.write(".dvc/go")
+        output, errors = process.communicate(timeout=60)
+    done = world.result(output.decode(), errors.decode())
+    found = done.what
+    assert found.pop("new", "mode") == "mode", "whose it is may differ"
+    assert found == {"new/ours": "created", "old": "modified", "old/a": "deleted"}
+
+
+def test_a_directory_that_was_removed_and_made_as_it_was(world: World) -> None:
+    world.write("d/a", "a")
+    assert world.run("cp -a d x; rm -r d; mv x d").what == {}
+
+
 def test_a_directory_that_was_renamed_is_there_whole(world: World) -> None:
     """The kernel refuses to rename what lies below (EXDEV), and `mv` copies it."""
     for name in ("from/a", "from/sub/b"):
@@ -152,8 +174,8 @@ def upper(tmp_path: Path) -> Path:
     return tmp_path / "upper"
 
 
-def found(upper: Path, **layers: list[bytes]) -> list[Change]:
-    return list(changes(os.fsencode(upper), os.fsencode(upper.with_name("tree")), **layers))
+def found(upper: Path, below: Sequence[bytes] = (), hide: Sequence[bytes] = ()) -> list[Change]:
+    return list(changes(os.fsencode(upper), os.fsencode(upper.with_name("tree")), below, hide))
 
 
 def test_symlinks_are_never_followed(upper: Path) -> None:
@@ -220,8 +242,8 @@ def test_layers_end_where_they_do_in_the_view(upper: Path) -> None:
         (second / name / "x").write_text("")
         (upper / name).mkdir()
         (upper / name / "x").write_text("")
-    layers = {"below": [os.fsencode(first), os.fsencode(second)], "hide": [b"hidden"]}
-    assert [(c.path, c.what) for c in found(upper, **layers)] == [
+    below = [os.fsencode(first), os.fsencode(second)]
+    assert [(c.path, c.what) for c in found(upper, below, [b"hidden"])] == [
         (b"f", What.MODIFIED),
         (b"f/x", What.CREATED),
         (b"hidden", What.CREATED),

@@ -1,6 +1,5 @@
 """Signals, the terminal, and what a command leaves running."""
 
-import contextlib
 import os
 import pty
 import signal
@@ -12,31 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.sandbox.conftest import World
+from tests.sandbox.conftest import World, running
 from vfs.sandbox.view import View
 from vfs.testing.mounts import wait_until
-
-
-@contextlib.contextmanager
-def running(
-    world: World, *lines: str, ignored: tuple[int, ...] = ()
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """A driver in a process group of its own, whose first command has made `.dvc/started`."""
-    process = subprocess.Popen(
-        world.argv(*lines, ignored=ignored),
-        env=world.environ,
-        cwd="/",
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        wait_until(lambda: (world.tree / ".dvc/started").exists(), "the command")
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        process.communicate()
 
 
 def program(world: World, driver: int) -> psutil.Process:

@@ -10,7 +10,7 @@ is opaque if `user.overlay.opaque` is `y`. A file that was opened for writing is
 import enum
 import os
 import stat
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -53,7 +53,7 @@ class Change:
         mode: its permissions now.
         size: of a file, in bytes.
         links: its names, in or out of the tree; a file that has more than one must not be renamed into a cache.
-        replaced: a directory that was removed and made again: what had been in it is deleted one by one.
+        replaced: a directory that was removed and made again, without all that had been in it: that is deleted one by one.
     """
 
     path: bytes
@@ -72,6 +72,13 @@ class _Layer(NamedTuple):
     masked: bool
 
 
+class _Known(NamedTuple):
+    """What is not below, and when the command began; None if that is not known."""
+
+    hidden: frozenset[bytes]
+    since: int | None
+
+
 @dataclass(slots=True)
 class _Level:
     """A directory of the upper layer that is being read: its path with a slash, and what is left of its names."""
@@ -88,17 +95,23 @@ class _Level:
 
 
 def changes(
-    upper: bytes, tree: bytes, below: Iterable[bytes] = (), hide: Iterable[bytes] = ()
+    upper: bytes,
+    tree: bytes,
+    below: Iterable[bytes] = (),
+    hide: Iterable[bytes] = (),
+    *,
+    since: int | None = None,
 ) -> Generator[Change, None, None]:
     """What differs, each directory before what is in it, names in the order of their bytes.
 
     The layers are those of the view: the working tree, the directories below it, and what those do not show. They must be as they were while the
-    command ran. What was copied up and is the same as before is no change.
+    command ran; what came to the tree after `since` (`st_ctime_ns`), in a directory that the command made as well, is not taken for deleted. What was
+    copied up, or made again, and is the same as before is no change.
 
     Raises:
         OSError: a directory or file cannot be read.
     """
-    hidden = frozenset(hide)
+    known = _Known(frozenset(hide), since)
     stack: list[_Level] = []
     try:
         top = _Level(b"", os.open(upper, _GIVEN), iter(()), [])
@@ -112,7 +125,7 @@ def changes(
             if name is None:
                 stack.pop().close()
                 continue
-            change, deeper = _look(level, name, hidden)
+            change, deeper = _look(level, name, known)
             if deeper is not None:
                 stack.append(deeper)
             if change is not None:
@@ -150,12 +163,10 @@ def _strip(path: bytes) -> None:
         os.chmod(path, mode)
 
 
-def _look(
-    level: _Level, name: bytes, hidden: Collection[bytes]
-) -> tuple[Change | None, _Level | None]:
+def _look(level: _Level, name: bytes, known: _Known) -> tuple[Change | None, _Level | None]:
     """What became of one name, and the directory that is to be read next."""
     path = level.path + name
-    before, at = _before(level, name, path, hidden)
+    before, at = _before(level, name, path, known)
     try:
         now = os.stat(name, dir_fd=level.upper, follow_symlinks=False)
     except FileNotFoundError:  # of an opaque directory: only below
@@ -167,18 +178,17 @@ def _look(
     if not stat.S_ISDIR(now.st_mode):
         what = _compare(level.upper, name, now, at, before)
         return what and _change(path, what, now), None
-    deeper, opaque = _enter(level, name, path, hidden)
-    replaced = opaque and before is not None and stat.S_ISDIR(before.st_mode)
+    deeper, replaced = _enter(level, name, path, known)
     what = _compare(level.upper, name, now, at, before) or (What.MODIFIED if replaced else None)
     return what and _change(path, what, now, replaced=replaced), deeper
 
 
 def _before(
-    level: _Level, name: bytes, path: bytes, hidden: Collection[bytes]
+    level: _Level, name: bytes, path: bytes, known: _Known
 ) -> tuple[os.stat_result | None, int]:
     """What a name was, and the directory that had it."""
     for layer in level.lower:
-        if layer.masked and path in hidden:
+        if layer.masked and path in known.hidden:
             break
         try:
             found = os.stat(name, dir_fd=layer.number, follow_symlinks=False)
@@ -188,14 +198,12 @@ def _before(
     return None, -1
 
 
-def _enter(
-    level: _Level, name: bytes, path: bytes, hidden: Collection[bytes]
-) -> tuple[_Level, bool]:
-    """The directory of a name with those that it was merged from; whether it is opaque."""
+def _enter(level: _Level, name: bytes, path: bytes, known: _Known) -> tuple[_Level, bool]:
+    """The directory of a name with those that it was merged from; whether it replaces them and lacks what they had."""
     deeper = _Level(path + b"/", os.open(name, _DIRECTORY, dir_fd=level.upper), iter(()), [])
     try:
         for layer in level.lower:
-            if layer.masked and path in hidden:
+            if layer.masked and path in known.hidden:
                 break
             try:
                 number = os.open(name, _DIRECTORY, dir_fd=layer.number)
@@ -204,23 +212,34 @@ def _enter(
             except OSError:  # no directory: it ends what is below it
                 break
             deeper.lower.append(_Layer(number, layer.masked))
-        opaque = _attribute(deeper.upper, "opaque") == b"y"
         names = set(_listed(deeper.upper))
-        if opaque:
-            names |= _names(deeper, hidden)
+        lost = set()
+        if _attribute(deeper.upper, "opaque") == b"y":
+            lost = _names(deeper, known) - names
     except BaseException:
         deeper.close()
         raise
-    deeper.names = iter(sorted(names))
-    return deeper, opaque
+    deeper.names = iter(sorted(names | lost))
+    return deeper, bool(lost)
 
 
-def _names(level: _Level, hidden: Collection[bytes]) -> set[bytes]:
+def _names(level: _Level, known: _Known) -> set[bytes]:
+    """What was in a directory before the command ran."""
     found: set[bytes] = set()
     for layer in level.lower:
-        names = _listed(layer.number)
-        found.update(n for n in names if not (layer.masked and level.path + n in hidden))
+        for name in _listed(layer.number):
+            if layer.masked:
+                there = level.path + name not in known.hidden
+            else:
+                there = known.since is None or _changed(layer.number, name) <= known.since
+            if there:
+                found.add(name)
     return found
+
+
+def _changed(directory: int, name: bytes) -> int:
+    """When a name was made, or what it stands for was changed."""
+    return os.stat(name, dir_fd=directory, follow_symlinks=False).st_ctime_ns
 
 
 def _listed(number: int) -> list[bytes]:

@@ -77,6 +77,7 @@ class View:
         self._child: Child | None = None
         self._stopped = False
         self._asked = 0
+        self._since: int | None = None
         os.makedirs(self.upper, 0o777, exist_ok=True)
         os.makedirs(os.path.join(self.scratch, b"mask"), exist_ok=True)
         _like(self.tree, self.upper)
@@ -169,7 +170,7 @@ class View:
 
     def changes(self) -> Iterator[changes.Change]:
         """What the commands wrote (`vfs.sandbox.changes`); the directories below must still be there. Raises OSError."""
-        return changes.changes(self.upper, self.tree, self.below, self.hide)
+        return changes.changes(self.upper, self.tree, self.below, self.hide, since=self._since)
 
     def close(self, *, keep: bool = False) -> None:
         """Remove the scratch; with `keep`, all but what the overlay made for itself. Raises OSError."""
@@ -182,6 +183,8 @@ class View:
 
     def _layout(self) -> Layout:
         work = tempfile.mkdtemp(prefix=b"work-", dir=self.scratch)
+        if self._since is None:
+            self._since = os.stat(work).st_ctime_ns
         return Layout(
             tree=self.tree,
             upper=self.upper,
