@@ -121,6 +121,7 @@ class Runner:
         self._said = said
         self.guard = threading.RLock()
         self._history = History.of(project.top)
+        self._locks: dict[bytes, bytes] = {}
 
     @contextmanager
     def locked(self, wait: float) -> Iterator[None]:
@@ -210,7 +211,7 @@ class Runner:
         self._said.restored(stage)
         self.restorer.restore(stage, run)
         self.measure.forget(stage.out_paths)
-        written = recording.settle(self._project, stage, run, cache=False)
+        written = recording.settle(self._project, stage, run, self._locks, cache=False)
         record = self._told(stage, run, began, "")._replace(outcome=Outcome.RESTORED)
         self._history.add(name, record)
         return Done(Outcome.RESTORED, written, run)
@@ -220,7 +221,7 @@ class Runner:
         outs = recording.outs(self._project, stage, self._project.top)
         run = Locked(before.command, before.deps, before.params, outs)
         self.measure.forget(stage.out_paths)
-        written = recording.settle(self._project, stage, run, cache=True)
+        written = recording.settle(self._project, stage, run, self._locks, cache=True)
         return Done(Outcome.VERIFIED, written, run)
 
     def _command(self, stage: Stage, room: Room, name: str) -> None:
@@ -265,7 +266,7 @@ class Runner:
         room.settle()
         measure.forget(stage.out_paths)
         run = Locked(before.command, before.deps, before.params, outs)
-        written = recording.settle(self._project, stage, run, cache=True)
+        written = recording.settle(self._project, stage, run, self._locks, cache=True)
         return Done(Outcome.RAN, written, run)
 
     def _told(self, stage: Stage, run: Locked, began: float, failure: str) -> Record:
