@@ -71,6 +71,16 @@ def _plain(field: bytes) -> str:
     return os.fsdecode(_ESCAPE.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), field))
 
 
+def all_mounts() -> list[tuple[bytes, str]]:
+    """Every mount point of this mount namespace with the type of its file system, the latest last. Raises OSError."""
+    found = []
+    for line in Path(TABLE).read_bytes().splitlines():
+        before, _, after = line.partition(b" - ")
+        point = os.fsencode(_plain(before.split(b" ")[4]))
+        found.append((point, after.split(b" ")[0].decode("ascii", "replace")))
+    return found
+
+
 def vfs_mounts() -> list[KernelMount]:
     """The vfs mounts of this mount namespace, of every user."""
     return parse_mounts(Path(TABLE).read_bytes())

@@ -93,7 +93,7 @@ def test_any_order_has_dependencies_first(count: int, rng: random.Random) -> Non
 def test_a_cycle_is_found_wherever_it_is(length: int, rng: random.Random) -> None:
     ring = [stage(f"s{n}", f"o{(n + 1) % length}", f"o{n}") for n in range(length)]
     others = [stage(f"x{n}", "o0", f"y{n}") for n in range(3)]
-    nodes = [*ring, *others]
+    nodes: list[Stage | Source] = [*ring, *others]
     rng.shuffle(nodes)
     graph = Graph(nodes)
     assert set(graph.cycle()) == set(ring)
@@ -123,7 +123,7 @@ def test_what_is_refused(nodes: list[Stage | Source], message: str) -> None:
 
 def test_targets() -> None:
     below = stage("train", "", "sub/m", file=b"sub/dvc.yaml")
-    nodes = [stage("train", "", "model"), stage("each@a", "", "ea"), stage("each@b", "", "eb"), below, Source(b"raw.dvc", (b"raw",))]  # fmt: skip
+    nodes: list[Stage | Source] = [stage("train", "", "model"), stage("each@a", "", "ea"), stage("each@b", "", "eb"), below, Source(b"raw.dvc", (b"raw",))]  # fmt: skip
     graph = Graph(nodes)
 
     def found(text: str, here: bytes = b"", *, glob: bool = False) -> list[str]:

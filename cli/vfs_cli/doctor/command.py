@@ -99,8 +99,9 @@ def _findings(
         early.append(bad("mount", error.message, error.hint or ""))
     settings = _settings(target, early)
     if target is None:
-        yield from (*early, *_machine(settings))
+        yield from (*early, *_machine(settings, None))
         return
+    root = Path(target.repo)
     from vfs.workspace import open_workspace
     from vfs_cli.doctor import repository
 
@@ -109,12 +110,12 @@ def _findings(
     except VfsError as error:
         if repo is not None and isinstance(error, NotARepository):
             raise
-        yield from (*early, *_machine(settings), repository.failed("repository", error))
+        yield from (*early, *_machine(settings, root), repository.failed("repository", error))
         return
     with closing(workspace):
         if rev is not None and rev != WORKTREE:
             workspace.repository.resolve(rev)
-        yield from (*early, *_machine(settings))
+        yield from (*early, *_machine(settings, root))
         yield from repository.check(
             workspace, target.rev, every=every, offline=offline, verbose=verbose
         )
@@ -129,7 +130,7 @@ def _settings(target: Target | None, early: list[Finding]) -> Settings:
         return default_settings()
 
 
-def _machine(settings: Settings) -> Iterator[Finding]:
+def _machine(settings: Settings, root: Path | None) -> Iterator[Finding]:
     """Everything about this machine, in the order in which it would bite."""
     uid = os.geteuid()
     yield fuse.fuse_device()
@@ -149,6 +150,7 @@ def _machine(settings: Settings) -> Iterator[Finding]:
     yield machine.catalog(settings.cache_dir)
     yield machine.memory(settings)
     yield machine.open_files()
+    yield machine.private_view(machine.scratch_place(root))
     yield from machine.daemon_files((mount.mountpoint, mount.pid) for mount in mounts)
     yield from machine.private_directories(environment().get("XDG_RUNTIME_DIR"), runtime_dir(), uid)
 

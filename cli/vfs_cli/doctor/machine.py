@@ -5,6 +5,7 @@ Source of file system names: /proc/self/mountinfo (types of the kernel and of co
 
 import os
 import resource
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -184,6 +185,26 @@ def memory(settings: Settings, table: Path = Path("/proc/meminfo")) -> Finding:
     if settings.memory_limit * 4 > total or total < GIB // 2:
         return note(name, text, "set transfer.memory to less, e.g. 64MiB")
     return ok(name, text)
+
+
+def private_view(scratch: Path) -> Finding:
+    """Can a command of a stage run in a private view with its scratch there? Tries it."""
+    from vfs.sandbox.view import supported
+
+    name = "private-view"
+    try:
+        refusal = supported(os.fspath(scratch))
+    except OSError as error:
+        return note(name, f"cannot be tried in {scratch}: {error.strerror}")
+    if refusal is None:
+        return ok(name, "stages can run in private views")
+    return note(name, refusal.message, refusal.hint or "")
+
+
+def scratch_place(root: Path | None) -> Path:
+    """Where the scratch of a stage of a repository lies, or would if it had one."""
+    place = None if root is None else root / ".dvc" / "tmp"
+    return place if place is not None and os.access(place, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def _existing(directory: Path) -> Path:

@@ -39,6 +39,17 @@ def test_where_the_cache_lies(directory: str, kind: str, state: State) -> None:
     assert machine.cache_place(Path(directory), TABLE).state is state
 
 
+def test_private_views(tmp_path: Path) -> None:
+    """Tried in the repository's own place for scratch, if it has one; nothing is left of it."""
+    assert machine.scratch_place(None) == machine.scratch_place(tmp_path) != tmp_path
+    place = tmp_path / ".dvc" / "tmp"
+    place.mkdir(parents=True)
+    assert machine.scratch_place(tmp_path) == place
+    assert machine.private_view(place).state is State.OK
+    assert os.listdir(place) == []
+    assert machine.private_view(tmp_path / "nowhere").state is State.NOTE
+
+
 def test_space() -> None:
     plenty = Settings(Path("/nowhere/cache"), GIB, 0)
     assert machine.cache_space(plenty).state is State.OK
