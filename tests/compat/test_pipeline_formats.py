@@ -165,6 +165,7 @@ REFUSED = {
     "no list": "stages: {a: {foreach: '${s}', do: {cmd: x}}}",
     "no do": "stages: {a: {foreach: [1]}}",
     "both": "stages: {a: {foreach: [1], matrix: {a: [1]}, do: {cmd: x}}}",
+    "empty item": "stages: {a: {foreach: [x, ''], do: {cmd: x}}}",
     "empty matrix": "stages: {a: {matrix: {}, cmd: x}}",
     "missing file": "vars: [nope.yaml]",
     "missing key": "vars: ['f.yaml:nope']",
@@ -232,13 +233,50 @@ PARAMS = st.lists(
     max_size=4,
 )
 COMMAND = st.sampled_from(
-    ["run", "run ${s} ${yes}", "run ${map}", "run ${opts} \\${x}", "a\nb", "${s}"]
+    [
+        "${",
+        "${}",
+        "${nope}",
+        "x ${item}",
+        "${ s }",
+        "${list}",
+        "${list[0]} ${list[-1]}",
+        "x ${opts.b.c}",
+        "x ${nest[a][0]}",
+        "x ${nest.a.[0]}",
+        "x ${nest.a[0] .b}",
+        "x ${nest.a [0] }",
+        "a ${s}}",
+        "$${s}",
+        "\\\\${s}",
+        "run",
+        "run ${s} ${yes}",
+        "run ${map}",
+        "run ${opts} \\${x}",
+        "a\nb",
+        "${s}",
+    ]
 )
 BODY: dict[str, st.SearchStrategy[Any]] = {
     "cmd": COMMAND | st.lists(COMMAND, min_size=1, max_size=2)
 }
 OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
-    "wdir": st.sampled_from([".", "w", "${s}", "w/../v"]),
+    "wdir": st.sampled_from(
+        [
+            "",
+            "${yes}",
+            "${list}",
+            "x${map.k}",
+            "",
+            "${yes}",
+            "${list}",
+            "x${map.k}",
+            ".",
+            "w",
+            "${s}",
+            "w/../v",
+        ]
+    ),
     "deps": st.lists(written("d") | st.sampled_from(["s3://b/k", "../up"]), max_size=3),
     "params": PARAMS,
     "outs": outs("o"),
@@ -253,7 +291,27 @@ OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
     "vars": st.just([{"local": 1}]) | st.just([]),
 }
 ITEM = st.sampled_from(
-    ["a", 1, True, False, None, 1.5, "${yes}", "${s}", "x${map.k}", {"q": 1}, ["l"]]
+    [
+        "${nope}",
+        "${nest}",
+        "a-${list}",
+        "a-${map}",
+        2.0,
+        "",
+        "true",
+        "True",
+        "a",
+        1,
+        True,
+        False,
+        None,
+        1.5,
+        "${yes}",
+        "${s}",
+        "x${map.k}",
+        {"q": 1},
+        ["l"],
+    ]
 )
 PLAIN = st.fixed_dictionaries(BODY, optional=OPTIONAL)
 INNER = st.fixed_dictionaries(

@@ -137,6 +137,8 @@ class StrictPipeline:
         with self._at((*keys, made_by)):
             templating.check(entry[made_by], self._file)
             generated = expand(entry, self._scope.values, self._file)
+        if "" in generated:
+            raise self._error((*keys, made_by), "makes a stage without a name")
         for key, extra in generated.items():
             name = f"{group}@{key}"
             if names is None or group in names or name in names:
