@@ -6,8 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import click
+
 from vfs.errors import StageFailed, UsageError, VfsError
 from vfs_cli.exits import Errors
+from vfs_cli.options import Decorator
 from vfs_cli.output import Output
 from vfs_cli.progress import Progress
 from vfs_cli.target import Target, choose, opening
@@ -18,6 +21,11 @@ if TYPE_CHECKING:
     from vfs.pipeline.nodes import Node, Stage
     from vfs.pipeline.run import Done, Setting
     from vfs.pipeline.session import Session
+
+private_option: Decorator = click.option(
+    "--private", is_flag=True,
+    help="Run commands in a private view: only declared outs reach the working tree.",
+)  # fmt: skip
 
 RUN: Errors = (*WRITE, StageFailed)
 """Running stages."""
@@ -55,15 +63,21 @@ def pipelines(progress: Progress) -> Iterator[Work]:
             yield Work(session, target)
 
 
-def setting(target: Target, output: Output, **options: Any) -> "Setting":
-    """How commands are run from here."""
+def setting(target: Target, output: Output, *, private: bool = False, **options: Any) -> "Setting":
+    """How commands are run from here; `private`: in a view of their own."""
     from vfs.config.environment import environment
-    from vfs.pipeline.executor import InPlace
+    from vfs.pipeline.executor import Executor, InPlace
     from vfs.pipeline.run import Setting
+
+    executor: Executor = InPlace()
+    if private:
+        from vfs.pipeline.private import Private
+
+        executor = Private()
 
     env = dict(environment())
     shell = env.get("SHELL") or "/bin/sh"
-    return Setting(target.here, InPlace(), shell, env, json=output.json, **options)
+    return Setting(target.here, executor, shell, env, json=output.json, **options)
 
 
 class Teller:

@@ -6,7 +6,7 @@ from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import FILE
-from vfs_cli.pipelines import RUN, Teller, pipelines, setting
+from vfs_cli.pipelines import RUN, Teller, pipelines, private_option, setting
 from vfs_cli.progress import Progress
 from vfs_cli.tracking import show_written, wait_option
 
@@ -50,6 +50,7 @@ from vfs_cli.tracking import show_written, wait_option
 @click.option(
     "--no-run-cache", is_flag=True, help="Run commands that were run before with the same inputs."
 )
+@private_option
 @click.option(
     "--pull",
     is_flag=True,
@@ -70,6 +71,7 @@ def command(
     keep_going: bool,
     jobs: int,
     no_run_cache: bool,
+    private: bool,
     pull: bool,
     dry: bool,
     wait: float,
@@ -93,7 +95,9 @@ def command(
         session, target = work
         graph = session.graph()
         named = [Target(text, target.path(text)) for text in targets]
-        how = setting(target, output, run_cache=not no_run_cache, wait=wait, alone=jobs == 1)
+        how = setting(
+            target, output, private=private, run_cache=not no_run_cache, wait=wait, alone=jobs == 1
+        )
         teller = Teller(output, progress, target, dry=dry)
         nodes = nodes_of(
             graph, named, target.here, glob=glob, whole=whole, single=single, downstream=downstream

@@ -26,8 +26,16 @@ from vfs.tracking.scan import Scanner
 from vfs.types import Digest
 
 
-def clear(project: Project, stage: Stage, measure: Measure) -> list[str]:
+def clear(
+    project: Project, stage: Stage, measure: Measure, former: bytes | None = None
+) -> list[str]:
     """Clear the way; what the user should know of it.
+
+    Args:
+        project: under DVC's lock.
+        stage: that is going to run.
+        measure: of the working tree.
+        former: a directory (absolute) that takes what would be deleted; it is made.
 
     Raises:
         StoreError: something cannot be removed or moved.
@@ -42,15 +50,29 @@ def clear(project: Project, stage: Stage, measure: Measure) -> list[str]:
         try:
             if out.persist:
                 _unprotect(project, out.path)
-            elif _kept(project, stage, out, measure):
-                _delete(project.absolute(out.path))
-            else:
+            elif not _kept(project, stage, out, measure):
                 moved = _move(project, out.path, aside)
                 notes.append(f"{told(out.path)}, which no cache has, was moved to {told(moved)}")
+            elif former is None:
+                _delete(project.absolute(out.path))
+            else:
+                _move(project, out.path, former)
         except OSError as error:
             raise failed(project.absolute(out.path), error) from error
     measure.forget(stage.out_paths)
     return notes
+
+
+def put_back(project: Project, stage: Stage, former: bytes) -> None:
+    """Outs that `clear` moved there are again where they were, unless something else is. Raises StoreError."""
+    for path in stage.out_paths:
+        source, target = os.path.join(former, path), project.absolute(path)
+        if os.path.lexists(source) and not os.path.lexists(target):
+            try:
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                os.rename(source, target)
+            except OSError as error:
+                raise failed(target, error) from error
 
 
 def scratch(project: Project, stage: Stage) -> bytes:

@@ -58,6 +58,9 @@ class Room(Protocol):
     def run(self, job: Job, attending: Attending) -> int:
         """Run the lines in order, up to the first that fails; its exit status (negative: the signal that ended it)."""
 
+    def afterwards(self) -> list[str]:
+        """The command ended well: let the outs lie below `top`; what the user should know of what else it wrote. Raises StoreError."""
+
     def settle(self) -> None:
         """The outs are in the cache: bring them to the working tree, if they are not there. Raises StoreError."""
 
@@ -107,6 +110,10 @@ class _Here:
             if status:
                 return status
         return 0
+
+    def afterwards(self) -> list[str]:
+        """They lie where they are."""
+        return []
 
     def settle(self) -> None:
         """They are there."""

@@ -262,6 +262,8 @@ class Runner:
                 f"{changed} changed while stage {stage.address()!r} ran; nothing was recorded",
                 hint="a command must not write what it depends on; run it again if you changed it",
             )
+        for note in room.afterwards():
+            self._said.note(note)
         outs = recording.outs(self._project, stage, room.top)
         room.settle()
         measure.forget(stage.out_paths)
