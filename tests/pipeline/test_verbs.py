@@ -73,6 +73,15 @@ def test_remove(ran: Work) -> None:
     assert ran.outcomes() == {"one": "unchanged"}
 
 
+def test_commit_of_a_stage_records_what_lies_there(ran: Work) -> None:
+    ran.write("c", "by hand\n")
+    ran.write("params.yaml", "lr: 2\n")
+    assert "git add dvc.lock" in ran.vfs("commit", "two")
+    assert "2 stages: nothing to run" in ran.vfs("status")
+    assert ran.vfs("commit", "two") == "Nothing changed.\n"
+    assert ran.read("log") == "ran\n"
+
+
 def test_log(ran: Work) -> None:
     ran.vfs("run", "-n", "loud", "-o", "l", "echo said; echo x > l")
     assert ran.vfs("log", "loud", "--output") == "said\n"

@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 
 MOST: Final = 64 << 20
 _PIECE: Final = 1 << 16
+_LAST: Final = 1 << 20  # bytes; more than a pipe holds
 
 
 class Streams(NamedTuple):
@@ -108,8 +109,11 @@ class _Copying:
         poll = select.poll()
         poll.register(self._read_end, select.POLLIN)
         poll.register(self._stop_read, select.POLLIN)
-        while True:
+        left = _LAST
+        while left > 0:
             ready = dict(poll.poll())
+            if self._stop_read in ready:
+                left -= _PIECE  # what is in the pipe now, and not what somebody writes for ever
             if self._read_end in ready:
                 try:
                     piece = os.read(self._read_end, _PIECE)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from vfs.errors import DataUnavailable, StageFailed, UnknownPath
+from vfs.formats.lock_splice import spliced
 from vfs.formats.locked import with_entries
 from vfs.formats.pointer_text import Described
 from vfs.formats.run_cache import cacheable
@@ -96,7 +97,8 @@ def _outs(project: Project, stage: Stage) -> dict[str, LockedItem]:
     for recorded in listings:
         assert recorded.listing is not None
         put_listing(project.cache, recorded.content.digest, recorded.listing)
-    project.cache.sync()
+    if listings:
+        project.cache.sync()
     return found
 
 
@@ -107,13 +109,16 @@ def item(written: str, found: Described) -> LockedItem:
     )
 
 
-def settle(project: Project, stage: Stage, run: Locked, *, cache: bool) -> list[bytes]:
+def settle(
+    project: Project, stage: Stage, run: Locked, locks: dict[bytes, bytes], *, cache: bool
+) -> list[bytes]:
     """Record a run whose outs are in the cache and in the working tree; the files that Git is to take.
 
     Args:
         project: under DVC's lock.
         stage: that ran.
         run: what it had and made.
+        locks: what was written so far, by path: such a lock need not be read again, as long as it is the same.
         cache: put it into the run cache, if it may be there.
 
     Raises:
@@ -125,7 +130,7 @@ def settle(project: Project, stage: Stage, run: Locked, *, cache: bool) -> list[
     written = ignore_all(project, cached)
     if cache and cacheable(definition):
         RunCache(project.cache.directory).save(run)
-    written += write_lock(project, definition, run)
+    written += _write_lock(project, definition, run, locks)
     state = OutState(project.table)
     for out in definition.outs:
         known = run.outs[out.written]
@@ -134,7 +139,9 @@ def settle(project: Project, stage: Stage, run: Locked, *, cache: bool) -> list[
     return written
 
 
-def write_lock(project: Project, definition: Definition, run: Locked) -> list[bytes]:
+def _write_lock(
+    project: Project, definition: Definition, run: Locked, locks: dict[bytes, bytes]
+) -> list[bytes]:
     """Write the entry of a stage, if it is another one; the file if it was written."""
     if not definition.name:
         file = definition.file
@@ -142,7 +149,13 @@ def write_lock(project: Project, definition: Definition, run: Locked) -> list[by
         return _write(project, file, text, with_record(text, told(file), run))
     path = lock_of(definition.file)
     old = writes.read(project.absolute(path))
-    return _write(project, path, old, with_entries(old, told(path), {definition.name: run}))
+    new = None
+    if old is not None and locks.get(path) == old:
+        new = spliced(old, definition.name, run)
+    new = new or with_entries(old, told(path), {definition.name: run})
+    if new is not None:
+        locks[path] = new
+    return _write(project, path, old, new)
 
 
 def _write(project: Project, path: bytes, old: bytes | None, new: bytes | None) -> list[bytes]:

@@ -121,6 +121,7 @@ class Runner:
         self._said = said
         self.guard = threading.RLock()
         self._history = History.of(project.top)
+        self._locks: dict[bytes, bytes] = {}
 
     @contextmanager
     def locked(self, wait: float) -> Iterator[None]:
@@ -166,6 +167,11 @@ class Runner:
             self._history.add(name, self._told(stage, done.run, began, ""))
             return done
 
+    def verify(self, stage: Stage) -> Done:
+        """Record what lies there, as if the stage had just made it; raises as `run`."""
+        with self.locked(self._setting.wait):
+            return self._verify(stage)
+
     # Steps ----------------------------------------------------------------------------------------
 
     def _inputs(self, stage: Stage) -> Locked:
@@ -205,7 +211,7 @@ class Runner:
         self._said.restored(stage)
         self.restorer.restore(stage, run)
         self.measure.forget(stage.out_paths)
-        written = recording.settle(self._project, stage, run, cache=False)
+        written = recording.settle(self._project, stage, run, self._locks, cache=False)
         record = self._told(stage, run, began, "")._replace(outcome=Outcome.RESTORED)
         self._history.add(name, record)
         return Done(Outcome.RESTORED, written, run)
@@ -215,7 +221,7 @@ class Runner:
         outs = recording.outs(self._project, stage, self._project.top)
         run = Locked(before.command, before.deps, before.params, outs)
         self.measure.forget(stage.out_paths)
-        written = recording.settle(self._project, stage, run, cache=True)
+        written = recording.settle(self._project, stage, run, self._locks, cache=True)
         return Done(Outcome.VERIFIED, written, run)
 
     def _command(self, stage: Stage, room: Room, name: str) -> None:
@@ -260,7 +266,7 @@ class Runner:
         room.settle()
         measure.forget(stage.out_paths)
         run = Locked(before.command, before.deps, before.params, outs)
-        written = recording.settle(self._project, stage, run, cache=True)
+        written = recording.settle(self._project, stage, run, self._locks, cache=True)
         return Done(Outcome.RAN, written, run)
 
     def _told(self, stage: Stage, run: Locked, began: float, failure: str) -> Record:

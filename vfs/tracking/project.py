@@ -184,7 +184,17 @@ def project_of(
     owners = {claim.out.path: claim for claim in survey.claims.own}
     with Contents(top, state) as contents:
         yield Project(
-            open_workspace, top, inner, survey, owners, store, cache, table, state, contents, progress
+            open_workspace,
+            top,
+            inner,
+            survey,
+            owners,
+            store,
+            cache,
+            table,
+            state,
+            contents,
+            progress,
         )
 
 

@@ -120,3 +120,17 @@ def test_status_of_a_mount_needs_only_the_client(daemons: Daemons, world: Path) 
 def test_python_m() -> None:
     assert process("--version").stdout.startswith(b"vfs ")
     assert sys.version_info >= (3, 11)
+
+
+def test_status_of_a_pipeline_loads_nothing_that_writes_or_runs(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = world / "r"
+    (repository / ".dvc").mkdir(parents=True)
+    git(repository, "init", "-q")
+    (repository / "dvc.yaml").write_text("stages:\n  a: {cmd: touch b, outs: [b]}\n")
+    monkeypatch.chdir(repository)
+    names = imported("status")
+    assert "vfs.pipeline.changed" in names
+    assert names & set(HEAVY) == {"lmdb", "yaml"}
+    assert not names & {"ruamel", "ruamel.yaml", "vfs.pipeline.run", "vfs.pipeline.repro"}  # fmt: skip
