@@ -58,7 +58,10 @@ def receive(channel: int) -> object:
 def _exactly(channel: int, size: int) -> bytes:
     data = b""
     while len(data) < size:
-        piece = os.read(channel, size - len(data))
+        try:
+            piece = os.read(channel, size - len(data))
+        except ConnectionResetError:  # it ended without reading what we sent
+            return b""
         if not piece:
             return b""
         data += piece
