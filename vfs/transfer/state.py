@@ -193,7 +193,7 @@ class BlobState:
         self.blob = blob
         self.prefix = blob.key
         self.blocks = block_count(blob.size)
-        self.handed = HandedOut(self.blocks)
+        self.handed = HandedOut()
         self.kept: dict[bytes, bytes] = {}
         self.answered({})
         self.retracted = 0
@@ -275,6 +275,11 @@ class BlobState:
         """What is known now of the place of a source, which may be one of before the places changed."""
         same = (s for s in self.sources or () if s.place.where == source.place.where)
         return next(same, source)
+
+    @property
+    def weight(self) -> int:
+        """Bytes that what is known of its blocks takes, about."""
+        return self.handed.weight + (self.proof.weight if self.proof is not None else 0)
 
     @property
     def idle(self) -> bool:

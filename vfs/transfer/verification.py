@@ -17,7 +17,7 @@ from vfs.transfer.lanes import Budget
 from vfs.transfer.local_file import FileProof, LocalFile
 from vfs.transfer.memory import Memory
 from vfs.transfer.proof import Proof
-from vfs.transfer.proving import DOUBTFUL, condemn, left_whole, prove, seen_blocks
+from vfs.transfer.proving import DOUBTFUL, condemn, left_blocks, left_whole, prove
 from vfs.transfer.state import VERDICT, BlobState
 from vfs.transfer.statistics import FetchCounters
 from vfs.transfer.waiter import Data, Waiter
@@ -99,9 +99,8 @@ class Verification:
             )
         elif not (proof.scanned or proof.scanning):
             proof.scanning = True
-            blocks = range(proof.frontier, state.blocks)
             self._checker.post(
-                functools.partial(seen_blocks, self._store, keys, blocks),
+                functools.partial(left_blocks, self._store, keys, proof.frontier),
                 functools.partial(self._scanned, state, proof),
                 urgent=urgent,
             )
