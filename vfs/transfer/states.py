@@ -4,6 +4,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from vfs.core.ranges import LARGEST, too_large
+from vfs.errors import Unsupported
 from vfs.store import ChunkStore
 from vfs.transfer.blocks import WHOLE_SIZE, Keys, is_bad, kept_editions
 from vfs.transfer.place import PlacesOf
@@ -34,9 +36,11 @@ class States:
         return iter(self._states.values())
 
     def get(self, blob: Blob, places_of: PlacesOf) -> BlobState:
-        """What is known of a blob; made if need be."""
+        """What is known of a blob; made if need be. Raises Unsupported: it claims to be larger than `LARGEST`."""
         state = self._states.get(blob.key)
         if state is None:
+            if blob.size > LARGEST:
+                raise Unsupported(f"{blob.digest}: {too_large(blob.size)}")
             self._make_room(blob)
             state = self._states[blob.key] = BlobState(blob, places_of)
             if state.provable and not state.whole:
