@@ -130,6 +130,14 @@ def wrong_file(blob: Blob) -> VfsError:
     )
 
 
+def mended(blob: Blob) -> VfsError:
+    """The error of a blob that is right now, but was not, or not all the time, while it was read."""
+    return ContentMismatch(
+        f"{blob.digest}: what was read is not what the digest names: it was damaged, and mended or replaced meanwhile",
+        hint="read it again",
+    )
+
+
 def unproven(blob: Blob, why: str) -> VfsError:
     """The error of a blob that was wrong before and could not be fetched and compared as a whole."""
     return RemoteUnavailable(

@@ -344,6 +344,7 @@ class BlobState:
         self.owners.clear()
         self.arrived.clear()
         self.retracted += 1
+        self.misled |= bool(self.handed)
         self.handed.clear()
         self.answered({})
         # others first; and whatever lies there next time is another object
