@@ -1,9 +1,8 @@
 """`vfs status`: what differs between pointers and working tree, and what is mounted."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,11 +16,11 @@ from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import NAME, TARGET
 from vfs_cli.status_mounts import show_mount, show_mounts
+from vfs_cli.status_stages import Stages, show_stages
 from vfs_cli.target import Target, choose, mounted
 from vfs_cli.text import count, readable
 
 if TYPE_CHECKING:
-    from vfs.pipeline.status import Judged
     from vfs.tracking.status import OutStatus, Report
 
 _SHOWN = 20
@@ -115,21 +114,10 @@ def _mount(targets: tuple[str, ...]) -> MountRecord | None:
     )  # an out that is a link into a mount is an out
 
 
-class Stages(NamedTuple):
-    """What was found of stages.
-
-    Attributes:
-        total: of those that were looked at.
-        changed: those that would run.
-    """
-
-    total: int = 0
-    changed: "Sequence[Judged]" = ()
-
-
 def _looked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, Stages, Target]":
     import gc
 
+    from vfs.pipeline.aside import kept_in
     from vfs.tracking.status import open_state, status
     from vfs.tracking.targets import Target as Named
     from vfs.workspace.here import survey_here
@@ -141,10 +129,11 @@ def _looked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, 
     gc.disable()  # a fifth of the time went into looking for circles, of which there are none
     try:
         survey = survey_here(root)
+        aside = [] if named else kept_in(root, survey.roots.paths())
         with open_state(root) as table:
             if not survey.pipelines and not survey.claims.commands:
                 report = status(root, table, named, glob=glob, surveyed=survey)
-                return report, Stages(), target
+                return report, Stages(kept=aside), target
             from vfs.pipeline.status import judged, stages_meant
 
             among = stages_meant(root, survey, named, target.here, glob=glob)
@@ -152,7 +141,7 @@ def _looked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, 
             changed = judged(root, survey, table, among, report)
             known = {problem.message for problem in report.problems}
             report.problems += [one for one in among.problems if one.message not in known]
-            return report, Stages(len(among.stages), changed), target
+            return report, Stages(len(among.stages), changed, aside), target
     finally:
         gc.enable()
 
@@ -164,8 +153,7 @@ def _show(output: Output, report: "Report", stages: Stages, target: Target, gran
             _document(output, out, granular)
         else:
             _lines(output, out, target, granular)
-    for judged in stages.changed:
-        _show_stage(output, judged, target)
+    show_stages(output, stages, target)
     _show_only_here(output, report, target, granular)
     for problem in (*report.problems, *report.notes)[:_SHOWN]:
         output.warning(f"{readable(problem.path)}: {problem.message}")
@@ -181,20 +169,6 @@ def _show(output: Output, report: "Report", stages: Stages, target: Target, gran
         output.line("no data is tracked here")
     if stages.total and not stages.changed:
         output.line(f"{count(stages.total, 'stage')}: nothing to run")
-
-
-def _show_stage(output: Output, judged: "Judged", target: Target) -> None:
-    """A stage that would run, and why."""
-    name = judged.stage.address(target.here)
-    if output.json:
-        from vfs_cli.pipelines import reason_fields
-
-        reasons = [reason_fields(reason) for reason in judged.reasons]
-        output.document("stage", {"stage": name, "changed": True, "reasons": reasons})
-        return
-    output.line(f"{'changed stage':<14} {name}")
-    for reason in judged.reasons:
-        output.line(f"    {reason}")
 
 
 def _show_only_here(output: Output, report: "Report", target: Target, granular: bool) -> None:

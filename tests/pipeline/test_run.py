@@ -107,9 +107,17 @@ def test_what_only_the_user_has_is_not_lost(work: Work) -> None:
     chain(work)
     work.write("b", "precious\n")
     said = work.vfs("repro")
-    assert "b, which no cache has, was moved to .dvc/tmp/vfs-run-one-" in said
-    (kept,) = (work.root / ".dvc" / "tmp").glob("vfs-run-one-*/b")
-    assert kept.read_text() == "precious\n"
+    assert "b, which no cache has, was moved to .dvc/tmp/vfs-kept-one-" in said
+    work.write("b", "precious too\n")
+    assert "kept aside     .dvc/tmp/vfs-kept-one-" in work.vfs("status")
+    work.vfs("repro", "-f")
+    (work.root / "b").unlink()
+    work.vfs("repro")
+    kept = sorted((work.root / ".dvc" / "tmp").glob("vfs-kept-one-*/b"))
+    assert [path.read_text() for path in kept] == ["precious\n", "precious too\n"]
+    assert [one["path"] for one in work.documents("status") if one["type"] == "kept"] == [
+        str(path.parent.relative_to(work.root)) for path in kept
+    ]
 
 
 def test_persist_outs_stay_and_do_not_reach_the_cache(work: Work) -> None:

@@ -3,8 +3,8 @@
 Rules:
 
 * A `persist` out stays; links into the cache become files of its own, so that a write does not reach the cache.
-* What the cache has, or the lock says the stage itself made, is deleted. Anything else may be the user's: it is moved to
-  `.dvc/tmp/vfs-run-<stage>/`, where the next run of the stage replaces it.
+* What the cache has, or the lock says the stage itself made, is deleted. Anything else may be the user's: it is moved where it stays
+  (`vfs.pipeline.aside`).
 """
 
 import os
@@ -17,6 +17,7 @@ from blake3 import blake3
 
 from vfs.errors import DataUnavailable, FormatError, StoreError
 from vfs.formats.stage_values import DeclaredOut
+from vfs.pipeline.aside import aside_of
 from vfs.pipeline.measure import Measure, place_of
 from vfs.pipeline.nodes import Stage
 from vfs.tracking.caches import Caches
@@ -41,9 +42,10 @@ def clear(
         StoreError: something cannot be removed or moved.
     """
     notes: list[str] = []
-    aside = scratch(project, stage)
-    if os.path.isdir(aside):
-        shutil.rmtree(aside, ignore_errors=True)
+    left = scratch(project, stage)
+    if os.path.isdir(left):
+        shutil.rmtree(left, ignore_errors=True)
+    aside = aside_of(left)
     for out in stage.definition.outs:
         if out.path is None or not os.path.lexists(project.absolute(out.path)):
             continue
@@ -76,7 +78,7 @@ def put_back(project: Project, stage: Stage, former: bytes) -> None:
 
 
 def scratch(project: Project, stage: Stage) -> bytes:
-    """The directory for what a run of a stage must not lose, absolute."""
+    """The directory of what a run of a stage needs until it ends, absolute."""
     name = stage.definition.name or os.path.basename(stage.file).decode("utf-8", "replace")
     plain = "".join(char if char.isalnum() or char in "@-_" else "-" for char in name)[:80]
     unique = blake3(stage.file + b"\0" + stage.definition.name.encode()).hexdigest(4)

@@ -1,0 +1,53 @@
+"""The part of `vfs status` that is about stages: which would run and why, and what their runs moved aside."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from vfs.control.protocol import path_fields
+from vfs_cli.output import Output
+from vfs_cli.target import Target
+
+if TYPE_CHECKING:
+    from vfs.pipeline.status import Judged
+
+
+class Stages(NamedTuple):
+    """What was found of stages.
+
+    Attributes:
+        total: of those that were looked at.
+        changed: those that would run.
+        kept: directories of what runs moved aside, of the repository.
+    """
+
+    total: int = 0
+    changed: "Sequence[Judged]" = ()
+    kept: Sequence[bytes] = ()
+
+
+def show_stages(output: Output, stages: Stages, target: Target) -> None:
+    """Those that would run, then what was kept."""
+    for judged in stages.changed:
+        _show(output, judged, target)
+    for path in stages.kept:
+        if output.json:
+            output.document("kept", path_fields(path))
+        else:
+            output.path(target.typed(path), f"{'kept aside':<14} ")
+    if stages.kept and not output.json:
+        output.line(
+            "    was in the way of a stage's outs, and in no cache: delete what you do not need"
+        )
+
+
+def _show(output: Output, judged: "Judged", target: Target) -> None:
+    name = judged.stage.address(target.here)
+    if output.json:
+        from vfs_cli.pipelines import reason_fields
+
+        reasons = [reason_fields(reason) for reason in judged.reasons]
+        output.document("stage", {"stage": name, "changed": True, "reasons": reasons})
+        return
+    output.line(f"{'changed stage':<14} {name}")
+    for reason in judged.reasons:
+        output.line(f"    {reason}")
