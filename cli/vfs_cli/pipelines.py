@@ -89,6 +89,7 @@ class Teller:
         self._here = target.here
         self._dry = dry
         self._reasons: dict[Stage, Sequence[Reason]] = {}
+        self._following: set[Stage] = set()
 
     def unchanged(self, stage: "Stage") -> None:
         """Nothing is to be done."""
@@ -103,6 +104,16 @@ class Teller:
             for line in commands(stage):
                 self._line(f"> {line}")
             self._document(stage, "would-run")
+
+    def follows(self, stage: "Stage", needed: "Sequence[Stage]") -> None:
+        """A stage would be looked at again, after these have run."""
+        may = all(one in self._following for one in needed)
+        self._following.add(stage)
+        names = ", ".join(self._name(one) for one in needed)
+        self._line(
+            f"Stage {self._name(stage)} depends on {names}, which {'may run then' if may else 'would run'}."
+        )
+        self._document(stage, "may-run", depends_on=[one.address(self._here) for one in needed])
 
     def begins(self, stage: "Stage", lines: tuple[str, ...]) -> None:
         """A command is about to run."""
@@ -138,6 +149,10 @@ class Teller:
             self._line(f"{node.address(self._here)} is left out: it depends on what failed.")
             if self._output.json:
                 self._output.document("stage", {**_names(node, self._here), "outcome": "skipped"})
+
+    def stopped(self, stage: "Stage", error: VfsError) -> None:
+        """A stage failed, and everything ends with that error."""
+        self._document(stage, "failed", error=error.message)
 
     def _document(self, stage: "Stage", outcome: str, **more: Any) -> None:
         if self._output.json:

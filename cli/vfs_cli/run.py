@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from vfs.errors import VfsError
 from vfs_cli.declaring import definition, stage_options
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
@@ -56,6 +57,9 @@ def command(
                 runner = Runner(session.project, how, attending, teller)
                 try:
                     done = runner.run(stage)
+                except VfsError as error:
+                    teller.stopped(stage, error)
+                    raise
                 finally:
                     runner.restorer.remember()
                 written += done.written

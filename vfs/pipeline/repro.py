@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 from vfs.errors import StageFailed, VfsError
 from vfs.git.here import tracked
 from vfs.pipeline.attending import Attending
+from vfs.pipeline.before import check_deps
 from vfs.pipeline.changed import Judge, Reason
 from vfs.pipeline.checks import refusal
 from vfs.pipeline.graph import Graph
@@ -52,11 +53,17 @@ class Heard(Said, Protocol):
     def changed(self, stage: Stage, reasons: Sequence[Reason]) -> None:
         """A stage is going to run, or would."""
 
+    def follows(self, stage: Stage, needed: Sequence[Stage]) -> None:
+        """A stage would be looked at again, after these have run."""
+
     def done(self, stage: Stage, done: Done) -> None:
         """A stage is up to date now."""
 
     def failed(self, stage: Stage, error: VfsError, skipped: Sequence[Node]) -> None:
         """A stage failed; these are left out."""
+
+    def stopped(self, stage: Stage, error: VfsError) -> None:
+        """A stage failed, and the walk is going to end with that error."""
 
 
 @dataclass(slots=True)
@@ -65,12 +72,14 @@ class Walked:
 
     Attributes:
         changed: stages that ran, or would.
+        followed: of a dry run, stages that depend on those and did not change themselves.
         failed: stages, and why.
         skipped: nodes that depend on those.
         written: files that Git is to take.
     """
 
     changed: list[Stage] = field(default_factory=list)
+    followed: list[Stage] = field(default_factory=list)
     failed: list[tuple[Stage, VfsError]] = field(default_factory=list)
     skipped: list[Node] = field(default_factory=list)
     written: list[bytes] = field(default_factory=list)
@@ -106,6 +115,8 @@ class Walk:
             KeyboardInterrupt, SystemExit: a signal came.
         """
         self._nodes = nodes
+        if not self._options.keep_going:
+            check_deps(self._project, self._graph, nodes)
         self._judge.warm(node for node in nodes if isinstance(node, Stage))
         try:
             if self._options.jobs > 1 and not self._options.dry:
@@ -126,7 +137,10 @@ class Walk:
         try:
             work()
         except VfsError as error:
-            if not isinstance(node, Stage) or not self._options.keep_going:
+            if not isinstance(node, Stage):
+                raise
+            if not self._options.keep_going:
+                self._heard.stopped(node, error)
                 raise
             after = self._graph.after(node) - self._left_out
             skipped = [one for one in self._nodes if one in after]
@@ -142,7 +156,7 @@ class Walk:
         with self._runner.guard:
             reasons = self._judge.reasons(node)
             if not reasons and not self._options.force:
-                self._heard.unchanged(node)
+                self._unchanged(node)
                 return
             self.walked.changed.append(node)
             self._heard.changed(node, reasons)
@@ -154,6 +168,16 @@ class Walk:
         done = self._runner.run(node, force=self._options.force)
         self.walked.written += done.written
         self._heard.done(node, done)
+
+    def _unchanged(self, stage: Stage) -> None:
+        """Nothing is to be done, or nobody knows: what a dry run did not run may change what the stage depends on."""
+        followed = (*self.walked.changed, *self.walked.followed) if self._options.dry else ()
+        needed = [node for node in self._graph.needs(stage) if node in followed]
+        if not needed:
+            self._heard.unchanged(stage)
+            return
+        self.walked.followed.append(stage)
+        self._heard.follows(stage, [node for node in needed if isinstance(node, Stage)])
 
     def _pulled(self, stage: Stage, reasons: Sequence[Reason]) -> bool:
         """Bring what is recorded and not here, if that is wished; whether nothing is left to do."""

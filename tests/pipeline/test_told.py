@@ -1,0 +1,54 @@
+"""What the user is told: before anything runs, of a failure, by a dry run."""
+
+import json
+
+from tests.pipeline.conftest import Work
+
+
+def test_a_dep_that_nothing_makes_is_refused_before_anything_runs(work: Work) -> None:
+    work.pipeline(
+        "  one: {cmd: 'touch ran; cp a b', deps: [a], outs: [b]}\n"
+        "  two: {cmd: cp gone c, deps: [b, gone], outs: [c]}\n"
+    )
+    said = work.vfs("repro", code=16)
+    assert (
+        "dvc.yaml:3: stage 'two': needs gone, which is not there and which no stage makes" in said
+    )
+    assert not (work.root / "ran").exists()
+    assert work.outcomes("-k", code=23) == {"one": "ran", "two": "failed"}
+    work.write("gone", "here\n")
+    work.pipeline(work.read("dvc.yaml").removeprefix("stages:\n") + "  three: {cmd: cp d/x e, deps: [d/x], outs: [e]}\n  four: {cmd: mkdir d; cp a d/x, outs: [d]}\n")  # fmt: skip
+    assert work.outcomes() == {"one": "unchanged", "two": "ran", "four": "ran", "three": "ran"}
+    work.pipeline("  one: {cmd: touch z, params: [none.yaml: [k]], outs: [z]}\n")
+    assert "dvc.yaml:2: stage 'one': needs none.yaml" in work.vfs("repro", code=16)
+
+
+def test_a_failure_is_a_document_too(work: Work) -> None:
+    work.pipeline("  one: {cmd: cp a b, deps: [a], outs: [b]}\n  two: {cmd: exit 3, deps: [b], outs: [c]}\n")  # fmt: skip
+    first, second = (one for one in work.documents("repro", code=23) if one["type"] == "stage")
+    assert first["outcome"] == "ran"
+    assert (second["stage"], second["outcome"]) == ("two", "failed")
+    assert second["error"] == "stage 'two': its command ended with 3"
+    said = work.vfs("run", "--json", "-n", "x", "-o", "o", "exit 4", code=23)
+    assert json.loads(said.splitlines()[0])["error"] == "stage 'x': its command ended with 4"
+
+
+def test_a_dry_run_tells_what_follows(work: Work) -> None:
+    work.pipeline(
+        "  train: {cmd: cp a b, deps: [a], outs: [b]}\n"
+        "  score: {cmd: cp b c, deps: [b], outs: [c]}\n"
+        "  draw: {cmd: cp c d, deps: [c], outs: [d]}\n"
+        "  apart: {cmd: touch e, outs: [e]}\n"
+    )
+    work.vfs("repro")
+    work.write("a", "other\n")
+    said = work.vfs("repro", "--dry-run")
+    assert "Stage 'score' depends on 'train', which would run.\n" in said
+    assert "Stage 'draw' depends on 'score', which may run then.\n" in said
+    assert "Stage 'apart' did not change.\n" in said
+    found = {one["stage"]: one for one in work.documents("repro", "--dry-run")}
+    assert {name: one["outcome"] for name, one in found.items()} == {
+        "train": "would-run", "score": "may-run", "draw": "may-run", "apart": "unchanged",
+    }  # fmt: skip
+    assert found["score"]["depends_on"] == ["train"]
+    assert work.outcomes("--dry-run", "-s", "score") == {"score": "unchanged"}
