@@ -38,6 +38,7 @@ def command(
     """Declare a stage in the dvc.yaml of this directory, run it, record it in dvc.lock.
 
     It is run by `vfs repro NAME` from then on, when its command, dependencies, parameters or outs change. Options stand before the command.
+    Of a command of several words each reaches the program as it was typed; a single word is text for the shell.
     """  # fmt: skip
     from vfs.pipeline.attending import Attending
     from vfs.pipeline.edit import add

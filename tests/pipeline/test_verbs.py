@@ -137,3 +137,25 @@ def test_a_stage_of_dvc_0(work: Work) -> None:
     (found,) = [one for one in work.documents("status") if one["type"] == "stage"]
     assert found["reasons"] == [{"kind": "dep", "path": "a", "change": "modified"}]
     assert json.loads(work.vfs("stage", "list", "--all", "--json"))["name"] == ""
+
+
+def test_arguments_of_a_command_stay_as_they_were_typed(work: Work) -> None:
+    script = "import sys; print(sys.argv[1:], file=open('o u t', 'w'))"
+    args = ["a  b", "", "*", "$HOME", 'say "x"', "it's", ">", "~", "plain", "é è", "\\"]
+    work.vfs("run", "-n", "x", "-o", "o u t", "python3", "-c", script, *args)
+    assert work.read("o u t") == f"{args}\n"
+    work.write("a", "here\n")
+    work.vfs("run", "-n", "q", "-o", "out file", "sh", "-c", 'cp a "out file"; [ -e a ] && :')
+    assert work.read("out file") == "here\n"
+    work.vfs("run", "-n", "t", "-o", "l", "sh", "-c", 'echo "$1" > l', "-", "--lr=${lr}")
+    assert work.read("l") == "--lr=1\n"
+    work.vfs("run", "-n", "s", "-o", "w", "echo $DVC_STAGE > w")
+    assert work.read("w") == "s\n"
+    assert "has a line break" in work.vfs("run", "-n", "n", "echo", "a\nb", code=2)
+
+
+def test_a_new_parameter_is_named(ran: Work) -> None:
+    lock = ran.read("dvc.lock")
+    ran.write("dvc.lock", lock[: lock.index("    params:")])
+    (found,) = [one for one in ran.documents("status", "two") if one["type"] == "stage"]
+    assert {"kind": "param", "path": "params.yaml", "key": "lr", "change": "new"} in found["reasons"]  # fmt: skip

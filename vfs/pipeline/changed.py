@@ -119,7 +119,8 @@ class Judge:
             return
         info = None if locked is None else locked.params.get(params.written)
         if info is None:
-            yield Reason("param", params.written, "", "new")
+            for key in params.keys or ("",):
+                yield Reason("param", params.written, str(key), "new")
             return
         for key in params.keys or tuple(dict.fromkeys((*actual, *info))):
             change = _of_values(key, actual, info)

@@ -3,6 +3,8 @@
 Format of parameters (source: DVC's `utils/cli_parse.py`): `[FILE:]KEY[,KEY…]`; `FILE:` is the whole file.
 """
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,6 +19,10 @@ from vfs.formats.stage_values import (
 )
 
 DEFAULT_PARAMS = "params.yaml"
+_TEMPLATE = re.compile(r"\$\{[^{}]*\}")
+_PLAIN = re.compile(
+    r"[\w@%+=:,./ -]*", re.ASCII
+)  # the shell reads these as they are, but for spaces
 
 
 class Wanted(NamedTuple):
@@ -56,7 +62,7 @@ def declared(
     Args:
         file: the `dvc.yaml`.
         name: of the stage.
-        command: words of it; a single one is a line for the shell.
+        command: words of it; a single one is text for the shell.
         wdir: directory it works in, relative to the file.
         deps: relative to `wdir`.
         params: as on the command line.
@@ -65,7 +71,7 @@ def declared(
         desc: what it says of itself.
 
     Raises:
-        UsageError: it has no command.
+        UsageError: it has no command, or an argument of it has a line break.
         UnsafePath: `wdir` or an out lies outside of the repository.
     """
     if not any(command):
@@ -85,13 +91,23 @@ def declared(
 
 
 def _line(words: Sequence[str]) -> str:
-    """The command, quoted as DVC does (source: `commands/stage.py`)."""
+    """The command: a single word is a line for the shell; of several each is what a program is to be given, quoted where that needs it."""
     if len(words) < 2:
         return " ".join(words)
-    return " ".join(
-        '""' if not word else f'"{word}"' if " " in word and '"' not in word else word
-        for word in words
-    )
+    if any("\n" in word or "\r" in word for word in words):
+        raise UsageError(
+            "an argument of the command has a line break, and each line of a command is run by itself",
+            hint="put it into a script",
+        )
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """A word for the shell; as DVC writes it (source: `commands/stage.py`) where that is right. `${…}` is left to templating."""
+    plain = _TEMPLATE.sub("", word)
+    if word and _PLAIN.fullmatch(plain):
+        return word if " " not in word else f'"{word}"'
+    return shlex.quote(word) if word else '""'
 
 
 def _params(base: bytes, texts: Sequence[str]) -> tuple[DeclaredParams, ...]:

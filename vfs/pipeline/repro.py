@@ -177,7 +177,7 @@ class Walk:
             self._heard.unchanged(stage)
             return
         self.walked.followed.append(stage)
-        self._heard.follows(stage, [node for node in needed if isinstance(node, Stage)])
+        self._heard.follows(stage, needed)
 
     def _pulled(self, stage: Stage, reasons: Sequence[Reason]) -> bool:
         """Bring what is recorded and not here, if that is wished; whether nothing is left to do."""
