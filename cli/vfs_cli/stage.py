@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vfs.errors import UsageError
+from vfs.errors import UnknownPath, UsageError
 from vfs_cli.declaring import definition, stage_options
+from vfs_cli.failure import FOUND_WRONG
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
@@ -45,6 +46,7 @@ class ActionCommand(VerbCommand):
         ("vfs stage remove train", "it and what is recorded of it; its outs stay"),
     ),
     exits=WRITE,
+    wrong="'list --all': a file cannot be used, which was named",
 )
 @click.option("--action", type=click.Choice(_ACTIONS), hidden=True, help="What to do.")
 @stage_options
@@ -85,15 +87,19 @@ def command(
                     show_stage(output, work, node)
             else:
                 show_list(output, work, nodes)
-            return
+            raise click.exceptions.Exit(FOUND_WRONG if whole and session.tree.errors else 0)
         show_written(output, session.project, work.target, written)
 
 
 def meant(work: Work, words: tuple[str, ...]) -> "list[Node]":
-    """The nodes that targets mean; without any, those of the `dvc.yaml` here. Raises UnknownPath."""
+    """The nodes that targets mean; without any, those of the `dvc.yaml` here. Raises UnknownPath, FormatError."""
     from vfs.pipeline.graph import Graph
     from vfs.pipeline.targets import nodes_of
     from vfs.tracking.targets import Target
 
     named = [Target(text, work.target.path(text)) for text in words]
-    return nodes_of(Graph(work.session.tree.nodes), named, work.target.here, single=True)
+    tree, here = work.session.tree, work.target.here
+    try:
+        return nodes_of(Graph(tree.nodes), named, here, single=True)
+    except UnknownPath as error:
+        raise tree.explained(error, [target.path for target in named], here) from None

@@ -40,7 +40,7 @@ _MARKS = {"modified": "M ", "deleted": "D ", "new": "A "}
         ("vfs status --json", "the same for programs"),
     ),
     exits=(*MOUNT, *OPEN, FormatError, UnknownPath, *READ, *CACHE),
-    wrong="with --quiet: something differs",
+    wrong="with --quiet: something differs, or cannot be used",
 )
 @click.argument("targets", type=TARGET, nargs=-1, metavar="[TARGET…|MOUNTPOINT]")
 @click.option("--granular", is_flag=True, help="Show each file inside tracked directories.")
@@ -48,7 +48,12 @@ _MARKS = {"modified": "M ", "deleted": "D ", "new": "A "}
 @click.option("-r", "remote", type=NAME, metavar="NAME", help="The same, of this remote.")
 @click.option("--glob", is_flag=True, help="Targets are patterns; '**' matches '/'.")
 @click.option("--mounts", is_flag=True, help="Show mounts only: all of this user.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing; end with 1 if something differs.")
+@click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    help="Print nothing; end with 1 if something differs or cannot be used.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Add every counter of the mount's daemon.")
 @json_option
 def command(
@@ -82,7 +87,8 @@ def command(
             output.line("nothing is mounted")
         return
     report, stages, target = _looked(root, targets, glob)
-    differs = any(not out.clean for out in report.outs) or bool(stages.changed)
+    broken = any(one.code == FormatError.code for one in report.problems)
+    differs = any(not out.clean for out in report.outs) or bool(stages.changed) or broken
     if not quiet:
         _show(output, report, stages, target, granular)
     if ask or remote is not None:
@@ -137,10 +143,15 @@ def _looked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, 
             from vfs.pipeline.status import judged, stages_meant
 
             among = stages_meant(root, survey, named, target.here, glob=glob)
-            report = status(root, table, named, glob=glob, surveyed=survey, met=among.met)
+            try:
+                report = status(root, table, named, glob=glob, surveyed=survey, met=among.met)
+            except UnknownPath as error:
+                paths = [one.path for one in named]
+                raise among.tree.explained(error, paths, target.here) from None
             changed = judged(root, survey, table, among, report)
-            known = {problem.message for problem in report.problems}
-            report.problems += [one for one in among.problems if one.message not in known]
+            known = {problem.message for problem in among.problems}  # not those of their locks
+            others = [one for one in report.problems if one.message not in known]
+            report.problems = among.problems + others
             return report, Stages(len(among.stages), changed, aside), target
     finally:
         gc.enable()
@@ -156,7 +167,9 @@ def _show(output: Output, report: "Report", stages: Stages, target: Target, gran
     show_stages(output, stages, target)
     _show_only_here(output, report, target, granular)
     for problem in (*report.problems, *report.notes)[:_SHOWN]:
-        output.warning(f"{readable(problem.path)}: {problem.message}")
+        path = readable(problem.path)
+        told = problem.message.startswith(path + ":")
+        output.warning(problem.message if told else f"{path}: {problem.message}")
     if output.json:
         only_here = sum(len(out.only_here) for out in report.outs)
         counts = {"outs": len(report.outs), "changed": len(changed), "only_here": only_here}

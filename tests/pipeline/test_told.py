@@ -52,3 +52,27 @@ def test_a_dry_run_tells_what_follows(work: Work) -> None:
     }  # fmt: skip
     assert found["score"]["depends_on"] == ["train"]
     assert work.outcomes("--dry-run", "-s", "score") == {"score": "unchanged"}
+
+
+def test_a_broken_pipeline_is_named_by_every_verb(work: Work) -> None:
+    work.vfs("run", "-n", "fit", "-d", "a", "-o", "b", "cp a b")
+    good = work.read("dvc.yaml")
+    work.write("dvc.yaml", good + "  more: [\n")
+    (work.root / "sub").mkdir()
+    work.write("sub/dvc.yaml", "stages:\n  other: {cmd: x}\n")
+    lines = good.count("\n") + 1
+    where = f"dvc.yaml:{lines + 1}: is no valid YAML"
+    for words in (["stage", "list"], ["freeze", "fit"], ["stage", "show", "dvc.yaml:fit"], ["commit", "fit"]):  # fmt: skip
+        assert f"error: {where}" in work.vfs(*words, code=9)
+    said = work.vfs("freeze", "sub/dvc.yaml:fit", code=5)
+    assert "no stage and no out called 'sub/dvc.yaml:fit'" in said
+    assert where in work.vfs("stage", "list", "--all", code=1)
+    said = work.vfs("status")
+    assert f"warning: {where}" in said
+    assert "dvc.lock" not in said
+    assert where in work.vfs("status", "fit", code=9)
+    work.vfs("status", "-q", code=1)
+    work.write("dvc.yaml", good)
+    work.write("dvc.lock", "schema: [\n")
+    assert "error: dvc.lock:2: " in work.vfs("stage", "list", code=9)
+    assert "warning: dvc.lock:2: " in work.vfs("status")

@@ -5,19 +5,20 @@ of a directory before those below it, then the order of each file.
 """
 
 import os
-from collections.abc import Iterator
+import posixpath
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from vfs.core.paths import show
-from vfs.errors import FormatError
+from vfs.errors import FormatError, UnknownPath, VfsError
 from vfs.formats.definition import definitions
 from vfs.formats.locked import locked_stages
 from vfs.formats.single_stage import single_definition
 from vfs.formats.variables import OnDemand
 from vfs.pipeline.graph import Graph
-from vfs.pipeline.nodes import Node, Source, Stage
+from vfs.pipeline.nodes import PIPELINE, Node, Source, Stage
 from vfs.workspace.here import read_here
 from vfs.workspace.outs import MAX_POINTER
 from vfs.workspace.surveyed import Survey
@@ -29,11 +30,16 @@ class Tree:
 
     Attributes:
         nodes: stages and sources.
-        errors: of files that cannot be used; their stages are missing.
+        broken: why a file cannot be used, by path; its stages are missing.
     """
 
     nodes: list[Node] = field(default_factory=list)
-    errors: list[FormatError] = field(default_factory=list)
+    broken: dict[bytes, FormatError] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> list[FormatError]:
+        """Of files that cannot be used."""
+        return list(self.broken.values())
 
     @property
     def stages(self) -> list[Stage]:
@@ -49,6 +55,20 @@ class Tree:
         for error in self.errors:
             raise error
         return Graph(self.nodes)
+
+    def explained(self, error: UnknownPath, targets: Iterable[bytes], here: bytes) -> VfsError:
+        """Why targets (paths of the repository; none: the `dvc.yaml` of `here`) mean nothing: a file that cannot be used may have them."""
+        if not self.broken:
+            return error
+        beside = posixpath.join(here, PIPELINE)
+        for target in list(targets) or [beside]:
+            file = target.rpartition(b":")[0]
+            for path in (target, file if file.endswith(PIPELINE) else beside):
+                if path in self.broken:
+                    return self.broken[path]
+        return UnknownPath(
+            error.message, hint=f"it may be in a file that cannot be used: {self.errors[0].message}"
+        )
 
 
 def tree_of(root: Path, survey: Survey) -> Tree:
@@ -67,7 +87,7 @@ def tree_of(root: Path, survey: Survey) -> Tree:
         try:
             tree.nodes += _single(path, read) if path in single else _read(path, read)
         except FormatError as error:
-            tree.errors.append(error)
+            tree.broken[path] = error
     return tree
 
 

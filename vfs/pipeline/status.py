@@ -17,7 +17,7 @@ from vfs.pipeline.graph import Graph
 from vfs.pipeline.measure import Measure
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.parameters import Parameters
-from vfs.pipeline.stages import tree_of
+from vfs.pipeline.stages import Tree, tree_of
 from vfs.pipeline.targets import meant
 from vfs.state import StateTable
 from vfs.tracking.project import project_of
@@ -36,11 +36,13 @@ class Meant:
     """The stages that a command line means.
 
     Attributes:
+        tree: they are of.
         stages: in their order.
         met: targets that mean stages.
         problems: files and stages that cannot be used.
     """
 
+    tree: Tree
     stages: list[Stage]
     met: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
@@ -67,7 +69,7 @@ def stages_meant(
     wrong = [problem_of(error, os.fsencode(error.file)) for error in tree.errors]
     wrong += [problem_of(error, os.fsencode(error.file)) for error in problems(graph)]
     if not targets:
-        return Meant(tree.stages, set(), wrong)
+        return Meant(tree, tree.stages, set(), wrong)
     found: dict[Stage, None] = {}
     met: set[str] = set()
     for target in targets:
@@ -76,7 +78,7 @@ def stages_meant(
             named = [node for node in nodes if isinstance(node, Stage)]
             found.update(dict.fromkeys(named))
             met.update([target.text] if named else [])
-    return Meant(list(found), met, wrong)
+    return Meant(tree, list(found), met, wrong)
 
 
 def judged(
