@@ -1,5 +1,6 @@
 """`vfs log`: commits that changed the data below a path, with its size in each; runs of a stage."""
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -75,13 +76,16 @@ def command(
 ) -> None:
     """Show the commits that changed PATH, also when only a pointer to its data changed.
 
-    PATH may be a pointer, a tracked directory, or a file inside one. The name of a stage, where no path is called so, shows its runs in
-    this working tree.
+    PATH may be a pointer, a tracked directory, or a file inside one. The name of a stage shows its runs in this working tree, if no commit has a
+    path that is called so; dvc.yaml:STAGE is always the stage, and so is whatever --output is about.
     """
-    runs = stage_of(path) if path is not None and (rev, repo, mount) == (None,) * 3 else None
-    if runs is not None:
-        show_runs(Output(as_json), *runs, limit, printed=printed)
-        return
+    output = Output(as_json)
+    stage = path if (rev, repo, mount) == (None,) * 3 else None
+    if stage is not None and (printed or not os.path.lexists(stage)):
+        runs = stage_of(stage)
+        if runs is not None:
+            show_runs(output, runs, stage, limit, printed=printed)
+            return
     if printed:
         raise UsageError("--output is about the runs of a stage", hint="vfs stage lists them")
     if path is None:
@@ -89,7 +93,6 @@ def command(
     else:
         target, wanted = locate(path, repo, mount, rev)
     start = "HEAD" if target.rev == WORKTREE else target.rev  # commits lead to it
-    output = Output(as_json)
     shown = looked = 0
     with opened(target) as workspace, Progress(quiet=as_json) as progress:
         for commit, state, changed in _states(workspace, wanted, start, scan, progress):
@@ -102,6 +105,10 @@ def command(
             if shown == limit:
                 break
     if not shown and path is not None:
+        runs = stage_of(stage) if stage is not None else None
+        if runs is not None:
+            show_runs(output, runs, path, limit, printed=False)
+            return
         last = "last " if looked == scan else ""
         raise UnknownPath(
             f"none of the {last}{count(looked, 'commit')} of {start} has {readable(wanted)}",

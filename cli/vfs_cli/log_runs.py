@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,29 +16,33 @@ if TYPE_CHECKING:
 
 
 def stage_of(text: str) -> tuple[Path, str] | None:
-    """The working tree and the stage that a text means here; None if it is no stage's name, or a path that is there."""
-    if os.path.lexists(text):
-        return None
+    """The working tree and the stage that a text means here; None if it means none."""
     try:
         target = choose(None, None, "worktree")
         file, colon, name = text.rpartition(":")
-        path = target.path(file if colon and posixpath.basename(file) == "dvc.yaml" else "dvc.yaml")
+        of_file = posixpath.basename(file) == "dvc.yaml" or text.endswith(".dvc")
+        path = target.path((file or text) if of_file else "dvc.yaml")
     except (UsageError, NoSuchMount, NotARepository):
         return None
     if target.mount is not None:
         return None
-    root = Path(target.repo)
-    name = name if colon and posixpath.basename(file) == "dvc.yaml" else text
-    address = name if path == b"dvc.yaml" else f"{os.fsdecode(path)}:{name}"
-    return (root, address) if _known(root, path, name, address) else None
+    root, shown = Path(target.repo), os.fsdecode(path)
+    if not colon and of_file:
+        return (root, shown) if _ran(root, shown) else None
+    name = name if of_file else text
+    address = name if path == b"dvc.yaml" else f"{shown}:{name}"
+    return (root, address) if _ran(root, address) or _declared(root, path, name) else None
 
 
-def _known(root: Path, path: bytes, name: str, address: str) -> bool:
+def _ran(root: Path, address: str) -> bool:
     from vfs.pipeline.history import History
+
+    return next(History.of(os.fsencode(root)).records(address), None) is not None
+
+
+def _declared(root: Path, path: bytes, name: str) -> bool:
     from vfs.pipeline.stages import read_pipeline
 
-    if next(History.of(os.fsencode(root)).records(address), None) is not None:
-        return True
     try:
         stages = read_pipeline(root, path)
     except VfsError:
@@ -45,7 +50,9 @@ def _known(root: Path, path: bytes, name: str, address: str) -> bool:
     return any(name in (stage.definition.name, stage.definition.group) for stage in stages)
 
 
-def show_runs(output: Output, root: Path, address: str, limit: int, *, printed: bool) -> None:
+def show_runs(
+    output: Output, stage: tuple[Path, str], typed: str, limit: int, *, printed: bool
+) -> None:
     """The last runs; with `printed` what the last of them printed.
 
     Raises:
@@ -53,10 +60,13 @@ def show_runs(output: Output, root: Path, address: str, limit: int, *, printed: 
     """
     from vfs.pipeline.history import History
 
+    root, address = stage
     history = History.of(os.fsencode(root))
     found = [run for _, run in zip(range(limit), history.records(address), strict=False)]
     if not found:
-        raise UnknownPath(f"the stage {address} was never run here", hint=f"vfs repro {address}")
+        raise UnknownPath(
+            f"the stage {address} was never run here", hint=f"vfs repro {shlex.quote(typed)}"
+        )
     if printed:
         _show_output(history, found[0][0])
         return

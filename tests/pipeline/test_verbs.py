@@ -1,6 +1,7 @@
 """Declaring, freezing, removing stages; their runs; runs between clones."""
 
 import json
+import shlex
 
 import pytest
 
@@ -89,6 +90,29 @@ def test_log(ran: Work) -> None:
     assert [run["outcome"] for run in runs] == ["ran"]
     assert runs[0]["params"] == {"params.yaml": {"lr": 1}}
     assert "was never run here" in clone(ran, "fresh").vfs("log", "one", code=5)
+
+
+def test_log_of_a_stage_and_a_path_of_one_name(work: Work) -> None:
+    work.vfs("run", "-n", "f", "-d", "a", "-o", "f", "echo said; cp a f")
+    assert work.vfs("log", "f", "--output") == "said\n"
+    assert [run["outcome"] for run in work.documents("log", "f")] == ["ran"]
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "pipeline")
+    assert [one["type"] for one in work.documents("log", "f")] == ["commit"]
+    assert [run["outcome"] for run in work.documents("log", "dvc.yaml:f")] == ["ran"]
+    assert work.vfs("log", "f", "--output") == "said\n"
+    work.write("a dir/dvc.yaml", "stages:\n  f: {cmd: echo no; exit 1, outs: [f]}\n")
+    work.write("a dir/f", "")
+    work.write("a dir/x.dvc", "cmd: echo none; exit 2\nouts:\n- path: x\n")
+    for cwd, target in (
+        ("a dir", "f"),
+        ("", "a dir/dvc.yaml:f"),
+        ("a dir", "x.dvc"),
+        ("", "a dir/x.dvc"),
+    ):
+        hint = work.vfs("repro", target, cwd=cwd, code=23).partition("hint: ")[2]
+        log = hint.partition("; ")[2].partition(" shows")[0]
+        assert work.vfs(*shlex.split(log)[1:], cwd=cwd) == ("none\n" if "x" in target else "no\n")
 
 
 def test_status_tells_why(ran: Work) -> None:

@@ -5,6 +5,7 @@ Rule: whatever happens, and whenever, the lock has its old entry or that of a ru
 
 import math
 import os
+import shlex
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -246,10 +247,11 @@ class Runner:
             self._said.note(f"stage {stage.address(setting.here)!r} was interrupted")
             self._attending.check()
         if status:
+            name = shlex.quote(stage.address(setting.here))
             how = f"ended with {status}" if status > 0 else f"was ended by signal {-status}"
             raise StageFailed(
                 f"stage {stage.address(setting.here)!r}: its command {how}",
-                hint=f"its lock is as it was; vfs log {stage.address(setting.here)} --output shows what it printed",
+                hint=f"its lock is as it was; vfs log {name} --output shows what it printed",
             )
 
     def _record(self, stage: Stage, before: Locked, room: Room) -> Done:
