@@ -30,5 +30,8 @@ def command(targets: tuple[str, ...], wait: float, as_json: bool) -> None:
 
     output = Output(as_json)
     with Progress() as progress, pipelines(progress) as work:
-        written = freeze(work.session, meant(work, targets), True, wait=wait)
+        nodes = meant(work, targets)
+        written = freeze(work.session, nodes, True, wait=wait)
+        for node in nodes if not output.json else ():
+            output.line(f"{node.address(work.target.here)} is frozen.")
         show_written(output, work.session.project, work.target, written)

@@ -100,7 +100,7 @@ class Teller:
         """A stage is going to run, or would."""
         self._reasons[stage] = reasons
         if self._dry:
-            self._line(f"Stage {self._name(stage)} would run: {why(reasons)}")
+            self._line(f"Stage {self._name(stage)} would run: {why(reasons, stage, self._here)}")
             for line in commands(stage):
                 self._line(f"> {line}")
             self._document(stage, "would-run")
@@ -118,7 +118,9 @@ class Teller:
     def begins(self, stage: "Stage", lines: tuple[str, ...]) -> None:
         """A command is about to run."""
         reasons = self._reasons.get(stage)
-        self._line(f"Running stage {self._name(stage)}{f': {why(reasons)}' if reasons else ''}")
+        self._line(
+            f"Running stage {self._name(stage)}{f': {why(reasons, stage, self._here)}' if reasons else ''}"
+        )
         for line in lines:
             self._line(f"> {line}")
 
@@ -177,11 +179,25 @@ def commands(stage: "Stage") -> tuple[str, ...]:
     return tuple(command.splitlines()) if isinstance(command, str) else command
 
 
-def why(reasons: "Sequence[Reason]") -> str:
+def why(reasons: "Sequence[Reason]", stage: "Stage", here: bytes) -> str:
     """Reasons as one line of text."""
-    shown = ", ".join(str(reason) for reason in reasons[:3])
+    shown = ", ".join(told(reason, stage, here) for reason in reasons[:3])
     more = f" and {len(reasons) - 3} more" if len(reasons) > 3 else ""
     return shown + more if reasons else "it is forced"
+
+
+def told(reason: "Reason", stage: "Stage", here: bytes) -> str:
+    """A reason, with its path as one types it here (a stage's paths are relative to its `wdir`)."""
+    from vfs.pipeline.nodes import typed
+
+    one = stage.definition
+    paths = {dep.written: dep.path for dep in one.deps}
+    paths |= {params.written: params.path for params in one.params}
+    paths |= {out.written: out.path for out in one.outs}
+    path = paths.get(reason.path)
+    if path is not None:
+        return str(reason._replace(path=typed(path, here)))
+    return str(reason)
 
 
 def reason_fields(reason: "Reason") -> dict[str, Any]:

@@ -158,7 +158,8 @@ def _looked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, 
 
 
 def _show(output: Output, report: "Report", stages: Stages, target: Target, granular: bool) -> None:
-    changed = [out for out in report.outs if not out.clean]
+    outs = [out for out in report.outs if not out.never_made]
+    changed = [out for out in outs if not out.clean]
     for out in changed:
         if output.json:
             _document(output, out, granular)
@@ -172,13 +173,13 @@ def _show(output: Output, report: "Report", stages: Stages, target: Target, gran
         output.warning(problem.message if told else f"{path}: {problem.message}")
     if output.json:
         only_here = sum(len(out.only_here) for out in report.outs)
-        counts = {"outs": len(report.outs), "changed": len(changed), "only_here": only_here}
+        counts = {"outs": len(outs), "changed": len(changed), "only_here": only_here}
         counts |= {"stages": stages.total, "stages_changed": len(stages.changed)}
         output.document("summary", counts)
         return
-    if report.outs and not changed:
-        output.line(f"{count(len(report.outs), 'tracked path')}: all as the pointers say")
-    elif not report.outs and not stages.total:
+    if outs and not changed:
+        output.line(f"{count(len(outs), 'tracked path')}: all as the pointers say")
+    elif not outs and not stages.total:
         output.line("no data is tracked here")
     if stages.total and not stages.changed:
         output.line(f"{count(stages.total, 'stage')}: nothing to run")

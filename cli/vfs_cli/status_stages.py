@@ -41,13 +41,13 @@ def show_stages(output: Output, stages: Stages, target: Target) -> None:
 
 
 def _show(output: Output, judged: "Judged", target: Target) -> None:
+    from vfs_cli.pipelines import reason_fields, told
+
     name = judged.stage.address(target.here)
     if output.json:
-        from vfs_cli.pipelines import reason_fields
-
         reasons = [reason_fields(reason) for reason in judged.reasons]
         output.document("stage", {"stage": name, "changed": True, "reasons": reasons})
         return
     output.line(f"{'changed stage':<14} {name}")
     for reason in judged.reasons:
-        output.line(f"    {reason}")
+        output.line(f"    {told(reason, judged.stage, target.here)}")

@@ -76,3 +76,27 @@ def test_a_broken_pipeline_is_named_by_every_verb(work: Work) -> None:
     work.write("dvc.lock", "schema: [\n")
     assert "error: dvc.lock:2: " in work.vfs("stage", "list", code=9)
     assert "warning: dvc.lock:2: " in work.vfs("status")
+
+
+def test_an_out_that_was_never_made_is_told_once(work: Work) -> None:
+    work.pipeline("  one: {cmd: 'cp ../a \"o t\"', wdir: sub, deps: [../a], outs: [o t]}\n")
+    (work.root / "sub").mkdir()
+    assert work.vfs("status") == "changed stage  one\n    dep a new\n    out sub/o t deleted\n"
+    said = work.vfs("status", cwd="sub")
+    assert said == "changed stage  ../dvc.yaml:one\n    dep ../a new\n    out o t deleted\n"
+    assert work.documents("status")[-1]["outs"] == 0
+    said = work.vfs("repro", "../dvc.yaml:one", cwd="sub")
+    assert "Running stage '../dvc.yaml:one': dep ../a new, out o t deleted\n" in said
+    (work.root / "sub" / "o t").unlink()
+    assert "deleted        sub/o t\n" in work.vfs("status")
+
+
+def test_nothing_is_left_and_nothing_is_announced_that_is_not_there(work: Work) -> None:
+    work.pipeline("  one: {cmd: cp a b, deps: [a], outs: [b]}\n  two: {cmd: 'echo said; cp a c', deps: [a], outs: [c]}\n")  # fmt: skip
+    said = work.vfs("repro", "-j", "2")
+    assert "Output of stage 'two':\nsaid\n" in said
+    assert "Output of stage 'one'" not in said
+    assert list((work.root / ".dvc" / "tmp").glob("vfs-run-*")) == []
+    assert work.vfs("freeze", "one").startswith("one is frozen.\n\nTo track")
+    assert work.vfs("freeze", "one") == "one is frozen.\n"
+    assert work.vfs("unfreeze", "one").startswith("one follows what it depends on.\n")

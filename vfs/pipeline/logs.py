@@ -53,6 +53,13 @@ def kept(path: Path, *, alone: bool, stdout: int = 1) -> Iterator[Streams]:
                 yield Streams(None, first.write_end, second.write_end)
 
 
+def printed(path: Path) -> bool:
+    """Whether anything was kept."""
+    with suppress(OSError):
+        return path.stat().st_size > 0
+    return False
+
+
 def show(path: Path, stdout: int = 1) -> None:
     """Show a log whole."""
     with suppress(OSError), path.open("rb") as file:

@@ -24,7 +24,7 @@ from vfs.pipeline.changed import lines_of
 from vfs.pipeline.clearing import clear
 from vfs.pipeline.executor import Executor, Job, Room
 from vfs.pipeline.history import History, Record
-from vfs.pipeline.logs import kept, show
+from vfs.pipeline.logs import kept, printed, show
 from vfs.pipeline.measure import Measure
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.parameters import Parameters
@@ -239,7 +239,7 @@ class Runner:
                 job = Job(stage, lines, setting.shell, cwd, env, streams)
                 status = room.run(job, self._attending)
         finally:
-            if not setting.alone:
+            if not setting.alone and printed(log):
                 with self.guard:
                     self._said.ended(stage)
                     show(log, shown)

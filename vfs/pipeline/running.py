@@ -1,10 +1,9 @@
 """One stage at a time is run by one process: a lock of its own while its command runs, when DVC's lock is free for others."""
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from vfs.errors import RepositoryBusy, StoreError
 from vfs.pipeline.clearing import scratch
@@ -20,22 +19,52 @@ def claimed(project: Project, stage: Stage) -> Iterator[None]:
         RepositoryBusy: another process runs the stage.
         StoreError: the lock cannot be made.
     """
-    path = scratch(project, stage) + b".lock"
+    with held(scratch(project, stage)) as ours:
+        if not ours:
+            raise RepositoryBusy(
+                f"another process is running the stage {stage.address()!r}",
+                hint="wait for it to end",
+            )
+        yield
+
+
+@contextmanager
+def held(scratch: bytes) -> Iterator[bool]:
+    """Hold the lock of a scratch directory, if nobody else does; its file is there as long as it is held.
+
+    Raises:
+        StoreError: it cannot be made.
+    """
+    path = scratch + b".lock"
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = _locked(path)
     except OSError as error:
         raise StoreError(f"{os.fsdecode(path)}: {error.strerror}") from error
+    if descriptor is None:
+        yield False
+        return
     try:
+        yield True
+    finally:
+        with suppress(OSError):
+            os.unlink(path)
+        os.close(descriptor)
+
+
+def _locked(path: bytes) -> int | None:
+    """The file, locked; None if somebody else has it."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EAGAIN):
-                raise RepositoryBusy(
-                    f"another process is running the stage {stage.address()!r}",
-                    hint="wait for it to end",
-                ) from None
-            raise StoreError(f"{os.fsdecode(path)}: {error.strerror}") from error
-        yield
-    finally:
-        os.close(descriptor)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                    return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # whoever had it removed the file in between

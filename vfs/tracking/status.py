@@ -88,6 +88,12 @@ class OutStatus:
         """Whether there is nothing to say of it."""
         return self.change is None and not self.missing and not self.unlisted
 
+    @property
+    def never_made(self) -> bool:
+        """Whether it is nothing but what a stage will make, which is for the stage to say."""
+        claim = self.use.claim
+        return bool(claim.stage) and claim.out.digest is None and self.change == "deleted"
+
 
 @dataclass(slots=True)
 class Report:
