@@ -194,6 +194,7 @@ def test_a_caller_that_is_gone_with_what_it_was_told(tmp_path: Path) -> None:
     places = {name: os.fsencode(tmp_path / name) for name in ("tree", "upper", "work", "mask")}
     order = Order(
         layout=Layout(**places, below=[], hide=[], through=[]),  # type: ignore[typeddict-item]
+        watching=None,
         commands=[[b"touch", b"never"]],
         cwd=places["tree"],
         environment={},
