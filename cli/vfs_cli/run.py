@@ -8,7 +8,7 @@ from vfs_cli.declaring import definition, stage_options
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
-from vfs_cli.pipelines import RUN, Teller, pipelines, setting
+from vfs_cli.pipelines import RUN, Teller, executor, pipelines, setting, view_options
 from vfs_cli.progress import Progress
 from vfs_cli.tracking import show_written, wait_option
 
@@ -28,9 +28,19 @@ from vfs_cli.tracking import show_written, wait_option
 @stage_options
 @click.option("--no-exec", is_flag=True, help="Declare it, run nothing.")
 @click.option("--no-run-cache", is_flag=True, help="Run it even if it was run before with the same inputs.")  # fmt: skip
+@view_options
 @wait_option
 @json_option
-def command(no_exec: bool, no_run_cache: bool, wait: float, as_json: bool, **options: Any) -> None:
+def command(
+    no_exec: bool,
+    no_run_cache: bool,
+    in_place: bool,
+    no_checkout: bool,
+    keep: bool,
+    wait: float,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Declare a stage in the dvc.yaml of this directory, run it, record it in dvc.lock.
 
     It is run by `vfs repro NAME` from then on, when its command, dependencies, parameters or outs change. Options stand before the command.
@@ -46,13 +56,17 @@ def command(no_exec: bool, no_run_cache: bool, wait: float, as_json: bool, **opt
         stage, written = add(session, wanted, replace=options["force"], wait=wait)
         try:
             if not no_exec:
-                how = setting(target, output, run_cache=not no_run_cache, wait=wait)
                 teller = Teller(output, progress, target, dry=False)
-                runner = Runner(session.project, how, attending, teller)
-                try:
-                    done = runner.run(stage)
-                finally:
-                    runner.restorer.remember()
+                with executor(target, progress, in_place=in_place, keep=keep) as place:
+                    how = setting(
+                        target, output, place, run_cache=not no_run_cache, wait=wait,
+                        checkout=not no_checkout,
+                    )  # fmt: skip
+                    runner = Runner(session.project, how, attending, teller)
+                    try:
+                        done = runner.run(stage)
+                    finally:
+                        runner.restorer.remember()
                 written += done.written
                 teller.done(stage, done)
         finally:

@@ -10,7 +10,7 @@ Rules:
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from blake3 import blake3
@@ -19,6 +19,7 @@ from vfs.errors import DataUnavailable, FormatError, StoreError
 from vfs.formats.stage_values import DeclaredOut
 from vfs.pipeline.measure import Measure, place_of
 from vfs.pipeline.nodes import Stage
+from vfs.sandbox.removal import remove
 from vfs.tracking.caches import Caches
 from vfs.tracking.links import Linker, failed
 from vfs.tracking.project import Project, told
@@ -26,17 +27,31 @@ from vfs.tracking.scan import Scanner
 from vfs.types import Digest
 
 
-def clear(project: Project, stage: Stage, measure: Measure) -> list[str]:
+def clear(project: Project, stage: Stage, measure: Measure, *, uncached: bool = True) -> list[str]:
     """Clear the way; what the user should know of it.
+
+    Args:
+        project: under DVC's lock.
+        stage: whose outs are in the way.
+        measure: of the working tree.
+        uncached: those as well that only the working tree has.
 
     Raises:
         StoreError: something cannot be removed or moved.
     """
-    notes: list[str] = []
     aside = scratch(project, stage)
     if os.path.isdir(aside):
-        shutil.rmtree(aside, ignore_errors=True)
-    for out in stage.definition.outs:
+        remove(aside)
+    outs = [out for out in stage.definition.outs if out.cached or uncached]
+    return clear_outs(project, stage, measure, outs, aside)
+
+
+def clear_outs(
+    project: Project, stage: Stage, measure: Measure, outs: Iterable[DeclaredOut], aside: bytes
+) -> list[str]:
+    """As `clear`, of some outs; what may be the user's goes to a directory, which need not be there."""
+    notes: list[str] = []
+    for out in outs:
         if out.path is None or not os.path.lexists(project.absolute(out.path)):
             continue
         try:

@@ -1,20 +1,23 @@
 """Where the command of a stage runs: in the working tree, or in a view of its own.
 
 The seam: a run makes a `Job` and asks an `Executor` for a `Room` of it. What the executor does on entering comes *before the command* (outs
-are out of the way), `Room.run` *is* it, and *afterwards* the outs lie below `Room.top`, under the paths they have in the repository,
-until `Room.settle` brings them to the working tree. Leaving the context cleans up, whatever happened.
+are out of the way), `Room.run` *is* it, `Room.outs` takes what it made into the cache, and `Room.settle` brings that to the working tree.
+Leaving the context cleans up, whatever happened.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, Protocol
 
+from vfs.formats.stage_values import Locked, LockedItem
+from vfs.pipeline import recording
 from vfs.pipeline.attending import Attending
 from vfs.pipeline.clearing import clear
 from vfs.pipeline.logs import Streams
 from vfs.pipeline.measure import Measure
 from vfs.pipeline.nodes import Stage
+from vfs.pipeline.restoring import Restorer
 from vfs.tracking.project import Project
 
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
@@ -44,30 +47,55 @@ class Job(NamedTuple):
     streams: Streams
 
 
+class Means(NamedTuple):
+    """What a room works with.
+
+    Attributes:
+        measure: of the working tree.
+        restorer: for it.
+        locked: DVC's lock, however long that takes.
+        checkout: cached outs are to lie in the working tree afterwards.
+    """
+
+    measure: Measure
+    restorer: Restorer
+    locked: Callable[[], AbstractContextManager[None]]
+    checkout: bool
+
+
 class Room(Protocol):
     """Where one job runs.
 
     Attributes:
-        top: below it lie the outs afterwards, under their paths of the repository.
-        notes: what the user should know of it.
+        notes: what the user should know of it, and was not told yet.
     """
 
-    top: bytes
     notes: list[str]
 
     def run(self, job: Job, attending: Attending) -> int:
-        """Run the lines in order, up to the first that fails; its exit status (negative: the signal that ended it)."""
+        """Run the lines in order, up to the first that fails; its exit status (negative: the signal that ended it).
 
-    def settle(self) -> None:
+        Raises:
+            Unsupported: they cannot be run here.
+        """
+
+    def outs(self) -> dict[str, LockedItem]:
+        """Take what it made into the cache, on the disk; under DVC's lock. Raises as `recording.outs`."""
+
+    def settle(self, run: Locked) -> None:
         """The outs are in the cache: bring them to the working tree, if they are not there. Raises StoreError."""
 
 
 class Executor(Protocol):
-    """Makes rooms."""
+    """Makes rooms.
 
-    def room(
-        self, project: Project, stage: Stage, measure: Measure
-    ) -> AbstractContextManager[Room]:
+    Attributes:
+        lazy: commands find what is recorded and not in the working tree.
+    """
+
+    lazy: bool
+
+    def room(self, project: Project, stage: Stage, means: Means) -> AbstractContextManager[Room]:
         """A room for a stage; entered under DVC's lock, left at any time.
 
         Raises:
@@ -78,19 +106,25 @@ class Executor(Protocol):
 class InPlace:
     """The working tree itself, as DVC has it."""
 
+    lazy = False
+
     @contextmanager
-    def room(self, project: Project, stage: Stage, measure: Measure) -> Iterator[Room]:
+    def room(self, project: Project, stage: Stage, means: Means) -> Iterator[Room]:
         """The working tree, without the outs of the stage."""
-        notes = clear(project, stage, measure)
-        yield _Here(project.top, notes)
+        yield Here(project, stage, means, clear(project, stage, means.measure))
 
 
-class _Here:
-    def __init__(self, top: bytes, notes: list[str]) -> None:
-        self.top = top
+class Here:
+    """The working tree as a room; the outs are out of the way."""
+
+    def __init__(self, project: Project, stage: Stage, means: Means, notes: list[str]) -> None:
+        self._project = project
+        self._stage = stage
+        self._means = means
         self.notes = notes
 
     def run(self, job: Job, attending: Attending) -> int:
+        """As `Room.run`."""
         import subprocess  # a tenth of the start of a command that may run nothing
 
         for line in job.lines:
@@ -108,8 +142,14 @@ class _Here:
                 return status
         return 0
 
-    def settle(self) -> None:
-        """They are there."""
+    def outs(self) -> dict[str, LockedItem]:
+        """As `Room.outs`."""
+        return recording.outs(self._project, self._stage)
+
+    def settle(self, run: Locked) -> None:
+        """They are there, unless they are not to be."""
+        if not self._means.checkout:
+            clear(self._project, self._stage, self._means.measure, uncached=False)
 
 
 def shell_command(shell: str, line: str) -> list[str]:

@@ -10,18 +10,20 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vfs.errors import DataUnavailable, StageFailed, VfsError
 from vfs.formats.run_cache import cacheable
-from vfs.formats.stage_values import Locked
+from vfs.formats.stage_values import DeclaredOut, Locked
 from vfs.objects import writing
 from vfs.pipeline import recording
+from vfs.pipeline.absent import NotHere
 from vfs.pipeline.attending import Attending
 from vfs.pipeline.changed import lines_of
 from vfs.pipeline.clearing import clear
-from vfs.pipeline.executor import Executor, Job, Room
+from vfs.pipeline.executor import Executor, Job, Means, Room
 from vfs.pipeline.history import History, Record
 from vfs.pipeline.logs import kept, show
 from vfs.pipeline.measure import Measure
@@ -88,6 +90,7 @@ class Setting(NamedTuple):
         wait: seconds to wait for DVC's lock before a run; afterwards as long as it takes.
         alone: one command at a time, which has our standard input and output.
         json: standard output is for documents, so commands write to standard error.
+        checkout: cached outs are to lie in the working tree.
     """
 
     here: bytes
@@ -98,6 +101,7 @@ class Setting(NamedTuple):
     wait: float = 0.0
     alone: bool = True
     json: bool = False
+    checkout: bool = True
 
 
 class Runner:
@@ -105,6 +109,7 @@ class Runner:
 
     Attributes:
         puller: brings what is recorded and not here; None: nothing is asked of remotes.
+        absent: what commands find although it is not here; None: nothing.
         guard: held by whichever thread judges or records.
     """
 
@@ -112,7 +117,8 @@ class Runner:
         self, project: Project, setting: Setting, attending: Attending, said: Said
     ) -> None:
         self.puller: Puller | None = None
-        self.measure = Measure(project)
+        self.absent = NotHere(project) if setting.executor.lazy else None
+        self.measure = Measure(project, self.absent)
         self.parameters = Parameters(project)
         self.restorer = Restorer(project)
         self._project = project
@@ -153,10 +159,9 @@ class Runner:
                 if known is not None:
                     return self._restore(stage, known, began, name)
                 room = stack.enter_context(
-                    self._setting.executor.room(self._project, stage, self.measure)
+                    self._setting.executor.room(self._project, stage, self._means)
                 )
-            for note in room.notes:
-                self._said.note(note)
+            self._say(room)
             try:
                 self._command(stage, room, name)
                 with self.locked(math.inf):
@@ -164,8 +169,22 @@ class Runner:
             except VfsError as error:
                 self._history.add(name, self._told(stage, before, began, error.message))
                 raise
+            finally:
+                stack.close()
+                self._say(room)
             self._history.add(name, self._told(stage, done.run, began, ""))
             return done
+
+    @property
+    def _means(self) -> Means:
+        locked = partial(self.locked, math.inf)
+        return Means(self.measure, self.restorer, locked, self._setting.checkout)
+
+    def _say(self, room: Room) -> None:
+        """What there is to say of a room, and was not said."""
+        for note in room.notes:
+            self._said.note(note)
+        room.notes.clear()
 
     def verify(self, stage: Stage) -> Done:
         """Record what lies there, as if the stage had just made it; raises as `run`."""
@@ -209,19 +228,25 @@ class Runner:
         for note in clear(self._project, stage, self.measure):
             self._said.note(note)
         self._said.restored(stage)
-        self.restorer.restore(stage, run)
+        self.restorer.restore(run, self._wanted(stage))
         self.measure.forget(stage.out_paths)
-        written = recording.settle(self._project, stage, run, self._locks, cache=False)
+        written = self._settle(stage, run, cache=False)
         record = self._told(stage, run, began, "")._replace(outcome=Outcome.RESTORED)
         self._history.add(name, record)
         return Done(Outcome.RESTORED, written, run)
 
+    def _wanted(self, stage: Stage) -> Iterator[DeclaredOut]:
+        """The outs that are to lie in the working tree."""
+        yield from (
+            out for out in stage.definition.outs if self._setting.checkout or not out.cached
+        )
+
     def _verify(self, stage: Stage) -> Done:
         before = self._inputs(stage)
-        outs = recording.outs(self._project, stage, self._project.top)
+        outs = recording.outs(self._project, stage)
         run = Locked(before.command, before.deps, before.params, outs)
         self.measure.forget(stage.out_paths)
-        written = recording.settle(self._project, stage, run, self._locks, cache=True)
+        written = self._settle(stage, run, cache=True)
         return Done(Outcome.VERIFIED, written, run)
 
     def _command(self, stage: Stage, room: Room, name: str) -> None:
@@ -262,12 +287,19 @@ class Runner:
                 f"{changed} changed while stage {stage.address()!r} ran; nothing was recorded",
                 hint="a command must not write what it depends on; run it again if you changed it",
             )
-        outs = recording.outs(self._project, stage, room.top)
-        room.settle()
+        run = Locked(before.command, before.deps, before.params, room.outs())
+        room.settle(run)
         measure.forget(stage.out_paths)
-        run = Locked(before.command, before.deps, before.params, outs)
-        written = recording.settle(self._project, stage, run, self._locks, cache=True)
+        written = self._settle(stage, run, cache=True)
         return Done(Outcome.RAN, written, run)
+
+    def _settle(self, stage: Stage, run: Locked, *, cache: bool) -> list[bytes]:
+        written = recording.settle(
+            self._project, stage, run, self._locks, cache=cache, here=self._setting.checkout
+        )
+        if self.absent is not None:
+            self.absent.made(stage, run)
+        return written
 
     def _told(self, stage: Stage, run: Locked, began: float, failure: str) -> Record:
         return Record.of(stage, run, began, time.time() - began, failure)
