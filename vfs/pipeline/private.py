@@ -149,7 +149,10 @@ class _Private:
             return [self._maker.lower.layer(absent.version)]
         except VfsError as error:
             if self._needs_below():
-                raise
+                raise Unsupported(
+                    f"stage {self._stage.address()!r} needs what is not here, and cannot be mounted: {error.message}",
+                    hint="vfs pull brings it; then it runs, or runs with --in-place",
+                ) from error
             self.notes.append(
                 f"what is recorded and not here cannot be seen by commands: {error.message}"
             )

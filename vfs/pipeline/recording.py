@@ -45,6 +45,8 @@ def inputs(project: Project, stage: Stage, measure: Measure, parameters: Paramet
                 f"{_who(stage)} needs {dep.written}, which is not there",
                 hint="vfs checkout or vfs pull brings it, if it is tracked",
             )
+        if found.size is None and old is not None and old.digest == found.digest:
+            found = found._replace(size=old.size)  # of what is not here nobody knows it
         deps[dep.written] = item(dep.written, found)
     values: dict[str, Mapping[str, Any]] = {}
     for params in definition.params:

@@ -76,6 +76,8 @@ def take(project: Project, stage: Stage, layers: Layers) -> dict[str, LockedItem
     keep = cacheable(stage.definition)
     found: dict[str, LockedItem] = {}
     stored: list[Recorded] = []
+    for path in stage.out_paths:
+        _resolve(project.top, path, layers)
     with _reading(project, layers.made) as made:
         for out in stage.definition.outs:
             assert out.path is not None  # or the graph was refused
@@ -85,7 +87,6 @@ def take(project: Project, stage: Stage, layers: Layers) -> dict[str, LockedItem
                 if out.persist:
                     recorded = record(project, out.path, digest, store=out.cached or keep)
                 else:
-                    _resolve(project.top, out.path, layers)
                     recorded = record(made, out.path, digest, store=keep and not out.cached)
             except UnknownPath:
                 raise not_made(stage, out) from None
