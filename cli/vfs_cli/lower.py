@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from vfs.config import runtime_dir
 from vfs.errors import VfsError
 from vfs_cli.progress import Progress
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from vfs.control.registry import MountRecord
 
 _PREFIX = "vfs-run-"
+_ENDING = 10.0
+"""Seconds for a daemon whose command was killed."""
 
 
 class LazyMount:
@@ -28,8 +31,10 @@ class LazyMount:
         self._guard = threading.Lock()
         self._record: MountRecord | None = None
         self._shown = 0
+        self._where = runtime_dir().parent
 
     def __enter__(self) -> Self:
+        _sweep(self._where)
         return self
 
     def __exit__(
@@ -53,12 +58,9 @@ class LazyMount:
             return os.fsencode(self._record.mountpoint)
 
     def _mount(self) -> "MountRecord":
-        from vfs.config import runtime_dir
         from vfs.daemon.start import held_mount
 
-        where = runtime_dir().parent
-        _sweep(where)
-        point = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=where)
+        point = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=self._where)
         self._stack.callback(_remove, Path(point))
         return self._stack.enter_context(
             held_mount(self._repo, "worktree", Path(point), self._progress.data)
@@ -66,18 +68,22 @@ class LazyMount:
 
 
 def _sweep(directory: Path) -> None:
-    """Take down what commands left that were killed together with their daemons."""
-    from vfs.control.mountinfo import Life, is_mounted, look
+    """Take down what commands left that were killed, and their daemons perhaps with them."""
+    for point in directory.glob(f"{_PREFIX}*-*"):
+        if not Path("/proc", point.name.split("-")[2]).exists():
+            with contextlib.suppress(VfsError):
+                _take_down(point)
+            _remove(point)
+
+
+def _take_down(point: Path) -> None:
+    from vfs.control.mountinfo import Life, is_mounted, look, wait_until_unmounted
     from vfs.control.unmount import unmount
 
-    for point in directory.glob(f"{_PREFIX}*-*"):
-        if is_mounted(point):
-            if look(point) is not Life.DEAD:
-                continue
-            with contextlib.suppress(VfsError):
-                unmount(point, lazy=True)
-        if not Path("/proc", point.name.split("-")[2]).exists():
-            _remove(point)
+    if is_mounted(point) and look(point) is Life.ALIVE:
+        wait_until_unmounted(point, _ENDING)  # its daemon ends with the command
+    if is_mounted(point):
+        unmount(point, lazy=True)
 
 
 def _remove(point: Path) -> None:

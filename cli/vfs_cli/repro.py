@@ -111,6 +111,7 @@ def command(
                 from vfs.pipeline.pulling import Puller
 
                 runner.puller = Puller(session.project, graph)
+                runner.measure.lazy = False  # it is to be here
                 with runner.locked(wait):
                     runner.puller.runs()
             judge = Judge(

@@ -20,7 +20,7 @@ def scratches(work: Work) -> list[str]:
 def forbidden(work: Work, *args: str) -> "subprocess.CompletedProcess[bytes]":
     """Run vfs where nobody may have a namespace."""
     limit = "echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --inh-caps=-all --bounding-set=-sys_admin --"
-    words = ["unshare", "-Ur", "sh", "-euc", f'{limit} "$@"', "sh", VFS, *args]
+    words = ["unshare", "-Ur", "sh", "-euc", f'{limit} "$@"', "sh", str(VFS), *args]
     return work.sandbox.run(words, cwd=work.root, check=False)
 
 

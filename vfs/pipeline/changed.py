@@ -162,7 +162,7 @@ class Judge:
 
     def _is_absent(self, out: DeclaredOut, item: LockedItem) -> bool:
         """Whether an out is not here, and commands find it all the same as it was recorded."""
-        absent = self._measure.absent
+        absent = self._measure.absent if self._measure.lazy else None
         claim = None if absent is None else absent.missing.get(out.path or b"")
         return claim is not None and claim.out.digest == item.digest
 
@@ -185,7 +185,7 @@ class Judge:
     def _ask_remotes(self, stages: Iterable[Stage]) -> None:
         """Find out at once which outs that are nowhere here a remote has."""
         absent = self._measure.absent
-        if absent is None or not absent.missing:
+        if absent is None or not self._measure.lazy or not absent.missing:
             return
         outs = [
             (out, item)

@@ -37,11 +37,13 @@ class Measure:
     """Measures paths of one working tree.
 
     Attributes:
-        absent: what counts although it is not here; None: nothing does.
+        absent: what commands find although it is not here; None: nothing.
+        lazy: it counts as if it were here.
     """
 
     def __init__(self, project: Project, absent: "NotHere | None" = None) -> None:
         self.absent = absent
+        self.lazy = absent is not None
         self._project = project
         self._known: dict[bytes, Described] = {}
 
@@ -88,7 +90,7 @@ class Measure:
             DataUnavailable, UnsafePath: it cannot be read or tracked.
         """
         path = place.path
-        if self.absent is not None and path is not None:
+        if self.lazy and self.absent is not None and path is not None:
             recorded = self.absent.of(path)
             if recorded is not None:
                 return recorded
