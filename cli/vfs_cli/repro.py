@@ -1,5 +1,7 @@
 """`vfs repro`: bring stages up to date."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from vfs_cli.group import VerbCommand
@@ -9,6 +11,11 @@ from vfs_cli.parameters import FILE
 from vfs_cli.pipelines import RUN, Teller, executor, pipelines, setting, view_options
 from vfs_cli.progress import Progress
 from vfs_cli.tracking import show_written, wait_option
+
+if TYPE_CHECKING:
+    from vfs.pipeline.graph import Graph
+    from vfs.pipeline.run import Runner
+    from vfs.pipeline.session import Session
 
 
 @click.command(
@@ -108,12 +115,7 @@ def command(
             )  # fmt: skip
             runner = Runner(session.project, how, attending, teller)
             if pull and not dry:
-                from vfs.pipeline.pulling import Puller
-
-                runner.puller = Puller(session.project, graph)
-                runner.measure.lazy = False  # it is to be here
-                with runner.locked(wait):
-                    runner.puller.runs()
+                _pull(runner, session, graph, wait)
             judge = Judge(
                 session.project, runner.measure, runner.parameters, checkout=not no_checkout
             )
@@ -124,3 +126,13 @@ def command(
                 progress.clear()
                 written = list(dict.fromkeys(walk.walked.written))
                 show_written(output, session.project, target, written)
+
+
+def _pull(runner: "Runner", session: "Session", graph: "Graph", wait: float) -> None:
+    """Let what is recorded be brought."""
+    from vfs.pipeline.pulling import Puller
+
+    runner.puller = Puller(session.project, graph)
+    runner.measure.lazy = False  # it is to be here
+    with runner.locked(wait):
+        runner.puller.runs()

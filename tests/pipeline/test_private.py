@@ -246,12 +246,15 @@ def test_what_was_deleted_stays_deleted(work: Work) -> None:
     work.write("data/y", "y\n")
     work.write("far/z", "z\n")
     work.vfs("add", "data", "far")
-    published(work, "  one: {cmd: 'ls data far > b', deps: [data], outs: [b]}\n")
+    work.write("kept/one", "1\n")
+    work.write("kept/two", "2\n")
+    published(work, "  one: {cmd: 'ls data far kept > b', deps: [data], outs: [b]}\n")
     clone = clone_of(work, "clone")
     clone.vfs("pull", "data")
     (clone.root / "data/x").unlink()
+    (clone.root / "kept/one").unlink()
     assert clone.outcomes() == {"one": "ran"}
-    assert clone.read("b").split() == ["data:", "y", "far:", "z"]
+    assert clone.read("b").split() == ["data:", "y", "far:", "z", "kept:", "two"]
 
 
 def test_what_no_remote_has_is_made_again(work: Work) -> None:

@@ -17,7 +17,7 @@ from vfs.testing.clones import check_store, objects
 from vfs.testing.mounts import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.fuse]
-KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 16
+KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 10
 STAGES = 3
 
 
@@ -69,7 +69,7 @@ def processes(work: Work) -> list[int]:
 
 def mounted(work: Work) -> set[str]:
     """Mounts in any namespace."""
-    found = set()
+    found: set[str] = set()
     for name in filter(str.isdecimal, os.listdir("/proc")):
         with contextlib.suppress(OSError):
             lines = Path("/proc", name, "mountinfo").read_text("latin-1").splitlines()

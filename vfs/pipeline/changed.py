@@ -197,9 +197,9 @@ class Judge:
         ]
         claims = [absent.missing[out.path] for out, _ in outs if out.path is not None]
         if claims:
-            from vfs.pipeline.pulling import elsewhere  # with the drivers of remotes
+            from vfs.pipeline.elsewhere import on_remotes  # with the drivers of remotes
 
-            found = elsewhere(self._project, claims)
+            found = on_remotes(self._project, claims)
             self._remote.update({claim.out.path: claim.out.path in found for claim in claims})
 
     def _look(self, stage: Stage, path: bytes, item: LockedItem) -> OutStatus:

@@ -269,7 +269,7 @@ def _bring_persistent(project: Project, stage: Stage, means: Means) -> None:
     claims = [absent.missing[path] for path in paths if path in absent.missing]
     if not claims:
         return
-    from vfs.pipeline.pulling import bring  # with the drivers of remotes
+    from vfs.pipeline.elsewhere import bring  # with the drivers of remotes
 
     if not bring(project, claims):
         raise DataUnavailable(

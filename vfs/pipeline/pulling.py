@@ -10,21 +10,15 @@ Rules (DVC's, source: `stage/__init__.py`, `stage/run.py`):
 from collections.abc import Sequence
 from contextlib import suppress
 
-from vfs.errors import ConfigError, RemoteError, Unsupported, VfsError
+from vfs.errors import ConfigError, Unsupported
 from vfs.formats.stage_values import Locked
 from vfs.formats.values import Out
 from vfs.pipeline.changed import NOT_IN_CACHE, Reason
+from vfs.pipeline.elsewhere import bring, fetch
 from vfs.pipeline.graph import Graph
 from vfs.pipeline.nodes import Node, Source, Stage
 from vfs.pipeline.stages import lock_of
-from vfs.sharing.fetch import Fetch
-from vfs.sharing.missing import missing
-from vfs.sharing.push import pushed
-from vfs.sharing.used import Used
-from vfs.tracking.checkout import Checkout, How
 from vfs.tracking.project import Project, is_inside
-from vfs.tracking.targets import Selection, Wanted
-from vfs.tracking.uses import Use
 from vfs.types import Digest
 from vfs.workspace.outs import Claim
 
@@ -53,13 +47,14 @@ class Puller:
             for claim in self._project.survey.claims.served
             if claim.pointer == (lock if name else stage.file) and claim.stage == name
         ]
-        return self._bring(claims)
+        return bring(self._project, claims)
 
     def deps(self, stage: Stage, reasons: Sequence[Reason]) -> None:
         """Bring deps that are missing, as far as they are recorded."""
         gone = {reason.path for reason in reasons if reason.kind == "dep" and reason.change == "deleted"}  # fmt: skip
         paths = [dep.path for dep in stage.definition.deps if dep.written in gone and dep.path]
-        self._bring(
+        bring(
+            self._project,
             [
                 claim
                 for claim in self._project.survey.claims.served
@@ -74,7 +69,7 @@ class Puller:
             for item in run.outs.values()
             if item.digest is not None
         ]
-        self._fetch(claims)
+        fetch(self._project, claims)
 
     def _missing(self, stage: Stage, reason: Reason) -> bool:
         """Whether nothing but data is missing, which the records have as the stage's lock needs it."""
@@ -98,44 +93,3 @@ class Puller:
         outs = {out.path: out.written for out in owner.definition.outs}
         item = owner.locked.outs.get(outs[path]) if owner.locked is not None else None
         return item.digest if item is not None else None
-
-    def _bring(self, claims: Sequence[Claim]) -> bool:
-        return bring(self._project, claims)
-
-    def _fetch(self, claims: Sequence[Claim]) -> bool:
-        return _fetch(self._project, [_use(self._project, claim) for claim in claims])
-
-
-def bring(project: Project, claims: Sequence[Claim]) -> bool:
-    """Fetch and check out; whether all of it is there."""
-    uses = [_use(project, claim) for claim in claims]
-    if not uses or not _fetch(project, uses):
-        return False
-    checkout = Checkout(project.workspace, project.table, How(), project.progress)
-    return not checkout.run(uses).troubles
-
-
-def elsewhere(project: Project, claims: Sequence[Claim]) -> set[bytes]:
-    """Paths of those outs that a remote has; of one that does not answer that is assumed, since nothing shows anything else."""
-    uses = [use for use in (_use(project, claim) for claim in claims) if pushed(use)]
-    try:
-        lacking = missing(project.workspace, project.table, None, Used(uses, [], []))
-    except (ConfigError, Unsupported):
-        return set()
-    except RemoteError:
-        return {use.out.path for use in uses}
-    gone = {use.out.path for remote in lacking for use, _ in remote.outs}
-    return {use.out.path for use in uses} - gone
-
-
-def _fetch(project: Project, uses: list[Use]) -> bool:
-    fetch = Fetch(project.workspace, None, project.progress)
-    try:
-        return not fetch.run(Used(uses, [], [])).troubles
-    except VfsError:
-        return False
-
-
-def _use(project: Project, claim: Claim) -> Use:
-    nothing = Selection([], (), set(), ())
-    return Use(Wanted(claim), nothing, project.store_of(claim), project.root, "worktree")
