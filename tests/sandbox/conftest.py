@@ -84,6 +84,7 @@ class World:
             "below": [],
             "hide": [],
             "through": [".git", ".dvc"],
+            "unwatched": None,
             "ignored": [],
             "keep": False,
             **options,
@@ -146,7 +147,7 @@ class World:
             if name.isdecimal():
                 with contextlib.suppress(OSError):
                     for line in Path(f"/proc/{name}/mountinfo").read_text("latin-1").splitlines():
-                        if str(self.sandbox.root) in line and "fuse" not in line:
+                        if str(self.sandbox.root) in line and " - fuse.vfs " not in line:
                             found.add(f"{name}: {line}")
         return sorted(found)
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from vfs.errors import VfsError
+from vfs.sandbox.trace import save
 from vfs.sandbox.view import View
 
 
@@ -23,6 +24,7 @@ def main(order: Path, result: Path) -> None:
             below=asked["below"],
             hide=asked["hide"],
             through=asked["through"],
+            unwatched=asked["unwatched"],
         )
         try:
             status = view.run(
@@ -32,6 +34,9 @@ def main(order: Path, result: Path) -> None:
                 ignored=asked["ignored"],
             )
             said |= {"code": status.code, "last": status.last}
+            if view.trace is not None:
+                with result.with_name("trace").open("wb") as file:
+                    save(view.trace, file)
             said["changes"] = [
                 [
                     os.fsdecode(c.path),

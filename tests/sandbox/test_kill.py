@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import select
 import subprocess
 import threading
 from collections.abc import Callable
@@ -14,6 +15,9 @@ import pytest
 
 from tests.sandbox.conftest import World
 from vfs.errors import VfsError
+from vfs.sandbox import program
+from vfs.sandbox.child import Child
+from vfs.sandbox.order import Layout, Order
 from vfs.sandbox.view import View
 from vfs.testing.mounts import wait_until
 
@@ -69,14 +73,19 @@ def start(world: World) -> "subprocess.Popen[bytes]":
     for name in ("started", "daemon"):
         (world.tree / ".dvc" / name).unlink(missing_ok=True)
     subprocess.run(["rm", "-rf", world.scratch], check=True)
-    return subprocess.Popen(
-        world.argv(LINE, keep=True),
-        env=world.environ,
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with said(world).open("wb") as errors:
+        return subprocess.Popen(
+            world.argv(LINE, keep=True),
+            env=world.environ,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
+
+
+def said(world: World) -> Path:
+    return world.sandbox.root / "errors"
 
 
 def killed_at(world: World, point: Point, level: int) -> int:
@@ -103,6 +112,7 @@ def killed_at(world: World, point: Point, level: int) -> int:
         process.kill()
         process.wait()
     world.nothing_is_left()
+    assert "Traceback" not in said(world).read_text()
     assert (world.tree / "f").read_text() == "tree"
     assert not (world.tree / "d").exists()
     return status
@@ -175,3 +185,28 @@ def test_views_beside_one_whose_program_is_killed_go_on(tmp_path: Path) -> None:
         others = [pool.submit(beside, name) for name in ("a", "b", "c")]
         ends.result()
         assert {code for other in others for code in other.result()} == {0}
+
+
+def test_a_caller_that_is_gone_with_what_it_was_told(tmp_path: Path) -> None:
+    """The program has said that the view is ready, and nobody has heard it."""
+    for name in ("tree", "upper", "work", "mask"):
+        (tmp_path / name).mkdir()
+    places = {name: os.fsencode(tmp_path / name) for name in ("tree", "upper", "work", "mask")}
+    order = Order(
+        layout=Layout(**places, below=[], hide=[], through=[]),  # type: ignore[typeddict-item]
+        watching=None,
+        commands=[[b"touch", b"never"]],
+        cwd=places["tree"],
+        environment={},
+        ignored=[],
+        blocked=[],
+    )
+    with (tmp_path / "errors").open("wb") as errors:
+        child = Child(order, None, None, errors.fileno())
+    program.send(child._channel.fileno(), order)
+    select.select([child._channel], [], [])
+    child._channel.close()  # as the kernel does for one that is killed
+    child._process.wait(30)
+    assert (tmp_path / "errors").read_text() == ""
+    assert os.listdir(tmp_path / "upper") == []
+    assert child.status == 0

@@ -90,6 +90,7 @@ def test_as_an_ordinary_user(world: World, repository: HandmadeRepository) -> No
     finally:
         shutil.rmtree(device)
     assert ran.returncode == 0, ran.stderr.decode()
+    world.nothing_is_left()  # the daemon too, which ends after its mount
     done = world.result(ran.stdout.decode(), ran.stderr.decode())
     assert done.output == f"git{hashlib.md5(BIG).hexdigest()}  -\n"
     assert done.what == {"big.bin": "modified"}

@@ -29,6 +29,7 @@ class Child:
     ) -> None:
         """Start it. Raises OSError."""
         self._order = order
+        watching = order["watching"]
         self._space = -1
         self._channel, theirs = socket.socketpair()
         with theirs:
@@ -41,7 +42,7 @@ class Child:
                     stdin=stdin,
                     stdout=stdout,
                     stderr=stderr,
-                    pass_fds=[theirs.fileno()],
+                    pass_fds=[theirs.fileno(), *([watching["result"]] if watching else [])],
                 )
             except BaseException:
                 self._channel.close()

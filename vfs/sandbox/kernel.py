@@ -6,6 +6,7 @@ import os
 NEW_NAMESPACE = 0x0002_0000
 NEW_USER = 0x1000_0000
 
+READ_ONLY = 0x1
 NOSUID = 0x2
 NODEV = 0x4
 NOEXEC = 0x8
@@ -45,6 +46,28 @@ def die_with_parent(number: int) -> None:
 def adopt_orphans() -> None:
     """Descendants whose parent has ended become children of this process."""
     _check(_libc.prctl(_SUBREAPER, ctypes.c_ulong(1), 0, 0, 0))
+
+
+def inotify() -> int:
+    """A queue of events, not waited for."""
+    return _number(_libc.inotify_init1(ctypes.c_int(os.O_NONBLOCK | os.O_CLOEXEC)))
+
+
+def add_watch(queue: int, path: bytes, events: int) -> int:
+    """Have events of a path put into a queue; the number they will carry."""
+    return _number(_libc.inotify_add_watch(queue, path, ctypes.c_uint32(events)), path)
+
+
+def file_system(number: int) -> int:
+    """The type of the file system that something open is on, as `linux/magic.h` has it."""
+    found = ctypes.create_string_buffer(256)  # `struct statfs` begins with it, as a word
+    _check(_libc.fstatfs(number, found))
+    return int(ctypes.c_ulong.from_buffer(found).value)
+
+
+def _number(result: int, path: bytes = b"") -> int:
+    _check(result < 0, path)
+    return result
 
 
 def _check(result: int, path: bytes = b"") -> None:

@@ -26,6 +26,7 @@ from vfs.sandbox import kernel
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` is a third of what the program would import
     from vfs.sandbox.order import Layout
+    from vfs.sandbox.watch import Watch
 
 _OPTIONS = b"userxattr,index=off,volatile"
 _HERE = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -71,24 +72,29 @@ def enter() -> None:
         raise StepError("private", error) from error
 
 
-def build(layout: Layout) -> None:
+def build(layout: Layout, watch: Watch | None) -> None:
     """Make the view; this process must not be in the tree. Raises StepError."""
     step = "layers"
     try:
         tree = os.open(layout["tree"], _HERE)
         kept = _kept(layout, tree)
-        layers = [tree, *(os.open(path, _HERE) for path in layout["below"])]
+        shown = [tree, *(os.open(path, _HERE) for path in layout["below"])]
+        layers = list(shown)
         step = "mask"
         if layout["hide"] and layout["below"]:
             layers.insert(1, _mask(layout))
+        step = "watch"
+        lowest = watch.survey(shown, layout["hide"], [path for path, _ in kept]) if watch else []
         step = "overlay"
-        _overlay(layout, layers)
-        step = "through"
+        _overlay(layout, [*layers, *lowest])
         view = os.open(layout["tree"], _HERE)
+        if watch:
+            watch.watch(view, lowest)
+        step = "through"
         for path, source in kept:
             _bind(source, view, path)
             os.close(source)
-        for number in (view, *layers):
+        for number in (view, *layers, *lowest):
             os.close(number)
     except OSError as error:
         raise StepError(step, error) from error

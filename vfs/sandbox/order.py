@@ -25,11 +25,26 @@ class Layout(TypedDict):
     through: list[bytes]
 
 
+class Watching(TypedDict):
+    """What the commands touched is wanted (`vfs.sandbox.watch`).
+
+    Attributes:
+        result: a descriptor to write it to.
+        shadow: an empty directory, for the lowest layer to be mounted on.
+        ignored: names of directories that are not watched, wherever they are.
+    """
+
+    result: int
+    shadow: bytes
+    ignored: list[bytes]
+
+
 class Order(TypedDict):
     """What to run.
 
     Attributes:
         layout: the view.
+        watching: whether what they touch is wanted.
         commands: argument vectors, run one after the other until one fails; the program is an absolute path or looked up in PATH.
         cwd: where they start.
         environment: theirs, whole.
@@ -38,6 +53,7 @@ class Order(TypedDict):
     """
 
     layout: Layout
+    watching: Watching | None
     commands: list[list[bytes]]
     cwd: bytes
     environment: dict[bytes, bytes]

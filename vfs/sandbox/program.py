@@ -27,9 +27,13 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import Iterator
 
-    from vfs.sandbox.order import Order, Report
+    from vfs.sandbox.order import Order, Report, Watching
+    from vfs.sandbox.watch import Watch
 else:  # what it wraps into enumerations, without what these import: a quarter of the time to the command
     import _signal as signal
+
+PAUSE = 0.002
+"""Seconds between two readings of what the commands touched."""
 
 GRACE = 3.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -58,7 +62,10 @@ def receive(channel: int) -> object:
 def _exactly(channel: int, size: int) -> bytes:
     data = b""
     while len(data) < size:
-        piece = os.read(channel, size - len(data))
+        try:
+            piece = os.read(channel, size - len(data))
+        except ConnectionResetError:  # it ended without reading what we sent
+            return b""
         if not piece:
             return b""
         data += piece
@@ -73,9 +80,10 @@ def main(channel: int) -> None:
         return
     os.chdir("/")
     runner = _Runner(channel, order)
+    runner.watch = _watch(order["watching"])  # before it may import no more
     try:
         mounts.enter()
-        mounts.build(order["layout"])
+        mounts.build(order["layout"], runner.watch)
     except mounts.StepError as failed:
         error = failed.error
         runner.report(("failed", failed.step, error.errno or 0, os.fsencode(error.filename or "")))
@@ -85,11 +93,21 @@ def main(channel: int) -> None:
         runner.serve()
 
 
+def _watch(wanted: Watching | None) -> Watch | None:
+    if wanted is None:
+        return None
+    from vfs.sandbox.watch import Watch
+
+    os.set_inheritable(wanted["result"], False)
+    return Watch(wanted)
+
+
 class _Runner:
     """The commands of one order."""
 
     def __init__(self, channel: int, order: Order) -> None:
         kernel.adopt_orphans()
+        self.watch: Watch | None = None
         self._channel = channel
         self._order = order
         self._running = 0  # the process id of the command
@@ -97,9 +115,10 @@ class _Runner:
         self._alone = False  # no process descends from here
         self._over = False  # the caller is gone, or wants no more
         waking, self._woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._wakes = select.poll()
-        self._wakes.register(waking, select.POLLIN)
-        self._wakes.register(channel, select.POLLIN)
+        self._wakes, self._urgent = select.poll(), select.poll()  # the second without the watch
+        for poll in (self._wakes, self._urgent):
+            poll.register(waking, select.POLLIN)
+            poll.register(channel, select.POLLIN)
         self._waking = waking
 
     def report(self, value: Report) -> None:
@@ -110,14 +129,23 @@ class _Runner:
     def serve(self) -> None:
         """Run the commands, and report how the last one ended."""
         self._listen()
+        if self.watch:
+            self.watch.begin()
+            if self.watch.queue >= 0:
+                self._wakes.register(self.watch.queue, select.POLLIN)
         ended = [0]
         for argv in self._order["commands"]:
             ended.append(self._run(argv))
             if ended[-1]:
                 break
         self._end_all()
+        if self.watch:
+            with _Passing(OSError):  # the caller sees that the end is missing
+                self.watch.write()
         with _Passing(OSError):
             mounts.take_down(self._order["layout"])
+            if self.watch:
+                self.watch.take_down()
         self.report(("ended", len(ended) - 2, ended[-1]))
 
     def _listen(self) -> None:
@@ -192,9 +220,13 @@ class _Runner:
             if number == self._waking:
                 with _Passing(BlockingIOError):
                     os.read(number, 4096)
+            elif self.watch and number == self.watch.queue:
+                self._urgent.poll(PAUSE * 1000)  # so that not every event wakes us
+                self.watch.read()
             else:
                 self._over = True  # nothing more is ever sent
                 self._wakes.unregister(number)
+                self._urgent.unregister(number)
 
     def _collect(self) -> int | None:
         """Bury what has ended; the wait status of the command if it is among them."""
@@ -223,7 +255,12 @@ class _Runner:
             if remaining <= 0 and number != signal.SIGKILL:
                 number = signal.SIGKILL
                 told.clear()
-            for process in _below(os.getpid()):
+            server = self.watch.served_by if self.watch else 0
+            left = [process for process in _below(os.getpid()) if process != server]
+            if server and not left and self.watch:
+                self.watch.gather()  # it was the last; if one was missed, it is ended all the same
+                continue
+            for process in left:
                 if process not in told:
                     told.add(process)
                     with _Passing(OSError):

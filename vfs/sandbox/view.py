@@ -3,6 +3,7 @@
     <scratch>/upper   what was written, in the overlay's form (`vfs.sandbox.changes`)
     <scratch>/work-*  the overlay's own, one for each run
     <scratch>/mask    where the mask is mounted
+    <scratch>/shadow  where the lowest layer is mounted, if what is touched is wanted
 
 Rules:
 
@@ -26,8 +27,9 @@ from typing import NamedTuple, Self
 from vfs.errors import Unsupported, VfsError
 from vfs.sandbox import changes, program, refusals
 from vfs.sandbox.child import Child
-from vfs.sandbox.order import Layout, Order
+from vfs.sandbox.order import Layout, Order, Watching
 from vfs.sandbox.removal import remove
+from vfs.sandbox.trace import Trace, recorded
 
 Words = Sequence[str | bytes]
 
@@ -56,6 +58,7 @@ class View:
         hide: Iterable[str | bytes] = (),
         through: Iterable[str | bytes] = (b".git", b".dvc"),
         without: Iterable[str | bytes] = (),
+        unwatched: Iterable[str | bytes] | None = None,
     ) -> None:
         """Make the scratch directories.
 
@@ -66,6 +69,7 @@ class View:
             hide: what they do not show: paths in the tree. A directory that the tree has hides all that they have there.
             through: paths of the tree that are not overlaid: what is written there is written.
             without: paths that are not seen, whichever layer has them; `changes` tells them as deleted, unless a command makes them.
+            unwatched: what the commands touch is wanted (`trace`), but not in directories of these names.
 
         Raises:
             Unsupported: an overlay cannot write there.
@@ -77,6 +81,8 @@ class View:
         self.below = [os.path.abspath(os.fsencode(path)) for path in below]
         self.hide = [_inside(path) for path in hide]
         self._through = [_inside(path) for path in through]
+        self.trace: Trace | None = None  # of the last run
+        self._unwatched = None if unwatched is None else sorted(map(os.fsencode, unwatched))
         self._child: Child | None = None
         self._stopped = False
         self._asked = 0
@@ -132,12 +138,30 @@ class View:
             ignored = [n for n in program.HELD if signal.getsignal(n) == signal.SIG_IGN]
         order = Order(
             layout=self._layout(),
+            watching=None,
             commands=[[os.fsencode(word) for word in words] for words in commands],
             cwd=os.path.abspath(os.fsencode(cwd)),
             environment={os.fsencode(k): os.fsencode(v) for k, v in environment.items()},
             ignored=[int(number) for number in ignored],
             blocked=[],
         )
+        if self._unwatched is None:
+            return self._run(order, stdin, stdout, stderr)
+        self.trace = None
+        point = os.path.join(self.scratch, b"shadow")
+        os.makedirs(point, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self.scratch) as result:
+            order["watching"] = Watching(
+                result=result.fileno(), shadow=point, ignored=self._unwatched
+            )
+            status = self._run(order, stdin, stdout, stderr)
+            result.seek(0)
+            self.trace = recorded(result)
+        return status
+
+    def _run(
+        self, order: Order, stdin: int | None, stdout: int | None, stderr: int | None
+    ) -> Status:
         child = self._child = Child(order, stdin, stdout, stderr)
         try:
             if self._asked:
@@ -183,7 +207,7 @@ class View:
             remove(self.scratch)
             return
         for name in os.listdir(self.scratch):
-            if name == b"mask" or name.startswith(b"work-"):
+            if name in (b"mask", b"shadow") or name.startswith(b"work-"):
                 remove(os.path.join(self.scratch, name))
 
     def _cover(self, path: bytes) -> None:
