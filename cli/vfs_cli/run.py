@@ -1,9 +1,10 @@
 """`vfs run`: a stage is declared and run."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from vfs.errors import UsageError
 from vfs_cli.declaring import definition, stage_options
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
@@ -11,6 +12,10 @@ from vfs_cli.output import Output
 from vfs_cli.pipelines import RUN, Teller, executor, pipelines, setting, view_options
 from vfs_cli.progress import Progress
 from vfs_cli.tracking import show_written, wait_option
+
+if TYPE_CHECKING:
+    from vfs.formats.stage_values import Definition
+    from vfs.pipeline.nodes import Stage
 
 
 @click.command(
@@ -21,17 +26,20 @@ from vfs_cli.tracking import show_written, wait_option
         ("vfs run -n prepare -d raw -o clean python prepare.py raw clean", "a stage of dvc.yaml, recorded in dvc.lock"),
         ("vfs run -n train -d clean -p lr,train.epochs -o model -M metrics.json python train.py", "with parameters of params.yaml and a metric for Git"),
         ("vfs run -n sweep -f -o out 'for i in 1 2 3; do ./step $i; done'", "changed, then run; one word is a line for the shell"),
+        ("vfs run -n prepare --trace python prepare.py", "its dependencies and outs are what it read and wrote"),
         ("vfs run -n train --no-exec -d clean -o model python train.py", "as `vfs stage add`"),
     ),
     exits=RUN,
 )  # fmt: skip
 @stage_options
+@click.option("--trace", is_flag=True, help="Declare what it read as dependencies, and what it wrote as outs.")  # fmt: skip
 @click.option("--no-exec", is_flag=True, help="Declare it, run nothing.")
 @click.option("--no-run-cache", is_flag=True, help="Run it even if it was run before with the same inputs.")  # fmt: skip
 @view_options
 @wait_option
 @json_option
 def command(
+    trace: bool,
     no_exec: bool,
     no_run_cache: bool,
     in_place: bool,
@@ -50,6 +58,8 @@ def command(
     from vfs.pipeline.run import Runner
 
     output = Output(as_json)
+    if trace and in_place:
+        raise UsageError("--trace and --in-place exclude each other: only a private view tells what a command touched")  # fmt: skip
     with Progress() as progress, pipelines(progress) as work, Attending() as attending:
         session, target = work
         wanted = definition(work, options)
@@ -63,8 +73,14 @@ def command(
                         checkout=not no_checkout,
                     )  # fmt: skip
                     runner = Runner(session.project, how, attending, teller)
+
+                    def declare(definition: "Definition") -> "Stage":
+                        found, more = add(session, definition, replace=True, wait=wait)
+                        written.extend(more)
+                        return found
+
                     try:
-                        done = runner.run(stage)
+                        done = runner.run(stage, declare=declare if trace else None)
                     finally:
                         runner.restorer.remember()
                 written += done.written

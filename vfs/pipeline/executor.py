@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, Protocol
 
-from vfs.formats.stage_values import Locked, LockedItem
+from vfs.formats.stage_values import Definition, Locked, LockedItem
 from vfs.pipeline import recording
 from vfs.pipeline.attending import Attending
 from vfs.pipeline.clearing import clear
@@ -18,6 +18,7 @@ from vfs.pipeline.logs import Streams
 from vfs.pipeline.measure import Measure
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.restoring import Restorer
+from vfs.sandbox.trace import Trace
 from vfs.tracking.project import Project
 
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
@@ -68,9 +69,11 @@ class Room(Protocol):
 
     Attributes:
         notes: what the user should know of it, and was not told yet.
+        trace: what the command touched, if that was recorded.
     """
 
     notes: list[str]
+    trace: Trace | None
 
     def run(self, job: Job, attending: Attending) -> int:
         """Run the lines in order, up to the first that fails; its exit status (negative: the signal that ended it).
@@ -78,6 +81,12 @@ class Room(Protocol):
         Raises:
             Unsupported: they cannot be run here.
         """
+
+    def proposed(self) -> Definition | None:
+        """The declaration of the stage with what its command touched, before `outs`; None if that is not known. Raises StoreError."""
+
+    def use(self, stage: Stage) -> None:
+        """The stage is declared so from now on."""
 
     def outs(self) -> dict[str, LockedItem]:
         """Take what it made into the cache, on the disk; under DVC's lock. Raises as `recording.outs`."""
@@ -122,6 +131,7 @@ class Here:
         self._stage = stage
         self._means = means
         self.notes = notes
+        self.trace: Trace | None = None
 
     def run(self, job: Job, attending: Attending) -> int:
         """As `Room.run`."""
@@ -141,6 +151,14 @@ class Here:
             if status:
                 return status
         return 0
+
+    def proposed(self) -> Definition | None:
+        """Nothing is known."""
+        return None
+
+    def use(self, stage: Stage) -> None:
+        """As `Room.use`."""
+        self._stage = stage
 
     def outs(self) -> dict[str, LockedItem]:
         """As `Room.outs`."""

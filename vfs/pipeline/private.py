@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from vfs.errors import DataUnavailable, Unsupported, VfsError
-from vfs.formats.stage_values import DeclaredOut, Locked, LockedItem
+from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
 from vfs.pipeline import scratches
 from vfs.pipeline.absent import NotHere
 from vfs.pipeline.attending import Attending
@@ -22,9 +22,11 @@ from vfs.pipeline.clearing import clear, clear_outs, scratch
 from vfs.pipeline.executor import Here, Job, Means, Room, shell_command
 from vfs.pipeline.measure import place_of
 from vfs.pipeline.nodes import Stage
+from vfs.pipeline.tracing import differences, proposed
 from vfs.pipeline.undeclared import told_of, undeclared
 from vfs.pipeline.written import Layers, apply, move_outs, persistent, take
 from vfs.sandbox.changes import Change
+from vfs.sandbox.trace import IGNORED, Trace
 from vfs.sandbox.view import View
 from vfs.tracking.links import failed
 from vfs.tracking.materialise import check_parents
@@ -93,6 +95,7 @@ class _Private:
         self._settled = False
         self._left: list[Change] = []
         self.notes: list[str] = []
+        self.trace: Trace | None = None
 
     # Before and while -----------------------------------------------------------------------------
 
@@ -121,16 +124,19 @@ class _Private:
                 project.top, self._scratch, below=below, hide=self._hidden() if below else (),
                 through=[b".git", os.path.join(project.root, b".dvc")],
                 without=[path for path in stage.out_paths if path not in persist],
+                unwatched=IGNORED,
             )  # fmt: skip
         except OSError as error:
             raise failed(self._scratch, error) from error
         lines = [shell_command(job.shell, line) for line in job.lines]
         streams = job.streams
         with attending.held(), attending.running(view):
-            return view.run(
+            status = view.run(
                 lines, job.cwd, job.env,
                 stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr,
-            ).code  # fmt: skip
+            )  # fmt: skip
+        self.trace = view.trace
+        return status.code
 
     def _in_place(self, job: Job, attending: Attending) -> int:
         self._view = None
@@ -175,6 +181,29 @@ class _Private:
 
     # Afterwards -----------------------------------------------------------------------------------
 
+    def proposed(self) -> Definition | None:
+        """As `Room.proposed`."""
+        if self._view is None or self.trace is None or not self.trace.complete:
+            return None
+        claims = self._project.survey.claims.served
+        whole = {claim.out.path for claim in claims if claim.out.is_tree}
+        project, view = self._project, self._view
+        return proposed(
+            project.top, self._stage, self.trace, self._changes(view), whole, view.below
+        )
+
+    def use(self, stage: Stage) -> None:
+        """As `Room.use`."""
+        self._stage = stage
+        if self._here is not None:
+            self._here.use(stage)
+
+    def _changes(self, view: View) -> list[Change]:
+        try:
+            return list(view.changes())
+        except OSError as error:
+            raise failed(view.upper, error) from error
+
     def outs(self) -> dict[str, LockedItem]:
         """As `Room.outs`."""
         if self._here is not None or self._view is None:
@@ -185,13 +214,12 @@ class _Private:
             os.path.join(self._scratch, b"made"), view.upper, (project.top, *view.below)
         )
         move_outs(stage, layers)
-        try:
-            changes = list(view.changes())
-        except OSError as error:
-            raise failed(view.upper, error) from error
+        changes = self._changes(view)
         persist = persistent(stage.definition.outs)
         apply(project, (one for one in changes if _in_any(one.path, persist)), view.upper)
         self._left = undeclared(changes, stage.out_paths)
+        if self.trace is not None:
+            self.notes += differences(stage, self.trace, changes)
         return take(project, stage, layers)
 
     def settle(self, run: Locked) -> None:

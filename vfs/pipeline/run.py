@@ -7,8 +7,8 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vfs.errors import DataUnavailable, StageFailed, VfsError
 from vfs.formats.run_cache import cacheable
-from vfs.formats.stage_values import DeclaredOut, Locked
+from vfs.formats.stage_values import DeclaredOut, Definition, Locked
 from vfs.objects import writing
 from vfs.pipeline import recording
 from vfs.pipeline.absent import NotHere
@@ -104,6 +104,9 @@ class Setting(NamedTuple):
     checkout: bool = True
 
 
+Declare = Callable[[Definition], Stage]
+
+
 class Runner:
     """Runs stages of one working tree; thread-safe.
 
@@ -136,12 +139,13 @@ class Runner:
         with self.guard, writing(root, wait):
             yield
 
-    def run(self, stage: Stage, *, force: bool = False) -> Done:
+    def run(self, stage: Stage, *, force: bool = False, declare: Declare | None = None) -> Done:
         """Bring a stage up to date that is not.
 
         Args:
             stage: whatever it depends on is up to date.
             force: run it whatever is known.
+            declare: writes what the command touched into its declaration.
 
         Raises:
             StageFailed: its command failed, or did not make what it was to make.
@@ -155,7 +159,7 @@ class Runner:
                 if stage.definition.frozen:
                     return self._verify(stage)
                 before = self._inputs(stage)
-                known = None if force else self._known(stage, before)
+                known = None if force or declare else self._known(stage, before)
                 if known is not None:
                     return self._restore(stage, known, began, name)
                 room = stack.enter_context(
@@ -164,16 +168,40 @@ class Runner:
             self._say(room)
             try:
                 self._command(stage, room, name)
+                if declare is not None:
+                    stage, before = self._declared(stage, before, room, declare)
                 with self.locked(math.inf):
                     done = self._record(stage, before, room)
             except VfsError as error:
                 self._history.add(name, self._told(stage, before, began, error.message))
                 raise
             finally:
+                self._keep_trace(room, name)
                 stack.close()
                 self._say(room)
             self._history.add(name, self._told(stage, done.run, began, ""))
             return done
+
+    def _declared(
+        self, stage: Stage, before: Locked, room: Room, declare: Declare
+    ) -> tuple[Stage, Locked]:
+        """The stage with what its command touched, and its inputs."""
+        new = room.proposed()
+        if new is None:
+            self._said.note("what the command touched is not known; nothing was declared by it")
+            return stage, before
+        if new == stage.definition:
+            return stage, before
+        stage = declare(new)
+        room.use(stage)
+        return stage, self._inputs(stage)
+
+    def _keep_trace(self, room: Room, name: str) -> None:
+        if room.trace is not None:
+            from vfs.pipeline.tracing import keep
+
+            with suppress(OSError):
+                keep(room.trace, self._history.trace(name))
 
     @property
     def _means(self) -> Means:
