@@ -21,7 +21,7 @@ _ENDING = 10.0
 
 
 class LazyMount:
-    """Made when it is first needed, gone at the end of the block (`vfs.pipeline.private.Lower`)."""
+    """Made when it is first needed, gone at the end of the block (`vfs.pipeline.lower.Lower`)."""
 
     def __init__(self, repo: str, progress: Progress) -> None:
         """`repo`: the working tree."""
@@ -46,7 +46,7 @@ class LazyMount:
         self._stack.close()
 
     def layer(self, version: int) -> bytes:
-        """As `vfs.pipeline.private.Lower.layer`."""
+        """As `vfs.pipeline.lower.Lower.layer`."""
         with self._guard:
             if self._record is None:
                 self._record = self._mount()

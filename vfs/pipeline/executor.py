@@ -8,7 +8,7 @@ Leaving the context cleans up, whatever happened.
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vfs.formats.stage_values import Definition, Locked, LockedItem
 from vfs.pipeline import recording
@@ -18,8 +18,10 @@ from vfs.pipeline.logs import Streams
 from vfs.pipeline.measure import Measure
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.restoring import Restorer
-from vfs.sandbox.trace import Trace
 from vfs.tracking.project import Project
+
+if TYPE_CHECKING:
+    from vfs.sandbox.trace import Trace
 
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "bash": ("--noprofile", "--norc"),
@@ -73,7 +75,7 @@ class Room(Protocol):
     """
 
     notes: list[str]
-    trace: Trace | None
+    trace: "Trace | None"
 
     def run(self, job: Job, attending: Attending) -> int:
         """Run the lines in order, up to the first that fails; its exit status (negative: the signal that ended it).
