@@ -21,7 +21,7 @@ help: ## show the targets
 demo: $(STAMPS)/venv ## mount a small repository with two data versions and switch between them
 	@$(BIN)/vfs demo
 
-test: lint wheel $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph $(STAMPS)/servers $(STAMPS)/azurite $(STAMPS)/giftless ## lint, wheel, whole test suite
+test: lint wheel $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph $(STAMPS)/servers $(STAMPS)/azurite $(STAMPS)/giftless $(STAMPS)/example ## lint, wheel, whole test suite
 	@HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(STAMPS)/venv ## ruff, mypy --strict, import-linter
@@ -64,6 +64,10 @@ $(STAMPS)/azurite: tests/setup/azurite.sh | $(STAMPS)/servers
 
 $(STAMPS)/giftless: tests/setup/giftless.sh tests/setup/giftless.txt | $(STAMPS)/venv
 	@tests/setup/giftless.sh
+	@touch $@
+
+$(STAMPS)/example: tests/setup/example.sh tests/setup/example.txt tests/setup/messages.txt | $(STAMPS)/venv
+	@tests/setup/example.sh
 	@touch $@
 
 $(STAMPS)/bench: tests/setup/system.sh

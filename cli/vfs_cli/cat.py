@@ -49,7 +49,8 @@ def command(path: str, rev: str | None, repo: str | None, mount: str | None, as_
     """Write a file of a revision to standard output.
 
     PATH is relative to this directory; ':/PATH' begins at the top of the repository. A symlink is not followed.
-    The whole is compared with its digest: if it is wrong, the command ends with an error.
+    What was written is compared with the file's digest: if it is wrong, the command ends with an error. Of a part (`| head`) nothing is
+    compared.
     """
     target, wanted = locate(path, repo, mount, rev)
     if mount is not None and rev is None and target.mount is not None:

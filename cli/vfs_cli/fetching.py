@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from vfs.errors import RemoteUnavailable
+from vfs.errors import RemoteUnavailable, VfsError
+from vfs.formats.hashing import hasher_for
 from vfs.transfer import WHOLE_SIZE, Fetcher, LocalFile, Place
+from vfs.transfer.blocks import provable
+from vfs.transfer.failures import mended
 from vfs.types import Blob, Entry
 from vfs.workspace.scope import scope_of
 from vfs_cli.progress import Progress
@@ -52,8 +55,19 @@ def stream(
     blob: Blob,
     write: "Callable[[Data], object]",
 ) -> None:
-    """Hand the bytes of one file to `write`, in order; raises at the end if the whole is not what its digest names."""
+    """Hand the bytes of one file to `write`, in order.
+
+    Raises:
+        ContentMismatch: at the end, if what was written is not what its digest names, whatever the file is by then.
+        VfsError: it cannot be had.
+    """
     origin = shown.origins[entry.origin]
+    hasher = hasher_for(blob.digest, blob.size) if provable(blob) else None
+
+    def put(data: Data) -> None:
+        if hasher is not None:
+            hasher.update(data)
+        write(data)
 
     def places() -> Sequence[Place]:
         found: Sequence[Place] = workspace.places_of(origin, blob)
@@ -67,8 +81,15 @@ def stream(
                     data: Data = await trio.to_thread.run_sync(local.read, offset, length)
                 else:
                     data = await fetcher.read(blob, places, offset, length)
-                await trio.to_thread.run_sync(write, data)
-            await (fetcher.verify(blob, places) if local is None else fetcher.verify_file(local))
+                await trio.to_thread.run_sync(put, data)
+            if hasher is None:
+                return
+            if not hasher.matches(blob.digest.value):
+                await (fetcher.verify_file(local) if local else fetcher.verify(blob, places))
+                raise mended(blob)
+            if local is None:
+                with contextlib.suppress(VfsError):  # for those who read it next
+                    await fetcher.verify(blob, places)
 
     _unwrapped(work)
 

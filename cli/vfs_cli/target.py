@@ -74,9 +74,10 @@ class Target(NamedTuple):
         for top in self.tops:
             if plain.is_relative_to(top):
                 return _normal(os.fsencode(plain.relative_to(top)), text)
-        raise UsageError(
+        raise _outside(
+            text,
             f"{text} is not inside {self.repo}",
-            hint="a path is relative to this directory; ':/PATH' begins at the top of the repository",
+            "a path is relative to this directory; ':/PATH' begins at the top of the repository",
         )
 
     def typed(self, path: bytes) -> bytes:
@@ -89,11 +90,27 @@ def _normal(path: bytes, text: str) -> bytes:
     if plain == b".":
         return b""
     if plain == b".." or plain.startswith((b"../", b"/")) or b"\0" in plain:
-        raise UsageError(
-            f"{text} leads out of the repository",
-            hint="':/PATH' begins at the top of the repository",
-        )
+        said = f"{text} leads out of the repository"
+        raise _outside(text, said, "':/PATH' begins at the top of the repository")
     return plain
+
+
+def _outside(text: str, said: str, hint: str) -> UsageError:
+    """The error of a path that is not of the repository: it says which mount, alive or dead, the path lies in, or that it lies in none."""
+    place, records = Path(os.path.normpath(Path.cwd() / text)), find_mounts()
+    mount = containing(place, records)
+    if mount is not None:
+        point = mount.mountpoint
+        return UsageError(
+            f"{said}; it lies in the mount at {point}", hint=f"cd {point}, or --mount {point}"
+        )
+    for dead in dead_mounts(records, os.geteuid()):
+        if place.is_relative_to(dead.path):
+            lost = gone(dead.path)
+            return UsageError(f"{said}; {lost.message}", hint=lost.hint)
+    return UsageError(
+        f"{said}, nor in a mount", hint=f"{hint}; `vfs status --mounts` lists the mounts"
+    )
 
 
 def mounted(path: str | None, cwd: Path) -> MountRecord:

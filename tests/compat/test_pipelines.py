@@ -371,3 +371,40 @@ def test_each_takes_outs_from_the_run_cache_of_the_other(pair: Pair) -> None:
         for root in pair.roots
     ]
     assert set(names[0]) & set(names[1])
+
+
+OLD = """\
+stages:
+  a: {cmd: mkdir -p o && cat src/x > o/x && cp s0 o/s, deps: [src, s0], outs: [o]}
+  b: {cmd: cat o/x > p, deps: [o], params: [lr], outs: [p]}
+  c: {cmd: cp s0 q; cp s0 m, deps: [s0], outs: [q], metrics: [m: {cache: false}]}
+"""
+
+
+def test_a_lock_of_dvc_2_keeps_what_did_not_change(pair: Pair, dvc2: Path) -> None:
+    """Line ends that DVC 2 does not tell apart; items in the old form beside new ones, as dvc 3 leaves them."""
+
+    def begin(root: Path) -> None:
+        (root / "src").mkdir()
+        (root / "src" / "x").write_bytes(b"one\r\ntwo\r\n")
+        (root / "dvc.yaml").write_text(OLD)
+        (root / "data.dvc").unlink()
+
+    pair.both(begin)
+    pair.sandbox.run([dvc2, "repro", "-q"], cwd=pair.ours)
+    for name in ("dvc.lock", ".gitignore"):
+        shutil.copy(pair.ours / name, pair.theirs / name)
+    shutil.copytree(
+        pair.ours / ".dvc" / "cache", pair.theirs / ".dvc" / "cache", dirs_exist_ok=True
+    )
+    for name in ("o", "p", "q", "m"):
+        pair.sandbox.run(["cp", "-r", pair.ours / name, pair.theirs / name])
+    pair.compare_status(pair.ours)
+    assert {one["outcome"] for one in pair.repro()} == {"unchanged"}
+    pair.both(lambda root: (root / "s0").write_text("other\n"))
+    pair.compare_status(pair.ours)
+    pair.repro()
+    lines = (pair.ours / "dvc.lock").read_text()
+    assert 0 < lines.count("hash: md5") < lines.count(" md5: ")
+    for root in pair.roots:
+        pair.compare_status(root)

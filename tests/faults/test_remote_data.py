@@ -174,3 +174,29 @@ def test_cat_gives_up_a_damaged_large_cache_file(handmade: HandmadeRepository) -
     assert first.returncode == 15
     assert b"local file" in first.stderr
     assert (second.returncode, second.stdout == content) == (0, True)
+
+
+def test_cat_tells_of_what_it_wrote_of_a_file_that_was_mended_meanwhile(
+    handmade: HandmadeRepository,
+) -> None:
+    """What is compared is what went out, not what the file is at the end."""
+    content = os.urandom(9 << 20)
+    handmade.commit(files={"big.bin": content})
+    cached = object_path(handmade.root / ".dvc" / "cache", md5(content))
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    cached.write_bytes(b"x" * len(content))
+    command = [sys.executable, "-m", "vfs_cli", "cat", "--repo", str(handmade.root), ":/big.bin"]
+    environ, pipe = handmade.sandbox.environ, subprocess.PIPE
+    with subprocess.Popen(command, env=environ, stdout=pipe, stderr=pipe) as cat:
+        assert cat.stdout is not None
+        assert cat.stderr is not None
+        given = cat.stdout.read(1)  # the rest of what was read with it waits in the pipe
+        with cached.open("r+b") as file:
+            file.write(content)
+        given += cat.stdout.read()
+        said = cat.stderr.read()
+    assert given[:1] == b"x"
+    assert given[-1000:] == content[-1000:]
+    assert cat.returncode == 15
+    assert b"big.bin" in said
+    assert b"mended" in said

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vfs.errors import FormatError, UnknownPath
@@ -67,6 +67,7 @@ def test_a_frozen_stage_needs_nothing() -> None:
     assert names(graph.order([two])) == ["two"]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.randoms(use_true_random=False))
 def test_any_order_has_dependencies_first(count: int, rng: random.Random) -> None:
     outs = [f"o{number}" for number in range(count)]
@@ -89,11 +90,12 @@ def test_any_order_has_dependencies_first(count: int, rng: random.Random) -> Non
         assert node in starts or node in set().union(*(graph.after(one) for one in starts))
 
 
+@settings(deadline=None)
 @given(st.integers(2, 8), st.randoms(use_true_random=False))
 def test_a_cycle_is_found_wherever_it_is(length: int, rng: random.Random) -> None:
     ring = [stage(f"s{n}", f"o{(n + 1) % length}", f"o{n}") for n in range(length)]
     others = [stage(f"x{n}", "o0", f"y{n}") for n in range(3)]
-    nodes = [*ring, *others]
+    nodes: list[Stage | Source] = [*ring, *others]
     rng.shuffle(nodes)
     graph = Graph(nodes)
     assert set(graph.cycle()) == set(ring)
@@ -123,7 +125,7 @@ def test_what_is_refused(nodes: list[Stage | Source], message: str) -> None:
 
 def test_targets() -> None:
     below = stage("train", "", "sub/m", file=b"sub/dvc.yaml")
-    nodes = [stage("train", "", "model"), stage("each@a", "", "ea"), stage("each@b", "", "eb"), below, Source(b"raw.dvc", (b"raw",))]  # fmt: skip
+    nodes: list[Stage | Source] = [stage("train", "", "model"), stage("each@a", "", "ea"), stage("each@b", "", "eb"), below, Source(b"raw.dvc", (b"raw",))]  # fmt: skip
     graph = Graph(nodes)
 
     def found(text: str, here: bytes = b"", *, glob: bool = False) -> list[str]:

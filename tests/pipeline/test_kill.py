@@ -4,7 +4,9 @@ import os
 import random
 import signal
 import subprocess
-import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import yaml
@@ -40,29 +42,51 @@ def recorded_is_there(work: Work) -> None:
             assert out["md5"] in names
 
 
+def moments(work: Work, text: str, chance: random.Random) -> Callable[[], bool]:
+    """Something that becomes true in the midst of a run whose source has a new text."""
+    root, number = work.root, chance.randrange(STAGES)
+    lock = (root / "dvc.lock").read_bytes()
+    runs = root / ".dvc" / "cache" / "runs"
+    before = len(list(runs.glob("*/*/*")))
+
+    def has(path: Path) -> bool:
+        with suppress(OSError):
+            return text in path.read_text()
+        return False
+
+    return chance.choice(
+        [
+            lambda: not (root / f"o{number}").exists(),
+            lambda: has(root / f"d{number}" / "x"),
+            lambda: has(root / f"o{number}"),
+            lambda: (root / "dvc.lock").read_bytes() != lock,
+            lambda: len(list(runs.glob("*/*/*"))) > before + number // 2,
+        ]
+    )
+
+
 def test_killed_and_given_again(work: Work) -> None:
     pipeline(work)
-    began = time.monotonic()
     work.vfs("repro")
-    whole = time.monotonic() - began
     chance = random.Random(7)
-    finished = 0
+    killed = 0
     for round_ in range(KILLS):
-        text = f"round {round_ // 2}\n"
+        text = f"round {round_ % 10}\n"  # later ones come from the run cache
         work.write("a", text)
+        when = moments(work, text, chance)
         process = subprocess.Popen(
             [VFS, "repro"], cwd=work.root, env=work.sandbox.environ, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        try:
-            process.wait(chance.uniform(0.2 * whole, 1.2 * whole))
-            finished += 1
-        except subprocess.TimeoutExpired:
+        while process.poll() is None and not when():
+            pass
+        killed += process.poll() is None
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        process.wait()
         recorded_is_there(work)
         assert work.git("status", "--porcelain", "--untracked-files=all").count(".tmp") == 0
-    assert finished < KILLS
+    assert killed
     work.vfs("repro")
     expected = text + "".join(f"{n}\n" for n in range(STAGES))
     assert work.read(f"o{STAGES - 1}") == expected

@@ -5,7 +5,7 @@ needs it exclusively to forget the tree. One more byte is held while trees are b
 builder counts on pages that it finds. The kernel gives the locks back when a process ends, however
 that happens, and nothing is ever written. Two trees that share a byte are kept together.
 
-Rule: blocking, for as long as a collector takes to forget what is waited for.
+Rule: blocking, for as long as a collector takes to forget what is waited for; one that takes too long may have been stopped.
 """
 
 import errno
@@ -21,10 +21,15 @@ from pathlib import Path
 from typing import Final
 
 from vfs.errors import StoreError
+from vfs.lmdb import Busy
+from vfs.lmdb.holder import wait_for
 from vfs.lmdb.lease import open_file
 
 BUILDING: Final = b""
 """The key that is held while a tree is built."""
+
+COLLECTING: Final = 20.0
+"""Seconds that a collector is waited for."""
 
 _LOCK: Final = struct.Struct("hhqqi4x")  # struct flock: type, whence, start, length, pid
 
@@ -36,6 +41,17 @@ def _place(key: bytes) -> int:
 def _lock(descriptor: int, command: int, kind: int, key: bytes) -> None:
     """Locks of the open file description: threads of a process meet each other's. Raises OSError."""
     fcntl.fcntl(descriptor, command, _LOCK.pack(kind, os.SEEK_SET, _place(key), 1, 0))
+
+
+def _try_lock(descriptor: int, kind: int, key: bytes) -> bool:
+    """Whether the lock could be had at once. Raises StoreError."""
+    try:
+        _lock(descriptor, fcntl.F_OFD_SETLK, kind, key)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        raise StoreError(f"catalog: no lock: {error.strerror}") from error
+    return True
 
 
 class Pins:
@@ -50,16 +66,17 @@ class Pins:
         self._released: deque[bytes] = deque()  # filled by finalizers, which may run anywhere
 
     def hold(self, key: bytes) -> None:
-        """Keep a key from collectors until `release` was called as often. Raises StoreError."""
+        """Keep a key from collectors until `release` was called as often. Raises StoreError, Busy if a collector does not end."""
         if os.getpid() != self._owner:
             raise StoreError("the catalog was opened before a fork")
+
+        def take() -> bool:
+            return _try_lock(self._descriptor, fcntl.F_RDLCK, key)
+
         with self._guard:
             self._settle()
-            if not self._held[key]:
-                try:
-                    _lock(self._descriptor, fcntl.F_OFD_SETLKW, fcntl.F_RDLCK, key)
-                except OSError as error:
-                    raise StoreError(f"catalog: no lock: {error.strerror}") from error
+            if not (self._held[key] or wait_for(take, COLLECTING)):
+                raise Busy("catalog: a process that was stopped, or is slow, is forgetting trees")
             self._held[key] += 1
 
     def release(self, key: bytes) -> None:
@@ -125,10 +142,4 @@ class Claims:
 
     def take(self, key: bytes) -> bool:
         """Whether nobody holds the key; then nobody can before the end. Raises StoreError."""
-        try:
-            _lock(self._descriptor, fcntl.F_OFD_SETLK, fcntl.F_WRLCK, key)
-        except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EACCES):
-                return False
-            raise StoreError(f"catalog: no lock: {error.strerror}") from error
-        return True
+        return _try_lock(self._descriptor, fcntl.F_WRLCK, key)

@@ -1,8 +1,9 @@
 """Where the catalog's tables live: one environment per directory and process, with a way out.
 
-Rule: a mount must come up even where the cache directory cannot be used. Then, and when the disk
-fills up, tables live in a private directory in memory (or the system's temporary directory) that
-disappears with the process.
+Rule: a mount must come up even where the cache directory cannot be used. Then, when the disk
+fills up, and while another process holds up all who want to write, tables live in a private directory
+in memory (or the system's temporary directory) that disappears with the process. What was kept there for
+want of the writer's lock is written to the directory once that can be had.
 
 Invariants:
 - LMDB forbids opening one environment twice in a process, so storages are shared through a
@@ -27,8 +28,8 @@ from vfs.catalog.pins import BUILDING, Pins
 from vfs.catalog.tables import INITIAL_MAP, Tables
 from vfs.catalog.unneeded import DAY
 from vfs.errors import StoreError, StoreFull
-from vfs.lmdb import Damaged
-from vfs.lmdb.lease import CLEAN, Lease, boot_id
+from vfs.lmdb import Busy, Damaged
+from vfs.lmdb.lease import CLEAN, OPENING, Lease, boot_id
 from vfs.lmdb.walk import is_sound
 
 _log = logging.getLogger("vfs.catalog")
@@ -55,14 +56,16 @@ class Storage:
         self._map_size = map_size
         self._lock = threading.Lock()
         self._private: list[Path] = []
-        self._overflow: Tables | None = None
+        self._overflow: Tables | None = None  # newer than what is in the directory
+        self._spilling = False  # what is learned goes there
+        self._waiting = False  # what is there may come into the directory later
         self._lease = Lease(directory)
         self._primary = self._open_primary()
 
     @property
     def degraded(self) -> bool:
         """True if what is stored now will not survive this process."""
-        return bool(self._private)
+        return self._spilling or self._primary.directory in self._private
 
     def _open_primary(self) -> Tables:
         """Open the tables of the directory and the file of pins beside them, or both in memory."""
@@ -84,7 +87,7 @@ class Storage:
 
         Only the process that is alone looks closer, and only if the last one did not end well.
         """
-        alone = self._lease.enter()
+        alone = self._lease.enter(OPENING)
         try:
             if alone:
                 self._look_closer()
@@ -147,47 +150,66 @@ class Storage:
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """One value (loop-safe)."""
+        if self._overflow is not None and (kept := self._overflow.value(table, key)) is not None:
+            return kept
         primary = self._primary
         try:
-            value = primary.value(table, key)
+            return primary.value(table, key)
         except Damaged as error:
-            value = self._renew(primary, error).value(table, key)
-        if value is None and self._overflow is not None:
-            return self._overflow.value(table, key)
-        return value
+            return self._renew(primary, error).value(table, key)
 
     def get_sorted(self, table: str, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         """The pairs that exist among sorted `keys`, sorted."""
+        kept = self._overflow.get_sorted(table, keys) if self._overflow is not None else []
         primary = self._primary
         try:
             found = primary.get_sorted(table, keys)
         except Damaged as error:
             found = self._renew(primary, error).get_sorted(table, keys)
-        if self._overflow is None or len(found) == len(keys):
-            return found
-        merged = dict(self._overflow.get_sorted(table, keys))
-        merged.update(found)
-        return sorted(merged.items())
+        return sorted((dict(found) | dict(kept)).items()) if kept else found
 
     def put(self, table: str, items: Sequence[tuple[bytes, bytes]], *, replace: bool) -> int:
         """Store pairs in one transaction; returns how many were new or replaced."""
-        if self._overflow is None:
+        if self._waiting:
+            self._bring_home()
+        if not self._spilling:
             primary = self._primary
             try:
                 return primary.put(table, items, replace=replace)
             except Damaged as error:
                 return self._renew(primary, error).put(table, items, replace=replace)
-            except StoreFull as error:
+            except (Busy, StoreFull) as error:
                 self._spill(error)
         assert self._overflow is not None
         return self._overflow.put(table, items, replace=replace)
 
-    def _spill(self, error: StoreFull) -> None:
+    def _spill(self, error: StoreError) -> None:
         with self._lock:
-            if self._overflow is None:
-                _log.warning("%s; what is learned from now on is kept in memory", error)
-                self._overflow = self._open_private()
-                self.pins.hold(BUILDING)  # trees there may need pages here: nobody collects now
+            if self._spilling:
+                return
+            _log.warning("%s; what is learned from now on is kept in memory", error)
+            self._overflow = self._overflow or self._open_private()
+            self._spilling, self._waiting = True, isinstance(error, Busy)
+            self.pins.hold(BUILDING)  # trees there may need pages here: nobody collects now
+
+    def _bring_home(self) -> None:
+        """Write what was kept in memory to the directory, if that can be done now."""
+        with self._lock:
+            kept, primary = self._overflow, self._primary
+            if not self._waiting or kept is None or not primary.can_write():
+                return
+            try:
+                for table in Tables.form.tables:
+                    last = b""
+                    while batch := kept.after(table, last):
+                        primary.put(table, batch, replace=True)
+                        last = batch[-1][0]
+            except StoreError:
+                return  # the next one tries again
+            kept.empty()  # nothing was missed meanwhile: readers look here first
+            self._spilling = self._waiting = False
+            self.pins.release(BUILDING)
+            _log.warning("catalog %s can be written to again", self.directory)
 
     def delete(self, table: str, keys: Sequence[bytes]) -> None:
         """Forget keys."""
@@ -253,6 +275,7 @@ class Storage:
 
     def close(self) -> None:
         """Close the environments and delete private directories."""
+        self._bring_home()
         with contextlib.suppress(OSError, StoreError):
             if self._primary.in_place() and self._lease.enter():
                 self._lease.note("damaged" if self._primary.damaged else CLEAN, sync=False)

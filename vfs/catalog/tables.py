@@ -70,6 +70,15 @@ class Tables(Environment):
 
         self.write(write)
 
+    def empty(self) -> None:
+        """Forget everything."""
+
+        def write(transaction: Any) -> None:
+            for table in self.tables.values():
+                transaction.drop(table, delete=False)
+
+        self.write(write)
+
     def count(self, table: str) -> int:
         """Number of keys in a table."""
         return int(self.read(lambda transaction: transaction.stat(self.tables[table]))["entries"])

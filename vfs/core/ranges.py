@@ -5,8 +5,17 @@ Rule: pure. Block n of a content holds the bytes [n * BLOCK_SIZE, (n + 1) * BLOC
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from vfs.types import BLOCK_SIZE
+
+LARGEST: Final = BLOCK_SIZE << 32
+"""Bytes of the largest content that is served (1 PiB, twenty times what S3 takes): keys have 32 bits for the number of a block."""
+
+
+def too_large(size: int) -> str:
+    """What is said of a content that claims more."""
+    return f"it is said to have {size} bytes; vfs serves files of up to 1 PiB"
 
 
 def block_count(size: int) -> int:

@@ -1,14 +1,13 @@
 """What `vfs prefetch` means: which files, which of them cannot be had at all, and what is to be kept."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import translate
 from typing import Any, NamedTuple
 
-from vfs.core.ranges import block_count
 from vfs.errors import StoreFull, UnknownPath
-from vfs.store import ChunkStore
+from vfs.store import whole
 from vfs.transfer import Place, PrefetchReport
 from vfs.transfer.blocks import pointer_key, scoped
 from vfs.transfer.warmup import MOST_PROBLEMS
@@ -77,7 +76,7 @@ def selected(workspace: Workspace, snapshot: Snapshot, args: dict[str, Any]) -> 
                 names[blob] = path
     if pin and wanted:
         scope = scope_of(workspace.repository)
-        _pin(workspace.store, pin, [scoped(blob, scope) for blob in wanted])
+        workspace.store.pin(pin, (whole(scoped(b, scope).proven_key) for b in wanted if b.size))
         workspace.store.pin(pin, (pointer_key(*one) for one in pinned))
     return Selection(list(wanted.values()), names, list(broken.values()))
 
@@ -96,16 +95,6 @@ def pin_named(args: dict[str, Any]) -> Iterator[None]:
 
 def _shown(path: bytes) -> str:
     return path.decode("utf-8", "backslashreplace")
-
-
-def _pin(store: ChunkStore, name: str, blobs: Iterable[Blob]) -> None:
-    """Keep the blocks of contents, before the first of them comes."""
-    keys = (
-        blob.proven_key + block.to_bytes(4, "big")
-        for blob in blobs
-        for block in range(block_count(blob.size))
-    )
-    store.pin(name, keys)
 
 
 def _outs(workspace: Workspace, snapshot: Snapshot) -> dict[bytes, tuple[Digest, bool]]:

@@ -6,15 +6,16 @@ Invariants:
 - The map is resized only while no transaction of this process is open (LMDB demands it). Readers
   and writers pass a gate that a resize closes.
 - An environment belongs to the process that opened it. After a fork the child's copy is dead.
+- Nobody waits without a limit for a process that is stopped in a transaction (`vfs.lmdb.orders`), nor for one that hangs with it here.
 """
 
 import errno
+import logging
 import os
 import threading
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -22,6 +23,9 @@ import lmdb
 
 from vfs.errors import StoreError, StoreFull
 from vfs.lmdb.files import allocate_lock_file, close_on_exec, extend
+from vfs.lmdb.gate import Gate
+from vfs.lmdb.holder import PATIENCE, wait_for, writer_of
+from vfs.lmdb.orders import Busy, Order, Orders
 
 T = TypeVar("T")
 
@@ -43,6 +47,7 @@ DAMAGE: Final = (
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # LMDB may leave pages unwritten at the end of a sound file (freed by the transaction that took them).
 _SLACK_PAGES: Final = 256
+_log = logging.getLogger("vfs.lmdb")
 
 
 class Damaged(StoreError):
@@ -73,6 +78,7 @@ class Environment:
     Attributes:
         directory: it lies here.
         readonly: whether it was opened for reading only.
+        held: whether that is because another process held the writer's lock, which opening tables for writing needs.
         damaged: whether this process has met damage in it.
         tables: handles by name, for `db=` inside transactions.
     """
@@ -85,15 +91,20 @@ class Environment:
         Raises:
             Damaged: the files there are no LMDB environment, or were cut short.
             StoreFull: no room to create it.
+            Busy: it must be created, and another process holds the writer's lock.
             StoreError: it cannot be opened for another reason.
         """
         self.directory = directory
-        self.readonly = readonly
+        self.held = not readonly and not wait_for(lambda: not self.is_held(), PATIENCE)
+        if self.held:
+            _log.warning(
+                "%s; this process only reads it until it opens it again", self._whats_held()
+            )
+        self.readonly = readonly or self.held
         self.damaged = False
         self._dead = False
         self._identity = (0, 0)
-        self._inside: deque[None] = deque()  # one item per open transaction
-        self._shut = False
+        self._orders = Orders(self._transact, self._whats_held)
         self._new_locks()
         try:
             self._env = self._open(map_size)
@@ -101,11 +112,11 @@ class Environment:
                 close_on_exec(directory / "data.mdb")
                 self._identity = _identity(directory)
                 self._refuse_truncated()
-                if not readonly:
+                if not self.readonly:
                     self._env.reader_check()  # slots of killed processes
                 self.tables = self._open_tables()
             except BaseException:
-                self._env.close()
+                self._orders.stop(self._env.close)
                 raise
         except lmdb.Error as error:
             raise self._translated(error) from error
@@ -119,9 +130,7 @@ class Environment:
         return f"{self.form.name} {self.directory}"
 
     def _new_locks(self) -> None:
-        self._opened = threading.Event()
-        self._left = threading.Event()
-        self._resizing = threading.Lock()
+        self._gate = Gate(self._orders.hangs, self._whats_held)
         self._writer = threading.Lock()
 
     def _open(self, map_size: int) -> Any:
@@ -155,17 +164,41 @@ class Environment:
             extend(path, wanted)
 
     def _open_tables(self) -> dict[str, Any]:
+        """Handles of the tables. LMDB keeps them beyond a transaction that writes, or in an environment for reading only."""
         form = self.form
+
+        def tables(transaction: Any) -> dict[str, Any]:
+            return {
+                name: self._env.open_db(
+                    name.encode(), transaction, dupsort=name in form.repeating, create=True
+                )
+                for name in form.tables
+            }
+
+        if not self.readonly:
+            return self._orders.run(tables)
         while True:
             try:
                 return {
                     name: self._env.open_db(
-                        name.encode(), dupsort=name in form.repeating, create=not self.readonly
+                        name.encode(), dupsort=name in form.repeating, create=False
                     )
                     for name in form.tables
                 }
             except lmdb.MapResizedError:
                 self._env.set_mapsize(0)  # another process grew it since we opened it
+            except lmdb.NotFoundError:
+                if self.held:
+                    raise Busy(self._whats_held()) from None
+                raise
+
+    def is_held(self) -> bool:
+        """Whether another process is known to hold the writer's lock."""
+        return writer_of(self.directory) is not None
+
+    def _whats_held(self) -> str:
+        holder = writer_of(self.directory) or "a process that was stopped, or is slow, holds it"
+        return f"{self._name} cannot be written to now: {holder}"
 
     def in_place(self) -> bool:
         """Whether the directory still holds the file that is open here."""
@@ -189,7 +222,7 @@ class Environment:
             except lmdb.Error as error:
                 raise self._translated(error) from error
             finally:
-                self._leave()
+                self._gate.leave()
             self._resize(0)
 
     def read(self, function: Callable[[Any], T], *, buffers: bool = False) -> T:
@@ -204,25 +237,51 @@ class Environment:
             except lmdb.Error as error:
                 raise self._translated(error) from error
             finally:
-                self._leave()
+                self._gate.leave()
             self._resize(0)
 
     def write(self, function: Callable[[Any], T]) -> T:
         """Run `function` in a write transaction, again after growth: it must be repeatable.
 
         Raises:
+            Busy: another process holds the writer's lock, and nothing moves (`vfs.lmdb.orders`).
             StoreFull: the disk is full or fails to be written, or the map cannot grow.
             StoreError: anything else LMDB reports, and an environment opened for reading.
         """
+        self._refuse()
+        return self._orders.run(function)
+
+    def write_here(self, function: Callable[[Any], T]) -> T:
+        """As `write`, for threads that may hang (`Orders.run_here`)."""
+        self._refuse()
+        return self._orders.run_here(function)
+
+    def can_write(self) -> bool:
+        """Whether the writer's lock can be had now, as far as is known; nothing is waited for."""
+        free = not (self._dead or self.readonly or self._orders.hangs())
+        return free and not self.is_held()
+
+    def _refuse(self) -> None:
+        if self._dead:
+            raise self._gone()
+        if self.held:
+            raise Busy(self._whats_held())
         if self.readonly:
             raise StoreError(f"{self._name} is read-only")
+
+    def _gone(self) -> StoreError:
+        return StoreError(f"{self._name}: used after close or fork")
+
+    def _transact(self, order: Order[T]) -> T:
         with self._writer:
             while True:
                 wanted = 0
                 self._enter()
                 try:
+                    order.waits()
                     with self._env.begin(write=True) as transaction:
-                        return function(transaction)
+                        order.begins()
+                        return order.function(transaction)
                 except lmdb.MapFullError as error:
                     wanted = 2 * int(self._env.info()["map_size"])
                     if wanted > MAX_MAP:
@@ -232,7 +291,7 @@ class Environment:
                 except lmdb.Error as error:
                     raise self._translated(error, writing=True) from error
                 finally:
-                    self._leave()
+                    self._gate.leave()
                 self._resize(wanted)
 
     def sync(self) -> None:
@@ -243,7 +302,7 @@ class Environment:
         except lmdb.Error as error:
             raise self._translated(error) from error
         finally:
-            self._leave()
+            self._gate.leave()
 
     def _translated(self, error: lmdb.Error, *, writing: bool = False) -> StoreError:
         """The error of ours that says the same as one of LMDB's."""
@@ -260,45 +319,15 @@ class Environment:
     # -- the gate ----------------------------------------------------------------------------------
 
     def _enter(self) -> None:
-        """Pass the gate. No lock: readers in a tight loop would starve a writer of it.
-
-        A reader shows itself and then looks at the gate; a resize closes the gate and then looks
-        for readers. So one of them always sees the other.
-        """
-        while True:
-            if self._dead:
-                raise StoreError(f"{self._name}: used after close or fork")
-            self._inside.append(None)
-            if not self._shut:
-                return
-            self._leave()
-            self._opened.wait()
-
-    def _leave(self) -> None:
-        self._inside.pop()
-        if self._shut:
-            self._left.set()
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Shut the gate and wait until no transaction of this process is open."""
-        with self._resizing:
-            self._opened.clear()
-            self._shut = True
-            try:
-                while True:
-                    self._left.clear()
-                    if not self._inside:
-                        break
-                    self._left.wait()
-                yield
-            finally:
-                self._shut = False
-                self._opened.set()
+        """Pass the gate; to be left with `self._gate.leave`."""
+        self._gate.enter()
+        if self._dead:
+            self._gate.leave()
+            raise self._gone()
 
     def _resize(self, size: int) -> None:
-        """Grow the map to `size` bytes; 0 adopts the size another process has given it."""
-        with self._alone():
+        """Grow the map to `size` bytes; 0 adopts the size another process has given it. Raises StoreError, Busy if a transaction hangs."""
+        with self._gate.alone():
             if self._dead:
                 return
             try:
@@ -307,16 +336,14 @@ class Environment:
                 raise self._translated(error) from error
 
     def close(self) -> None:
-        """Close; later use raises StoreError. Waits for running transactions."""
+        """Close; later use raises StoreError. One in which a transaction hangs is left open: the end of the process closes it."""
         if self._dead:
             return
-        with self._alone():
-            self._dead = True
-            self._env.close()
-        _LIVE.discard(self)
-
-    def leave_open(self) -> None:
-        """As `close`, when a transaction never ends: nothing is waited for, the end of the process closes it."""
+        with suppress(Busy):
+            if self._orders.stop():
+                with self._gate.alone():
+                    self._dead = True
+                    self._env.close()
         self._dead = True
         _LIVE.discard(self)
 

@@ -10,13 +10,20 @@ be replaced.
 """
 
 import fcntl
+import logging
 import os
 from pathlib import Path
 from typing import Final
 
 from vfs.descriptors import again
+from vfs.lmdb.holder import PATIENCE, flock_of, wait_for
+from vfs.lmdb.orders import Busy
+
+_log = logging.getLogger("vfs.lmdb")
 
 CLEAN: Final = "clean"
+OPENING: Final = 60.0
+"""Seconds that another process may take to open an environment, and to mend it, while somebody wants to open it, too."""
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -53,10 +60,25 @@ class Lease:
         self._gate = -1
         self._users = -1
 
-    def enter(self) -> bool:
-        """Wait for the gate; returns whether no other process uses the directory."""
-        self._gate = open_file(self._directory / "gate", os.O_RDWR | os.O_CREAT)
-        fcntl.flock(self._gate, fcntl.LOCK_EX)
+    def enter(self, patience: float = PATIENCE) -> bool:
+        """Wait for the gate; returns whether no other process uses the directory.
+
+        Args:
+            patience: seconds that a process which is not stopped may stand there; any other, `PATIENCE` at most.
+
+        Raises:
+            Busy: another process stands there too long, or is stopped there.
+        """
+        gate = self._gate = open_file(self._directory / "gate", os.O_RDWR | os.O_CREAT)
+        if not wait_for(lambda: try_lock(gate), min(patience, PATIENCE)):
+            holder = flock_of(self._directory / "gate")
+            held = f"{self._directory}/gate cannot be passed now: {holder or 'another process holds it'}"
+            rest = 0 if holder is None or holder.stopped else patience - PATIENCE
+            if rest > 0:
+                _log.warning("%s; waiting for it, %d s at most", held, rest)
+            if not wait_for(lambda: try_lock(gate), rest):
+                self._release_gate()
+                raise Busy(held)
         if self._users < 0:
             self._users = open_file(self._directory / "users", os.O_RDWR | os.O_CREAT)
         # With the gate held nobody can slip in while the lock is converted.

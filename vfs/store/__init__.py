@@ -4,6 +4,7 @@ Rule: everything here may be lost and nothing here may be wrong. See `docs/store
 """
 
 from vfs.store.layout import checksum
+from vfs.store.pins import whole
 from vfs.store.room import Taken
 from vfs.store.scrub import ScrubReport
 from vfs.store.segments import Extent
@@ -23,4 +24,5 @@ __all__ = [
     "StoreStatistics",
     "Taken",
     "checksum",
+    "whole",
 ]

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from vfs.lmdb.lease import OPENING
 from vfs.store.directory import prepare
 from vfs.store.evict import Evictor
 from vfs.store.layout import Entry, unpack_entry, unpack_info
@@ -42,9 +43,11 @@ class Engine:
         self._refresh = threading.Lock()
 
     @classmethod
-    def open(cls, directory: Path, *, capacity: int, map_size: int) -> "Engine":
-        """Open or create the store in a directory. Raises StoreError."""
-        shared = acquire(directory, map_size, writable=prepare(directory))
+    def open(
+        cls, directory: Path, *, capacity: int, map_size: int, patience: float = OPENING
+    ) -> "Engine":
+        """Open or create the store in a directory. Raises StoreError, Busy after `patience` seconds (`Lease.enter`)."""
+        shared = acquire(directory, map_size, writable=prepare(directory), patience=patience)
         try:
             return cls(shared, capacity)
         except BaseException:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from vfs.core.eviction import Resident, survivors
 from vfs.errors import StoreError, StoreFull
+from vfs.lmdb import Busy
 from vfs.lmdb.lease import open_file, try_lock
 from vfs.store.index import Index
 from vfs.store.items import Item
@@ -32,7 +33,6 @@ from vfs.store.layout import (
     unpack_entry,
     unpack_info,
 )
-from vfs.store.orders import Busy
 from vfs.store.pins import is_pinned
 
 _log = logging.getLogger("vfs.store")

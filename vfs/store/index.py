@@ -1,14 +1,10 @@
 """The LMDB environment of a store. Payload never lies here."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from vfs.lmdb import Environment, Form
 from vfs.store.layout import State, unpack_state
-from vfs.store.orders import Orders
-
-T = TypeVar("T")
 
 _STATE_KEY: Final = b"state"
 
@@ -26,7 +22,6 @@ class Index(Environment):
 
     def __init__(self, directory: Path, *, map_size: int, readonly: bool = False) -> None:
         """Open or create; raises as `Environment` does."""
-        self._orders = Orders(super().write)
         super().__init__(directory, map_size=map_size, readonly=readonly)
         self.meta = self.tables["meta"]
         self.segments = self.tables["segments"]
@@ -35,21 +30,6 @@ class Index(Environment):
         self.pins = self.tables["pins"]
         self.pinned = self.tables["pinned"]
         self.verdicts = self.tables["verdicts"]
-
-    def write(self, function: Callable[[Any], T]) -> T:
-        """As `Environment.write`, which waits for no stopped process (`Busy`)."""
-        return self._orders.run(function)
-
-    def write_here(self, function: Callable[[Any], T]) -> T:
-        """As `write`, for threads that may hang (`Orders.run_here`)."""
-        return self._orders.run_here(function)
-
-    def close(self) -> None:
-        """As `Environment.close`; left open, for the process to end with, if a transaction hangs."""
-        if self._orders.stop():
-            super().close()
-        else:
-            self.leave_open()
 
     def state(self) -> State:
         """The record of the whole store."""

@@ -1,6 +1,7 @@
 """Pins: chunks that eviction keeps.
 
-Rule: a pin is a wish: it may name chunks that are not here yet.
+Rule: a pin is a wish: it may name chunks that are not here yet. A content is named as a whole (`whole`), so it costs one key, whatever
+size is claimed of it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,10 +9,18 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
+from vfs.core.ranges import block_count
 from vfs.store.index import Index
 from vfs.types import is_block, proven_twin
 
 _BATCH: Final = 4096  # keys per transaction, so that other writers get their turn
+_ALL: Final = b"\xff\xff\xff\xff*"
+"""In the place of a block's number, and longer than that: all blocks."""
+
+
+def whole(prefix: bytes) -> bytes:
+    """What stands in a pin for all blocks of a content, whose keys begin with its key."""
+    return prefix + _ALL
 
 
 class Pins:
@@ -73,8 +82,8 @@ class Pins:
             counts = dict.fromkeys(labels, 0)
             with transaction.cursor(self._index.pinned) as cursor:
                 for key, number in cursor.iternext():
-                    if number in counts and is_block(key):
-                        counts[number] += 1
+                    if number in counts:
+                        counts[number] += _blocks(bytes(key))
             return {labels[number].decode(): count for number, count in counts.items()}
 
         return self._index.read(read)
@@ -83,7 +92,7 @@ class Pins:
         """For each key whether any pin names it. Raises StoreError."""
 
         def read(transaction: Any) -> list[bool]:
-            return [transaction.get(key, db=self._index.pinned) is not None for key in keys]
+            return [_named(transaction, self._index, key) for key in keys]
 
         return self._index.read(read)
 
@@ -94,11 +103,22 @@ class Pins:
 
 def is_pinned(transaction: Any, index: Index, key: bytes) -> bool:
     """Whether a pin holds a chunk: it names it, or the proven block that it stands for until it is compared."""
-    if transaction.get(key, db=index.pinned) is not None:
+    if _named(transaction, index, key):
         return True
     twin = proven_twin(key)
-    pinned = transaction.get(twin, db=index.pinned) is not None
-    return pinned and transaction.get(twin, db=index.chunks) is None
+    return _named(transaction, index, twin) and transaction.get(twin, db=index.chunks) is None
+
+
+def _named(transaction: Any, index: Index, key: bytes) -> bool:
+    return any(transaction.get(k, db=index.pinned) is not None for k in (key, whole(key[:-4])))
+
+
+def _blocks(key: bytes) -> int:
+    """How many chunks a key in a pin stands for: none, if it is that of a pointer."""
+    if not key.endswith(_ALL):
+        return int(is_block(key))
+    own = key[: -len(_ALL)]  # a byte, a digest of an even length, 8 bytes of size, `SHARED` or not
+    return block_count(int.from_bytes(own[-8:] if len(own) % 2 else own[-9:-1], "big"))
 
 
 def _label(name: str) -> bytes:

@@ -13,8 +13,9 @@ import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import islice, takewhile
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from vfs.descriptors import Descriptor
 from vfs.errors import StoreCorrupt, StoreError
@@ -30,6 +31,7 @@ from vfs.store.layout import (
 from vfs.store.segments import MOST_PENDING, Extent, Segment
 
 _LOOKUPS_PER_REFRESH: Final = 1024
+_PAGE: Final = 1024  # keys per transaction
 _TOUCH_MASK: Final = TOUCH_SLOTS - 1
 _log = logging.getLogger("vfs.store")
 
@@ -112,6 +114,19 @@ class ChunkReader:
             ]
         except StoreError:
             return [False] * len(keys)
+
+    def numbers(self, prefix: bytes, first: int = 0) -> list[int]:
+        """Which of the chunks `prefix + u32be(first…)` are here, ascending; costs by how many are. Does not count as a use of them."""
+        engine, found = self._engine, list[int]()
+        start = prefix + first.to_bytes(4, "big")
+        with suppress(StoreError):
+            while engine is not None and (page := _page(engine, prefix, start)):
+                here = (key for key, value in page if self._extent(engine, key, value) is not None)
+                found += (
+                    int.from_bytes(key[-4:], "big") for key in here if len(key) == len(prefix) + 4
+                )
+                start = page[-1][0] + b"\0"
+        return found
 
     def _values(self, engine: Engine, keys: Sequence[bytes]) -> list[bytes | None]:
         chunks = engine.index.chunks
@@ -315,3 +330,16 @@ def _fill(buffer: bytearray | memoryview, segment: Segment, descriptor: int, pos
             return False
         done += count
     return True
+
+
+def _page(engine: Engine, prefix: bytes, start: bytes) -> list[tuple[bytes, bytes]]:
+    """Some keys that begin with a prefix, from `start` on, and what the index has of them."""
+
+    def read(transaction: Any) -> list[tuple[bytes, bytes]]:
+        with transaction.cursor(engine.index.chunks) as cursor:
+            if not cursor.set_range(start):
+                return []
+            pairs = ((bytes(key), bytes(value)) for key, value in islice(cursor, _PAGE))
+            return list(takewhile(lambda pair: pair[0].startswith(prefix), pairs))
+
+    return engine.index.read(read)

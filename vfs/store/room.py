@@ -30,7 +30,7 @@ class Taken(Enum):
 
     YES = "yes"
     LATER = "later"
-    """Another process is making room for all just now, or it was not meant for the store."""
+    """Another process is in the way just now (it makes room for all, or holds the index), or it was not meant for the store."""
     NO = "no"
 
     def __bool__(self) -> bool:

@@ -35,12 +35,12 @@ class Shared:
         self.index: Index
         self._lease = Lease(directory)
 
-    def open(self, map_size: int) -> None:
+    def open(self, map_size: int, patience: float) -> None:
         """Open the index, repairing it if nobody else uses it. Raises StoreError."""
         try:
             if not self.writable:
                 self.index = Index(self.directory / "index", map_size=map_size, readonly=True)
-            elif self._lease.enter():
+            elif self._lease.enter(patience):
                 self.index = open_alone(self.directory, self._lease, map_size)
                 self._lease.settle()
             else:
@@ -61,7 +61,8 @@ class Shared:
     def close(self) -> None:
         """Close the index; the last process leaves it synced."""
         try:
-            if self.writable and self.in_place() and self._lease.enter():
+            ours = self.writable and not self.index.held
+            if ours and self.in_place() and self._lease.enter():
                 self.index.sync()
                 self._lease.note("damaged" if self.index.damaged else CLEAN)
         except (OSError, StoreError) as error:
@@ -84,14 +85,14 @@ _OPEN: Final[dict[tuple[int, int], Shared]] = {}
 _lock = threading.Lock()
 
 
-def acquire(directory: Path, map_size: int, *, writable: bool) -> Shared:
-    """The index of `directory`, opened if this process has not. Raises StoreError."""
+def acquire(directory: Path, map_size: int, *, writable: bool, patience: float) -> Shared:
+    """The index of `directory`, opened if this process has not. Raises StoreError, Busy after `patience` seconds."""
     with _lock:
         identity = file_identity(directory)
         shared = _OPEN.get(identity) if identity else None
         if shared is None:
             shared = Shared(directory, writable=writable)
-            shared.open(map_size)
+            shared.open(map_size, patience)
             _OPEN[shared.identity] = shared
         shared.uses += 1
         return shared

@@ -19,11 +19,13 @@ from typing import Any, Final
 
 from vfs.core.eviction import segment_capacity
 from vfs.errors import StoreError, StoreFull
+from vfs.lmdb import Busy
+from vfs.lmdb.holder import PATIENCE
+from vfs.lmdb.lease import OPENING
 from vfs.store.directory import prepare
 from vfs.store.engine import Engine
 from vfs.store.items import Buffer, Item, weigh
 from vfs.store.judge import ChunkJudge
-from vfs.store.orders import Busy
 from vfs.store.room import FREE_DISK, Room, Taken
 from vfs.store.scrub import Progress, ScrubReport, scrub
 from vfs.store.statistics import StoreStatistics
@@ -51,6 +53,7 @@ class ChunkStore(ChunkJudge):
         self._room = Room(limit, min_free, clock, self._refresh)
         self._reviving = threading.Lock()
         self._closed = False
+        self._held = False  # the directory was not opened because another process was in the way
 
     @classmethod
     def open(
@@ -88,15 +91,14 @@ class ChunkStore(ChunkJudge):
             map_size=map_size,
         )
         prepare(store.directory)
-        try:
-            store._engine = store._new_engine()
-        except StoreError as error:
-            _log.warning("nothing is cached: %s", error)
+        store._engine = store._open_engine(OPENING)
         return store
 
-    def _new_engine(self) -> Engine:
+    def _new_engine(self, patience: float) -> Engine:
         capacity = self._capacity or segment_capacity(self._room.limit)
-        return Engine.open(self.directory, capacity=capacity, map_size=self._map_size)
+        return Engine.open(
+            self.directory, capacity=capacity, map_size=self._map_size, patience=patience
+        )
 
     def __enter__(self) -> "ChunkStore":
         return self
@@ -114,7 +116,8 @@ class ChunkStore(ChunkJudge):
             unproven: the object whose verdict they take back, if they are blocks that nobody has compared.
 
         Returns:
-            Whether all of them are stored now. NO if caching is off or there is no room, LATER if another process is making room just now.
+            Whether all of them are stored now. NO if caching is off or there is no room, LATER if another process is making room just now, or holds the
+            writer's lock of the index.
 
         Raises:
             ValueError: a key is empty or too long.
@@ -127,7 +130,7 @@ class ChunkStore(ChunkJudge):
 
     def make_room(self, size: int) -> Taken:
         """Let go of what must go for so many bytes more; answers as `append` of them would. In a worker thread."""
-        return self._with_room(size, lambda engine: True)
+        return self._with_room(size, lambda engine: engine.index.write(lambda transaction: True))
 
     @property
     def _caching(self) -> bool:
@@ -206,9 +209,10 @@ class ChunkStore(ChunkJudge):
     def maintain(self) -> None:
         """Cheap upkeep, to be called every few seconds from a worker thread.
 
-        Writes down what was used, lets go of segments that other processes dropped, and starts
-        afresh if the directory was deleted.
+        Writes down what was used, lets go of segments that other processes dropped, starts
+        afresh if the directory was deleted, and opens it anew if another process was in the way before.
         """
+        self._reopen()
         engine = self._engine
         if engine is None or self._closed:
             return
@@ -219,6 +223,27 @@ class ChunkStore(ChunkJudge):
             _log.warning("%s", error)
         self._revive(engine)
 
+    def _reopen(self) -> None:
+        """Open the index for writing if another process was in the way when it was opened, and is no more."""
+        with self._reviving:
+            engine = self._engine
+            if engine is not None and engine.index.held and not engine.index.is_held():
+                self._engine, self._held = None, True
+                engine.close()
+            if self._held and not self._closed:
+                self._engine = self._open_engine(0)
+
+    def _open_engine(self, patience: float) -> Engine | None:
+        try:
+            engine = self._new_engine(patience)
+        except StoreError as error:
+            if not self._held:
+                _log.warning("nothing is cached: %s", error)
+            self._held |= isinstance(error, Busy)
+            return None
+        self._held = False
+        return engine
+
     def _revive(self, engine: Engine) -> None:
         """Replace the engine if its directory was deleted under it."""
         if engine.shared.in_place():
@@ -228,7 +253,7 @@ class ChunkStore(ChunkJudge):
                 return
             _log.warning("%s was deleted while in use; starting afresh", self.directory)
             try:
-                self._engine = self._new_engine()
+                self._engine = self._new_engine(PATIENCE)
             except StoreError as error:
                 _log.warning("%s", error)
                 return

@@ -253,7 +253,8 @@ class Appender:
             self._index.put_state(transaction, state)
             return True
 
-        done = self._index.write_here(write)
+        # Who makes room (`was`) has the locks of all: it must not hang.
+        done = (self._index.write_here if was is None else self._index.write)(write)
         if done is None:
             batch.active.lost = True
             raise StoreError("the cache was emptied while it was being written to")

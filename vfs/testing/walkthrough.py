@@ -31,7 +31,9 @@ def steps(text: str) -> list[Step]:
     return found
 
 
-def run(steps: Sequence[Step], directory: Path, environ: Mapping[str, str]) -> list[str]:
+def run(
+    steps: Sequence[Step], directory: Path, environ: Mapping[str, str], *, timeout: float = 240
+) -> list[str]:
     """Run commands in one shell, as somebody types them; what each printed, to either stream.
 
     Raises AssertionError: one ended with another code than 0.
@@ -45,7 +47,7 @@ def run(steps: Sequence[Step], directory: Path, environ: Mapping[str, str]) -> l
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
-        timeout=240,
+        timeout=timeout,
     )
     pieces = re.split(rf"^{_MARK}(\d+)\n", done.stdout.decode(), flags=re.MULTILINE)
     outputs, codes = pieces[0::2], pieces[1::2]

@@ -2,11 +2,11 @@
 
 Rules: orders that somebody waits for, or that keep bytes in memory, are *urgent*: they run one after the other, at once. What
 nobody waits for runs when nothing is being fetched, or after `PATIENCE`. The result of each is delivered on the event loop.
-`stop` forgets orders not begun.
+What raises there, where trio would end the process, is logged. `stop` forgets orders not begun.
 """
 
 import contextlib
-import logging
+import functools
 import os
 import threading
 import time
@@ -15,6 +15,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import trio
+
+from vfs.transfer.failures import shielded
 
 T = TypeVar("T")
 
@@ -26,8 +28,6 @@ LAST_SECONDS = 5.0
 PATIENCE = 2.0
 """Seconds an order waits for a quiet moment. Hashing costs as much processor time as fetching, so it must not compete with readers
 for two cores, and must not wait for ever where something is always being fetched."""
-
-log = logging.getLogger("vfs.transfer")
 
 
 class Checker:
@@ -51,9 +51,14 @@ class Checker:
                 self._changed.notify()
 
     def post(
-        self, order: Callable[[], T], done: Callable[[T | Exception], None], *, urgent: bool = False
+        self,
+        order: Callable[[], T],
+        done: Callable[[T | Exception], None],
+        *,
+        urgent: bool = False,
+        failed: Callable[[Exception], None] = lambda error: None,
     ) -> None:
-        """Run `order` in the thread, then `done` with its result, or with what it raised, on the loop."""
+        """Run `order` in the thread, then `done` with its result, or with what it raised, on the loop; `failed` if that raises."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="vfs-checker", daemon=True)
             self._thread.start()
@@ -61,7 +66,8 @@ class Checker:
 
         def deliver(result: T | Exception) -> None:
             self.pending -= 1
-            done(result)
+            if (error := shielded("a check", functools.partial(done, result))) is not None:
+                shielded("a check", functools.partial(failed, error))
 
         def task() -> None:
             try:

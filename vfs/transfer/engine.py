@@ -22,13 +22,7 @@ from vfs.transfer.checker import Checker
 from vfs.transfer.claims import Claims
 from vfs.transfer.download import end_downloads
 from vfs.transfer.editions import Editions
-from vfs.transfer.failures import (
-    RETRY_MISMATCH,
-    Journal,
-    refusal,
-    stopping,
-    wrong,
-)
+from vfs.transfer.failures import RETRY_MISMATCH, Journal, refusal, stopping, unforeseen, wrong
 from vfs.transfer.inbox import Inbox
 from vfs.transfer.lanes import Budget, Lane, Lanes
 from vfs.transfer.memory import Memory
@@ -91,7 +85,7 @@ class Engine:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then nobody is left waiting."""
-        self._inbox = Inbox(self.editions.opened, self._arrived, self._stored)
+        self._inbox = Inbox(self.editions.opened, self._arrived, self._stored, self._broke)
         self._checker = Checker()
         self.verification = self.editions.verification = Verification(
             self.store,
@@ -331,6 +325,17 @@ class Engine:
         if self.verification is not None:
             self.verification.check(state)
         self.pump()
+
+    def _broke(self, job: Job, error: Exception) -> None:
+        """A bug was met with at the news of a job: who waits for its blob has an error, and it is begun anew by the next."""
+        state = job.state
+        job.cancelled = job.void = True
+        state.disown(job, job.run)
+        state.arrived.clear()
+        self.memory.forget(state.prefix)
+        if self.verification is not None:
+            self.verification.drop(state)
+        state.fail_all(unforeseen(state.blob, error))
 
     # -- what is of no use any more ------------------------------------------------------------------
 

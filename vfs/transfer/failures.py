@@ -4,7 +4,7 @@ import logging
 import math
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import trio
@@ -130,6 +130,14 @@ def wrong_file(blob: Blob) -> VfsError:
     )
 
 
+def mended(blob: Blob) -> VfsError:
+    """The error of a blob that is right now, but was not, or not all the time, while it was read."""
+    return ContentMismatch(
+        f"{blob.digest}: what was read is not what the digest names: it was damaged, and mended or replaced meanwhile",
+        hint="read it again",
+    )
+
+
 def unproven(blob: Blob, why: str) -> VfsError:
     """The error of a blob that was wrong before and could not be fetched and compared as a whole."""
     return RemoteUnavailable(
@@ -143,6 +151,26 @@ def stopping() -> VfsError:
     error = DataUnavailable("vfs is shutting down")
     error.log_level = logging.DEBUG
     return error
+
+
+def unforeseen(blob: Blob, error: Exception) -> VfsError:
+    """The error of who waits for a blob that a bug was met with, unless that is one of ours already."""
+    if isinstance(error, VfsError):
+        return error
+    return DataUnavailable(
+        f"{blob.digest}: {type(error).__name__} in vfs itself (this is a bug)",
+        hint="the log has more; read it again",
+    )
+
+
+def shielded(what: object, function: Callable[[], object]) -> Exception | None:
+    """Call what trio would end the process for if it raised; returns what it raised, which is logged."""
+    try:
+        function()
+    except Exception as error:
+        log.exception("%s failed in an unforeseen way (this is a bug)", what)
+        return error
+    return None
 
 
 class Journal:

@@ -42,7 +42,6 @@ T = TypeVar("T")
 SMALLEST_CEILING: Final = MIB
 """A stream may always go this far ahead, however many share the budget."""
 
-
 MOST_COUNTED: Final = 16_384
 """Blocks looked up to tell how much of a blob is resident; looking up that many takes some 15 ms."""
 
@@ -309,8 +308,10 @@ class Fetcher:
             self._engine.refuse(state)
             await verify(self._engine, state)
             if state.misled:
-                state.misled = False
                 raise wrong(state.blob)
+        except ContentMismatch:
+            state.misled = False  # it is told now
+            raise
         finally:
             state.readers -= 1
 

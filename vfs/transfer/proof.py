@@ -3,16 +3,18 @@
 Rule: blocks are hashed front to back, and no byte is hashed twice. Those that follow on the hashed part without a gap and that
 the store may lose are held in memory until they are hashed; all others are read back from the store.
 
+Rule: costs memory by the blocks that have come or were hashed, whatever size is claimed of the blob.
+
 Invariants: while `busy`, `frontier` and the hasher belong to the checker's thread, everything else to the loop. When not,
 `ordered` equals `frontier`. What is held begins at `ordered`. A block that turned out to be gone is unseen again; the
 frontier stays before it.
 """
 
-from array import array
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from vfs.core.ranges import block_count
+from vfs.core.sparse import Sparse
 from vfs.formats.hashing import hasher_for
 from vfs.transfer.blocks import Keys
 from vfs.transfer.waiter import Data
@@ -42,16 +44,17 @@ class Proof:
     """
 
     __slots__ = (
-        "_blob", "_count", "_hasher", "_seen", "_stamps", "_unproven", "again", "busy", "differs", "frontier", "held", "hurried",
+        "_absent", "_blob", "_count", "_hasher", "_seen", "_stamps", "_unproven", "again", "busy", "differs", "frontier", "held", "hurried",
         "keys", "left", "ordered", "scanned", "scanning",
     )  # fmt: skip
 
     def __init__(self, blob: Blob) -> None:
         self._blob = blob
         self._count = block_count(blob.size)
-        self._seen = bytearray(self._count)
-        self._stamps = array("Q", bytes(8 * self._count))  # stamp + 1; 0: not known
-        self._unproven = bytearray(self._count)
+        self._seen = Sparse("B")  # 1: the opposite of `_absent`
+        self._absent = True  # whether a block of which nothing is noted is not here
+        self._stamps = Sparse("Q")  # stamp + 1; 0: not known
+        self._unproven = Sparse("B")
         self._hasher = hasher_for(blob.digest, blob.size)
         self.frontier = self.ordered = 0
         self.held: dict[int, Data] = {}
@@ -67,20 +70,21 @@ class Proof:
     def see(self, block: int) -> None:
         """A block has come: it is in the store, or at hand."""
         self.again |= block < self.ordered
-        self._seen[block] = 1
+        self.found(block)
 
     def found(self, block: int) -> None:
         """A block is in the store, or at hand, since who knows when."""
-        self._seen[block] = 1
+        self._seen[block] = self._absent
 
     def see_all(self) -> None:
         """Every block is in the store; nobody needs to look."""
-        self._seen[:] = b"\1" * self._count
+        self._seen.clear()
+        self._absent = False
         self.scanned = True
 
     def unsee(self, block: int) -> dict[int, Data]:
         """The block at the frontier is not in the store after all; returns what was held behind it, which is let go."""
-        self._seen[block] = 0
+        self._seen[block] = not self._absent
         self.ordered = self.frontier
         return self.let_go()
 
@@ -100,8 +104,8 @@ class Proof:
         most = min(self.frontier + ORDER_BLOCKS, self._count)
         if self.held:
             return range(self.frontier, min(self.reach, most))
-        gap = self._seen.find(0, self.frontier, most)
-        stop = gap if gap >= 0 else most
+        ahead = range(self.frontier, most)
+        stop = next((block for block in ahead if self._seen[block] != self._absent), most)
         if stop - self.frontier < STEP_BLOCKS and stop < self._count:
             return None
         return range(self.frontier, stop) if stop > self.frontier else None
@@ -132,7 +136,7 @@ class Proof:
 
     def unproven(self) -> list[int]:
         """Those blocks."""
-        return [block for block, took in enumerate(self._unproven) if took]
+        return [block for block, _ in self._unproven.items()]
 
     def compared(self, block: int, stamp: int) -> None:
         """What is hashed for a block is what the store has under this stamp; in the checker's thread."""
@@ -140,9 +144,13 @@ class Proof:
 
     def stamps(self) -> Iterator[tuple[int, int]]:
         """(block, stamp) of what was compared in the store."""
-        for block, known in enumerate(self._stamps):
-            if known:
-                yield block, known - 1
+        for block, known in self._stamps.items():
+            yield block, known - 1
+
+    @property
+    def weight(self) -> int:
+        """Bytes that it takes, about, beside what is held."""
+        return self._seen.weight + self._stamps.weight + self._unproven.weight
 
     @property
     def complete(self) -> bool:

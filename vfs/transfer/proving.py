@@ -1,7 +1,7 @@
 """What the checker's thread does: looks for resident blocks, hashes a piece, and settles the verdict of a blob."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from vfs.core.ranges import block_count
@@ -27,6 +27,11 @@ def seen_blocks(store: ChunkStore, keys: Keys, wanted: range) -> list[int]:
         blocks = wanted[first : first + SCAN_BLOCKS]
         found += itertools.compress(blocks, here(store, keys, blocks))
     return found
+
+
+def left_blocks(store: ChunkStore, keys: Keys, first: int) -> list[int]:
+    """The blocks of a blob that are in the store, from `first` on; costs by what is there, whatever size the blob is said to have."""
+    return sorted({n for key in (keys.proven, *keys.editions) for n in store.numbers(key, first)})
 
 
 def left_whole(store: ChunkStore, blob: Blob, keys: Keys) -> Proof | None:
@@ -96,8 +101,8 @@ def prove(
 def condemn(store: ChunkStore, blob: Blob, keys: Keys) -> None:
     """A blob was found wrong: say so to all processes of the repository, and drop what nobody has proven of it."""
     store.set_verdict(blob.key, BAD)
-    prefixes = keys.editions if blob.scope else (blob.key,)
-    _drop(store, prefixes, range(block_count(blob.size)))
+    for prefix in keys.editions if blob.scope else (blob.key,):
+        _drop(store, [prefix], store.numbers(prefix))
 
 
 def _proven(
@@ -126,8 +131,10 @@ def _proven_meanwhile(store: ChunkStore, keys: Keys, blocks: list[int]) -> bool:
     return bool(twins)
 
 
-def _drop(store: ChunkStore, prefixes: Iterable[bytes], blocks: Sequence[int]) -> None:
-    store.drop([key + block.to_bytes(4, "big") for key in prefixes for block in blocks])
+def _drop(store: ChunkStore, prefixes: Sequence[bytes], blocks: Sequence[int]) -> None:
+    for first in range(0, len(blocks), SCAN_BLOCKS):
+        some = blocks[first : first + SCAN_BLOCKS]
+        store.drop([key + block.to_bytes(4, "big") for key in prefixes for block in some])
 
 
 def _kept(store: ChunkStore, extent: Extent) -> Data | None:

@@ -193,7 +193,7 @@ class BlobState:
         self.blob = blob
         self.prefix = blob.key
         self.blocks = block_count(blob.size)
-        self.handed = HandedOut(self.blocks)
+        self.handed = HandedOut()
         self.kept: dict[bytes, bytes] = {}
         self.answered({})
         self.retracted = 0
@@ -277,6 +277,11 @@ class BlobState:
         return next(same, source)
 
     @property
+    def weight(self) -> int:
+        """Bytes that what is known of its blocks takes, about."""
+        return self.handed.weight + (self.proof.weight if self.proof is not None else 0)
+
+    @property
     def idle(self) -> bool:
         """Whether it may be forgotten."""
         return not (
@@ -339,6 +344,7 @@ class BlobState:
         self.owners.clear()
         self.arrived.clear()
         self.retracted += 1
+        self.misled |= bool(self.handed)
         self.handed.clear()
         self.answered({})
         # others first; and whatever lies there next time is another object

@@ -4,14 +4,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from vfs.core.ranges import LARGEST, too_large
+from vfs.errors import Unsupported
 from vfs.store import ChunkStore
-from vfs.transfer.blocks import Keys, is_bad, kept_editions
+from vfs.transfer.blocks import WHOLE_SIZE, Keys, is_bad, kept_editions
 from vfs.transfer.place import PlacesOf
 from vfs.transfer.state import BlobState
 from vfs.types import Blob
 
 MOST: Final = 1024
 """Blobs remembered; beyond that the longest unused idle one goes."""
+
+MOST_WEIGHT: Final = 64 << 20
+"""Bytes that what is known of their blocks may take; beyond that the longest unused idle ones go when a large one is begun."""
 
 
 class States:
@@ -31,10 +36,12 @@ class States:
         return iter(self._states.values())
 
     def get(self, blob: Blob, places_of: PlacesOf) -> BlobState:
-        """What is known of a blob; made if need be."""
+        """What is known of a blob; made if need be. Raises Unsupported: it claims to be larger than `LARGEST`."""
         state = self._states.get(blob.key)
         if state is None:
-            self._forget_idle()
+            if blob.size > LARGEST:
+                raise Unsupported(f"{blob.digest}: {too_large(blob.size)}")
+            self._make_room(blob)
             state = self._states[blob.key] = BlobState(blob, places_of)
             if state.provable and not state.whole:
                 state.suspect = is_bad(self._store, blob)
@@ -64,12 +71,14 @@ class States:
         """Whether a blob has not been forgotten."""
         return self._states.get(state.prefix) is state
 
-    def _forget_idle(self) -> None:
-        if len(self._states) < MOST:
-            return
-        for key, state in self._states.items():
-            if state.idle:
+    def _make_room(self, blob: Blob) -> None:
+        """Before a blob comes in: let go of the longest unused idle ones, as many as must."""
+        over = sum(s.weight for s in self) - MOST_WEIGHT if blob.size > WHOLE_SIZE else 0
+        many = len(self._states) - MOST + 1
+        for key, state in [*self._states.items()] if many > 0 or over > 0 else ():
+            weight = state.weight
+            if state.idle and (many > 0 or (over > 0 and weight)):
+                many, over = many - 1, over - weight
                 del self._states[key]
                 if state.handed:
                     self._forgotten(state.blob)
-                return

@@ -13,11 +13,12 @@ from vfs.errors import DataUnavailable
 from vfs.store import UNPROVEN, ChunkStore, Taken
 from vfs.transfer.blocks import EDITION_SIZE, Keys, place_name
 from vfs.transfer.checker import Checker
+from vfs.transfer.failures import unforeseen
 from vfs.transfer.lanes import Budget
 from vfs.transfer.local_file import FileProof, LocalFile
 from vfs.transfer.memory import Memory
 from vfs.transfer.proof import Proof
-from vfs.transfer.proving import DOUBTFUL, condemn, left_whole, prove, seen_blocks
+from vfs.transfer.proving import DOUBTFUL, condemn, left_blocks, left_whole, prove
 from vfs.transfer.state import VERDICT, BlobState
 from vfs.transfer.statistics import FetchCounters
 from vfs.transfer.waiter import Data, Waiter
@@ -96,14 +97,15 @@ class Verification:
                 functools.partial(prove, self._store, state.blob, keys, proof, run, memory),
                 functools.partial(self._proved, state, proof, owed, run),
                 urgent=urgent,
+                failed=functools.partial(self._failed, state),
             )
         elif not (proof.scanned or proof.scanning):
             proof.scanning = True
-            blocks = range(proof.frontier, state.blocks)
             self._checker.post(
-                functools.partial(seen_blocks, self._store, keys, blocks),
+                functools.partial(left_blocks, self._store, keys, proof.frontier),
                 functools.partial(self._scanned, state, proof),
                 urgent=urgent,
+                failed=functools.partial(self._failed, state),
             )
         elif awaited and not proof.scanning:
             state.settle(VERDICT, Taken.LATER)
@@ -200,8 +202,7 @@ class Verification:
     def _go_on(self, state: BlobState, proof: Proof, result: int | bool | Exception | None) -> None:
         if isinstance(result, Exception):
             log.warning("cannot check %s: %s", state.blob.digest, result)
-            self.drop(state)
-            state.fail_verdict(DataUnavailable(f"cannot check {state.blob.digest}: {result}"))
+            self._failed(state, DataUnavailable(f"cannot check {state.blob.digest}: {result}"))
         elif result is True:
             self._counters.verified += 1
             self.drop(state)
@@ -237,7 +238,13 @@ class Verification:
         """What was compared was right, but not all of it is what the store has now."""
         state.proof = Proof(state.blob)
         forget = functools.partial(self._store.set_verdict, state.prefix, UNPROVEN)
-        self._checker.post(forget, lambda _: self.check(state), urgent=True)
+        failed = functools.partial(self._failed, state)
+        self._checker.post(forget, lambda _: self.check(state), urgent=True, failed=failed)
+
+    def _failed(self, state: BlobState, error: Exception) -> None:
+        """A blob cannot be checked, or a bug was met with."""
+        self.drop(state)
+        state.fail_verdict(unforeseen(state.blob, error))
 
     # -- what an earlier process left ----------------------------------------------------------------
 

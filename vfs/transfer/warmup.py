@@ -7,7 +7,8 @@ Rules:
   * Large blobs are compared with their digests, from the store if they were there already without a verdict.
   * Cancelling withdraws what was asked for, unless somebody else waits for it.
   * A blob that no place has, or gives within the deadline, or that is wrong, is counted and named; it does not end the rest. A store that takes nothing does.
-  * What the store does not take because another process is making room in it is asked for again once there is room.
+  * What the store does not take because another process is in the way (it makes room, or holds the index) is asked for again once it is not:
+    a few times only, if it takes nothing.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from typing import Final, NamedTuple
 import trio
 
 from vfs.core.ranges import block_count
-from vfs.errors import StoreFull, VfsError
+from vfs.errors import StoreError, StoreFull, VfsError
 from vfs.store import VERIFIED, Taken
 from vfs.threads import Pool, run_in
 from vfs.transfer.blocks import WHOLE_SIZE, locate_run, provable, scoped
@@ -37,7 +38,10 @@ AT_ONCE: Final = 32
 """Blobs fetched at once; what really runs is decided by the slots of the places."""
 
 ROOM_SECONDS: Final = 60.0
-"""How long another process may be making room in the store."""
+"""How long another process may be in the way of the store."""
+
+MOST_FETCHES: Final = 3
+"""How often a blob is fetched of which the store takes nothing."""
 
 LOOK_SECONDS: Final = 0.1
 """Between two looks whether it has."""
@@ -216,13 +220,19 @@ class WarmUp:
             fetched += missing
             self._fetched_bytes += missing
 
+        in_vain = 0
         while found.places is not None:
-            at = 0
+            at, before = 0, fetched
             taken = await self._fetch(blob, found.places, filled)
             if taken:
                 break
             if taken is Taken.NO:
                 raise _NothingMore(self._engine.store.full)
+            in_vain = 0 if fetched > before else in_vain + 1
+            if in_vain == MOST_FETCHES:
+                raise StoreError(
+                    f"the cache took nothing of it, {in_vain} times: another process is in the way"
+                )
             found = await run_in(Pool.DISK, self._survey_one, blob, found.places)
             if found.places is not None:
                 await self._await_room(blob)
@@ -247,14 +257,14 @@ class WarmUp:
             state.readers -= 1
 
     async def _await_room(self, blob: Blob) -> None:
-        """Until no other process is making room in the store, and what comes next of a blob fits."""
+        """Until no other process is in the way of the store, and what comes next of a blob fits."""
         store, size = self._engine.store, min(blob.size, WHOLE_SIZE)
         until = trio.current_time() + ROOM_SECONDS
         while not (room := await run_in(Pool.DISK, store.make_room, size)):
             if room is Taken.NO:
                 raise _NothingMore(store.full)
             if trio.current_time() >= until:
-                why = f"another process has been making room in it for {ROOM_SECONDS:g} s"
+                why = f"another process has been making room in it, or has held its index, for {ROOM_SECONDS:g} s"
                 raise _NothingMore(StoreFull(why))
             await trio.sleep(LOOK_SECONDS)
 

@@ -13,7 +13,8 @@ from contextvars import copy_context
 from pathlib import Path
 
 from vfs.core.paths import MAX_PATH, show
-from vfs.errors import FormatError, VfsError
+from vfs.core.ranges import LARGEST, too_large
+from vfs.errors import FormatError, Unsupported, VfsError
 from vfs.formats.hashing import believable
 from vfs.formats.lfs import parse_lfs_pointer
 from vfs.git import MODE_COMMIT, MODE_TREE, Repository, TreeItem
@@ -154,7 +155,7 @@ class Builder:
             kind = Kind.EXECUTABLE if mark is Mark.MAYBE_LFS_EXECUTABLE else Kind.FILE
             time = fact[1] if fact is not None else grafter.first_seen(blob.digest)
             name = path.rpartition(b"/")[2]
-            self._grafts.put(path, Entry(name, kind, blob.digest, blob.size, time, origin))
+            self._put(path, Entry(name, kind, blob.digest, blob.size, time, origin))
 
     def _report_missing(self, path: bytes, oid: bytes, refusal: VfsError | None) -> None:
         if not self._repository.has_object(oid):
@@ -247,6 +248,9 @@ class Builder:
         return True
 
     def _put(self, path: bytes, leaf: Entry | Directory) -> None:
+        if isinstance(leaf, Entry) and leaf.size > LARGEST:
+            leaf, problem = broken(path, Unsupported(too_large(leaf.size)), self._plan.time)
+            self._problems.append(problem)
         self._grafts.put(path, leaf)
 
     def _put_broken(self, path: bytes, error: VfsError, problem: Problem | None) -> None:

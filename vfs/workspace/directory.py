@@ -13,6 +13,7 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from vfs.catalog import SubdirName, Tree, TreeEntry
+from vfs.core.ranges import LARGEST, too_large
 from vfs.types import Entry, Kind
 
 UNKNOWN_SIZE = "its size is not known: neither a cache nor a remote has the object {digest}"
@@ -173,5 +174,8 @@ class TreeDirectory(Directory):
         """The entry of a file of the tree, under `name`."""
         if found.size < 0 or found.kind is Kind.BROKEN:
             problem = UNKNOWN_SIZE.format(digest=found.digest.hex)
+            return Entry(name, Kind.BROKEN, None, 0, found.mtime, self.origin, problem)
+        if found.size > LARGEST:
+            problem = too_large(found.size)
             return Entry(name, Kind.BROKEN, None, 0, found.mtime, self.origin, problem)
         return Entry(name, found.kind, found.digest, found.size, found.mtime, self.origin)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from vfs.catalog import Catalog
+from vfs.core.ranges import LARGEST
 from vfs.errors import AccessDenied, ContentMismatch, RemoteError, Unsupported
 from vfs.formats.hashing import believable
 from vfs.formats.layout import object_path
@@ -100,6 +101,7 @@ class Taking:
     def _learn(self, part: list[tuple[bytes, int]]) -> None:
         algorithm = self.algorithm
         part = [each for each in part if each[1] or self._may_be_empty(Digest(algorithm, each[0]))]
+        part = [each for each in part if each[1] <= LARGEST]  # others would be kept for ever
         if not part:
             return
         self._catalog.learn([(Digest(algorithm, value), size, self._time) for value, size in part])

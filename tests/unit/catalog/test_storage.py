@@ -12,8 +12,11 @@ import pytest
 
 from vfs.catalog import Catalog, TreeEntry
 from vfs.catalog import storage as storage_module
+from vfs.catalog.pins import Pins
 from vfs.catalog.tables import Tables
 from vfs.errors import StoreError, StoreFull
+from vfs.lmdb import Busy
+from vfs.testing.mounts import wait_until
 from vfs.types import Algorithm, Digest, Kind
 
 SMALL = 1 << 16
@@ -336,3 +339,55 @@ def test_close_waits_for_nobody_and_forgets_the_registry(tmp_path: Path) -> None
     environment.close()
     with pytest.raises(StoreError):
         environment.value("facts", b"k")
+
+
+def test_what_is_learned_while_another_process_holds_the_writers_lock_is_written_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vfs.lmdb.orders.PATIENCE", 0.1)
+    code = """
+        import sys
+        import lmdb
+        environment = lmdb.open(sys.argv[1], max_dbs=16, map_size=1 << 30, max_readers=1024)
+        with environment.begin(write=True):
+            print("held", flush=True)
+            input()
+    """
+    catalog = Catalog.open(tmp_path / "c")
+    catalog.learn([(digest(1), 1, 1)])
+    catalog.remember(b"note", b"old")
+    with python(code, tmp_path / "c") as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        catalog.learn([(digest(2), 2, 2)])
+        catalog.remember(b"note", b"new")
+        tree_id = catalog.build_tree(entries(2000), mtime=0).tree_id
+        assert catalog.degraded
+        assert catalog.recall(b"note") == b"new"
+        assert list(catalog.open_tree(tree_id).walk()) == entries(2000)
+        holder.kill()
+    wait_until(lambda: catalog._storage._primary.can_write(), "the end of the one that hung")
+    catalog.learn([(digest(3), 3, 3)])
+    assert not catalog.degraded
+    catalog.close()
+    again = Catalog.open(tmp_path / "c")
+    assert again.facts_many([digest(n) for n in (1, 2, 3)]) == [(1, 1), (2, 2), (3, 3)]
+    assert again.recall(b"note") == b"new"
+    assert list(again.open_tree(tree_id).walk()) == entries(2000)
+    again.close()
+
+
+def test_a_collector_that_does_not_end_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vfs.catalog.pins.COLLECTING", 0.1)
+    catalog = Catalog.open(tmp_path)
+    tree_id = catalog.build_tree(entries(10), mtime=0).tree_id
+    other = Pins(tmp_path / "pins")
+    with other.claims() as claims:
+        wait_until(lambda: claims.take(tree_id), "the tree to be let go")
+        with pytest.raises(Busy):
+            catalog.open_tree(tree_id)
+    assert catalog.open_tree(tree_id).tree_id == tree_id
+    other.close()
+    catalog.close()

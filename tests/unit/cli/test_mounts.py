@@ -295,3 +295,31 @@ def test_a_daemon_that_ends_before_its_answer_has_ended(
 
     daemons.start(world / "a", world / "repo", stop=stop)
     assert vfs("umount", world / "a") == Done(0, f"{world / 'a'} is unmounted\n", "")
+
+
+@pytest.mark.parametrize("verb", ["status", "prefetch"])
+def test_a_path_outside_the_repository_is_told_where_it_lies(
+    vfs: Vfs, daemons: Daemons, repo: Path, world: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    import os
+
+    from vfs.control import mountinfo
+    from vfs.mount_table import KernelMount
+
+    monkeypatch.chdir(repo)
+    daemons.start(world / "mnt", world / "other", status=status)
+    other = vfs(verb, "a", world / "mnt" / "x")
+    assert other.code == UsageError.exit_code
+    assert f"lies in the mount at {world / 'mnt'}" in other.err
+    for path in (world / "home" / "x", "../home/x"):
+        none = vfs(verb, path)
+        assert none.code == UsageError.exit_code
+        assert "nor in a mount" in none.err
+        assert "vfs status --mounts" in none.err
+    dead = KernelMount(world / "dead", "0:1", os.geteuid())
+    monkeypatch.setattr(mountinfo, "vfs_mounts", lambda: [dead])
+    monkeypatch.setattr(mountinfo, "look", lambda path: mountinfo.Life.DEAD)
+    lost = vfs(verb, "a", world / "dead" / "x")
+    assert lost.code == UsageError.exit_code
+    assert f"the daemon of {world / 'dead'} is gone" in lost.err
+    assert f"vfs umount {world / 'dead'}" in lost.err

@@ -88,3 +88,17 @@ def test_a_pin_that_does_not_fit_says_what_it_keeps(vfs: Vfs, large: Path) -> No
     said = vfs("prefetch").err.splitlines()
     assert [line.partition(":")[0] for line in said] == ["warning", "error", "hint"]
     assert "vfs cache pins" in said[-1]
+
+
+def test_a_pin_costs_by_the_number_of_files(vfs: Vfs, repo: Path, world: Path) -> None:
+    """A pointer may claim any size: nothing is written for each block of it."""
+    (repo / "big.dvc").write_text(
+        f"outs:\n- md5: {'ab' * 16}\n  size: {1 << 50}\n  hash: md5\n  path: big\n"
+    )
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "big")
+    assert vfs("prefetch", "--pin", "train", "big").code == 16
+    (pin,) = vfs("cache", "pins", "--json").documents
+    assert 1 << 32 in pin.values()
+    assert vfs("cache", "unpin", "train").code == 0
+    assert "nothing is pinned" in vfs("cache", "pins").out

@@ -347,3 +347,14 @@ def test_the_statistics_count(tmp_path: Path) -> None:
     assert (seen.hits, seen.misses, seen.corrupt, seen.evicted) == (1, 1, 0, 0)
     assert (seen.writable, seen.suspended) == (True, False)
     store.close()
+
+
+def test_the_numbers_of_a_prefix(tmp_path: Path) -> None:
+    """Those that are here, in order, page by page, without what merely begins like them."""
+    prefix, numbers = b"\x02" + bytes(16), [*range(5, 2500), 1 << 31, (1 << 32) - 1]
+    with open_store(tmp_path / "c") as store:
+        assert store.append([(prefix + n.to_bytes(4, "big"), b"x") for n in numbers])
+        assert store.append([(prefix + bytes(5), b"y"), (b"\x03" + bytes(20), b"z")])
+        assert store.numbers(prefix) == numbers
+        assert store.numbers(prefix, 2499) == numbers[-3:]
+        assert store.numbers(b"\x04") == []

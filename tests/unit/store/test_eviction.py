@@ -17,7 +17,7 @@ from tests.unit.store.support import (
     segment_files,
     start_python,
 )
-from vfs.store import VERIFIED, ChunkStore, Taken
+from vfs.store import VERIFIED, ChunkStore, Taken, whole
 from vfs.store.evict import Evictor, Member
 from vfs.store.items import Item
 from vfs.types import SHARED, Algorithm, Blob, Digest
@@ -383,3 +383,22 @@ def test_threads_together_keep_the_limit(
         assert store.statistics().bytes <= limit
         assert sum(path.stat().st_size for path in segment_files(tmp_path / "c")) <= limit
         assert caplog.text.count("caching is off") == pinned
+
+
+def test_a_whole_content_is_one_key_of_a_pin(tmp_path: Path) -> None:
+    """It keeps any of its blocks, and counts as all of them; pins of single blocks beside it as before."""
+    digest = Digest(Algorithm.MD5, bytes(16))
+    small, large = Blob(digest, 3 * MIB), Blob(digest, 1 << 50, SHARED)
+    kept = [small.key + bytes(4), large.key + (77).to_bytes(4, "big")]
+    twin = large.edition_key(b"e" * 16) + (5).to_bytes(4, "big")
+    with open_store(tmp_path / "c", limit=4 * MIB, capacity=MIB) as store:
+        store.pin("all", [whole(small.key), whole(large.proven_key)])
+        store.pin("one", [key_of(1)])
+        assert store.pins() == {"all": 12 + (1 << 32), "one": 1}
+        assert store.pinned([*kept, key_of(1), key_of(2)]) == [True, True, True, False]
+        assert store.append([(key, b"x" * SIZE) for key in (*kept, twin)])
+        fill(store, range(200), SIZE)
+        assert store.contains_many([*kept, twin]) == [True, True, True]
+        assert store.unpin("all")
+        assert store.pins() == {"one": 1}
+        assert store.pinned(kept) == [False, False]

@@ -1,13 +1,19 @@
 """A process that holds the writer's lock of the index and does not go on."""
 
+import fcntl
+import os
+import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.unit.store.support import fetch, fill, key_of, open_store, payload_of, start_python
+from vfs.lmdb.orders import Busy, Order, Orders
 from vfs.store import VERIFIED, Taken
-from vfs.store.orders import Busy, Orders
 from vfs.testing.mounts import wait_until
 
 HOLD = """
@@ -19,10 +25,71 @@ with env.begin(write=True):
 """
 
 
+def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("orders", "environment", "lease"):
+        monkeypatch.setattr(f"vfs.lmdb.{module}.PATIENCE", 0.1)
+
+
+def carry_out(order: Order[Any]) -> object:
+    order.begins()
+    return order.function(None)
+
+
+@contextmanager
+def held(index: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Another process is in a write transaction of an environment."""
+    with start_python(HOLD, index) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        try:
+            yield holder
+        finally:
+            holder.kill()
+
+
+def test_a_store_that_is_opened_while_the_index_is_held_is_read_and_later_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    be_impatient(monkeypatch)
+    with open_store(tmp_path / "c") as store:
+        fill(store, [0])
+    with held(tmp_path / "c" / "index") as holder, open_store(tmp_path / "c") as store:
+        assert f"process {holder.pid} (python" in caplog.text
+        assert fetch(store, key_of(0)) == payload_of(0)
+        assert store.append([(key_of(1), b"1")]) is Taken.LATER
+        assert store.make_room(1) is Taken.LATER
+        holder.kill()
+        holder.wait()
+        store.maintain()
+        assert store.append([(key_of(1), b"1")])
+        assert fetch(store, key_of(0)) == payload_of(0)
+
+
+def test_a_store_is_opened_later_where_another_process_stood_at_the_gate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    be_impatient(monkeypatch)
+    monkeypatch.setattr("vfs.store.store.OPENING", 0.2)
+    with open_store(tmp_path / "c") as store:
+        fill(store, [0])
+    with (tmp_path / "c" / "gate").open() as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        store = open_store(tmp_path / "c")
+        assert f"process {os.getpid()} (" in caplog.text
+        assert store.append([(key_of(1), b"1")]) is Taken.NO
+        store.maintain()
+        assert store.locate(key_of(0)) is None
+    store.maintain()
+    assert fetch(store, key_of(0)) == payload_of(0)
+    with (tmp_path / "c" / "gate").open() as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        store.close()
+
+
 def test_a_store_reads_and_goes_on_without_caching(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("vfs.store.orders.PATIENCE", 0.1)
+    be_impatient(monkeypatch)
     with open_store(tmp_path / "c") as store:
         fill(store, [0, 1])
         with start_python(HOLD, tmp_path / "c" / "index") as holder:
@@ -33,9 +100,9 @@ def test_a_store_reads_and_goes_on_without_caching(
             first.start()
             assert store._engine is not None
             orders = store._engine.index._orders
-            wait_until(lambda: orders._since_here is not None, "the first to hang")
+            wait_until(lambda: orders._current_here is not None, "the first to hang")
             wait_until(lambda: store.append([(key_of(3), b"3")]) is Taken.LATER, "a refusal")
-            wait_until(lambda: "a process that was stopped" in caplog.text, "the warning")
+            wait_until(lambda: f"process {holder.pid} (python" in caplog.text, "the warning")
             store.set_verdict(b"blob", VERIFIED)
             store.drop([key_of(1)])
             store.maintain()
@@ -54,7 +121,7 @@ def test_a_store_reads_and_goes_on_without_caching(
 def test_a_store_closes_beside_a_stopped_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vfs.store.orders.PATIENCE", 0.1)
+    be_impatient(monkeypatch)
     store = open_store(tmp_path / "c")
     fill(store, [1])
     with start_python(HOLD, tmp_path / "c" / "index") as holder:
@@ -64,7 +131,7 @@ def test_a_store_closes_beside_a_stopped_process(
         first.start()
         assert store._engine is not None
         orders = store._engine.index._orders
-        wait_until(lambda: orders._since_here is not None, "the first to hang")
+        wait_until(lambda: orders._current_here is not None, "the first to hang")
         store.set_verdict(b"blob", VERIFIED)
         store.close()
         holder.kill()
@@ -72,7 +139,7 @@ def test_a_store_closes_beside_a_stopped_process(
 
 
 def test_orders_are_carried_out_in_turn_and_tell_what_fails() -> None:
-    orders = Orders(lambda function: function(None))
+    orders = Orders(carry_out, lambda: "it is held")
     assert orders.run(lambda t: 5) == 5
     with pytest.raises(ZeroDivisionError):
         orders.run(lambda t: 1 // 0)
@@ -80,9 +147,9 @@ def test_orders_are_carried_out_in_turn_and_tell_what_fails() -> None:
 
 
 def test_an_order_that_has_begun_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vfs.store.orders.PATIENCE", 0.05)
+    be_impatient(monkeypatch)
     begun, refused = threading.Event(), threading.Event()
-    orders = Orders(lambda function: function(None))
+    orders = Orders(carry_out, lambda: "it is held")
     done: list[bool] = []
 
     def work(transaction: object) -> bool:

@@ -1,12 +1,15 @@
 """A size that a pointer claims wrongly, of a content that others name rightly."""
 
+import tracemalloc
+
 import pytest
 
-from tests.unit.transfer.bench import MIB, Bench, blob_of, content_of
+from tests.unit.transfer.bench import MIB, SCOPE, Bench, blob_of, content_of
 from vfs.errors import DataUnavailable, VfsError
 from vfs.store import VERIFIED
 from vfs.testing.places import FaultyPlace
-from vfs.types import Blob
+from vfs.transfer.blocks import scoped
+from vfs.types import Algorithm, Blob, Digest
 
 
 @pytest.mark.parametrize("length", [9000, 9 * MIB])
@@ -36,3 +39,40 @@ async def test_what_a_cut_content_leaves_is_not_served_for_the_whole(bench: Benc
     with pytest.raises(DataUnavailable):
         await bench.read(right, [], 9 * MIB - 20, 20)
     assert await bench.read(right, [FaultyPlace(content)], 9 * MIB - 20, 20) == content[-20:]
+
+
+async def test_what_is_known_costs_by_what_came(bench: Bench) -> None:
+    """Any size may be claimed, by the pointer and by the server: a read costs its block, and looking through the store ends."""
+    content = content_of(4 * MIB)
+    place = FaultyPlace(content)
+    place.reported_size = 1 << 50
+    tracemalloc.start()
+    try:
+        await bench.start()
+        for number in range(20):
+            blob = scoped(Blob(Digest(Algorithm.MD5, bytes([number] * 16)), 1 << 50), SCOPE)
+            assert await bench.read(blob, [place], 0, 4096) == content[:4096]
+            await bench.quiet()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * MIB
+
+
+async def test_what_is_known_of_blocks_is_bounded(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vfs.transfer.states.MOST_WEIGHT", 5000)
+    place = FaultyPlace(content_of(MIB))
+    place.reported_size = 1 << 40
+    blobs = [
+        scoped(Blob(Digest(Algorithm.MD5, bytes([number] * 16)), 1 << 40), SCOPE)
+        for number in range(20)
+    ]
+    await bench.start()
+    for blob in blobs:
+        await bench.read(blob, [place], 0, 4096)
+        await bench.quiet()
+        states = bench.fetcher._engine._states
+        assert sum(state.weight for state in states) < 10_000
+    assert bench.bad[:10] == blobs[:10]  # whoever has pages of them lets go of them

@@ -1,0 +1,77 @@
+"""Who holds a lock of a cache, as far as the kernel tells, and waiting for one no longer than is sensible.
+
+LMDB's writer lock is a robust mutex in `lock.mdb`: its first word is the thread that holds it, 0 if none does (or it died). A word that
+was left there by a power cut is no holder: the thread must exist and have the file mapped.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+PATIENCE: Final = 3.0
+"""Seconds that anybody waits for a process that may not go on."""
+
+_LOOK: Final = 0.01  # seconds between two looks at a lock
+_MAGIC: Final = bytes.fromhex("dec0efbe")
+_LINE: Final = 64  # LMDB begins each part of the file at a multiple of it
+_MUTEX_AT: Final = _LINE if os.uname().machine == "x86_64" else 2 * _LINE
+_THREAD: Final = 0x3FFFFFFF  # the rest of the word are flags of the futex
+
+
+class Holder(NamedTuple):
+    """A process that holds a lock."""
+
+    process: int
+    name: str
+    stopped: bool
+
+    def __str__(self) -> str:
+        return f"process {self.process} ({self.name}){', which is stopped,' if self.stopped else ''} holds it"
+
+
+def writer_of(directory: Path) -> Holder | None:
+    """Who is in a write transaction of an environment; None also if it cannot be known."""
+    with suppress(OSError):
+        path = directory / "lock.mdb"
+        with path.open("rb") as file:
+            head = file.read(_MUTEX_AT + 4)
+        thread = int.from_bytes(head[_MUTEX_AT:], "little") & _THREAD
+        if thread and head.startswith(_MAGIC):
+            inode = f" {path.stat().st_ino} "
+            if inode in Path(f"/proc/{thread}/maps").read_text(errors="replace"):
+                return _holder(thread)
+    return None
+
+
+def flock_of(path: Path) -> Holder | None:
+    """Who holds the exclusive flock of a file; None also if it cannot be known."""
+    with suppress(OSError, ValueError, IndexError):
+        inode = f":{path.stat().st_ino}"
+        for line in Path("/proc/locks").read_text().splitlines():
+            fields = line.split()
+            if fields[1] == "FLOCK" and fields[3] == "WRITE" and fields[5].endswith(inode):
+                return _holder(int(fields[4]))
+    return None
+
+
+def _holder(thread: int) -> Holder:
+    """Raises OSError, ValueError, IndexError."""
+    status = dict(
+        line.split(":\t", 1)
+        for line in Path(f"/proc/{thread}/status").read_text(errors="replace").splitlines()
+        if ":\t" in line
+    )
+    return Holder(int(status["Tgid"]), status["Name"], status["State"][:1] in "Tt")
+
+
+def wait_for(attempt: Callable[[], bool], patience: float) -> bool:
+    """Try until it succeeds, or for so many seconds; whether it did."""
+    until = time.monotonic() + patience
+    while not attempt():
+        if time.monotonic() >= until:
+            return False
+        time.sleep(_LOOK)
+    return True
