@@ -63,6 +63,7 @@ def _parted(targets: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]
 def _commit_stages(output: Output, targets: tuple[str, ...], wait: float) -> None:
     """Record what stages had and made, by what lies there."""
     from vfs.pipeline.attending import Attending
+    from vfs.pipeline.executor import InPlace
     from vfs.pipeline.nodes import Stage
     from vfs.pipeline.run import Runner
     from vfs_cli.pipelines import Teller, pipelines, setting
@@ -72,7 +73,7 @@ def _commit_stages(output: Output, targets: tuple[str, ...], wait: float) -> Non
         session, target = work
         session.graph()
         teller = Teller(output, progress, target, dry=False)
-        how = setting(target, output, wait=wait)
+        how = setting(target, output, InPlace(), wait=wait)
         runner = Runner(session.project, how, Attending(), teller)
         written: list[bytes] = []
         for node in meant(work, targets):

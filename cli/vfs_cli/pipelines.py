@@ -1,7 +1,7 @@
 """What the verbs of pipelines have in common: the opened repository, and telling what a walk does."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +10,6 @@ import click
 
 from vfs.errors import StageFailed, UsageError, VfsError
 from vfs_cli.exits import Errors
-from vfs_cli.options import Decorator
 from vfs_cli.output import Output
 from vfs_cli.progress import Progress
 from vfs_cli.target import Target, choose, opening
@@ -18,14 +17,10 @@ from vfs_cli.tracking import WRITE
 
 if TYPE_CHECKING:
     from vfs.pipeline.changed import Reason
+    from vfs.pipeline.executor import Executor
     from vfs.pipeline.nodes import Node, Stage
     from vfs.pipeline.run import Done, Setting
     from vfs.pipeline.session import Session
-
-private_option: Decorator = click.option(
-    "--private", is_flag=True,
-    help="Run commands in a private view: only declared outs reach the working tree.",
-)  # fmt: skip
 
 RUN: Errors = (*WRITE, StageFailed)
 """Running stages."""
@@ -63,21 +58,45 @@ def pipelines(progress: Progress) -> Iterator[Work]:
             yield Work(session, target)
 
 
-def setting(target: Target, output: Output, *, private: bool = False, **options: Any) -> "Setting":
-    """How commands are run from here; `private`: in a view of their own."""
+def view_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Where commands run."""
+    for option in reversed(_VIEW):
+        function = option(function)
+    return function
+
+
+_VIEW = (
+    click.option("--in-place", is_flag=True, help="Run commands in the working tree, as DVC does, instead of a private view of it."),
+    click.option("--no-checkout", is_flag=True, help="Leave cached outs to the cache: mounts and later stages have them."),
+    click.option("--keep", is_flag=True, help="Keep what a command wrote that failed."),
+)  # fmt: skip
+
+
+def setting(target: Target, output: Output, executor: "Executor", **options: Any) -> "Setting":
+    """How commands are run from here."""
     from vfs.config.environment import environment
-    from vfs.pipeline.executor import Executor, InPlace
     from vfs.pipeline.run import Setting
-
-    executor: Executor = InPlace()
-    if private:
-        from vfs.pipeline.private import Private
-
-        executor = Private()
 
     env = dict(environment())
     shell = env.get("SHELL") or "/bin/sh"
     return Setting(target.here, executor, shell, env, json=output.json, **options)
+
+
+@contextmanager
+def executor(
+    target: Target, progress: Progress, *, in_place: bool, keep: bool
+) -> "Iterator[Executor]":
+    """Where commands run."""
+    if in_place:
+        from vfs.pipeline.executor import InPlace
+
+        yield InPlace()
+        return
+    from vfs.pipeline.private import Private
+    from vfs_cli.lower import LazyMount
+
+    with LazyMount(target.repo, progress) as lower:
+        yield Private(lower, keep=keep)
 
 
 class Teller:

@@ -1,14 +1,21 @@
 """`vfs repro`: bring stages up to date."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import FILE
-from vfs_cli.pipelines import RUN, Teller, pipelines, private_option, setting
+from vfs_cli.pipelines import RUN, Teller, executor, pipelines, setting, view_options
 from vfs_cli.progress import Progress
 from vfs_cli.tracking import show_written, wait_option
+
+if TYPE_CHECKING:
+    from vfs.pipeline.graph import Graph
+    from vfs.pipeline.run import Runner
+    from vfs.pipeline.session import Session
 
 
 @click.command(
@@ -50,7 +57,6 @@ from vfs_cli.tracking import show_written, wait_option
 @click.option(
     "--no-run-cache", is_flag=True, help="Run commands that were run before with the same inputs."
 )
-@private_option
 @click.option(
     "--pull",
     is_flag=True,
@@ -59,6 +65,7 @@ from vfs_cli.tracking import show_written, wait_option
 @click.option(
     "--dry-run", "--dry", "dry", is_flag=True, help="Tell which would run, and why; change nothing."
 )
+@view_options
 @wait_option
 @json_option
 def command(
@@ -71,9 +78,11 @@ def command(
     keep_going: bool,
     jobs: int,
     no_run_cache: bool,
-    private: bool,
     pull: bool,
     dry: bool,
+    in_place: bool,
+    no_checkout: bool,
+    keep: bool,
     wait: float,
     as_json: bool,
 ) -> None:
@@ -95,24 +104,35 @@ def command(
         session, target = work
         graph = session.graph()
         named = [Target(text, target.path(text)) for text in targets]
-        how = setting(
-            target, output, private=private, run_cache=not no_run_cache, wait=wait, alone=jobs == 1
-        )
-        teller = Teller(output, progress, target, dry=dry)
         nodes = nodes_of(
             graph, named, target.here, glob=glob, whole=whole, single=single, downstream=downstream
         )
-        runner = Runner(session.project, how, attending, teller)
-        if pull and not dry:
-            from vfs.pipeline.pulling import Puller
+        teller = Teller(output, progress, target, dry=dry)
+        with executor(target, progress, in_place=in_place, keep=keep) as place:
+            how = setting(
+                target, output, place, run_cache=not no_run_cache, wait=wait,
+                alone=jobs == 1, checkout=not no_checkout,
+            )  # fmt: skip
+            runner = Runner(session.project, how, attending, teller)
+            if pull and not dry:
+                _pull(runner, session, graph, wait)
+            judge = Judge(
+                session.project, runner.measure, runner.parameters, checkout=not no_checkout
+            )
+            walk = Walk(session.project, graph, judge, runner, options, teller)
+            try:
+                walk.go(nodes, attending)
+            finally:
+                progress.clear()
+                written = list(dict.fromkeys(walk.walked.written))
+                show_written(output, session.project, target, written)
 
-            runner.puller = Puller(session.project, graph)
-            with runner.locked(wait):
-                runner.puller.runs()
-        judge = Judge(session.project, runner.measure, runner.parameters)
-        walk = Walk(session.project, graph, judge, runner, options, teller)
-        try:
-            walk.go(nodes, attending)
-        finally:
-            progress.clear()
-            show_written(output, session.project, target, list(dict.fromkeys(walk.walked.written)))
+
+def _pull(runner: "Runner", session: "Session", graph: "Graph", wait: float) -> None:
+    """Let what is recorded be brought."""
+    from vfs.pipeline.pulling import Puller
+
+    runner.puller = Puller(session.project, graph)
+    runner.measure.lazy = False  # it is to be here
+    with runner.locked(wait):
+        runner.puller.runs()

@@ -1,17 +1,21 @@
 """`vfs run`: a stage is declared and run."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from vfs.errors import VfsError
+from vfs.errors import UsageError, VfsError
 from vfs_cli.declaring import definition, stage_options
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
-from vfs_cli.pipelines import RUN, Teller, pipelines, private_option, setting
+from vfs_cli.pipelines import RUN, Teller, executor, pipelines, setting, view_options
 from vfs_cli.progress import Progress
 from vfs_cli.tracking import show_written, wait_option
+
+if TYPE_CHECKING:
+    from vfs.formats.stage_values import Definition
+    from vfs.pipeline.nodes import Stage
 
 
 @click.command(
@@ -22,18 +26,28 @@ from vfs_cli.tracking import show_written, wait_option
         ("vfs run -n prepare -d raw -o clean python prepare.py raw clean", "a stage of dvc.yaml, recorded in dvc.lock"),
         ("vfs run -n train -d clean -p lr,train.epochs -o model -M metrics.json python train.py", "with parameters of params.yaml and a metric for Git"),
         ("vfs run -n sweep -f -o out 'for i in 1 2 3; do ./step $i; done'", "changed, then run; one word is a line for the shell"),
+        ("vfs run -n prepare --trace python prepare.py", "its dependencies and outs are what it read and wrote"),
         ("vfs run -n train --no-exec -d clean -o model python train.py", "as `vfs stage add`"),
     ),
     exits=RUN,
 )  # fmt: skip
 @stage_options
+@click.option("--trace", is_flag=True, help="Declare what it read as dependencies, and what it wrote as outs.")  # fmt: skip
 @click.option("--no-exec", is_flag=True, help="Declare it, run nothing.")
 @click.option("--no-run-cache", is_flag=True, help="Run it even if it was run before with the same inputs.")  # fmt: skip
-@private_option
+@view_options
 @wait_option
 @json_option
 def command(
-    no_exec: bool, no_run_cache: bool, private: bool, wait: float, as_json: bool, **options: Any
+    trace: bool,
+    no_exec: bool,
+    no_run_cache: bool,
+    in_place: bool,
+    no_checkout: bool,
+    keep: bool,
+    wait: float,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Declare a stage in the dvc.yaml of this directory, run it, record it in dvc.lock.
 
@@ -45,24 +59,34 @@ def command(
     from vfs.pipeline.run import Runner
 
     output = Output(as_json)
+    if trace and in_place:
+        raise UsageError("--trace and --in-place exclude each other: only a private view tells what a command touched")  # fmt: skip
     with Progress() as progress, pipelines(progress) as work, Attending() as attending:
         session, target = work
         wanted = definition(work, options)
         stage, written = add(session, wanted, replace=options["force"], wait=wait)
         try:
             if not no_exec:
-                how = setting(
-                    target, output, private=private, run_cache=not no_run_cache, wait=wait
-                )
                 teller = Teller(output, progress, target, dry=False)
-                runner = Runner(session.project, how, attending, teller)
-                try:
-                    done = runner.run(stage)
-                except VfsError as error:
-                    teller.stopped(stage, error)
-                    raise
-                finally:
-                    runner.restorer.remember()
+                with executor(target, progress, in_place=in_place, keep=keep) as place:
+                    how = setting(
+                        target, output, place, run_cache=not no_run_cache, wait=wait,
+                        checkout=not no_checkout,
+                    )  # fmt: skip
+                    runner = Runner(session.project, how, attending, teller)
+
+                    def declare(definition: "Definition") -> "Stage":
+                        found, more = add(session, definition, replace=True, wait=wait)
+                        written.extend(more)
+                        return found
+
+                    try:
+                        done = runner.run(stage, declare=declare if trace else None)
+                    except VfsError as error:
+                        teller.stopped(stage, error)
+                        raise
+                    finally:
+                        runner.restorer.remember()
                 written += done.written
                 teller.done(stage, done)
         finally:

@@ -56,6 +56,7 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("freeze", "vfs_cli.freeze", "let a stage be as it is, whatever it depends on"),
             Verb("unfreeze", "vfs_cli.unfreeze", "let a frozen stage follow what it depends on"),
             Verb("dag", "vfs_cli.dag", "which stage needs which, as a picture"),
+            Verb("trace", "vfs_cli.trace", "what the command of a stage read and wrote"),
             Verb("params", "vfs_cli.params", "parameters of revisions, and how they differ"),
             Verb("metrics", "vfs_cli.metrics", "metrics of revisions, and how they differ"),
             Verb("plots", "vfs_cli.plots", "plots of revisions, as one HTML page"),

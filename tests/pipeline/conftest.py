@@ -18,23 +18,31 @@ VFS = Path(sys.executable).parent / "vfs"
 class Work:
     """One working tree."""
 
-    def __init__(self, sandbox: Sandbox, root: Path) -> None:
+    def __init__(self, sandbox: Sandbox, root: Path, *, in_place: bool = False) -> None:
         self.sandbox = sandbox
         self.root = root
+        self.in_place = in_place
+        self.signs = sandbox.root / "signs"  # where commands and tests see each other
+        self.signs.mkdir(exist_ok=True)
+
+    def words(self, *args: str) -> list[str]:
+        """A command line of vfs."""
+        option = ["--in-place"] if self.in_place and args[0] in ("run", "repro") else []
+        return [str(VFS), args[0], *option, *args[1:]]
 
     def vfs(
         self, *args: str, code: int = 0, stdin: bytes = b"", env: dict[str, str] | None = None, cwd: str = ""
     ) -> str:  # fmt: skip
         """Run vfs, which must end with `code`; what it printed, standard error last."""
         done = self.sandbox.run(
-            [VFS, *args], cwd=self.root / cwd, check=False, stdin=stdin, env=env
+            self.words(*args), cwd=self.root / cwd, check=False, stdin=stdin, env=env
         )
         said = (done.stdout + done.stderr).decode()
         assert done.returncode == code, said
         return said
 
     def documents(self, *args: str, code: int = 0) -> list[dict[str, Any]]:
-        done = self.sandbox.run([VFS, *args, "--json"], cwd=self.root, check=False)
+        done = self.sandbox.run([*self.words(*args), "--json"], cwd=self.root, check=False)
         assert done.returncode == code, (done.stdout + done.stderr).decode()
         return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -46,7 +54,7 @@ class Work:
     def start(self, *args: str) -> "subprocess.Popen[bytes]":
         """Start vfs in a process group of its own."""
         return subprocess.Popen(
-            [VFS, *args], cwd=self.root, env=self.sandbox.environ, start_new_session=True,
+            self.words(*args), cwd=self.root, env=self.sandbox.environ, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
@@ -69,8 +77,14 @@ class Work:
 
 
 @pytest.fixture
-def work(sandbox: Sandbox) -> Work:
-    made = Work(sandbox, sandbox.root / "work")
+def in_place() -> bool:
+    """Whether commands run in the working tree."""
+    return False
+
+
+@pytest.fixture
+def work(sandbox: Sandbox, in_place: bool) -> Work:
+    made = Work(sandbox, sandbox.root / "work", in_place=in_place)
     made.root.mkdir()
     made.git("init", "-q", ".")
     made.vfs("init")

@@ -1,4 +1,4 @@
-"""Runs in place: what they leave in the working tree, the cache, the lock, whatever happens."""
+"""Runs in place and in private views: what they leave in the working tree, the cache, the lock, whatever happens."""
 
 import os
 import signal
@@ -6,11 +6,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.pipeline.conftest import Work
+
+
+@pytest.fixture(params=[True, False], ids=["in-place", "private"])
+def in_place(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
 
 CHAIN = """\
   one:
-    cmd: cat a > b && echo ran >> log
+    cmd: cat a > b && echo ran >> SIGNS/log
     deps: [a]
     outs: [b]
   two:
@@ -25,7 +33,8 @@ CHAIN = """\
 
 
 def chain(work: Work, more: str = "") -> None:
-    work.pipeline(CHAIN.replace("cat b > c", "cat b > c; cp params.yaml m.json") + more)
+    text = CHAIN.replace("cat b > c", "cat b > c; cp params.yaml m.json")
+    work.pipeline(text.replace("SIGNS", str(work.signs)) + more)
 
 
 def test_only_what_changed_runs(work: Work) -> None:
@@ -65,7 +74,7 @@ def test_the_run_cache_gives_outs_back(work: Work) -> None:
     work.write("a", "a\n")
     assert work.outcomes() == {"one": "restored", "two": "restored"}
     assert work.read("c") == "a\n"
-    assert work.read("log") == "ran\nran\n"
+    assert (work.signs / "log").read_text() == "ran\nran\n"
     (work.root / "b").unlink()
     (work.root / "m.json").unlink()
     assert work.outcomes() == {"one": "restored", "two": "restored"}
@@ -83,7 +92,7 @@ def test_a_failed_command_changes_no_record(work: Work) -> None:
     said = work.vfs("repro", code=23)
     assert "stage 'one': its command ended with 3" in said
     assert work.read("dvc.lock") == lock
-    assert work.read("b") == "half\n"
+    assert work.read("b") == ("half\n" if work.in_place else "a\n")
     logs = sorted((work.root / ".git" / "vfs" / "runs").glob("*one*.log"))
     assert logs[-1].read_text() == "to say\n"
     work.pipeline("  one: {cmd: 'true', deps: [a], outs: [nothing]}\n")
@@ -135,17 +144,28 @@ def test_persist_outs_stay_and_do_not_reach_the_cache(work: Work) -> None:
     assert not work.vfs("fsck", "--content").count("damaged")
 
 
-def test_a_dep_that_changes_while_the_command_runs_is_no_record(work: Work) -> None:
-    work.pipeline("  one: {cmd: 'cp a b; echo more >> a', deps: [a], outs: [b]}\n")
-    assert "a changed while stage 'one' ran" in work.vfs("repro", code=23)
+def test_a_dep_that_changes_while_the_command_runs_is_no_record(
+    work: Work, waiting: Callable[[Path], None]
+) -> None:
+    go = work.signs / "go"
+    wait = f"touch {work.signs}/begun; while [ ! -e {go} ]; do sleep 0.01; done"
+    work.pipeline(f"  one: {{cmd: 'cp a b; {wait}', deps: [a], outs: [b]}}\n")
+    process = work.start("repro")
+    waiting(work.signs / "begun")
+    work.write("a", "more\n")
+    go.touch()
+    said = process.communicate()[0].decode()
+    assert "a changed while stage 'one' ran" in said
+    assert process.returncode == 23
     assert not (work.root / "dvc.lock").exists()
 
 
 def test_the_lock_is_free_while_a_command_runs(work: Work) -> None:
     work.write("d", "data\n")
     work.pipeline(f"  one: {{cmd: '{sys.executable} -m vfs_cli add d && cp a b', deps: [a], outs: [b]}}\n")  # fmt: skip
-    work.vfs("repro")
-    assert (work.root / "d.dvc").exists()
+    said = work.vfs("repro")
+    assert (work.root / "d.dvc").exists() == work.in_place
+    assert ("'d.dvc' (created)" in said) != work.in_place
 
 
 def test_keep_going_and_side_by_side(work: Work) -> None:
@@ -167,8 +187,8 @@ def test_independent_stages_run_at_once(work: Work) -> None:
     """Each waits for the other: one after the other they would never end."""
     meet = "while [ ! -e {other} ]; do :; done"
     work.pipeline(
-        f"  one: {{cmd: 'touch 1.here; {meet.format(other='2.here')}; cp a x', deps: [a], outs: [x]}}\n"
-        f"  two: {{cmd: 'touch 2.here; {meet.format(other='1.here')}; cp a y', deps: [a], outs: [y]}}\n"
+        f"  one: {{cmd: 'touch {work.signs}/1.here; {meet.format(other=work.signs / '2.here')}; cp a x', deps: [a], outs: [x]}}\n"
+        f"  two: {{cmd: 'touch {work.signs}/2.here; {meet.format(other=work.signs / '1.here')}; cp a y', deps: [a], outs: [y]}}\n"
     )
     assert work.outcomes("-j", "2") == {"one": "ran", "two": "ran"}
 
@@ -188,16 +208,16 @@ def test_what_is_refused_runs_nothing(work: Work) -> None:
 
 def test_ctrl_c_is_the_command_s(work: Work, waiting: Callable[[Path], None]) -> None:
     work.pipeline(
-        "  one:\n    cmd: trap 'echo told > told; exit 1' INT; touch begun; while :; do sleep 0.01; done\n"
+        f"  one:\n    cmd: trap 'echo told > {work.signs}/told; exit 1' INT; touch {work.signs}/begun; while :; do sleep 0.01; done\n"
         "    deps: [a]\n    outs: [b]\n  two: {cmd: touch c, outs: [c]}\n"
     )
     process = work.start("repro")
-    waiting(work.root / "begun")
+    waiting(work.signs / "begun")
     os.killpg(process.pid, signal.SIGINT)
     said = process.communicate()[0].decode()
     assert process.returncode == 130, said
     assert "stage 'one' was interrupted" in said
-    assert (work.root / "told").exists()
+    assert (work.signs / "told").exists()
     assert not (work.root / "dvc.lock").exists()
     assert not (work.root / "c").exists()
 
@@ -206,11 +226,11 @@ def test_a_command_that_ends_well_after_ctrl_c_is_recorded(
     work: Work, waiting: Callable[[Path], None]
 ) -> None:
     work.pipeline(
-        "  one:\n    cmd: trap 'cp a b; exit 0' INT; touch begun; while :; do sleep 0.01; done\n"
+        f"  one:\n    cmd: trap 'cp a b; exit 0' INT; touch {work.signs}/begun; while :; do sleep 0.01; done\n"
         "    deps: [a]\n    outs: [b]\n  two: {cmd: touch c, outs: [c]}\n"
     )
     process = work.start("repro")
-    waiting(work.root / "begun")
+    waiting(work.signs / "begun")
     os.killpg(process.pid, signal.SIGINT)
     process.communicate()
     assert process.returncode == 130
@@ -219,20 +239,20 @@ def test_a_command_that_ends_well_after_ctrl_c_is_recorded(
 
 
 def test_sigterm_is_passed_on(work: Work, waiting: Callable[[Path], None]) -> None:
-    work.pipeline("  one:\n    cmd: trap 'touch told; exit 1' TERM; touch begun; while :; do sleep 0.01; done\n    outs: [b]\n")  # fmt: skip
+    work.pipeline(f"  one:\n    cmd: trap 'touch {work.signs}/told; exit 1' TERM; touch {work.signs}/begun; while :; do sleep 0.01; done\n    outs: [b]\n")  # fmt: skip
     process = work.start("repro")
-    waiting(work.root / "begun")
+    waiting(work.signs / "begun")
     process.terminate()
     process.communicate()
     assert process.returncode == 143
-    assert (work.root / "told").exists()
+    assert (work.signs / "told").exists()
 
 
 def test_two_do_not_run_one_stage(work: Work, waiting: Callable[[Path], None]) -> None:
-    work.pipeline("  one:\n    cmd: touch begun; while [ ! -e go ]; do sleep 0.01; done; cp a b\n    deps: [a]\n    outs: [b]\n")  # fmt: skip
+    work.pipeline(f"  one:\n    cmd: touch {work.signs}/begun; while [ ! -e {work.signs}/go ]; do sleep 0.01; done; cp a b\n    deps: [a]\n    outs: [b]\n")  # fmt: skip
     process = work.start("repro")
-    waiting(work.root / "begun")
+    waiting(work.signs / "begun")
     assert "another process is running the stage 'one'" in work.vfs("repro", code=21)
-    work.write("go", "")
+    (work.signs / "go").touch()
     process.communicate()
     assert process.returncode == 0

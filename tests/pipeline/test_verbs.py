@@ -13,9 +13,8 @@ def ran(work: Work) -> Work:
     """A repository with a remote, of which two stages ran and were pushed with Git."""
     (work.sandbox.root / "remote").mkdir()
     work.vfs("remote", "add", "-d", "store", str(work.sandbox.root / "remote"))
-    work.vfs("run", "-n", "one", "-d", "a", "-o", "b", "cat a > b; echo ran >> log")
+    work.vfs("run", "-n", "one", "-d", "a", "-o", "b", "cat a > b; echo ran >> .dvc/tmp/log")
     work.vfs("run", "-n", "two", "-d", "b", "-p", "lr", "-o", "c", "-M", "m.json", "cat b > c; echo {} > m.json")  # fmt: skip
-    work.write(".gitignore", work.read(".gitignore") + "/log\n")
     work.git("add", "-A")
     work.git("commit", "-q", "-m", "pipeline")
     return work
@@ -80,7 +79,7 @@ def test_commit_of_a_stage_records_what_lies_there(ran: Work) -> None:
     assert "git add dvc.lock" in ran.vfs("commit", "two")
     assert "2 stages: nothing to run" in ran.vfs("status")
     assert ran.vfs("commit", "two") == "Nothing changed.\n"
-    assert ran.read("log") == "ran\n"
+    assert ran.read(".dvc/tmp/log") == "ran\n"
 
 
 def test_log(ran: Work) -> None:
@@ -137,7 +136,7 @@ def test_runs_travel(ran: Work) -> None:
     other.vfs("pull", "--run-cache")
     other.write("params.yaml", "lr: 7\n")
     assert other.outcomes() == {"one": "unchanged", "two": "restored"}
-    assert not (other.root / "log").exists()
+    assert not (other.root / ".dvc/tmp/log").exists()
 
 
 def test_repro_pull(ran: Work) -> None:
@@ -149,7 +148,7 @@ def test_repro_pull(ran: Work) -> None:
     third.write("params.yaml", "lr: 3\n")
     assert third.outcomes("two", "-s", "--pull") == {"two": "ran"}
     assert third.read("b") == "a\n"
-    assert not (third.root / "log").exists()
+    assert not (third.root / ".dvc/tmp/log").exists()
 
 
 def test_a_stage_of_dvc_0(work: Work) -> None:

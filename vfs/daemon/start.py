@@ -4,7 +4,8 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -55,6 +56,32 @@ def start_mount(
     _in_background(request, progress, tell)
 
 
+@contextmanager
+def held_mount(
+    repo: str, rev: str, mountpoint: Path, progress: OnProgress
+) -> Iterator[MountRecord]:
+    """A mount that is there until the block ends, or this process does, however that ends.
+
+    Raises:
+        VfsError: whatever kept the mount from being made.
+    """
+    where = _free(mountpoint, rev)
+    request = MountRequest(repo, rev, where, MountOptions())
+    with _daemon(request, progress) as process:
+        try:
+            yield _record(where)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()  # not heard: it ends
+            try:
+                process.wait(_ENDING)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if is_mounted(where):
+                unmount(where, lazy=True)
+
+
 def _record(where: Path) -> MountRecord:
     for mount in find_mounts():
         if mount.mountpoint == where:
@@ -101,6 +128,18 @@ def _in_background(
 
     It ends if this process does before: then its standard input ends without the word that we have heard it.
     """
+    with _daemon(request, progress) as process:
+        assert process.stdin is not None
+        tell(_record(request.mountpoint))
+        with contextlib.suppress(BrokenPipeError):  # it has ended since
+            process.stdin.write(HEARD)
+        process.returncode = 0  # it lives on without us; nobody is to wait for it
+        process.stdin.close()
+
+
+@contextmanager
+def _daemon(request: MountRequest, progress: OnProgress) -> "Iterator[subprocess.Popen[bytes]]":
+    """A daemon that is ready. It ends with this process, or if the block fails."""
     ours, theirs = os.pipe()
     with os.fdopen(ours, "rb", buffering=0) as reports:
         try:
@@ -120,16 +159,12 @@ def _in_background(
         try:
             process.stdin.write(encode(request._replace(report=theirs)))
             _await_ready(reports.read, process, progress)
-            tell(_record(request.mountpoint))
-            with contextlib.suppress(BrokenPipeError):  # it has ended since
-                process.stdin.write(HEARD)
-            process.returncode = 0  # it lives on without us; nobody is to wait for it
+            yield process
         except BaseException:
             process.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_ENDING)
             raise
-        process.stdin.close()
 
 
 def _await_ready(

@@ -184,6 +184,10 @@ class ObjectCache:
         (digest, stored), found = read_stable(path, take, follow=follow)
         return Ingested(digest, found.size, found, stored)
 
+    def adopt(self, path: bytes, digest: Digest) -> None:
+        """Rename a file that was hashed into its place; it is on the same file system, nobody's, has one name. Raises StoreFull, StoreError."""
+        self._incoming.adopt(path, self.path(digest))
+
     def receive(self, digest: Digest, fill: Fill, *, is_tree: bool = False) -> int:
         """Put an object whose digest is known, from wherever `fill` gets it; returns its size.
 

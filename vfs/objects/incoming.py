@@ -113,6 +113,19 @@ class Incoming:
         except OSError as error:
             raise self.failed(error) from error
         made.path = ""
+        self._note(path, large)
+
+    def adopt(self, source: bytes, path: str, *, large: bool = False) -> None:
+        """Give a file that is whole, on this file system and nobody's any more its name, and mode 0444. Raises StoreFull, StoreError."""
+        try:
+            self._make(path.rpartition("/")[0])
+            os.chmod(source, _MODE)
+            os.rename(source, path)
+        except OSError as error:
+            raise self.failed(error) from error
+        self._note(path, large)
+
+    def _note(self, path: str, large: bool) -> None:
         if large:
             self._large.append(path)
         elif len(self._new) <= _FEW:

@@ -12,11 +12,13 @@ from typing import Any, Literal, NamedTuple
 
 from vfs.formats.params import same
 from vfs.formats.pointer_text import Described
+from vfs.formats.run_cache import cacheable
 from vfs.formats.stage_values import DeclaredOut, DeclaredParams, Definition, Locked, LockedItem
 from vfs.formats.values import Out
 from vfs.pipeline.measure import Measure, place_of
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.parameters import Parameters
+from vfs.pipeline.runcache import have_outs
 from vfs.tracking.caches import Caches
 from vfs.tracking.project import Project
 from vfs.tracking.status import OutStatus, look_at
@@ -56,6 +58,9 @@ class Judge:
         measure: of it.
         parameters: of it.
         known: what `vfs.tracking.status` found of outs, by path.
+        checkout: outs that the cache has are to be in the working tree.
+
+    If `measure` knows what is not here, an out that is not and can be had is no reason.
     """
 
     def __init__(
@@ -64,17 +69,23 @@ class Judge:
         measure: Measure,
         parameters: Parameters,
         known: Mapping[bytes, OutStatus] | None = None,
+        *,
+        checkout: bool = True,
     ) -> None:
         self._project = project
         self._measure = measure
         self._parameters = parameters
         self._known = known or {}
+        self._checkout = checkout
+        self._remote: dict[bytes, bool] = {}
         self._caches = Caches(project.store)
         self._scanner = project.scanner()
 
     def warm(self, stages: Iterable[Stage]) -> None:
         """Look at many stages at once, before each is judged."""
         paths: list[bytes] = []
+        stages = list(stages)
+        self._ask_remotes(stages)
         for stage in stages:
             paths += [one.path for one in stage.definition.deps if one.path is not None]
             paths += stage.out_paths
@@ -137,6 +148,8 @@ class Judge:
     def _out(self, stage: Stage, out: DeclaredOut, item: LockedItem | None) -> str:
         assert out.path is not None  # or the graph was refused
         place = place_of(self._project, stage.definition.wdir, out.written, out.path)
+        if item is not None and self._is_absent(out, item):
+            return "" if self._can_be_had(stage, out, item) else self._lost(out, item)
         if not out.cached or item is None or item.digest is None:
             return _compared(item, self._measure.of(place, item.digest if item else None))
         status = self._known.get(out.path)
@@ -147,6 +160,48 @@ class Judge:
         if status is None:
             status = self._look(stage, out.path, item)
         return NOT_IN_CACHE if status.missing or status.unlisted else status.change or ""
+
+    def _is_absent(self, out: DeclaredOut, item: LockedItem) -> bool:
+        """Whether an out is not here, and commands find it all the same as it was recorded."""
+        absent = self._measure.absent if self._measure.lazy else None
+        claim = None if absent is None else absent.missing.get(out.path or b"")
+        return claim is not None and claim.out.digest == item.digest
+
+    def _can_be_had(self, stage: Stage, out: DeclaredOut, item: LockedItem) -> bool:
+        """Whether it need not be here."""
+        assert out.path is not None
+        if self._is_cached(out, item):
+            definition = stage.definition
+            return definition.frozen or not (self._checkout and cacheable(definition))
+        if out.path not in self._remote:
+            self._ask_remotes([stage])
+        return self._remote.get(out.path, False)
+
+    def _lost(self, out: DeclaredOut, item: LockedItem) -> str:
+        return "deleted" if self._is_cached(out, item) else NOT_IN_CACHE
+
+    def _is_cached(self, out: DeclaredOut, item: LockedItem) -> bool:
+        return have_outs(self._caches, Locked("", {}, {}, {out.written: item}))
+
+    def _ask_remotes(self, stages: Iterable[Stage]) -> None:
+        """Find out at once which outs that are nowhere here a remote has."""
+        absent = self._measure.absent
+        if absent is None or not self._measure.lazy or not absent.missing:
+            return
+        outs = [
+            (out, item)
+            for stage in stages
+            for out in stage.definition.outs
+            if out.path in absent.missing and stage.locked is not None
+            if (item := stage.locked.outs.get(out.written)) is not None
+            and not self._is_cached(out, item)
+        ]
+        claims = [absent.missing[out.path] for out, _ in outs if out.path is not None]
+        if claims:
+            from vfs.pipeline.elsewhere import on_remotes  # with the drivers of remotes
+
+            found = on_remotes(self._project, claims)
+            self._remote.update({claim.out.path: claim.out.path in found for claim in claims})
 
     def _look(self, stage: Stage, path: bytes, item: LockedItem) -> OutStatus:
         """A directory, as `vfs status` does: one that nobody touched costs a `stat` of each file."""

@@ -10,7 +10,7 @@ Rules:
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from blake3 import blake3
@@ -20,6 +20,7 @@ from vfs.formats.stage_values import DeclaredOut
 from vfs.pipeline.aside import aside_of
 from vfs.pipeline.measure import Measure, place_of
 from vfs.pipeline.nodes import Stage
+from vfs.sandbox.removal import remove
 from vfs.tracking.caches import Caches
 from vfs.tracking.links import Linker, failed
 from vfs.tracking.project import Project, told
@@ -27,54 +28,46 @@ from vfs.tracking.scan import Scanner
 from vfs.types import Digest
 
 
-def clear(
-    project: Project, stage: Stage, measure: Measure, former: bytes | None = None
-) -> list[str]:
+def clear(project: Project, stage: Stage, measure: Measure, *, uncached: bool = True) -> list[str]:
     """Clear the way; what the user should know of it.
 
     Args:
         project: under DVC's lock.
-        stage: that is going to run.
+        stage: whose outs are in the way.
         measure: of the working tree.
-        former: a directory (absolute) that takes what would be deleted; it is made.
+        uncached: those as well that only the working tree has.
 
     Raises:
         StoreError: something cannot be removed or moved.
     """
-    notes: list[str] = []
     left = scratch(project, stage)
     if os.path.isdir(left):
-        shutil.rmtree(left, ignore_errors=True)
-    aside = aside_of(left)
-    for out in stage.definition.outs:
+        remove(left)
+    outs = [out for out in stage.definition.outs if out.cached or uncached]
+    return clear_outs(project, stage, measure, outs)
+
+
+def clear_outs(
+    project: Project, stage: Stage, measure: Measure, outs: Iterable[DeclaredOut]
+) -> list[str]:
+    """As `clear`, of some outs; what may be the user's is moved where it stays."""
+    notes: list[str] = []
+    aside = aside_of(scratch(project, stage))
+    for out in outs:
         if out.path is None or not os.path.lexists(project.absolute(out.path)):
             continue
         try:
             if out.persist:
                 _unprotect(project, out.path)
-            elif not _kept(project, stage, out, measure):
-                moved = _move(project, out.path, aside)
-                notes.append(f"{told(out.path)}, which no cache has, was moved to {told(moved)}")
-            elif former is None:
+            elif _kept(project, stage, out, measure):
                 _delete(project.absolute(out.path))
             else:
-                _move(project, out.path, former)
+                moved = _move(project, out.path, aside)
+                notes.append(f"{told(out.path)}, which no cache has, was moved to {told(moved)}")
         except OSError as error:
             raise failed(project.absolute(out.path), error) from error
     measure.forget(stage.out_paths)
     return notes
-
-
-def put_back(project: Project, stage: Stage, former: bytes) -> None:
-    """Outs that `clear` moved there are again where they were, unless something else is. Raises StoreError."""
-    for path in stage.out_paths:
-        source, target = os.path.join(former, path), project.absolute(path)
-        if os.path.lexists(source) and not os.path.lexists(target):
-            try:
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-                os.rename(source, target)
-            except OSError as error:
-                raise failed(target, error) from error
 
 
 def scratch(project: Project, stage: Stage) -> bytes:

@@ -1,21 +1,27 @@
 """Where the command of a stage runs: in the working tree, or in a view of its own.
 
 The seam: a run makes a `Job` and asks an `Executor` for a `Room` of it. What the executor does on entering comes *before the command* (outs
-are out of the way), `Room.run` *is* it, and *afterwards* the outs lie below `Room.top`, under the paths they have in the repository,
-until `Room.settle` brings them to the working tree. Leaving the context cleans up, whatever happened.
+are out of the way), `Room.run` *is* it, `Room.outs` takes what it made into the cache, and `Room.settle` brings that to the working tree.
+Leaving the context cleans up, whatever happened.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from vfs.formats.stage_values import Definition, Locked, LockedItem
+from vfs.pipeline import recording
 from vfs.pipeline.attending import Attending
 from vfs.pipeline.clearing import clear
 from vfs.pipeline.logs import Streams
 from vfs.pipeline.measure import Measure
 from vfs.pipeline.nodes import Stage
+from vfs.pipeline.restoring import Restorer
 from vfs.tracking.project import Project
+
+if TYPE_CHECKING:
+    from vfs.sandbox.trace import Trace
 
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "bash": ("--noprofile", "--norc"),
@@ -44,33 +50,63 @@ class Job(NamedTuple):
     streams: Streams
 
 
+class Means(NamedTuple):
+    """What a room works with.
+
+    Attributes:
+        measure: of the working tree.
+        restorer: for it.
+        locked: DVC's lock, however long that takes.
+        checkout: cached outs are to lie in the working tree afterwards.
+    """
+
+    measure: Measure
+    restorer: Restorer
+    locked: Callable[[], AbstractContextManager[None]]
+    checkout: bool
+
+
 class Room(Protocol):
     """Where one job runs.
 
     Attributes:
-        top: below it lie the outs afterwards, under their paths of the repository.
-        notes: what the user should know of it.
+        notes: what the user should know of it, and was not told yet.
+        trace: what the command touched, if that was recorded.
     """
 
-    top: bytes
     notes: list[str]
+    trace: "Trace | None"
 
     def run(self, job: Job, attending: Attending) -> int:
-        """Run the lines in order, up to the first that fails; its exit status (negative: the signal that ended it)."""
+        """Run the lines in order, up to the first that fails; its exit status (negative: the signal that ended it).
 
-    def afterwards(self) -> list[str]:
-        """The command ended well: let the outs lie below `top`; what the user should know of what else it wrote. Raises StoreError."""
+        Raises:
+            Unsupported: they cannot be run here.
+        """
 
-    def settle(self) -> None:
+    def proposed(self) -> Definition | None:
+        """The declaration of the stage with what its command touched, before `outs`; None if that is not known. Raises StoreError."""
+
+    def use(self, stage: Stage) -> None:
+        """The stage is declared so from now on."""
+
+    def outs(self) -> dict[str, LockedItem]:
+        """Take what it made into the cache, on the disk; under DVC's lock. Raises as `recording.outs`."""
+
+    def settle(self, run: Locked) -> None:
         """The outs are in the cache: bring them to the working tree, if they are not there. Raises StoreError."""
 
 
 class Executor(Protocol):
-    """Makes rooms."""
+    """Makes rooms.
 
-    def room(
-        self, project: Project, stage: Stage, measure: Measure
-    ) -> AbstractContextManager[Room]:
+    Attributes:
+        lazy: commands find what is recorded and not in the working tree.
+    """
+
+    lazy: bool
+
+    def room(self, project: Project, stage: Stage, means: Means) -> AbstractContextManager[Room]:
         """A room for a stage; entered under DVC's lock, left at any time.
 
         Raises:
@@ -81,19 +117,26 @@ class Executor(Protocol):
 class InPlace:
     """The working tree itself, as DVC has it."""
 
+    lazy = False
+
     @contextmanager
-    def room(self, project: Project, stage: Stage, measure: Measure) -> Iterator[Room]:
+    def room(self, project: Project, stage: Stage, means: Means) -> Iterator[Room]:
         """The working tree, without the outs of the stage."""
-        notes = clear(project, stage, measure)
-        yield _Here(project.top, notes)
+        yield Here(project, stage, means, clear(project, stage, means.measure))
 
 
-class _Here:
-    def __init__(self, top: bytes, notes: list[str]) -> None:
-        self.top = top
+class Here:
+    """The working tree as a room; the outs are out of the way."""
+
+    def __init__(self, project: Project, stage: Stage, means: Means, notes: list[str]) -> None:
+        self._project = project
+        self._stage = stage
+        self._means = means
         self.notes = notes
+        self.trace: Trace | None = None
 
     def run(self, job: Job, attending: Attending) -> int:
+        """As `Room.run`."""
         import subprocess  # a tenth of the start of a command that may run nothing
 
         for line in job.lines:
@@ -111,12 +154,22 @@ class _Here:
                 return status
         return 0
 
-    def afterwards(self) -> list[str]:
-        """They lie where they are."""
-        return []
+    def proposed(self) -> Definition | None:
+        """Nothing is known."""
+        return None
 
-    def settle(self) -> None:
-        """They are there."""
+    def use(self, stage: Stage) -> None:
+        """As `Room.use`."""
+        self._stage = stage
+
+    def outs(self) -> dict[str, LockedItem]:
+        """As `Room.outs`."""
+        return recording.outs(self._project, self._stage)
+
+    def settle(self, run: Locked) -> None:
+        """They are there, unless they are not to be."""
+        if not self._means.checkout:
+            clear(self._project, self._stage, self._means.measure, uncached=False)
 
 
 def shell_command(shell: str, line: str) -> list[str]:

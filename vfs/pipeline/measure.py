@@ -10,7 +10,7 @@ Rules:
 import os
 import stat
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vfs.errors import DataUnavailable
 from vfs.formats.dirlisting import dump_listing
@@ -22,6 +22,9 @@ from vfs.tracking.record import listing_digest, record
 from vfs.tracking.scan import Scanner
 from vfs.types import Algorithm, Digest
 
+if TYPE_CHECKING:
+    from vfs.pipeline.absent import NotHere
+
 
 class Place(NamedTuple):
     """Where something lies: a path of the repository, or else an absolute one."""
@@ -31,9 +34,16 @@ class Place(NamedTuple):
 
 
 class Measure:
-    """Measures paths of one working tree."""
+    """Measures paths of one working tree.
 
-    def __init__(self, project: Project) -> None:
+    Attributes:
+        absent: what commands find although it is not here; None: nothing.
+        lazy: it counts as if it were here.
+    """
+
+    def __init__(self, project: Project, absent: "NotHere | None" = None) -> None:
+        self.absent = absent
+        self.lazy = absent is not None
         self._project = project
         self._known: dict[bytes, Described] = {}
 
@@ -58,6 +68,8 @@ class Measure:
 
     def forget(self, paths: Iterable[bytes] | None = None) -> None:
         """Measure again what is one of some paths, lies in one or has one in it; None: everything."""
+        if self.absent is not None:
+            self.absent.refresh()
         if paths is None:
             self._known.clear()
             return
@@ -77,9 +89,13 @@ class Measure:
         Raises:
             DataUnavailable, UnsafePath: it cannot be read or tracked.
         """
+        path = place.path
+        if self.lazy and self.absent is not None and path is not None:
+            recorded = self.absent.of(path)
+            if recorded is not None:
+                return recorded
         if not os.path.exists(place.absolute):
             return None
-        path = place.path
         if path is None or (os.path.islink(place.absolute) and os.path.isdir(place.absolute)):
             return _outside(os.path.realpath(place.absolute))
         if old is not None and old.algorithm is not Algorithm.MD5:

@@ -10,19 +10,15 @@ Rules (DVC's, source: `stage/__init__.py`, `stage/run.py`):
 from collections.abc import Sequence
 from contextlib import suppress
 
-from vfs.errors import ConfigError, Unsupported, VfsError
+from vfs.errors import ConfigError, Unsupported
 from vfs.formats.stage_values import Locked
 from vfs.formats.values import Out
 from vfs.pipeline.changed import NOT_IN_CACHE, Reason
+from vfs.pipeline.elsewhere import bring, fetch
 from vfs.pipeline.graph import Graph
 from vfs.pipeline.nodes import Node, Source, Stage
 from vfs.pipeline.stages import lock_of
-from vfs.sharing.fetch import Fetch
-from vfs.sharing.used import Used
-from vfs.tracking.checkout import Checkout, How
 from vfs.tracking.project import Project, is_inside
-from vfs.tracking.targets import Selection, Wanted
-from vfs.tracking.uses import Use
 from vfs.types import Digest
 from vfs.workspace.outs import Claim
 
@@ -51,13 +47,14 @@ class Puller:
             for claim in self._project.survey.claims.served
             if claim.pointer == (lock if name else stage.file) and claim.stage == name
         ]
-        return self._bring(claims)
+        return bring(self._project, claims)
 
     def deps(self, stage: Stage, reasons: Sequence[Reason]) -> None:
         """Bring deps that are missing, as far as they are recorded."""
         gone = {reason.path for reason in reasons if reason.kind == "dep" and reason.change == "deleted"}  # fmt: skip
         paths = [dep.path for dep in stage.definition.deps if dep.written in gone and dep.path]
-        self._bring(
+        bring(
+            self._project,
             [
                 claim
                 for claim in self._project.survey.claims.served
@@ -72,7 +69,7 @@ class Puller:
             for item in run.outs.values()
             if item.digest is not None
         ]
-        self._fetch([self._use(claim) for claim in claims])
+        fetch(self._project, claims)
 
     def _missing(self, stage: Stage, reason: Reason) -> bool:
         """Whether nothing but data is missing, which the records have as the stage's lock needs it."""
@@ -96,24 +93,3 @@ class Puller:
         outs = {out.path: out.written for out in owner.definition.outs}
         item = owner.locked.outs.get(outs[path]) if owner.locked is not None else None
         return item.digest if item is not None else None
-
-    def _bring(self, claims: Sequence[Claim]) -> bool:
-        uses = [self._use(claim) for claim in claims]
-        if not uses or not self._fetch(uses):
-            return False
-        checkout = Checkout(
-            self._project.workspace, self._project.table, How(), self._project.progress
-        )
-        return not checkout.run(uses).troubles
-
-    def _fetch(self, uses: list[Use]) -> bool:
-        fetch = Fetch(self._project.workspace, None, self._project.progress)
-        try:
-            return not fetch.run(Used(uses, [], [])).troubles
-        except VfsError:
-            return False
-
-    def _use(self, claim: Claim) -> Use:
-        project = self._project
-        nothing = Selection([], (), set(), ())
-        return Use(Wanted(claim), nothing, project.store_of(claim), project.root, "worktree")

@@ -3,8 +3,7 @@
 Rule: an object is on the disk before the lock names it, so a kill at any moment leaves the old lock or the new one.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vfs.errors import DataUnavailable, StageFailed, UnknownPath
@@ -13,7 +12,7 @@ from vfs.formats.locked import with_entries
 from vfs.formats.pointer_text import Described
 from vfs.formats.run_cache import cacheable
 from vfs.formats.single_record import with_record
-from vfs.formats.stage_values import Definition, Locked, LockedItem
+from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
 from vfs.pipeline.checks import refusal
 from vfs.pipeline.measure import Measure, place_of
 from vfs.pipeline.nodes import Stage
@@ -23,7 +22,6 @@ from vfs.pipeline.stages import lock_of
 from vfs.state import OutState, Placed
 from vfs.tracking import writes
 from vfs.tracking.change import ignore_all, put_listing
-from vfs.tracking.contents import Contents
 from vfs.tracking.project import Project, told
 from vfs.tracking.record import Recorded, record
 
@@ -47,6 +45,8 @@ def inputs(project: Project, stage: Stage, measure: Measure, parameters: Paramet
                 f"{_who(stage)} needs {dep.written}, which is not there",
                 hint="vfs checkout or vfs pull brings it, if it is tracked",
             )
+        if found.size is None and old is not None and old.digest == found.digest:
+            found = found._replace(size=old.size)  # of what is not here nobody knows it
         deps[dep.written] = item(dep.written, found)
     values: dict[str, Mapping[str, Any]] = {}
     for params in definition.params:
@@ -60,46 +60,49 @@ def inputs(project: Project, stage: Stage, measure: Measure, parameters: Paramet
     return Locked(definition.command, deps, values)
 
 
-def outs(project: Project, stage: Stage, top: bytes) -> dict[str, LockedItem]:
-    """Take the outs of a stage into the cache, from below `top`; not on the disk yet.
+def outs(project: Project, stage: Stage) -> dict[str, LockedItem]:
+    """Take the outs of a stage from the working tree into the cache, and on the disk.
 
     Raises:
         StageFailed: one is not there.
         DataUnavailable, UnsafePath: one cannot be read, or not be tracked.
         StoreFull, StoreError: the cache cannot be written.
     """
-    if top == project.top:
-        return _outs(project, stage)
-    with Contents(top, project.state) as contents:
-        return _outs(replace(project, top=top, contents=contents), stage)
-
-
-def _outs(project: Project, stage: Stage) -> dict[str, LockedItem]:
-    definition, found = stage.definition, {}
-    keep = cacheable(definition)
+    keep = cacheable(stage.definition)
+    found: dict[str, LockedItem] = {}
     listings: list[Recorded] = []
-    for out in definition.outs:
+    for out in stage.definition.outs:
         assert out.path is not None  # or the graph was refused
         old = stage.locked.outs.get(out.written) if stage.locked else None
+        stored = out.cached or keep
         try:
-            recorded = record(
-                project, out.path, old.digest if old else None, store=out.cached or keep
-            )
+            recorded = record(project, out.path, old.digest if old else None, store=stored)
         except UnknownPath:
-            raise StageFailed(
-                f"{_who(stage)} did not make {out.written}",
-                hint="correct its command, or the outs in " + told(definition.file),
-            ) from None
-        if recorded.listing is not None and (out.cached or keep):
+            raise not_made(stage, out) from None
+        if stored:
             listings.append(recorded)
         found[out.written] = item(out.written, recorded.content)
-    project.cache.sync()
-    for recorded in listings:
-        assert recorded.listing is not None
-        put_listing(project.cache, recorded.content.digest, recorded.listing)
-    if listings:
-        project.cache.sync()
+    put_listings(project, listings)
     return found
+
+
+def put_listings(project: Project, found: Sequence[Recorded]) -> None:
+    """Bring what is in the cache to the disk, and then the lists of it. Raises StoreFull, StoreError."""
+    project.cache.sync()
+    directories = [one for one in found if one.listing is not None]
+    for one in directories:
+        assert one.listing is not None
+        put_listing(project.cache, one.content.digest, one.listing)
+    if directories:
+        project.cache.sync()
+
+
+def not_made(stage: Stage, out: DeclaredOut) -> StageFailed:
+    """An out is not there after the command."""
+    return StageFailed(
+        f"{_who(stage)} did not make {out.written}",
+        hint="correct its command, or the outs in " + told(stage.file),
+    )
 
 
 def item(written: str, found: Described) -> LockedItem:
@@ -110,7 +113,13 @@ def item(written: str, found: Described) -> LockedItem:
 
 
 def settle(
-    project: Project, stage: Stage, run: Locked, locks: dict[bytes, bytes], *, cache: bool
+    project: Project,
+    stage: Stage,
+    run: Locked,
+    locks: dict[bytes, bytes],
+    *,
+    cache: bool,
+    here: bool,
 ) -> list[bytes]:
     """Record a run whose outs are in the cache and in the working tree; the files that Git is to take.
 
@@ -120,6 +129,7 @@ def settle(
         run: what it had and made.
         locks: what was written so far, by path: such a lock need not be read again, as long as it is the same.
         cache: put it into the run cache, if it may be there.
+        here: cached outs are in the working tree.
 
     Raises:
         FormatError: the lock is none.
@@ -134,7 +144,7 @@ def settle(
     state = OutState(project.table)
     for out in definition.outs:
         known = run.outs[out.written]
-        if out.cached and out.path is not None and known.digest is not None:
+        if here and out.cached and out.path is not None and known.digest is not None:
             state.note(out.path, Placed(known.digest, known.is_tree, b"", True))
     return written
 

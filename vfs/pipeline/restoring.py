@@ -2,12 +2,11 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from vfs.formats.stage_values import Locked, LockedItem
+from vfs.formats.stage_values import DeclaredOut, Locked, LockedItem
 from vfs.objects import fingerprint
-from vfs.pipeline.nodes import Stage
 from vfs.state.files import NEVER, RACY, Known
 from vfs.tracking.caches import Caches
 from vfs.tracking.compare import Plan, Wish
@@ -26,8 +25,8 @@ class Restorer:
         self._copier = Linker((COPY,))  # what Git tracks is never a link
         self._made: list[tuple[int, dict[bytes, Wish]]] = []
 
-    def restore(self, stage: Stage, run: Locked) -> None:
-        """Put the outs of a stage in their places, which are free.
+    def restore(self, run: Locked, outs: Iterable[DeclaredOut]) -> None:
+        """Put outs of a stage in their places, which are free.
 
         Raises:
             DataUnavailable: the cache does not have all of them.
@@ -35,7 +34,7 @@ class Restorer:
         """
         project = self._project
         maker = Materialiser(project.top, os.path.join(project.top, project.root))
-        for out in stage.definition.outs:
+        for out in outs:
             if out.path is None:
                 continue
             check_parents(project.top, out.path)

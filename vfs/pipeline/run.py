@@ -8,21 +8,23 @@ import os
 import shlex
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vfs.errors import DataUnavailable, StageFailed, VfsError
 from vfs.formats.run_cache import cacheable
-from vfs.formats.stage_values import Locked
+from vfs.formats.stage_values import DeclaredOut, Definition, Locked
 from vfs.objects import writing
 from vfs.pipeline import recording
+from vfs.pipeline.absent import NotHere
 from vfs.pipeline.attending import Attending
 from vfs.pipeline.changed import lines_of
 from vfs.pipeline.clearing import clear
-from vfs.pipeline.executor import Executor, Job, Room
+from vfs.pipeline.executor import Executor, Job, Means, Room
 from vfs.pipeline.history import History, Record
 from vfs.pipeline.logs import kept, printed, show
 from vfs.pipeline.measure import Measure
@@ -89,6 +91,7 @@ class Setting(NamedTuple):
         wait: seconds to wait for DVC's lock before a run; afterwards as long as it takes.
         alone: one command at a time, which has our standard input and output.
         json: standard output is for documents, so commands write to standard error.
+        checkout: cached outs are to lie in the working tree.
     """
 
     here: bytes
@@ -99,6 +102,10 @@ class Setting(NamedTuple):
     wait: float = 0.0
     alone: bool = True
     json: bool = False
+    checkout: bool = True
+
+
+Declare = Callable[[Definition], Stage]
 
 
 class Runner:
@@ -106,6 +113,7 @@ class Runner:
 
     Attributes:
         puller: brings what is recorded and not here; None: nothing is asked of remotes.
+        absent: what commands find although it is not here; None: nothing.
         guard: held by whichever thread judges or records.
     """
 
@@ -113,7 +121,8 @@ class Runner:
         self, project: Project, setting: Setting, attending: Attending, said: Said
     ) -> None:
         self.puller: Puller | None = None
-        self.measure = Measure(project)
+        self.absent = NotHere(project) if setting.executor.lazy else None
+        self.measure = Measure(project, self.absent)
         self.parameters = Parameters(project)
         self.restorer = Restorer(project)
         self._project = project
@@ -131,12 +140,13 @@ class Runner:
         with self.guard, writing(root, wait):
             yield
 
-    def run(self, stage: Stage, *, force: bool = False) -> Done:
+    def run(self, stage: Stage, *, force: bool = False, declare: Declare | None = None) -> Done:
         """Bring a stage up to date that is not.
 
         Args:
             stage: whatever it depends on is up to date.
             force: run it whatever is known.
+            declare: writes what the command touched into its declaration.
 
         Raises:
             StageFailed: its command failed, or did not make what it was to make.
@@ -150,23 +160,60 @@ class Runner:
                 if stage.definition.frozen:
                     return self._verify(stage)
                 before = self._inputs(stage)
-                known = None if force else self._known(stage, before)
+                known = None if force or declare else self._known(stage, before)
                 if known is not None:
                     return self._restore(stage, known, began, name)
                 room = stack.enter_context(
-                    self._setting.executor.room(self._project, stage, self.measure)
+                    self._setting.executor.room(self._project, stage, self._means)
                 )
-            for note in room.notes:
-                self._said.note(note)
+            self._say(room)
             try:
                 self._command(stage, room, name)
+                if declare is not None:
+                    stage, before = self._declared(stage, before, room, declare)
                 with self.locked(math.inf):
                     done = self._record(stage, before, room)
             except VfsError as error:
                 self._history.add(name, self._told(stage, before, began, error.message))
                 raise
+            finally:
+                self._keep_trace(room, name)
+                stack.close()
+                self._say(room)
             self._history.add(name, self._told(stage, done.run, began, ""))
             return done
+
+    def _declared(
+        self, stage: Stage, before: Locked, room: Room, declare: Declare
+    ) -> tuple[Stage, Locked]:
+        """The stage with what its command touched, and its inputs."""
+        new = room.proposed()
+        if new is None:
+            self._said.note("what the command touched is not known; nothing was declared by it")
+            return stage, before
+        if new == stage.definition:
+            return stage, before
+        stage = declare(new)
+        room.use(stage)
+        return stage, self._inputs(stage)
+
+    def _keep_trace(self, room: Room, name: str) -> None:
+        if room.trace is not None:
+            from vfs.pipeline.tracing import keep
+
+            with suppress(OSError):
+                keep(room.trace, self._history.trace(name))
+
+    @property
+    def _means(self) -> Means:
+        locked = partial(self.locked, math.inf)
+        return Means(self.measure, self.restorer, locked, self._setting.checkout)
+
+    def _say(self, room: Room) -> None:
+        """What there is to say of a room, and was not said."""
+        for note in room.notes:
+            self._said.note(note)
+        room.notes.clear()
 
     def verify(self, stage: Stage) -> Done:
         """Record what lies there, as if the stage had just made it; raises as `run`."""
@@ -210,19 +257,25 @@ class Runner:
         for note in clear(self._project, stage, self.measure):
             self._said.note(note)
         self._said.restored(stage)
-        self.restorer.restore(stage, run)
+        self.restorer.restore(run, self._wanted(stage))
         self.measure.forget(stage.out_paths)
-        written = recording.settle(self._project, stage, run, self._locks, cache=False)
+        written = self._settle(stage, run, cache=False)
         record = self._told(stage, run, began, "")._replace(outcome=Outcome.RESTORED)
         self._history.add(name, record)
         return Done(Outcome.RESTORED, written, run)
 
+    def _wanted(self, stage: Stage) -> Iterator[DeclaredOut]:
+        """The outs that are to lie in the working tree."""
+        yield from (
+            out for out in stage.definition.outs if self._setting.checkout or not out.cached
+        )
+
     def _verify(self, stage: Stage) -> Done:
         before = self._inputs(stage)
-        outs = recording.outs(self._project, stage, self._project.top)
+        outs = recording.outs(self._project, stage)
         run = Locked(before.command, before.deps, before.params, outs)
         self.measure.forget(stage.out_paths)
-        written = recording.settle(self._project, stage, run, self._locks, cache=True)
+        written = self._settle(stage, run, cache=True)
         return Done(Outcome.VERIFIED, written, run)
 
     def _command(self, stage: Stage, room: Room, name: str) -> None:
@@ -264,14 +317,19 @@ class Runner:
                 f"{changed} changed while stage {stage.address()!r} ran; nothing was recorded",
                 hint="a command must not write what it depends on; run it again if you changed it",
             )
-        for note in room.afterwards():
-            self._said.note(note)
-        outs = recording.outs(self._project, stage, room.top)
-        room.settle()
+        run = Locked(before.command, before.deps, before.params, room.outs())
+        room.settle(run)
         measure.forget(stage.out_paths)
-        run = Locked(before.command, before.deps, before.params, outs)
-        written = recording.settle(self._project, stage, run, self._locks, cache=True)
+        written = self._settle(stage, run, cache=True)
         return Done(Outcome.RAN, written, run)
+
+    def _settle(self, stage: Stage, run: Locked, *, cache: bool) -> list[bytes]:
+        written = recording.settle(
+            self._project, stage, run, self._locks, cache=cache, here=self._setting.checkout
+        )
+        if self.absent is not None:
+            self.absent.made(stage, run)
+        return written
 
     def _told(self, stage: Stage, run: Locked, began: float, failure: str) -> Record:
         return Record.of(stage, run, began, time.time() - began, failure)

@@ -18,6 +18,7 @@ import contextlib
 import os
 import shutil
 import signal
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -56,6 +57,7 @@ class View:
         below: Iterable[str | bytes] = (),
         hide: Iterable[str | bytes] = (),
         through: Iterable[str | bytes] = (b".git", b".dvc"),
+        without: Iterable[str | bytes] = (),
         unwatched: Iterable[str | bytes] | None = None,
     ) -> None:
         """Make the scratch directories.
@@ -66,6 +68,7 @@ class View:
             below: directories that are seen below the working tree, the uppermost first.
             hide: what they do not show: paths in the tree. A directory that the tree has hides all that they have there.
             through: paths of the tree that are not overlaid: what is written there is written.
+            without: paths that are not seen, whichever layer has them; `changes` tells them as deleted, unless a command makes them.
             unwatched: what the commands touch is wanted (`trace`), but not in directories of these names.
 
         Raises:
@@ -90,6 +93,8 @@ class View:
         if refusal := refusals.unsuitable(self.upper):
             self.close()
             raise refusal
+        for path in without:
+            self._cover(_inside(path))
 
     def __enter__(self) -> Self:
         return self
@@ -204,6 +209,23 @@ class View:
         for name in os.listdir(self.scratch):
             if name in (b"mask", b"shadow") or name.startswith(b"work-"):
                 remove(os.path.join(self.scratch, name))
+
+    def _cover(self, path: bytes) -> None:
+        """A whiteout, which anybody may make since Linux 5.8, in directories as the layers below have them."""
+        layers = (self.tree, *self.below)
+        if not any(os.path.lexists(os.path.join(layer, path)) for layer in layers):
+            return
+        above = b""
+        for name in path.split(b"/")[:-1]:
+            above = os.path.join(above, name)
+            made = os.path.join(self.upper, above)
+            if not os.path.isdir(made):
+                os.mkdir(made)
+                _like(
+                    next(d for layer in layers if os.path.isdir(d := os.path.join(layer, above))),
+                    made,
+                )
+        os.mknod(os.path.join(self.upper, path), stat.S_IFCHR | 0o600, os.makedev(0, 0))
 
     def _layout(self) -> Layout:
         work = tempfile.mkdtemp(prefix=b"work-", dir=self.scratch)

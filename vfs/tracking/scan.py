@@ -61,7 +61,14 @@ class Scanner:
         notes: what is left out although nobody said so, found so far.
     """
 
-    def __init__(self, top: bytes, border: bytes = b"", mounts: Set[bytes] | None = None) -> None:
+    def __init__(
+        self,
+        top: bytes,
+        border: bytes = b"",
+        mounts: Set[bytes] | None = None,
+        *,
+        rules: bytes | None = None,
+    ) -> None:
         """Touches nothing but the table of mounts.
 
         Args:
@@ -69,10 +76,12 @@ class Scanner:
             border: root of the DVC repository, relative to it.
             mounts: of vfs, below the working tree (`mounts_below`); None: those there are now. None at all where
                 `top` is the place of a source, which may be on one as on any file system.
+            rules: where the `.dvcignore` files lie, if not in `top`.
         """
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
         self._top = top.rstrip(b"/")
+        self._rules = self._top if rules is None else rules
         self._border = border
         self._mounts = mounts_below(self._top) if mounts is None else mounts
 
@@ -85,7 +94,7 @@ class Scanner:
         if is_on(path, self._mounts):
             self._problem(path, "mount", "is on a mount of vfs", "vfs umount it")
             return
-        ignored = Ignored(self._top, self._border, path)
+        ignored = Ignored(self._rules, self._border, path)
         try:
             found = os.lstat(self._absolute(path))
         except (FileNotFoundError, NotADirectoryError):

@@ -1,0 +1,119 @@
+"""Whatever of a run in a private view is killed, at a random moment: records and cache are right, and after the next command nothing is left."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from tests.pipeline.conftest import VFS, Work
+from vfs.testing.clones import check_store, objects
+from vfs.testing.mounts import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.fuse]
+KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 10
+STAGES = 3
+
+
+@pytest.fixture
+def clone(work: Work) -> Work:
+    """A clone without data, whose stages read it."""
+    work.write("data/x", "data\n")
+    work.write("data/y", "y\n")
+    work.vfs("add", "data")
+    (work.sandbox.root / "remote").mkdir()
+    work.vfs("remote", "add", "-d", "store", str(work.sandbox.root / "remote"))
+    work.vfs("push")
+    work.pipeline(
+        "".join(
+            f"  s{n}:\n    cmd:\n    - mkdir -p d{n} && cat data/x {'a' if not n else f'o{n - 1}'} > d{n}/x\n"
+            f"    - echo {n} > junk; sleep 0.1; cat d{n}/x > o{n}\n"
+            f"    deps: [data/x, {'a' if not n else f'o{n - 1}'}]\n    outs: [o{n}, d{n}]\n"
+            for n in range(STAGES)
+        )
+    )
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "pipeline")
+    made = Work(work.sandbox, work.sandbox.root / "clone")
+    work.sandbox.git(work.sandbox.root, "clone", "-q", str(work.root), str(made.root))
+    return made
+
+
+def victims(vfs: psutil.Process) -> dict[str, psutil.Process]:
+    """The processes of a run, by what they are."""
+    found = {"vfs": vfs}
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for one in vfs.children(recursive=True):
+            line = " ".join(one.cmdline())
+            kind = "daemon" if "vfs.daemon" in line else "program" if "vfs.sandbox" in line else "command"  # fmt: skip
+            found[kind] = one
+    return found
+
+
+def processes(work: Work) -> list[int]:
+    """Those that live in the sandbox."""
+    mark = f"XDG_RUNTIME_DIR={work.sandbox.environ['XDG_RUNTIME_DIR']}".encode()
+    found = []
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if mark in Path("/proc", name, "environ").read_bytes().split(b"\0"):
+                found.append(int(name))
+    return found
+
+
+def mounted(work: Work) -> set[str]:
+    """Mounts in any namespace."""
+    found: set[str] = set()
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            lines = Path("/proc", name, "mountinfo").read_text("latin-1").splitlines()
+            found.update(line for line in lines if str(work.sandbox.root) in line)
+    return found
+
+
+def recorded_is_there(work: Work) -> None:
+    check_store(work.root / ".dvc" / "cache")
+    lock = work.root / "dvc.lock"
+    names = {name for name, _ in objects(work.root / ".dvc" / "cache")}
+    for stage in yaml.safe_load(lock.read_text())["stages"].values() if lock.exists() else ():
+        for out in stage["outs"]:
+            assert out["md5"] in names
+
+
+def test_killed_and_given_again(clone: Work) -> None:
+    began = time.monotonic()
+    clone.vfs("repro")
+    whole = time.monotonic() - began
+    chance = random.Random(11)
+    hit: set[str] = set()
+    for round_ in range(KILLS):
+        clone.write("a", f"round {round_}\n")
+        process = subprocess.Popen(
+            [VFS, "repro", "--no-run-cache"], cwd=clone.root, env=clone.sandbox.environ,
+            start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(chance.uniform(0.1 * whole, whole))
+        found = victims(psutil.Process(process.pid)) if process.returncode is None else {}
+        fresh = [kind for kind in found if kind not in hit] or list(found)
+        if fresh:
+            kind = chance.choice(fresh)
+            hit.add(kind)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found[kind].send_signal(signal.SIGKILL)
+        process.wait()
+        recorded_is_there(clone)
+        clone.vfs("repro")
+        recorded_is_there(clone)
+        assert clone.read(f"o{STAGES - 1}") == "data\n" * STAGES + f"round {round_}\n"
+        wait_until(lambda: not processes(clone), "the end of all processes")
+        wait_until(lambda: not mounted(clone), "the end of all mounts")
+        assert list((clone.sandbox.root / "run").glob("vfs-run-*")) == []
+        assert list((clone.root / ".dvc/tmp").glob("vfs-run-*/running")) == []
+    assert hit == {"vfs", "daemon", "program", "command"}

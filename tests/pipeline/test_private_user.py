@@ -1,0 +1,54 @@
+"""Private views of an ordinary user, in a clone without data."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.conftest import Work
+from tests.sandbox.conftest import AS_USER
+
+pytestmark = pytest.mark.fuse
+
+_SCRIPT = 'mknod -m 666 "$1/fuse" c 10 229; mount --bind "$1/fuse" /dev/fuse; shift; exec "$@"'
+
+
+@pytest.fixture
+def device() -> Iterator[Path]:
+    """Where a device for everybody may lie."""
+    made = Path("/dev") / f"vfs-test-{os.getpid()}"
+    made.mkdir()
+    yield made
+    shutil.rmtree(made)
+
+
+def test_reads_stream(work: Work, device: Path) -> None:
+    work.write("data/x", "x\n")
+    work.write("data/y", "y\n")
+    work.vfs("add", "data")
+    (work.sandbox.root / "remote").mkdir()
+    work.vfs("remote", "add", "-d", "store", str(work.sandbox.root / "remote"))
+    work.vfs("push")
+    work.pipeline("  one: {cmd: 'id -u > b; cat data/x >> b; ls data >> b; touch u', deps: [data], outs: [b]}\n")  # fmt: skip
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "pipeline")
+    root = work.sandbox.root / "clone"
+    work.sandbox.git(work.sandbox.root, "clone", "-q", str(work.root), str(root))
+    for path in (work.sandbox.root, *work.sandbox.root.rglob("*")):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+    words = [*AS_USER, sys.executable, "-m", "vfs_cli", "repro"]
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-euc", _SCRIPT, "sh", str(device), *words],
+        cwd=root, env=work.sandbox.environ, capture_output=True, check=False,
+    )  # fmt: skip
+    said = (done.stdout + done.stderr).decode()
+    assert done.returncode == 0, said
+    assert "'u' (created)" in said
+    assert (root / "b").read_text() == "65534\nx\nx\ny\n"
+    assert not (root / "data").exists()
+    assert os.stat(root / "b").st_uid == 65534
+    assert list((work.sandbox.root / "run").glob("vfs-run-*")) == []

@@ -1,0 +1,58 @@
+"""What runs touched: told, declared by `--trace`, kept."""
+
+import json
+
+from tests.pipeline.conftest import Work
+
+
+def test_what_is_read_and_not_declared_is_told(work: Work) -> None:
+    work.write("tool.sh", "cat a other\n")
+    work.write("other", "x\n")
+    work.pipeline("  one: {cmd: sh tool.sh > b, deps: [a, params.yaml], params: [lr], outs: [b]}\n")
+    work.pipeline(work.read("dvc.yaml").removeprefix("stages:\n").replace("a, params.yaml", "a, unread"))  # fmt: skip
+    work.write("unread", "x\n")
+    said = work.vfs("repro")
+    assert "stage 'one' read what is not among its deps: 'tool.sh', 'other'" in said
+    assert "stage 'one' did not read what is among its deps: 'unread'" in said
+    work.pipeline("  one: {cmd: sh tool.sh > b, deps: [a, tool.sh, other], outs: [b]}\n")
+    assert "deps:" not in work.vfs("repro")
+
+
+def test_declared_by_what_it_touched(work: Work) -> None:
+    work.write("dvc.yaml", "# mine\nstages: {}\n")
+    work.write(
+        "src/tool.sh", "cat a ../a data/x 2> /dev/null; test -e never; mkdir made; cp a made\n"
+    )
+    for name in ("x", "y", "z"):
+        work.write(f"data/{name}", name)
+    work.vfs("add", "data")
+    work.write("in/git", "old\n")
+    work.git("add", "-A")
+    work.vfs("run", "-n", "one", "--trace", "-d", "a", "sh src/tool.sh > out; echo new > in/git")
+    assert work.read("dvc.yaml") == (
+        "# mine\nstages:\n  one:\n    cmd: sh src/tool.sh > out; echo new > in/git\n    deps:\n    - a\n    - data\n    - src/tool.sh\n"
+        "    outs:\n    - in/git:\n        cache: false\n    - made\n    - out\n"
+    )
+    assert work.read("in/git") == "new\n"
+    assert work.read("made/a") == "a\n"
+    assert "nothing to run" in work.vfs("status")
+    assert work.outcomes() == {"one": "unchanged"}
+
+
+def test_traces_are_kept(work: Work) -> None:
+    work.pipeline("  one: {cmd: cat a $(cat a) nowhere; cp a b, deps: [a], outs: [b]}\n")
+    work.vfs("trace", "show", "one", code=5)
+    work.vfs("repro")
+    said = work.vfs("trace", "show", "one").splitlines()
+    assert "opened  a" in said
+    assert "ghost   nowhere" in said
+    work.vfs("trace", "diff", "one", code=5)
+    work.write("more", "x\n")
+    work.pipeline("  one: {cmd: cat a more; cp a b, deps: [a, more], outs: [b]}\n")
+    work.vfs("repro")
+    assert work.vfs("trace", "diff", "one").splitlines() == ["+opened  more", "-ghost   nowhere"]
+    found = [json.loads(line) for line in work.vfs("trace", "diff", "one", "--json").splitlines()]
+    assert [(one["path"], one["touch"], one["change"]) for one in found] == [
+        ("more", "opened", "new"), ("nowhere", "ghost", "gone"),
+    ]  # fmt: skip
+    assert work.vfs("trace", "show", "nope", code=5)

@@ -1,0 +1,136 @@
+"""What is recorded and not in the working tree: a command in a private view finds it all the same, so it counts as if it lay there.
+
+Rule: digests are those of the records. Only what lies inside a tracked directory needs the list of it, from the cache or a remote.
+"""
+
+import os
+from typing import TYPE_CHECKING
+
+from vfs.formats.dirlisting import dump_listing
+from vfs.formats.pointer_text import Described
+from vfs.formats.stage_values import Locked
+from vfs.formats.values import Out
+from vfs.pipeline.nodes import Stage
+from vfs.pipeline.stages import lock_of
+from vfs.tracking.project import Project, is_inside
+from vfs.tracking.record import Entries, listed, listing_digest, record
+from vfs.types import Algorithm
+from vfs.workspace.outs import Claim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class NotHere:
+    """The outs of one working tree that are not in it.
+
+    Attributes:
+        version: another number when the records are others.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._claims = {
+            claim.out.path: claim
+            for claim in project.survey.claims.served
+            if claim.out.digest is not None and claim.out.files is None
+        }
+        self._missing: dict[bytes, Claim] | None = None
+        self._known: dict[bytes, Described | None] = {}
+        self.version = 0
+
+    def made(self, stage: Stage, run: Locked) -> None:
+        """A stage has another record now."""
+        for out in stage.definition.outs:
+            item = run.outs.get(out.written)
+            if out.path is None or not out.cached or item is None or item.digest is None:
+                continue
+            size, nfiles = item.size, item.nfiles
+            new = Out(out.path, item.digest, item.is_tree, size, nfiles, item.executable)
+            pointer = lock_of(stage.file) if stage.definition.name else stage.file
+            self._claims[out.path] = Claim(new, pointer, None, stage.definition.name)
+        self.version += 1
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again."""
+        self._missing = None
+        self._known.clear()
+
+    @property
+    def missing(self) -> dict[bytes, Claim]:
+        """Outs of which nothing is here, by path."""
+        if self._missing is None:
+            absolute = self._project.absolute
+            self._missing = {
+                path: claim
+                for path, claim in self._claims.items()
+                if not os.path.lexists(absolute(path))
+            }
+        return self._missing
+
+    @property
+    def here(self) -> "Iterable[bytes]":
+        """Paths of outs of which something is here."""
+        return self._claims.keys() - self.missing.keys()
+
+    def of(self, path: bytes) -> Described | None:
+        """What the records say of a path; None if nothing at or below it is missing.
+
+        Raises:
+            VfsError: a list that is needed cannot be had.
+        """
+        if not self.missing:
+            return None
+        if path not in self._known:
+            self._known[path] = self._look(path)
+        return self._known[path]
+
+    def _look(self, path: bytes) -> Described | None:
+        owner = path
+        while owner and owner not in self.missing:
+            owner = os.path.dirname(owner)
+        if owner:
+            return self._inside(self.missing[owner], path)
+        below = [claim for out, claim in self.missing.items() if is_inside(out, path)]
+        return self._merged(path, below) if below else None
+
+    def _inside(self, claim: Claim, path: bytes) -> Described | None:
+        """An out that is not here, or something in it."""
+        out = claim.out
+        if path == out.path:
+            assert out.digest is not None
+            return Described(out.digest, out.is_tree, out.size, out.nfiles, out.executable)
+        if not out.is_tree:
+            return None
+        entries = listed(self._project, claim)
+        below = path[len(out.path) + 1 :]
+        found = next((digest for name, digest in entries if name == below), None)
+        if found is not None:
+            return Described(found)
+        part = [(n[len(below) + 1 :], d) for n, d in entries if n.startswith(below + b"/")]
+        return _directory(part, None) if part else None
+
+    def _merged(self, path: bytes, below: list[Claim]) -> Described:
+        """A directory of which only some is here."""
+        entries: Entries = []
+        size: int | None = 0
+        if os.path.isdir(self._project.absolute(path)):
+            here = record(self._project, path, None, store=False)
+            entries += here.entries
+            size = here.content.size
+        for claim in below:
+            out = claim.out
+            name = out.path[len(path) + 1 :]
+            size = None if size is None or out.size is None else size + out.size
+            if out.is_tree:
+                entries += [(name + b"/" + n, d) for n, d in listed(self._project, claim)]
+            else:
+                assert out.digest is not None
+                entries.append((name, out.digest))
+        return _directory(entries, size)
+
+
+def _directory(entries: Entries, size: int | None) -> Described:
+    listing = dump_listing(sorted(entries))
+    return Described(listing_digest(listing, Algorithm.MD5), True, size, len(entries))

@@ -1,0 +1,252 @@
+"""One stage in a private view: what comes before its command, while it runs, and afterwards. `vfs.pipeline.private` makes it, and has the rules."""
+
+import os
+from collections.abc import Sequence
+
+from vfs.errors import DataUnavailable, Unsupported, VfsError
+from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
+from vfs.pipeline import scratches
+from vfs.pipeline.absent import NotHere
+from vfs.pipeline.attending import Attending
+from vfs.pipeline.clearing import clear, clear_outs, scratch
+from vfs.pipeline.executor import Here, Job, Means, shell_command
+from vfs.pipeline.lower import Views
+from vfs.pipeline.measure import place_of
+from vfs.pipeline.nodes import Stage
+from vfs.pipeline.tracing import differences, proposed
+from vfs.pipeline.undeclared import told_of, undeclared
+from vfs.pipeline.written import Layers, apply, move_outs, persistent, take
+from vfs.sandbox.changes import Change
+from vfs.sandbox.trace import IGNORED, Trace
+from vfs.sandbox.view import View
+from vfs.tracking.links import failed
+from vfs.tracking.project import Project, is_inside, told
+
+
+class PrivateRoom:
+    """One stage in its view; without one, in the working tree."""
+
+    def __init__(self, views: Views, project: Project, stage: Stage, means: Means) -> None:
+        self._views = views
+        self._project = project
+        self._stage = stage
+        self._means = means
+        self._scratch = scratch(project, stage)
+        self._view: View | None = None
+        self._here: Here | None = None
+        self._settled = False
+        self._left: list[Change] = []
+        self.notes: list[str] = []
+        self.trace: Trace | None = None
+
+    # Before and while -----------------------------------------------------------------------------
+
+    def run(self, job: Job, attending: Attending) -> int:
+        """As `Room.run`."""
+        if self._views.impossible is None:
+            below = self._below()
+            try:
+                return self._in_view(job, attending, below)
+            except Unsupported as error:
+                self._views.impossible = error
+        if self._needs_below():
+            raise self._views.impossible
+        if self._views.tell():
+            why = self._views.impossible
+            hint = f" ({why.hint})" if why.hint else ""
+            self.notes.append(f"{why.message}; commands run in the working tree{hint}")
+        return self._in_place(job, attending)
+
+    def _in_view(self, job: Job, attending: Attending, below: list[bytes]) -> int:
+        project, stage = self._project, self._stage
+        try:
+            scratches.begin(self._scratch)
+            persist = persistent(stage.definition.outs)
+            self._view = view = View(
+                project.top, self._scratch, below=below, hide=self._hidden() if below else (),
+                through=[b".git", os.path.join(project.root, b".dvc")],
+                without=[path for path in stage.out_paths if path not in persist],
+                unwatched=IGNORED,
+            )  # fmt: skip
+        except OSError as error:
+            raise failed(self._scratch, error) from error
+        lines = [shell_command(job.shell, line) for line in job.lines]
+        streams = job.streams
+        with attending.held(), attending.running(view):
+            status = view.run(
+                lines, job.cwd, job.env,
+                stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr,
+            )  # fmt: skip
+        self.trace = view.trace
+        return status.code
+
+    def _in_place(self, job: Job, attending: Attending) -> int:
+        self._view = None
+        with self._means.locked():
+            cleared = clear(self._project, self._stage, self._means.measure)
+        self._here = Here(self._project, self._stage, self._means, [])
+        self.notes += cleared
+        return self._here.run(job, attending)
+
+    def _below(self) -> list[bytes]:
+        """The mount, if anything of it would be seen."""
+        absent = self._absent
+        if not any(not _in_any(path, self._stage.out_paths) for path in absent.missing):
+            return []
+        try:
+            return [self._views.lower.layer(absent.version)]
+        except VfsError as error:
+            if self._needs_below():
+                raise Unsupported(
+                    f"stage {self._stage.address()!r} needs what is not here, and cannot be mounted: {error.message}",
+                    hint="vfs pull brings it; then it runs, or runs with --in-place",
+                ) from error
+            self.notes.append(
+                f"what is recorded and not here cannot be seen by commands: {error.message}"
+            )
+            return []
+
+    def _hidden(self) -> list[bytes]:
+        """Tracked directories that are here: what lacks in them was deleted."""
+        absolute = self._project.absolute
+        return [path for path in self._absent.here if os.path.isdir(absolute(path))]
+
+    def _needs_below(self) -> bool:
+        """Whether the stage depends on what is not here."""
+        return any(self._absent.of(path) is not None for path in self._stage.dep_paths)
+
+    @property
+    def _absent(self) -> NotHere:
+        absent = self._means.measure.absent
+        assert absent is not None
+        return absent
+
+    # Afterwards -----------------------------------------------------------------------------------
+
+    def proposed(self) -> Definition | None:
+        """As `Room.proposed`."""
+        if self._view is None or self.trace is None or not self.trace.complete:
+            return None
+        claims = self._project.survey.claims.served
+        whole = {claim.out.path for claim in claims if claim.out.is_tree}
+        project, view = self._project, self._view
+        return proposed(
+            project.top, self._stage, self.trace, self._changes(view), whole, view.below
+        )
+
+    def use(self, stage: Stage) -> None:
+        """As `Room.use`."""
+        self._stage = stage
+        if self._here is not None:
+            self._here.use(stage)
+
+    def _changes(self, view: View) -> list[Change]:
+        try:
+            return list(view.changes())
+        except OSError as error:
+            raise failed(view.upper, error) from error
+
+    def outs(self) -> dict[str, LockedItem]:
+        """As `Room.outs`."""
+        if self._here is not None or self._view is None:
+            assert self._here is not None
+            return self._here.outs()
+        view, project, stage = self._view, self._project, self._stage
+        layers = Layers(
+            os.path.join(self._scratch, b"made"), view.upper, (project.top, *view.below)
+        )
+        move_outs(stage, layers)
+        changes = self._changes(view)
+        persist = persistent(stage.definition.outs)
+        apply(project, (one for one in changes if _in_any(one.path, persist)), view.upper)
+        self._left = undeclared(changes, stage.out_paths)
+        if self.trace is not None:
+            self.notes += differences(stage, self.trace, changes)
+        return take(project, stage, layers)
+
+    def settle(self, run: Locked) -> None:
+        """As `Room.settle`: outs that differ are replaced."""
+        if self._here is not None:
+            self._here.settle(run)
+            return
+        project, measure = self._project, self._means.measure
+        outs = [out for out in self._stage.definition.outs if not out.persist]
+        stale = [out for out in outs if not self._is_here(out, run.outs[out.written])]
+        self.notes += clear_outs(project, self._stage, measure, stale)
+        for out in stale:
+            if not out.cached:
+                self._move(out)
+        if self._means.checkout:
+            self._means.restorer.restore(run, [out for out in stale if out.cached])
+        self._settled = True
+
+    def _is_here(self, out: DeclaredOut, item: LockedItem) -> bool:
+        """Whether the working tree has it already."""
+        project = self._project
+        place = place_of(project, self._stage.definition.wdir, out.written, out.path)
+        if not os.path.lexists(place.absolute):
+            return False
+        try:
+            found = self._means.measure.of(place, item.digest)
+        except VfsError:
+            return False  # it holds what cannot be tracked
+        return (
+            found is not None
+            and (found.digest, found.executable) == (item.digest, item.executable)
+            and (out.cached or not os.path.islink(place.absolute))
+        )
+
+    def _move(self, out: DeclaredOut) -> None:
+        """An out that no cache keeps goes to its place."""
+        import shutil  # may be on another file system
+
+        assert out.path is not None
+        target = self._project.absolute(out.path)
+        try:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.move(
+                os.fsdecode(os.path.join(self._scratch, b"made", out.path)), os.fsdecode(target)
+            )
+        except OSError as error:
+            raise failed(target, error) from error
+
+    def close(self) -> None:
+        """Remove the scratch but for what somebody should see."""
+        if self._view is None:
+            if self._here is None:
+                scratches.end(self._scratch, set())
+            return
+        where = told(os.path.relpath(self._view.upper, self._project.top))
+        keep: set[bytes] = set()
+        name = self._stage.address()
+        if self._left and self._settled:
+            keep.add(b"upper")
+            self.notes.append(
+                f"stage {name!r} wrote {told_of(self._left)}; kept in {where}, not in the working tree"
+            )
+        elif not self._settled and self._views.keep:
+            keep |= {b"upper", b"made"}
+            self.notes.append(f"what stage {name!r} wrote is kept in {where}")
+        scratches.end(self._scratch, keep)
+
+
+def bring_persistent(project: Project, stage: Stage, means: Means) -> None:
+    """Outs that a command goes on with are to be here. Raises DataUnavailable."""
+    absent = means.measure.absent
+    assert absent is not None
+    paths = persistent(stage.definition.outs)
+    claims = [absent.missing[path] for path in paths if path in absent.missing]
+    if not claims:
+        return
+    from vfs.pipeline.elsewhere import bring  # with the drivers of remotes
+
+    if not bring(project, claims):
+        raise DataUnavailable(
+            f"stage {stage.address()!r} goes on with {told(claims[0].out.path)}, which is recorded and cannot be had",
+            hint="vfs pull says why; without it (remove its entry in dvc.lock) the stage begins anew",
+        )
+    absent.refresh()
+
+
+def _in_any(path: bytes, outs: Sequence[bytes]) -> bool:
+    return any(is_inside(path, out) for out in outs)
