@@ -41,7 +41,10 @@ def clear(project: Project, stage: Stage, measure: Measure, *, uncached: bool = 
     """
     aside = scratch(project, stage)
     if os.path.isdir(aside):
-        remove(aside)
+        try:
+            remove(aside)
+        except OSError as error:
+            raise failed(aside, error) from error
     outs = [out for out in stage.definition.outs if out.cached or uncached]
     return clear_outs(project, stage, measure, outs, aside)
 
