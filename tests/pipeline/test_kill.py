@@ -11,12 +11,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.pipeline.conftest import VFS, Work
+from tests.pipeline.conftest import Work
 from vfs.testing.clones import check_store, objects
 
 pytestmark = pytest.mark.slow
 KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 15
 STAGES = 6
+
+
+@pytest.fixture
+def in_place() -> bool:
+    """Of private views `test_private_kill.py` is about."""
+    return True
 
 
 def pipeline(work: Work) -> None:
@@ -75,7 +81,7 @@ def test_killed_and_given_again(work: Work) -> None:
         work.write("a", text)
         when = moments(work, text, chance)
         process = subprocess.Popen(
-            [VFS, "repro"], cwd=work.root, env=work.sandbox.environ, start_new_session=True,
+            work.words("repro"), cwd=work.root, env=work.sandbox.environ, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         while process.poll() is None and not when():

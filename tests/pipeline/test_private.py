@@ -306,3 +306,12 @@ def test_what_a_killed_run_left_is_swept(work: Work, waiting: Callable[[Path], N
     assert len(scratches(work)) == 1
     work.vfs("repro", "two")
     assert scratches(work) == []
+
+
+def test_outs_behind_a_symlink(work: Work) -> None:
+    (work.sandbox.root / "big").mkdir()
+    (work.root / "results").symlink_to(work.sandbox.root / "big")
+    work.pipeline("  one: {cmd: cp a results/b, deps: [a], outs: [results/b: {cache: false}]}\n")
+    said = work.vfs("repro")
+    assert "stage 'one' runs in the working tree: a symlink leads to its out results/b" in said
+    assert (work.sandbox.root / "big/b").read_text() == "a\n"

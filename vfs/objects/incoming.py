@@ -104,12 +104,7 @@ class Incoming:
                     self._marking.add(made.base)
                 else:  # a strict umask
                     os.fchmod(made.descriptor, _MODE)
-            self._make(path.rpartition("/")[0])
-            try:
-                os.rename(made.path, path)
-            except FileNotFoundError:  # `dvc gc` removed the empty directory meanwhile
-                self._directories(os.path.dirname(path))
-                os.rename(made.path, path)
+            self._rename(made.path, path)
         except OSError as error:
             raise self.failed(error) from error
         made.path = ""
@@ -118,12 +113,19 @@ class Incoming:
     def adopt(self, source: bytes, path: str, *, large: bool = False) -> None:
         """Give a file that is whole, on this file system and nobody's any more its name, and mode 0444. Raises StoreFull, StoreError."""
         try:
-            self._make(path.rpartition("/")[0])
             os.chmod(source, _MODE)
-            os.rename(source, path)
+            self._rename(source, path)
         except OSError as error:
             raise self.failed(error) from error
         self._note(path, large)
+
+    def _rename(self, source: str | bytes, path: str) -> None:
+        self._make(path.rpartition("/")[0])
+        try:
+            os.rename(source, path)
+        except FileNotFoundError:  # `dvc gc` removed the empty directory meanwhile
+            self._directories(os.path.dirname(path))
+            os.rename(source, path)
 
     def _note(self, path: str, large: bool) -> None:
         if large:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class NotHere:
-    """The outs of one working tree that are not in it.
+    """The outs of one working tree that are not in it; thread-safe.
 
     Attributes:
         version: another number when the records are others.
@@ -55,24 +55,23 @@ class NotHere:
     def refresh(self) -> None:
         """Look again."""
         self._missing = None
-        self._known.clear()
+        self._known = {}
 
     @property
     def missing(self) -> dict[bytes, Claim]:
         """Outs of which nothing is here, by path."""
-        if self._missing is None:
+        found = self._missing
+        if found is None:
             absolute = self._project.absolute
-            self._missing = {
-                path: claim
-                for path, claim in self._claims.items()
-                if not os.path.lexists(absolute(path))
-            }
-        return self._missing
+            claims = list(self._claims.items())
+            found = {path: claim for path, claim in claims if not os.path.lexists(absolute(path))}
+            self._missing = found
+        return found
 
     @property
     def here(self) -> "Iterable[bytes]":
         """Paths of outs of which something is here."""
-        return self._claims.keys() - self.missing.keys()
+        return set(self._claims) - self.missing.keys()
 
     def of(self, path: bytes) -> Described | None:
         """What the records say of a path; None if nothing at or below it is missing.
@@ -80,19 +79,20 @@ class NotHere:
         Raises:
             VfsError: a list that is needed cannot be had.
         """
-        if not self.missing:
+        missing, known = self.missing, self._known
+        if not missing:
             return None
-        if path not in self._known:
-            self._known[path] = self._look(path)
-        return self._known[path]
+        if path not in known:
+            known[path] = self._look(path, missing)
+        return known[path]
 
-    def _look(self, path: bytes) -> Described | None:
+    def _look(self, path: bytes, missing: dict[bytes, Claim]) -> Described | None:
         owner = path
-        while owner and owner not in self.missing:
+        while owner and owner not in missing:
             owner = os.path.dirname(owner)
         if owner:
-            return self._inside(self.missing[owner], path)
-        below = [claim for out, claim in self.missing.items() if is_inside(out, path)]
+            return self._inside(missing[owner], path)
+        below = [claim for out, claim in missing.items() if is_inside(out, path)]
         return self._merged(path, below) if below else None
 
     def _inside(self, claim: Claim, path: bytes) -> Described | None:

@@ -42,7 +42,10 @@ def clear(project: Project, stage: Stage, measure: Measure, *, uncached: bool = 
     """
     left = scratch(project, stage)
     if os.path.isdir(left):
-        remove(left)
+        try:
+            remove(left)
+        except OSError as error:
+            raise failed(left, error) from error
     outs = [out for out in stage.definition.outs if out.cached or uncached]
     return clear_outs(project, stage, measure, outs)
 

@@ -36,6 +36,14 @@ def refused(step: str, number: int, path: bytes, tree: bytes, scratch: bytes) ->
     )
 
 
+def no_whiteout() -> Unsupported:
+    """A container's filter of system calls may forbid what any user may."""
+    return Unsupported(
+        "no private view: whiteouts (mknod of a character device 0/0) are forbidden here",
+        hint=f"in a container: allow the system call mknod, or {_IN_PLACE}",
+    )
+
+
 def unsuitable(scratch: bytes) -> Unsupported | None:
     """Whether the overlay cannot write there: what it would only notice in the middle of a run."""
     name = "user.vfs.test"

@@ -225,7 +225,10 @@ class View:
                     next(d for layer in layers if os.path.isdir(d := os.path.join(layer, above))),
                     made,
                 )
-        os.mknod(os.path.join(self.upper, path), stat.S_IFCHR | 0o600, os.makedev(0, 0))
+        try:
+            os.mknod(os.path.join(self.upper, path), stat.S_IFCHR | 0o600, os.makedev(0, 0))
+        except PermissionError as error:
+            raise refusals.no_whiteout() from error
 
     def _layout(self) -> Layout:
         work = tempfile.mkdtemp(prefix=b"work-", dir=self.scratch)

@@ -59,6 +59,22 @@ def test_a_file_is_read_once_and_kept(
     assert [(d, tree, s.st_size) for d, tree, s in cache.objects()] == [(put.digest, False, size)]
 
 
+def test_a_file_that_was_hashed_is_adopted(cache: ObjectCache, tmp_path: Path) -> None:
+    for number in range(2):  # the second time its directory is gone
+        source = tmp_path / "source"
+        source.write_bytes(b"data")
+        inode = source.stat().st_ino
+        cache.adopt(bytes(source), md5(b"data"))
+        cache.sync()
+        (path,) = files(cache)
+        assert not source.exists()
+        assert (path.stat().st_ino, path.stat().st_mode & 0o777) == (inode, 0o444)
+        assert cache.trusted(md5(b"data"), size=4)
+        if not number:
+            path.unlink()
+            path.parent.rmdir()
+
+
 def test_a_strict_umask(cache: ObjectCache) -> None:
     """DVC trusts an object of exactly mode 0444."""
     before = os.umask(0o077)
