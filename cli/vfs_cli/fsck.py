@@ -99,14 +99,13 @@ def _plain(
     workspace: "Workspace", check: "Fsck", remote: str, repair: bool
 ) -> "list[Finding | PackedFinding]":
     """A remote in DVC's layout."""
-    from vfs.state import Seen, StateTable, state_directory
+    from vfs.state import Seen, spare_table
 
     layout = check.layout(remote)
     found = check.remote(layout, remote)
     if any(one.wrong for one in found):
-        table = StateTable.open(state_directory(workspace.repository.git_dir))
-        Seen(table, layout.service).forget_remote()
-        table.close()
+        with spare_table(workspace.repository.git_dir) as table:
+            Seen(table, layout.service).forget_remote()
     if repair:
         check.repair_remote(layout, found)
     return [*found]

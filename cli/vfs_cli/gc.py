@@ -91,7 +91,7 @@ def command(
     from vfs.sharing.gc import GRACE_HERE, GRACE_REMOTE, Collection, Wish
     from vfs.sharing.gc import projects as others
     from vfs.sharing.used import Scope
-    from vfs.state import StateTable, state_directory
+    from vfs.state import spare_table
 
     grace = _age(older_than, GRACE_HERE if remote is None else GRACE_REMOTE)
     output = Output(as_json)
@@ -101,8 +101,7 @@ def command(
         stack.enter_context(_locked([own, *shared], wait))
         scope = Scope(revs, all_branches, all_tags, all_commits)
         wish = Wish(scope, _mounted(own), grace, dry_run, skip_broken, shared)
-        table = StateTable.open(state_directory(own.repository.git_dir))
-        stack.callback(table.close)
+        table = stack.enter_context(spare_table(own.repository.git_dir))
         collection = Collection(own, table, wish, work.progress.step)
         if remote is None:
             _check_shared(own, projects)

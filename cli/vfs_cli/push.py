@@ -36,17 +36,14 @@ def command(targets: tuple[str, ...], verify: bool, as_json: bool, **options: An
     it was.
     """
     from vfs.sharing.push import Push
-    from vfs.state import StateTable, state_directory
+    from vfs.state import spare_table
 
     chosen = Options(**options)
     output = Output(as_json)
     with working(targets, chosen.jobs, output) as work:
         found = work.used(chosen)
-        table = StateTable.open(state_directory(work.workspace.repository.git_dir))
-        try:
+        with spare_table(work.workspace.repository.git_dir) as table:
             push = Push(work.workspace, table, chosen.remote, work.progress.step, verify=verify)
             report = push.run(found)
-        finally:
-            table.close()
     show(output, "push", "pushed", report)
     conclude(output, "pushed", report.troubles)

@@ -137,10 +137,11 @@ class Environment:
             return _open_grown(path, settings)
         settings |= {"readonly": True, "create": False}
         try:
+            allocate_lock_file(self.directory / "lock.mdb")
             return _open_grown(path, settings)
         except (lmdb.LockError, lmdb.ReadonlyError):
             raise
-        except lmdb.Error:  # the lock file cannot be written: nobody writes here, none is needed
+        except (lmdb.Error, OSError):  # it cannot be written: nobody writes here, none is needed
             return _open_grown(path, settings | {"lock": False})
 
     def _refuse_truncated(self) -> None:

@@ -24,7 +24,7 @@ from vfs.sharing.layout import open_layout, open_named, packed_named
 from vfs.sharing.plain import Object, PlainRemote
 from vfs.sharing.push import pushed
 from vfs.sharing.used import Used
-from vfs.state import CleanOuts, FileState, StateTable, state_directory
+from vfs.state import CleanOuts, FileState, spare_table
 from vfs.tracking.caches import Caches
 from vfs.tracking.parallel import each_told
 from vfs.tracking.uses import Use
@@ -126,12 +126,9 @@ class Fsck:
 
     def _doubt(self, digests: set[Digest]) -> None:
         """What a checkout made of wrong objects is not what their names say: `status` is to look."""
-        table = StateTable.open(state_directory(self._workspace.repository.git_dir))
-        try:
+        with spare_table(self._workspace.repository.git_dir) as table:
             FileState(table).doubt(digests)
             CleanOuts(table).forget()
-        finally:
-            table.close()
 
     def repair_caches(self, found: list[Finding]) -> None:
         """Bring what is wrong from any remote that has it right; what none has is no longer marked as verified."""

@@ -88,9 +88,9 @@ class CleanOuts:
         def write(transaction: Any) -> None:
             transaction.put(key_of(path), digest.key + found.hash, db=table)
 
-        self._table.write(write)
+        self._table.remember(write)
 
     def forget(self) -> None:
         """Let every directory be looked at again."""
         table = self._table.tables["clean"]
-        self._table.write(lambda transaction: transaction.drop(table, delete=False))
+        self._table.remember(lambda transaction: transaction.drop(table, delete=False))

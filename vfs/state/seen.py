@@ -43,7 +43,7 @@ class Seen:
                 transaction.put(key, value, db=table)
 
         if keys:
-            self._table.write(write)
+            self._table.remember(write)
 
     def listings(self, most: int) -> list[Digest]:
         """The listings that were seen last, at most so many, the newest first."""
@@ -73,7 +73,7 @@ class Seen:
                 while found and cursor.key().startswith(self._prefix):
                     found = cursor.delete()
 
-        self._table.write(write)
+        self._table.remember(write)
 
     def _key(self, listing: Digest) -> bytes:
         return self._prefix + listing.key + b"\x01"
