@@ -61,11 +61,12 @@ def command(
 
     Without --content, lists of files are hashed, and files whose size or mode is not as expected. --repair takes what the
     cache lacks or has wrong from any remote, what a remote lacks or has wrong from the cache or another remote, and checks it on the way.
-    Objects that no commit names are not wrong: 'vfs gc' removes them. Of a packed remote the manifests of the scope and the tables of their packs are
+    Objects that no commit names are not wrong, nor are temporary files that killed pushes left in a remote's directory a day ago:
+    'vfs gc' removes them. Of a packed remote the manifests of the scope and the tables of their packs are
     compared; --content reads every pack. What --repair needs there may also come from the chunk cache.
     """
-    from vfs.sharing.fsck import Fsck
-    from vfs.sharing.packed_fsck import PackedFsck
+    from vfs.sharing.fsck import LEFTOVER, Fsck
+    from vfs.sharing.packed_fsck import PackedFinding, PackedFsck
     from vfs.tracking.uses import locked
 
     output = Output(as_json)
@@ -90,6 +91,8 @@ def command(
                     found += some
             else:
                 found = _plain(work.workspace, check, remote, repair)
+            for left in check.leftovers(remote) if remote is not None else ():
+                found.append(PackedFinding(left.path, LEFTOVER, size=left.size))
     _show(output, found)
     if any(one.wrong for one in found):
         raise click.exceptions.Exit(FOUND_WRONG)

@@ -14,6 +14,7 @@ The ETag is inode, size and mtime.
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 import stat
@@ -295,6 +296,10 @@ def _store(directory: int, name: str, body: bytes | BinaryIO, *, if_absent: bool
     descriptor = os.open(temporary, flags, 0o666, dir_fd=directory)
     try:
         with open(descriptor, "wb", buffering=0) as file:
+            with contextlib.suppress(
+                OSError
+            ):  # it says that the writer lives (`vfs.objects.leftovers`)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _write(file.fileno(), body)
             os.fsync(file.fileno())
         if if_absent:

@@ -5,7 +5,8 @@ What is found, by name:
 * *missing*: a pointer or listing of the scope names it, and it is not there;
 * *altered*: the bytes are not those of the name (*truncated*: none at all, or fewer than are known to belong there);
 * *unreadable*: it could not be looked at;
-* *orphan*: no commit or working tree of this machine names it. Nothing is wrong with that; `gc` removes it.
+* *orphan*: no commit or working tree of this machine names it. Nothing is wrong with that; `gc` removes it;
+* *leftover*: a temporary file of a push to a directory that was killed, a day old; `gc` removes it.
 
 Rules: without `content`, only what is suspicious is hashed: listings, files that are not marked as verified (mode
 0444), empty ones, and those whose size here, there and in the pointer differ. Repair takes nothing but bytes of the right digest.
@@ -19,8 +20,10 @@ from vfs.errors import DataUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
 from vfs.formats.layout import object_path
 from vfs.objects import ObjectCache
+from vfs.objects.leftovers import Leftover
 from vfs.sharing.keep import Marks, everything, stores_of
 from vfs.sharing.layout import open_layout, open_named, packed_named
+from vfs.sharing.leftovers import left_there
 from vfs.sharing.plain import Object, PlainRemote
 from vfs.sharing.push import pushed
 from vfs.sharing.used import Used
@@ -36,6 +39,7 @@ from vfs.workspace.stores import DvcStore, RemoteRef
 _PIECE: Final = 1 << 20
 MISSING, TRUNCATED, ALTERED, UNREADABLE = "missing", "truncated", "altered", "unreadable"
 ORPHAN: Final = "orphan"
+LEFTOVER: Final = "leftover"
 
 
 @dataclass(slots=True)
@@ -164,6 +168,10 @@ class Fsck:
     def layout(self, name: str) -> PlainRemote:
         """The remote of that name. Raises ConfigError, Unsupported: as `open_named`."""
         return open_named(self._workspace, self._stores, name)[0]
+
+    def leftovers(self, name: str) -> list[Leftover]:
+        """What killed pushes left half-written on the remote of that name, if it is a directory."""
+        return left_there(self._stores, name)
 
     def remote(self, layout: PlainRemote, name: str) -> list[Finding]:
         """Check a remote. Raises RemoteError: it is down or refuses."""

@@ -28,6 +28,7 @@ from vfs.errors import (
 from vfs.formats.hashing import hasher_for
 from vfs.formats.layout import object_path, parse_object_path
 from vfs.objects import ObjectCache
+from vfs.objects.leftovers import DAY
 from vfs.remotes import Body, Remote
 from vfs.remotes.base import told
 from vfs.types import Algorithm, Digest
@@ -207,12 +208,13 @@ class PlainRemote:
         return size
 
     def prepare(self) -> None:
-        """Get ready to be written to: a directory is made. Raises RemoteError."""
+        """Get ready to be written to: a directory is made, and rid of large files that killed pushes left. Raises RemoteError."""
         if self.directory is not None:
             try:
                 os.makedirs(self.directory.directory, exist_ok=True)
             except OSError as error:
                 raise self._failed(error) from error
+            self.directory.sweep(older=DAY)
 
     def sync(self) -> None:
         """What was sent is there to stay. Raises RemoteError."""
