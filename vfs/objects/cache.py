@@ -29,13 +29,12 @@ from vfs.objects.copying import LARGE, STEP, Fill, copy, read_into
 from vfs.objects.filesystem import FICLONE
 from vfs.objects.incoming import Incoming, entries, names_in, trust
 from vfs.objects.leftovers import YOUNG, leftovers, places, removed
-from vfs.objects.source import Fingerprint, read_stable
+from vfs.objects.source import Fingerprint, open_source, read_stable
 from vfs.types import Algorithm, Digest
 
 PIECE: Final = 1 << 20
 SMALL: Final = 1 << 14  # below, sharing blocks with the source costs more than it saves
 _UNKNOWN: Final = (errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
-_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Ingested(NamedTuple):
@@ -104,14 +103,14 @@ class ObjectCache:
         """A descriptor of an object.
 
         Raises:
-            DataUnavailable: it is not there.
+            DataUnavailable: it is not there, or no file.
         """
         path = self.path(digest, is_tree=is_tree)
         try:
-            return os.open(path, _OPEN)
-        except OSError as error:
+            return open_source(path)[0]
+        except DataUnavailable as error:
             raise DataUnavailable(
-                f"the cache has no object {path}: {error.strerror}", hint="vfs fetch"
+                f"the cache has no object: {error.message}", hint="vfs fetch"
             ) from error
 
     def read(self, digest: Digest, *, is_tree: bool = False, limit: int) -> bytes:
