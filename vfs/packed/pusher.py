@@ -51,6 +51,7 @@ _LONG = 60.0
 """A push that took so many seconds looks again for packs that were condemned or removed meanwhile."""
 
 Progress = Callable[[int, int], None]
+Refuse = Callable[[Item, ContentMismatch], object]
 
 
 @dataclass(slots=True)
@@ -119,8 +120,13 @@ class Pusher:
         self._began = time.monotonic()
         self._did = PushReport()
 
-    def add(self, pointer: Pointer, items: Iterable[Item]) -> None:
+    def add(self, pointer: Pointer, items: Iterable[Item], wrong: Refuse | None = None) -> None:
         """Take the files of a pointer, sorted by path (bytes); a pointer that is no directory has one.
+
+        Args:
+            pointer: gets a manifest.
+            items: its files.
+            wrong: told of each file with other bytes than its item says; the others go on, but the pointer gets no manifest.
 
         Raises:
             ContentMismatch: a file has other bytes or another size than its item says.
@@ -132,12 +138,22 @@ class Pusher:
             pointer.digest, is_tree=pointer.is_tree, compressor=self._compressor
         )
         pending = _Pending(pointer, builder, [])
-        taken = self._take(pending, items)
+        refused: list[ContentMismatch] = []
+
+        def refuse(item: Item, error: ContentMismatch) -> None:
+            if wrong is None:
+                raise error
+            wrong(item, error)
+            refused.append(error)
+
+        taken = self._take(pending, items, refuse)
         if pointer.is_tree:
             found = listing_digest(taken)
         else:
             names = [name for _, name in taken]
             found = bytes.fromhex(names[0]) if len(names) == 1 else b""
+        if refused:
+            raise refused[0]
         if found != pointer.digest.value:
             raise FormatError(
                 f"the files given for {pointer.digest} are not those it names",
@@ -145,7 +161,9 @@ class Pusher:
             )
         self._pending.append(pending)
 
-    def _take(self, pending: _Pending, items: Iterable[Item]) -> Iterator[tuple[bytes, str]]:
+    def _take(
+        self, pending: _Pending, items: Iterable[Item], refuse: Refuse
+    ) -> Iterator[tuple[bytes, str]]:
         """Pack the items; yields what a listing says of each."""
         numbers: dict[int, int] = {}
         block: list[PackedFile] = []
@@ -155,7 +173,11 @@ class Pusher:
             if before is not None and item.path <= before:
                 raise FormatError(f"{show(item.path)} is not behind {show(before)}")
             before = item.path
-            file = self._file(item, ready, numbers, pending.packs)
+            try:
+                file = self._file(item, ready, numbers, pending.packs)
+            except ContentMismatch as error:
+                refuse(item, error)
+                continue
             block.append(file)
             count += len(file.chunks)
             if len(block) >= BLOCK_FILES or count >= BLOCK_CHUNKS:
