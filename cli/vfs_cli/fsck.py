@@ -60,7 +60,7 @@ def command(
     """Check DVC's cache, or a remote: name what is missing, truncated, altered, or named by no commit.
 
     Without --content, lists of files are hashed, and files whose size or mode is not as expected. --repair takes what the
-    cache lacks or has wrong from any remote, what a remote lacks or has wrong from the cache or another remote, and checks it on the way.
+    cache lacks or has wrong from the working tree or any remote, what a remote lacks or has wrong from the cache or another remote, and checks it on the way.
     Objects that no commit names are not wrong, nor are temporary files that killed pushes left in a remote's directory a day ago:
     'vfs gc' removes them. Of a packed remote the manifests of the scope and the tables of their packs are
     compared; --content reads every pack. What --repair needs there may also come from the chunk cache.
@@ -94,6 +94,8 @@ def command(
             for left in check.leftovers(remote) if remote is not None else ():
                 found.append(PackedFinding(left.path, LEFTOVER, size=left.size))
     _show(output, found)
+    if check.unlisted:
+        output.note("a list of files cannot be read, so which objects no commit names is not known")
     if any(one.wrong for one in found):
         raise click.exceptions.Exit(FOUND_WRONG)
 
