@@ -149,7 +149,7 @@ def _show(output: Output, report: "Report", target: Target, granular: bool) -> N
         )
     elif report.outs and not changed:
         output.line(f"{count(len(report.outs), 'tracked path')}: all as the pointers say")
-    elif not report.outs:
+    elif not report.outs and not report.problems:
         output.line("no data is tracked here")
 
 

@@ -3,6 +3,6 @@
 Rule: whatever lies in one may be lost; users of this package can build it again.
 """
 
-from vfs.lmdb.environment import Damaged, Environment, Form
+from vfs.lmdb.environment import Damaged, Environment, Form, refused
 
-__all__ = ["Damaged", "Environment", "Form"]
+__all__ = ["Damaged", "Environment", "Form", "refused"]

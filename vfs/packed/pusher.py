@@ -61,6 +61,7 @@ class PushReport:
     Attributes:
         files, bytes: of all pointers.
         read_files, read_bytes: that had to be opened.
+        same_files: that have the content of one before them in this push.
         new_chunks, new_bytes: chunks the remote was not known to have, plain bytes.
         packs, sent_bytes: packs made; bytes of packs and manifests.
     """
@@ -69,6 +70,7 @@ class PushReport:
     bytes: int = 0
     read_files: int = 0
     read_bytes: int = 0
+    same_files: int = 0
     new_chunks: int = 0
     new_bytes: int = 0
     packs: int = 0
@@ -113,7 +115,7 @@ class Pusher:
         self._progress = progress
         self._compressor = Compressor()
         self._pack = PackBuilder()
-        self._number = known.new_pack()
+        self._number = self._first = known.new_pack()
         self._pool = ThreadPoolExecutor(jobs, "vfs-push")
         self._uploads: list[Future[bool]] = []
         self._pending: list[_Pending] = []
@@ -218,6 +220,8 @@ class Pusher:
     ) -> PackedFile:
         algorithm, value = item.digest
         rows: range | list[int] | None = self._known.file(algorithm, value)
+        if rows is not None and any(self._known.place(row).pack >= self._first for row in rows):
+            self._did.same_files += 1
         if rows is None:
             rows = self._read(item) if ready is None else self._take_ready(item, ready)
             self._known.add_file(algorithm, value, rows)

@@ -194,7 +194,7 @@ class PackedPush:
             done = pusher.finish()
         self._report.files += done.read_files + count
         self._report.size += done.sent_bytes
-        self._report.present += done.files - done.read_files
+        self._report.present += done.files - done.read_files - done.same_files
 
     def _tick(self, done: int, sent: int) -> None:
         self._progress("files", self._files, None)

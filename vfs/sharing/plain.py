@@ -31,6 +31,7 @@ from vfs.objects import ObjectCache
 from vfs.objects.leftovers import DAY
 from vfs.remotes import Body, Remote
 from vfs.remotes.base import told
+from vfs.remotes.local import REFUSED, ROOM
 from vfs.types import Algorithm, Digest
 from vfs.workspace.stores import RemoteRef
 
@@ -243,7 +244,9 @@ class PlainRemote:
         refused = isinstance(cause, OSError) and cause.errno in _REFUSED
         kind = AccessDenied if refused else RemoteError
         reason = cause.strerror if isinstance(cause, OSError) else cause
-        return kind(f"remote {self._ref.name} ({self.url}): {reason}")
+        full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = REFUSED if refused else ROOM if full else None
+        return kind(f"remote {self._ref.name} ({self.url}): {reason}", hint=hint)
 
 
 class _Checked(io.RawIOBase):

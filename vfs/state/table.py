@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from vfs.errors import StoreError
-from vfs.lmdb import Damaged, Environment, Form
+from vfs.lmdb import Damaged, Environment, Form, refused
 
 MAP_SIZE: Final = 1 << 28  # address space; grows by itself
 log = logging.getLogger("vfs.state")
@@ -49,7 +49,7 @@ class StateTable(Environment):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 return cls(directory, map_size=MAP_SIZE)
             except OSError as error:
-                raise StoreError(f"state table {directory}: {error.strerror}") from error
+                raise refused(f"state table {directory}", error) from error
             except Damaged as error:
                 if last:
                     raise
