@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from vfs.errors import StoreError
@@ -88,6 +87,8 @@ def _readable(directory: Path, stack: ExitStack) -> StateTable:
     try:
         return StateTable(directory, map_size=MAP_SIZE, readonly=True)
     except StoreError:
+        from tempfile import TemporaryDirectory
+
         empty = stack.enter_context(TemporaryDirectory(prefix="vfs-"))
         return StateTable.open(Path(empty))
 
