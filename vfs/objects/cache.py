@@ -2,12 +2,11 @@
 
 Layout: `vfs.formats.layout`. Rules:
 
-- An object has mode 0444 if and only if its bytes were hashed by who put it there: DVC trusts that
-  mode. What comes in is hashed as it is written, never afterwards by name.
+- An object has mode 0444 if and only if its bytes were hashed by who put it there: DVC trusts that mode. What comes in is hashed as
+  it is written, never afterwards by name.
 - An object that is empty though its digest is not that of nothing, or whose size is not the one that is known, is not trusted
   whatever its mode: the end of a machine may cut what nobody brought to the disk.
-- It appears under its name whole (temporary file, rename). Nothing is fsynced one by one: call `sync`
-  before a name of an object is written anywhere.
+- It appears under its name whole (temporary file, rename). Nothing is fsynced one by one: call `sync` before a name of it is written.
 - Safe for any number of threads and processes: two that put the same object replace equal bytes.
 """
 
