@@ -60,12 +60,13 @@ def command(
     """Check DVC's cache, or a remote: name what is missing, truncated, altered, or named by no commit.
 
     Without --content, lists of files are hashed, and files whose size or mode is not as expected. --repair takes what the
-    cache lacks or has wrong from any remote, what a remote lacks or has wrong from the cache or another remote, and checks it on the way.
-    Objects that no commit names are not wrong: 'vfs gc' removes them. Of a packed remote the manifests of the scope and the tables of their packs are
+    cache lacks or has wrong from the working tree or any remote, what a remote lacks or has wrong from the cache or another remote, and checks it on the way.
+    Objects that no commit names are not wrong, nor are temporary files that killed pushes left in a remote's directory a day ago:
+    'vfs gc' removes them. Of a packed remote the manifests of the scope and the tables of their packs are
     compared; --content reads every pack. What --repair needs there may also come from the chunk cache.
     """
-    from vfs.sharing.fsck import Fsck
-    from vfs.sharing.packed_fsck import PackedFsck
+    from vfs.sharing.fsck import LEFTOVER, Fsck
+    from vfs.sharing.packed_fsck import PackedFinding, PackedFsck
     from vfs.tracking.uses import locked
 
     output = Output(as_json)
@@ -90,7 +91,11 @@ def command(
                     found += some
             else:
                 found = _plain(work.workspace, check, remote, repair)
+            for left in check.leftovers(remote) if remote is not None else ():
+                found.append(PackedFinding(left.path, LEFTOVER, size=left.size))
     _show(output, found)
+    if check.unlisted:
+        output.note("a list of files cannot be read, so which objects no commit names is not known")
     if any(one.wrong for one in found):
         raise click.exceptions.Exit(FOUND_WRONG)
 
@@ -99,14 +104,13 @@ def _plain(
     workspace: "Workspace", check: "Fsck", remote: str, repair: bool
 ) -> "list[Finding | PackedFinding]":
     """A remote in DVC's layout."""
-    from vfs.state import Seen, StateTable, state_directory
+    from vfs.state import Seen, spare_table
 
     layout = check.layout(remote)
     found = check.remote(layout, remote)
     if any(one.wrong for one in found):
-        table = StateTable.open(state_directory(workspace.repository.git_dir))
-        Seen(table, layout.service).forget_remote()
-        table.close()
+        with spare_table(workspace.repository.git_dir) as table:
+            Seen(table, layout.service).forget_remote()
     if repair:
         check.repair_remote(layout, found)
     return [*found]

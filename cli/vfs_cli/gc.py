@@ -20,6 +20,7 @@ from vfs_cli.sharing import wait_option, working
 from vfs_cli.text import count, format_size
 
 if TYPE_CHECKING:
+    from vfs.objects.leftovers import Leftover
     from vfs.sharing.gc import Collected
     from vfs.workspace import Workspace
 
@@ -82,6 +83,8 @@ def command(
     On a packed remote it takes two runs: the first condemns packs that nothing needs, one that comes --older-than later removes
     them; pushes that begin between do not count on them. Packs of which less than half is needed are repacked. There --older-than must
     be longer than the longest push, unless nobody pushes.
+
+    What killed pushes left half-written in a remote that is a directory goes when nobody has written to it for a day.
     """
     if not (workspace or revs or all_branches or all_tags or all_commits):
         raise UsageError(
@@ -91,7 +94,7 @@ def command(
     from vfs.sharing.gc import GRACE_HERE, GRACE_REMOTE, Collection, Wish
     from vfs.sharing.gc import projects as others
     from vfs.sharing.used import Scope
-    from vfs.state import StateTable, state_directory
+    from vfs.state import spare_table
 
     grace = _age(older_than, GRACE_HERE if remote is None else GRACE_REMOTE)
     output = Output(as_json)
@@ -101,19 +104,20 @@ def command(
         stack.enter_context(_locked([own, *shared], wait))
         scope = Scope(revs, all_branches, all_tags, all_commits)
         wish = Wish(scope, _mounted(own), grace, dry_run, skip_broken, shared)
-        table = StateTable.open(state_directory(own.repository.git_dir))
-        stack.callback(table.close)
+        table = stack.enter_context(spare_table(own.repository.git_dir))
         collection = Collection(own, table, wish, work.progress.step)
         if remote is None:
             _check_shared(own, projects)
-            done, packed = collection.caches(), []
+            done, packed, left = collection.caches(), [], []
         else:
             packed = collection.packed(remote)
             done = [] if packed else collection.remote(remote)
+            left = collection.leftovers(remote)
     for one in done:
         _show(output, one, dry_run)
     for garbage in packed:
         show_garbage(output, garbage, dry_run)
+    _show_left(output, left, dry_run)
 
 
 def _age(text: str | None, default: float) -> float:
@@ -182,6 +186,16 @@ def _check_shared(workspace: "Workspace", projects: tuple[str, ...]) -> None:
                     f"the cache {cache} lies outside this repository; others may use it",
                     hint="name all that do: --project DIR (if there is none: --project .)",
                 )
+
+
+def _show_left(output: Output, left: "list[Leftover]", dry: bool) -> None:
+    """Temporary files that went."""
+    for one in left if output.json else ():
+        output.document("garbage", {"object": one.path, "size": one.size, "what": "leftover"})
+    if left and not output.json:
+        verb, size = "would go" if dry else "removed", sum(one.size for one in left)
+        what = count(len(left), "temporary file")
+        output.line(f"{what} of killed pushes {verb} ({format_size(size)})")
 
 
 def _show(output: Output, done: "Collected", dry: bool) -> None:

@@ -41,7 +41,7 @@ def command(
     it was.
     """
     from vfs.sharing.push import Push
-    from vfs.state import StateTable, state_directory
+    from vfs.state import spare_table
 
     chosen = Options(**options)
     output = Output(as_json)
@@ -49,12 +49,9 @@ def command(
         found = work.used(chosen)
         runs = run_share(work, chosen.remote) if run_cache else None
         found.uses.extend(runs.uses() if runs is not None else ())
-        table = StateTable.open(state_directory(work.workspace.repository.git_dir))
-        try:
+        with spare_table(work.workspace.repository.git_dir) as table:
             push = Push(work.workspace, table, chosen.remote, work.progress.step, verify=verify)
             report = push.run(found)
-        finally:
-            table.close()
         entries = runs.push() if runs is not None else 0
     show(output, "push", "pushed", report)
     if run_cache:

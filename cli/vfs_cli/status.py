@@ -177,7 +177,7 @@ def _show(output: Output, report: "Report", stages: Stages, target: Target, gran
         return
     if report.outs and not changed:
         output.line(f"{count(len(report.outs), 'tracked path')}: all as the pointers say")
-    elif not report.outs and not stages.total:
+    elif not report.outs and not report.problems and not stages.total:
         output.line("no data is tracked here")
     if stages.total and not stages.changed:
         output.line(f"{count(stages.total, 'stage')}: nothing to run")

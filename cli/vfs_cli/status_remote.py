@@ -24,17 +24,14 @@ def show_remotes(
     """Show unless `quiet`, what the remotes lack of the working tree's pointers; whether they lack anything."""
     from vfs.sharing.missing import missing
     from vfs.sharing.used import Scope, used
-    from vfs.state import StateTable, state_directory
+    from vfs.state import spare_table
     from vfs.tracking.targets import Target as Named
 
     named = [Named(text, target.path(text)) for text in targets]
     with opened(target) as workspace, Progress(quiet=output.json) as progress:
         found = used(workspace, Scope(), named, progress.step, glob=glob, apart=True)
-        table = StateTable.open(state_directory(workspace.repository.git_dir))
-        try:
+        with spare_table(workspace.repository.git_dir) as table:
             remotes = missing(workspace, table, remote, found)
-        finally:
-            table.close()
     for one in () if quiet else remotes:
         _show(output, target, one)
     return any(one.outs for one in remotes)

@@ -1,9 +1,11 @@
 """`vfs update`: bring imports up to date."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from vfs.control.protocol import path_fields
-from vfs.errors import UsageError
+from vfs.errors import UsageError, VfsError
 from vfs_cli.group import VerbCommand
 from vfs_cli.importing import force_option
 from vfs_cli.options import json_option
@@ -11,6 +13,10 @@ from vfs_cli.output import Output
 from vfs_cli.parameters import FILE, NAME
 from vfs_cli.progress import Progress
 from vfs_cli.tracking import WRITE, Work, show, wait_option, working
+
+if TYPE_CHECKING:
+    from vfs.tracking.project import Project
+    from vfs.workspace.outs import Claim
 
 
 @click.command(
@@ -51,22 +57,24 @@ def command(
     """Bring imports up to date: TARGET is a pointer, an output, or a directory of such.
 
     What did not change at its source is not downloaded, nor what the cache has already. Data that was changed here is kept,
-    and refused to be replaced without --force.
+    and refused to be replaced without --force; the others are updated.
     """
     output = Output(as_json)
     with Progress() as progress, working(targets, wait, progress) as work:
         from vfs.formats.values import ImportSource
         from vfs.sharing.imports import updated
-        from vfs.sharing.placing import check_unchanged, imports_of, place
+        from vfs.sharing.placing import imports_of, place
         from vfs.sharing.urls import url_updated
 
         claims = imports_of(work.project, work.paths or [b""])
         if rev is not None and not all(isinstance(c.source, ImportSource) for c in claims):
             raise UsageError("--rev is for imports from repositories", hint="name them only")
         download = not (no_download or dry_run)
+        kept: list[VfsError] = []
         if download and not force:
-            for claim in claims:
-                check_unchanged(work.project, claim)
+            claims, kept = _unchanged(work.project, claims)
+            if kept and not claims:
+                raise kept[0]
         changes = [
             change
             for claim in claims
@@ -85,6 +93,24 @@ def command(
         done = place(work.project, changes, check_out=download, force=force)
         progress.clear()
         show(output, work, done)
+        for error in kept[1:]:
+            output.warning(error.message)
+        if kept:
+            raise kept[0]
+
+
+def _unchanged(project: "Project", claims: "list[Claim]") -> "tuple[list[Claim], list[VfsError]]":
+    """Those that may be updated, and why the others may not."""
+    from vfs.sharing.placing import check_unchanged
+
+    may, kept = [], []
+    for claim in claims:
+        try:
+            check_unchanged(project, claim)
+            may.append(claim)
+        except VfsError as error:
+            kept.append(error)
+    return may, kept
 
 
 def _tell(output: Output, work: Work, behind: list[bytes]) -> None:

@@ -134,6 +134,7 @@ def test_a_damaged_list_is_that_of_its_out_alone(one: Clone) -> None:
 def test_what_nobody_has_is_not_trusted_any_more(one: Clone) -> None:
     victim = file_of(one, one.cache, b"5 of 3")
     spoil(victim, b"wrong!")
+    (one.root / "data" / "5").unlink()
     assert names(fsck(one, "--content", "--repair", code=1)) == [("altered", "data", False)]
     assert victim.stat().st_mode & 0o777 == 0o644
 

@@ -156,6 +156,17 @@ def test_the_same_updates(source: Clone, pair: Pair) -> None:
     assert texts(ours) == texts(theirs)
 
 
+def test_what_was_changed_here_does_not_keep_the_others_back(source: Clone, pair: Pair) -> None:
+    _, ours = pair
+    ours.vfs("import", "../source", "data/a", "-o", "a")
+    ours.vfs("import", "../source", "code", "-o", "code")
+    change(source)
+    ours.write("a/mine", b"mine")
+    assert "a is not what a.dvc says" in ours.vfs("update", code=22)
+    assert (ours.root / "code" / "more").read_bytes() == b"more"
+    assert not (ours.root / "a" / "3").exists()
+
+
 def test_nothing_is_downloaded_unless_it_changed(source: Clone, pair: Pair) -> None:
     _, ours = pair
     ours.vfs("import", "../source", "data/a")

@@ -173,11 +173,39 @@ def test_what_nobody_has_is_named_and_the_rest_goes(made: HandmadeRepository, pa
     wrong = found[FILES["1/001"]]
     wrong.chmod(0o644)
     wrong.write_bytes(bytes(len(FILES["1/001"])))
-    assert "'1/001' has other bytes" in one.vfs("push", code=15)
+    assert "is damaged: its content has another MD5" in one.vfs("push", code=15)
     assert check_packed(packed) == 1
     wrong.write_bytes(FILES["1/001"])
     assert figures(one.vfs("push", "--json"))["size"] < 100_000, "the packs of the first attempt"
     assert check_packed(packed) == 2
+
+
+@pytest.mark.parametrize("count", [20, 1500])
+def test_what_is_damaged_is_named_and_the_rest_goes(
+    handmade: HandmadeRepository, packed: Path, count: int
+) -> None:
+    files = {f"{n:04d}": b"%d" % n for n in range(count)}
+    handmade.commit(directories={"data": files, "sound": {"a": b"a"}}, files={"one": b"one"})
+    one = handmade_clone(handmade, "one", cached=True)
+    handmade.lose_remote()
+    one.vfs("remote", "add", "--packed", "team", str(packed))
+    found = {path.read_bytes(): path for _, path in objects(one.cache)}
+    for data in (b"3", b"11", b"19", b"one"):
+        found[data].chmod(0o644)
+        found[data].write_bytes(b"other")
+        found[data].chmod(0o444)
+    said = one.vfs("push", "-r", "team", code=15)
+    for path in ("data/0003", "data/0011", "data/0019", "one"):
+        assert f"{path}: " in said
+    assert said.count("is damaged") == 4
+    assert "fsck --content --repair" in said
+    assert check_packed(packed) == 1
+    for data in (b"3", b"11", b"19", b"one"):
+        found[data].chmod(0o644)
+        found[data].write_bytes(data)
+        found[data].chmod(0o444)
+    one.vfs("push", "-r", "team")
+    assert check_packed(packed) == 3
 
 
 @pytest.mark.parametrize("scope", ["--all-commits", "--all-tags"])

@@ -236,11 +236,15 @@ def test_the_disk_of_the_remote_is_full_or_read_only(made: HandmadeRepository, s
     one = handmade_clone(made, "one", cached=True)
     local = one.root / ".dvc" / "config.local"
     local.write_text(f"['remote \"store\"']\n    url = {small}\n")
-    assert "No space left" in one.vfs("push", code=10)
+    said = one.vfs("push", code=10)
+    assert "No space left" in said
+    assert "vfs gc --remote" in said
     assert not any(name.endswith(".dir") for name, _ in objects(small))
     assert not list(small.rglob("*.tmp"))
     subprocess.run(["mount", "-o", "remount,ro", small], check=True)
-    assert "Read-only" in one.vfs("push", code=13)
+    said = one.vfs("push", code=13)
+    assert "Read-only" in said
+    assert "hint: " in said
 
 
 def test_the_working_tree_is_full(made: HandmadeRepository, small: Path) -> None:

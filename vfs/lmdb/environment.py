@@ -50,6 +50,17 @@ _SLACK_PAGES: Final = 256
 _log = logging.getLogger("vfs.lmdb")
 
 
+ROOM: Final = "free disk space there"
+
+
+def refused(name: str, error: OSError) -> StoreError:
+    """What it means that the files of an environment cannot be made or opened."""
+    if error.errno in _FULL:
+        return StoreFull(f"{name}: {error.strerror}", hint=ROOM)
+    hint = "check its owner and mode, and how the disk is mounted"
+    return StoreError(f"{name}: {error.strerror}", hint=hint)
+
+
 class Damaged(StoreError):
     """The files of an environment are not a usable LMDB environment."""
 
@@ -121,8 +132,7 @@ class Environment:
         except lmdb.Error as error:
             raise self._translated(error) from error
         except OSError as error:
-            kind = StoreFull if error.errno in _FULL else StoreError
-            raise kind(f"{self._name}: {error.strerror}") from error
+            raise refused(self._name, error) from error
         _LIVE.add(self)
 
     @property
@@ -146,10 +156,11 @@ class Environment:
             return _open_grown(path, settings)
         settings |= {"readonly": True, "create": False}
         try:
+            allocate_lock_file(self.directory / "lock.mdb")
             return _open_grown(path, settings)
         except (lmdb.LockError, lmdb.ReadonlyError):
             raise
-        except lmdb.Error:  # the lock file cannot be written: nobody writes here, none is needed
+        except (lmdb.Error, OSError):  # it cannot be written: nobody writes here, none is needed
             return _open_grown(path, settings | {"lock": False})
 
     def _refuse_truncated(self) -> None:
@@ -308,7 +319,7 @@ class Environment:
         """The error of ours that says the same as one of LMDB's."""
         text = str(error)
         if isinstance(error, (lmdb.DiskError, lmdb.MapFullError)) or _says(text, *_FULL):
-            return StoreFull(f"{self._name}: no room left on the disk ({text})")
+            return StoreFull(f"{self._name}: no room left on the disk ({text})", hint=ROOM)
         if writing and _says(text, errno.EIO):  # so says LMDB of pages that went in only in part
             return StoreFull(f"{self._name}: the disk takes nothing more ({text})")
         if isinstance(error, DAMAGE):

@@ -19,8 +19,8 @@ _PIECE: Final = 1 << 20
 class Assembly:
     """One object; belongs to one thread. It is given up by `close` unless it was whole before."""
 
-    def __init__(self, incoming: Incoming, path: str, digest: Digest, size: int) -> None:
-        """Use `ObjectCache.assemble`."""
+    def __init__(self, incoming: Incoming, path: str, digest: Digest, size: int, base: str) -> None:
+        """Use `ObjectCache.assemble`; `base`: directory to write in until then."""
         self._incoming = incoming
         self._path = path
         self._digest = digest
@@ -29,7 +29,7 @@ class Assembly:
         self._hashed = self._written = 0
         self._early: dict[int, int] = {}
         self._stack = ExitStack()
-        self._made = self._stack.enter_context(incoming.temporary(os.path.dirname(path)))
+        self._made = self._stack.enter_context(incoming.temporary(base))
 
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> bool:
         """Take a piece; whether the object is whole now, and in the cache.

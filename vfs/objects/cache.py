@@ -28,13 +28,13 @@ from vfs.objects.assembly import Assembly
 from vfs.objects.copying import LARGE, STEP, Fill, copy, read_into
 from vfs.objects.filesystem import FICLONE
 from vfs.objects.incoming import Incoming, entries, names_in, trust
-from vfs.objects.source import Fingerprint, read_stable
+from vfs.objects.leftovers import YOUNG, leftovers, places, removed
+from vfs.objects.source import Fingerprint, open_source, read_stable
 from vfs.types import Algorithm, Digest
 
 PIECE: Final = 1 << 20
 SMALL: Final = 1 << 14  # below, sharing blocks with the source costs more than it saves
 _UNKNOWN: Final = (errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
-_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Ingested(NamedTuple):
@@ -103,14 +103,14 @@ class ObjectCache:
         """A descriptor of an object.
 
         Raises:
-            DataUnavailable: it is not there.
+            DataUnavailable: it is not there, or no file.
         """
         path = self.path(digest, is_tree=is_tree)
         try:
-            return os.open(path, _OPEN)
-        except OSError as error:
+            return open_source(path)[0]
+        except DataUnavailable as error:
             raise DataUnavailable(
-                f"the cache has no object {path}: {error.strerror}", hint="vfs fetch"
+                f"the cache has no object: {error.message}", hint="vfs fetch"
             ) from error
 
     def read(self, digest: Digest, *, is_tree: bool = False, limit: int) -> bytes:
@@ -203,8 +203,8 @@ class ObjectCache:
         hasher.update(buffer[:size])
         if size < PIECE and not hasher.matches(digest.value):  # that was all: nothing is written
             raise self._wrong(digest, is_tree)
-        beside = os.path.dirname(path)
-        with self._incoming.temporary(self._apart or beside if size < PIECE else beside) as made:
+        beside = self._apart or os.path.dirname(path)
+        with self._incoming.temporary(beside if size < PIECE else self._base) as made:
             self._incoming.write(made.descriptor, buffer[:size])
             size += self._copy(fill, made.descriptor, hasher) if size == PIECE else 0
             if size >= PIECE and not hasher.matches(digest.value):
@@ -229,7 +229,9 @@ class ObjectCache:
 
     def assemble(self, digest: Digest, size: int) -> Assembly:
         """Begin an object that comes in pieces. Raises StoreFull, StoreError."""
-        return Assembly(self._incoming, self.path(digest), digest, size)
+        path = self.path(digest)
+        base = os.path.dirname(path) if size < PIECE else self._base
+        return Assembly(self._incoming, path, digest, size, base)
 
     def put(self, data: bytes, *, is_tree: bool = False) -> Digest:
         """Put bytes as a DVC 3 object. Raises StoreFull, StoreError."""
@@ -299,15 +301,14 @@ class ObjectCache:
         """Bring everything that was put to the disk. Raises StoreError."""
         self._incoming.sync()
 
-    def sweep(self, *, everywhere: bool = False) -> int:
+    def sweep(self, *, everywhere: bool = False, older: float = YOUNG) -> int:
         """Remove temporary files of commands that were killed; returns how many.
 
         Args:
             everywhere: also those beside objects, of which each has less than `PIECE` bytes.
+            older: nobody wrote to them for so long (s).
         """
-        base = os.path.join(self.directory, "files/md5")
-        below = [os.path.join(base, name) for name in names_in(base) if len(name) == 2]
-        return self._incoming.sweep(iter((base, *below) if everywhere else (base,)))
+        return sum(map(removed, leftovers(places(self.directory, everywhere=everywhere), older)))
 
     # Pieces ---------------------------------------------------------------------------------------
 

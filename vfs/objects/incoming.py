@@ -2,8 +2,8 @@
 
 Rules:
 
-- A temporary file is locked (`flock`) by who writes it; the lock ends with the writer, however it ends. `sweep`
-  removes what nobody holds.
+- A temporary file is locked (`flock`) by who writes it; the lock ends with the writer, however it ends, and
+  what nobody holds is removed (`vfs.objects.leftovers`).
 - Nothing is fsynced when it is written: `sync` brings all of it to the disk, a few files and large ones one by one, more with one
   `syncfs` (which also waits for what others write there). The descriptor that takes is opened before the first write,
   because Linux reports to it what failed since then.
@@ -14,7 +14,6 @@ import fcntl
 import itertools
 import os
 import stat
-import time
 import weakref
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,7 +27,6 @@ from vfs.types import Algorithm, Digest
 _PREFIX: Final = ".vfs-"
 _SUFFIX: Final = ".tmp"
 _FEW: Final = 16
-_YOUNG: Final = 60.0  # seconds; it may not be locked yet
 _MODE: Final = 0o444
 _MARK: Final = stat.S_IFREG | _MODE
 _SHARED: Final = 0o2775
@@ -168,18 +166,6 @@ class Incoming:
         except OSError as error:
             raise self.failed(error) from error
 
-    def sweep(self, directories: Iterator[str]) -> int:
-        """Remove the temporary files of writers that are gone; returns how many."""
-        old = time.time() - _YOUNG
-        return sum(
-            _abandoned(entry.path)
-            for directory in directories
-            for entry in entries(directory)
-            if entry.name.startswith(_PREFIX)
-            and entry.name.endswith(_SUFFIX)
-            and entry.stat(follow_symlinks=False).st_mtime < old
-        )
-
     def failed(self, error: OSError) -> StoreError:
         """What it means that the cache cannot be written."""
         where = f"the cache {self.directory}: {error.strerror}"
@@ -253,19 +239,3 @@ def _sync(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _abandoned(path: str) -> bool:
-    """Remove a temporary file unless its writer lives; returns whether it was removed."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(path)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True

@@ -1,4 +1,4 @@
-"""Small objects from one cache directory to another; a process of its own may do it (`vfs.processes`)."""
+"""Objects from one cache directory to another; small ones by a process of its own, if wanted (`vfs.processes`)."""
 
 import os
 from collections.abc import Iterable
@@ -35,6 +35,28 @@ def relay(source: ObjectCache, target: ObjectCache, digests: Iterable[Digest]) -
         finally:
             os.close(descriptor)
     return done
+
+
+def share(
+    source: ObjectCache, target: ObjectCache, digest: Digest, *, is_tree: bool = False
+) -> None:
+    """Put an object of one cache into another: a hard link where there can be one, else its bytes.
+
+    Raises:
+        DataUnavailable, ContentMismatch: the source does not have it right.
+        StoreFull, StoreError: the target cannot be written.
+    """
+    path = target.path(digest, is_tree=is_tree)
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.link(source.path(digest, is_tree=is_tree), path, follow_symlinks=False)
+        return
+    except OSError:  # another disk, or something wrong is there
+        descriptor = source.open(digest, is_tree=is_tree)
+    try:
+        target.receive(digest, _filler(descriptor), is_tree=is_tree)
+    finally:
+        os.close(descriptor)
 
 
 def _filler(descriptor: int) -> Fill:

@@ -51,6 +51,7 @@ _LONG = 60.0
 """A push that took so many seconds looks again for packs that were condemned or removed meanwhile."""
 
 Progress = Callable[[int, int], None]
+Refuse = Callable[[Item, ContentMismatch], object]
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class PushReport:
     Attributes:
         files, bytes: of all pointers.
         read_files, read_bytes: that had to be opened.
+        same_files: that have the content of one before them in this push.
         new_chunks, new_bytes: chunks the remote was not known to have, plain bytes.
         packs, sent_bytes: packs made; bytes of packs and manifests.
     """
@@ -68,6 +70,7 @@ class PushReport:
     bytes: int = 0
     read_files: int = 0
     read_bytes: int = 0
+    same_files: int = 0
     new_chunks: int = 0
     new_bytes: int = 0
     packs: int = 0
@@ -112,15 +115,20 @@ class Pusher:
         self._progress = progress
         self._compressor = Compressor()
         self._pack = PackBuilder()
-        self._number = known.new_pack()
+        self._number = self._first = known.new_pack()
         self._pool = ThreadPoolExecutor(jobs, "vfs-push")
         self._uploads: list[Future[bool]] = []
         self._pending: list[_Pending] = []
         self._began = time.monotonic()
         self._did = PushReport()
 
-    def add(self, pointer: Pointer, items: Iterable[Item]) -> None:
+    def add(self, pointer: Pointer, items: Iterable[Item], wrong: Refuse | None = None) -> None:
         """Take the files of a pointer, sorted by path (bytes); a pointer that is no directory has one.
+
+        Args:
+            pointer: gets a manifest.
+            items: its files.
+            wrong: told of each file with other bytes than its item says; the others go on, but the pointer gets no manifest.
 
         Raises:
             ContentMismatch: a file has other bytes or another size than its item says.
@@ -132,12 +140,22 @@ class Pusher:
             pointer.digest, is_tree=pointer.is_tree, compressor=self._compressor
         )
         pending = _Pending(pointer, builder, [])
-        taken = self._take(pending, items)
+        refused: list[ContentMismatch] = []
+
+        def refuse(item: Item, error: ContentMismatch) -> None:
+            if wrong is None:
+                raise error
+            wrong(item, error)
+            refused.append(error)
+
+        taken = self._take(pending, items, refuse)
         if pointer.is_tree:
             found = listing_digest(taken)
         else:
             names = [name for _, name in taken]
             found = bytes.fromhex(names[0]) if len(names) == 1 else b""
+        if refused:
+            raise refused[0]
         if found != pointer.digest.value:
             raise FormatError(
                 f"the files given for {pointer.digest} are not those it names",
@@ -145,7 +163,9 @@ class Pusher:
             )
         self._pending.append(pending)
 
-    def _take(self, pending: _Pending, items: Iterable[Item]) -> Iterator[tuple[bytes, str]]:
+    def _take(
+        self, pending: _Pending, items: Iterable[Item], refuse: Refuse
+    ) -> Iterator[tuple[bytes, str]]:
         """Pack the items; yields what a listing says of each."""
         numbers: dict[int, int] = {}
         block: list[PackedFile] = []
@@ -155,7 +175,11 @@ class Pusher:
             if before is not None and item.path <= before:
                 raise FormatError(f"{show(item.path)} is not behind {show(before)}")
             before = item.path
-            file = self._file(item, ready, numbers, pending.packs)
+            try:
+                file = self._file(item, ready, numbers, pending.packs)
+            except ContentMismatch as error:
+                refuse(item, error)
+                continue
             block.append(file)
             count += len(file.chunks)
             if len(block) >= BLOCK_FILES or count >= BLOCK_CHUNKS:
@@ -196,6 +220,8 @@ class Pusher:
     ) -> PackedFile:
         algorithm, value = item.digest
         rows: range | list[int] | None = self._known.file(algorithm, value)
+        if rows is not None and any(self._known.place(row).pack >= self._first for row in rows):
+            self._did.same_files += 1
         if rows is None:
             rows = self._read(item) if ready is None else self._take_ready(item, ready)
             self._known.add_file(algorithm, value, rows)

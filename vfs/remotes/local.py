@@ -14,6 +14,7 @@ The ETag is inode, size and mtime.
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 import stat
@@ -40,7 +41,9 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _COPY = 1 << 20
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO)
 
-_NO_ROOT = "is what holds it mounted? if nothing was pushed yet: `dvc push` makes it"
+_NO_ROOT = "is what holds it mounted? if nothing was pushed yet: `vfs push` makes it"
+ROOM = "free disk space there: `vfs gc --remote NAME`"
+REFUSED = "check its owner and mode, and how the disk is mounted"
 
 
 class LocalRemote:
@@ -222,10 +225,11 @@ class LocalRemote:
                     ) from error
                 raise ObjectMissing(f"{where}: there is no such file") from error
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise AccessDenied(f"{where}: {error.strerror}") from error
+                raise AccessDenied(f"{where}: {error.strerror}", hint=REFUSED) from error
             if error.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN):
                 raise RemoteUnavailable(f"{where}: {error.strerror}") from error
-            raise RemoteError(f"{where}: {error.strerror}") from error
+            hint = ROOM if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+            raise RemoteError(f"{where}: {error.strerror}", hint=hint) from error
 
 
 class _FileBody(ClosingBody):
@@ -295,6 +299,10 @@ def _store(directory: int, name: str, body: bytes | BinaryIO, *, if_absent: bool
     descriptor = os.open(temporary, flags, 0o666, dir_fd=directory)
     try:
         with open(descriptor, "wb", buffering=0) as file:
+            with contextlib.suppress(
+                OSError
+            ):  # it says that the writer lives (`vfs.objects.leftovers`)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _write(file.fileno(), body)
             os.fsync(file.fileno())
         if if_absent:

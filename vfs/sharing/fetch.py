@@ -151,7 +151,7 @@ class Fetch:
         is_tree: bool,
     ) -> dict[Digest, VfsError]:
         """Bring objects into the cache; those that did not come, and why."""
-        missing = [d for d in wanted if not caches.has(d, is_tree=is_tree, size=wanted[d])]
+        missing = [d for d in wanted if not caches.settle(d, is_tree=is_tree, size=wanted[d])]
         self.report.present += len(wanted) - len(missing)
         if not missing:
             return {}

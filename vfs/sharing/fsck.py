@@ -5,7 +5,8 @@ What is found, by name:
 * *missing*: a pointer or listing of the scope names it, and it is not there;
 * *altered*: the bytes are not those of the name (*truncated*: none at all, or fewer than are known to belong there);
 * *unreadable*: it could not be looked at;
-* *orphan*: no commit or working tree of this machine names it. Nothing is wrong with that; `gc` removes it.
+* *orphan*: no commit or working tree of this machine names it. Nothing is wrong with that; `gc` removes it;
+* *leftover*: a temporary file of a push to a directory that was killed, a day old; `gc` removes it.
 
 Rules: without `content`, only what is suspicious is hashed: listings, files that are not marked as verified (mode
 0444), empty ones, and those whose size here, there and in the pointer differ. Repair takes nothing but bytes of the right digest.
@@ -19,12 +20,15 @@ from vfs.errors import DataUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
 from vfs.formats.layout import object_path
 from vfs.objects import ObjectCache
+from vfs.objects.leftovers import Leftover
+from vfs.sharing.from_tree import WorkingTree
 from vfs.sharing.keep import Marks, everything, stores_of
 from vfs.sharing.layout import open_layout, open_named, packed_named
+from vfs.sharing.leftovers import left_there
 from vfs.sharing.plain import Object, PlainRemote
 from vfs.sharing.push import pushed
 from vfs.sharing.used import Used
-from vfs.state import CleanOuts, FileState, StateTable, state_directory
+from vfs.state import CleanOuts, FileState, spare_table
 from vfs.tracking.caches import Caches
 from vfs.tracking.parallel import each_told
 from vfs.tracking.uses import Use
@@ -36,6 +40,7 @@ from vfs.workspace.stores import DvcStore, RemoteRef
 _PIECE: Final = 1 << 20
 MISSING, TRUNCATED, ALTERED, UNREADABLE = "missing", "truncated", "altered", "unreadable"
 ORPHAN: Final = "orphan"
+LEFTOVER: Final = "leftover"
 
 
 @dataclass(slots=True)
@@ -79,6 +84,9 @@ class Fsck:
         used: what is needed.
         content: hash everything.
         progress: told (stage, done, total or None).
+
+    Attributes:
+        unlisted: a list of files cannot be read, so what no commit names is not known.
     """
 
     def __init__(
@@ -92,6 +100,7 @@ class Fsck:
         self._stores = stores_of(workspace) or [use.store for use in used.uses[:1]]
         self._caches = Caches(_merged(self._stores))
         self._sizes: dict[Object, int] = {}  # that pointers say
+        self.unlisted = False
 
     # The caches -----------------------------------------------------------------------------------
 
@@ -122,28 +131,35 @@ class Fsck:
             found.append(Finding(*item[1], UNREADABLE, why=error.message))
         if bad:
             self._doubt({digest for digest, is_tree in bad if not is_tree})
-        return found + _compared(there, needed, known, bad)
+        return found + self._compared(there, needed, known, bad)
 
     def _doubt(self, digests: set[Digest]) -> None:
         """What a checkout made of wrong objects is not what their names say: `status` is to look."""
-        table = StateTable.open(state_directory(self._workspace.repository.git_dir))
-        try:
+        with spare_table(self._workspace.repository.git_dir) as table:
             FileState(table).doubt(digests)
             CleanOuts(table).forget()
-        finally:
-            table.close()
 
     def repair_caches(self, found: list[Finding]) -> None:
-        """Bring what is wrong from any remote that has it right; what none has is no longer marked as verified."""
+        """Bring what is wrong from the working tree, or any remote that has it right; what none has is no longer marked as verified."""
         layouts = []
         for ref in dict.fromkeys(ref for store in self._stores for ref in store.remotes):
             with suppress(VfsError):
                 layouts.append(open_layout(self._workspace, ref))
-        wrong = [one for one in found if one.wrong]
+        for trees in (True, False):  # a list says where its files are
+            wrong = [one for one in found if one.wrong and one.is_tree == trees]
+            self._heal(wrong, layouts)
+        self._caches.home.sync()
+
+    def _heal(self, wrong: list[Finding], layouts: list[PlainRemote]) -> None:
         home = self._caches.home
+        files = {one.digest for one in wrong if not one.is_tree}
+        here = WorkingTree(self._workspace, self._used.uses if wrong else (), self._caches, files)
 
         def heal(one: Finding) -> None:
             one.why = one.why or "no remote has it"
+            if here.heal(one.digest, is_tree=one.is_tree):
+                one.repaired = True
+                return
             for layout in layouts:
                 try:
                     layout.receive(home, one.digest, is_tree=one.is_tree)
@@ -156,7 +172,6 @@ class Fsck:
                 home.distrust(one.digest, is_tree=one.is_tree)
 
         each_told(wrong, heal, self._jobs, self._progress, "repair")
-        home.sync()
 
     # A remote -------------------------------------------------------------------------------------
 
@@ -167,6 +182,10 @@ class Fsck:
     def layout(self, name: str) -> PlainRemote:
         """The remote of that name. Raises ConfigError, Unsupported: as `open_named`."""
         return open_named(self._workspace, self._stores, name)[0]
+
+    def leftovers(self, name: str) -> list[Leftover]:
+        """What killed pushes left half-written on the remote of that name, if it is a directory."""
+        return left_there(self._stores, name)
 
     def remote(self, layout: PlainRemote, name: str) -> list[Finding]:
         """Check a remote. Raises RemoteError: it is down or refuses."""
@@ -184,7 +203,7 @@ class Fsck:
 
         for one, error in each_told(suspects, check, layout.jobs, self._progress, "check"):
             found.append(Finding(*one, UNREADABLE, needed.get(one, b""), why=error.message))
-        return found + _compared(there, needed, known, bad)
+        return found + self._compared(there, needed, known, bad)
 
     def _suspicious(self, one: Object, size: int, needed: dict[Object, bytes]) -> bool:
         if self._content or (one[1] and one in needed):
@@ -248,23 +267,31 @@ class Fsck:
                 if out.size is not None:
                     self._sizes.setdefault((digest, False), out.size)
                 continue
-            with suppress(VfsError):  # it is missing or altered, which is told
+            try:
                 for file in marks.entries(digest, use.store, out.remote):
                     needed.setdefault((file, False), out.path)
+            except VfsError:
+                self.unlisted = True  # it is missing or altered, which is told
         return needed
 
-
-def _compared(
-    there: dict[Object, int], needed: dict[Object, bytes], known: Marks, bad: dict[Object, str]
-) -> list[Finding]:
-    """What a place has wrong, lacks, and has without a commit that names it."""
-    found = [Finding(*one, what, needed.get(one, b""), there[one]) for one, what in bad.items()]
-    found += [Finding(*one, MISSING, path) for one, path in needed.items() if one not in there]
-    return found + [
-        Finding(*one, ORPHAN, size=size)
-        for one, size in there.items()
-        if one not in known and one not in needed and one not in bad
-    ]
+    def _compared(
+        self,
+        there: dict[Object, int],
+        needed: dict[Object, bytes],
+        known: Marks,
+        bad: dict[Object, str],
+    ) -> list[Finding]:
+        """What a place has wrong, lacks, and has without a commit that names it."""
+        found = [Finding(*one, what, needed.get(one, b""), there[one]) for one, what in bad.items()]
+        found += [Finding(*one, MISSING, path) for one, path in needed.items() if one not in there]
+        self.unlisted = self.unlisted or bool(known.skipped)
+        if self.unlisted:
+            return found
+        return found + [
+            Finding(*one, ORPHAN, size=size)
+            for one, size in there.items()
+            if one not in known and one not in needed and one not in bad
+        ]
 
 
 def goes(use: Use, remote: str) -> bool:

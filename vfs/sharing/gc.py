@@ -24,10 +24,12 @@ from pathlib import Path
 from vfs.errors import Unsupported, VfsError
 from vfs.git.machine import known_commits, unpushed_commits
 from vfs.objects import ObjectCache
+from vfs.objects.leftovers import Leftover, removed
 from vfs.packed import PackedRemote, Pointer
 from vfs.packed.collect import Collector, Garbage
 from vfs.sharing.keep import Marks, key_of, project, stores_of
 from vfs.sharing.layout import open_layout, open_named, packed_named
+from vfs.sharing.leftovers import left_there
 from vfs.sharing.pinned import OrPinned, Pinned
 from vfs.sharing.plain import Object, PlainRemote, Stored
 from vfs.sharing.used import Scope
@@ -209,6 +211,11 @@ class Collection:
             Seen(self._table, layout.service).forget_remote()  # before anything is gone
         self._take(collected, garbage, partial(_remove_there, layout))
         return collected
+
+    def leftovers(self, name: str) -> list[Leftover]:
+        """Remove what killed pushes left half-written on the remote of that name, if it is a directory, a day ago or earlier."""
+        found = left_there(stores_of(self._workspace), name)
+        return found if self._wish.dry else [one for one in found if removed(one)]
 
     # Both -----------------------------------------------------------------------------------------
 

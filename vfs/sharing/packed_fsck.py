@@ -18,7 +18,7 @@ from vfs.packed.collect import Collector, condemn
 from vfs.packed.known import condemned_by
 from vfs.packed.roots import Roots
 from vfs.sharing.elsewhere import Elsewhere
-from vfs.sharing.fsck import ALTERED, ORPHAN, UNREADABLE, goes
+from vfs.sharing.fsck import ALTERED, LEFTOVER, ORPHAN, UNREADABLE, goes
 from vfs.sharing.keep import everything
 from vfs.sharing.packed_push import PackedPush, Wrong
 from vfs.sharing.used import Used
@@ -45,7 +45,7 @@ class PackedFinding:
     @property
     def wrong(self) -> bool:
         """Whether it is still wrong."""
-        return self.what != ORPHAN and not self.repaired
+        return self.what not in (ORPHAN, LEFTOVER) and not self.repaired
 
 
 class PackedFsck:

@@ -8,7 +8,7 @@ Rules:
 * A tracked directory goes as a whole, also where a target names a part of it: a manifest says all of its files.
 * With `verify`, a pointer whose packs are not all there is pushed anew, and what of it is there is taken over.
 * A file that the remote is known to have need not be here. One that is neither here nor there passes through from another
-  remote (`vfs.sharing.elsewhere`). What cannot be had is named; its pointer gets no manifest, and the rest goes.
+  remote (`vfs.sharing.elsewhere`). What cannot be had or is damaged is named; its pointer gets no manifest, and the rest goes.
 
 Memory: as `Pusher` and `Known`, and the listing of one directory.
 """
@@ -35,6 +35,7 @@ from vfs.packed import (
 from vfs.packed.known import list_packs
 from vfs.sharing.elsewhere import AHEAD, Elsewhere
 from vfs.sharing.layout import open_layout
+from vfs.sharing.plain import damaged
 from vfs.tracking.caches import Caches
 from vfs.tracking.report import Report, Trouble
 from vfs.tracking.uses import Use, uses
@@ -193,7 +194,7 @@ class PackedPush:
             done = pusher.finish()
         self._report.files += done.read_files + count
         self._report.size += done.sent_bytes
-        self._report.present += done.files - done.read_files
+        self._report.present += done.files - done.read_files - done.same_files
 
     def _tick(self, done: int, sent: int) -> None:
         self._progress("files", self._files, None)
@@ -201,7 +202,8 @@ class PackedPush:
     def _add(self, pusher: Pusher, pointer: Pointer, use: Use, pool: ThreadPoolExecutor) -> bool:
         before = len(self._report.troubles)
         try:
-            pusher.add(pointer, self._items(use, self._entries(use), pool))
+            wrong = partial(self._damaged, use)
+            pusher.add(pointer, self._items(use, self._entries(use), pool), wrong)
         except (ContentMismatch, FormatError, DataUnavailable) as error:
             if len(self._report.troubles) == before:
                 self._trouble(use.out.path, error)
@@ -263,8 +265,7 @@ class PackedPush:
                 cache = self._elsewhere.bring(digest)
             here = None if cache is None else _here(cache, digest)
             if here is None:
-                shown = b"/".join(part for part in (use.out.path, path) if part)
-                self._trouble(shown, self._caches.nowhere(digest))
+                self._trouble(_shown(use, path), self._caches.nowhere(digest))
                 return None
             opened = partial(self._passing, here.cache, digest)
         return Item(path, digest, here.size, opened)
@@ -275,6 +276,12 @@ class PackedPush:
     def _here(self, digest: Digest) -> _Here | None:
         """Where an object is here; the pusher hashes it."""
         return next((found for one in self._caches.readable if (found := _here(one, digest))), None)
+
+    def _damaged(self, use: Use, item: Item, error: ContentMismatch) -> None:
+        here = self._here(item.digest)
+        if here is not None:
+            error = damaged(here.cache.path(item.digest), item.digest, here.cache.mends)
+        self._trouble(_shown(use, item.path), error)
 
     def _trouble(self, path: bytes, error: VfsError) -> None:
         self._report.troubles.append(Trouble(path, error))
@@ -338,6 +345,11 @@ class _Passing(io.FileIO):
 def _here(cache: ObjectCache, digest: Digest) -> _Here | None:
     size = cache.size(digest)
     return None if size is None else _Here(cache, size)
+
+
+def _shown(use: Use, path: bytes) -> bytes:
+    """The path of a file of an out in the repository."""
+    return b"/".join(part for part in (use.out.path, path) if part)
 
 
 def _open(cache: ObjectCache, digest: Digest) -> BinaryIO:

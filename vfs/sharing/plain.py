@@ -28,8 +28,10 @@ from vfs.errors import (
 from vfs.formats.hashing import hasher_for
 from vfs.formats.layout import object_path, parse_object_path
 from vfs.objects import ObjectCache
+from vfs.objects.leftovers import DAY
 from vfs.remotes import Body, Remote
 from vfs.remotes.base import told
+from vfs.remotes.local import REFUSED, ROOM
 from vfs.types import Algorithm, Digest
 from vfs.workspace.stores import RemoteRef
 
@@ -197,22 +199,23 @@ class PlainRemote:
         """
         path = cache.path(digest, is_tree=is_tree)
         with open(cache.open(digest, is_tree=is_tree), "rb", buffering=0) as file:
-            damaged = _damaged(path, digest, cache.mends)
+            wrong = damaged(path, digest, cache.mends)
             if self.directory is not None:
-                return self._copy(self.directory, digest, is_tree, file, damaged)
+                return self._copy(self.directory, digest, is_tree, file, wrong)
             size = os.fstat(file.fileno()).st_size
-            body = cast("BinaryIO", _Checked(file, digest, size, damaged))
+            body = cast("BinaryIO", _Checked(file, digest, size, wrong))
             key = self.key(digest, is_tree=is_tree)
             self._remote.put(key, body.read(size + 1) if size <= _WHOLE else body)
         return size
 
     def prepare(self) -> None:
-        """Get ready to be written to: a directory is made. Raises RemoteError."""
+        """Get ready to be written to: a directory is made, and rid of large files that killed pushes left. Raises RemoteError."""
         if self.directory is not None:
             try:
                 os.makedirs(self.directory.directory, exist_ok=True)
             except OSError as error:
                 raise self._failed(error) from error
+            self.directory.sweep(older=DAY)
 
     def sync(self) -> None:
         """What was sent is there to stay. Raises RemoteError."""
@@ -228,12 +231,12 @@ class PlainRemote:
         digest: Digest,
         is_tree: bool,
         file: io.FileIO,
-        damaged: ContentMismatch,
+        wrong: ContentMismatch,
     ) -> int:
         try:
             return target.receive(digest, lambda view: file.readinto(view) or 0, is_tree=is_tree)
         except ContentMismatch:
-            raise damaged from None
+            raise wrong from None
         except StoreError as error:
             raise self._failed(error.__cause__ or error) from error
 
@@ -241,19 +244,19 @@ class PlainRemote:
         refused = isinstance(cause, OSError) and cause.errno in _REFUSED
         kind = AccessDenied if refused else RemoteError
         reason = cause.strerror if isinstance(cause, OSError) else cause
-        return kind(f"remote {self._ref.name} ({self.url}): {reason}")
+        full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = REFUSED if refused else ROOM if full else None
+        return kind(f"remote {self._ref.name} ({self.url}): {reason}", hint=hint)
 
 
 class _Checked(io.RawIOBase):
     """A file that is hashed as it is read: its last piece is given only if the whole is what a digest names."""
 
-    def __init__(
-        self, file: io.FileIO, digest: Digest, size: int, damaged: ContentMismatch
-    ) -> None:
+    def __init__(self, file: io.FileIO, digest: Digest, size: int, wrong: ContentMismatch) -> None:
         self._file = file
         self._digest = digest
         self._size = size
-        self._damaged = damaged
+        self._wrong = wrong
         self._hasher = hasher_for(digest, size)
 
     def readable(self) -> bool:
@@ -281,11 +284,12 @@ class _Checked(io.RawIOBase):
         self._hasher.update(data)
         whole = not data or self._file.tell() >= self._size
         if whole and not self._hasher.matches(self._digest.value):
-            raise self._damaged
+            raise self._wrong
         return data
 
 
-def _damaged(path: str, digest: Digest, hint: str) -> ContentMismatch:
+def damaged(path: str, digest: Digest, hint: str) -> ContentMismatch:
+    """An object of a cache is not what its name says; `hint` is what helps."""
     return ContentMismatch(
         f"{path} is damaged: its content has another {digest.algorithm.name}",
         hint=hint,

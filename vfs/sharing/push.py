@@ -41,7 +41,7 @@ class Push:
 
     Args:
         workspace: the repository.
-        table: where it is kept what remotes have.
+        table: where it is kept which listings remotes have.
         remote: where outs go that name no remote of their own; the default remote if None.
         progress: told (stage, done, total or None).
         verify: believe nothing, and send again what has another size on the remote.
@@ -267,8 +267,7 @@ class _Group:
         def tick() -> None:
             self._progress(stage, len(sizes), total)
             done, self._sent = self._sent, []
-            if done:
-                self._seen.add(done)
+            self._seen.add(digest for digest, is_tree in done if is_tree)
 
         try:
             if stage == "files" and self._layout.directory is not None:

@@ -1,13 +1,10 @@
 """What a remote in DVC's layout has of some objects, with as few questions as may be: for `push`, and for `status --remote`.
 
-What is believed without asking:
-
-* the files of a listing that is on the remote *now* are there too, as DVC believes. That also holds for listings of other
-  versions that this clone saw there, so that a new version of a large directory asks for what is new;
-* what this clone itself saw there within the last `FRESH` seconds: an interrupted push goes on where it was.
+What is believed without asking: the files of a listing that is on the remote *now* are there too, as DVC believes. That also holds
+for listings of other versions that this clone saw there, so that a new version of a large directory asks for what is new.
+Nothing else: a file that no listing names may be removed by anybody's collection, however recently we saw or sent it.
 """
 
-import time
 from collections.abc import Collection, Iterable
 from typing import Final
 
@@ -16,8 +13,6 @@ from vfs.state import Seen
 from vfs.tracking.caches import Caches
 from vfs.types import Digest
 
-FRESH: Final = 3600
-"""Seconds; less than any grace period of a collection on the remote."""
 _WITNESSES: Final = 16
 """Listings of other versions that are looked at."""
 
@@ -40,24 +35,20 @@ class There:
         """Those that the remote has, which is asked for each; what was seen there and is gone makes us forget all."""
         wanted = list(dict.fromkeys(objects))
         there = {one for one, _ in self._layout.present(wanted)} if wanted else set()
-        known = self._seen.known(wanted)
-        if any(one not in there for one, was in zip(wanted, known, strict=True) if was):
+        listings = [one for one in wanted if one[1]]
+        known = self._seen.known([digest for digest, _ in listings])
+        if any(one not in there for one, was in zip(listings, known, strict=True) if was):
             self._seen.forget_remote()  # somebody removed what was seen
-        self._seen.add(there)
+        self._seen.add(digest for digest, is_tree in there if is_tree)
         return there
 
     def files(self, wanted: Collection[Digest]) -> set[Digest]:
         """Those files that the remote has."""
-        names = [(digest, False) for digest in wanted]
-        since = int(time.time()) - FRESH
-        recent = self._seen.known(names, since=since)
-        known = {digest for (digest, _), there in zip(names, recent, strict=True) if there}
+        known: set[Digest] = set()
         self._witnessed(wanted, known)
-        rest = [one for one in names if one[0] not in known]
+        rest = [(digest, False) for digest in wanted if digest not in known]
         if rest:
-            found = [one for one, _ in self._layout.present(rest)]
-            self._seen.add(found)
-            known.update(digest for digest, _ in found)
+            known.update(digest for (digest, _), _ in self._layout.present(rest))
         return known
 
     def _witnessed(self, wanted: Collection[Digest], known: set[Digest]) -> None:

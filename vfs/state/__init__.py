@@ -4,6 +4,15 @@ from vfs.state.clean import CleanOuts
 from vfs.state.files import FileState
 from vfs.state.outs import OutState, Placed
 from vfs.state.seen import Seen
-from vfs.state.table import StateTable, state_directory
+from vfs.state.table import StateTable, spare_table, state_directory
 
-__all__ = ["CleanOuts", "FileState", "OutState", "Placed", "Seen", "StateTable", "state_directory"]
+__all__ = [
+    "CleanOuts",
+    "FileState",
+    "OutState",
+    "Placed",
+    "Seen",
+    "StateTable",
+    "spare_table",
+    "state_directory",
+]

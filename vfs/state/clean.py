@@ -29,10 +29,12 @@ class Look(NamedTuple):
     Attributes:
         hash: of all of it.
         latest: the latest of its times (ns).
+        began: when it was begun to look (ns).
     """
 
     hash: bytes
     latest: int
+    began: int
 
 
 def look(
@@ -45,7 +47,7 @@ def look(
         listing: the list that its pointer names.
         caches: directories of the caches.
     """
-    pack, latest = _PRINT.pack, 0
+    pack, latest, began = _PRINT.pack, 0, time.time_ns()
     parts: list[bytes] = []
     for path, found in files:
         parts += (path, _NOWHERE, pack(*found))
@@ -63,7 +65,7 @@ def look(
             fields = status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
             hasher.update(pack(*fields))
             latest = max(latest, status.st_ctime_ns)
-    return Look(hasher.digest(16), latest)
+    return Look(hasher.digest(16), latest, began)
 
 
 class CleanOuts:
@@ -79,16 +81,16 @@ class CleanOuts:
 
     def note(self, path: bytes, digest: Digest, found: Look) -> None:
         """What is there is what the pointer says."""
-        if found.latest > time.time_ns() - RACY or self.holds(path, digest, found):
+        if found.latest > found.began - RACY or self.holds(path, digest, found):
             return
         table = self._table.tables["clean"]
 
         def write(transaction: Any) -> None:
             transaction.put(key_of(path), digest.key + found.hash, db=table)
 
-        self._table.write(write)
+        self._table.remember(write)
 
     def forget(self) -> None:
         """Let every directory be looked at again."""
         table = self._table.tables["clean"]
-        self._table.write(lambda transaction: transaction.drop(table, delete=False))
+        self._table.remember(lambda transaction: transaction.drop(table, delete=False))

@@ -125,7 +125,7 @@ class FileState:
             for key, value in batch:
                 transaction.put(key, value, db=table)
 
-        self._table.write(write)
+        self._table.remember(write)
 
 
 def key_of(path: bytes) -> bytes:

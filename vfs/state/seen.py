@@ -1,9 +1,8 @@
-"""Objects that were seen on a remote, so that a push does not ask again.
+"""Listings that were seen on a remote: whoever asks for files there asks for these first, since one answer stands for many files.
 
-Record: key = what stands for the remote (`RemoteRef.service`, 16 bytes), digest key, one byte 1 for a listing; value = seconds (u32) when it was seen.
+Record: key = what stands for the remote (`RemoteRef.service`, 16 bytes), digest key, one byte 1; value = seconds (u32) when it was seen.
 
-Rule: only what this clone saw itself: put there, or was told by the remote. Somebody may delete it since, so
-`forget_remote` is called when a remote turns out not to have what was seen; `fsck` never trusts this table.
+Rule: nothing is taken to be there because it stands here; somebody may have removed it since. Only what this clone saw itself: put there, or was told by the remote.
 """
 
 import time
@@ -16,9 +15,6 @@ from vfs.types import Algorithm, Digest
 
 _TIME: Final = Struct("<I")
 
-Object = tuple[Digest, bool]
-"""A digest, and whether it names a listing."""
-
 
 class Seen:
     """What is known to lie on one remote; blocking and thread-safe."""
@@ -27,29 +23,27 @@ class Seen:
         self._table = table
         self._prefix = service
 
-    def known(self, objects: Sequence[Object], *, since: int = 0) -> list[bool]:
-        """For each object whether it was seen at or after `since` (seconds since the epoch)."""
+    def known(self, listings: Sequence[Digest]) -> list[bool]:
+        """For each listing whether it was seen."""
         table = self._table.tables["seen"]
 
-        def read(transaction: Any) -> list[bytes | None]:
-            return [transaction.get(self._key(*one), db=table) for one in objects]
+        def read(transaction: Any) -> list[bool]:
+            return [transaction.get(self._key(one), db=table) is not None for one in listings]
 
-        return [
-            value is not None and len(value) == _TIME.size and _TIME.unpack(value)[0] >= since
-            for value in self._table.read(read)
-        ]
+        return self._table.read(read)
 
-    def add(self, objects: Iterable[Object]) -> None:
-        """Remember objects as seen now."""
+    def add(self, listings: Iterable[Digest]) -> None:
+        """Remember listings as seen now."""
         value = _TIME.pack(int(time.time()))
-        keys = [self._key(*one) for one in objects]
+        keys = [self._key(one) for one in listings]
         table = self._table.tables["seen"]
 
         def write(transaction: Any) -> None:
             for key in keys:
                 transaction.put(key, value, db=table)
 
-        self._table.write(write)
+        if keys:
+            self._table.remember(write)
 
     def listings(self, most: int) -> list[Digest]:
         """The listings that were seen last, at most so many, the newest first."""
@@ -79,7 +73,7 @@ class Seen:
                 while found and cursor.key().startswith(self._prefix):
                     found = cursor.delete()
 
-        self._table.write(write)
+        self._table.remember(write)
 
-    def _key(self, digest: Digest, is_tree: bool) -> bytes:
-        return self._prefix + digest.key + bytes((is_tree,))
+    def _key(self, listing: Digest) -> bytes:
+        return self._prefix + listing.key + b"\x01"

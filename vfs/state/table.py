@@ -2,23 +2,31 @@
 
     <git dir>/vfs/state/     tables: files, seen, outs, clean
 
-Rule: damage or a lost directory is repaired by starting afresh.
+Rules: damage or a lost directory is repaired by starting afresh; a verb that only saves time by it goes on without (`spare`).
 """
 
 import logging
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from vfs.errors import StoreError
-from vfs.lmdb import Damaged, Environment, Form
+from vfs.lmdb import Damaged, Environment, Form, refused
 
 MAP_SIZE: Final = 1 << 28  # address space; grows by itself
 log = logging.getLogger("vfs.state")
 
 
 class StateTable(Environment):
-    """Tables `files` (path -> fingerprint, digest) `seen` (remote, digest -> when), `outs` (path -> digest), `clean` (path -> digest, what was there)."""
+    """Tables `files` (path -> fingerprint, digest) `seen` (remote, digest -> when), `outs` (path -> digest), `clean` (path -> digest, what was there).
+
+    Attributes:
+        spare: the verb needs none of it: what cannot be written is not remembered.
+    """
+
+    spare = False
 
     form = Form(
         name="state table",
@@ -40,13 +48,49 @@ class StateTable(Environment):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 return cls(directory, map_size=MAP_SIZE)
             except OSError as error:
-                raise StoreError(f"state table {directory}: {error.strerror}") from error
+                raise refused(f"state table {directory}", error) from error
             except Damaged as error:
                 if last:
                     raise
                 log.warning("%s; starting afresh", error)
                 shutil.rmtree(directory, ignore_errors=True)
         raise AssertionError("unreachable")
+
+    def remember(self, function: Callable[[Any], object]) -> None:
+        """`write` what saves time later. Raises as that, unless the table is spare."""
+        try:
+            self.write(function)
+        except Damaged:
+            raise
+        except StoreError as error:
+            if not self.spare:
+                raise
+            log.info("%s; going on without", error)
+
+
+@contextmanager
+def spare_table(git_dir: Path) -> Iterator[StateTable]:
+    """The table of a working tree for a verb that can do without: opened for reading, or an empty one elsewhere, where there is no other way."""
+    directory = state_directory(git_dir)
+    with ExitStack() as stack:
+        try:
+            table = StateTable.open(directory)
+        except StoreError as error:
+            log.info("%s; going on without", error)
+            table = _readable(directory, stack)
+        table.spare = True
+        stack.callback(table.close)
+        yield table
+
+
+def _readable(directory: Path, stack: ExitStack) -> StateTable:
+    try:
+        return StateTable(directory, map_size=MAP_SIZE, readonly=True)
+    except StoreError:
+        from tempfile import TemporaryDirectory
+
+        empty = stack.enter_context(TemporaryDirectory(prefix="vfs-"))
+        return StateTable.open(Path(empty))
 
 
 def state_directory(git_dir: Path) -> Path:

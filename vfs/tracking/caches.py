@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from vfs.errors import ContentMismatch, DataUnavailable, FormatError, Unsupported
 from vfs.formats.dirlisting import MAX_BYTES, ListingEntry, iter_listing
 from vfs.objects import ObjectCache
+from vfs.objects.relay import share
 from vfs.tracking.homes import HomeCache, home_cache
 from vfs.types import Digest
 from vfs.workspace.stores import DvcStore
@@ -66,6 +67,22 @@ class Caches:
         return self.holder(digest, is_tree=is_tree, size=size) is not None or (
             at_home and self.homes is not None and self.homes.home(digest) is not None
         )
+
+    def settle(self, digest: Digest, *, is_tree: bool = False, size: int | None = None) -> bool:
+        """`has`; what only another cache has gets into the first one, where dvc looks for it, as a hard link if that can be.
+
+        Raises:
+            StoreFull, StoreError: the first cache cannot be written.
+        """
+        holder = self.holder(digest, is_tree=is_tree, size=size)
+        if holder is None:
+            return self.has(digest, is_tree=is_tree, size=size)
+        if holder is not self.home:
+            try:
+                share(holder, self.home, digest, is_tree=is_tree)
+            except (DataUnavailable, ContentMismatch):
+                return False
+        return True
 
     def elsewhere(self, digest: Digest, size: int) -> bool:
         """Whether a content of the working tree may go from there: a cache has it, or a remote has what had its home here."""

@@ -29,7 +29,7 @@ from vfs.formats.dirlisting import listing_digest
 from vfs.git.here import git_directories
 from vfs.mount_table import mounts_below
 from vfs.objects.presence import absent
-from vfs.state import CleanOuts, FileState, OutState, Placed, StateTable, state_directory
+from vfs.state import CleanOuts, FileState, OutState, Placed, StateTable, spare_table
 from vfs.state.clean import look
 from vfs.state.homes import Home
 from vfs.tracking.caches import Caches
@@ -106,12 +106,9 @@ class Report:
 
 @contextmanager
 def open_state(root: Path) -> Iterator[StateTable]:
-    """What is remembered of a working tree. Raises NotARepository, StoreError."""
-    table = StateTable.open(state_directory(git_directories(root)[0]))
-    try:
+    """What is remembered of a working tree, for a verb that can do without. Raises NotARepository."""
+    with spare_table(git_directories(root)[0]) as table:
         yield table
-    finally:
-        table.close()
 
 
 def _silent(stage: str, done: int, total: int | None) -> None:
@@ -143,7 +140,7 @@ def status(
         NotARepository: the directory is no top of a working tree.
         UnknownPath: a target means nothing.
         DataUnavailable: a directory or file cannot be read, or changes while it is.
-        StoreError: Git cannot list its files, or the table cannot be written.
+        StoreError: Git cannot list its files, or the table is damaged.
     """
     top = os.fsencode(root).rstrip(b"/")
     surveyed = survey_here(root) if surveyed is None else surveyed

@@ -139,6 +139,7 @@ def test_equal_files_are_stored_once_and_read_once(remote: Remote) -> None:
     _, report = push(remote, {b"a": content, b"b": content, b"c": content}, opened=opened)
     assert opened == [b"a"]
     assert report.new_bytes == MIB
+    assert (report.files, report.read_files, report.same_files) == (3, 1, 2)
 
 
 def test_what_is_condemned_is_stored_again(remote: Remote) -> None:

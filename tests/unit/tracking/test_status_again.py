@@ -114,3 +114,12 @@ def test_another_pointer_is_seen(clone: Clone) -> None:
     assert out.change == "modified"
     clone.write("data/0/00", b"0")
     assert all(out.clean for out in found(clone).outs)
+
+
+def test_a_pointer_that_cannot_be_read_is_not_nothing(clone: Clone) -> None:
+    """As in a merge conflict."""
+    pointer = clone.root / "data.dvc"
+    pointer.write_text(f"<<<<<<< HEAD\n{pointer.read_text()}=======\n>>>>>>> other\n")
+    said = clone.vfs("status")
+    assert "data.dvc: " in said
+    assert "no data is tracked here" not in said
