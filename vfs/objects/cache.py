@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from vfs.errors import ContentMismatch, DataUnavailable, StoreError
 from vfs.formats.hashing import Hasher, hasher_for, new_hasher
@@ -383,13 +383,11 @@ class ObjectCache:
         """A buffer of `PIECE` bytes of this thread."""
         if not hasattr(self._buffers, "view"):
             self._buffers.view = memoryview(bytearray(PIECE))
-        view: memoryview = self._buffers.view
-        return view
+        return cast("memoryview", self._buffers.view)
 
     def _wrong(self, digest: Digest, is_tree: bool) -> ContentMismatch:
-        return ContentMismatch(
-            f"what came for {object_path(digest, is_tree=is_tree)} has another {digest.algorithm.name}"
-        )
+        name = object_path(digest, is_tree=is_tree)
+        return ContentMismatch(f"what came for {name} has another {digest.algorithm.name}")
 
 
 @cache
