@@ -12,8 +12,9 @@ from hypothesis import settings
 
 import vfs.testing
 
-# Tests interrupt commands as Ctrl-C does: a shell that put us into the background has them ignore it.
+# Tests interrupt commands as Ctrl-C and a closed terminal do: a shell that put us into the background, or `nohup`, has them ignore that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("soak", max_examples=5_000, deadline=None, print_blob=True)

@@ -165,8 +165,12 @@ class MountMachine(RuleBasedStateMachine):
         wait_until(self._quiet, "the daemon's own writes: what others change meanwhile is not seen")
         chooser = random.Random(seed)
         for segment in (self._cache() / "chunks" / "segments").glob("*.seg"):
-            size = segment.stat().st_size
-            with segment.open("r+b", buffering=0) as file:
+            try:
+                file = segment.open("r+b", buffering=0)
+            except FileNotFoundError:
+                continue  # nothing was left in it, and the daemon has removed it
+            with file:
+                size = os.fstat(file.fileno()).st_size
                 if cut:
                     os.truncate(file.fileno(), chooser.randrange(size + 1))
                 else:
