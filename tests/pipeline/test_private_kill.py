@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,7 @@ from vfs.testing.mounts import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.fuse]
 KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 10
+KINDS = ("vfs", "daemon", "program", "command")
 STAGES = 3
 
 
@@ -45,15 +47,20 @@ def clone(work: Work) -> Work:
     return made
 
 
-def victims(vfs: psutil.Process) -> dict[str, psutil.Process]:
+def victims(run: "subprocess.Popen[bytes]") -> dict[str, psutil.Process]:
     """The processes of a run, by what they are."""
-    found = {"vfs": vfs}
+    found = {}
     with contextlib.suppress(psutil.NoSuchProcess):
+        vfs = found["vfs"] = psutil.Process(run.pid)
         for one in vfs.children(recursive=True):
             line = " ".join(one.cmdline())
             kind = "daemon" if "vfs.daemon" in line else "program" if "vfs.sandbox" in line else "command"  # fmt: skip
             found[kind] = one
     return found
+
+
+def _there_or_over(run: "subprocess.Popen[bytes]", kind: str) -> bool:
+    return run.poll() is not None or kind in victims(run)
 
 
 def processes(work: Work) -> list[int]:
@@ -98,15 +105,14 @@ def test_killed_and_given_again(clone: Work) -> None:
             [VFS, "repro", "--no-run-cache"], cwd=clone.root, env=clone.sandbox.environ,
             start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
+        kind = KINDS[round_ % len(KINDS)]
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(chance.uniform(0.1 * whole, whole))
-        found = victims(psutil.Process(process.pid)) if process.returncode is None else {}
-        fresh = [kind for kind in found if kind not in hit] or list(found)
-        if fresh:
-            kind = chance.choice(fresh)
+            process.wait(chance.uniform(0.1, 0.6) * whole)
+        there = partial(_there_or_over, process, kind)
+        wait_until(there, f"the {kind} of the run")
+        with contextlib.suppress(KeyError, psutil.NoSuchProcess):
+            victims(process)[kind].send_signal(signal.SIGKILL)
             hit.add(kind)
-            with contextlib.suppress(psutil.NoSuchProcess):
-                found[kind].send_signal(signal.SIGKILL)
         process.wait()
         recorded_is_there(clone)
         clone.vfs("repro")
@@ -116,4 +122,4 @@ def test_killed_and_given_again(clone: Work) -> None:
         wait_until(lambda: not mounted(clone), "the end of all mounts")
         assert list((clone.sandbox.root / "run").glob("vfs-run-*")) == []
         assert list((clone.root / ".dvc/tmp").glob("vfs-run-*/running")) == []
-    assert hit == {"vfs", "daemon", "program", "command"}
+    assert hit == set(KINDS)
