@@ -50,13 +50,9 @@ def command(targets: tuple[str, ...], force: bool, wait: float, as_json: bool) -
 
 def _parted(targets: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Targets that name stages of a `dvc.yaml`, and the others."""
-    import os
-
     from vfs_cli.log_runs import stage_of
 
-    stages = tuple(
-        text for text in targets if not os.path.lexists(text) and stage_of(text) is not None
-    )
+    stages = tuple(text for text in targets if stage_of(text) is not None)
     return stages, tuple(text for text in targets if text not in stages)
 
 

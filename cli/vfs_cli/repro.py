@@ -105,8 +105,11 @@ def command(
         graph = session.graph()
         named = [Target(text, target.path(text)) for text in targets]
         nodes = nodes_of(
-            graph, named, target.here, glob=glob, whole=whole, single=single, downstream=downstream
-        )
+            graph, named, target.here, glob=glob, whole=whole, single=single, downstream=downstream,
+            files=session.project.survey.pipelines,
+        )  # fmt: skip
+        if not nodes and not output.json:
+            output.line("no stages: nothing to run")
         teller = Teller(output, progress, target, dry=dry)
         with executor(target, progress, in_place=in_place, keep=keep) as place:
             how = setting(

@@ -19,7 +19,7 @@ from vfs.formats.values import Out
 from vfs.objects import Fingerprint, fingerprint, hash_source
 from vfs.tracking.project import Project
 from vfs.tracking.record import listing_digest, record
-from vfs.tracking.scan import Scanner
+from vfs.tracking.scan import File, Scanner
 from vfs.types import Algorithm, Digest
 
 if TYPE_CHECKING:
@@ -98,13 +98,24 @@ class Measure:
             return None
         if path is None or (os.path.islink(place.absolute) and os.path.isdir(place.absolute)):
             return _outside(os.path.realpath(place.absolute))
-        if old is not None and old.algorithm is not Algorithm.MD5:
+        if (self._project.form if old is None else old.algorithm) is not Algorithm.MD5:
             return record(self._project, path, old, store=False).content
         known = self._known.get(path)
         if known is None:
-            known = record(self._project, path, None, store=False).content
+            known = self._file(path) or record(self._project, path, old, store=False).content
             self._known[path] = known
         return known
+
+    def _file(self, path: bytes) -> Described | None:
+        """A file; whoever names one means it, also if a `.dvcignore` hides it in its directory."""
+        absolute = self._project.absolute(path)
+        found = os.stat(absolute)
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        executable = bool(found.st_mode & 0o111)
+        file = File(path, fingerprint(found), executable, os.path.islink(absolute))
+        content = next(self._project.contents.of([file]))
+        return Described(content.digest, size=content.file.fingerprint.size, executable=executable)
 
     def is_recorded(self, out: Out) -> bool:
         """Whether what lies at the place of an out is what its pointer says, or nothing does."""

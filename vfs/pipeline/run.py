@@ -6,6 +6,7 @@ Rule: whatever happens, and whenever, the lock has its old entry or that of a ru
 import math
 import os
 import shlex
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -155,7 +156,7 @@ class Runner:
         """
         began = time.time()
         name = self._history.name(stage, began)
-        with claimed(self._project, stage), ExitStack() as stack:
+        with claimed(self._project, stage, self._setting.wait), ExitStack() as stack:
             with self.locked(self._setting.wait):
                 if stage.definition.frozen:
                     return self._verify(stage)
@@ -163,6 +164,7 @@ class Runner:
                 known = None if force or declare else self._known(stage, before)
                 if known is not None:
                     return self._restore(stage, known, began, name)
+                self._check_shell(stage)
                 room = stack.enter_context(
                     self._setting.executor.room(self._project, stage, self._means)
                 )
@@ -182,6 +184,15 @@ class Runner:
                 self._say(room)
             self._history.add(name, self._told(stage, done.run, began, ""))
             return done
+
+    def _check_shell(self, stage: Stage) -> None:
+        """Refuse a shell that is not there while all is as it was. Raises StageFailed."""
+        shell = self._setting.shell
+        if shutil.which(shell, path=self._setting.env.get("PATH")) is None:
+            raise StageFailed(
+                f"stage {stage.address(self._setting.here)!r} is for the shell {shell}, which is not there",
+                hint="let SHELL name one that is",
+            )
 
     def _declared(
         self, stage: Stage, before: Locked, room: Room, declare: Declare

@@ -2,30 +2,39 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Final
 
 from vfs.errors import RepositoryBusy, StoreError
 from vfs.pipeline.clearing import scratch
 from vfs.pipeline.nodes import Stage
 from vfs.tracking.project import Project
 
+_LOOK: Final = 0.1  # seconds between two looks at a lock
+
 
 @contextmanager
-def claimed(project: Project, stage: Stage) -> Iterator[None]:
+def claimed(project: Project, stage: Stage, wait: float) -> Iterator[None]:
     """Hold the lock of a stage; the kernel gives it back however we end.
 
     Raises:
-        RepositoryBusy: another process runs the stage.
+        RepositoryBusy: another process runs the stage, for longer than `wait` seconds.
         StoreError: the lock cannot be made.
     """
-    with held(scratch(project, stage)) as ours:
-        if not ours:
+    until = time.monotonic() + wait
+    while True:
+        with held(scratch(project, stage)) as ours:
+            if ours:
+                yield
+                return
+        if time.monotonic() >= until:
             raise RepositoryBusy(
                 f"another process is running the stage {stage.address()!r}",
-                hint="wait for it to end",
+                hint="wait for it to end, or let `--wait SECONDS` do it",
             )
-        yield
+        time.sleep(_LOOK)
 
 
 @contextmanager

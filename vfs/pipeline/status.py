@@ -110,8 +110,7 @@ def judged(
                 try:
                     reasons = judge.reasons(stage)
                 except VfsError as error:
-                    among.problems.append(problem_of(error, stage.file))
-                    continue
+                    reasons = [Reason("unknown", error.message)]
                 if reasons:
                     changed.append(Judged(stage, reasons))
     return changed

@@ -13,7 +13,7 @@ With `glob` the name is a pattern (`*`, `?`, `[…]`) of names. Pure.
 
 import difflib
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from vfs.errors import UnknownPath
@@ -95,6 +95,7 @@ def nodes_of(
     whole: bool = False,
     single: bool = False,
     downstream: bool = False,
+    files: Collection[bytes] = (),
 ) -> list[Node]:
     """The nodes that a walk visits, in its order.
 
@@ -106,6 +107,7 @@ def nodes_of(
         whole: everything there is, whatever the targets.
         single: only what the targets mean.
         downstream: what needs them, instead of what they need.
+        files: pipelines that are there, stages or not: without a target, the one here may have none.
 
     Raises:
         UnknownPath: a target means nothing, or there is no `dvc.yaml` here.
@@ -115,7 +117,10 @@ def nodes_of(
     if targets:
         named = meant(graph, targets, here, glob=glob)
     else:
-        named = stages_of(graph, posixpath.join(here, PIPELINE))
+        beside = posixpath.join(here, PIPELINE)
+        named = stages_of(graph, beside)
+        if not named and beside in files:
+            return []
     if not named:
         raise UnknownPath(
             "this directory has no dvc.yaml with a stage",

@@ -157,7 +157,7 @@ def check_editable(claim: Claim) -> None:
     if claim.stage:
         raise UsageError(
             f"{name} is an output of the stage {claim.stage!r} of {told(claim.pointer)}",
-            hint="dvc repro, or dvc commit",
+            hint="vfs repro, or vfs commit with the name of the stage",
         )
     if claim.source is not None:
         raise UsageError(f"{name} is imported by {told(claim.pointer)}", hint="vfs update")

@@ -15,7 +15,7 @@ from vfs.git.here import ignored
 from vfs.objects import ObjectCache
 from vfs.state import OutState, Placed
 from vfs.tracking import writes
-from vfs.tracking.project import Project, told
+from vfs.tracking.project import Project, is_inside, told
 from vfs.tracking.record import Recorded
 from vfs.types import Digest
 from vfs.workspace.outs import Claim
@@ -120,6 +120,7 @@ def ignore(project: Project, out: bytes) -> list[bytes]:
 
 def ignore_all(project: Project, outs: Sequence[bytes]) -> list[bytes]:
     """`ignore` of several; Git is asked of those without a line alone."""
+    outs = [_without_links(project, out) for out in outs]
     lacking = [out for out in outs if _with_line(project, out) is not None]
     hidden = ignored(project.top, lacking) if lacking else ()
     written = []
@@ -129,6 +130,15 @@ def ignore_all(project: Project, outs: Sequence[bytes]) -> list[bytes]:
             project.write(_gitignore(out)[0], text)
             written.append(_gitignore(out)[0])
     return written
+
+
+def _without_links(project: Project, out: bytes) -> bytes:
+    """The path of an out as Git has it, which follows no symlink; as it is, if one leads out of the working tree."""
+    directory, _, name = out.rpartition(b"/")
+    if not directory:
+        return out
+    real, top = os.path.realpath(project.absolute(directory)), os.path.realpath(project.top)
+    return os.path.join(os.path.relpath(real, top), name) if is_inside(real, top) else out
 
 
 def _with_line(project: Project, out: bytes) -> bytes | None:

@@ -21,6 +21,7 @@ from vfs.tracking.contents import Contents, Progress
 from vfs.tracking.homes import home_cache
 from vfs.tracking.scan import Scanner
 from vfs.tracking.staying import Staying
+from vfs.types import Algorithm
 from vfs.workspace.here import survey_here
 from vfs.workspace.outs import NOT_COMMITTED, Claim
 from vfs.workspace.stores import DvcStore
@@ -64,6 +65,11 @@ class Project:
     def workspace(self) -> "Workspace":
         """The repository with its remotes and Git's objects; most of what is recorded needs neither, and starts sooner."""
         return self.open_workspace()
+
+    @property
+    def form(self) -> Algorithm:
+        """How new contents are hashed: as DVC 2 does where there are stages of DVC 0.x, since no later DVC reads such a repository."""
+        return Algorithm.MD5_DOS2UNIX if self.survey.claims.commands else Algorithm.MD5
 
     def absolute(self, path: bytes) -> bytes:
         """A path of the working tree in the file system."""

@@ -1,6 +1,7 @@
 """What an out holds now, as a pointer and a listing say it.
 
-Rules: an out in the form of DVC 2 is hashed by its own rule first and keeps its form if it is what it was. With
+Rules: an out in the form of DVC 2 is hashed by its own rule first and keeps its form if it is what it was, or if no later DVC could read the
+repository anyway (`Project.form`). With
 `store` every content is in the cache afterwards (listings are put by `vfs.tracking.change`).
 """
 
@@ -64,7 +65,8 @@ def record(
             if not store:
                 return as_it_was
             return _look(project, path, old.algorithm, store=True, copy=copy)
-    return _look(project, path, Algorithm.MD5, store=store, copy=copy)
+    form = project.form if old is None or old.algorithm is Algorithm.MD5_DOS2UNIX else Algorithm.MD5
+    return _look(project, path, form, store=store, copy=copy)
 
 
 def _look(
