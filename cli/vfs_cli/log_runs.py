@@ -76,7 +76,7 @@ def show_runs(
         return
     rows = [
         (
-            date(int(record.began)), record.outcome, f"{record.duration:.1f} s", record.commit[:12],
+            date(int(record.began)), record.outcome, f"{record.duration:7.1f} s", record.commit[:12],
             record.failure or _inputs(record.params),
         )
         for _, record in found

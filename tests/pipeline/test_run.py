@@ -109,7 +109,9 @@ def test_a_command_behaves_as_if_it_were_run_directly(work: Work) -> None:
     assert work.read("sub/o").splitlines() == [
         str(work.root / "sub"), f"sub/dvc.yaml:x {work.root} mine", "from stdin",
     ]  # fmt: skip
-    assert "ended with 127" in work.vfs("repro", "-f", "sub", code=23, env={"SHELL": "/nothing"})
+    assert "the shell /nothing, which is not there" in work.vfs(
+        "repro", "-f", "sub", code=23, env={"SHELL": "/nothing"}
+    )
 
 
 def test_what_only_the_user_has_is_not_lost(work: Work) -> None:

@@ -121,5 +121,5 @@ def test_a_pointer_that_cannot_be_read_is_not_nothing(clone: Clone) -> None:
     pointer = clone.root / "data.dvc"
     pointer.write_text(f"<<<<<<< HEAD\n{pointer.read_text()}=======\n>>>>>>> other\n")
     said = clone.vfs("status")
-    assert "data.dvc: " in said
+    assert "data.dvc:2: " in said
     assert "no data is tracked here" not in said
