@@ -14,6 +14,7 @@ from vfs_cli.tracking import show_written, wait_option
 
 if TYPE_CHECKING:
     from vfs.pipeline.graph import Graph
+    from vfs.pipeline.nodes import Node
     from vfs.pipeline.run import Runner
     from vfs.pipeline.session import Session
 
@@ -104,12 +105,9 @@ def command(
         session, target = work
         graph = session.graph()
         named = [Target(text, target.path(text)) for text in targets]
-        nodes = nodes_of(
-            graph, named, target.here, glob=glob, whole=whole, single=single, downstream=downstream,
-            files=session.project.survey.pipelines,
-        )  # fmt: skip
-        if not nodes and not output.json:
-            output.line("no stages: nothing to run")
+        files = session.project.survey.pipelines
+        nodes = nodes_of(graph, named, target.here, glob=glob, whole=whole, single=single, downstream=downstream, files=files)  # fmt: skip
+        _say_if_none(output, nodes)
         teller = Teller(output, progress, target, dry=dry)
         with executor(target, progress, in_place=in_place, keep=keep) as place:
             how = setting(
@@ -129,6 +127,11 @@ def command(
                 progress.clear()
                 written = list(dict.fromkeys(walk.walked.written))
                 show_written(output, session.project, target, written)
+
+
+def _say_if_none(output: Output, nodes: "list[Node]") -> None:
+    if not nodes and not output.json:
+        output.line("no stages: nothing to run")
 
 
 def _pull(runner: "Runner", session: "Session", graph: "Graph", wait: float) -> None:
