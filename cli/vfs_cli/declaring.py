@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def _several(*names: str, help: str, metavar: str = "PATH") -> Decorator:  # noqa: A002
-    return click.option(*names, type=FILE, multiple=True, metavar=metavar, help=help)
+def _several(*names: str, told: str, metavar: str = "PATH") -> Decorator:
+    return click.option(*names, type=FILE, multiple=True, metavar=metavar, help=told)
 
 
 _OPTIONS = (
     click.option("-n", "--name", type=NAME, metavar="NAME", help="What the stage is called."),
-    _several("-d", "--deps", help="A file or directory that it depends on."),
-    _several("-p", "--params", metavar="[FILE:]KEY[,KEY…]", help="Parameters that it depends on (of params.yaml); 'FILE:' is the whole file."),
-    _several("-o", "--outs", help="A file or directory that it makes, kept in the cache."),
-    _several("-O", "--outs-no-cache", help="The same, kept in Git or nowhere."),
-    _several("-m", "--metrics", help="Metrics that it makes, kept in the cache."),
-    _several("-M", "--metrics-no-cache", help="The same, kept in Git."),
-    _several("--plots", help="A plot that it makes, kept in the cache."),
-    _several("--plots-no-cache", help="The same, kept in Git."),
-    _several("--outs-persist", help="An out that is not removed before it runs."),
-    _several("--outs-persist-no-cache", help="The same, kept in Git or nowhere."),
+    _several("-d", "--deps", told="A file or directory that it depends on."),
+    _several("-p", "--params", metavar="[FILE:]KEY[,KEY…]", told="Parameters that it depends on (of params.yaml); 'FILE:' is the whole file."),
+    _several("-o", "--outs", told="A file or directory that it makes, kept in the cache."),
+    _several("-O", "--outs-no-cache", told="The same, kept in Git or nowhere."),
+    _several("-m", "--metrics", told="Metrics that it makes, kept in the cache."),
+    _several("-M", "--metrics-no-cache", told="The same, kept in Git."),
+    _several("--plots", told="A plot that it makes, kept in the cache."),
+    _several("--plots-no-cache", told="The same, kept in Git."),
+    _several("--outs-persist", told="An out that is not removed before it runs."),
+    _several("--outs-persist-no-cache", told="The same, kept in Git or nowhere."),
     click.option("-w", "--wdir", type=FILE, metavar="DIR", help="Directory that the command and all paths are relative to."),
     click.option("--always-changed", is_flag=True, help="Run it whenever it is asked for."),
     click.option("--desc", type=NAME, metavar="TEXT", help="What it is for."),

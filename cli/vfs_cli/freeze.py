@@ -26,12 +26,19 @@ def command(targets: tuple[str, ...], wait: float, as_json: bool) -> None:
 
     Frozen stages are not judged by their dependencies, and `vfs repro` does not run what only they need; their outs stay as they are.
     """
+    set_frozen(targets, True, "is frozen", wait, as_json)
+
+
+def set_frozen(
+    targets: tuple[str, ...], frozen: bool, said: str, wait: float, as_json: bool
+) -> None:
+    """Freeze stages, or let them go; `said` is what then is true of each."""
     from vfs.pipeline.edit import freeze
 
     output = Output(as_json)
     with Progress() as progress, pipelines(progress) as work:
         nodes = meant(work, targets)
-        written = freeze(work.session, nodes, True, wait=wait)
+        written = freeze(work.session, nodes, frozen, wait=wait)
         for node in nodes if not output.json else ():
-            output.line(f"{node.address(work.target.here)} is frozen.")
+            output.line(f"{node.address(work.target.here)} {said}.")
         show_written(output, work.session.project, work.target, written)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from vfs.testing.mounts import wait_until
 from vfs.testing.sandbox import Sandbox
 
 VFS = Path(sys.executable).parent / "vfs"
@@ -100,11 +101,6 @@ def waiting(tmp_path: Path) -> Callable[[Path], None]:
     """Wait for a file to appear."""
 
     def wait(path: Path) -> None:
-        import time
-
-        until = time.monotonic() + 60
-        while not path.exists():
-            assert time.monotonic() < until
-            time.sleep(0.005)
+        wait_until(path.exists, f"{path} to be there")
 
     return wait

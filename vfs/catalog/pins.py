@@ -22,8 +22,8 @@ from typing import Final
 
 from vfs.errors import StoreError
 from vfs.lmdb import Busy
-from vfs.lmdb.holder import wait_for
 from vfs.lmdb.lease import open_file
+from vfs.waiting import wait_for
 
 BUILDING: Final = b""
 """The key that is held while a tree is built."""

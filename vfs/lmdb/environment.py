@@ -22,10 +22,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 import lmdb
 
 from vfs.errors import StoreError, StoreFull
-from vfs.lmdb.files import allocate_lock_file, close_on_exec, extend
+from vfs.lmdb.files import FULL, ROOM, allocate_lock_file, close_on_exec, extend, refused
 from vfs.lmdb.gate import Gate
-from vfs.lmdb.holder import PATIENCE, wait_for, writer_of
+from vfs.lmdb.holder import PATIENCE, writer_of
 from vfs.lmdb.orders import Busy, Order, Orders
+from vfs.waiting import wait_for
 
 T = TypeVar("T")
 
@@ -44,21 +45,9 @@ DAMAGE: Final = (
     lmdb.BadTxnError,
     lmdb.BadDbiError,
 )
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # LMDB may leave pages unwritten at the end of a sound file (freed by the transaction that took them).
 _SLACK_PAGES: Final = 256
 _log = logging.getLogger("vfs.lmdb")
-
-
-ROOM: Final = "free disk space there"
-
-
-def refused(name: str, error: OSError) -> StoreError:
-    """What it means that the files of an environment cannot be made or opened."""
-    if error.errno in _FULL:
-        return StoreFull(f"{name}: {error.strerror}", hint=ROOM)
-    hint = "check its owner and mode, and how the disk is mounted"
-    return StoreError(f"{name}: {error.strerror}", hint=hint)
 
 
 class Damaged(StoreError):
@@ -318,7 +307,7 @@ class Environment:
     def _translated(self, error: lmdb.Error, *, writing: bool = False) -> StoreError:
         """The error of ours that says the same as one of LMDB's."""
         text = str(error)
-        if isinstance(error, (lmdb.DiskError, lmdb.MapFullError)) or _says(text, *_FULL):
+        if isinstance(error, (lmdb.DiskError, lmdb.MapFullError)) or _says(text, *FULL):
             return StoreFull(f"{self._name}: no room left on the disk ({text})", hint=ROOM)
         if writing and _says(text, errno.EIO):  # so says LMDB of pages that went in only in part
             return StoreFull(f"{self._name}: the disk takes nothing more ({text})")

@@ -4,14 +4,19 @@ Known in py-lmdb with LMDB 0.9: the table of readers is a sparse file mapped for
 that the process starts, and the last pages of a sound file may never have been written.
 """
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from vfs.errors import StoreError, StoreFull
+
 LOCK_FILE: Final = 1 << 17
 """Bytes of a table of 1,024 readers, rounded up."""
 
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+ROOM: Final = "free disk space there"
 _OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -49,3 +54,11 @@ def extend(path: Path, size: int) -> None:
             os.posix_fallocate(descriptor, size - 1, 1)
     finally:
         os.close(descriptor)
+
+
+def refused(name: str, error: OSError) -> StoreError:
+    """What it means that the files of an environment cannot be made or opened."""
+    if error.errno in FULL:
+        return StoreFull(f"{name}: {error.strerror}", hint=ROOM)
+    hint = "check its owner and mode, and how the disk is mounted"
+    return StoreError(f"{name}: {error.strerror}", hint=hint)

@@ -1,12 +1,10 @@
-"""Who holds a lock of a cache, as far as the kernel tells, and waiting for one no longer than is sensible.
+"""Who holds a lock of a cache, as far as the kernel tells.
 
 LMDB's writer lock is a robust mutex in `lock.mdb`: its first word is the thread that holds it, 0 if none does (or it died). A word that
 was left there by a power cut is no holder: the thread must exist and have the file mapped.
 """
 
 import os
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,7 +12,6 @@ from typing import Final, NamedTuple
 PATIENCE: Final = 3.0
 """Seconds that anybody waits for a process that may not go on."""
 
-_LOOK: Final = 0.01  # seconds between two looks at a lock
 _MAGIC: Final = bytes.fromhex("dec0efbe")
 _LINE: Final = 64  # LMDB begins each part of the file at a multiple of it
 _MUTEX_AT: Final = _LINE if os.uname().machine == "x86_64" else 2 * _LINE
@@ -65,13 +62,3 @@ def _holder(thread: int) -> Holder:
         if ":\t" in line
     )
     return Holder(int(status["Tgid"]), status["Name"], status["State"][:1] in "Tt")
-
-
-def wait_for(attempt: Callable[[], bool], patience: float) -> bool:
-    """Try until it succeeds, or for so many seconds; whether it did."""
-    until = time.monotonic() + patience
-    while not attempt():
-        if time.monotonic() >= until:
-            return False
-        time.sleep(_LOOK)
-    return True

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from vfs.descriptors import again
-from vfs.lmdb.holder import PATIENCE, flock_of, wait_for
+from vfs.lmdb.holder import PATIENCE, flock_of
 from vfs.lmdb.orders import Busy
+from vfs.waiting import wait_for
 
 _log = logging.getLogger("vfs.lmdb")
 

@@ -7,15 +7,16 @@ long as the command runs; the file holds the holder's pid. The kernel gives it b
 import errno
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from vfs.errors import RepositoryBusy, StoreError
+from vfs.waiting import wait_for
 
-_POLL: Final = 0.1
+_LOOK: Final = 0.1
 
 
 @contextmanager
@@ -37,14 +38,11 @@ def writing(root: Path, wait: float = 0.0) -> Iterator[None]:
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}", hint="check its owner and mode") from error
     try:
-        until = time.monotonic() + wait
-        while not _try(descriptor, path):
-            if time.monotonic() >= until:
-                raise RepositoryBusy(
-                    f"{root} is in use by {_holder(descriptor)}",
-                    hint="wait for it to end, or let this command wait: --wait SECONDS",
-                )
-            time.sleep(_POLL)
+        if not wait_for(partial(_try, descriptor, path), wait, _LOOK):
+            raise RepositoryBusy(
+                f"{root} is in use by {_holder(descriptor)}",
+                hint="wait for it to end, or let this command wait: --wait SECONDS",
+            )
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, b" %d\n" % os.getpid(), 0)
         yield

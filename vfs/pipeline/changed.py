@@ -34,7 +34,7 @@ class Reason(NamedTuple):
     """Why a stage runs.
 
     Attributes:
-        kind: what it is about; `unknown`: it cannot be judged, and `path` says why.
+        kind: what it is about; `unknown`: it cannot be judged, and `change` says why.
         path: of the dep, the out, or the file of parameters, as written.
         key: of the parameter; "" where it is the whole file.
         change: `modified`, `deleted`, `new`, `not in cache`; "" of a command.
@@ -46,8 +46,6 @@ class Reason(NamedTuple):
     change: str = ""
 
     def __str__(self) -> str:
-        if self.kind == "unknown":
-            return f"cannot be judged: {self.path}"
         what = f"{self.path}: {self.key}" if self.key else self.path
         return " ".join(part for part in (self.kind, what, self.change) if part)
 

@@ -19,7 +19,7 @@ from vfs.formats.values import Out
 from vfs.objects import Fingerprint, fingerprint, hash_source
 from vfs.tracking.project import Project
 from vfs.tracking.record import listing_digest, record
-from vfs.tracking.scan import File, Scanner
+from vfs.tracking.scan import Scanner
 from vfs.types import Algorithm, Digest
 
 if TYPE_CHECKING:
@@ -108,14 +108,14 @@ class Measure:
 
     def _file(self, path: bytes) -> Described | None:
         """A file; whoever names one means it, also if a `.dvcignore` hides it in its directory."""
-        absolute = self._project.absolute(path)
-        found = os.stat(absolute)
-        if not stat.S_ISREG(found.st_mode):
+        if not os.path.isfile(self._project.absolute(path)):
             return None
-        executable = bool(found.st_mode & 0o111)
-        file = File(path, fingerprint(found), executable, os.path.islink(absolute))
-        content = next(self._project.contents.of([file]))
-        return Described(content.digest, size=content.file.fingerprint.size, executable=executable)
+        scanner = self._project.scanner()
+        for content in self._project.contents.of(scanner.files(path, hidden=True)):
+            file = content.file
+            return Described(content.digest, size=file.fingerprint.size, executable=file.executable)
+        scanner.check()
+        return None
 
     def is_recorded(self, out: Out) -> bool:
         """Whether what lies at the place of an out is what its pointer says, or nothing does."""

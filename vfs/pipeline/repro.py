@@ -11,6 +11,7 @@ Rules (DVC's, source: `repo/reproduce.py`):
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from vfs.errors import StageFailed, VfsError
@@ -125,7 +126,7 @@ class Walk:
                 for node in nodes:
                     attending.check()
                     if node not in self._left_out:
-                        self._took(node, lambda node=node: self._node(node))  # type: ignore[misc]
+                        self._took(node, partial(self._node, node))
         finally:
             self._runner.restorer.remember()
         if self.walked.failed:

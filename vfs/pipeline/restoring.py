@@ -1,16 +1,13 @@
 """Outs of an earlier run from the cache into the working tree, in which they are not now."""
 
 import os
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable
 
 from vfs.formats.stage_values import DeclaredOut, Locked, LockedItem
-from vfs.objects import fingerprint
-from vfs.state.files import NEVER, RACY, Known
 from vfs.tracking.caches import Caches
 from vfs.tracking.compare import Plan, Wish
 from vfs.tracking.links import COPY, Linker
+from vfs.tracking.made import Made
 from vfs.tracking.materialise import Materialiser, check_parents
 from vfs.tracking.project import Project
 
@@ -23,7 +20,7 @@ class Restorer:
         self._caches = Caches(project.store)
         self._linker = Linker(project.store.links)
         self._copier = Linker((COPY,))  # what Git tracks is never a link
-        self._made: list[tuple[int, dict[bytes, Wish]]] = []
+        self._made = Made(project.state, project.absolute)
 
     def restore(self, run: Locked, outs: Iterable[DeclaredOut]) -> None:
         """Put outs of a stage in their places, which are free.
@@ -44,14 +41,11 @@ class Restorer:
                 continue
             linker = self._linker if out.cached else self._copier
             made = maker.carry_out(Plan(place=place), out.path, self._caches, linker)
-            self._made.append((made, place))
+            self._made.add(made, place)
 
     def remember(self) -> None:
         """Note what was made. Raises StoreError."""
-        if self._made:
-            time.sleep(RACY / 1e9)
-            self._project.state.remember(self._known(), now=time.time_ns())
-            self._made = []
+        self._made.remember()
 
     def _wishes(self, path: bytes, item: LockedItem) -> dict[bytes, Wish]:
         assert item.digest is not None
@@ -61,11 +55,3 @@ class Restorer:
         return {
             top + e.path: Wish(e.digest, size=e.size) for e in self._caches.listing(item.digest)
         }
-
-    def _known(self) -> Iterator[Known]:
-        for made, place in self._made:
-            for path, wish in place.items():
-                with suppress(OSError):
-                    found = fingerprint(os.stat(self._project.absolute(path)))
-                    # Who wrote into it since wrote something else, which nobody hashed.
-                    yield Known(path, found if found.mtime <= made else NEVER, wish.digest)

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -11,6 +10,7 @@ from vfs.errors import RepositoryBusy, StoreError
 from vfs.pipeline.clearing import scratch
 from vfs.pipeline.nodes import Stage
 from vfs.tracking.project import Project
+from vfs.waiting import wait_for
 
 _LOOK: Final = 0.1  # seconds between two looks at a lock
 
@@ -23,56 +23,55 @@ def claimed(project: Project, stage: Stage, wait: float) -> Iterator[None]:
         RepositoryBusy: another process runs the stage, for longer than `wait` seconds.
         StoreError: the lock cannot be made.
     """
-    until = time.monotonic() + wait
-    while True:
-        with held(scratch(project, stage)) as ours:
-            if ours:
-                yield
-                return
-        if time.monotonic() >= until:
+    with held(scratch(project, stage), wait) as ours:
+        if not ours:
             raise RepositoryBusy(
                 f"another process is running the stage {stage.address()!r}",
                 hint="wait for it to end, or let `--wait SECONDS` do it",
             )
-        time.sleep(_LOOK)
+        yield
 
 
 @contextmanager
-def held(scratch: bytes) -> Iterator[bool]:
-    """Hold the lock of a scratch directory, if nobody else does; its file is there as long as it is held.
+def held(scratch: bytes, wait: float = 0.0) -> Iterator[bool]:
+    """Hold the lock of a scratch directory, if nobody else does for longer than `wait` seconds; its file is there as long as it is held.
 
     Raises:
         StoreError: it cannot be made.
     """
     path = scratch + b".lock"
+    descriptors: list[int] = []
+
+    def take() -> bool:
+        descriptors.extend(_locked(path))
+        return bool(descriptors)
+
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        descriptor = _locked(path)
+        ours = wait_for(take, wait, _LOOK)
     except OSError as error:
         raise StoreError(f"{os.fsdecode(path)}: {error.strerror}") from error
-    if descriptor is None:
-        yield False
-        return
     try:
-        yield True
+        yield ours
     finally:
-        with suppress(OSError):
-            os.unlink(path)
-        os.close(descriptor)
+        for descriptor in descriptors:
+            with suppress(OSError):
+                os.unlink(path)
+            os.close(descriptor)
 
 
-def _locked(path: bytes) -> int | None:
-    """The file, locked; None if somebody else has it."""
+def _locked(path: bytes) -> tuple[int, ...]:
+    """The file, locked; none if somebody else has it."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(descriptor), os.stat(path)):
-                    return descriptor
+                    return (descriptor,)
         except BlockingIOError:
             os.close(descriptor)
-            return None
+            return ()
         except BaseException:
             os.close(descriptor)
             raise

@@ -110,7 +110,7 @@ def judged(
                 try:
                     reasons = judge.reasons(stage)
                 except VfsError as error:
-                    reasons = [Reason("unknown", error.message)]
+                    reasons = [Reason("unknown", change=error.message)]
                 if reasons:
                     changed.append(Judged(stage, reasons))
     return changed

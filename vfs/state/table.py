@@ -20,7 +20,7 @@ log = logging.getLogger("vfs.state")
 
 
 class StateTable(Environment):
-    """Tables `files` (path -> fingerprint, digest) `seen` (remote, digest -> when), `outs` (path -> digest), `clean` (path -> digest, what was there).
+    """Tables `files` (path -> fingerprint, digest) `seen` (remote, listing -> when), `outs` (path -> digest), `clean` (path -> digest, what was there).
 
     Attributes:
         spare: the verb needs none of it: what cannot be written is not remembered.

@@ -94,6 +94,16 @@ for line in sys.stdin:
 """
 
 
+# Files of variables and parameters in every format, for pipelines to use.
+FILES = {
+    "params.yaml": "p: 0\nlist: [a, true, 3]\nmap: {k: 1, l: true}\nyes: true\ns: text\nnest: {a: [1]}\n",
+    "f.yaml": "f: 7\n",
+    "g.json": '{"one": 1, "two": {"deep": "d"}, "three": 3}',
+    "v.py": "A = 1\nclass Train:\n    lr: float = 0.1\n    def __init__(self):\n        self.self_x = 'q'\n",
+    "t.toml": "c = [{d = 1}]\n[a]\nb = 'x'\n",
+}
+
+
 class DvcReader:
     """The running process."""
 

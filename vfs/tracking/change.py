@@ -138,7 +138,9 @@ def _without_links(project: Project, out: bytes) -> bytes:
     if not directory:
         return out
     real, top = os.path.realpath(project.absolute(directory)), os.path.realpath(project.top)
-    return os.path.join(os.path.relpath(real, top), name) if is_inside(real, top) else out
+    if not is_inside(real, top):
+        return out
+    return os.path.normpath(os.path.join(os.path.relpath(real, top), name))
 
 
 def _with_line(project: Project, out: bytes) -> bytes | None:
@@ -155,7 +157,7 @@ def unignore(project: Project, out: bytes) -> list[bytes]:
     Raises:
         StoreError: it cannot be written.
     """
-    file, name = _gitignore(out)
+    file, name = _gitignore(_without_links(project, out))
     old = _read(project, file)
     new = without_line(old, name)
     if new == old:

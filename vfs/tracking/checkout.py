@@ -6,22 +6,19 @@ as it is and is named; the others are done. `vfs.tracking.compare` has the rules
 """
 
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from vfs.errors import DataUnavailable, ObjectMissing, StoreFull, VfsError, WouldOverwrite
 from vfs.mount_table import mounts_below
-from vfs.objects import fingerprint
 from vfs.state import FileState, OutState, Placed, StateTable
-from vfs.state.files import NEVER, Known
 from vfs.tracking.caches import Caches
 from vfs.tracking.compare import Comparison, Plan, Wish, blocking
 from vfs.tracking.contents import Content, Contents
 from vfs.tracking.gone import Gone, let_go
 from vfs.tracking.links import Linker
+from vfs.tracking.made import Made
 from vfs.tracking.materialise import Materialiser, check_parents, sweep
 from vfs.tracking.report import Trouble
 from vfs.tracking.scan import Scanner
@@ -32,7 +29,6 @@ from vfs.workspace.outs import COMMIT_IT, UNHASHED
 from vfs.workspace.pointers import Progress
 
 MOUNT: Final = "mount"
-_RACY: Final = 0.11  # seconds after which the state of a file tells every change
 _FORMER: Final = ("HEAD", "HEAD@{1}", "ORIG_HEAD")
 _SHOWN: Final = 5
 
@@ -92,7 +88,7 @@ class Checkout:
         self._how = how
         self._progress = progress
         self._linkers: dict[tuple[str, ...], Linker] = {}
-        self._made: list[tuple[int, dict[bytes, Wish]]] = []
+        self._made = Made(self._files, self._absolute)
         self._swept: set[bytes] = set()
         self._in_mount: dict[bytes, Digest | None] | None = None
         self.done = Done()
@@ -115,7 +111,7 @@ class Checkout:
                     raise
                 except VfsError as error:
                     self.done.troubles.append(Trouble(use.out.path, error))
-        self._remember()
+        self._made.remember()
         return self.done
 
     def let_go(self, outs: Iterable[Gone]) -> None:
@@ -156,7 +152,7 @@ class Checkout:
             root = os.path.join(self._top, use.root)
             linker = self._linker(use)
             made = Materialiser(self._top, root).carry_out(plan, path, caches, linker)
-            self._made.append((made, plan.place))
+            self._made.add(made, plan.place)
         if use.wanted.inside is None and use.out.digest is not None:
             self._outs.note(
                 path, Placed(use.out.digest, use.out.is_tree, b"", bool(use.claim.stage))
@@ -313,22 +309,6 @@ class Checkout:
             )
 
     # Remembering ----------------------------------------------------------------------------------
-
-    def _remember(self) -> None:
-        """So that nothing that was made is ever read to be recognised: it is what whoever put the object there hashed."""
-        if not self._made:
-            return
-        time.sleep(_RACY)
-        now = time.time_ns()
-        self._files.remember(self._known(), now=now)
-
-    def _known(self) -> Iterator[Known]:
-        for made, place in self._made:
-            for path, wish in place.items():
-                with suppress(OSError):
-                    found = fingerprint(os.stat(self._absolute(path)))
-                    # Who wrote into it since wrote something else, which nobody hashed.
-                    yield Known(path, found if found.mtime <= made else NEVER, wish.digest)
 
     # Pieces ---------------------------------------------------------------------------------------
 

@@ -85,8 +85,12 @@ class Scanner:
         self._border = border
         self._mounts = mounts_below(self._top) if mounts is None else mounts
 
-    def files(self, path: bytes) -> Iterator[File]:
+    def files(self, path: bytes, *, hidden: bool = False) -> Iterator[File]:
         """The file at a path, or all below it, sorted by path; nothing if there is nothing.
+
+        Args:
+            path: where.
+            hidden: a file at the path itself is meant though a `.dvcignore` hides it, as what depends on it by name means it.
 
         Raises:
             DataUnavailable: a directory cannot be read.
@@ -101,9 +105,10 @@ class Scanner:
             return
         except OSError as error:
             raise _unreadable(self._absolute(path), error) from error
-        if ignored.hides_whole(path, is_directory=stat.S_ISDIR(found.st_mode)):
+        is_directory = stat.S_ISDIR(found.st_mode)
+        if (is_directory or not hidden) and ignored.hides_whole(path, is_directory=is_directory):
             self._problem(path, "ignored", "is hidden by a .dvcignore", "change the pattern")
-        elif stat.S_ISDIR(found.st_mode):
+        elif is_directory:
             yield from self._below(path, ignored)
         elif stat.S_ISLNK(found.st_mode) and os.path.isdir(self._absolute(path)):
             self._problem(

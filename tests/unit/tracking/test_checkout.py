@@ -104,7 +104,7 @@ def test_what_changes_behind_a_checkout_is_the_users(
             file.write_bytes(b"me")
         sleep(seconds)
 
-    monkeypatch.setattr("vfs.tracking.checkout.time.sleep", write)
+    monkeypatch.setattr("vfs.tracking.made.time.sleep", write)
     checkout(clone)
     clone.git("checkout", "-q", "v2")
     assert refusals(checkout(clone, "data")) == {"data": WouldOverwrite}
