@@ -21,6 +21,8 @@ from vfs_cli.target import Target, choose, mounted
 from vfs_cli.text import count, readable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vfs.tracking.status import OutStatus, Report
 
 _SHOWN = 20
@@ -70,7 +72,7 @@ def command(
     """Show what differs between pointers and working tree, and what is mounted.
 
     In a repository: tracked files and directories whose content is not what their pointer says, or of which DVC's cache lacks
-    something; stages that `vfs repro` would run, and why; then the mounts of the repository. Elsewhere, all mounts. A target is a pointer, a tracked path, a path inside
+    something (what never was here is counted, and is no difference); stages that `vfs repro` would run, and why; then the mounts of the repository. Elsewhere, all mounts. A target is a pointer, a tracked path, a path inside
     one, a directory, or a stage; a mount point means that mount. Dead mounts are listed, which is no error; that the daemon of a
     mount that was named is gone, or one that runs does not answer, is one.
     """
@@ -160,10 +162,10 @@ def _looked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, 
 def _show(output: Output, report: "Report", stages: Stages, target: Target, granular: bool) -> None:
     outs = [out for out in report.outs if not out.never_made]
     changed = [out for out in outs if not out.clean]
-    for out in changed:
-        if output.json:
+    for out in outs:
+        if output.json and (not out.clean or out.not_here):
             _document(output, out, granular)
-        else:
+        elif not output.json and (not out.clean or (granular and out.not_here)):
             _lines(output, out, target, granular)
     show_stages(output, stages, target)
     _show_only_here(output, report, target, granular)
@@ -174,15 +176,31 @@ def _show(output: Output, report: "Report", stages: Stages, target: Target, gran
     if output.json:
         only_here = sum(len(out.only_here) for out in report.outs)
         counts = {"outs": len(outs), "changed": len(changed), "only_here": only_here}
+        counts["not_here"] = sum(1 for out in outs if out.not_here)
         counts |= {"stages": stages.total, "stages_changed": len(stages.changed)}
         output.document("summary", counts)
         return
     if outs and not changed:
-        output.line(f"{count(len(outs), 'tracked path')}: all as the pointers say")
+        output.line(_in_order(outs))
     elif not outs and not report.problems and not stages.total:
         output.line("no data is tracked here")
     if stages.total and not stages.changed:
         output.line(f"{count(stages.total, 'stage')}: nothing to run")
+
+
+def _in_order(outs: "Sequence[OutStatus]") -> str:
+    """What there is to say of outs of which none differs."""
+    paths = count(len(outs), "tracked path")
+    never = sum(1 for out in outs if out.absent)
+    partly = sum(1 for out in outs if out.not_here) - never
+    if not never and not partly:
+        return f"{paths}: all as the pointers say"
+    rest = "(vfs pull brings the rest, vfs mount shows it)"
+    if never == len(outs):
+        return f"{paths}: nothing of {'it' if never == 1 else 'them'} is here {rest}"
+    parts = [f"{never} not here"] if never else []
+    parts += [f"{partly} here in part"] if partly else []
+    return f"{paths}: {', '.join(parts)}, what is here is as the pointers say {rest}"
 
 
 def _show_only_here(output: Output, report: "Report", target: Target, granular: bool) -> None:
@@ -201,7 +219,7 @@ def _show_only_here(output: Output, report: "Report", target: Target, granular: 
 
 
 def _lines(output: Output, out: "OutStatus", target: Target, granular: bool) -> None:
-    output.path(target.typed(out.use.out.path), f"{out.change or 'not in cache':<14} ")
+    output.path(target.typed(out.use.out.path), f"{_word(out):<14} ")
     if counts := _counts(out):
         output.line(f"    {counts}")
     if granular and out.use.out.is_tree:
@@ -209,6 +227,15 @@ def _lines(output: Output, out: "OutStatus", target: Target, granular: bool) -> 
             output.path(target.typed(file.path), f"    {_MARKS[file.change]}")
         for missing in out.missing:
             output.path(target.typed(missing), "    ! ")
+        for path in () if out.absent else out.not_here:
+            output.path(target.typed(path), "    - ")
+
+
+def _word(out: "OutStatus") -> str:
+    """What is said of an out."""
+    if not out.clean:
+        return out.change or "not in cache"
+    return "not here" if out.absent else "here in part"
 
 
 def _counts(out: "OutStatus") -> str:
@@ -218,6 +245,8 @@ def _counts(out: "OutStatus") -> str:
         for change in ("modified", "new", "deleted"):
             number = sum(1 for file in out.files if file.change == change)
             parts += [f"{number} {change}"] if number else []
+        if out.not_here and not out.absent:
+            parts.append(f"{len(out.not_here)} not here")
     if out.unlisted:
         parts.append("the cache does not have its list, or has it damaged: vfs fetch brings it")
     elif out.missing and (out.change is not None or out.use.out.is_tree):
@@ -231,9 +260,10 @@ def _document(output: Output, out: "OutStatus", granular: bool) -> None:
     fields = {
         **path_fields(out.use.out.path),
         "pointer": out.use.claim.pointer.decode("utf-8", "backslashreplace"),
-        "change": out.change,
+        "change": "not-here" if out.absent else out.change,
         "files": len(out.files),
         "not_in_cache": len(out.missing) + out.unlisted,
+        "not_here": len(out.not_here),
         "lost": len(out.lost),
     }
     output.document("out", fields)
@@ -242,3 +272,5 @@ def _document(output: Output, out: "OutStatus", granular: bool) -> None:
             output.document("file", {**path_fields(file.path), "change": file.change})
         for missing in out.missing:
             output.document("file", {**path_fields(missing), "change": "not-in-cache"})
+        for path in () if out.absent else out.not_here:
+            output.document("file", {**path_fields(path), "change": "not-here"})

@@ -109,6 +109,33 @@ def test_every_kind_of_change(clone: Clone) -> None:
     assert ("object/b", "not-in-cache") in hidden
 
 
+def test_what_never_was_here_is_no_difference(clone: Clone) -> None:
+    """A fresh clone, then a part of it; what was here and is gone is deleted all the same."""
+    clone.dvc("push", "-q")
+    other = Clone(clone.sandbox, clone.sandbox.root / "other", clone.program)
+    clone.git("clone", "-q", ".", str(other.root))
+    rest = "(vfs pull brings the rest, vfs mount shows it)\n"
+    assert other.vfs("status") == f"14 tracked paths: nothing of them is here {rest}"
+    other.vfs("status", "-q")
+    assert {d["change"] for d in ours(other) if d["type"] == "out"} == {"not-here"}
+    assert other.vfs("diff") == ""
+    other.vfs("pull", "one", "same/s")
+    here = "12 not here, 1 here in part"
+    assert other.vfs("status") == (
+        f"14 tracked paths: {here}, what is here is as the pointers say {rest}"
+    )
+    said = other.vfs("status", "--granular")
+    assert "here in part   same\n    2 not here\n    - same/a\n    - same/b\n" in said
+    (other.root / "same" / "s" / "c").unlink()
+    (other.root / "one").unlink()
+    said = other.vfs("status")
+    assert "modified       same\n    1 deleted, 2 not here\n" in said
+    assert "deleted        one\n" in said
+    shutil.rmtree(other.root / "same")
+    assert "deleted        same\n" in other.vfs("status")
+    other.vfs("status", "-q", code=1)
+
+
 def test_targets_and_words(clone: Clone) -> None:
     change(clone)
     assert clone.vfs("status", "edited", "one") == "modified       edited\n    1 modified\n"
@@ -176,6 +203,7 @@ def test_it_sees_the_tree_that_a_snapshot_sees(clone: Clone) -> None:
 
 def test_diff_against_the_working_tree(clone: Clone) -> None:
     """The real `dvc diff` names the same files, but for what is missing and for directories."""
+    clone.vfs("status")  # what was never seen here would count as never here
     change(clone)
     for path in ("both/b", "object/b", "one-object", "one-directory"):
         clone.sandbox.run(["rm", "-r", path], cwd=clone.root)

@@ -213,8 +213,15 @@ def test_a_fresh_clone_runs_what_changed_and_fetches_what_is_read(work: Work) ->
     work.vfs("add", "data", "mixed/t")
     published(work, LAZY)
     clone = clone_of(work, "clone")
+    said = clone.vfs("status")
+    assert "nothing of them is here" in said
+    assert said.count("cannot be judged: it depends on a part of what is not here") == 2
+    assert "changed stage  two\n" not in said
     assert set(clone.outcomes().values()) == {"unchanged"}
+    assert "3 stages: nothing to run\n" in clone.vfs("status")
+    clone.vfs("status", "-q")
     clone.write("params.yaml", "lr: 2\n")
+    assert "changed stage  two\n    param params.yaml: lr modified\n" in clone.vfs("status")
     expected = {"one": "unchanged", "two": "ran", "whole": "unchanged"}
     assert clone.outcomes() == expected
     assert clone.read("c") == "small\nlr: 2\n"

@@ -14,6 +14,7 @@ from vfs.pipeline.nodes import Stage
 from vfs.pipeline.stages import lock_of
 from vfs.tracking.project import Project, is_inside
 from vfs.tracking.record import Entries, listed, listing_digest, record
+from vfs.tracking.status import never_here
 from vfs.types import Algorithm
 from vfs.workspace.outs import Claim
 
@@ -24,12 +25,17 @@ if TYPE_CHECKING:
 class NotHere:
     """The outs of one working tree that are not in it; thread-safe.
 
+    Args:
+        project: of the working tree.
+        deleted: also those that were here and are no more.
+
     Attributes:
         version: another number when the records are others.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, *, deleted: bool = True) -> None:
         self._project = project
+        self._deleted = deleted
         self._claims = {
             claim.out.path: claim
             for claim in project.survey.claims.served
@@ -62,11 +68,15 @@ class NotHere:
         """Outs of which nothing is here, by path."""
         found = self._missing
         if found is None:
-            absolute = self._project.absolute
             claims = list(self._claims.items())
-            found = {path: claim for path, claim in claims if not os.path.lexists(absolute(path))}
+            found = {path: claim for path, claim in claims if self._is_missing(path)}
             self._missing = found
         return found
+
+    def _is_missing(self, path: bytes) -> bool:
+        project = self._project
+        gone = not os.path.lexists(project.absolute(path))
+        return gone and (self._deleted or never_here(project.table, path))
 
     @property
     def here(self) -> "Iterable[bytes]":

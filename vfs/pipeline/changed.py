@@ -46,6 +46,8 @@ class Reason(NamedTuple):
     change: str = ""
 
     def __str__(self) -> str:
+        if self.kind == "unknown":
+            return f"cannot be judged: {self.change}"
         what = f"{self.path}: {self.key}" if self.key else self.path
         return " ".join(part for part in (self.kind, what, self.change) if part)
 
@@ -59,6 +61,7 @@ class Judge:
         parameters: of it.
         known: what `vfs.tracking.status` found of outs, by path.
         checkout: outs that the cache has are to be in the working tree.
+        ask: whether remotes have what is nowhere here; they are believed to have it otherwise.
 
     If `measure` knows what is not here, an out that is not and can be had is no reason.
     """
@@ -71,12 +74,14 @@ class Judge:
         known: Mapping[bytes, OutStatus] | None = None,
         *,
         checkout: bool = True,
+        ask: bool = True,
     ) -> None:
         self._project = project
         self._measure = measure
         self._parameters = parameters
         self._known = known or {}
         self._checkout = checkout
+        self._ask = ask
         self._remote: dict[bytes, bool] = {}
         self._caches = Caches(project.store)
         self._scanner = project.scanner()
@@ -173,6 +178,8 @@ class Judge:
         if self._is_cached(out, item):
             definition = stage.definition
             return definition.frozen or not (self._checkout and cacheable(definition))
+        if not self._ask:
+            return True
         if out.path not in self._remote:
             self._ask_remotes([stage])
         return self._remote.get(out.path, False)
@@ -186,7 +193,7 @@ class Judge:
     def _ask_remotes(self, stages: Iterable[Stage]) -> None:
         """Find out at once which outs that are nowhere here a remote has."""
         absent = self._measure.absent
-        if absent is None or not self._measure.lazy or not absent.missing:
+        if absent is None or not self._ask or not self._measure.lazy or not absent.missing:
             return
         outs = [
             (out, item)

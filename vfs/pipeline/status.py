@@ -1,6 +1,7 @@
 """What `vfs status` says of stages: which would run, and why.
 
-Rule: takes no lock and writes fingerprints only. What cannot be used is a problem; the other stages are judged all the same.
+Rule: takes no lock and writes fingerprints only. What cannot be used is a problem; the other stages are judged all the same. What never was
+here counts as it is recorded, as it does for `vfs repro`; no remote is asked.
 """
 
 import os
@@ -10,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from vfs.errors import UnknownPath, VfsError
+from vfs.errors import DataUnavailable, UnknownPath, VfsError
+from vfs.pipeline.absent import NotHere
 from vfs.pipeline.changed import Judge, Reason
 from vfs.pipeline.checks import problems
 from vfs.pipeline.graph import Graph
@@ -104,7 +106,8 @@ def judged(
         by_root.setdefault(survey.roots.root_of(stage.file), []).append(stage)
     for inner, stages in by_root.items():
         with project_of(top, inner, survey, table, _no_workspace, _silent) as project:
-            judge = Judge(project, Measure(project), Parameters(project), known)
+            measure = Measure(project, NotHere(project, deleted=False))
+            judge = Judge(project, measure, Parameters(project), known, checkout=False, ask=False)
             judge.warm(stages)
             for stage in stages:
                 try:
@@ -121,4 +124,6 @@ def _silent(stage: str, done: int, total: int | None) -> None:
 
 
 def _no_workspace() -> "Workspace":
-    raise AssertionError("status opens no repository")
+    raise DataUnavailable(
+        "it depends on a part of what is not here, of which no cache has the list (vfs fetch and vfs repro bring it)"
+    )

@@ -75,6 +75,20 @@ class FileState:
 
         return self._table.read(read)
 
+    def knows_any(self, path: bytes) -> bool:
+        """Whether a file was ever read at a path or below it."""
+        table = self._table.tables["files"]
+
+        def read(transaction: Any) -> bool:
+            with transaction.cursor(db=table) as cursor:
+                below = path + b"/"
+                return bool(cursor.set_key(key_of(path))) or (
+                    bool(cursor.set_range(below[:_LONGEST]))
+                    and bytes(cursor.key()).startswith(below)
+                )
+
+        return self._table.read(read)
+
     def remember(self, files: Iterable[Known], *, now: int | None = None) -> None:
         """Keep digests of files.
 

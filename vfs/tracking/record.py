@@ -7,10 +7,20 @@ repository anyway (`Project.form`). With
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from io import BufferedReader
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from vfs.errors import ContentMismatch, DataUnavailable, FormatError, UnknownPath, Unsupported
+from vfs.errors import (
+    ContentMismatch,
+    DataUnavailable,
+    FormatError,
+    StoreError,
+    StoreFull,
+    UnknownPath,
+    Unsupported,
+)
 from vfs.formats.dirlisting import dump_listing, iter_listing
 from vfs.formats.hashing import new_hasher
 from vfs.formats.pointer_text import Described
@@ -152,7 +162,7 @@ def listed(project: Project, claim: Claim) -> Entries:
 
 
 def _listed_anywhere(project: Project, claim: Claim, digest: Digest) -> Entries:
-    """As `listed`, also from remotes of either layout."""
+    """As `listed`, also from remotes of either layout; the cache keeps it, if that can be written."""
     from vfs.workspace.listed import ListedObject  # it loads the drivers of remotes
 
     name = f"{digest.hex}.dir"
@@ -165,6 +175,10 @@ def _listed_anywhere(project: Project, claim: Claim, digest: Digest) -> Entries:
             if isinstance(entry, Problem):
                 raise FormatError(entry.message, hint="the listing must be mended first")
             entries.append((entry.path, entry.digest))
+        data.seek(0)
+        with suppress(StoreError, StoreFull):
+            cache = Caches(project.store_of(claim)).home
+            cache.receive(digest, cast(BufferedReader, data).readinto, is_tree=True)
     return entries
 
 

@@ -7,6 +7,8 @@ Rules (those of `dvc status`, `repo/status.py` and `output.py` of 3.67; tests co
 
 * An out is *deleted* if nothing lies at its place, *new* if its pointer has no hash yet, *modified* if its content has another
   one. Besides, objects that the cache lacks are counted: DVC says *not in cache* of such an out and nothing else.
+* What is recorded and, as far as is known, never was in this working tree is *not here*, which is no change (DVC calls it deleted),
+  and that the cache lacks it is not told.
 * Content is all that counts; modes and times do not.
 * A link into a mount that a checkout left there is what that mount showed then.
 * A list that the cache lacks or has damaged is made from the working files: equal digests mean equal directories. Only which
@@ -73,6 +75,7 @@ class OutStatus:
         only_here: paths of those whose content lies in the working tree alone (`vfs add --no-copy`) and on no remote yet.
         lost: those of `missing` whose only place was a working file that changed.
         unlisted: the list of a directory is in no cache, or damaged there, so `files` and `missing` are not known.
+        not_here: paths of files of the pointer that never were here; of an out of which nothing ever was, its own.
     """
 
     use: Use
@@ -82,11 +85,17 @@ class OutStatus:
     only_here: list[bytes] = field(default_factory=list)
     lost: list[bytes] = field(default_factory=list)
     unlisted: bool = False
+    not_here: list[bytes] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
-        """Whether there is nothing to say of it."""
+        """Whether nothing differs, of what is here or was."""
         return self.change is None and not self.missing and not self.unlisted
+
+    @property
+    def absent(self) -> bool:
+        """Whether nothing of it ever was here."""
+        return self.not_here == [self.use.out.path]
 
     @property
     def never_made(self) -> bool:
@@ -188,8 +197,13 @@ def look_at(
         DataUnavailable: something cannot be read, or changes while it is.
         StoreError: the table cannot be written.
     """
-    look = _Look(top, use, contents, scanner, progress, CleanOuts(table))
+    look = _Look(top, use, contents, scanner, progress, table)
     return look.status(OutState(table).get(use.out.path))
+
+
+def never_here(table: StateTable, path: bytes) -> bool:
+    """Whether, as far as is known, nothing ever lay at the path of an out."""
+    return OutState(table).get(path) is None and not FileState(table).knows_any(path)
 
 
 def _check(selection: Selection, report: Report) -> None:
@@ -208,14 +222,15 @@ class _Look:
         contents: Contents,
         scanner: Scanner,
         progress: Progress,
-        clean: CleanOuts,
+        table: StateTable,
     ) -> None:
         self._path = top + b"/" + use.out.path
         self._use = use
         self._contents = contents
         self._scanner = scanner
         self._progress = progress
-        self._clean = clean
+        self._table = table
+        self._clean = CleanOuts(table)
         self._caches = Caches(use.store)
         self._status = OutStatus(use)
 
@@ -228,6 +243,8 @@ class _Look:
             return status
         if out.digest is None and out.files is None:
             status.change = "deleted" if kind is None else "new"
+        elif kind is None and never_here(self._table, out.path) and not os.path.islink(self._path):
+            status.not_here = [out.path]
         elif out.is_tree and out.digest is not None:
             self._whole(kind)
         elif out.is_tree:
@@ -283,7 +300,7 @@ class _Look:
         if self._clean.holds(out.path, digest, found):
             return
         self._directory(kind, files)
-        if status.clean:
+        if status.clean and not status.not_here:
             self._clean.note(out.path, digest, found)
 
     def _directory(self, kind: int | None, files: Iterable[File] | None = None) -> None:
@@ -294,22 +311,30 @@ class _Look:
         except (DataUnavailable, ContentMismatch, FormatError):
             self._unlisted(kind, algorithm, files)
             return
-        self._lacking(listed, out.path + b"/")
-        cut = len(out.path) + 1
+        gone, cut = dict(listed), len(out.path) + 1
         for content in self._found(algorithm, files) if kind == stat.S_IFDIR else ():
             path = content.file.path
-            old = listed.pop(path[cut:], None)
+            old = gone.pop(path[cut:], None)
             if old is None:
                 if self._use.means(path[cut:]):
                     status.files.append(FileChange(path, "new", None, content))
             elif old != content.digest:
                 status.files.append(FileChange(path, "modified", old, content))
-        gone = [FileChange(self._full(p), "deleted", d, None) for p, d in listed.items()]
-        status.files = sorted([*status.files, *gone], key=lambda change: change.path)
+        for path in self._unseen(list(gone)):
+            status.not_here.append(self._full(path))
+            del gone[path], listed[path]
+        self._lacking(listed, out.path + b"/")
+        deleted = [FileChange(self._full(p), "deleted", d, None) for p, d in gone.items()]
+        status.files = sorted([*status.files, *deleted], key=lambda change: change.path)
         if kind is None:
             status.change = "deleted"
         elif status.files or kind != stat.S_IFDIR:
             status.change = "modified"
+
+    def _unseen(self, paths: list[bytes]) -> list[bytes]:
+        """Those files of the directory that were never here."""
+        known = FileState(self._table).knows([self._full(path) for path in paths])
+        return [path for path, seen in zip(paths, known, strict=True) if not seen]
 
     def _lacking(self, files: dict[bytes, Digest], above: bytes = b"") -> None:
         """Tell what the caches lack of some files, relative to `above`, and what the working tree has instead."""
