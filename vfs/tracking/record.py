@@ -178,7 +178,7 @@ def _listed_anywhere(project: Project, claim: Claim, digest: Digest) -> Entries:
         data.seek(0)
         with suppress(StoreError, StoreFull):
             cache = Caches(project.store_of(claim)).home
-            cache.receive(digest, cast(BufferedReader, data).readinto, is_tree=True)
+            cache.receive(digest, cast("BufferedReader", data).readinto, is_tree=True)
     return entries
 
 
