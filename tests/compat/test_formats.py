@@ -21,18 +21,19 @@ from vfs.types import Algorithm, Problem
 pytestmark = pytest.mark.dvc
 
 _INDEX = """
-import json, os
+import json, os, sys
 from dvc.repo import Repo
-repo = Repo(".")
-rows = []
-for out in repo.index.outs:
-    info = out.hash_info
-    rows.append([
-        os.path.relpath(out.fs_path, repo.root_dir),
-        [info.name, info.value] if info else None,
-        bool(out.use_cache), out.remote, bool(out.can_push), bool(out.persist), bool(out.meta.isexec),
-    ])
-print(json.dumps(rows))
+def rows(root):
+    os.chdir(root)
+    repo = Repo(".")
+    for out in repo.index.outs:
+        info = out.hash_info
+        yield [
+            os.path.relpath(out.fs_path, repo.root_dir),
+            [info.name, info.value] if info else None,
+            bool(out.use_cache), out.remote, bool(out.can_push), bool(out.persist), bool(out.meta.isexec),
+        ]
+print(json.dumps([list(rows(root)) for root in sys.argv[1:]]))
 """
 _NAMES = {Algorithm.MD5: "md5", Algorithm.MD5_DOS2UNIX: "md5-dos2unix"}
 
@@ -76,11 +77,12 @@ def test_same_outs(
     dvc3: Path,
 ) -> None:
     case = real_repository(name)
-    for tag in case.revisions:
-        root = sandbox.root / tag
-        sandbox.git(sandbox.root, "clone", "-q", "--branch", tag, case.root, root)
-        shown = sandbox.run([dvc3.with_name("python"), "-c", _INDEX], cwd=root).stdout
+    roots = [sandbox.root / tag for tag in case.revisions]
+    for root in roots:
+        sandbox.git(sandbox.root, "clone", "-q", "--branch", root.name, case.root, root)
+    shown = sandbox.run([dvc3.with_name("python"), "-c", _INDEX, *roots]).stdout
+    for root, theirs in zip(roots, json.loads(shown), strict=True):
         rows, problems = read(root)
         assert problems == []
-        assert sorted(rows, key=str) == sorted(json.loads(shown), key=str)
+        assert sorted(rows, key=str) == sorted(theirs, key=str)
         assert rows

@@ -7,20 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.compat.test_gc import start, version
 from vfs.testing.clones import Clone, check_store, objects
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = [pytest.mark.dvc, pytest.mark.slow]
-
-
-@pytest.fixture
-def one(sandbox: Sandbox, dvc3: Path) -> Clone:
-    """Three versions; the remote is a directory."""
-    made = start(sandbox, dvc3, str(sandbox.root / "remote"), {})
-    for number in (1, 2, 3):
-        version(made, number)
-    return made
 
 
 def fsck(clone: Clone, *arguments: str, code: int = 0) -> list[dict[str, Any]]:

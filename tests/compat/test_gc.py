@@ -9,43 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.compat.conftest import version
 from vfs.testing.clones import Clone, check_store, objects
 from vfs.testing.s3_servers import S3Server
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = [pytest.mark.dvc, pytest.mark.slow]
-
-
-def start(sandbox: Sandbox, dvc: Path, url: str, options: dict[str, str]) -> Clone:
-    root = sandbox.root / "one"
-    root.mkdir()
-    made = Clone(sandbox, root, dvc)
-    made.git("init", "-q")
-    made.dvc("init", "-q")
-    made.dvc("remote", "add", "-q", "-d", "store", url)
-    for name, value in options.items():
-        made.dvc("remote", "modify", "-q", "store", name, value)
-    return made
-
-
-def version(clone: Clone, number: int) -> None:
-    """Commit a version of `data`, of which a half is that of every other one, and of `model.bin`."""
-    for name in range(6):
-        clone.write(f"data/{name}", b"%d of %d" % (name, number if name > 2 else 0))
-    clone.write("model.bin", b"model %d" % number * 1000)
-    clone.dvc("add", "-q", "data", "model.bin")
-    clone.git("add", "--all")
-    clone.git("commit", "-q", "-m", f"v{number}")
-    clone.git("tag", f"v{number}")
-
-
-@pytest.fixture
-def one(sandbox: Sandbox, dvc3: Path) -> Clone:
-    """Three versions that nobody pushed; the remote is a directory."""
-    made = start(sandbox, dvc3, str(sandbox.root / "remote"), {})
-    for number in (1, 2, 3):
-        version(made, number)
-    return made
 
 
 EACH = 3 + 1 + 1  # objects that only one version has
@@ -201,15 +170,14 @@ def test_the_run_cache_and_strangers_stay(one: Clone) -> None:
 
 
 @pytest.mark.parametrize("kind", ["local", "s3"])
-def test_a_remote(kind: str, sandbox: Sandbox, dvc3: Path, request: pytest.FixtureRequest) -> None:
+def test_a_remote(kind: str, one: Clone, request: pytest.FixtureRequest) -> None:
     """Old versions go, then listings of colleagues that are young keep their old files."""
-    url, options = str(sandbox.root / "remote"), {}
     if kind == "s3":
         server: S3Server = request.getfixturevalue("ministack")
-        url, options = f"s3://{server.new_bucket()}/some/prefix", server.options
-    one = start(sandbox, dvc3, url, options)
-    for number in (1, 2, 3):
-        version(one, number)
+        url = f"s3://{server.new_bucket()}/some/prefix"
+        for name, value in {"url": url, **server.options}.items():
+            one.dvc("remote", "modify", "-q", "store", name, value)
+        one.git("commit", "-q", "-a", "-m", "another remote")
     one.vfs("push", "--all-commits")
     # No commit was pushed with Git: all of them count.
     assert gc(one, "--workspace", "-r", "store", "--older-than", "0")["removed"] == 0

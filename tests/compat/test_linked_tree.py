@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.compat.test_gc import start
+from tests.compat.conftest import start
 from vfs.testing.clones import Clone, check_store, objects
 from vfs.testing.sandbox import Sandbox
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.dvc, pytest.mark.slow]
 @pytest.fixture
 def linked(sandbox: Sandbox, dvc3: Path) -> Clone:
     """One, of a repository whose data is in the main tree's cache and nowhere else."""
-    main = start(sandbox, dvc3, str(sandbox.root / "remote"), {})
+    main = start(sandbox, dvc3)
     for name in "123":
         main.write(f"data/{name}", name.encode())
     main.write("model", b"model")

@@ -4,15 +4,15 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from vfs.testing.dvc_server import DvcServer, dvc_server
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = [pytest.mark.dvc, pytest.mark.slow]
@@ -21,18 +21,12 @@ Pipeline = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def dvc(shared_sandbox: Sandbox, dvc3: Path) -> Iterator[DvcServer]:
-    with dvc_server(dvc3, shared_sandbox.environ) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def template(shared_sandbox: Sandbox, dvc: DvcServer) -> Path:
+def template(shared_sandbox: Sandbox, dvc3: Path) -> Path:
     """A repository with a tracked directory, sources and parameters."""
     root = shared_sandbox.root / "pipelines"
     root.mkdir()
     shared_sandbox.git(root, "init", "-q", ".")
-    dvc.run(root, "init", "-q")
+    shared_sandbox.run([dvc3, "init", "-q"], cwd=root)
     (root / "data").mkdir()
     for name in ("a", "b"):
         (root / "data" / name).write_text(f"data {name}\n")
@@ -40,7 +34,7 @@ def template(shared_sandbox: Sandbox, dvc: DvcServer) -> Path:
         (root / name).write_text(f"source {name}\n")
     (root / "params.yaml").write_text("lr: 1\nlist: [1, 2]\ndeep: {x: 1.0, y: {z: a}}\n")
     (root / "other.json").write_text('{"k": 1}\n')
-    dvc.run(root, "add", "-q", "data")
+    shared_sandbox.run([dvc3, "add", "-q", "data"], cwd=root)
     shared_sandbox.git(root, "add", "-A")
     shared_sandbox.git(root, "commit", "-q", "-m", "init")
     return root
@@ -52,7 +46,7 @@ class Pair:
     def __init__(
         self,
         sandbox: Sandbox,
-        dvc: DvcServer,
+        program: Path,
         base: Path,
         template: Path,
         *,
@@ -60,7 +54,7 @@ class Pair:
     ) -> None:
         self.sandbox = sandbox
         self.in_place = in_place
-        self.dvc = dvc
+        self.program = program
         self.ours = base / "ours"
         self.theirs = base / "theirs"
         for root in self.roots:
@@ -76,12 +70,17 @@ class Pair:
         assert done.returncode == code, (args, done.stdout.decode(), done.stderr.decode())
         return [json.loads(line) for line in done.stdout.splitlines()]
 
+    def dvc(
+        self, root: Path, *args: str, check: bool = True
+    ) -> "subprocess.CompletedProcess[bytes]":
+        return self.sandbox.run([self.program, *args], cwd=root, check=check)
+
     def both(self, change: Callable[[Path], object]) -> None:
         for root in self.roots:
             change(root)
 
     def compare_status(self, root: Path) -> None:
-        theirs = json.loads(self.dvc.run(root, "status", "--json"))
+        theirs = json.loads(self.dvc(root, "status", "--json").stdout)
         theirs.pop("data.dvc", None)
         for name, stage in yaml.safe_load((root / "dvc.yaml").read_text())["stages"].items():
             if stage.get("frozen") and theirs.get(name) == ["always changed"]:
@@ -96,15 +95,15 @@ class Pair:
         }
 
     def compare_plan(self, root: Path, *args: str) -> None:
-        said = self.dvc.ask(root, "repro", "--dry", *args)
-        lines = said.out.splitlines()
+        said = self.dvc(root, "repro", "--dry", *args, check=False)
+        lines = said.stdout.decode().splitlines()
         theirs = [line.split("'")[1] for line in lines if line.startswith("Running")]
         ours = [
             one["stage"]
             for one in self.vfs(root, "repro", "--dry-run", *args)
             if one.get("outcome") == "would-run"
         ]
-        if said.code:  # it stops where a dep is not there yet
+        if said.returncode:  # it stops where a dep is not there yet
             ours = ours[: len(theirs)]
         if args:  # of a small part of a graph dvc's order is that of a set
             ours, theirs = sorted(ours), sorted(theirs)
@@ -113,7 +112,7 @@ class Pair:
     def repro(self, *args: str) -> list[dict[str, Any]]:
         """Each in its own copy; the records must be the same bytes."""
         done = self.vfs(self.ours, "repro", *args)
-        self.dvc.run(self.theirs, "repro", *args)
+        self.dvc(self.theirs, "repro", *args)
         self.compare_records()
         return done
 
@@ -271,19 +270,19 @@ def edit(rng: random.Random, pair: Pair, stages: Pipeline) -> None:
     ("seed", "in_place"), [*((n, True) for n in range(5)), *((n, False) for n in range(5, 8))]
 )
 def test_random_pipelines_and_edits(
-    seed: int, in_place: bool, shared_sandbox: Sandbox, template: Path, dvc: DvcServer
+    seed: int, in_place: bool, shared_sandbox: Sandbox, template: Path, dvc3: Path
 ) -> None:
     rng = random.Random(seed)
     base = shared_sandbox.root / f"p{seed}"
-    pair = Pair(shared_sandbox, dvc, base, template, in_place=in_place)
+    pair = Pair(shared_sandbox, dvc3, base, template, in_place=in_place)
     stages = generated(rng)
     pair.both(write(stages))
     for step in range(3):
         pair.compare_status(pair.ours)
         pair.compare_plan(pair.ours)
-        answer = dvc.ask(pair.theirs, "repro")
-        if answer.code:  # a parameter is gone
-            pair.vfs(pair.ours, "repro", code=_failure(answer.err))
+        answer = pair.dvc(pair.theirs, "repro", check=False)
+        if answer.returncode:  # a parameter is gone
+            pair.vfs(pair.ours, "repro", code=_failure(answer.stderr))
             break
         pair.vfs(pair.ours, "repro")
         pair.compare_records()
@@ -294,16 +293,16 @@ def test_random_pipelines_and_edits(
     shutil.rmtree(base)
 
 
-def _failure(text: str) -> int:
-    return 9 if "missing" in text else 16
+def _failure(text: bytes) -> int:
+    return 9 if b"missing" in text else 16
 
 
 # One by one ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def pair(request: pytest.FixtureRequest, shared_sandbox: Sandbox, dvc: DvcServer, template: Path) -> Pair:  # fmt: skip
-    return Pair(shared_sandbox, dvc, shared_sandbox.root / request.node.name, template)
+def pair(request: pytest.FixtureRequest, shared_sandbox: Sandbox, dvc3: Path, template: Path) -> Pair:  # fmt: skip
+    return Pair(shared_sandbox, dvc3, shared_sandbox.root / request.node.name, template)
 
 
 def test_declaring_stages_writes_the_same_bytes(pair: Pair) -> None:
@@ -315,12 +314,16 @@ def test_declaring_stages_writes_the_same_bytes(pair: Pair) -> None:
         ["-n", "four", "-w", "data", "-o", "../w", "touch ../w"],
     ]  # fmt: skip
     for words in many:
-        answer = pair.dvc.ask(pair.theirs, "stage", "add", *words)
+        answer = pair.dvc(pair.theirs, "stage", "add", *words, check=False)
         done = pair.sandbox.run([VFS, "stage", "add", *words], cwd=pair.ours, check=False)
-        assert (done.returncode == 0) == (answer.code == 0), (words, done.stderr, answer.err)
+        assert (done.returncode == 0) == (answer.returncode == 0), (
+            words,
+            done.stderr,
+            answer.stderr,
+        )
         pair.compare_records()
     for verb in (["freeze"], ["unfreeze"]):
-        pair.dvc.run(pair.theirs, *verb, "one")
+        pair.dvc(pair.theirs, *verb, "one")
         pair.sandbox.run([VFS, *verb, "one"], cwd=pair.ours)
         pair.compare_records()
 
@@ -364,16 +367,16 @@ def test_each_takes_outs_from_the_run_cache_of_the_other(pair: Pair) -> None:
         if mover is pair.ours:
             pair.vfs(mover, "repro")
         else:
-            pair.dvc.run(mover, "repro")
+            pair.dvc(mover, "repro")
         shutil.copytree(mover / ".dvc" / "cache", taker / ".dvc" / "cache", dirs_exist_ok=True)
         (taker / "s1").write_text(text)
         if taker is pair.ours:
             outcomes = {one["stage"]: one["outcome"] for one in pair.vfs(taker, "repro") if one["type"] == "stage"}  # fmt: skip
             assert outcomes["b"] == outcomes["d"] == "restored"
         else:
-            said = pair.dvc.run(taker, "repro")
-            assert "Stage 'b' is cached" in said
-            assert "Running" not in said
+            said = pair.dvc(taker, "repro").stdout
+            assert b"Stage 'b' is cached" in said
+            assert b"Running" not in said
         pair.compare_records()
     names = [
         sorted(path.name for path in (root / ".dvc" / "cache" / "runs").glob("*/*/*"))

@@ -133,7 +133,8 @@ def through_proxy(
     """A clone without data whose remote is a bucket behind a proxy."""
     bucket = ministack.new_bucket()
     with FaultyProxy(ministack.port) as proxy:
-        options = {**ministack.options, "endpointurl": proxy.endpoint}
+        # A remote that promises more than it sends is waited for.
+        options = {**ministack.options, "endpointurl": proxy.endpoint, "read_timeout": "2"}
         made = HandmadeRepository(
             sandbox, tmp_path / "repo", remote_url=f"s3://{bucket}/p", remote_options=options
         )

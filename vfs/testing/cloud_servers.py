@@ -13,7 +13,8 @@ from pathlib import Path
 from vfs.remotes import RemoteSpec
 from vfs.remotes.azure import AzureRemote
 from vfs.remotes.gs import GoogleRemote
-from vfs.testing.git_servers import start_process, stop
+from vfs.testing.git_servers import start_process
+from vfs.testing.processes import stop
 from vfs.testing.s3_servers import ServerFailed, free_port
 
 ROOT = Path(__file__).parent.parent.parent

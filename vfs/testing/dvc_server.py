@@ -1,76 +1,97 @@
-"""The real dvc's command line, many commands in one process: a start takes it half a second."""
+"""The real dvc's command line from one process that has loaded it: a start takes it half a second, of which a fork takes none.
 
-import json
-import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from typing import NamedTuple
-
-_SERVER = r"""
-import json, os, sys, tempfile
-from dvc.cli import main
-answers = os.fdopen(os.dup(1), "w")
-for line in sys.stdin:
-    cwd, args = json.loads(line)
-    os.chdir(cwd)
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        saved = os.dup(1), os.dup(2)
-        os.dup2(out.fileno(), 1), os.dup2(err.fileno(), 2)
-        try:
-            code = main(args)
-        finally:
-            sys.stdout.flush(), sys.stderr.flush()
-            os.dup2(saved[0], 1), os.dup2(saved[1], 2)
-            os.close(saved[0]), os.close(saved[1])
-        out.seek(0), err.seek(0)
-        answer = [code, out.read().decode(), err.read().decode()]
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
+Rule: each command is a process of its own with its own directory, environment and standard files, as if
+it had been started; only the import of DVC is shared. What reads its environment while it is imported
+(libgit2) is left to the commands. A client that has ended takes the server along: its standard input ends.
 """
 
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
 
-class Answer(NamedTuple):
-    """What a command ended with and printed."""
-
-    code: int
-    out: str
-    err: str
+_SERVER = r"""
+import contextlib, gc, json, os, sys
+from dvc.cli import main
+from dvc.cli.parser import get_main_parser
+get_main_parser()  # which loads all commands
+for name in sys.argv[2:]:
+    with contextlib.suppress(ModuleNotFoundError):
+        __import__(name)
+assert "pygit2" not in sys.modules
+gc.freeze()
+program, requests, answers = sys.argv[1], os.fdopen(os.dup(0), "rb"), os.dup(1)
+while line := requests.readline():
+    cwd, environ, arguments, files = json.loads(line)
+    pid = os.fork()
+    if not pid:
+        for target, (path, flags) in enumerate(zip(files, (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY))):
+            opened = os.open(path, flags)
+            os.dup2(opened, target), os.close(opened)
+        requests.close(), os.close(answers)
+        os.chdir(cwd)
+        os.environ.clear(), os.environ.update(environ)
+        sys.argv = [program, *arguments]
+        sys.exit(main())
+    os.write(answers, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+# What most commands and those with remotes need, and load late. Not every DVC has all of it.
+_LOADED = (
+    *("dvc.repo", "dvc.scm", "dvc.cachemgr", "dvc.data_cloud", "dvc.lock", "dvc.rwlock"),
+    *("configobj", "dulwich.worktree", "dvc_render", "networkx", "rich.progress"),
+    *("dvc_http", "dvc_s3", "s3fs"),
+)
 
 
 class DvcServer:
-    """A dvc that waits for commands."""
+    """A dvc that waits for commands.
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    Attributes:
+        program: the executable in whose place it runs them.
+    """
+
+    def __init__(self, program: Path, process: "subprocess.Popen[bytes]") -> None:
+        self.program = program
         self._process = process
+        self._one_at_a_time = threading.Lock()
 
-    def ask(self, cwd: Path, *args: str) -> Answer:
+    def run(
+        self,
+        arguments: Sequence[str | Path | bytes],
+        cwd: Path,
+        env: Mapping[str, str],
+        stdin: bytes = b"",
+    ) -> "subprocess.CompletedProcess[bytes]":
         """Run one command, whatever comes of it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([str(cwd), list(args)]) + "\n")
-        self._process.stdin.flush()
-        return Answer(*json.loads(self._process.stdout.readline()))
-
-    def run(self, cwd: Path, *args: str) -> str:
-        """Run one command that must succeed; what it printed."""
-        answer = self.ask(cwd, *args)
-        assert answer.code == 0, answer
-        return answer.out
+        words = [os.fsdecode(word) for word in arguments]
+        with TemporaryFile() as read, TemporaryFile() as out, TemporaryFile() as err:
+            read.write(stdin)
+            read.flush()
+            files = [f"/proc/{os.getpid()}/fd/{file.fileno()}" for file in (read, out, err)]
+            with self._one_at_a_time:
+                request = json.dumps([str(cwd), dict(env), words, files])
+                self._process.stdin.write(request.encode() + b"\n")
+                self._process.stdin.flush()
+                code = int(self._process.stdout.readline())
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess([self.program, *words], code, out.read(), err.read())
 
 
 @contextmanager
-def dvc_server(dvc: Path, env: Mapping[str, str]) -> Iterator[DvcServer]:
+def dvc_server(program: Path) -> Iterator[DvcServer]:
     """Start one; it ends with the context."""
-    python = dvc.parent / "python"
     process = subprocess.Popen(
-        [python, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(env)
-    )  # fmt: skip
-    try:
-        yield DvcServer(process)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait(30)
-        assert process.stdout is not None
-        process.stdout.close()
+        [program.parent / "python", "-c", _SERVER, program, *_LOADED],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "LANG": "C.UTF-8"},
+    )
+    with process:
+        yield DvcServer(program, process)

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from vfs.testing.builders import BUILDERS, Tools
+from vfs.testing.dvc_server import dvc_server
 from vfs.testing.real_repository import RepositoryCase
-from vfs.testing.sandbox import Sandbox
+from vfs.testing.sandbox import RUN_BY, Sandbox
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -27,15 +28,23 @@ def program(variable: str, default: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def dvc3() -> Path:
+def dvc3() -> Iterator[Path]:
     """The current DVC."""
-    return program("VFS_TEST_DVC3", "dvc3")
+    yield from _served(program("VFS_TEST_DVC3", "dvc3"))
 
 
 @pytest.fixture(scope="session")
-def dvc2() -> Path:
+def dvc2() -> Iterator[Path]:
     """DVC 2.58.2, which writes the old layout."""
-    return program("VFS_TEST_DVC2", "dvc2")
+    yield from _served(program("VFS_TEST_DVC2", "dvc2"))
+
+
+def _served(dvc: Path) -> Iterator[Path]:
+    """A program whose commands in a sandbox are run by one process that has loaded it."""
+    with dvc_server(dvc) as server:
+        RUN_BY[dvc] = server.run
+        yield dvc
+        del RUN_BY[dvc]
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vfs.testing.git_servers import HttpServer, SshServer, start_http, start_sshd, stop
+from vfs.testing.git_servers import HttpServer, SshServer, start_http, start_sshd
+from vfs.testing.processes import stop
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vfs.testing.processes import serve, stop
 from vfs.testing.s3_servers import ServerFailed, free_port
 
 USER, PASSWORD = "ann", "s3cret"
 _SSHD, _LIGHTTPD = Path("/usr/sbin/sshd"), Path("/usr/sbin/lighttpd")
-_START, _STOP = 20.0, 10.0  # seconds
+_START = 20.0  # seconds
 
 
 @dataclass
@@ -115,16 +116,6 @@ def start_http(directory: Path) -> HttpServer:
     )
 
 
-def stop(process: "subprocess.Popen[bytes]") -> None:
-    """End a server and wait for it."""
-    process.terminate()
-    try:
-        process.wait(_STOP)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(_STOP)
-
-
 def _client(known: Path, key: Path) -> str:
     return _SSH_CONFIG.format(known=known, key=key)
 
@@ -158,18 +149,8 @@ def start_process(
     argv: Sequence[str | Path], log: Path, port: int, environment: Mapping[str, str] | None = None
 ) -> "subprocess.Popen[bytes]":
     """Start a server and return when its port answers."""
-    with open(log, "wb") as output:
-        process = subprocess.Popen(
-            argv,
-            env={
-                "PATH": os.environ["PATH"],
-                "GIT_CONFIG_NOSYSTEM": "1",
-                **(environment or {}),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
+    environ = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", **(environment or {})}
+    process = serve(argv, log, environ)
     deadline = time.monotonic() + _START
     while time.monotonic() < deadline and process.poll() is None:
         try:

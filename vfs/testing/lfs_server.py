@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vfs.testing.cloud_servers import ROOT
-from vfs.testing.git_servers import start_process, stop
+from vfs.testing.git_servers import start_process
+from vfs.testing.processes import stop
 from vfs.testing.s3_servers import ServerFailed, free_port
 
 PYTHON = ROOT / ".tools/giftless/bin/python"

@@ -1,12 +1,44 @@
-"""Waiting for processes that are nobody's children: a daemon has ended when the kernel says so, not when init has reaped it."""
+"""Processes of tests: servers that end with whoever started them, and waiting for those that are nobody's children.
+
+A daemon has ended when the kernel says so, not when init has reaped it.
+"""
 
 import contextlib
 import os
 import select
+import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import psutil
+
+_STOP = 20.0  # seconds
+
+
+def serve(
+    argv: Sequence[str | Path], log: Path, env: Mapping[str, str], cwd: Path | None = None
+) -> "subprocess.Popen[bytes]":
+    """Start a server, whose output goes into `log`; it is told to end when this process has ended, however that was."""
+    with open(log, "ab") as output:
+        return subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", *argv],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """End a server and wait for it; one that does not listen is killed."""
+    process.terminate()
+    try:
+        process.wait(_STOP)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(_STOP)
 
 
 def wait_ended(processes: Iterable[psutil.Process], timeout: float) -> list[psutil.Process]:

@@ -1,31 +1,30 @@
 """Real S3 servers for tests: Ceph RADOS Gateway (Debian's packages) and MiniStack (PyPI).
 
 Rule: a server listens on loopback only, keeps its files in a directory it is given, and is ended by
-the ids of the processes that were started, never by name. `start_*` return when it answers.
+the processes that were started, never by name; it does not outlive whoever started it. `start_*`
+return when it answers.
 """
 
 import http.client
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
+from vfs.testing.processes import serve, stop
 
 ACCESS_KEY = "AKIDTEST"
 SECRET_KEY = "SECRETTEST"
 REGION = "us-east-1"
 _START = 90.0  # seconds
-_STOP = 20.0
 CEPH_COMMANDS = (
     "ceph",
     "ceph-mon",
@@ -48,16 +47,14 @@ class S3Server:
     Attributes:
         endpoint: `http://127.0.0.1:port`.
         port: of the endpoint.
-        pids: daemons to end, in this order.
+        processes: to end, the last first.
         directory, sts_port: of Ceph only.
-        process: a child of ours to end.
     """
 
     name: str
     endpoint: str
     port: int
-    pids: list[int] = field(default_factory=list)
-    process: "subprocess.Popen[bytes] | None" = None
+    processes: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
     directory: Path = Path()
     sts_port: int = 0
 
@@ -107,16 +104,8 @@ class S3Server:
 
     def stop(self) -> None:
         """End all processes; those that do not listen are killed."""
-        for pid in self.pids:
-            _end(pid)
-        self.pids.clear()
-        if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(_STOP)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(_STOP)
+        while self.processes:
+            stop(self.processes.pop())
 
 
 def free_port() -> int:
@@ -131,18 +120,11 @@ def start_ministack(directory: Path) -> S3Server:
     """MiniStack: an S3 in memory that does not check signatures; about a second."""
     port = free_port()
     program = Path(sys.executable).with_name("ministack")
-    with open(directory / "ministack.log", "wb") as log:
-        process = subprocess.Popen(
-            [program],
-            cwd=directory,
-            env=_environment(directory)
-            | {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SERVICES": "s3,sts"},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    server = S3Server("ministack", f"http://127.0.0.1:{port}", port, process=process)
-    _wait_for_answer(server, directory / "ministack.log", lambda: process.poll() is None)
+    settings = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SERVICES": "s3,sts"}
+    log = directory / "ministack.log"
+    process = serve([program], log, _environment(directory) | settings, directory)
+    server = S3Server("ministack", f"http://127.0.0.1:{port}", port, [process])
+    _wait_for_answer(server, log)
     return server
 
 
@@ -167,33 +149,30 @@ def start_rgw(directory: Path, *, store: str = "memstore") -> S3Server:
     server = S3Server("rgw", f"http://127.0.0.1:{ports[2]}", ports[2])
     server.directory, server.sts_port = directory, ports[3]
     try:
-        _start_cluster(directory, configuration, cluster, ports[:2])
-        _wait_for_answer(server, directory / "log" / "client.rgw.a.log", lambda: True)
+        _start_cluster(server, configuration, cluster, ports[:2])
+        _wait_for_answer(server, directory / "log" / "client.rgw.a.log")
         server.admin(
             "user", "create", "--uid=test", "--display-name=test",
             f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}",
         )  # fmt: skip
     except BaseException:
-        server.pids = _ceph_pids(directory)
         server.stop()
         raise
-    server.pids = _ceph_pids(directory)
     return server
 
 
 def start_sts(server: S3Server) -> S3Server:
     """A second gateway of a running Ceph that also grants roles; `server.stop` ends it."""
-    _ceph(server.directory, "radosgw", "-c", server.directory / "ceph.conf", "-n", "client.rgw.sts")
-    server.pids = _ceph_pids(server.directory)
+    _daemon(server, "radosgw", "-n", "client.rgw.sts")
     second = S3Server("sts", f"http://127.0.0.1:{server.sts_port}", server.sts_port)
-    _wait_for_answer(second, server.directory / "log" / "client.rgw.sts.log", lambda: True)
+    _wait_for_answer(second, server.directory / "log" / "client.rgw.sts.log")
     return second
 
 
 def _start_cluster(
-    directory: Path, configuration: Path, cluster: str, ports: Sequence[int]
+    server: S3Server, configuration: Path, cluster: str, ports: Sequence[int]
 ) -> None:
-    osd, here = str(uuid.uuid4()), ("-c", configuration)
+    osd, here, directory = str(uuid.uuid4()), ("-c", configuration), server.directory
     address = f"[v2:127.0.0.1:{ports[0]},v1:127.0.0.1:{ports[1]}]"
     monitors = directory / "monmap"
     _ceph(
@@ -201,16 +180,22 @@ def _start_cluster(
         "--addv", "a", address, monitors,
     )  # fmt: skip
     _ceph(directory, "ceph-mon", *here, "-i", "a", "--mkfs", "--monmap", monitors)
-    _ceph(directory, "ceph-mon", *here, "-i", "a")
-    _ceph(directory, "ceph-mgr", *here, "-i", "x")
+    _daemon(server, "ceph-mon", "-i", "a")
+    _daemon(server, "ceph-mgr", "-i", "x")
     _ceph(directory, "ceph", *here, "osd", "new", osd)
     _ceph(directory, "ceph-osd", *here, "-i", "0", "--mkfs", "--osd-uuid", osd)
-    _ceph(directory, "ceph-osd", *here, "-i", "0")
-    _ceph(directory, "radosgw", *here, "-n", "client.rgw.a")
+    _daemon(server, "ceph-osd", "-i", "0")
+    _daemon(server, "radosgw", "-n", "client.rgw.a")
+
+
+def _daemon(server: S3Server, *argv: str) -> None:
+    """Start one of Ceph's, in the foreground so that it is a child of ours."""
+    here = server.directory
+    argv = (argv[0], "-f", "-c", str(here / "ceph.conf"), *argv[1:])
+    server.processes.append(serve(argv, here / "log" / "daemons.log", _environment(here)))
 
 
 def _ceph(directory: Path, *argv: str | Path) -> None:
-    # The daemons detach themselves and keep their standard files: a pipe would never end.
     log = directory / "log" / "commands.log"
     with open(log, "ab") as output:
         code = subprocess.run(
@@ -228,24 +213,14 @@ def _ceph(directory: Path, *argv: str | Path) -> None:
         )
 
 
-def _ceph_pids(directory: Path) -> list[int]:
-    """The gateway first, the monitor last."""
-    order = ("client.rgw", "osd", "mgr", "mon")
-    files = sorted(
-        (directory / "run").glob("*.pid"),
-        key=lambda file: next((i for i, name in enumerate(order) if file.name.startswith(name)), 9),
-    )
-    return [int(file.read_text()) for file in files if file.read_text().strip().isdigit()]
-
-
 def _environment(directory: Path) -> dict[str, str]:
     kept = {k: os.environ[k] for k in ("PATH", "LANG", "PYTHONPATH") if k in os.environ}
     return {**kept, "HOME": str(directory), "TMPDIR": str(directory)}
 
 
-def _wait_for_answer(server: S3Server, log: Path, alive: Callable[[], bool]) -> None:
+def _wait_for_answer(server: S3Server, log: Path) -> None:
     deadline = time.monotonic() + _START
-    while time.monotonic() < deadline and alive():
+    while time.monotonic() < deadline and all(p.poll() is None for p in server.processes):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
         try:
             connection.request("GET", "/")
@@ -259,18 +234,6 @@ def _wait_for_answer(server: S3Server, log: Path, alive: Callable[[], bool]) -> 
     server.stop()
     text = log.read_text(errors="replace")[-3000:] if log.exists() else "(no log)"
     raise ServerFailed(f"{server.name} did not answer on {server.endpoint}:\n{text}")
-
-
-def _end(pid: int) -> None:
-    try:
-        process = psutil.Process(pid)
-        process.send_signal(signal.SIGTERM)
-        process.wait(_STOP)
-    except psutil.NoSuchProcess:
-        return
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait(_STOP)
 
 
 _CEPH = """\

@@ -9,9 +9,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+# Programs that need not be started: whoever runs their commands instead (`vfs.testing.dvc_server`).
+RUN_BY: "dict[Path, Callable[..., subprocess.CompletedProcess[bytes]]]" = {}
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "CI")
 
 
@@ -59,15 +61,19 @@ class Sandbox:
         timeout: float = 240,
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command; with `check`, an exit code other than 0 fails the test with its output."""
-        done = subprocess.run(
-            argv,
-            cwd=cwd or self.root,
-            env={**self.environ, **(env or {})},
-            input=b"" if stdin is None else stdin,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
+        where, environ = cwd or self.root, {**self.environ, **(env or {})}
+        if isinstance(argv[0], Path) and (run := RUN_BY.get(argv[0])):
+            done = run(argv[1:], where, environ, stdin or b"")
+        else:
+            done = subprocess.run(
+                argv,
+                cwd=where,
+                env=environ,
+                input=stdin or b"",
+                capture_output=True,
+                timeout=timeout,
+                check=False,
+            )
         if check and done.returncode != 0:
             output = (done.stdout + done.stderr).decode(errors="replace")
             raise CommandFailed(f"{argv} in {cwd} ended with {done.returncode}:\n{output}")

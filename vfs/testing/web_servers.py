@@ -9,7 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from vfs.testing.git_servers import PASSWORD, USER, require, start_process, stop
+from vfs.testing.git_servers import PASSWORD, USER, require, start_process
+from vfs.testing.processes import stop
 from vfs.testing.s3_servers import free_port
 
 _APACHE, _NGINX = Path("/usr/sbin/apache2"), Path("/usr/sbin/nginx")

@@ -1,0 +1,48 @@
+"""Repositories of the real dvc that are made once and copied: each of its commands takes time."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from vfs.testing.clones import Clone
+from vfs.testing.sandbox import Sandbox
+
+
+def start(sandbox: Sandbox, dvc: Path, name: str = "one") -> Clone:
+    """An empty repository; its remote is the directory `remote` beside it."""
+    root = sandbox.root / name
+    root.mkdir()
+    made = Clone(sandbox, root, dvc)
+    made.git("init", "-q")
+    made.dvc("init", "-q")
+    made.dvc("remote", "add", "-q", "-d", "store", "../remote")
+    return made
+
+
+def version(clone: Clone, number: int) -> None:
+    """Commit a version of `data`, of which a half is that of every other one, and of `model.bin`."""
+    for name in range(6):
+        clone.write(f"data/{name}", b"%d of %d" % (name, number if name > 2 else 0))
+    clone.write("model.bin", b"model %d" % number * 1000)
+    clone.dvc("add", "-q", "data", "model.bin")
+    clone.git("add", "--all")
+    clone.git("commit", "-q", "-m", f"v{number}")
+    clone.git("tag", f"v{number}")
+
+
+@pytest.fixture(scope="session")
+def three_versions(shared_sandbox: Sandbox, dvc3: Path) -> Path:
+    """A repository with three versions that nobody pushed."""
+    made = start(shared_sandbox, dvc3, "three versions")
+    for number in (1, 2, 3):
+        version(made, number)
+    return made.root
+
+
+@pytest.fixture
+def one(three_versions: Path, sandbox: Sandbox, dvc3: Path) -> Clone:
+    """A copy of it."""
+    root = sandbox.root / "one"
+    shutil.copytree(three_versions, root, symlinks=True)
+    return Clone(sandbox, root, dvc3)
