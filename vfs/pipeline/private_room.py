@@ -221,9 +221,8 @@ class PrivateRoom:
         name = self._stage.address()
         if self._left and self._settled:
             keep.add(b"upper")
-            self.notes.append(
-                f"stage {name!r} wrote {told_of(self._left)}; kept in {where}, not in the working tree"
-            )
+            kept = "; it is not kept" if self._views.passing else f"; kept in {where}, not in the working tree"  # fmt: skip
+            self.notes.append(f"stage {name!r} wrote {told_of(self._left)}{kept}")
         elif not self._settled and self._views.keep:
             keep |= {b"upper", b"made"}
             self.notes.append(f"what stage {name!r} wrote is kept in {where}")

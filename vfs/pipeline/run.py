@@ -93,6 +93,7 @@ class Setting(NamedTuple):
         alone: one command at a time, which has our standard input and output.
         json: standard output is for documents, so commands write to standard error.
         checkout: cached outs are to lie in the working tree.
+        history: the working tree that remembers the runs; b"": the one they are in.
     """
 
     here: bytes
@@ -104,6 +105,7 @@ class Setting(NamedTuple):
     alone: bool = True
     json: bool = False
     checkout: bool = True
+    history: bytes = b""
 
 
 Declare = Callable[[Definition], Stage]
@@ -131,7 +133,7 @@ class Runner:
         self._attending = attending
         self._said = said
         self.guard = threading.RLock()
-        self._history = History.of(project.top)
+        self._history = History.of(setting.history or project.top, project.top)
         self._locks: dict[bytes, bytes] = {}
 
     @contextmanager
