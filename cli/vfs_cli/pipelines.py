@@ -125,7 +125,10 @@ class Teller:
     def changed(self, stage: "Stage", reasons: "Sequence[Reason]") -> None:
         """A stage is going to run, or would."""
         self._reasons[stage] = reasons
-        if self._dry:
+        if self._dry and stage.definition.frozen:
+            self.line(f"Stage {self.name(stage)} is frozen: what lies there would be recorded: {why(reasons, stage, self._here)}")  # fmt: skip
+            self.document(stage, "would-record")
+        elif self._dry:
             self.line(f"Stage {self.name(stage)} would run: {why(reasons, stage, self._here)}")
             for line in commands(stage):
                 self.line(f"> {line}")

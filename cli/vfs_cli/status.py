@@ -17,7 +17,7 @@ from vfs_cli.output import Output
 from vfs_cli.parameters import NAME, TARGET
 from vfs_cli.status_mounts import show_mount, show_mounts
 from vfs_cli.status_stages import Stages, show_stages
-from vfs_cli.target import Target, choose, mounted
+from vfs_cli.target import Target, choose, mounted, opening
 from vfs_cli.text import count, readable
 
 if TYPE_CHECKING:
@@ -148,7 +148,8 @@ def _looked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, 
             except UnknownPath as error:
                 paths = [one.path for one in named]
                 raise among.tree.explained(error, paths, target.here) from None
-            changed = judged(root, survey, table, among, report)
+            with opening(target) as workspace:
+                changed = judged(root, survey, table, among, report, workspace)
             known = {problem.message for problem in among.problems}  # not those of their locks
             others = [one for one in report.problems if one.message not in known]
             report.problems = among.problems + others

@@ -113,6 +113,11 @@ class Judge:
         """What differs of the deps and parameters."""
         for dep in definition.deps:
             item = None if locked is None else locked.deps.get(dep.written)
+            if dep.at_url:
+                change = self._at_url(definition, dep.written, item)
+                if change:
+                    yield Reason("dep", dep.written, "", change)
+                continue
             place = place_of(self._project, definition.wdir, dep.written, dep.path)
             found = self._measure.of(place, None if item is None else item.digest)
             change = _compared(item, found)
@@ -120,6 +125,14 @@ class Judge:
                 yield Reason("dep", dep.written, "", change)
         for params in definition.params:
             yield from self._params(definition, params, locked)
+
+    def _at_url(self, definition: Definition, written: str, item: LockedItem | None) -> str:
+        from vfs.pipeline.urls import item_at  # with the drivers of remotes
+
+        found = item_at(self._project, definition.file, written)
+        if found is None:
+            return "deleted"
+        return "new" if item is None else "" if found.same(item) else "modified"
 
     def _params(
         self, definition: Definition, params: DeclaredParams, locked: Locked | None

@@ -358,7 +358,7 @@ def _changed(before: Locked, after: Locked) -> str:
     """A dep or file of parameters that differs; "" if none does."""
     for written, item in after.deps.items():
         old = before.deps.get(written)
-        if old is None or old.digest != item.digest:
+        if old is None or not old.same(item):
             return written
     for written, values in after.params.items():
         if dict(before.params.get(written) or {}) != dict(values):

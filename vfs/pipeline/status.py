@@ -4,7 +4,7 @@ Rule: takes no lock and writes fingerprints only. What cannot be used is a probl
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,7 +82,12 @@ def stages_meant(
 
 
 def judged(
-    root: Path, survey: Survey, table: StateTable, among: Meant, report: Report
+    root: Path,
+    survey: Survey,
+    table: StateTable,
+    among: Meant,
+    report: Report,
+    open_workspace: Callable[[], "Workspace"],
 ) -> list[Judged]:
     """Those stages that would run.
 
@@ -92,6 +97,7 @@ def judged(
         table: of it.
         among: the stages to look at; told what is wrong.
         report: what was found of outs, which is not looked at again.
+        open_workspace: for stages with deps at URLs.
 
     Raises:
         StoreError: the table cannot be used.
@@ -103,7 +109,7 @@ def judged(
     for stage in among.stages:
         by_root.setdefault(survey.roots.root_of(stage.file), []).append(stage)
     for inner, stages in by_root.items():
-        with project_of(top, inner, survey, table, _no_workspace, _silent) as project:
+        with project_of(top, inner, survey, table, open_workspace, _silent) as project:
             judge = Judge(project, Measure(project), Parameters(project), known)
             judge.warm(stages)
             for stage in stages:
@@ -118,7 +124,3 @@ def judged(
 
 def _silent(stage: str, done: int, total: int | None) -> None:
     """Progress that nobody asked for."""
-
-
-def _no_workspace() -> "Workspace":
-    raise AssertionError("status opens no repository")
