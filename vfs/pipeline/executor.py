@@ -40,6 +40,7 @@ class Job(NamedTuple):
         cwd: where they run, absolute.
         env: all of their environment.
         streams: its standard input, output and error.
+        inherited: descriptors that a command keeps as long as anything of it runs, where it may go on after us.
     """
 
     stage: Stage
@@ -48,6 +49,7 @@ class Job(NamedTuple):
     cwd: bytes
     env: Mapping[str, str]
     streams: Streams
+    inherited: tuple[int, ...] = ()
 
 
 class Means(NamedTuple):
@@ -145,6 +147,7 @@ class Here:
                     process = subprocess.Popen(
                         shell_command(job.shell, line), cwd=job.cwd, env=job.env,
                         stdin=job.streams.stdin, stdout=job.streams.stdout, stderr=job.streams.stderr,
+                        pass_fds=job.inherited,
                     )  # fmt: skip
                 except FileNotFoundError:
                     return 127

@@ -158,7 +158,7 @@ class Runner:
         """
         began = time.time()
         name = self._history.name(stage, began)
-        with claimed(self._project, stage, self._setting.wait), ExitStack() as stack:
+        with claimed(self._project, stage, self._setting.wait) as lock, ExitStack() as stack:
             with self.locked(self._setting.wait):
                 if stage.definition.frozen:
                     return self._verify(stage)
@@ -173,7 +173,7 @@ class Runner:
                 )
             self._say(room)
             try:
-                self._command(stage, room, name)
+                self._command(stage, room, name, lock)
                 if declare is not None:
                     stage, before = self._declared(stage, before, room, declare)
                 with self.locked(math.inf):
@@ -292,7 +292,7 @@ class Runner:
         written = self._settle(stage, run, cache=True)
         return Done(Outcome.VERIFIED, written, run)
 
-    def _command(self, stage: Stage, room: Room, name: str) -> None:
+    def _command(self, stage: Stage, room: Room, name: str, lock: tuple[int, ...]) -> None:
         definition, setting = stage.definition, self._setting
         command = definition.command
         lines = tuple(command.splitlines()) if isinstance(command, str) else command
@@ -303,7 +303,7 @@ class Runner:
         log, shown = self._history.log(name), 2 if setting.json else 1
         try:
             with kept(log, alone=setting.alone, stdout=shown) as streams:
-                job = Job(stage, lines, setting.shell, cwd, env, streams)
+                job = Job(stage, lines, setting.shell, cwd, env, streams, lock)
                 status = room.run(job, self._attending)
         finally:
             if not setting.alone and printed(log):
