@@ -150,8 +150,8 @@ class Teller:
         self.line(
             f"Running stage {self.name(stage)}{f': {why(reasons, stage, self._here)}' if reasons else ''}"
         )
-        for line in lines:
-            self.line(f"> {line}")
+        if len(lines) == 1:  # of several each is shown before it runs
+            self.line(f"> {lines[0]}")
 
     def ended(self, stage: "Stage") -> None:
         """What a command printed, which ran beside others, is about to be shown."""

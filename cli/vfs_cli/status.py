@@ -150,8 +150,12 @@ def _looked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, 
                 raise among.tree.explained(error, paths, target.here) from None
             with opening(target) as workspace:
                 changed = judged(root, survey, table, among, report, workspace)
-            known = {problem.message for problem in among.problems}  # not those of their locks
-            others = [one for one in report.problems if one.message not in known]
+            said = among.tree.broken_files, {problem.message for problem in among.problems}
+            others = [
+                one for one in report.problems
+                if one.message not in said[1]
+                and (one.code != FormatError.code or one.path not in said[0])
+            ]  # fmt: skip
             report.problems = among.problems + others
             return report, Stages(len(among.stages), changed, aside), target
     finally:

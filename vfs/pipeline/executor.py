@@ -6,6 +6,7 @@ Leaving the context cleans up, whatever happened.
 """
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -50,6 +51,15 @@ class Job(NamedTuple):
     env: Mapping[str, str]
     streams: Streams
     inherited: tuple[int, ...] = ()
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """What is run, one after the other: of several lines each is shown before it runs, so that one sees which fails."""
+        if len(self.lines) < 2:
+            return [shell_command(self.shell, line) for line in self.lines]
+        shown = (f"printf '%s\\n' {shlex.quote(f'> {line}')}" for line in self.lines)
+        pairs = zip(shown, self.lines, strict=True)
+        return [shell_command(self.shell, line) for pair in pairs for line in pair]
 
 
 class Means(NamedTuple):
@@ -141,11 +151,11 @@ class Here:
         """As `Room.run`."""
         import subprocess  # a tenth of the start of a command that may run nothing
 
-        for line in job.lines:
+        for command in job.commands:
             with attending.held():
                 try:
                     process = subprocess.Popen(
-                        shell_command(job.shell, line), cwd=job.cwd, env=job.env,
+                        command, cwd=job.cwd, env=job.env,
                         stdin=job.streams.stdin, stdout=job.streams.stdout, stderr=job.streams.stderr,
                         pass_fds=job.inherited,
                     )  # fmt: skip

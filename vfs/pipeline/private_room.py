@@ -9,7 +9,7 @@ from vfs.pipeline import scratches
 from vfs.pipeline.absent import NotHere
 from vfs.pipeline.attending import Attending
 from vfs.pipeline.clearing import clear, clear_outs, scratch
-from vfs.pipeline.executor import Here, Job, Means, shell_command
+from vfs.pipeline.executor import Here, Job, Means
 from vfs.pipeline.lower import Views
 from vfs.pipeline.measure import place_of
 from vfs.pipeline.nodes import Stage
@@ -70,11 +70,10 @@ class PrivateRoom:
             )  # fmt: skip
         except OSError as error:
             raise failed(self._scratch, error) from error
-        lines = [shell_command(job.shell, line) for line in job.lines]
         streams = job.streams
         with attending.held(), attending.running(view):
             status = view.run(
-                lines, job.cwd, job.env,
+                job.commands, job.cwd, job.env,
                 stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr,
             )  # fmt: skip
         self.trace = view.trace

@@ -163,7 +163,7 @@ class Runner:
                 if stage.definition.frozen:
                     return self._verify(stage)
                 self.measure.forget(stage.dep_paths)  # another run was perhaps waited for
-                before = self._inputs(stage)
+                before = self.inputs(stage)
                 known = None if force or declare else self._known(stage, before)
                 if known is not None:
                     return self._restore(stage, known, began, name)
@@ -209,7 +209,7 @@ class Runner:
             return stage, before
         stage = declare(new)
         room.use(stage)
-        return stage, self._inputs(stage)
+        return stage, self.inputs(stage)
 
     def _keep_trace(self, room: Room, name: str) -> None:
         if room.trace is not None:
@@ -236,7 +236,8 @@ class Runner:
 
     # Steps ----------------------------------------------------------------------------------------
 
-    def _inputs(self, stage: Stage) -> Locked:
+    def inputs(self, stage: Stage) -> Locked:
+        """What a stage depends on, as it is now. Raises DataUnavailable, FormatError: something of it is missing."""
         wdir = self._project.absolute(stage.definition.wdir)
         if not os.path.isdir(wdir):
             raise DataUnavailable(
@@ -285,7 +286,7 @@ class Runner:
         )
 
     def _verify(self, stage: Stage) -> Done:
-        before = self._inputs(stage)
+        before = self.inputs(stage)
         outs = recording.outs(self._project, stage)
         run = Locked(before.command, before.deps, before.params, outs)
         self.measure.forget(stage.out_paths)
@@ -324,7 +325,7 @@ class Runner:
     def _record(self, stage: Stage, before: Locked, room: Room) -> Done:
         measure = self.measure
         measure.forget(stage.dep_paths)
-        after = self._inputs(stage)
+        after = self.inputs(stage)
         changed = _changed(before, after)
         if changed:
             raise StageFailed(
