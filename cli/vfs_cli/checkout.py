@@ -7,7 +7,7 @@ import click
 
 from vfs.control.client import call
 from vfs.control.registry import find_mounts
-from vfs.errors import NoSuchMount, RepositoryBusy, UnknownPath, WouldOverwrite
+from vfs.errors import FormatError, NoSuchMount, RepositoryBusy, UnknownPath, WouldOverwrite
 from vfs_cli.exits import CACHE, MOUNT, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
@@ -90,6 +90,28 @@ def command(
             selection.check()
     show_checkout(output, done)
     conclude(output, "checked out", done.troubles)
+    if whole is not None:
+        _refuse_broken(output, work.workspace)
+
+
+def _refuse_broken(output: Output, workspace: "Workspace") -> None:
+    """Name pipelines and pointers that cannot be used, whose outs nobody knows. Raises FormatError: there are some."""
+    from vfs.pipeline.stages import tree_of
+    from vfs.workspace.here import survey_here
+
+    assert workspace.root is not None
+    survey = survey_here(workspace.root)
+    found = {error.message: error for error in tree_of(workspace.root, survey).errors}
+    for problem in (*survey.claims.broken, *survey.claims.problems):
+        if problem.code == FormatError.code:
+            known = any(os.fsencode(error.file) == problem.path for error in found.values())
+            error = FormatError(problem.message, hint=problem.hint)
+            found.update({} if known else {problem.message: error})
+    *others, last = found.values() or (None,)
+    for error in others:
+        output.warning(error.message)
+    if last is not None:
+        raise last
 
 
 def _mount(workspace: "Workspace", rev: str | None) -> tuple[bytes, str]:

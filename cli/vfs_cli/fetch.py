@@ -46,8 +46,8 @@ def command(
     with working(targets, chosen.jobs, output) as work:
         found = work.used(chosen)
         with locked(work.workspace, found.uses, wait):
-            entries = fetch_runs(work, chosen.remote, found) if run_cache else 0
             report = Fetch(work.workspace, chosen.remote, work.progress.step).run(found)
+            entries = fetch_runs(work, chosen.remote, report) if run_cache else 0
     show(output, "fetch", "fetched", report)
     if run_cache:
         show_runs(output, "fetched", entries)

@@ -51,6 +51,13 @@ def pipelines(progress: Progress) -> Iterator[Work]:
         raise UsageError(
             f"{target.mount.mountpoint} is a mount, which is read-only", hint=f"cd {target.repo}"
         )
+    with pipelines_of(target, progress) as work:
+        yield work
+
+
+@contextmanager
+def pipelines_of(target: Target, progress: Progress) -> Iterator[Work]:
+    """As `pipelines`, of a working tree that is known."""
     with opening(target) as workspace:
         from vfs.pipeline.session import opened
 
@@ -84,7 +91,7 @@ def setting(target: Target, output: Output, executor: "Executor", **options: Any
 
 @contextmanager
 def executor(
-    target: Target, progress: Progress, *, in_place: bool, keep: bool
+    target: Target, progress: Progress, *, in_place: bool, keep: bool, passing: bool = False
 ) -> "Iterator[Executor]":
     """Where commands run."""
     if in_place:
@@ -96,7 +103,7 @@ def executor(
     from vfs_cli.lower import LazyMount
 
     with LazyMount(target.repo, progress) as lower:
-        yield Private(lower, keep=keep)
+        yield Private(lower, keep=keep, passing=passing)
 
 
 class Teller:
@@ -112,44 +119,47 @@ class Teller:
 
     def unchanged(self, stage: "Stage") -> None:
         """Nothing is to be done."""
-        self._line(f"Stage {self._name(stage)} did not change.")
-        self._document(stage, "unchanged")
+        self.line(f"Stage {self.name(stage)} did not change.")
+        self.document(stage, "unchanged")
 
     def changed(self, stage: "Stage", reasons: "Sequence[Reason]") -> None:
         """A stage is going to run, or would."""
         self._reasons[stage] = reasons
-        if self._dry:
-            self._line(f"Stage {self._name(stage)} would run: {why(reasons, stage, self._here)}")
+        if self._dry and stage.definition.frozen:
+            self.line(f"Stage {self.name(stage)} is frozen: what lies there would be recorded: {why(reasons, stage, self._here)}")  # fmt: skip
+            self.document(stage, "would-record")
+        elif self._dry:
+            self.line(f"Stage {self.name(stage)} would run: {why(reasons, stage, self._here)}")
             for line in commands(stage):
-                self._line(f"> {line}")
-            self._document(stage, "would-run")
+                self.line(f"> {line}")
+            self.document(stage, "would-run")
 
     def follows(self, stage: "Stage", needed: "Sequence[Stage]") -> None:
         """A stage would be looked at again, after these have run."""
         may = all(one in self._following for one in needed)
         self._following.add(stage)
-        names = ", ".join(self._name(one) for one in needed)
-        self._line(
-            f"Stage {self._name(stage)} depends on {names}, which {'may run then' if may else 'would run'}."
+        names = ", ".join(self.name(one) for one in needed)
+        self.line(
+            f"Stage {self.name(stage)} depends on {names}, which {'may run then' if may else 'would run'}."
         )
-        self._document(stage, "may-run", depends_on=[one.address(self._here) for one in needed])
+        self.document(stage, "may-run", depends_on=[one.address(self._here) for one in needed])
 
     def begins(self, stage: "Stage", lines: tuple[str, ...]) -> None:
         """A command is about to run."""
         reasons = self._reasons.get(stage)
-        self._line(
-            f"Running stage {self._name(stage)}{f': {why(reasons, stage, self._here)}' if reasons else ''}"
+        self.line(
+            f"Running stage {self.name(stage)}{f': {why(reasons, stage, self._here)}' if reasons else ''}"
         )
-        for line in lines:
-            self._line(f"> {line}")
+        if len(lines) == 1:  # of several each is shown before it runs
+            self.line(f"> {lines[0]}")
 
     def ended(self, stage: "Stage") -> None:
         """What a command printed, which ran beside others, is about to be shown."""
-        self._line(f"Output of stage {self._name(stage)}:")
+        self.line(f"Output of stage {self.name(stage)}:")
 
     def restored(self, stage: "Stage") -> None:
         """Outs come from the cache instead of a run."""
-        self._line(f"Stage {self._name(stage)} was run before; its outs come from the cache.")
+        self.line(f"Stage {self.name(stage)} was run before; its outs come from the cache.")
 
     def note(self, text: str) -> None:
         """Something that somebody should know."""
@@ -159,36 +169,39 @@ class Teller:
     def done(self, stage: "Stage", done: "Done") -> None:
         """A stage is up to date now."""
         if done.outcome.value == "pulled":
-            self._line(f"Stage {self._name(stage)} was run elsewhere; its outs were fetched.")
-        self._document(stage, done.outcome.value)
+            self.line(f"Stage {self.name(stage)} was run elsewhere; its outs were fetched.")
+        self.document(stage, done.outcome.value)
 
     def failed(self, stage: "Stage", error: VfsError, skipped: "Sequence[Node]") -> None:
         """A stage failed; these are left out."""
         self.note(error.message)
-        self._document(stage, "failed", error=error.message)
+        self.document(stage, "failed", error=error.message)
         for node in skipped:
-            self._line(f"{node.address(self._here)} is left out: it depends on what failed.")
+            self.line(f"{node.address(self._here)} is left out: it depends on what failed.")
             if self._output.json:
                 self._output.document("stage", {**_names(node, self._here), "outcome": "skipped"})
 
     def stopped(self, stage: "Stage", error: VfsError) -> None:
         """A stage failed, and everything ends with that error."""
-        self._document(stage, "failed", error=error.message)
+        self.document(stage, "failed", error=error.message)
 
-    def _document(self, stage: "Stage", outcome: str, **more: Any) -> None:
+    def document(self, stage: "Stage", outcome: str, **more: Any) -> None:
+        """Tell a program what became of a stage."""
         if self._output.json:
             reasons = [reason_fields(reason) for reason in self._reasons.get(stage, ())]
             fields = {**_names(stage, self._here), "outcome": outcome, "reasons": reasons, **more}
             self._output.document("stage", fields)
             sys.stdout.flush()
 
-    def _line(self, text: str) -> None:
+    def line(self, text: str) -> None:
+        """Tell a person something."""
         if not self._output.json:
             self._progress.clear()
             self._output.line(text)
             sys.stdout.flush()
 
-    def _name(self, stage: "Stage") -> str:
+    def name(self, stage: "Stage") -> str:
+        """A stage in a sentence."""
         return repr(stage.address(self._here))
 
 

@@ -69,8 +69,8 @@ def command(
         found = work.used(revs)
         whole = None if targets else surveyed
         with locked(work.workspace, found.uses, wait, roots_here(work.workspace, whole)):
-            entries = fetch_runs(work, chosen.remote, found) if run_cache else 0
             report = Fetch(work.workspace, chosen.remote, work.progress.step).run(found)
+            entries = fetch_runs(work, chosen.remote, report) if run_cache else 0
             done = checked_out(work, here, How(force=force, partial=allow_missing), whole)
     show(output, "fetch", "fetched", report)
     if run_cache:

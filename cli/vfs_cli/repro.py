@@ -1,15 +1,18 @@
 """`vfs repro`: bring stages up to date."""
 
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from vfs.errors import UsageError
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
-from vfs_cli.parameters import FILE
-from vfs_cli.pipelines import RUN, Teller, executor, pipelines, setting, view_options
+from vfs_cli.parameters import FILE, REV
+from vfs_cli.pipelines import RUN, Teller, Work, executor, pipelines, setting, view_options
 from vfs_cli.progress import Progress
+from vfs_cli.repro_rev import Again, at_revision
 from vfs_cli.tracking import show_written, wait_option
 
 if TYPE_CHECKING:
@@ -17,6 +20,28 @@ if TYPE_CHECKING:
     from vfs.pipeline.nodes import Node
     from vfs.pipeline.run import Runner
     from vfs.pipeline.session import Session
+
+
+class Ask(NamedTuple):
+    """The command line."""
+
+    targets: tuple[str, ...]
+    force: bool
+    single: bool
+    downstream: bool
+    whole: bool
+    glob: bool
+    keep_going: bool
+    jobs: int
+    no_run_cache: bool
+    pull: bool
+    dry: bool
+    rev: str | None
+    in_place: bool
+    no_checkout: bool
+    keep: bool
+    wait: float
+    as_json: bool
 
 
 @click.command(
@@ -30,8 +55,10 @@ if TYPE_CHECKING:
         ("vfs repro -j 4 -k", "independent stages side by side; a failure stops what needs it"),
         ("vfs repro --pull", "fetch outs that are recorded, run the rest"),
         ("vfs repro -s -f plots/dvc.yaml:draw", "just this one, whatever changed"),
+        ("vfs repro --rev v1.0 -f train", "make what v1.0 recorded again, and compare"),
     ),
     exits=RUN,
+    wrong="with --rev: something came out otherwise than recorded, or was not recorded",
 )
 @click.argument("targets", type=FILE, nargs=-1, metavar="[TARGET…]")
 @click.option(
@@ -66,67 +93,80 @@ if TYPE_CHECKING:
 @click.option(
     "--dry-run", "--dry", "dry", is_flag=True, help="Tell which would run, and why; change nothing."
 )
+@click.option(
+    "--rev",
+    type=REV,
+    metavar="REV",
+    help="Run the pipeline of this commit in a tree that goes afterwards, and tell whether it makes what the commit records. The working tree, HEAD and dvc.lock stay as they are.",
+)
 @view_options
 @wait_option
 @json_option
-def command(
-    targets: tuple[str, ...],
-    force: bool,
-    single: bool,
-    downstream: bool,
-    whole: bool,
-    glob: bool,
-    keep_going: bool,
-    jobs: int,
-    no_run_cache: bool,
-    pull: bool,
-    dry: bool,
-    in_place: bool,
-    no_checkout: bool,
-    keep: bool,
-    wait: float,
-    as_json: bool,
-) -> None:
+def command(**asked: Any) -> None:
     """Run the stages whose command, dependencies, parameters or outs are not what their lock says.
 
     A TARGET is a stage, PATH/dvc.yaml:NAME, a dvc.yaml, an out, or a directory; none: the dvc.yaml here. A stage runs after all it
     depends on. Outs of a run with the same command and inputs come from the run cache. A command that fails leaves the lock as it was.
     """  # fmt: skip
+    ask = Ask(**asked)
+    if ask.rev is not None and (ask.in_place or ask.pull):
+        raise UsageError("--rev runs in private views, which read what is not here", hint="leave --in-place and --pull out")  # fmt: skip
+    with ExitStack() as stack:
+        _run(ask, stack)
+
+
+def _run(ask: Ask, stack: ExitStack) -> None:
     from vfs.pipeline.attending import Attending
     from vfs.pipeline.changed import Judge
     from vfs.pipeline.repro import Options, Walk
     from vfs.pipeline.run import Runner
+
+    output = Output(ask.as_json)
+    progress = stack.enter_context(Progress())
+    ours = work = stack.enter_context(pipelines(progress))
+    attending = stack.enter_context(Attending())
+    if ask.rev is not None:
+        work = stack.enter_context(at_revision(ours, ask.rev, progress, keep=ask.keep))
+    session, target = work
+    graph = session.graph()
+    nodes = _nodes(ask, work, graph)
+    _say_if_none(output, nodes)
+    again = None if ask.rev is None else Again(output, progress, work, ask.rev, dry=ask.dry)
+    place = executor(target, progress, in_place=ask.in_place, keep=ask.keep, passing=bool(again))
+    checkout = not (ask.no_checkout or again)
+    how = setting(
+        target, output, stack.enter_context(place), run_cache=not ask.no_run_cache, wait=ask.wait,
+        alone=ask.jobs == 1, checkout=checkout, history=ours.session.project.top,
+    )  # fmt: skip
+    teller = again or Teller(output, progress, target, dry=ask.dry)
+    runner = Runner(session.project, how, attending, teller)
+    if ask.pull and not ask.dry:
+        _pull(runner, session, graph, ask.wait)
+    judge = Judge(session.project, runner.measure, runner.parameters, checkout=checkout)
+    options = Options(ask.force, ask.dry, ask.keep_going, ask.jobs, ask.wait)
+    walk = Walk(session.project, graph, judge, runner, options, teller)
+    try:
+        walk.go(nodes, attending)
+    finally:
+        progress.clear()
+        if again is None:
+            written = list(dict.fromkeys(walk.walked.written))
+            show_written(output, session.project, target, written)
+    if again is not None and not ask.dry:
+        again.end()
+
+
+def _nodes(ask: Ask, work: Work, graph: "Graph") -> "list[Node]":
+    """What the walk visits."""
     from vfs.pipeline.targets import nodes_of
     from vfs.tracking.targets import Target
 
-    output = Output(as_json)
-    options = Options(force, dry, keep_going, jobs, wait)
-    with Progress() as progress, pipelines(progress) as work, Attending() as attending:
-        session, target = work
-        graph = session.graph()
-        named = [Target(text, target.path(text)) for text in targets]
-        files = session.project.survey.pipelines
-        nodes = nodes_of(graph, named, target.here, glob=glob, whole=whole, single=single, downstream=downstream, files=files)  # fmt: skip
-        _say_if_none(output, nodes)
-        teller = Teller(output, progress, target, dry=dry)
-        with executor(target, progress, in_place=in_place, keep=keep) as place:
-            how = setting(
-                target, output, place, run_cache=not no_run_cache, wait=wait,
-                alone=jobs == 1, checkout=not no_checkout,
-            )  # fmt: skip
-            runner = Runner(session.project, how, attending, teller)
-            if pull and not dry:
-                _pull(runner, session, graph, wait)
-            judge = Judge(
-                session.project, runner.measure, runner.parameters, checkout=not no_checkout
-            )
-            walk = Walk(session.project, graph, judge, runner, options, teller)
-            try:
-                walk.go(nodes, attending)
-            finally:
-                progress.clear()
-                written = list(dict.fromkeys(walk.walked.written))
-                show_written(output, session.project, target, written)
+    session, target = work
+    named = [Target(text, target.path(text)) for text in ask.targets]
+    return nodes_of(
+        graph, named, target.here, glob=ask.glob, whole=ask.whole, single=ask.single,
+        downstream=ask.downstream, files=session.project.survey.pipelines,
+    )  # fmt: skip
 
 
 def _say_if_none(output: Output, nodes: "list[Node]") -> None:

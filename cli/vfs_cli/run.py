@@ -1,5 +1,6 @@
 """`vfs run`: a stage is declared and run."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,8 @@ from vfs_cli.progress import Progress
 from vfs_cli.tracking import show_written, wait_option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vfs.formats.stage_values import Definition
     from vfs.pipeline.nodes import Stage
 
@@ -64,31 +67,35 @@ def command(
     with Progress() as progress, pipelines(progress) as work, Attending() as attending:
         session, target = work
         wanted = definition(work, options)
-        stage, written = add(session, wanted, replace=options["force"], wait=wait)
+        written: list[bytes] = []
+
+        def declare(one: "Definition", accept: "Callable[[Stage], object]", *, replace: bool = True) -> "Stage":  # fmt: skip
+            found, files = add(session, one, replace=replace, wait=wait, accept=accept)
+            written.extend(files)
+            return found
+
         try:
-            if not no_exec:
-                teller = Teller(output, progress, target, dry=False)
-                with executor(target, progress, in_place=in_place, keep=keep) as place:
-                    how = setting(
-                        target, output, place, run_cache=not no_run_cache, wait=wait,
-                        checkout=not no_checkout,
-                    )  # fmt: skip
-                    runner = Runner(session.project, how, attending, teller)
-
-                    def declare(definition: "Definition") -> "Stage":
-                        found, more = add(session, definition, replace=True, wait=wait)
-                        written.extend(more)
-                        return found
-
-                    try:
-                        done = runner.run(stage, declare=declare if trace else None)
-                    except VfsError as error:
-                        teller.stopped(stage, error)
-                        raise
-                    finally:
-                        runner.restorer.remember()
-                written += done.written
-                teller.done(stage, done)
+            if no_exec:
+                declare(wanted, lambda _: None, replace=options["force"])
+                return
+            teller = Teller(output, progress, target, dry=False)
+            with executor(target, progress, in_place=in_place, keep=keep) as place:
+                how = setting(
+                    target, output, place, run_cache=not no_run_cache, wait=wait,
+                    checkout=not no_checkout,
+                )  # fmt: skip
+                runner = Runner(session.project, how, attending, teller)
+                stage = declare(wanted, runner.inputs, replace=options["force"])
+                traced = partial(declare, accept=lambda _: None)
+                try:
+                    done = runner.run(stage, declare=traced if trace else None)
+                except VfsError as error:
+                    teller.stopped(stage, error)
+                    raise
+                finally:
+                    runner.restorer.remember()
+            written += done.written
+            teller.done(stage, done)
         finally:
             progress.clear()
             show_written(output, session.project, target, list(dict.fromkeys(written)))

@@ -10,7 +10,7 @@ from vfs_cli.text import count
 
 if TYPE_CHECKING:
     from vfs.pipeline.runshare import RunShare
-    from vfs.sharing.used import Used
+    from vfs.tracking.report import Report
 
 run_cache_option: Decorated = click.option(
     "--run-cache", "run_cache", is_flag=True,
@@ -34,11 +34,19 @@ def run_share(work: Work, remote: str | None) -> "RunShare":
     return RunShare(work.workspace, find_root(top, here + b"/." if here else b"."), remote)
 
 
-def fetch_runs(work: Work, remote: str | None, found: "Used") -> int:
-    """Bring runs, and let what they name be fetched besides; how many came."""
+def fetch_runs(work: Work, remote: str | None, report: "Report") -> int:
+    """Bring runs, and what they name, which is added to a report; how many came. What the remote lacks of that is no trouble: DVC pushes runs without it."""
+    from vfs.errors import ObjectMissing
+    from vfs.sharing.fetch import Fetch
+    from vfs.sharing.used import Used
+
     runs = run_share(work, remote)
     entries = runs.fetch()
-    found.uses.extend(runs.uses())
+    more = Fetch(work.workspace, remote, work.progress.step).run(Used(runs.uses(), [], []))
+    report.files += more.files
+    report.size += more.size
+    report.present += more.present
+    report.troubles += [one for one in more.troubles if not isinstance(one.error, ObjectMissing)]
     return entries
 
 

@@ -17,7 +17,7 @@ from vfs_cli.output import Output
 from vfs_cli.parameters import NAME, TARGET
 from vfs_cli.status_mounts import show_mount, show_mounts
 from vfs_cli.status_stages import Stages, show_stages
-from vfs_cli.target import Target, choose, mounted
+from vfs_cli.target import Target, choose, mounted, opening
 from vfs_cli.text import count, readable
 
 if TYPE_CHECKING:
@@ -46,7 +46,12 @@ _MARKS = {"modified": "M ", "deleted": "D ", "new": "A "}
 )
 @click.argument("targets", type=TARGET, nargs=-1, metavar="[TARGET…|MOUNTPOINT]")
 @click.option("--granular", is_flag=True, help="Show each file inside tracked directories.")
-@click.option("--remote", "ask", is_flag=True, help="Ask the remotes what they lack.")
+@click.option(
+    "--remote",
+    "ask",
+    is_flag=True,
+    help="Ask the remotes what they lack, and URLs that stages depend on.",
+)
 @click.option("-r", "remote", type=NAME, metavar="NAME", help="The same, of this remote.")
 @click.option("--glob", is_flag=True, help="Targets are patterns; '**' matches '/'.")
 @click.option("--mounts", is_flag=True, help="Show mounts only: all of this user.")
@@ -88,12 +93,13 @@ def command(
         if not show_mounts(output, None) and not output.json:
             output.line("nothing is mounted")
         return
-    report, stages, target = _looked(root, targets, glob)
+    asking = ask or remote is not None
+    report, stages, target = _looked(root, targets, glob, asking)
     broken = any(one.code == FormatError.code for one in report.problems)
     differs = any(not out.clean for out in report.outs) or bool(stages.changed) or broken
     if not quiet:
         _show(output, report, stages, target, granular)
-    if ask or remote is not None:
+    if asking:
         from vfs_cli.status_remote import show_remotes
 
         differs |= show_remotes(output, target, targets, remote, glob=glob, quiet=quiet)
@@ -122,7 +128,9 @@ def _mount(targets: tuple[str, ...]) -> MountRecord | None:
     )  # an out that is a link into a mount is an out
 
 
-def _looked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, Stages, Target]":
+def _looked(
+    root: Path, targets: tuple[str, ...], glob: bool, asking: bool
+) -> "tuple[Report, Stages, Target]":
     import gc
 
     from vfs.pipeline.aside import kept_in
@@ -150,9 +158,14 @@ def _looked(root: Path, targets: tuple[str, ...], glob: bool) -> "tuple[Report, 
             except UnknownPath as error:
                 paths = [one.path for one in named]
                 raise among.tree.explained(error, paths, target.here) from None
-            changed = judged(root, survey, table, among, report)
-            known = {problem.message for problem in among.problems}  # not those of their locks
-            others = [one for one in report.problems if one.message not in known]
+            with opening(target) as workspace:
+                changed = judged(root, survey, table, among, report, workspace if asking else None)
+            said = among.tree.broken_files, {problem.message for problem in among.problems}
+            others = [
+                one for one in report.problems
+                if one.message not in said[1]
+                and (one.code != FormatError.code or one.path not in said[0])
+            ]  # fmt: skip
             report.problems = among.problems + others
             return report, Stages(len(among.stages), changed, aside), target
     finally:

@@ -138,7 +138,7 @@ def tell(output: Output, target: Target, problems: Mapping[tuple[str, str], VfsE
     for (rev, file), error in problems.items():
         name = text(target.typed(path_of(file)))
         said = error.message if file in error.message else f"{name}: {error.message}"
-        output.warning(f"{rev}: {said}")
+        output.warning(f"{rev}: {said}{f' ({error.hint})' if error.hint else ''}")
     if problems:
         raise click.exceptions.Exit(FOUND_WRONG)
 

@@ -109,7 +109,6 @@ def test_a_cycle_is_found_wherever_it_is(length: int, rng: random.Random) -> Non
         ([stage("a", "", "x"), stage("b", "", "x", line=7)], r"dvc\.yaml:7: stage 'b': .*one of a too"),
         ([stage("a", "", "x"), stage("b", "", "x/y")], "inside an out of a"),
         ([stage("a", "", "x x")], "out twice"),
-        ([stage("a", "d d", "x")], "dependency twice"),
         ([stage("a", "x", "x")], "dependency and an out"),
         ([stage("a", "", "x", params="x")], "dependency and an out"),
         ([stage("a", "x/y", "x")], "depend on each other"),

@@ -258,3 +258,12 @@ def test_two_do_not_run_one_stage(work: Work, waiting: Callable[[Path], None]) -
     (work.signs / "go").touch()
     process.communicate()
     assert process.returncode == 0
+
+
+def test_a_frozen_stage_is_recorded_never_run(work: Work) -> None:
+    work.pipeline("  one: {cmd: cat a > b, deps: [a], outs: [b], frozen: true}\n")
+    assert "frozen, so it does not run, and b is not there" in work.vfs("repro", code=23)
+    work.write("b", "by hand\n")
+    assert work.outcomes("--dry-run") == {"one": "would-record"}
+    assert work.outcomes() == {"one": "verified"}
+    assert work.outcomes("--dry-run") == {"one": "unchanged"}

@@ -100,3 +100,45 @@ def test_nothing_is_left_and_nothing_is_announced_that_is_not_there(work: Work) 
     assert work.vfs("freeze", "one").startswith("one is frozen.\n\nTo track")
     assert work.vfs("freeze", "one") == "one is frozen.\n"
     assert work.vfs("unfreeze", "one").startswith("one follows what it depends on.\n")
+
+
+def test_checkout_does_not_pass_a_broken_file_over(work: Work) -> None:
+    work.write("data", "data\n")
+    work.vfs("add", "data")
+    (work.root / "data").unlink()
+    work.write("dvc.yaml", "stages:\n\ts:\n")
+    assert "dvc.yaml:2: is no valid YAML" in work.vfs("checkout", code=9)
+    assert work.read("data") == "data\n"
+    work.pipeline("  one: {cmd: cp a b, deps: [a], outs: [b]}\n")
+    work.write("dvc.lock", "schema: '2.0'\nstages:\n  one:\n    cmd: cp a b\n    outs: {}\n")
+    told = "dvc.lock:3: stages.one.outs: expected a list"
+    assert told in work.vfs("checkout", code=9)
+    assert work.vfs("status").count("expected a list") == 1
+    assert told in work.vfs("repro", code=9)
+
+
+def test_conflict_marks_are_named(work: Work) -> None:
+    work.pipeline("<<<<<<< HEAD\n  s: {cmd: a}\n=======\n  s: {cmd: b}\n>>>>>>> x\n")
+    for verb in (["stage", "add", "-n", "x", "echo"], ["metrics", "show"]):
+        said = work.vfs(*verb, code=9 if verb[0] == "stage" else 1)
+        assert "dvc.yaml:3: is no valid YAML" in said
+        assert "the marks of an unresolved Git merge" in said
+
+
+def test_a_run_that_is_refused_declares_nothing(work: Work) -> None:
+    ignored = (work.root / ".gitignore").exists()
+    work.vfs("run", "-n", "x", "-d", "nothere", "-o", "out", "echo", code=16)
+    work.vfs("run", "-n", "x", "-w", "nowhere", "-o", "out", "echo", code=16)
+    work.vfs("run", "-n", "x", "-p", "no", "-o", "out", "echo", code=9)
+    assert not (work.root / "dvc.yaml").exists()
+    assert (work.root / ".gitignore").exists() == ignored
+    work.vfs("run", "-n", "x", "-p", "lr", "-o", "out", "echo > out")
+    assert work.outcomes() == {"x": "unchanged"}
+
+
+def test_of_several_lines_each_is_told_before_it_runs(work: Work) -> None:
+    work.pipeline("  one: {cmd: [echo 1, \"test '$x' = 2\", echo never]}\n")
+    for option in ([], ["--in-place"], ["-j", "2"]):
+        said = work.vfs("repro", *option, code=23)
+        assert "> echo 1\n1\n> test '$x' = 2\n" in said
+        assert "never" not in said

@@ -59,11 +59,7 @@ def declared(
         name=name,
         command=_command(entry.get("cmd"), fail),
         wdir=wdir,
-        deps=tuple(
-            DeclaredDep(written, place(wdir, written))
-            for index, item in enumerate(entry.get("deps") or ())
-            for written in [_path(item, ("deps", index), fail)]
-        ),
+        deps=tuple(DeclaredDep(written, place(wdir, written)) for written in _deps(entry, fail)),
         params=tuple(_params(entry.get("params") or [], wdir, fail)),
         outs=tuple(
             out for kind in OutKind for out in _outs(entry.get(kind) or [], kind, wdir, fail)
@@ -110,6 +106,12 @@ def _path(value: Any, keys: Keys, fail: Fail) -> str:
             keys, f"{clip(value)} is a file of DVC's own, it can be no output and no dependency"
         )
     return value
+
+
+def _deps(entry: dict[str, Any], fail: Fail) -> Iterator[str]:
+    """Each one once, as DVC has them."""
+    items = enumerate(entry.get("deps") or ())
+    yield from dict.fromkeys(_path(item, ("deps", index), fail) for index, item in items)
 
 
 def _params(items: list[Any], wdir: bytes, fail: Fail) -> Iterator[DeclaredParams]:

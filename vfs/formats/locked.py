@@ -42,7 +42,16 @@ def locked_stages(data: bytes | None, file: str) -> dict[str, Locked]:
         return {}
     document = yaml12.load(data, file=file, dvc_numbers=True)
     stages, _ = lock_stages(Fields({} if document is None else document, file))
-    return {name: locked(value, file, stages.path(name)) for name, value in stages.children()}
+    found: dict[str, Locked] = {}
+    for name, value in stages.children():
+        try:
+            found[name] = locked(value, file, stages.path(name))
+        except FormatError as error:
+            lines = yaml12.Lines(depth=2)
+            yaml12.load(data, file=file, lines=lines)
+            line = lines.at(("stages", name) if "stages" in stages.path(name) else (name,))
+            raise FormatError(error.problem, file=file, line=line, hint=error.hint) from None
+    return found
 
 
 def locked(value: object, file: str, where: str = "") -> Locked:

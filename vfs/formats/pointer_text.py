@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from vfs.core.paths import resolve_relative, show
 from vfs.errors import FormatError
+from vfs.formats import yaml12
 from vfs.types import Algorithm, Digest
 
 _CONTENT = frozenset(
@@ -280,6 +281,7 @@ def load_yaml(data: bytes, file: str, *, empty: bool = False) -> Any:
         text = data.decode().replace("\r\n", "\n").replace("\r", "\n")  # as DVC opens files
         document = YAML().load(text)
     except (YAMLError, UnicodeDecodeError) as error:
+        yaml12.load(data, file=file)  # says where, and knows conflict marks
         reason = " ".join(str(error).split())[:200]
         raise FormatError(f"is no valid YAML: {reason}", file=file) from None
     if document is None and empty:

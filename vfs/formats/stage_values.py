@@ -30,6 +30,11 @@ class DeclaredDep:
     written: str
     path: bytes | None
 
+    @property
+    def at_url(self) -> bool:
+        """Whether it is on no disk of this machine."""
+        return self.path is None and "://" in self.written
+
 
 @dataclass(frozen=True, slots=True)
 class DeclaredParams:
@@ -113,6 +118,15 @@ class LockedItem:
     nfiles: int | None = None
     executable: bool = False
     rest: Mapping[str, Any] = field(default_factory=dict)
+
+    def same(self, other: "LockedItem") -> bool:
+        """Whether both say the same of a content; where nothing else does, the size tells."""
+        mine, theirs = self._told, other._told
+        return mine == theirs and (any(mine) or self.size == other.size)
+
+    @property
+    def _told(self) -> tuple[Any, ...]:
+        return self.digest, self.rest.get("etag"), self.rest.get("checksum")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,13 @@ def writing(root: Path, wait: float = 0.0) -> Iterator[None]:
         RepositoryBusy: somebody else holds it.
         StoreError: the lock cannot be made.
     """
-    path = root / ".dvc" / "tmp" / "lock"
+    with locked(root / ".dvc" / "tmp" / "lock", str(root), wait):
+        yield
+
+
+@contextmanager
+def locked(path: Path, name: str, wait: float) -> Iterator[None]:
+    """Hold a lock file of DVC's; `name` is what it locks, in messages. Raises as `writing`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -40,7 +46,7 @@ def writing(root: Path, wait: float = 0.0) -> Iterator[None]:
     try:
         if not wait_for(partial(_try, descriptor, path), wait, _LOOK):
             raise RepositoryBusy(
-                f"{root} is in use by {_holder(descriptor)}",
+                f"{name} is in use by {_holder(descriptor)}",
                 hint="wait for it to end, or let this command wait: --wait SECONDS",
             )
         os.ftruncate(descriptor, 0)

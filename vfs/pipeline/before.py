@@ -15,7 +15,7 @@ def check_deps(project: Project, graph: Graph, nodes: Iterable[Node]) -> None:
     """Refuse deps and files of parameters that are not there, and that nothing in the repository makes or records.
 
     Raises:
-        DataUnavailable: one is like that, or at a URL.
+        DataUnavailable: one is like that.
     """
     for node in nodes:
         if not isinstance(node, Stage) or node.cut:
@@ -29,7 +29,7 @@ def check_deps(project: Project, graph: Graph, nodes: Iterable[Node]) -> None:
 
 
 def _used(stage: Stage) -> Iterator[tuple[str, bytes | None]]:
-    yield from ((dep.written, dep.path) for dep in stage.definition.deps)
+    yield from ((dep.written, dep.path) for dep in stage.definition.deps if not dep.at_url)
     yield from ((one.written, one.path) for one in stage.definition.params)
 
 

@@ -61,7 +61,7 @@ class Judge:
         parameters: of it.
         known: what `vfs.tracking.status` found of outs, by path.
         checkout: outs that the cache has are to be in the working tree.
-        ask: whether remotes have what is nowhere here; they are believed to have it otherwise.
+        ask: remotes whether they have what is nowhere here, and storages of deps at URLs whether these changed; what is recorded is believed otherwise.
 
     If `measure` knows what is not here, an out that is not and can be had is no reason.
     """
@@ -118,6 +118,11 @@ class Judge:
         """What differs of the deps and parameters."""
         for dep in definition.deps:
             item = None if locked is None else locked.deps.get(dep.written)
+            if dep.at_url:
+                change = self._at_url(definition, dep.written, item)
+                if change:
+                    yield Reason("dep", dep.written, "", change)
+                continue
             place = place_of(self._project, definition.wdir, dep.written, dep.path)
             found = self._measure.of(place, None if item is None else item.digest)
             change = _compared(item, found)
@@ -125,6 +130,16 @@ class Judge:
                 yield Reason("dep", dep.written, "", change)
         for params in definition.params:
             yield from self._params(definition, params, locked)
+
+    def _at_url(self, definition: Definition, written: str, item: LockedItem | None) -> str:
+        if not self._ask:
+            return "new" if item is None else ""
+        from vfs.pipeline.urls import item_at  # with the drivers of remotes
+
+        found = item_at(self._project, definition.file, written)
+        if found is None:
+            return "deleted"
+        return "new" if item is None else "" if found.same(item) else "modified"
 
     def _params(
         self, definition: Definition, params: DeclaredParams, locked: Locked | None

@@ -1,11 +1,12 @@
 """What is refused before anything runs, each with file, line and stage.
 
-Rules: those of DVC (`repo/trie.py`, `repo/graph.py`, `stage/utils.py`), for all stages of a working tree: a cycle; outs that overlap; a path
-twice in one stage; a stage whose file lies in an out; an out or `wdir` outside of the repository. Pure: what needs a look at the disk is checked
+Rules: those of DVC (`repo/trie.py`, `repo/graph.py`, `stage/utils.py`), for all stages of a working tree: a cycle; outs that overlap; an out twice
+in one stage, or a dep too; a stage whose file lies in an out; an out or `wdir` outside of the repository. Pure: what needs a look at the disk is checked
 by `vfs.pipeline.run`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 
 from vfs.core.paths import show
 from vfs.errors import FormatError
@@ -62,29 +63,13 @@ def _stage(stage: Definition) -> Iterator[FormatError]:
             yield _refusal(stage, "an out cannot be the whole repository")
         elif out.path.endswith((b"/dvc.yaml", b".dvc")) or out.path == b"dvc.yaml":
             yield _refusal(stage, f"the out {out.written!r} would be a file of DVC's")
-    deps = [dep.path if dep.path is not None else dep.written for dep in stage.deps]
     outs = [out.path for out in stage.outs if out.path is not None]
-    for kind, paths in (("dependency", deps), ("out", outs)):
-        twice = _twice(paths)
-        if twice is not None:
-            yield _refusal(stage, f"{_told(twice)} is a {kind} twice")
+    for path in (path for path, times in Counter(outs).items() if times > 1):
+        yield _refusal(stage, f"{show(path)} is an out twice")
     used = set(paths_used(stage))
     for path in outs:
         if path in used:
-            yield _refusal(stage, f"{_told(path)} is a dependency and an out")
-
-
-def _twice(paths: Sequence[bytes | str]) -> bytes | str | None:
-    seen: set[bytes | str] = set()
-    for path in paths:
-        if path in seen:
-            return path
-        seen.add(path)
-    return None
-
-
-def _told(path: bytes | str) -> str:
-    return show(path) if isinstance(path, bytes) else repr(path)
+            yield _refusal(stage, f"{show(path)} is a dependency and an out")
 
 
 def _overlaps(graph: Graph) -> Iterator[FormatError]:

@@ -4,7 +4,7 @@ Rule: under DVC's lock; nothing is written that would not be a pipeline afterwar
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -31,7 +31,12 @@ from vfs.workspace.outs import MAX_POINTER
 
 
 def add(
-    session: Session, definition: Definition, *, replace: bool = False, wait: float = 0.0
+    session: Session,
+    definition: Definition,
+    *,
+    replace: bool = False,
+    wait: float = 0.0,
+    accept: Callable[[Stage], object] = lambda _: None,
 ) -> tuple[Stage, list[bytes]]:
     """Add a stage, or change one; it and the files that Git is to take.
 
@@ -40,6 +45,7 @@ def add(
         definition: what it is to be.
         replace: it may be there already.
         wait: seconds to wait for DVC's lock.
+        accept: raises if it is not to be.
 
     Raises:
         UsageError: its name cannot be one.
@@ -65,6 +71,7 @@ def add(
                 stage, f"the out {name} is tracked by Git",
                 f"git rm -r --cached {name}; or declare it with `cache: false`",
             )  # fmt: skip
+        accept(stage)
         project.write(file, text)
         there = [out for out in cached if os.path.isdir(os.path.dirname(project.absolute(out)))]
         return stage, [file, *ignore_all(project, there)]

@@ -6,6 +6,7 @@ Leaving the context cleans up, whatever happened.
 """
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -40,6 +41,7 @@ class Job(NamedTuple):
         cwd: where they run, absolute.
         env: all of their environment.
         streams: its standard input, output and error.
+        inherited: descriptors that a command keeps as long as anything of it runs, where it may go on after us.
     """
 
     stage: Stage
@@ -48,6 +50,16 @@ class Job(NamedTuple):
     cwd: bytes
     env: Mapping[str, str]
     streams: Streams
+    inherited: tuple[int, ...] = ()
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """What is run, one after the other: of several lines each is shown before it runs, so that one sees which fails."""
+        if len(self.lines) < 2:
+            return [shell_command(self.shell, line) for line in self.lines]
+        shown = (f"printf '%s\\n' {shlex.quote(f'> {line}')}" for line in self.lines)
+        pairs = zip(shown, self.lines, strict=True)
+        return [shell_command(self.shell, line) for pair in pairs for line in pair]
 
 
 class Means(NamedTuple):
@@ -139,12 +151,13 @@ class Here:
         """As `Room.run`."""
         import subprocess  # a tenth of the start of a command that may run nothing
 
-        for line in job.lines:
+        for command in job.commands:
             with attending.held():
                 try:
                     process = subprocess.Popen(
-                        shell_command(job.shell, line), cwd=job.cwd, env=job.env,
+                        command, cwd=job.cwd, env=job.env,
                         stdin=job.streams.stdin, stdout=job.streams.stdout, stderr=job.streams.stderr,
+                        pass_fds=job.inherited,
                     )  # fmt: skip
                 except FileNotFoundError:
                     return 127

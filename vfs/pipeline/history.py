@@ -58,14 +58,17 @@ class Record(NamedTuple):
 class History:
     """The records of one working tree."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, git: Path) -> None:
+        """`git`: of the working tree in which commands run."""
         self._directory = directory
-        self._git = directory.parent.parent
+        self._git = git
 
     @classmethod
-    def of(cls, top: bytes) -> Self:
-        """Of the working tree at `top`. Raises NotARepository."""
-        return cls(git_directories(Path(os.fsdecode(top)))[0] / "vfs" / "runs")
+    def of(cls, top: bytes, run_in: bytes = b"") -> Self:
+        """Of the working tree at `top`; with `run_in`, of runs in another one of its repository. Raises NotARepository."""
+        git = git_directories(Path(os.fsdecode(top)))[0]
+        other = git_directories(Path(os.fsdecode(run_in)))[0] if run_in else git
+        return cls(git / "vfs" / "runs", other)
 
     def name(self, stage: Stage, began: float) -> str:
         """A name for a run that begins."""

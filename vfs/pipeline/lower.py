@@ -26,12 +26,14 @@ class Views:
     Attributes:
         lower: the mount below them.
         keep: also the scratch of a stage that failed.
+        passing: the tree they are of goes with them, and what is undeclared with it.
         impossible: why there can be none, once that is known.
     """
 
-    def __init__(self, lower: Lower, *, keep: bool) -> None:
+    def __init__(self, lower: Lower, *, keep: bool, passing: bool = False) -> None:
         self.lower = lower
         self.keep = keep
+        self.passing = passing
         self.impossible: Unsupported | None = None
         self._told = threading.Lock()
 

@@ -12,7 +12,6 @@ import stat
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from vfs.errors import DataUnavailable
 from vfs.formats.dirlisting import dump_listing
 from vfs.formats.pointer_text import Described
 from vfs.formats.values import Out
@@ -124,18 +123,9 @@ class Measure:
 
 
 def place_of(project: Project, wdir: bytes, written: str, path: bytes | None) -> Place:
-    """Where a dep or out lies.
-
-    Raises:
-        DataUnavailable: at a URL.
-    """
+    """Where a dep or out lies that is at no URL."""
     if path is not None:
         return Place(path, project.absolute(path))
-    if "://" in written:
-        raise DataUnavailable(
-            f"{written} is not on this machine; stages depend on files and directories here",
-            hint="vfs import-url brings it, and sees when it changes",
-        )
     return Place(None, os.path.join(project.absolute(wdir), os.fsencode(written)))
 
 

@@ -27,9 +27,9 @@ class Private:
 
     lazy = True
 
-    def __init__(self, lower: Lower, *, keep: bool = False) -> None:
-        """`keep`: also the scratch of a stage that failed."""
-        self._views = Views(lower, keep=keep)
+    def __init__(self, lower: Lower, *, keep: bool = False, passing: bool = False) -> None:
+        """As `Views`."""
+        self._views = Views(lower, keep=keep, passing=passing)
 
     @contextmanager
     def room(self, project: Project, stage: Stage, means: Means) -> Iterator[Room]:

@@ -9,7 +9,7 @@ from vfs.pipeline import scratches
 from vfs.pipeline.absent import NotHere
 from vfs.pipeline.attending import Attending
 from vfs.pipeline.clearing import clear, clear_outs, scratch
-from vfs.pipeline.executor import Here, Job, Means, shell_command
+from vfs.pipeline.executor import Here, Job, Means
 from vfs.pipeline.lower import Views
 from vfs.pipeline.measure import place_of
 from vfs.pipeline.nodes import Stage
@@ -70,11 +70,10 @@ class PrivateRoom:
             )  # fmt: skip
         except OSError as error:
             raise failed(self._scratch, error) from error
-        lines = [shell_command(job.shell, line) for line in job.lines]
         streams = job.streams
         with attending.held(), attending.running(view):
             status = view.run(
-                lines, job.cwd, job.env,
+                job.commands, job.cwd, job.env,
                 stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr,
             )  # fmt: skip
         self.trace = view.trace
@@ -221,9 +220,8 @@ class PrivateRoom:
         name = self._stage.address()
         if self._left and self._settled:
             keep.add(b"upper")
-            self.notes.append(
-                f"stage {name!r} wrote {told_of(self._left)}; kept in {where}, not in the working tree"
-            )
+            kept = "; it is not kept" if self._views.passing else f"; kept in {where}, not in the working tree"  # fmt: skip
+            self.notes.append(f"stage {name!r} wrote {told_of(self._left)}{kept}")
         elif not self._settled and self._views.keep:
             keep |= {b"upper", b"made"}
             self.notes.append(f"what stage {name!r} wrote is kept in {where}")

@@ -38,6 +38,9 @@ def inputs(project: Project, stage: Stage, measure: Measure, parameters: Paramet
     deps: dict[str, LockedItem] = {}
     for dep in definition.deps:
         old = locked.deps.get(dep.written) if locked else None
+        if dep.at_url:
+            deps[dep.written] = _at_url(project, stage, dep.written)
+            continue
         place = place_of(project, definition.wdir, dep.written, dep.path)
         found = measure.of(place, old.digest if old else None)
         if found is None:
@@ -58,6 +61,15 @@ def inputs(project: Project, stage: Stage, measure: Measure, parameters: Paramet
             raise refusal(stage, error.message)
         values[params.written] = known
     return Locked(definition.command, deps, values)
+
+
+def _at_url(project: Project, stage: Stage, url: str) -> LockedItem:
+    from vfs.pipeline.urls import item_at  # with the drivers of remotes
+
+    found = item_at(project, stage.file, url)
+    if found is None:
+        raise DataUnavailable(f"{_who(stage)} needs {url}, where nothing lies")
+    return found
 
 
 def outs(project: Project, stage: Stage) -> dict[str, LockedItem]:
@@ -98,7 +110,12 @@ def put_listings(project: Project, found: Sequence[Recorded]) -> None:
 
 
 def not_made(stage: Stage, out: DeclaredOut) -> StageFailed:
-    """An out is not there after the command."""
+    """An out is not there after the command, or is to be recorded without one."""
+    if stage.definition.frozen:
+        return StageFailed(
+            f"{_who(stage)} is frozen, so it does not run, and {out.written} is not there",
+            hint="vfs checkout or vfs pull brings it, if it is recorded; vfs unfreeze lets the stage run",
+        )
     return StageFailed(
         f"{_who(stage)} did not make {out.written}",
         hint="correct its command, or the outs in " + told(stage.file),

@@ -159,7 +159,8 @@ class Walk:
             if not reasons and not self._options.force:
                 self._unchanged(node)
                 return
-            self.walked.changed.append(node)
+            if not (self._options.dry and node.definition.frozen):
+                self.walked.changed.append(node)
             self._heard.changed(node, reasons)
             if self._options.dry:
                 return

@@ -93,6 +93,7 @@ class Setting(NamedTuple):
         alone: one command at a time, which has our standard input and output.
         json: standard output is for documents, so commands write to standard error.
         checkout: cached outs are to lie in the working tree.
+        history: the working tree that remembers the runs; b"": the one they are in.
     """
 
     here: bytes
@@ -104,6 +105,7 @@ class Setting(NamedTuple):
     alone: bool = True
     json: bool = False
     checkout: bool = True
+    history: bytes = b""
 
 
 Declare = Callable[[Definition], Stage]
@@ -131,7 +133,7 @@ class Runner:
         self._attending = attending
         self._said = said
         self.guard = threading.RLock()
-        self._history = History.of(project.top)
+        self._history = History.of(setting.history or project.top, project.top)
         self._locks: dict[bytes, bytes] = {}
 
     @contextmanager
@@ -156,12 +158,12 @@ class Runner:
         """
         began = time.time()
         name = self._history.name(stage, began)
-        with claimed(self._project, stage, self._setting.wait), ExitStack() as stack:
+        with claimed(self._project, stage, self._setting.wait) as lock, ExitStack() as stack:
             with self.locked(self._setting.wait):
                 if stage.definition.frozen:
                     return self._verify(stage)
                 self.measure.forget(stage.dep_paths)  # another run was perhaps waited for
-                before = self._inputs(stage)
+                before = self.inputs(stage)
                 known = None if force or declare else self._known(stage, before)
                 if known is not None:
                     return self._restore(stage, known, began, name)
@@ -171,7 +173,7 @@ class Runner:
                 )
             self._say(room)
             try:
-                self._command(stage, room, name)
+                self._command(stage, room, name, lock)
                 if declare is not None:
                     stage, before = self._declared(stage, before, room, declare)
                 with self.locked(math.inf):
@@ -207,7 +209,7 @@ class Runner:
             return stage, before
         stage = declare(new)
         room.use(stage)
-        return stage, self._inputs(stage)
+        return stage, self.inputs(stage)
 
     def _keep_trace(self, room: Room, name: str) -> None:
         if room.trace is not None:
@@ -234,7 +236,8 @@ class Runner:
 
     # Steps ----------------------------------------------------------------------------------------
 
-    def _inputs(self, stage: Stage) -> Locked:
+    def inputs(self, stage: Stage) -> Locked:
+        """What a stage depends on, as it is now. Raises DataUnavailable, FormatError: something of it is missing."""
         wdir = self._project.absolute(stage.definition.wdir)
         if not os.path.isdir(wdir):
             raise DataUnavailable(
@@ -283,14 +286,14 @@ class Runner:
         )
 
     def _verify(self, stage: Stage) -> Done:
-        before = self._inputs(stage)
+        before = self.inputs(stage)
         outs = recording.outs(self._project, stage)
         run = Locked(before.command, before.deps, before.params, outs)
         self.measure.forget(stage.out_paths)
         written = self._settle(stage, run, cache=True)
         return Done(Outcome.VERIFIED, written, run)
 
-    def _command(self, stage: Stage, room: Room, name: str) -> None:
+    def _command(self, stage: Stage, room: Room, name: str, lock: tuple[int, ...]) -> None:
         definition, setting = stage.definition, self._setting
         command = definition.command
         lines = tuple(command.splitlines()) if isinstance(command, str) else command
@@ -301,7 +304,7 @@ class Runner:
         log, shown = self._history.log(name), 2 if setting.json else 1
         try:
             with kept(log, alone=setting.alone, stdout=shown) as streams:
-                job = Job(stage, lines, setting.shell, cwd, env, streams)
+                job = Job(stage, lines, setting.shell, cwd, env, streams, lock)
                 status = room.run(job, self._attending)
         finally:
             if not setting.alone and printed(log):
@@ -322,7 +325,7 @@ class Runner:
     def _record(self, stage: Stage, before: Locked, room: Room) -> Done:
         measure = self.measure
         measure.forget(stage.dep_paths)
-        after = self._inputs(stage)
+        after = self.inputs(stage)
         changed = _changed(before, after)
         if changed:
             raise StageFailed(
@@ -356,7 +359,7 @@ def _changed(before: Locked, after: Locked) -> str:
     """A dep or file of parameters that differs; "" if none does."""
     for written, item in after.deps.items():
         old = before.deps.get(written)
-        if old is None or old.digest != item.digest:
+        if old is None or not old.same(item):
             return written
     for written, values in after.params.items():
         if dict(before.params.get(written) or {}) != dict(values):

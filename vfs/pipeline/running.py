@@ -1,14 +1,21 @@
-"""One stage at a time is run by one process: a lock of its own while its command runs, when DVC's lock is free for others."""
+"""One stage at a time is run by one process: a lock of its own while its command runs, when DVC's lock is free for others.
+
+Rule: the command inherits the lock, so that whatever of it goes on after an interruption (or a kill of ours) keeps others from running the stage. When a
+command ends by itself, the lock is given back, whatever it left in the background.
+"""
 
 import fcntl
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 from vfs.errors import RepositoryBusy, StoreError
 from vfs.pipeline.clearing import scratch
 from vfs.pipeline.nodes import Stage
+from vfs.pipeline.rwlock import marked
 from vfs.tracking.project import Project
 from vfs.waiting import wait_for
 
@@ -16,25 +23,33 @@ _LOOK: Final = 0.1  # seconds between two looks at a lock
 
 
 @contextmanager
-def claimed(project: Project, stage: Stage, wait: float) -> Iterator[None]:
-    """Hold the lock of a stage; the kernel gives it back however we end.
+def claimed(project: Project, stage: Stage, wait: float) -> Iterator[tuple[int, ...]]:
+    """Hold the lock of a stage, and mark what it reads and writes for DVC; gives the descriptors that its command is to inherit.
 
     Raises:
-        RepositoryBusy: another process runs the stage, for longer than `wait` seconds.
+        RepositoryBusy: another process runs the stage, or uses what it uses, for longer than `wait` seconds.
         StoreError: the lock cannot be made.
     """
     with held(scratch(project, stage), wait) as ours:
         if not ours:
             raise RepositoryBusy(
                 f"another process is running the stage {stage.address()!r}",
-                hint="wait for it to end, or let `--wait SECONDS` do it",
+                hint="wait for it to end, or let `--wait SECONDS` do it; a command that was interrupted may go on",
             )
-        yield
+        directory = Path(os.fsdecode(project.absolute(project.root)), ".dvc", "tmp")
+        top = os.path.realpath(project.top)
+        reads, writes = (
+            [os.fsdecode(os.path.join(top, path)) for path in paths]
+            for paths in (stage.dep_paths, stage.out_paths)
+        )
+        command = f"{' '.join(sys.argv)} ({stage.address()})"
+        with marked(directory, command, reads, writes, wait):
+            yield ours
 
 
 @contextmanager
-def held(scratch: bytes, wait: float = 0.0) -> Iterator[bool]:
-    """Hold the lock of a scratch directory, if nobody else does for longer than `wait` seconds; its file is there as long as it is held.
+def held(scratch: bytes, wait: float = 0.0) -> Iterator[tuple[int, ...]]:
+    """Hold the lock of a scratch directory; none if somebody else has it for longer than `wait` seconds. Its file is there as long as it is held.
 
     Raises:
         StoreError: it cannot be made.
@@ -48,15 +63,22 @@ def held(scratch: bytes, wait: float = 0.0) -> Iterator[bool]:
 
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        ours = wait_for(take, wait, _LOOK)
+        wait_for(take, wait, _LOOK)
     except OSError as error:
         raise StoreError(f"{os.fsdecode(path)}: {error.strerror}") from error
     try:
-        yield ours
+        yield tuple(descriptors)
+    except (KeyboardInterrupt, SystemExit):
+        while descriptors:  # others may have it still
+            os.close(descriptors.pop())
+        with suppress(OSError):
+            descriptors.extend(_locked(path))
+        raise
     finally:
         for descriptor in descriptors:
             with suppress(OSError):
                 os.unlink(path)
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
 

@@ -42,6 +42,11 @@ class Tree:
         return list(self.broken.values())
 
     @property
+    def broken_files(self) -> set[bytes]:
+        """The files themselves: of a pipeline that is in order its lock."""
+        return {os.fsencode(error.file) for error in self.errors}
+
+    @property
     def stages(self) -> list[Stage]:
         """The stages."""
         return [node for node in self.nodes if isinstance(node, Stage)]

@@ -1,11 +1,11 @@
 """What `vfs status` says of stages: which would run, and why.
 
 Rule: takes no lock and writes fingerprints only. What cannot be used is a problem; the other stages are judged all the same. What never was
-here counts as it is recorded, as it does for `vfs repro`; no remote is asked.
+here counts as it is recorded, as it does for `vfs repro`; remotes are only asked where that is wanted.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +84,12 @@ def stages_meant(
 
 
 def judged(
-    root: Path, survey: Survey, table: StateTable, among: Meant, report: Report
+    root: Path,
+    survey: Survey,
+    table: StateTable,
+    among: Meant,
+    report: Report,
+    open_workspace: Callable[[], "Workspace"] | None,
 ) -> list[Judged]:
     """Those stages that would run.
 
@@ -94,6 +99,7 @@ def judged(
         table: of it.
         among: the stages to look at; told what is wrong.
         report: what was found of outs, which is not looked at again.
+        open_workspace: remotes and storages of deps are asked; None: what is recorded of them is believed.
 
     Raises:
         StoreError: the table cannot be used.
@@ -105,9 +111,17 @@ def judged(
     for stage in among.stages:
         by_root.setdefault(survey.roots.root_of(stage.file), []).append(stage)
     for inner, stages in by_root.items():
-        with project_of(top, inner, survey, table, _no_workspace, _silent) as project:
+        opener = _no_workspace if open_workspace is None else open_workspace
+        with project_of(top, inner, survey, table, opener, _silent) as project:
             measure = Measure(project, NotHere(project, deleted=False))
-            judge = Judge(project, measure, Parameters(project), known, checkout=False, ask=False)
+            judge = Judge(
+                project,
+                measure,
+                Parameters(project),
+                known,
+                checkout=False,
+                ask=open_workspace is not None,
+            )
             judge.warm(stages)
             for stage in stages:
                 try:

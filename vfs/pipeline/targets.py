@@ -101,7 +101,7 @@ def nodes_of(
 
     Args:
         graph: of the working tree.
-        targets: none: the `dvc.yaml` of the current directory.
+        targets: none: the `dvc.yaml` of the current directory, or the `Dvcfile` of DVC 0.x.
         here: that directory.
         glob: names are patterns.
         whole: everything there is, whatever the targets.
@@ -118,7 +118,7 @@ def nodes_of(
         named = meant(graph, targets, here, glob=glob)
     else:
         beside = posixpath.join(here, PIPELINE)
-        named = stages_of(graph, beside)
+        named = stages_of(graph, beside) or stages_of(graph, posixpath.join(here, b"Dvcfile"))
         if not named and beside in files:
             return []
     if not named:

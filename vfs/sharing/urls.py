@@ -124,6 +124,11 @@ def url_updated(project: Project, claim: Claim, *, download: bool = True) -> Cha
     return change_to(claim.out.path, claim.pointer, text, recorded)
 
 
+def content_at(project: Project, url: str, file: bytes) -> Fields:
+    """What a record says of what lies at a URL: `etag`, `checksum` or `md5`, `size`, `nfiles`; relative paths start beside `file`. Raises as `url_imported`."""
+    return _dependency(project, _look(project, url, file), None)
+
+
 def url_of(project: Project, text: str, out: bytes, here: bytes) -> str:
     """A URL or path of the command line as the pointer of an out has it: relative paths start beside the pointer."""
     if "://" in text:

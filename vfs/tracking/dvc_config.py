@@ -89,9 +89,7 @@ class DvcFiles:
             FormatError: it breaks the format.
         """
         file = self.file(level)
-        config = parse_dvc_config(read_file(file), file=str(file))
-        _map_paths(config, lambda path: _absolute(path, file.parent))
-        return config
+        return in_directory(parse_dvc_config(read_file(file), file=str(file)), file.parent)
 
     def merged(self, *, below: str | None = None) -> DvcConfig:
         """What all files say together, or those weaker than a level."""
@@ -214,6 +212,12 @@ class DvcFiles:
         new = set_option(self._bytes(level), _section(key), key[2], value, file=str(file))
         private = level in ("local", "global") and is_secret(key[2], value)
         write_file(file, new, private=private)
+
+
+def in_directory(config: DvcConfig, directory: Path) -> DvcConfig:
+    """A file's options with the paths absolute that are relative to a directory."""
+    _map_paths(config, lambda path: _absolute(path, directory))
+    return config
 
 
 def flat(config: DvcConfig, prefix: str = "") -> dict[str, str]:
