@@ -37,7 +37,7 @@ names next to busy readers took 0.5 s, almost all of it waiting."""
 
 COLLECT_AFTER = 20_000
 """Objects made between two searches for cyclic garbage. A request makes a dozen and no cycles; at Python's 700, searching cost more
-than looking names up."""
+than looking names up, and a quarter of building a catalog."""
 
 INTERNAL_EXIT = 70
 """Exit code of a bug (EX_SOFTWARE)."""
@@ -100,6 +100,7 @@ def run(request: MountRequest, reporter: Reporter) -> None:
         SystemExit: a signal came before there was a mount.
     """
     raise_limit()
+    gc.set_threshold(COLLECT_AFTER, 20, 50)
     log_file = state_dir() / f"{mount_id(request.mountpoint)}.log"
     close_log = logs.setup(log_file, request.foreground)
     ending = Ending()
@@ -137,7 +138,6 @@ def _serve(
     give_back()
     sys.setswitchinterval(SWITCH_INTERVAL)
     gc.freeze()  # what is alive now lives as long as the mount: no collection need look at it
-    gc.set_threshold(COLLECT_AFTER, 20, 50)
     service = Service(request, workspace, snapshot, log_file, logs.Recent())
     ending.mounting()
     service.mount()

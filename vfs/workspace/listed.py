@@ -1,7 +1,8 @@
 """The `.dir` object of a tracked directory: found, brought here, checked.
 
 Steps: DVC caches, then remotes, and again while a remote gives no answer (`vfs.workspace.patience`); each candidate is copied into a file without a name in the cache
-directory (in memory, if that is full or read-only) and hashed on the way. Nobody looks at what it says before its MD5 is right.
+directory (in memory, if that is full or read-only) and hashed on the way. Nobody looks at what it says before its MD5 is right;
+sizes are no part of it, and those of a manifest are believed like a LIST's.
 
 Memory: one buffer. Limit: `dirlisting.MAX_BYTES`, by what a place says of the size and as counted.
 """
@@ -85,12 +86,15 @@ class _Pieces:
 
 
 class ListedObject:
-    """One `.dir` object, wherever it may lie."""
+    """One `.dir` object, wherever it may lie. If a manifest has it, the sizes of its files are learned, unless `seen` is None."""
 
-    def __init__(self, session: Session, digest: Digest, progress: Progress) -> None:
+    def __init__(
+        self, session: Session, digest: Digest, progress: Progress, seen: int | None = None
+    ) -> None:
         self._session = session
         self._digest = digest
         self._progress = progress
+        self._seen = seen
         self._name = f"{digest.hex}.dir"
         self._key = object_path(digest, is_tree=True)
         self._patience = PATIENCE.get() or Patience(BRIEF)
@@ -222,8 +226,9 @@ class ListedObject:
 
     def _remote(self, ref: RemoteRef, keep: Path) -> BinaryIO:
         if ref in self._packed:
-            pieces = _Pieces(self._session.packed(ref).listing(self._digest))
-            moving = _Moving(pieces, lambda: self._patience.alive(ref))
+            source = self._session.packed(ref)
+            pieces = source.listing(self._digest, self._session.catalog, self._seen)
+            moving = _Moving(_Pieces(pieces), lambda: self._patience.alive(ref))
             return self._copied(moving, -1, ref.shown, keep)
         remote = self._session.remote(ref)
         with remote.get(ref.prefix + self._key) as body:

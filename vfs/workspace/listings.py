@@ -271,7 +271,7 @@ class _Builder:
             DataUnavailable: no place has the `.dir` object.
             FormatError: it is no listing.
         """
-        listed = ListedObject(self._session, self._digest, self._progress)
+        listed = ListedObject(self._session, self._digest, self._progress, self.time)
         with listed.fetch(self._store, self._remote, local_only=self.local_only) as data:
             if data.seek(0, os.SEEK_END) < _LARGE:
                 return self._build(data)

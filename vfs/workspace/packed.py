@@ -13,7 +13,7 @@ from array import array
 from binascii import hexlify
 from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from vfs.catalog import Catalog, Tree
@@ -34,7 +34,7 @@ _MOST_GIVEN = 100_000
 _MANIFESTS = 64
 _MOST_MISSING = 100_000
 _INDEXED_FILES = 4_000_000
-_LEARN = 50_000
+_LEARN = 16_384
 _POSITION_BITS = 24
 
 
@@ -65,6 +65,15 @@ class DigestIndex:
             if entry.digest == digest:
                 return entry.path
         return None
+
+
+def _learned(
+    files: Iterator[PackedFile], listing: Digest, catalog: Catalog, seen: int
+) -> Iterator[PackedFile]:
+    """Files of a manifest whose sizes the catalog knows."""
+    while batch := list(islice(files, _LEARN)):
+        catalog.learn((Digest(listing.algorithm, file.value), file.size, seen) for file in batch)
+        yield from batch
 
 
 def _prefix(digest: Digest) -> int:
@@ -131,29 +140,24 @@ class PackedSource:
         self._given: Lru[tuple[bytes, int], None] = Lru(_MOST_GIVEN)
         self._lock = threading.Lock()
 
-    def listing(self, digest: Digest) -> Iterator[bytes]:
-        """The `.dir` object that a manifest stands for, piece by piece.
+    def listing(self, digest: Digest, catalog: Catalog, seen: int | None) -> Iterator[bytes]:
+        """The `.dir` object that a manifest stands for, piece by piece; unless `seen` is None sizes are learned on the way.
 
         Raises:
             ObjectMissing: the remote has no such manifest.
             FormatError, RemoteError: it is damaged or cannot be had.
         """
         files = self._manifest(Pointer(digest, True)).files()
+        if seen is not None:
+            files = _learned(files, digest, catalog, seen)
         return listing_pieces((file.path, b'"%b"' % hexlify(file.value)) for file in files)
 
     def sizes(self, listing: Digest, catalog: Catalog, seen: int) -> Iterator[int]:
         """Learn the sizes of all files of a listing; yields how many are known. Errors as in `listing`."""
-        facts = []
-        count = 0
-        for file in self._manifest(Pointer(listing, True)).files():
-            facts.append((Digest(listing.algorithm, file.value), file.size, seen))
-            if len(facts) == _LEARN:
-                catalog.learn(facts)
-                count += len(facts)
+        files = self._manifest(Pointer(listing, True)).files()
+        for count, _ in enumerate(_learned(files, listing, catalog, seen), 1):
+            if not count % _LEARN:
                 yield count
-                facts = []
-        catalog.learn(facts)
-        yield count + len(facts)
 
     def place(self, blob: Blob) -> PackedPlace:
         """Where the bytes of a content are.
