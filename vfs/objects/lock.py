@@ -34,7 +34,7 @@ def writing(root: Path, wait: float = 0.0) -> Iterator[None]:
     path = root / ".dvc" / "tmp" / "lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}", hint="check its owner and mode") from error
     try:
