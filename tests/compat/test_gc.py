@@ -81,6 +81,21 @@ def test_a_truncated_copy_on_the_remote_is_none(one: Clone, sandbox: Sandbox) ->
     assert md5 in dict(objects(one.cache))
 
 
+@pytest.mark.parametrize("through", ["", "link"])
+def test_a_remote_that_is_the_cache_itself_has_nothing(
+    one: Clone, sandbox: Sandbox, through: str
+) -> None:
+    path = one.cache
+    if through:
+        path = sandbox.root / through
+        path.symlink_to(one.cache)
+    one.dvc("remote", "modify", "-q", "store", "url", str(path))
+    one.vfs("push", "--all-commits")
+    done = gc(one, "--workspace", "--older-than", "0")
+    assert (done["removed"], done["only_here"]) == (0, 2 * EACH)
+    assert count(one.cache) == ALL
+
+
 def test_scopes_keep_what_they_name(one: Clone) -> None:
     one.vfs("push", "--all-commits")
     assert gc(one, "--all-tags", "--older-than", "0")["removed"] == 0

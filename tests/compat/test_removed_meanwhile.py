@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vfs.testing.clones import Clone
+from vfs.testing.clones import Clone, check_store, objects
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = [pytest.mark.dvc, pytest.mark.slow]
@@ -58,3 +58,22 @@ def test_a_push_that_goes_on_sends_what_dvc_gc_removed_since(one: Clone) -> None
     two = one.clone("two")
     two.dvc("pull", "-q")
     assert two.data == one.data
+
+
+@pytest.mark.parametrize("what", ["a file", "a list"])
+def test_what_was_cut_short_is_pushed_again(one: Clone, what: str) -> None:
+    """`dvc push` never sends again what has the name, whatever it holds."""
+    one.write("data/a", b"a" * 100)
+    one.write("data/b", b"b" * 100)
+    one.vfs("add", "data")
+    one.vfs("push")
+    store = one.root.parent / "remote"
+    listing = next(store.rglob("*.dir"))
+    files = [path for name, path in objects(store) if not name.endswith(".dir")]
+    cut = listing if what == "a list" else files[0]
+    cut.chmod(0o644)
+    cut.write_bytes(cut.read_bytes()[:2])
+    if what == "a file":
+        listing.unlink()
+    one.vfs("push")
+    assert check_store(store) == 4

@@ -112,6 +112,37 @@ def test_a_checkout_never_takes_the_only_copy(added: Clone) -> None:
     assert added.read("large.bin") == before
 
 
+@pytest.mark.parametrize("other", ["nothing", "second", "without"])
+def test_what_a_remote_lost_after_the_push_is_not_lost(
+    added: Clone, sandbox: Sandbox, other: str
+) -> None:
+    """What a checkout takes away goes into the cache: nobody knows what a remote still has."""
+    before = {name: added.read(name) for name in ("data/0/0", "data/1/1", "large.bin")}
+    pointers = {name: added.read(name) for name in ("data.dvc", "large.bin.dvc")}
+    later: dict[str, bytes] = {}
+    if other != "nothing":
+        for name in before:
+            added.write(name, b"second")
+        if other == "without":
+            os.unlink(added.path("data/0/0"))
+        added.vfs("add", "data", "large.bin")
+        later = {name: added.read(name) for name in pointers}
+        for name, data in before.items():
+            added.write(name, data)
+        added.vfs("add", "--no-copy", "data", "large.bin")
+    added.vfs("push")
+    shutil.rmtree(sandbox.root / "remote/files")
+    added.git("rm", "-q", "--force", *pointers)
+    for name, data in later.items():
+        added.write(name, data)
+    added.vfs("checkout")
+    assert not any(os.path.exists(added.path(name)) for name in before if not later)
+    for name, data in pointers.items():
+        added.write(name, data)
+    added.vfs("checkout")
+    assert {name: added.read(name) for name in before} == before
+
+
 def test_dvc_takes_nothing_either(added: Clone) -> None:
     before = added.read("large.bin")
     added.write("large.bin", b"second")

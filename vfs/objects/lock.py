@@ -40,7 +40,7 @@ def locked(path: Path, name: str, wait: float) -> Iterator[None]:
     """Hold a lock file of DVC's; `name` is what it locks, in messages. Raises as `writing`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}", hint="check its owner and mode") from error
     try:

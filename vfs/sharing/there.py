@@ -2,10 +2,11 @@
 
 What is believed without asking: the files of a listing that is on the remote *now* are there too, as DVC believes. That also holds
 for listings of other versions that this clone saw there, so that a new version of a large directory asks for what is new.
+An object that has another size there than here is not there.
 Nothing else: a file that no listing names may be removed by anybody's collection, however recently we saw or sent it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from vfs.sharing.plain import Object, PlainRemote
@@ -34,7 +35,7 @@ class There:
     def now(self, objects: Iterable[Object]) -> set[Object]:
         """Those that the remote has, which is asked for each; what was seen there and is gone makes us forget all."""
         wanted = list(dict.fromkeys(objects))
-        there = {one for one, _ in self._layout.present(wanted)} if wanted else set()
+        there = self._whole(wanted)
         listings = [one for one in wanted if one[1]]
         known = self._seen.known([digest for digest, _ in listings])
         if any(one not in there for one, was in zip(listings, known, strict=True) if was):
@@ -48,8 +49,21 @@ class There:
         self._witnessed(wanted, known)
         rest = [(digest, False) for digest in wanted if digest not in known]
         if rest:
-            known.update(digest for (digest, _), _ in self._layout.present(rest))
+            known.update(digest for digest, _ in self._whole(rest))
         return known
+
+    def _whole(self, objects: Sequence[Object]) -> set[Object]:
+        """Those that are there, but for those that are shorter or longer than the caches have them: the answer has the size anyhow."""
+        found = self._layout.present(objects) if objects else ()
+        return {one for one, size in found if self._size_is_right(one, size)}
+
+    def _size_is_right(self, one: Object, size: int) -> bool:
+        here = None
+        for cache in self._caches.readable:
+            here = cache.size(one[0], is_tree=one[1])
+            if here == size:
+                return True
+        return here is None
 
     def _witnessed(self, wanted: Collection[Digest], known: set[Digest]) -> None:
         """Add the files of other listings that are on the remote now."""
@@ -59,5 +73,5 @@ class There:
         if not here:
             return
         asked, meant = [(digest, True) for digest in here], set(wanted)
-        for (digest, _), _ in self._layout.present(asked):
+        for digest, _ in self._whole(asked):
             known.update(e.digest for e in self._caches.listing(digest) if e.digest in meant)

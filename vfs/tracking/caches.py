@@ -1,8 +1,10 @@
 """The DVC caches of one store as one place: the first is written to, all are read."""
 
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
-from vfs.errors import ContentMismatch, DataUnavailable, FormatError, Unsupported
+from vfs.errors import ContentMismatch, DataUnavailable, FormatError, StoreError, Unsupported
 from vfs.formats.dirlisting import MAX_BYTES, ListingEntry, iter_listing
 from vfs.objects import ObjectCache
 from vfs.objects.relay import share
@@ -89,6 +91,29 @@ class Caches:
         return self.holder(digest, size=size) is not None or (
             self.homes is not None and self.homes.pushed(digest)
         )
+
+    def only_at_home(self, digest: Digest, size: int) -> bool:
+        """Whether no cache has what had its home in the working tree; a remote that got it once may have lost it since."""
+        return (
+            self.homes is not None
+            and self.homes.pushed(digest)
+            and self.holder(digest, size=size) is None
+        )
+
+    def take(self, path: bytes, digest: Digest) -> None:
+        """Let a working file that is about to go be the object of what it holds.
+
+        Raises:
+            DataUnavailable: it changes while it is read, or holds something else.
+            StoreFull, StoreError: the cache cannot be written.
+        """
+        found = os.lstat(path)
+        with suppress(StoreError):  # of another file system: copied
+            if found.st_nlink == 1:
+                self.home.adopt(path, digest)
+                return
+        if self.home.ingest(path, digest.algorithm).digest != digest:
+            raise DataUnavailable(f"{os.fsdecode(path)} changed while it was looked at")
 
     def nowhere(self, digest: Digest) -> DataUnavailable:
         """What it means that neither a cache nor a remote has a content."""

@@ -179,7 +179,8 @@ class Checkout:
                 if plan.kept and not self._how.force:
                     plan.users += plan.kept
                 self._refuse(plan)
-            Materialiser(self._top, os.path.join(self._top, use.root)).link(plan, path, target)
+            maker = Materialiser(self._top, os.path.join(self._top, use.root))
+            maker.link(plan, path, target, caches)
             self.done.files += 1
             self.done.removed += len(plan.remove)
         if digest is not None:

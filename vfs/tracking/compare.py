@@ -50,11 +50,13 @@ class Present(NamedTuple):
         path: of the working tree.
         fingerprint: it still must have then.
         link: whether it is a symlink.
+        only: what it holds, if no cache has that: it goes into one instead.
     """
 
     path: bytes
     fingerprint: Fingerprint
     link: bool
+    only: Digest | None = None
 
 
 @dataclass(slots=True)
@@ -168,7 +170,7 @@ class Comparison:
     def _differs(self, content: Content, wish: Wish) -> None:
         path = content.file.path
         self.plan.place[path] = wish
-        self.plan.replaced[path] = Present(path, content.file.fingerprint, content.file.link)
+        self.plan.replaced[path] = self._present(content)
         if not self._force and not self._elsewhere(content):
             self.plan.users.append(path)
 
@@ -179,7 +181,7 @@ class Comparison:
         if self._former is None:
             self._former = self._before()
         former = self._former.get(path, frozenset())
-        present = Present(path, content.file.fingerprint, content.file.link)
+        present = self._present(content)
         if self._force or (former and self._elsewhere(content, former)):
             self.plan.remove.append(present)
         elif former:
@@ -187,6 +189,11 @@ class Comparison:
             self.plan.remove.append(present)
         else:
             self.plan.kept.append(path)
+
+    def _present(self, content: Content) -> Present:
+        file, digest = content.file, content.digest
+        only = self._caches.only_at_home(digest, file.fingerprint.size) and not file.link
+        return Present(file.path, file.fingerprint, file.link, digest if only else None)
 
     def _elsewhere(self, content: Content, former: Set[Digest] | None = None) -> bool:
         """Whether the cache has what a file holds; with `former`, as one of these."""

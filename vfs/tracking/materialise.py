@@ -75,10 +75,10 @@ class Materialiser:
             staged = partial(_staged, staging)
             self._build(plan.place, staged, caches, linker)
             made = time.time_ns()
-            self._apply(plan, out, staged)
+            self._apply(plan, out, staged, caches)
             return made
 
-    def link(self, plan: Plan, out: bytes, target: bytes) -> None:
+    def link(self, plan: Plan, out: bytes, target: bytes, caches: Caches) -> None:
         """Put a symlink in the place of an out; raises as `carry_out`."""
         with self._staging() as staging:
             staged = os.path.join(staging, b"link")
@@ -86,7 +86,7 @@ class Materialiser:
                 os.symlink(target, staged)
             except OSError as error:
                 raise failed(self._absolute(out), error) from error
-            self._remove(plan.remove, out)
+            self._remove(plan.remove, out, caches)
             self._place(out, staged, None)
 
     # Building -------------------------------------------------------------------------------------
@@ -142,12 +142,17 @@ class Materialiser:
 
     # Applying -------------------------------------------------------------------------------------
 
-    def _apply(self, plan: Plan, out: bytes, staged: _Staged) -> None:
+    def _apply(self, plan: Plan, out: bytes, staged: _Staged, caches: Caches) -> None:
         for present in (*plan.remove, *plan.replaced.values()):
             self._unchanged(present)
-        self._remove(plan.remove, out)
+        self._remove(plan.remove, out, caches)
         for path in plan.place:
-            self._place(path, staged(path), plan.replaced.get(path))
+            replaced = plan.replaced.get(path)
+            if replaced is not None and replaced.only is not None:
+                self._unchanged(replaced)
+                caches.take(self._absolute(path), replaced.only)
+                replaced = None  # it may be gone
+            self._place(path, staged(path), replaced)
         for path, executable in plan.modes.items():
             absolute = self._absolute(path)
             mode = stat.S_IMODE(os.stat(absolute).st_mode)
@@ -185,12 +190,15 @@ class Materialiser:
                 os.mkdir(absolute)
         self._made.add(path)
 
-    def _remove(self, surplus: list[Present], out: bytes) -> None:
+    def _remove(self, surplus: list[Present], out: bytes, caches: Caches) -> None:
         """Remove files, and the directories that are empty then."""
         try:
             for present in surplus:
                 self._unchanged(present)
-                os.unlink(self._absolute(present.path))
+                if present.only is not None:
+                    caches.take(self._absolute(present.path), present.only)
+                with suppress(FileNotFoundError):
+                    os.unlink(self._absolute(present.path))
             above = {os.path.dirname(present.path) for present in surplus}
             for directory in sorted(above, key=lambda path: -path.count(b"/")):
                 while directory.startswith(out):

@@ -46,3 +46,14 @@ def test_no_place_for_it(tmp_path: Path) -> None:
     (tmp_path / ".dvc").write_bytes(b"")
     with pytest.raises(StoreError, match="lock"), writing(tmp_path):
         pass
+
+
+def test_a_symlink_is_not_written_through(tmp_path: Path) -> None:
+    """A repository may bring one along, to whatever file its user has."""
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"mine")
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    (tmp_path / ".dvc/tmp/lock").symlink_to(precious)
+    with pytest.raises(StoreError, match="lock"), writing(tmp_path):
+        pass
+    assert precious.read_bytes() == b"mine"
