@@ -14,6 +14,7 @@ from vfs_cli.progress import Progress
 
 if TYPE_CHECKING:
     from vfs.control.registry import MountRecord
+    from vfs.pipeline.lower import Handed
 
 _PREFIX = "vfs-run-"
 _ENDING = 10.0
@@ -56,6 +57,16 @@ class LazyMount:
                 call(self._record, "switch", {"rev": "worktree"}, self._progress.data)
             self._shown = version
             return os.fsencode(self._record.mountpoint)
+
+    def handed(self) -> "Handed":
+        """As `vfs.pipeline.lower.Lower.handed`."""
+        from vfs.control.client import call
+        from vfs.pipeline.lower import Handed
+
+        assert self._record is not None
+        said = call(self._record, "handed")
+        by_inode = {int(inode): size for inode, size in said["by_inode"].items()}
+        return Handed(by_inode, said["received"])
 
     def _mount(self) -> "MountRecord":
         from vfs.daemon.start import held_mount

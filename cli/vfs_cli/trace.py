@@ -1,7 +1,7 @@
 """`vfs trace`: what the command of a stage touched when it ran."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,7 @@ from vfs_cli.log_runs import stage_of
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import NAME
+from vfs_cli.text import format_size
 
 if TYPE_CHECKING:
     from vfs.sandbox.trace import Touch, Trace
@@ -45,10 +46,10 @@ def command(action: str, name: str, as_json: bool) -> None:
     before = traces[1].touches if action == "diff" else {}
     for path, touch in now.touches.items():
         if before.get(path) is not touch:
-            _show(output, path, touch, "+" if action == "diff" else "")
+            _show(output, path, touch, "+" if action == "diff" else "", now)
     for path, touch in before.items():
         if now.touches.get(path) is not touch:
-            _show(output, path, touch, "-")
+            _show(output, path, touch, "-", traces[1])
     for gap in now.gaps:
         output.note(f"not all {gap.of.value} are known: {gap.why}")
         if output.json:
@@ -73,9 +74,13 @@ def _traces(name: str, number: int) -> "list[Trace]":
     return traces
 
 
-def _show(output: Output, path: bytes, touch: "Touch", sign: str) -> None:
+def _show(output: Output, path: bytes, touch: "Touch", sign: str, trace: "Trace") -> None:
+    read = trace.read.get(path)
     if output.json:
-        fields = {**path_fields(path), "touch": touch.value}
+        fields: dict[str, Any] = {**path_fields(path), "touch": touch.value}
+        if read is not None:
+            fields["read"] = read
         output.document("touched", {**fields, "change": "new" if sign == "+" else "gone"} if sign else fields)  # fmt: skip
     else:
-        output.path(path, f"{sign}{touch.value:<7} ")
+        size = f"{'' if read is None else format_size(read):>10} " if trace.read else ""
+        output.path(path, f"{sign}{touch.value:<7} {size}")

@@ -1,8 +1,10 @@
 """What runs touched: told, declared by `--trace`, kept."""
 
 import json
+import os
 
 from tests.pipeline.conftest import Work
+from tests.pipeline.test_private import clone_of, published
 
 
 def test_what_is_read_and_not_declared_is_told(work: Work) -> None:
@@ -56,3 +58,30 @@ def test_traces_are_kept(work: Work) -> None:
         ("more", "opened", "new"), ("nowhere", "ghost", "gone"),
     ]  # fmt: skip
     assert work.vfs("trace", "show", "nope", code=5)
+
+
+def test_bytes_read(work: Work) -> None:
+    """Of a run as a whole by the kernel; of what is not here, for each file, by the daemon that served it."""
+    (work.root / "data").mkdir()
+    for name, size in (("half", 6 << 20), ("whole", 300_000), ("never", 70_000), ("small", 10)):
+        (work.root / "data" / name).write_bytes(os.urandom(size))
+    work.vfs("add", "data")
+    command = "head -c 3145728 data/half | cat data/whole data/small - a | tee b > /dev/null"
+    published(work, f"  one: {{cmd: '{command}', deps: [data, a], outs: [b]}}\n")
+    (here,) = work.documents("log", "one")
+    read = 3 * (3 << 20) + 2 * 300_012  # each pipe is read as well
+    assert read <= here["read"] < read + 200_000  # what loads the programs
+    assert (here["streamed"], here["fetched"], here["commit"] != "") == (0, 0, True)
+    clone = clone_of(work, "clone")
+    assert clone.outcomes("-f") == {"one": "ran"}
+    (there,) = clone.documents("log", "one")
+    assert read <= there["read"] < read + 200_000
+    touched = {one["path"]: one.get("read") for one in clone.documents("trace", "show", "one")}
+    half = touched.pop("data/half") or 0
+    assert touched == {"data/whole": 300_000, "data/small": 10, "a": None, "b": None}
+    assert 3 << 20 <= half < 6 << 20  # the kernel reads ahead
+    assert there["streamed"] == half + 300_010
+    assert " 9.6 MiB " in clone.vfs("log", "one")
+    assert "opened   293.0 KiB data/whole" in clone.vfs("trace", "show", "one").splitlines()
+    work.vfs("repro", "--in-place", "-f")
+    assert next(one["read"] for one in work.documents("log", "one")) is None

@@ -28,6 +28,9 @@ class Verbs(Protocol):
     async def prefetch(self, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
         """Fetch whole files."""
 
+    def handed(self) -> dict[str, Any]:
+        """What was read of it, and what that took."""
+
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end."""
 
@@ -51,10 +54,14 @@ def handlers(service: Verbs) -> dict[str, Handler]:
     async def statistics(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
         return await run_in(Pool.CONTROL, service.statistics)
 
+    async def handed(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        return service.handed()
+
     return {
         "status": status,
         "switch": switch,
         "prefetch": prefetch,
         "stop": stop,
         "statistics": statistics,
+        "handed": handed,
     }

@@ -30,6 +30,7 @@ from vfs.daemon.revisions import Revisions, view_of
 from vfs.daemon.status import memory, plain, problems
 from vfs.daemon.upkeep import Work, once, repeatedly
 from vfs.descriptors import Reserve
+from vfs.fs.counted import CountedFileSystem
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
 from vfs.fs.switch import SwitchReport, drop_last, invalidate, swap
@@ -81,7 +82,8 @@ class Service:
             self._store, settings, scope=scope_of(workspace.repository), on_bad=self._content_is_bad
         )
         reader = Reader(self._store, self._fetcher, self._places, push_small=settings.push_small)
-        self.filesystem = FileSystem(view_of(snapshot), self._revisions, reader)
+        kind = CountedFileSystem if request.counted else FileSystem
+        self.filesystem = kind(view_of(snapshot), self._revisions, reader)
         self._transport = Transport(
             self.filesystem,
             request.mountpoint,
@@ -183,6 +185,16 @@ class Service:
             "memory": memory(),
             "warnings": self._recent.items(),
             "problem_list": problems(self._snapshot.problems),
+        }
+
+    def handed(self) -> dict[str, Any]:
+        """Bytes that were read of the mount by inode number (none, if they are not counted), and bytes that came from remotes."""
+        counted = self.filesystem
+        by_inode = counted.handed if isinstance(counted, CountedFileSystem) else {}
+        received = self._fetcher.statistics().bytes_received
+        return {
+            "by_inode": {str(inode): size for inode, size in by_inode.items()},
+            "received": received,
         }
 
     async def switch(self, rev: str, progress: SendProgress) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from vfs.pipeline.clearing import clear
 from vfs.pipeline.logs import Streams
 from vfs.pipeline.measure import Measure
 from vfs.pipeline.nodes import Stage
+from vfs.pipeline.reads import Reads
 from vfs.pipeline.restoring import Restorer
 from vfs.tracking.project import Project
 
@@ -72,10 +73,12 @@ class Room(Protocol):
     Attributes:
         notes: what the user should know of it, and was not told yet.
         trace: what the command touched, if that was recorded.
+        reads: how much it read.
     """
 
     notes: list[str]
     trace: "Trace | None"
+    reads: Reads
 
     def run(self, job: Job, attending: Attending) -> int:
         """Run the lines in order, up to the first that fails; its exit status (negative: the signal that ended it).
@@ -134,6 +137,7 @@ class Here:
         self._means = means
         self.notes = notes
         self.trace: Trace | None = None
+        self.reads = Reads()
 
     def run(self, job: Job, attending: Attending) -> int:
         """As `Room.run`."""

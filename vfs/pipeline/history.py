@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
-from vfs.formats.stage_values import Locked, LockedItem
+from vfs.formats.stage_values import Command, Locked, LockedItem
 from vfs.git.here import git_directories
 from vfs.pipeline.nodes import Stage
 
@@ -32,6 +32,8 @@ class Record(NamedTuple):
         failure: what went wrong.
         deps, outs: digest by path as written.
         params: by file, then key.
+        command: as its lock has it.
+        read, streamed, fetched: bytes, as `vfs.pipeline.reads.Reads` has them; None if nobody counted.
     """
 
     stage: str
@@ -43,6 +45,10 @@ class Record(NamedTuple):
     deps: Mapping[str, str]
     params: Mapping[str, Any]
     outs: Mapping[str, str]
+    command: Command = ""
+    read: int | None = None
+    streamed: int | None = None
+    fetched: int | None = None
 
     @classmethod
     def of(cls, stage: Stage, run: Locked, began: float, duration: float, failure: str) -> Self:
@@ -51,7 +57,7 @@ class Record(NamedTuple):
         params = {file: dict(values) for file, values in run.params.items()}
         return cls(
             stage.address(), began, duration, "", outcome, failure,
-            _digests(run.deps), params, _digests(run.outs),
+            _digests(run.deps), params, _digests(run.outs), run.command,
         )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from vfs.pipeline.executor import Here, Job, Means, shell_command
 from vfs.pipeline.lower import Views
 from vfs.pipeline.measure import place_of
 from vfs.pipeline.nodes import Stage
+from vfs.pipeline.reads import Counting, Reads
 from vfs.pipeline.tracing import differences, proposed
 from vfs.pipeline.undeclared import told_of, undeclared
 from vfs.pipeline.written import Layers, apply, move_outs, persistent, take
@@ -38,6 +39,7 @@ class PrivateRoom:
         self._left: list[Change] = []
         self.notes: list[str] = []
         self.trace: Trace | None = None
+        self.reads = Reads()
 
     # Before and while -----------------------------------------------------------------------------
 
@@ -72,12 +74,15 @@ class PrivateRoom:
             raise failed(self._scratch, error) from error
         lines = [shell_command(job.shell, line) for line in job.lines]
         streams = job.streams
+        counting = Counting(self._views.lower if below else None)
         with attending.held(), attending.running(view):
             status = view.run(
                 lines, job.cwd, job.env,
                 stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr,
             )  # fmt: skip
-        self.trace = view.trace
+        self.reads = counting.end(status.read)
+        if view.trace is not None:
+            self.trace = counting.by_path(view.trace, project.top, below[0] if below else b"")
         return status.code
 
     def _in_place(self, job: Job, attending: Attending) -> int:
