@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 from tests.pipeline.conftest import Work
 from tests.pipeline.test_private import clone_of, published
@@ -85,3 +87,70 @@ def test_bytes_read(work: Work) -> None:
     assert "opened   293.0 KiB data/whole" in clone.vfs("trace", "show", "one").splitlines()
     work.vfs("repro", "--in-place", "-f")
     assert next(one["read"] for one in work.documents("log", "one")) is None
+
+
+def test_runs_of_revisions(work: Work) -> None:
+    """A run is that of a revision if it had and made what its lock says."""
+    work.pipeline("  one: {cmd: cp a b, deps: [a], outs: [b]}\n")
+    work.git("tag", "never")
+    for number in "12":
+        work.pipeline(f"  one: {{cmd: cat a more{number} > b; true, deps: [a], outs: [b]}}\n")
+        work.write(f"more{number}", "x\n")
+        work.vfs("repro")
+        work.git("add", "-A")
+        work.git("commit", "-q", "-m", number)
+        work.git("tag", f"v{number}")
+    work.write("a", "other\n")
+    work.vfs("repro")
+    assert "opened  more1" in work.vfs("trace", "show", "one", "v1")
+    assert work.vfs("trace", "diff", "one", "v1").splitlines() == ["+opened  more2", "-opened  more1"]  # fmt: skip
+    assert work.vfs("trace", "diff", "one", "v2") == ""
+    assert work.vfs("trace", "diff", "one", "v2", "v1").splitlines() == ["+opened  more1", "-opened  more2"]  # fmt: skip
+    assert "never records no run of stage one" in work.vfs("trace", "show", "one", "never", code=5)
+    for path in (work.root / ".git/vfs/runs").glob("*.trace"):
+        path.unlink()
+    said = work.vfs("trace", "show", "one", "v1", code=5)
+    assert "the run of stage one that v1 records was not traced on this machine" in said
+    work.vfs("trace", "diff", "one", "v1", "v2", "v1", code=2)
+
+
+def test_what_the_user_ignores(work: Work) -> None:
+    work.write(".vfs/config.yaml", "trace:\n  ignore: |\n    *.log\n    /tmp/\n    !kept.log\n")
+    for path in ("x.log", "sub/kept.log", "tmp/y", "sub/tmp/z"):
+        work.write(path, "x\n")
+    work.vfs("run", "-n", "one", "--trace", "cat x.log sub/kept.log tmp/y sub/tmp/z none.log none > b; touch out.log")  # fmt: skip
+    assert work.read("dvc.yaml").split("deps:")[1].split() == [
+        *("-", "sub/kept.log", "-", "sub/tmp/z", "outs:", "-", "b"),
+    ]  # fmt: skip
+    touched = {one["path"] for one in work.documents("trace", "show", "one")}
+    assert touched == {"sub/kept.log", "sub/tmp/z", "b", "none"}
+    work.pipeline("  one: {cmd: cat a > b, deps: [a, x.log], outs: [b]}\n")
+    assert "did not read" not in work.vfs("repro")
+    work.write(".vfs/config.yaml", "trace:\n  ignored: x\n")
+    assert "unknown setting 'trace.ignored'" in work.vfs("repro", "-f", code=8)
+
+
+def test_a_ghost_that_appears_is_a_hint(work: Work, waiting: Callable[[Path], None]) -> None:
+    work.pipeline(
+        "  one: {cmd: 'cat a none sub/none 2> /dev/null > b; true', deps: [a], outs: [b]}\n"
+        f"  two: {{cmd: 'test -e late; : > {work.signs}/go; while [ ! -e {work.signs}/on ]; do :; done; cp a c', deps: [a], outs: [c]}}\n"
+    )
+    work.vfs("repro", "one")
+    assert "nothing to run" in work.vfs("status", "one")
+    assert "looked for" not in work.vfs("status")
+    work.write("none", "x\n")
+    said = work.vfs("status", "one")
+    assert "hint           one: its last run looked for 'none' in vain; it is there now" in said
+    assert "nothing to run" in said
+    found = [one for one in work.documents("status") if one["type"] == "appeared"]
+    assert found == [{"type": "appeared", "stage": "one", "path": "none"}]
+    work.vfs("status", "-q", "one")
+    assert work.outcomes("one") == {"one": "unchanged"}
+    assert work.outcomes("-f", "one") == {"one": "ran"}
+    assert "looked for" not in work.vfs("status")
+    process = work.start("repro", "two")
+    waiting(work.signs / "go")
+    work.write("late", "x\n")
+    (work.signs / "on").touch()
+    said = process.communicate()[0].decode()
+    assert "stage 'two': its last run looked for 'late' in vain; it is there now" in said

@@ -74,11 +74,13 @@ class Room(Protocol):
         notes: what the user should know of it, and was not told yet.
         trace: what the command touched, if that was recorded.
         reads: how much it read.
+        ghosts: the first paths that it looked for in vain.
     """
 
     notes: list[str]
     trace: "Trace | None"
     reads: Reads
+    ghosts: list[bytes]
 
     def run(self, job: Job, attending: Attending) -> int:
         """Run the lines in order, up to the first that fails; its exit status (negative: the signal that ended it).
@@ -138,6 +140,7 @@ class Here:
         self.notes = notes
         self.trace: Trace | None = None
         self.reads = Reads()
+        self.ghosts: list[bytes] = []
 
     def run(self, job: Job, attending: Attending) -> int:
         """As `Room.run`."""

@@ -8,7 +8,7 @@ Rule: may be lost. A record is written whole (temporary file, rename); one that 
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -34,6 +34,7 @@ class Record(NamedTuple):
         params: by file, then key.
         command: as its lock has it.
         read, streamed, fetched: bytes, as `vfs.pipeline.reads.Reads` has them; None if nobody counted.
+        ghosts: the first paths that were looked for in vain (bytes that are no UTF-8 are surrogates).
     """
 
     stage: str
@@ -49,16 +50,31 @@ class Record(NamedTuple):
     read: int | None = None
     streamed: int | None = None
     fetched: int | None = None
+    ghosts: Sequence[str] = ()
+
+    def made(self, locked: Locked) -> bool:
+        """Whether this is a run that a lock's entry tells of."""
+        wanted = self.of_lock(locked)
+        return self.outcome != "failed" and all(
+            _plain(getattr(self, name)) == _plain(value) for name, value in wanted.items()
+        )
+
+    @staticmethod
+    def of_lock(locked: Locked) -> dict[str, Any]:
+        """What a lock's entry has of a record."""
+        return {
+            "deps": _digests(locked.deps),
+            "params": {file: dict(values) for file, values in locked.params.items()},
+            "outs": _digests(locked.outs),
+            "command": locked.command,
+        }
 
     @classmethod
     def of(cls, stage: Stage, run: Locked, began: float, duration: float, failure: str) -> Self:
         """The record of a run that just ended."""
         outcome = "failed" if failure else "ran"
-        params = {file: dict(values) for file, values in run.params.items()}
-        return cls(
-            stage.address(), began, duration, "", outcome, failure,
-            _digests(run.deps), params, _digests(run.outs), run.command,
-        )  # fmt: skip
+        recorded = cls.of_lock(run)
+        return cls(stage.address(), began, duration, "", outcome, failure, **recorded)
 
 
 class History:
@@ -75,8 +91,7 @@ class History:
 
     def name(self, stage: Stage, began: float) -> str:
         """A name for a run that begins."""
-        plain = "".join(c if c.isalnum() or c in "@-_" else "-" for c in stage.address())[:80]
-        return f"{int(began * 1000):013d}-{plain}-{secrets.token_hex(4)}"
+        return f"{int(began * 1000):013d}-{_in_name(stage.address())}-{secrets.token_hex(4)}"
 
     def log(self, name: str) -> Path:
         """Where the output of a run is kept."""
@@ -103,10 +118,24 @@ class History:
     def records(self, stage: str | None = None) -> Iterator[tuple[str, Record]]:
         """The records of a stage (None: of all) with the names of the runs, newest first."""
         for name in self._names():
-            with suppress(OSError, ValueError, TypeError):
-                record = Record(**json.loads((self._directory / f"{name}.json").read_text()))
-                if stage in (None, record.stage):
-                    yield name, record
+            record = self._read(name)
+            if record is not None and stage in (None, record.stage):
+                yield name, record
+
+    def last(self, stages: Iterable[str]) -> Iterator[Record]:
+        """The newest record of each of these stages; others are not read."""
+        waiting = set(stages)
+        names = {_in_name(stage) for stage in waiting}
+        for name in self._names():
+            record = self._read(name) if waiting and name[14:-9] in names else None
+            if record is not None and record.stage in waiting:
+                waiting.remove(record.stage)
+                yield record
+
+    def _read(self, name: str) -> Record | None:
+        with suppress(OSError, ValueError, TypeError):
+            return Record(**json.loads((self._directory / f"{name}.json").read_text()))
+        return None
 
     def _names(self) -> list[str]:
         try:
@@ -115,6 +144,15 @@ class History:
             return []
         found = (name for name in names if name.endswith(".json") and name[0] != ".")
         return sorted((name.removesuffix(".json") for name in found), reverse=True)
+
+
+def _in_name(stage: str) -> str:
+    return "".join(c if c.isalnum() or c in "@-_" else "-" for c in stage)[:80]
+
+
+def _plain(value: Any) -> Any:
+    """As it is read from a record."""
+    return json.loads(json.dumps(value, default=str))
 
 
 def _digests(items: Mapping[str, LockedItem]) -> dict[str, str]:

@@ -10,6 +10,8 @@ from vfs.pipeline.absent import NotHere
 from vfs.pipeline.attending import Attending
 from vfs.pipeline.clearing import clear, clear_outs, scratch
 from vfs.pipeline.executor import Here, Job, Means, shell_command
+from vfs.pipeline.ghosts import Appeared, appeared, ghosts_of
+from vfs.pipeline.ignoring import Ignoring
 from vfs.pipeline.lower import Views
 from vfs.pipeline.measure import place_of
 from vfs.pipeline.nodes import Stage
@@ -32,6 +34,7 @@ class PrivateRoom:
         self._project = project
         self._stage = stage
         self._means = means
+        self._ignoring = Ignoring.of(project.top)
         self._scratch = scratch(project, stage)
         self._view: View | None = None
         self._here: Here | None = None
@@ -40,6 +43,7 @@ class PrivateRoom:
         self.notes: list[str] = []
         self.trace: Trace | None = None
         self.reads = Reads()
+        self.ghosts: list[bytes] = []
 
     # Before and while -----------------------------------------------------------------------------
 
@@ -82,7 +86,9 @@ class PrivateRoom:
             )  # fmt: skip
         self.reads = counting.end(status.read)
         if view.trace is not None:
-            self.trace = counting.by_path(view.trace, project.top, below[0] if below else b"")
+            trace = self._ignoring.without(view.trace)
+            self.trace = counting.by_path(trace, project.top, below[0] if below else b"")
+            self.ghosts = ghosts_of(trace, self._ignoring)
         return status.code
 
     def _in_place(self, job: Job, attending: Attending) -> int:
@@ -136,7 +142,13 @@ class PrivateRoom:
         whole = {claim.out.path for claim in claims if claim.out.is_tree}
         project, view = self._project, self._view
         return proposed(
-            project.top, self._stage, self.trace, self._changes(view), whole, view.below
+            project.top,
+            self._stage,
+            self.trace,
+            self._changes(view),
+            whole,
+            view.below,
+            self._ignoring,
         )
 
     def use(self, stage: Stage) -> None:
@@ -166,7 +178,9 @@ class PrivateRoom:
         apply(project, (one for one in changes if _in_any(one.path, persist)), view.upper)
         self._left = undeclared(changes, stage.out_paths)
         if self.trace is not None:
-            self.notes += differences(stage, self.trace, changes)
+            self.notes += differences(stage, self.trace, changes, self._ignoring)
+        if now := appeared(project.top, stage, self.ghosts):
+            self.notes.append(f"stage {stage.address()!r}: {Appeared(stage, now).told()}")
         return take(project, stage, layers)
 
     def settle(self, run: Locked) -> None:

@@ -347,7 +347,10 @@ class Runner:
         self, stage: Stage, run: Locked, began: float, failure: str, room: Room | None = None
     ) -> Record:
         record = Record.of(stage, run, began, time.time() - began, failure)
-        return record if room is None else record._replace(**room.reads._asdict())
+        if room is None:
+            return record
+        ghosts = [os.fsdecode(path) for path in room.ghosts]
+        return record._replace(**room.reads._asdict(), ghosts=ghosts)
 
 
 def _same(locked: Locked, now: Locked) -> bool:
