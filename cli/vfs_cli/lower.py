@@ -13,8 +13,11 @@ from vfs.errors import VfsError
 from vfs_cli.progress import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from vfs.control.registry import MountRecord
     from vfs.pipeline.lower import Handed
+    from vfs_cli.ahead import Wanted
 
 _PREFIX = "vfs-run-"
 _ENDING = 10.0
@@ -57,6 +60,18 @@ class LazyMount:
                 call(self._record, "switch", {"rev": "worktree"}, self._progress.data)
             self._shown = version
             return os.fsencode(self._record.mountpoint)
+
+    @contextlib.contextmanager
+    def ahead(self, wanted: "Callable[[], Wanted]") -> "Iterator[None]":
+        """As `vfs.pipeline.lower.Lower.ahead`."""
+        from vfs_cli.ahead import Ahead
+
+        assert self._record is not None
+        ahead = Ahead(self._record, wanted)
+        try:
+            yield
+        finally:
+            ahead.stop()
 
     def handed(self) -> "Handed":
         """As `vfs.pipeline.lower.Lower.handed`."""

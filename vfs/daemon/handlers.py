@@ -28,6 +28,9 @@ class Verbs(Protocol):
     async def prefetch(self, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
         """Fetch whole files."""
 
+    async def ahead(self, args: dict[str, Any]) -> None:
+        """Fetch what a command will probably read."""
+
     def handed(self) -> dict[str, Any]:
         """What was read of it, and what that took."""
 
@@ -54,6 +57,10 @@ def handlers(service: Verbs) -> dict[str, Handler]:
     async def statistics(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
         return await run_in(Pool.CONTROL, service.statistics)
 
+    async def ahead(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        await service.ahead(args)
+        return {}
+
     async def handed(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
         return service.handed()
 
@@ -64,4 +71,5 @@ def handlers(service: Verbs) -> dict[str, Handler]:
         "stop": stop,
         "statistics": statistics,
         "handed": handed,
+        "ahead": ahead,
     }

@@ -132,6 +132,15 @@ class History:
                 waiting.remove(record.stage)
                 yield record
 
+    def last_trace(self, stage: str) -> Path | None:
+        """Where that of the last run of a stage is that has one."""
+        for name in self._names():
+            if name[14:-9] == _in_name(stage) and self.trace(name).exists():
+                record = self._read(name)
+                if record is not None and record.stage == stage:
+                    return self.trace(name)
+        return None
+
     def _read(self, name: str) -> Record | None:
         with suppress(OSError, ValueError, TypeError):
             return Record(**json.loads((self._directory / f"{name}.json").read_text()))

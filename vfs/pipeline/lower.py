@@ -1,7 +1,8 @@
 """What the private views of one `vfs run` or `vfs repro` have in common."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from vfs.errors import Unsupported
@@ -30,6 +31,15 @@ class Lower(Protocol):
 
         Raises:
             VfsError: it cannot be mounted.
+        """
+
+    def ahead(
+        self, wanted: Callable[[], Mapping[bytes, int | None]]
+    ) -> AbstractContextManager[None]:
+        """Files that are fetched ahead as long as the context lasts, nobody waiting for it.
+
+        Args:
+            wanted: which, in order, with how much will be read of each if that is known; called in another thread.
         """
 
     def handed(self) -> Handed:

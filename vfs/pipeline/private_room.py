@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 from vfs.errors import DataUnavailable, Unsupported, VfsError
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
@@ -10,6 +12,7 @@ from vfs.pipeline.absent import NotHere
 from vfs.pipeline.attending import Attending
 from vfs.pipeline.clearing import clear, clear_outs, scratch
 from vfs.pipeline.executor import Here, Job, Means, shell_command
+from vfs.pipeline.foreseen import foreseen
 from vfs.pipeline.ghosts import Appeared, appeared, ghosts_of
 from vfs.pipeline.ignoring import Ignoring
 from vfs.pipeline.lower import Views
@@ -79,7 +82,7 @@ class PrivateRoom:
         lines = [shell_command(job.shell, line) for line in job.lines]
         streams = job.streams
         counting = Counting(self._views.lower if below else None)
-        with attending.held(), attending.running(view):
+        with self._ahead(below), attending.held(), attending.running(view):
             status = view.run(
                 lines, job.cwd, job.env,
                 stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr,
@@ -90,6 +93,14 @@ class PrivateRoom:
             self.trace = counting.by_path(trace, project.top, below[0] if below else b"")
             self.ghosts = ghosts_of(trace, self._ignoring)
         return status.code
+
+    def _ahead(self, below: list[bytes]) -> AbstractContextManager[None]:
+        """What the last run read that is not here is fetched meanwhile."""
+        if not below:
+            return nullcontext()
+        hidden = frozenset(self._hidden())
+        wanted = partial(foreseen, self._project.top, self._stage.address(), hidden)
+        return self._views.lower.ahead(wanted)
 
     def _in_place(self, job: Job, attending: Attending) -> int:
         self._view = None
