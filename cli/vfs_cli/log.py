@@ -37,7 +37,10 @@ class State(NamedTuple):
     examples=(
         ("vfs log data/images", "when the data changed, and how large it was"),
         ("vfs log -n 3 --rev v2.0", "the last three commits before a tag"),
-        ("vfs log train", "a stage: when it ran, on which commit, how long, how it ended"),
+        (
+            "vfs log train",
+            "a stage: when it ran, on which commit, how long, how much it read, how it ended",
+        ),
         ("vfs log train --output", "what its last run printed"),
         ("vfs log --json data | jq .size", "for programs"),
     ),
@@ -77,7 +80,8 @@ def command(
     """Show the commits that changed PATH, also when only a pointer to its data changed.
 
     PATH may be a pointer, a tracked directory, or a file inside one. The name of a stage shows its runs in this working tree, if no commit has a
-    path that is called so; dvc.yaml:STAGE is always the stage, and so is whatever --output is about.
+    path that is called so; dvc.yaml:STAGE is always the stage, and so is whatever --output is about. Of each run: 'read' is all that its command
+    read, 'streamed' what of that was not here and came through the mount below its private view, 'fetched' what remotes sent for it.
     """
     output = Output(as_json)
     stage = path if (rev, repo, mount) == (None,) * 3 else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vfs.errors import NoSuchMount, NotARepository, UnknownPath, UsageError, VfsError
 from vfs_cli.output import Output
 from vfs_cli.target import choose
-from vfs_cli.text import date
+from vfs_cli.text import date, format_size
 
 if TYPE_CHECKING:
     from vfs.pipeline.history import History
@@ -76,12 +76,16 @@ def show_runs(
         return
     rows = [
         (
-            date(int(record.began)), record.outcome, f"{record.duration:7.1f} s", record.commit[:12],
-            record.failure or _inputs(record.params),
+            date(int(record.began)), record.outcome, f"{record.duration:7.1f} s", _size(record.read), _size(record.streamed),
+            _size(record.fetched), record.commit[:12], record.failure or _inputs(record.params),
         )
         for _, record in found
     ]  # fmt: skip
-    output.table(("began", "outcome", "took", "commit", "parameters, or what went wrong"), rows)
+    output.table(("began", "outcome", "took", "read", "streamed", "fetched", "commit", "parameters, or what went wrong"), rows)  # fmt: skip
+
+
+def _size(number: int | None) -> str:
+    return "" if number is None else format_size(number)
 
 
 def _show_output(history: "History", name: str) -> None:

@@ -13,7 +13,11 @@ from vfs.errors import VfsError
 from vfs_cli.progress import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from vfs.control.registry import MountRecord
+    from vfs.pipeline.lower import Handed
+    from vfs_cli.ahead import Wanted
 
 _PREFIX = "vfs-run-"
 _ENDING = 10.0
@@ -56,6 +60,28 @@ class LazyMount:
                 call(self._record, "switch", {"rev": "worktree"}, self._progress.data)
             self._shown = version
             return os.fsencode(self._record.mountpoint)
+
+    @contextlib.contextmanager
+    def ahead(self, wanted: "Callable[[], Wanted]") -> "Iterator[None]":
+        """As `vfs.pipeline.lower.Lower.ahead`."""
+        from vfs_cli.ahead import Ahead
+
+        assert self._record is not None
+        ahead = Ahead(self._record, wanted)
+        try:
+            yield
+        finally:
+            ahead.stop()
+
+    def handed(self) -> "Handed":
+        """As `vfs.pipeline.lower.Lower.handed`."""
+        from vfs.control.client import call
+        from vfs.pipeline.lower import Handed
+
+        assert self._record is not None
+        said = call(self._record, "handed")
+        by_inode = {int(inode): size for inode, size in said["by_inode"].items()}
+        return Handed(by_inode, said["received"])
 
     def _mount(self) -> "MountRecord":
         from vfs.daemon.start import held_mount

@@ -77,7 +77,7 @@ def command(
     """Show what differs between pointers and working tree, and what is mounted.
 
     In a repository: tracked files and directories whose content is not what their pointer says, or of which DVC's cache lacks
-    something (what never was here is counted, and is no difference); stages that `vfs repro` would run, and why; then the mounts of the repository. Elsewhere, all mounts. A target is a pointer, a tracked path, a path inside
+    something (what never was here is counted, and is no difference); stages that `vfs repro` would run, and why, and which files their last runs looked for in vain that are there now; then the mounts of the repository. Elsewhere, all mounts. A target is a pointer, a tracked path, a path inside
     one, a directory, or a stage; a mount point means that mount. Dead mounts are listed, which is no error; that the daemon of a
     mount that was named is gone, or one that runs does not answer, is one.
     """
@@ -150,6 +150,7 @@ def _looked(
             if not survey.pipelines and not survey.claims.commands:
                 report = status(root, table, named, glob=glob, surveyed=survey)
                 return report, Stages(kept=aside), target
+            from vfs.pipeline.ghosts import hints
             from vfs.pipeline.status import judged, stages_meant
 
             among = stages_meant(root, survey, named, target.here, glob=glob)
@@ -167,7 +168,8 @@ def _looked(
                 and (one.code != FormatError.code or one.path not in said[0])
             ]  # fmt: skip
             report.problems = among.problems + others
-            return report, Stages(len(among.stages), changed, aside), target
+            found = Stages(len(among.stages), changed, aside, hints(root, among.stages))
+            return report, found, target
     finally:
         gc.enable()
 

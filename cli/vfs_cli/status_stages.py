@@ -8,6 +8,7 @@ from vfs_cli.output import Output
 from vfs_cli.target import Target
 
 if TYPE_CHECKING:
+    from vfs.pipeline.ghosts import Appeared
     from vfs.pipeline.status import Judged
 
 
@@ -18,17 +19,21 @@ class Stages(NamedTuple):
         total: of those that were looked at.
         changed: those that would run.
         kept: directories of what runs moved aside, of the repository.
+        appeared: what their last runs looked for in vain, and is there now.
     """
 
     total: int = 0
     changed: "Sequence[Judged]" = ()
     kept: Sequence[bytes] = ()
+    appeared: "Sequence[Appeared]" = ()
 
 
 def show_stages(output: Output, stages: Stages, target: Target) -> None:
-    """Those that would run, then what was kept."""
+    """Those that would run, what they looked for that is there now, then what was kept."""
     for judged in stages.changed:
         _show(output, judged, target)
+    for one in stages.appeared:
+        _show_appeared(output, one, target)
     for path in stages.kept:
         if output.json:
             output.document("kept", path_fields(path))
@@ -51,3 +56,13 @@ def _show(output: Output, judged: "Judged", target: Target) -> None:
     output.line(f"{'changed stage':<14} {name}")
     for reason in judged.reasons:
         output.line(f"    {told(reason, judged.stage, target.here)}")
+
+
+def _show_appeared(output: Output, appeared: "Appeared", target: Target) -> None:
+    """A hint: it makes no stage run."""
+    name = appeared.stage.address(target.here)
+    if not output.json:
+        output.line(f"{'hint':<14} {name}: {appeared.told()}")
+        return
+    for path in appeared.paths:
+        output.document("appeared", {"stage": name, **path_fields(path)})

@@ -60,6 +60,11 @@ def parse_name(text: str) -> str:
     return text.lower()
 
 
+def parse_patterns(text: str) -> str:
+    """Patterns with white space between them; whether they mean anything is seen where they are used."""
+    return text
+
+
 SETTINGS = (
     Setting("cache.dir", "cache_dir", parse_path, None, None, True,
             "directory of the cache shared by all mounts of this user"),
@@ -85,6 +90,8 @@ SETTINGS = (
             "files up to this size go to the page cache when opened; 0 turns it off"),
     Setting("remote.default", "remote_default", parse_name, None, None, False,
             "the remote that is pushed to and asked first, of either layout"),
+    Setting("trace.ignore", "trace_ignore", parse_patterns, None, None, False,
+            "patterns of paths that are left out of what runs touched"),
 )  # fmt: skip
 
 BY_KEY = {setting.key: setting for setting in SETTINGS}

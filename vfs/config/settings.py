@@ -48,6 +48,7 @@ class Settings:
     max_background: int = 64
     push_small: int = DEFAULT_PUSH_SMALL
     remote_default: str = ""
+    trace_ignore: str = ""
 
 
 def load_settings(repo_root: Path | None, overrides: Mapping[str, str] = _NONE) -> Settings:

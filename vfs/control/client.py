@@ -26,7 +26,7 @@ from vfs.control.protocol import (
 from vfs.control.registry import MountRecord, connect, find_mount, find_mounts
 from vfs.errors import DaemonError
 
-__all__ = ["call", "find_mount", "find_mounts", "peer_process"]
+__all__ = ["Errand", "call", "find_mount", "find_mounts", "peer_process"]
 
 _READ = 64 << 10
 SILENCE_SECONDS = 10.0
@@ -75,6 +75,27 @@ def call(
                 case Failure():
                     raise error_of(reply)
     raise DaemonError(f"the daemon of {mount.mountpoint} closed the connection", hint=_hint(mount))
+
+
+class Errand:
+    """A request whose result nobody needs. `drop` may be called in any thread."""
+
+    def __init__(self, mount: MountRecord, verb: str, args: Data) -> None:
+        """Ask; arguments as `call`. Raises DaemonError: it cannot be asked."""
+        with _translated(mount):
+            self._connection = connect(mount.socket)
+            self._connection.sendall(encode_request(Request(verb, args)))
+
+    def wait(self) -> None:
+        """Until it is done, or dropped."""
+        with self._connection, contextlib.suppress(OSError):
+            while self._connection.recv(_READ):
+                pass
+
+    def drop(self) -> None:
+        """Give it up, which cancels it over there."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
 
 
 def peer_process(mount: MountRecord) -> int | None:

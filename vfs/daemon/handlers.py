@@ -28,6 +28,12 @@ class Verbs(Protocol):
     async def prefetch(self, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
         """Fetch whole files."""
 
+    async def ahead(self, args: dict[str, Any]) -> None:
+        """Fetch what a command will probably read."""
+
+    def handed(self) -> dict[str, Any]:
+        """What was read of it, and what that took."""
+
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end."""
 
@@ -51,10 +57,19 @@ def handlers(service: Verbs) -> dict[str, Handler]:
     async def statistics(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
         return await run_in(Pool.CONTROL, service.statistics)
 
+    async def ahead(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        await service.ahead(args)
+        return {}
+
+    async def handed(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        return service.handed()
+
     return {
         "status": status,
         "switch": switch,
         "prefetch": prefetch,
         "stop": stop,
         "statistics": statistics,
+        "handed": handed,
+        "ahead": ahead,
     }

@@ -19,6 +19,7 @@ class MountRequest(NamedTuple):
         mountpoint: absolute, without symlinks.
         options: how to mount.
         foreground: keep the terminal's streams and log there as well.
+        counted: what is read of each content is counted (`vfs.fs.counted`).
         report: inherited descriptor for progress and the outcome, one JSON document a line; -1 for none.
     """
 
@@ -27,6 +28,7 @@ class MountRequest(NamedTuple):
     mountpoint: Path
     options: MountOptions
     foreground: bool = False
+    counted: bool = False
     report: int = -1
 
 

@@ -21,6 +21,7 @@ from vfs.control.mountinfo import mount_at
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
 from vfs.control.unmount import unmount
 from vfs.daemon.ending import SIGNALS, Ending
+from vfs.daemon.foreseen import foreseen
 from vfs.daemon.handlers import handlers
 from vfs.daemon.prefetch import pin_named, selected
 from vfs.daemon.presence import Presence
@@ -30,6 +31,7 @@ from vfs.daemon.revisions import Revisions, view_of
 from vfs.daemon.status import memory, plain, problems
 from vfs.daemon.upkeep import Work, once, repeatedly
 from vfs.descriptors import Reserve
+from vfs.fs.counted import CountedFileSystem
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
 from vfs.fs.switch import SwitchReport, drop_last, invalidate, swap
@@ -81,7 +83,8 @@ class Service:
             self._store, settings, scope=scope_of(workspace.repository), on_bad=self._content_is_bad
         )
         reader = Reader(self._store, self._fetcher, self._places, push_small=settings.push_small)
-        self.filesystem = FileSystem(view_of(snapshot), self._revisions, reader)
+        kind = CountedFileSystem if request.counted else FileSystem
+        self.filesystem = kind(view_of(snapshot), self._revisions, reader)
         self._transport = Transport(
             self.filesystem,
             request.mountpoint,
@@ -185,6 +188,16 @@ class Service:
             "problem_list": problems(self._snapshot.problems),
         }
 
+    def handed(self) -> dict[str, Any]:
+        """Bytes that were read of the mount by inode number (none, if they are not counted), and bytes that came from remotes."""
+        counted = self.filesystem
+        by_inode = counted.handed if isinstance(counted, CountedFileSystem) else {}
+        received = self._fetcher.statistics().bytes_received
+        return {
+            "by_inode": {str(inode): size for inode, size in by_inode.items()},
+            "received": received,
+        }
+
     async def switch(self, rev: str, progress: SendProgress) -> dict[str, Any]:
         """Show another revision; returns when a path opened anew shows it."""
         started = trio.current_time()
@@ -242,6 +255,10 @@ class Service:
                     selection.wanted, lambda done, total: report("fetch", done, total)
                 )
         return selection.report(result)
+
+    async def ahead(self, args: dict[str, Any]) -> None:
+        """Fetch what a command will probably read: `files`, each a path and how much was read of it the last time."""
+        await self._fetcher.prefetch(foreseen(self._workspace, self._snapshot, args["files"]))
 
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end; `lazy` detaches now, and the kernel ends it when the last file open there is closed.

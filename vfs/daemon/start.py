@@ -60,13 +60,13 @@ def start_mount(
 def held_mount(
     repo: str, rev: str, mountpoint: Path, progress: OnProgress
 ) -> Iterator[MountRecord]:
-    """A mount that is there until the block ends, or this process does, however that ends.
+    """A mount that is there until the block ends, or this process does, however that ends; it counts what is read (verb `handed`).
 
     Raises:
         VfsError: whatever kept the mount from being made.
     """
     where = _free(mountpoint, rev)
-    request = MountRequest(repo, rev, where, MountOptions())
+    request = MountRequest(repo, rev, where, MountOptions(), counted=True)
     with _daemon(request, progress) as process:
         try:
             yield _record(where)

@@ -18,6 +18,7 @@ from vfs.pipeline.clearing import clear
 from vfs.pipeline.logs import Streams
 from vfs.pipeline.measure import Measure
 from vfs.pipeline.nodes import Stage
+from vfs.pipeline.reads import Reads
 from vfs.pipeline.restoring import Restorer
 from vfs.tracking.project import Project
 
@@ -84,10 +85,14 @@ class Room(Protocol):
     Attributes:
         notes: what the user should know of it, and was not told yet.
         trace: what the command touched, if that was recorded.
+        reads: how much it read.
+        ghosts: the first paths that it looked for in vain.
     """
 
     notes: list[str]
     trace: "Trace | None"
+    reads: Reads
+    ghosts: list[bytes]
 
     def run(self, job: Job, attending: Attending) -> int:
         """Run the lines in order, up to the first that fails; its exit status (negative: the signal that ended it).
@@ -146,6 +151,8 @@ class Here:
         self._means = means
         self.notes = notes
         self.trace: Trace | None = None
+        self.reads = Reads()
+        self.ghosts: list[bytes] = []
 
     def run(self, job: Job, attending: Attending) -> int:
         """As `Room.run`."""

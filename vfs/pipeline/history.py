@@ -8,12 +8,12 @@ Rule: may be lost. A record is written whole (temporary file, rename); one that 
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
-from vfs.formats.stage_values import Locked, LockedItem
+from vfs.formats.stage_values import Command, Locked, LockedItem
 from vfs.git.here import git_directories
 from vfs.pipeline.nodes import Stage
 
@@ -32,6 +32,9 @@ class Record(NamedTuple):
         failure: what went wrong.
         deps, outs: digest by path as written.
         params: by file, then key.
+        command: as its lock has it.
+        read, streamed, fetched: bytes, as `vfs.pipeline.reads.Reads` has them; None if nobody counted.
+        ghosts: the first paths that were looked for in vain (bytes that are no UTF-8 are surrogates).
     """
 
     stage: str
@@ -43,16 +46,35 @@ class Record(NamedTuple):
     deps: Mapping[str, str]
     params: Mapping[str, Any]
     outs: Mapping[str, str]
+    command: Command = ""
+    read: int | None = None
+    streamed: int | None = None
+    fetched: int | None = None
+    ghosts: Sequence[str] = ()
+
+    def made(self, locked: Locked) -> bool:
+        """Whether this is a run that a lock's entry tells of."""
+        wanted = self.of_lock(locked)
+        return self.outcome != "failed" and all(
+            _plain(getattr(self, name)) == _plain(value) for name, value in wanted.items()
+        )
+
+    @staticmethod
+    def of_lock(locked: Locked) -> dict[str, Any]:
+        """What a lock's entry has of a record."""
+        return {
+            "deps": _digests(locked.deps),
+            "params": {file: dict(values) for file, values in locked.params.items()},
+            "outs": _digests(locked.outs),
+            "command": locked.command,
+        }
 
     @classmethod
     def of(cls, stage: Stage, run: Locked, began: float, duration: float, failure: str) -> Self:
         """The record of a run that just ended."""
         outcome = "failed" if failure else "ran"
-        params = {file: dict(values) for file, values in run.params.items()}
-        return cls(
-            stage.address(), began, duration, "", outcome, failure,
-            _digests(run.deps), params, _digests(run.outs),
-        )  # fmt: skip
+        recorded = cls.of_lock(run)
+        return cls(stage.address(), began, duration, "", outcome, failure, **recorded)
 
 
 class History:
@@ -72,8 +94,7 @@ class History:
 
     def name(self, stage: Stage, began: float) -> str:
         """A name for a run that begins."""
-        plain = "".join(c if c.isalnum() or c in "@-_" else "-" for c in stage.address())[:80]
-        return f"{int(began * 1000):013d}-{plain}-{secrets.token_hex(4)}"
+        return f"{int(began * 1000):013d}-{_in_name(stage.address())}-{secrets.token_hex(4)}"
 
     def log(self, name: str) -> Path:
         """Where the output of a run is kept."""
@@ -100,10 +121,33 @@ class History:
     def records(self, stage: str | None = None) -> Iterator[tuple[str, Record]]:
         """The records of a stage (None: of all) with the names of the runs, newest first."""
         for name in self._names():
-            with suppress(OSError, ValueError, TypeError):
-                record = Record(**json.loads((self._directory / f"{name}.json").read_text()))
-                if stage in (None, record.stage):
-                    yield name, record
+            record = self._read(name)
+            if record is not None and stage in (None, record.stage):
+                yield name, record
+
+    def last(self, stages: Iterable[str]) -> Iterator[Record]:
+        """The newest record of each of these stages; others are not read."""
+        waiting = set(stages)
+        names = {_in_name(stage) for stage in waiting}
+        for name in self._names():
+            record = self._read(name) if waiting and name[14:-9] in names else None
+            if record is not None and record.stage in waiting:
+                waiting.remove(record.stage)
+                yield record
+
+    def last_trace(self, stage: str) -> Path | None:
+        """Where that of the last run of a stage is that has one."""
+        for name in self._names():
+            if name[14:-9] == _in_name(stage) and self.trace(name).exists():
+                record = self._read(name)
+                if record is not None and record.stage == stage:
+                    return self.trace(name)
+        return None
+
+    def _read(self, name: str) -> Record | None:
+        with suppress(OSError, ValueError, TypeError):
+            return Record(**json.loads((self._directory / f"{name}.json").read_text()))
+        return None
 
     def _names(self) -> list[str]:
         try:
@@ -112,6 +156,15 @@ class History:
             return []
         found = (name for name in names if name.endswith(".json") and name[0] != ".")
         return sorted((name.removesuffix(".json") for name in found), reverse=True)
+
+
+def _in_name(stage: str) -> str:
+    return "".join(c if c.isalnum() or c in "@-_" else "-" for c in stage)[:80]
+
+
+def _plain(value: Any) -> Any:
+    """As it is read from a record."""
+    return json.loads(json.dumps(value, default=str))
 
 
 def _digests(items: Mapping[str, LockedItem]) -> dict[str, str]:

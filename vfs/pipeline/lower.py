@@ -1,9 +1,23 @@
 """What the private views of one `vfs run` or `vfs repro` have in common."""
 
 import threading
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
 
 from vfs.errors import Unsupported
+
+
+class Handed(NamedTuple):
+    """What a mount gave since it was made, in bytes.
+
+    Attributes:
+        by_inode: read of it, by the number of the inode.
+        received: from remotes.
+    """
+
+    by_inode: Mapping[int, int]
+    received: int
 
 
 class Lower(Protocol):
@@ -18,6 +32,18 @@ class Lower(Protocol):
         Raises:
             VfsError: it cannot be mounted.
         """
+
+    def ahead(
+        self, wanted: Callable[[], Mapping[bytes, int | None]]
+    ) -> AbstractContextManager[None]:
+        """Files that are fetched ahead as long as the context lasts, nobody waiting for it.
+
+        Args:
+            wanted: which, in order, with how much will be read of each if that is known; called in another thread.
+        """
+
+    def handed(self) -> Handed:
+        """What the mount gave so far. Raises VfsError: its daemon does not say."""
 
 
 class Views:

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 from vfs.errors import DataUnavailable, Unsupported, VfsError
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
@@ -10,9 +12,13 @@ from vfs.pipeline.absent import NotHere
 from vfs.pipeline.attending import Attending
 from vfs.pipeline.clearing import clear, clear_outs, scratch
 from vfs.pipeline.executor import Here, Job, Means
+from vfs.pipeline.foreseen import foreseen
+from vfs.pipeline.ghosts import Appeared, appeared, ghosts_of
+from vfs.pipeline.ignoring import Ignoring
 from vfs.pipeline.lower import Views
 from vfs.pipeline.measure import place_of
 from vfs.pipeline.nodes import Stage
+from vfs.pipeline.reads import Counting, Reads
 from vfs.pipeline.tracing import differences, proposed
 from vfs.pipeline.undeclared import told_of, undeclared
 from vfs.pipeline.written import Layers, apply, move_outs, persistent, take
@@ -31,6 +37,7 @@ class PrivateRoom:
         self._project = project
         self._stage = stage
         self._means = means
+        self._ignoring = Ignoring.of(project.top)
         self._scratch = scratch(project, stage)
         self._view: View | None = None
         self._here: Here | None = None
@@ -38,6 +45,8 @@ class PrivateRoom:
         self._left: list[Change] = []
         self.notes: list[str] = []
         self.trace: Trace | None = None
+        self.reads = Reads()
+        self.ghosts: list[bytes] = []
 
     # Before and while -----------------------------------------------------------------------------
 
@@ -71,13 +80,26 @@ class PrivateRoom:
         except OSError as error:
             raise failed(self._scratch, error) from error
         streams = job.streams
-        with attending.held(), attending.running(view):
+        counting = Counting(self._views.lower if below else None)
+        with self._ahead(below), attending.held(), attending.running(view):
             status = view.run(
                 job.commands, job.cwd, job.env,
                 stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr,
             )  # fmt: skip
-        self.trace = view.trace
+        self.reads = counting.end(status.read)
+        if view.trace is not None:
+            trace = self._ignoring.without(view.trace)
+            self.trace = counting.by_path(trace, project.top, below[0] if below else b"")
+            self.ghosts = ghosts_of(trace, self._ignoring)
         return status.code
+
+    def _ahead(self, below: list[bytes]) -> AbstractContextManager[None]:
+        """What the last run read that is not here is fetched meanwhile."""
+        if not below:
+            return nullcontext()
+        hidden = frozenset(self._hidden())
+        wanted = partial(foreseen, self._project.top, self._stage.address(), hidden)
+        return self._views.lower.ahead(wanted)
 
     def _in_place(self, job: Job, attending: Attending) -> int:
         self._view = None
@@ -130,7 +152,13 @@ class PrivateRoom:
         whole = {claim.out.path for claim in claims if claim.out.is_tree}
         project, view = self._project, self._view
         return proposed(
-            project.top, self._stage, self.trace, self._changes(view), whole, view.below
+            project.top,
+            self._stage,
+            self.trace,
+            self._changes(view),
+            whole,
+            view.below,
+            self._ignoring,
         )
 
     def use(self, stage: Stage) -> None:
@@ -160,7 +188,9 @@ class PrivateRoom:
         apply(project, (one for one in changes if _in_any(one.path, persist)), view.upper)
         self._left = undeclared(changes, stage.out_paths)
         if self.trace is not None:
-            self.notes += differences(stage, self.trace, changes)
+            self.notes += differences(stage, self.trace, changes, self._ignoring)
+        if now := appeared(project.top, stage, self.ghosts):
+            self.notes.append(f"stage {stage.address()!r}: {Appeared(stage, now).told()}")
         return take(project, stage, layers)
 
     def settle(self, run: Locked) -> None:

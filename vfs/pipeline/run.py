@@ -179,13 +179,13 @@ class Runner:
                 with self.locked(math.inf):
                     done = self._record(stage, before, room)
             except VfsError as error:
-                self._history.add(name, self._told(stage, before, began, error.message))
+                self._history.add(name, self._told(stage, before, began, error.message, room))
                 raise
             finally:
                 self._keep_trace(room, name)
                 stack.close()
                 self._say(room)
-            self._history.add(name, self._told(stage, done.run, began, ""))
+            self._history.add(name, self._told(stage, done.run, began, "", room))
             return done
 
     def _check_shell(self, stage: Stage) -> None:
@@ -346,8 +346,14 @@ class Runner:
             self.absent.made(stage, run)
         return written
 
-    def _told(self, stage: Stage, run: Locked, began: float, failure: str) -> Record:
-        return Record.of(stage, run, began, time.time() - began, failure)
+    def _told(
+        self, stage: Stage, run: Locked, began: float, failure: str, room: Room | None = None
+    ) -> Record:
+        record = Record.of(stage, run, began, time.time() - began, failure)
+        if room is None:
+            return record
+        ghosts = [os.fsdecode(path) for path in room.ghosts]
+        return record._replace(**room.reads._asdict(), ghosts=ghosts)
 
 
 def _same(locked: Locked, now: Locked) -> bool:

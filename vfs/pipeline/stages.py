@@ -6,7 +6,8 @@ of a directory before those below it, then the order of each file.
 
 import os
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from vfs.errors import FormatError, UnknownPath, VfsError
 from vfs.formats.definition import definitions
 from vfs.formats.locked import locked_stages
 from vfs.formats.single_stage import single_definition
+from vfs.formats.stage_values import Locked
 from vfs.formats.variables import OnDemand
 from vfs.pipeline.graph import Graph
 from vfs.pipeline.nodes import PIPELINE, Node, Source, Stage
@@ -99,6 +101,29 @@ def tree_of(root: Path, survey: Survey) -> Tree:
 def read_pipeline(root: Path, path: bytes) -> list[Stage]:
     """The stages of one file; none if there is no such file. Raises FormatError."""
     return list(_read(path, partial(read_here, root)))
+
+
+def locked_in(address: str, read: Callable[[bytes, int], bytes]) -> Locked | None:
+    """What a tree records of a stage that is called so at its top; None: nothing.
+
+    Args:
+        address: as `Stage.address` has it.
+        read: the bytes of a file, at most so many; raises UnknownPath.
+
+    Raises:
+        FormatError: the file cannot be used.
+        VfsError: as `read`.
+    """
+    file, colon, name = address.rpartition(":")
+    path = os.fsencode(file or PIPELINE.decode())
+    with suppress(UnknownPath):
+        if not colon and address.endswith(".dvc"):
+            path = os.fsencode(address)
+            found = single_definition(read(path, MAX_POINTER), path)
+            return found[1] if found is not None else None
+        lock = lock_of(path)
+        return locked_stages(read(lock, MAX_POINTER), show(lock)[1:-1]).get(name)
+    return None
 
 
 def lock_of(pipeline: bytes) -> bytes:

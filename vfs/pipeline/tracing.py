@@ -1,6 +1,6 @@
 """What a traced run says about its stage: told, proposed as a declaration, kept. Paths are those of the repository.
 
-Rule: files that Git, DVC and vfs keep for themselves are nobody's dependency. Parameters are declared by their file, and need not be read.
+Rule: what is ignored (`vfs.pipeline.ignoring`) is nobody's dependency. Parameters are declared by their file, and need not be read.
 """
 
 import os
@@ -12,6 +12,7 @@ from vfs.core.paths import show
 from vfs.errors import FormatError, UnknownPath
 from vfs.formats.stage_values import DeclaredDep, DeclaredOut, Definition
 from vfs.git.here import tracked
+from vfs.pipeline.ignoring import Ignoring
 from vfs.pipeline.nodes import Stage
 from vfs.sandbox.changes import Change
 from vfs.sandbox.observed import propose, undeclared
@@ -20,16 +21,10 @@ from vfs.sandbox.trace import Trace, load, save
 MOST = 10
 """Paths that are named."""
 
-_OURS = frozenset((b"dvc.yaml", b"dvc.lock", b".gitignore", b".gitattributes", b".dvcignore", b".git", b".dvc", b".vfs", b"__pycache__"))  # fmt: skip
 
-
-def ignored(path: bytes) -> bool:
-    """Whether a path is nobody's dependency or out."""
-    parts = path.split(b"/")
-    return not _OURS.isdisjoint(parts) or parts[-1].endswith((b".dvc", b".pyc"))
-
-
-def differences(stage: Stage, trace: Trace, changes: Iterable[Change]) -> list[str]:
+def differences(
+    stage: Stage, trace: Trace, changes: Iterable[Change], ignored: Ignoring
+) -> list[str]:
     """What was read and not declared, and what was declared and not read, for the user."""
     name = stage.address()
     if not trace.complete:
@@ -53,6 +48,7 @@ def proposed(
     changes: Iterable[Change],
     whole: Collection[bytes],
     below: Sequence[bytes],
+    ignored: Ignoring,
 ) -> Definition:
     """The declaration of a stage with what it read and wrote, besides what it says already.
 
@@ -63,6 +59,7 @@ def proposed(
         changes: all that it wrote.
         whole: directories that are tracked as one.
         below: what lies below the working tree.
+        ignored: what is nobody's.
     """
     definition = stage.definition
     layers = (top, *below)

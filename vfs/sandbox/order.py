@@ -64,6 +64,7 @@ class Order(TypedDict):
 Report = (
     tuple[Literal["failed"], str, int, bytes]
     | tuple[Literal["ready"]]
-    | tuple[Literal["ended"], int, int]
+    | tuple[Literal["ended"], int, int, int]
 )
-"""What the program says: the step that failed, its errno and path; that the view is made; the last command that ran and how it ended."""
+"""What the program says: the step that failed, its errno and path; that the view is made; the last command that ran, how it ended, and how many bytes all that ran
+had read (-1: not known)."""

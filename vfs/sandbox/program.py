@@ -114,6 +114,8 @@ class _Runner:
         self._asked = 0  # the last signal that was to be passed on
         self._alone = False  # no process descends from here
         self._over = False  # the caller is gone, or wants no more
+        self._read: int | None = None  # bytes that all that ran had read
+        self._before = _read_below()
         waking, self._woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._wakes, self._urgent = select.poll(), select.poll()  # the second without the watch
         for poll in (self._wakes, self._urgent):
@@ -146,7 +148,7 @@ class _Runner:
             mounts.take_down(self._order["layout"])
             if self.watch:
                 self.watch.take_down()
-        self.report(("ended", len(ended) - 2, ended[-1]))
+        self.report(("ended", len(ended) - 2, ended[-1], -1 if self._read is None else self._read))
 
     def _listen(self) -> None:
         """Signals that came while the view was made are not lost: the terminal's end the run before it began."""
@@ -250,6 +252,7 @@ class _Runner:
             self._alone = False
             self._collect()
             if self._alone:
+                self._count()
                 return
             remaining = until - time.monotonic()
             if remaining <= 0 and number != signal.SIGKILL:
@@ -258,6 +261,7 @@ class _Runner:
             server = self.watch.served_by if self.watch else 0
             left = [process for process in _below(os.getpid()) if process != server]
             if server and not left and self.watch:
+                self._count()  # before that process is buried with the commands
                 self.watch.gather()  # it was the last; if one was missed, it is ended all the same
                 continue
             for process in left:
@@ -266,6 +270,11 @@ class _Runner:
                     with _Passing(OSError):
                         os.kill(process, number)
             self._wait(0.05)  # some may be born, or handed to us, without a signal
+
+    def _count(self) -> None:
+        if self._read is None:
+            found = _read_below()
+            self._read = -1 if found < 0 else found - self._before
 
 
 def _execute(argv: list[bytes], environment: dict[bytes, bytes]) -> None:
@@ -306,6 +315,25 @@ class _Passing:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
         return kind is not None and issubclass(kind, self._kind)
+
+
+def _read_below() -> int:
+    """Bytes that descendants had read which were buried: `rchar` of proc(5), in which the kernel adds them up; -1 where it does not count."""
+    with _Passing(OSError):
+        whole, own = _io(b"/proc/self/io"), _io(b"/proc/thread-self/io")
+        return _characters(whole) - _characters(own) + len(whole)  # which was read in between
+    return -1
+
+
+def _io(path: bytes) -> bytes:
+    number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    data = os.read(number, 4096)
+    os.close(number)
+    return data
+
+
+def _characters(data: bytes) -> int:
+    return int(data.split(None, 2)[1])
 
 
 def _below(process: int) -> Iterator[int]:

@@ -1,6 +1,7 @@
 """What the commands of a view touched: the value, and the file it is kept in.
 
-Format of the file: zstd of JSON lines. The first is `{"trace": 1, "paths": n, "gaps": [[of, why], …]}`, each other one `[touch, path]`, in the order in which paths were first met,
+Format of the file: zstd of JSON lines. The first is `{"trace": 1, "paths": n, "gaps": [[of, why], …]}`, each other one `[touch, path]` or
+`[touch, path, bytes read]`, in the order in which paths were first met,
 ghosts last; bytes that are no UTF-8 are surrogates, as Python has them.
 """
 
@@ -58,10 +59,12 @@ class Trace:
     Attributes:
         touches: what happened to each.
         gaps: why it is not all.
+        read: bytes read of those paths of which that is known.
     """
 
     touches: Mapping[bytes, Touch] = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
+    read: Mapping[bytes, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -114,7 +117,8 @@ def save(trace: Trace, file: BinaryIO) -> None:
             json.dumps({"trace": _VERSION, "paths": len(trace.touches), "gaps": gaps}) + "\n"
         )
         for path, touch in trace.touches.items():
-            text.write(json.dumps([touch.value, os.fsdecode(path)]) + "\n")
+            known = (trace.read[path],) if path in trace.read else ()
+            text.write(json.dumps([touch.value, os.fsdecode(path), *known]) + "\n")
         text.flush()
         text.detach()
 
@@ -129,17 +133,18 @@ def load(file: BinaryIO, name: str) -> Trace:
         if head["trace"] != _VERSION:
             raise FormatError(f"{name}: a trace of another version", hint="update vfs")
         gaps = tuple(Gap(Of(of), str(why)) for of, why in head["gaps"])
-        touches = dict(map(_touch, lines))
+        touches: dict[bytes, Touch] = {}
+        read: dict[bytes, int] = {}
+        for touch, text, *known in map(json.loads, lines):
+            path = os.fsencode(text)
+            touches[path] = Touch(touch)
+            if known:
+                read[path] = int(known[0])
         if len(touches) != head["paths"]:
             raise FormatError(f"{name}: a part of the trace is missing")
-        return Trace(touches, gaps)
+        return Trace(touches, gaps, read)
     except (ZstdError, StopIteration, ValueError, TypeError, LookupError) as error:
         raise FormatError(f"{name}: not a trace") from error
-
-
-def _touch(line: bytes) -> tuple[bytes, Touch]:
-    touch, path = json.loads(line)
-    return os.fsencode(path), Touch(touch)
 
 
 def _split(file: BinaryIO, end: bytes) -> Iterator[bytes]:

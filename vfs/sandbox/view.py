@@ -40,10 +40,12 @@ class Status(NamedTuple):
     Attributes:
         code: exit status of the last one that ran; a signal's number below zero.
         last: which one that was.
+        read: bytes that all that ran had read, by system calls; None if nobody counted.
     """
 
     code: int
     last: int
+    read: int | None = None
 
 
 class View:
@@ -172,7 +174,7 @@ class View:
                 if report[0] == "failed":
                     raise refusals.refused(report[1], report[2], report[3], self.tree, self.scratch)
                 if report[0] == "ended":
-                    return Status(report[2], report[1])
+                    return Status(report[2], report[1], report[3] if report[3] >= 0 else None)
         finally:
             self._child = None
             child.end()

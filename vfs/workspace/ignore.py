@@ -5,7 +5,7 @@ below its directory; files nearer to the path, and later lines, win; once a dire
 nothing below it can come back. A `.dvcignore` ends at the border of its DVC repository.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -46,7 +46,7 @@ class Rules:
     def hide(self, path: bytes) -> bool:
         """Whether DVC does not see the file at a path."""
         root = self._roots.root_of(path) if self._files else b""
-        return bool(self._files) and _ignored(
+        return bool(self._files) and ignored(
             path, root, self._files, self._known, is_directory=False
         )
 
@@ -80,21 +80,21 @@ def parse_ignore(data: bytes) -> list[Pattern]:
     return patterns
 
 
-def _ignored(
+def ignored(
     path: bytes,
     root: bytes,
-    files: dict[bytes, list[Pattern]],
+    files: Mapping[bytes, list[Pattern]],
     known: dict[bytes, bool],
     *,
     is_directory: bool,
 ) -> bool:
-    """Whether a path or a directory above it (below `root`) is ignored."""
+    """Whether a path or a directory above it (below `root`) is ignored; `known` is what was found of directories."""
     if path == root or not path:
         return False
     if is_directory and path in known:
         return known[path]
     directory, _, name = path.rpartition(b"/")
-    result = _ignored(directory, root, files, known, is_directory=True) or decided(
+    result = ignored(directory, root, files, known, is_directory=True) or decided(
         path, name, root, files, is_directory=is_directory
     )
     if is_directory:
@@ -103,7 +103,12 @@ def _ignored(
 
 
 def decided(
-    path: bytes, name: bytes, root: bytes, files: dict[bytes, list[Pattern]], *, is_directory: bool
+    path: bytes,
+    name: bytes,
+    root: bytes,
+    files: Mapping[bytes, list[Pattern]],
+    *,
+    is_directory: bool,
 ) -> bool:
     """Whether the patterns say so of this very path; nothing above it is asked.
 

@@ -1,0 +1,57 @@
+"""Files that a command will probably read, as the trace of its last run has them: which of them are fetched ahead.
+
+Rules:
+
+* In the order given: that is the order in which they were first opened.
+* A large file only if the last run read at least half of it: it might want a piece.
+* Half of what the chunk cache may hold at most, so that nothing fetched for this pushes out the rest of it.
+* What cannot be had is left out: whoever reads it is told.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Final
+
+from vfs.errors import VfsError
+from vfs.transfer import WHOLE_SIZE, Place
+from vfs.types import Blob, Entry, Kind
+from vfs.workspace import Snapshot, Workspace
+
+Wanted = tuple[Blob, Callable[[], Sequence[Place]]]
+
+_CONTENTS: Final = (Kind.FILE, Kind.EXECUTABLE)
+
+
+def foreseen(
+    workspace: Workspace, snapshot: Snapshot, files: Iterable[tuple[str, int | None]]
+) -> Iterator[Wanted]:
+    """Their contents, each once.
+
+    Args:
+        workspace: finds places.
+        snapshot: whose paths are meant.
+        files: path, and how many bytes were read of it; None: not known.
+    """
+    left = workspace.settings.cache_limit // 2
+    met: set[Blob] = set()
+    for text, read in files:
+        found = None
+        with suppress(VfsError):
+            found = snapshot.resolve(text.encode("utf-8", "surrogateescape"))
+        if not isinstance(found, Entry) or found.digest is None or found.kind not in _CONTENTS:
+            continue
+        blob = Blob(found.digest, found.size)
+        if blob in met or (blob.size > WHOLE_SIZE and 2 * (read or 0) < blob.size):
+            continue
+        met.add(blob)
+        left -= blob.size
+        if left < 0:
+            return
+        yield blob, _places(workspace, snapshot, found, blob)
+
+
+def _places(
+    workspace: Workspace, snapshot: Snapshot, entry: Entry, blob: Blob
+) -> Callable[[], Sequence[Place]]:
+    origin = snapshot.origins[entry.origin]
+    return lambda: workspace.places_of(origin, blob)

@@ -1,0 +1,47 @@
+"""A file system that counts what it hands out of each content, for whoever runs commands on it.
+
+Rules:
+
+* An ordinary mount has none of this: its reads cost what they did.
+* Counted is what the kernel was given, once: what it has in its page cache and gives again is not seen here.
+* A number is that of an inode, so two paths with one content have one.
+"""
+
+from collections.abc import Mapping
+
+from vfs.fs.directories import View
+from vfs.fs.filesystem import FileSystem
+from vfs.fs.reader import Data, Reader
+from vfs.fs.snapshots import RevisionSource
+
+
+class CountedFileSystem(FileSystem):
+    """As `FileSystem`."""
+
+    def __init__(self, main: View, revisions: RevisionSource, reader: Reader) -> None:
+        super().__init__(main, revisions, reader)
+        self._handed: dict[int, int] = {}
+
+    @property
+    def handed(self) -> Mapping[int, int]:
+        """Bytes by inode, since the mount was made."""
+        return self._handed
+
+    async def open(self, inode: int) -> Data | None:
+        """As `FileSystem.open`; a small file is handed out by that."""
+        return self._counted(inode, await super().open(inode))
+
+    def read_nowait(self, inode: int, offset: int, length: int) -> Data | None:
+        """As `FileSystem.read_nowait`."""
+        return self._counted(inode, super().read_nowait(inode, offset, length))
+
+    async def read(self, inode: int, offset: int, length: int) -> Data:
+        """As `FileSystem.read`."""
+        data = await super().read(inode, offset, length)
+        self._counted(inode, data)
+        return data
+
+    def _counted(self, inode: int, data: Data | None) -> Data | None:
+        if data is not None:
+            self._handed[inode] = self._handed.get(inode, 0) + len(data)
+        return data
