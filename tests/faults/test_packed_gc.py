@@ -131,6 +131,19 @@ def test_what_colleagues_need_is_kept(handmade: HandmadeRepository, packed: Path
     one.vfs("gc", "--workspace", "-r", "nosuch", code=8)
 
 
+def test_what_a_commit_names_that_gc_did_not_know_can_be_read(
+    handmade: HandmadeRepository, packed: Path
+) -> None:
+    """Its pusher found the manifest there; it is put aside before that commit gets known."""
+    one = handmade_clone(handmade, "one", cached=False)
+    assert figures(one.vfs(*GC, "--json"))["removed"] == len(VERSIONS)
+    one.vfs("prefetch", "--rev", "v0", "data")
+    assert "41 objects fetched" in one.vfs("fetch", "--rev", "v0")
+    assert figures(one.vfs("fsck", "-r", "team", "--rev", "v0", "--json", code=1))["wrong"] == 1
+    one.vfs("push", "--rev", "v0")
+    whole(packed, VERSIONS[0])
+
+
 @pytest.mark.parametrize("run", ["first", "second"])
 def test_gc_is_killed(handmade: HandmadeRepository, packed: Path, run: str) -> None:
     """The first run puts aside, repacks and condemns; the second one sweeps."""

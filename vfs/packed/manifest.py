@@ -7,6 +7,7 @@ needed. Memory: one root, the last blocks that were used, and while all files ar
 import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from vfs.core.lru import Lru
@@ -14,7 +15,7 @@ from vfs.errors import FormatError, ObjectMissing
 from vfs.formats.dirlisting import listing_digest
 from vfs.formats.manifest_blocks import PackedFile, parse_block
 from vfs.formats.manifests import HEADER_SIZE, BlockRef, Root, parse_header, parse_root
-from vfs.formats.packs import MANIFESTS, manifest_key
+from vfs.formats.packs import MANIFESTS, manifest_key, removed_key
 from vfs.formats.zstd import Buffer, Decompressor
 from vfs.remotes import Remote
 from vfs.remotes.base import read_body, told
@@ -59,6 +60,15 @@ class PackedRemote:
         if len(keys) > _MOST_HEADS:
             return {keys[info.key] for info in self.remote.list(MANIFESTS) if info.key in keys}
         return {keys[key] for key, answer in self.remote.heads([*keys]) if told(answer) is not None}
+
+    def readable(self, pointer: Pointer) -> "Manifest":
+        """`manifest`, also one that a collection put aside: whoever found it in its place may have pushed a commit that names it."""
+        try:
+            return self.manifest(pointer)
+        except ObjectMissing:
+            with suppress(ObjectMissing):
+                return self.manifest(pointer, removed_key(pointer.key))
+            raise
 
     def manifest(self, pointer: Pointer, key: str = "") -> "Manifest":
         """The manifest of a pointer; `key`: where it lies, if not in its place.

@@ -119,7 +119,7 @@ class PackedFetch:
 
     def _bring(self, one: tuple[Pointer, Use]) -> None:
         pointer, use = one
-        manifest = self._store.manifest(pointer)
+        manifest = self._store.readable(pointer)
         if pointer.is_tree and self._caches.holder(pointer.digest, is_tree=True) is None:
             size = self._caches.home.receive(pointer.digest, listing_of(manifest), is_tree=True)
             self._came(size, is_tree=True)
@@ -127,7 +127,7 @@ class PackedFetch:
         if any(isinstance(error, ObjectMissing) for error in lost.values()):
             with self._lock:
                 self._claimed -= {Digest(pointer.digest.algorithm, value) for value in lost}
-            lost = self._files(self._store.manifest(pointer), use)
+            lost = self._files(self._store.readable(pointer), use)
         for value, error in lost.items():
             self.failed[Digest(pointer.digest.algorithm, value), False] = error
 

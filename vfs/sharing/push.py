@@ -177,6 +177,8 @@ class _Group:
         known = self._known(files) if files else set()
         self._report.present += len(files) - len(missing := [d for d in files if d not in known])
         self._send([(digest, False) for digest in missing], "files")
+        if missing and (lost := self._there.lost()):
+            self._send([(digest, False) for digest in lost], "files")
         if any(not is_tree for _, is_tree in self._failed):
             self._withhold(uses, set(listings) - unread)
         whole = {use.out.digest for use in uses if use.wanted.inside is None}

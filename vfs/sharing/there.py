@@ -31,6 +31,7 @@ class There:
         self._layout = layout
         self._seen = seen
         self._caches = caches
+        self._believed: dict[Object, set[Digest]] = {}
 
     def now(self, objects: Iterable[Object]) -> set[Object]:
         """Those that the remote has, which is asked for each; what was seen there and is gone makes us forget all."""
@@ -51,6 +52,14 @@ class There:
         if rest:
             known.update(digest for digest, _ in self._whole(rest))
         return known
+
+    def lost(self) -> list[Digest]:
+        """Files that were taken to be there for the sake of other listings, which somebody's collection has removed since with them."""
+        there = self._whole(list(self._believed))
+        doubtful = set().union(
+            *(files for one, files in self._believed.items() if one not in there)
+        )
+        return list(doubtful - {d for d, _ in self._whole([(one, False) for one in doubtful])})
 
     def _whole(self, objects: Sequence[Object]) -> set[Object]:
         """Those that are there, but for those that are shorter or longer than the caches have them: the answer has the size anyhow."""
@@ -74,4 +83,6 @@ class There:
             return
         asked, meant = [(digest, True) for digest in here], set(wanted)
         for digest, _ in self._whole(asked):
-            known.update(e.digest for e in self._caches.listing(digest) if e.digest in meant)
+            names = {e.digest for e in self._caches.listing(digest)}
+            self._believed[digest, True] = names & meant - known
+            known |= names & meant

@@ -212,7 +212,7 @@ class PackedSource:
         if missed is not None and time.monotonic() - missed < MISSING_SECONDS:
             raise ObjectMissing(f"{self.name} had no manifest of {pointer.digest} a moment ago")
         try:
-            known = self._store.manifest(pointer)
+            known = self._store.readable(pointer)
         except ObjectMissing:
             with self._lock:
                 self._missing.put(pointer, time.monotonic())
