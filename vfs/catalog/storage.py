@@ -170,18 +170,20 @@ class Storage:
 
     def put(self, table: str, items: Sequence[tuple[bytes, bytes]], *, replace: bool) -> int:
         """Store pairs in one transaction; returns how many were new or replaced."""
-        if self._waiting:
-            self._bring_home()
-        if not self._spilling:
-            primary = self._primary
-            try:
-                return primary.put(table, items, replace=replace)
-            except Damaged as error:
-                return self._renew(primary, error).put(table, items, replace=replace)
-            except (Busy, StoreFull) as error:
-                self._spill(error)
-        assert self._overflow is not None
-        return self._overflow.put(table, items, replace=replace)
+        while True:
+            if self._waiting:
+                self._bring_home()
+            if not self._spilling:
+                primary = self._primary
+                try:
+                    return primary.put(table, items, replace=replace)
+                except Damaged as error:
+                    return self._renew(primary, error).put(table, items, replace=replace)
+                except (Busy, StoreFull) as error:
+                    self._spill(error)
+            with self._lock:  # what is kept is not emptied meanwhile
+                if self._spilling and self._overflow is not None:
+                    return self._overflow.put(table, items, replace=replace)
 
     def _spill(self, error: StoreError) -> None:
         with self._lock:
