@@ -34,7 +34,7 @@ def test_declared_by_what_it_touched(work: Work) -> None:
     work.git("add", "-A")
     work.vfs("run", "-n", "one", "--trace", "-d", "a", "sh src/tool.sh > out; echo new > in/git")
     assert work.read("dvc.yaml") == (
-        "# mine\nstages:\n  one:\n    cmd: sh src/tool.sh > out; echo new > in/git\n    deps:\n    - a\n    - data\n    - src/tool.sh\n"
+        "# mine\nstages:\n  one:\n    cmd: sh src/tool.sh > out; echo new > in/git\n    deps:\n    - a\n    - data/x\n    - src/tool.sh\n"
         "    outs:\n    - in/git:\n        cache: false\n    - made\n    - out\n"
     )
     assert work.read("in/git") == "new\n"

@@ -105,11 +105,13 @@ def opened(*paths: bytes, listed: tuple[bytes, ...] = ()) -> Trace:
         (opened(b"d/a", b"d/b"), [], 3, [b"d/a", b"d/b"]),
         (opened(b"d/a", b"d/b", listed=(b"d",)), [], 3, [b"d"]),
         (opened(b"d/a", b"d/b", listed=(b"d",)), [], 4, [b"d/a", b"d/b"]),
-        (opened(b"d/a"), [b"d"], 9, [b"d"]),
+        (opened(b"d/a", b"d/e/b"), [b"d"], 9, [b"d/a", b"d/e/b"]),
+        (opened(b"d/a", listed=(b"d/e",)), [b"d"], 9, [b"d"]),
+        (opened(*(b"d/%d" % n for n in range(11))), [b"d"], 99, [b"d"]),
         (opened(b"d/e/a", b"d/e/b", listed=(b"d", b"d/e")), [], 2, [b"d"]),
         (opened(b"a", b"b", listed=(b".",)), [], 2, [b"a", b"b"]),
     ],
-    ids=["not listed", "most", "half", "tracked", "topmost", "never the tree"],
+    ids=["not listed", "most", "half", "few tracked", "tracked and listed", "tracked", "topmost", "never the tree"],
 )
 def test_directories_for_files(
     trace: Trace, tracked: list[bytes], files: int, deps: list[bytes]

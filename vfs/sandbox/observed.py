@@ -9,10 +9,13 @@ Rules:
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from vfs.sandbox.changes import Change, Kind, What
 from vfs.sandbox.trace import Touch, Trace
+
+FEW: Final = 10
+"""Files of a tracked directory that are declared one by one."""
 
 Ignore = Callable[[bytes], bool]
 """Whether a path is not asked about."""
@@ -78,8 +81,8 @@ def propose(
 ) -> Proposal:
     """Dependencies and outputs that say what was touched.
 
-    Files as they are. A directory stands for what was read in it if it is tracked as one, or was listed and more than half of its files were read; never if
-    something in it was written, and never the tree itself. A directory stands for what was written in it if it is tracked as one or the command made it.
+    Files as they are. A directory stands for what was read in it if it is tracked as one and it, or a directory in it, was listed or more than `FEW` of its files were
+    read; or if it was listed and more than half of its files were read; never if something in it was written, and never the tree itself. A directory stands for what was written in it if it is tracked as one or the command made it.
 
     Args:
         trace: what was touched.
@@ -101,11 +104,15 @@ def propose(
         for above in _above(path):
             below[above] = below.get(above, 0) + 1
     listed = frozenset(trace.of(Touch.LISTED))
+    looked_in = listed | {above for path in listed for above in _above(path)}
     whole = {
         path
         for path, number in below.items()
         if path not in apart
-        and (path in tracked or (path in listed and 2 * number > max(count(path), 1)))
+        and (
+            (path in tracked and (number > FEW or path in looked_in))
+            or (path in listed and 2 * number > max(count(path), 1))
+        )
     }
     deps = {_topmost(path, whole) for path in read}
     return Proposal(sorted(deps), sorted(outs))
