@@ -2,13 +2,11 @@
 
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
 from vfs.catalog.storage import close_storage, open_storage
-from vfs.lmdb import Busy
 
 HOLD = """
 import lmdb, sys
@@ -46,43 +44,3 @@ def test_a_catalog_opened_while_it_is_held_is_written_to_once_it_is_free(tmp_pat
     assert again.get("notes", b"b") == b"2"
     assert again.get("notes", b"c") == b"3"
     close_storage(again)
-
-
-def test_nothing_is_lost_that_is_put_while_what_was_kept_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    storage = open_storage(tmp_path)
-    answers = iter([False, True])
-    monkeypatch.setattr(storage._primary, "can_write", lambda: next(answers, True))
-    storage._spill(Busy("in the way"))
-    kept = storage._overflow
-    assert kept is not None
-    put, empty = kept.put, kept.empty
-    about, done = threading.Event(), threading.Event()
-
-    def late(*args: object, **how: object) -> int:  # the thread is interrupted here
-        about.set()
-        assert emptying.wait(5)
-        try:
-            return put(*args, **how)  # type: ignore[arg-type]
-        finally:
-            done.set()
-
-    emptying = threading.Event()
-
-    def slow() -> None:
-        emptying.set()
-        done.wait(1)
-        empty()
-
-    monkeypatch.setattr(kept, "put", late)
-    monkeypatch.setattr(kept, "empty", slow)
-    writer = threading.Thread(
-        target=storage.put, args=["notes", [(b"a", b"1")]], kwargs={"replace": True}
-    )
-    writer.start()
-    assert about.wait(5)
-    storage._bring_home()
-    writer.join()
-    assert storage.get("notes", b"a") == b"1"
-    close_storage(storage)

@@ -180,8 +180,12 @@ class Storage:
                 return self._renew(primary, error).put(table, items, replace=replace)
             except (Busy, StoreFull) as error:
                 self._spill(error)
-        assert self._overflow is not None
-        return self._overflow.put(table, items, replace=replace)
+        with (
+            self._lock
+        ):  # or what was kept is written to the directory, and emptied, between the two
+            if self._spilling and self._overflow is not None:
+                return self._overflow.put(table, items, replace=replace)
+        return self.put(table, items, replace=replace)
 
     def _spill(self, error: StoreError) -> None:
         with self._lock:
