@@ -13,7 +13,6 @@ import errno
 import logging
 import os
 import threading
-import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ import lmdb
 
 from vfs.errors import StoreError, StoreFull
 from vfs.lmdb.files import FULL, ROOM, allocate_lock_file, close_on_exec, extend, refused
+from vfs.lmdb.forks import LIVE
 from vfs.lmdb.gate import Gate
 from vfs.lmdb.holder import PATIENCE, writer_of
 from vfs.lmdb.orders import Busy, Order, Orders
@@ -81,6 +81,7 @@ class Environment:
         held: whether that is because another process held the writer's lock, which opening tables for writing needs.
         damaged: whether this process has met damage in it.
         tables: handles by name, for `db=` inside transactions.
+        gate: what its transactions pass.
     """
 
     form: Form
@@ -122,14 +123,14 @@ class Environment:
             raise self._translated(error) from error
         except OSError as error:
             raise refused(self._name, error) from error
-        _LIVE.add(self)
+        LIVE.add(self)
 
     @property
     def _name(self) -> str:
         return f"{self.form.name} {self.directory}"
 
     def _new_locks(self) -> None:
-        self._gate = Gate(self._orders.hangs, self._whats_held)
+        self.gate = Gate(self._orders.hangs, self._whats_held)
         self._writer = threading.Lock()
 
     def _open(self, map_size: int) -> Any:
@@ -222,7 +223,7 @@ class Environment:
             except lmdb.Error as error:
                 raise self._translated(error) from error
             finally:
-                self._gate.leave()
+                self.gate.leave()
             self._resize(0)
 
     def read(self, function: Callable[[Any], T], *, buffers: bool = False) -> T:
@@ -237,7 +238,7 @@ class Environment:
             except lmdb.Error as error:
                 raise self._translated(error) from error
             finally:
-                self._gate.leave()
+                self.gate.leave()
             self._resize(0)
 
     def write(self, function: Callable[[Any], T]) -> T:
@@ -291,7 +292,7 @@ class Environment:
                 except lmdb.Error as error:
                     raise self._translated(error, writing=True) from error
                 finally:
-                    self._gate.leave()
+                    self.gate.leave()
                 self._resize(wanted)
 
     def sync(self) -> None:
@@ -302,7 +303,7 @@ class Environment:
         except lmdb.Error as error:
             raise self._translated(error) from error
         finally:
-            self._gate.leave()
+            self.gate.leave()
 
     def _translated(self, error: lmdb.Error, *, writing: bool = False) -> StoreError:
         """The error of ours that says the same as one of LMDB's."""
@@ -319,15 +320,15 @@ class Environment:
     # -- the gate ----------------------------------------------------------------------------------
 
     def _enter(self) -> None:
-        """Pass the gate; to be left with `self._gate.leave`."""
-        self._gate.enter()
+        """Pass the gate; to be left with `self.gate.leave`."""
+        self.gate.enter()
         if self._dead:
-            self._gate.leave()
+            self.gate.leave()
             raise self._gone()
 
     def _resize(self, size: int) -> None:
         """Grow the map to `size` bytes; 0 adopts the size another process has given it. Raises StoreError, Busy if a transaction hangs."""
-        with self._gate.alone():
+        with self.gate.alone():
             if self._dead:
                 return
             try:
@@ -341,20 +342,21 @@ class Environment:
             return
         with suppress(Busy):
             if self._orders.stop():
-                with self._gate.alone():
+                with self.gate.alone():
                     self._dead = True
                     self._env.close()
         self._dead = True
-        _LIVE.discard(self)
+        LIVE.discard(self)
 
-    def abandon(self) -> None:
-        """In a forked child: let go of the parent's environment (py-lmdb leaves its files alone).
+    def abandon(self, *, close: bool) -> None:
+        """In a forked child: let go of the parent's environment (py-lmdb leaves its files alone); see `vfs.lmdb.forks`.
 
         Only closing it lets the child open the directory for itself.
         """
         self._dead = True
         self._new_locks()
-        self._env.close()
+        if close:
+            self._env.close()
 
 
 def _open_grown(path: str, settings: dict[str, Any]) -> Any:
@@ -375,15 +377,3 @@ def _identity(directory: Path) -> tuple[int, int]:
     """Device and inode of the data file; the inode is given to no other file while it is open."""
     found = os.stat(directory / "data.mdb")
     return found.st_dev, found.st_ino
-
-
-_LIVE: "weakref.WeakSet[Environment]" = weakref.WeakSet()
-
-
-def _abandon_all() -> None:
-    for environment in list(_LIVE):
-        environment.abandon()
-    _LIVE.clear()
-
-
-os.register_at_fork(after_in_child=_abandon_all)

@@ -1,6 +1,6 @@
-"""`Gate`: what the transactions of an environment pass, and what a resize of its map closes.
+"""`Gate`: what the transactions of an environment pass, and what a resize of its map, or a fork, closes.
 
-LMDB resizes a map only while no transaction of the process is open.
+LMDB resizes a map only while no transaction of the process is open, and a child can close its copy only if none was.
 
 Rule: nobody waits for a transaction that hangs with another process: `Busy`.
 """
@@ -51,7 +51,15 @@ class Gate:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Shut the gate and wait until no transaction of this process is open. Raises Busy if one hangs."""
+        """While no transaction of this process is open. Raises Busy if one hangs."""
+        self.shut()
+        try:
+            yield
+        finally:
+            self.open()
+
+    def shut(self) -> None:
+        """Wait until no transaction of this process is open; none begins before `open`. Raises Busy if one hangs."""
         until = time.monotonic() + PATIENCE
         if not self._resizing.acquire(timeout=PATIENCE):
             raise Busy(self._held())
@@ -65,8 +73,12 @@ class Gate:
                 rest = 0 if self._hangs() else until - time.monotonic()
                 if not self._left.wait(max(0, rest)):
                     raise Busy(self._held())
-            yield
-        finally:
-            self._shut = False
-            self._opened.set()
-            self._resizing.release()
+        except BaseException:
+            self.open()
+            raise
+
+    def open(self) -> None:
+        """Undo `shut`."""
+        self._shut = False
+        self._opened.set()
+        self._resizing.release()

@@ -79,7 +79,7 @@ def test_a_reader_does_not_hang_with_a_writer_when_the_map_must_grow(tmp_path: P
         assert found.process == other.pid
         first = threading.Thread(target=hang, args=[table])
         first.start()
-        wait_until(lambda: bool(table._gate.inside), "the first to hang")
+        wait_until(lambda: bool(table.gate.inside), "the first to hang")
         with pytest.raises(Busy, match=f"process {other.pid} .*holds it"):
             table.get(table.tables["t"], b"k")
         with pytest.raises(Busy):
