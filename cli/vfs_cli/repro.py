@@ -7,7 +7,7 @@ import click
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
-from vfs_cli.parameters import FILE
+from vfs_cli.parameters import FILE, NAME
 from vfs_cli.pipelines import RUN, Teller, executor, pipelines, setting, view_options
 from vfs_cli.progress import Progress
 from vfs_cli.tracking import show_written, wait_option
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
         ("vfs repro --downstream prepare", "one, and what needs it"),
         ("vfs repro --dry-run", "which would run now, and why"),
         ("vfs repro -j 4 -k", "independent stages side by side; a failure stops what needs it"),
+        (
+            "vfs repro --executor dask://head:8786",
+            "commands run on the workers of a Dask scheduler",
+        ),
         ("vfs repro --pull", "fetch outs that are recorded, run the rest"),
         ("vfs repro -s -f plots/dvc.yaml:draw", "just this one, whatever changed"),
     ),
@@ -53,8 +57,13 @@ if TYPE_CHECKING:
     "-k", "--keep-going", is_flag=True, help="After a failure leave out only what depends on it."
 )
 @click.option(
-    "-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Commands at a time."
-)
+    "-j", "--jobs", type=click.IntRange(1),
+    help="Commands at a time (default: 1; with --executor as many as its workers have threads).",
+)  # fmt: skip
+@click.option(
+    "--executor", "url", type=NAME, metavar="dask://HOST:PORT",
+    help="Run commands on the workers of a Dask scheduler, which need vfs and the remote, but no data.",
+)  # fmt: skip
 @click.option(
     "--no-run-cache", is_flag=True, help="Run commands that were run before with the same inputs."
 )
@@ -77,7 +86,8 @@ def command(
     whole: bool,
     glob: bool,
     keep_going: bool,
-    jobs: int,
+    jobs: int | None,
+    url: str | None,
     no_run_cache: bool,
     pull: bool,
     dry: bool,
@@ -100,7 +110,6 @@ def command(
     from vfs.tracking.targets import Target
 
     output = Output(as_json)
-    options = Options(force, dry, keep_going, jobs, wait)
     with Progress() as progress, pipelines(progress) as work, Attending() as attending:
         session, target = work
         graph = session.graph()
@@ -109,17 +118,18 @@ def command(
         nodes = nodes_of(graph, named, target.here, glob=glob, whole=whole, single=single, downstream=downstream, files=files)  # fmt: skip
         _say_if_none(output, nodes)
         teller = Teller(output, progress, target, dry=dry)
-        with executor(target, progress, in_place=in_place, keep=keep) as place:
+        with executor(
+            target, progress, in_place=in_place, keep=keep, url=None if dry else url
+        ) as place:
+            options = Options(force, dry, keep_going, jobs or place.jobs, wait)
             how = setting(
                 target, output, place, run_cache=not no_run_cache, wait=wait,
-                alone=jobs == 1, checkout=not no_checkout,
+                alone=options.jobs == 1, checkout=not no_checkout,
             )  # fmt: skip
             runner = Runner(session.project, how, attending, teller)
             if pull and not dry:
                 _pull(runner, session, graph, wait)
-            judge = Judge(
-                session.project, runner.measure, runner.parameters, checkout=not no_checkout
-            )
+            judge = Judge(session.project, runner.measure, runner.parameters, checkout=how.checkout)
             walk = Walk(session.project, graph, judge, runner, options, teller)
             try:
                 walk.go(nodes, attending)

@@ -26,11 +26,13 @@ class Views:
     Attributes:
         lower: the mount below them.
         keep: also the scratch of a stage that failed.
+        scrap: the working tree itself is thrown away afterwards.
         impossible: why there can be none, once that is known.
     """
 
-    def __init__(self, lower: Lower, *, keep: bool) -> None:
+    def __init__(self, lower: Lower, *, keep: bool, scrap: bool) -> None:
         self.lower = lower
+        self.scrap = scrap
         self.keep = keep
         self.impossible: Unsupported | None = None
         self._told = threading.Lock()

@@ -26,10 +26,11 @@ class Private:
     """Makes private views."""
 
     lazy = True
+    jobs = 1
 
-    def __init__(self, lower: Lower, *, keep: bool = False) -> None:
-        """`keep`: also the scratch of a stage that failed."""
-        self._views = Views(lower, keep=keep)
+    def __init__(self, lower: Lower, *, keep: bool = False, scrap: bool = False) -> None:
+        """`keep`: also the scratch of a stage that failed; `scrap`: the working tree is thrown away afterwards."""
+        self._views = Views(lower, keep=keep, scrap=scrap)
 
     @contextmanager
     def room(self, project: Project, stage: Stage, means: Means) -> Iterator[Room]:

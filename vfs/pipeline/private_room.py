@@ -8,10 +8,9 @@ from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
 from vfs.pipeline import scratches
 from vfs.pipeline.absent import NotHere
 from vfs.pipeline.attending import Attending
-from vfs.pipeline.clearing import clear, clear_outs, scratch
+from vfs.pipeline.clearing import clear, clear_outs, scratch, stale_outs
 from vfs.pipeline.executor import Here, Job, Means, shell_command
 from vfs.pipeline.lower import Views
-from vfs.pipeline.measure import place_of
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.tracing import differences, proposed
 from vfs.pipeline.undeclared import told_of, undeclared
@@ -171,7 +170,7 @@ class PrivateRoom:
             return
         project, measure = self._project, self._means.measure
         outs = [out for out in self._stage.definition.outs if not out.persist]
-        stale = [out for out in outs if not self._is_here(out, run.outs[out.written])]
+        stale = stale_outs(project, self._stage, measure, run, outs)
         self.notes += clear_outs(project, self._stage, measure, stale)
         for out in stale:
             if not out.cached:
@@ -179,22 +178,6 @@ class PrivateRoom:
         if self._means.checkout:
             self._means.restorer.restore(run, [out for out in stale if out.cached])
         self._settled = True
-
-    def _is_here(self, out: DeclaredOut, item: LockedItem) -> bool:
-        """Whether the working tree has it already."""
-        project = self._project
-        place = place_of(project, self._stage.definition.wdir, out.written, out.path)
-        if not os.path.lexists(place.absolute):
-            return False
-        try:
-            found = self._means.measure.of(place, item.digest)
-        except VfsError:
-            return False  # it holds what cannot be tracked
-        return (
-            found is not None
-            and (found.digest, found.executable) == (item.digest, item.executable)
-            and (out.cached or not os.path.islink(place.absolute))
-        )
 
     def _move(self, out: DeclaredOut) -> None:
         """An out that no cache keeps goes to its place."""
@@ -221,9 +204,8 @@ class PrivateRoom:
         name = self._stage.address()
         if self._left and self._settled:
             keep.add(b"upper")
-            self.notes.append(
-                f"stage {name!r} wrote {told_of(self._left)}; kept in {where}, not in the working tree"
-            )
+            lies = "not kept" if self._views.scrap else f"kept in {where}, not in the working tree"
+            self.notes.append(f"stage {name!r} wrote {told_of(self._left)}; {lies}")
         elif not self._settled and self._views.keep:
             keep |= {b"upper", b"made"}
             self.notes.append(f"what stage {name!r} wrote is kept in {where}")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Self
 
 from vfs.config import runtime_dir
 from vfs.errors import VfsError
-from vfs_cli.progress import Progress
 
 if TYPE_CHECKING:
     from vfs.control.registry import MountRecord
+    from vfs.daemon.start import OnProgress
 
 _PREFIX = "vfs-run-"
 _ENDING = 10.0
@@ -23,8 +23,8 @@ _ENDING = 10.0
 class LazyMount:
     """Made when it is first needed, gone at the end of the block (`vfs.pipeline.lower.Lower`)."""
 
-    def __init__(self, repo: str, progress: Progress) -> None:
-        """`repo`: the working tree."""
+    def __init__(self, repo: str, progress: "OnProgress") -> None:
+        """`repo`: the working tree; `progress`: told of long work."""
         self._repo = repo
         self._progress = progress
         self._stack = contextlib.ExitStack()
@@ -53,7 +53,7 @@ class LazyMount:
             elif version != self._shown:
                 from vfs.control.client import call
 
-                call(self._record, "switch", {"rev": "worktree"}, self._progress.data)
+                call(self._record, "switch", {"rev": "worktree"}, self._progress)
             self._shown = version
             return os.fsencode(self._record.mountpoint)
 
@@ -63,7 +63,7 @@ class LazyMount:
         point = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=self._where)
         self._stack.callback(_remove, Path(point))
         return self._stack.enter_context(
-            held_mount(self._repo, "worktree", Path(point), self._progress.data)
+            held_mount(self._repo, "worktree", Path(point), self._progress)
         )
 
 
