@@ -91,18 +91,33 @@ def setting(target: Target, output: Output, executor: "Executor", **options: Any
 
 @contextmanager
 def executor(
-    target: Target, progress: Progress, *, in_place: bool, keep: bool, passing: bool = False
+    target: Target,
+    progress: Progress,
+    *,
+    in_place: bool,
+    keep: bool,
+    passing: bool = False,
+    url: str | None = None,
 ) -> "Iterator[Executor]":
-    """Where commands run."""
+    """Where commands run; `url`: of a scheduler, on its workers."""
+    if url is not None:
+        from vfs.cluster.room import Workers
+        from vfs.cluster.scheduler import Scheduler
+
+        if in_place or keep:
+            raise UsageError("--executor goes with neither --in-place nor --keep")
+        with Scheduler(url) as scheduler:
+            yield Workers(scheduler)
+        return
     if in_place:
         from vfs.pipeline.executor import InPlace
 
         yield InPlace()
         return
+    from vfs.daemon.lazy_mount import LazyMount
     from vfs.pipeline.private import Private
-    from vfs_cli.lower import LazyMount
 
-    with LazyMount(target.repo, progress) as lower:
+    with LazyMount(target.repo, progress.data) as lower:
         yield Private(lower, keep=keep, passing=passing)
 
 

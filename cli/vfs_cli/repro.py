@@ -9,7 +9,7 @@ from vfs.errors import UsageError
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
-from vfs_cli.parameters import FILE, REV
+from vfs_cli.parameters import FILE, NAME, REV
 from vfs_cli.pipelines import RUN, Teller, Work, executor, pipelines, setting, view_options
 from vfs_cli.progress import Progress
 from vfs_cli.repro_rev import Again, at_revision
@@ -32,7 +32,8 @@ class Ask(NamedTuple):
     whole: bool
     glob: bool
     keep_going: bool
-    jobs: int
+    jobs: int | None
+    url: str | None
     no_run_cache: bool
     pull: bool
     dry: bool
@@ -53,6 +54,10 @@ class Ask(NamedTuple):
         ("vfs repro --downstream prepare", "one, and what needs it"),
         ("vfs repro --dry-run", "which would run now, and why"),
         ("vfs repro -j 4 -k", "independent stages side by side; a failure stops what needs it"),
+        (
+            "vfs repro --executor dask://head:8786",
+            "commands run on the workers of a Dask scheduler",
+        ),
         ("vfs repro --pull", "fetch outs that are recorded, run the rest"),
         ("vfs repro -s -f plots/dvc.yaml:draw", "just this one, whatever changed"),
         ("vfs repro --rev v1.0 -f train", "make what v1.0 recorded again, and compare"),
@@ -80,8 +85,13 @@ class Ask(NamedTuple):
     "-k", "--keep-going", is_flag=True, help="After a failure leave out only what depends on it."
 )
 @click.option(
-    "-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Commands at a time."
-)
+    "-j", "--jobs", type=click.IntRange(1),
+    help="Commands at a time (default: 1; with --executor as many as its workers have threads).",
+)  # fmt: skip
+@click.option(
+    "--executor", "url", type=NAME, metavar="dask://HOST:PORT",
+    help="Run commands on the workers of a Dask scheduler, which need vfs and the remote, but no data.",
+)  # fmt: skip
 @click.option(
     "--no-run-cache", is_flag=True, help="Run commands that were run before with the same inputs."
 )
@@ -109,8 +119,8 @@ def command(**asked: Any) -> None:
     depends on. Outs of a run with the same command and inputs come from the run cache. A command that fails leaves the lock as it was.
     """  # fmt: skip
     ask = Ask(**asked)
-    if ask.rev is not None and (ask.in_place or ask.pull):
-        raise UsageError("--rev runs in private views, which read what is not here", hint="leave --in-place and --pull out")  # fmt: skip
+    if ask.rev is not None and (ask.in_place or ask.pull or ask.url):
+        raise UsageError("--rev runs in private views on this machine, which read what is not here", hint="leave --in-place, --pull and --executor out")  # fmt: skip
     with ExitStack() as stack:
         _run(ask, stack)
 
@@ -132,18 +142,22 @@ def _run(ask: Ask, stack: ExitStack) -> None:
     nodes = _nodes(ask, work, graph)
     _say_if_none(output, nodes)
     again = None if ask.rev is None else Again(output, progress, work, ask.rev, dry=ask.dry)
-    place = executor(target, progress, in_place=ask.in_place, keep=ask.keep, passing=bool(again))
+    place = stack.enter_context(executor(
+        target, progress, in_place=ask.in_place, keep=ask.keep, passing=bool(again),
+        url=None if ask.dry else ask.url,
+    ))  # fmt: skip
+    jobs = ask.jobs or place.jobs
     checkout = not (ask.no_checkout or again)
     how = setting(
-        target, output, stack.enter_context(place), run_cache=not ask.no_run_cache, wait=ask.wait,
-        alone=ask.jobs == 1, checkout=checkout, history=ours.session.project.top,
+        target, output, place, run_cache=not ask.no_run_cache, wait=ask.wait,
+        alone=jobs == 1, checkout=checkout, history=ours.session.project.top,
     )  # fmt: skip
     teller = again or Teller(output, progress, target, dry=ask.dry)
     runner = Runner(session.project, how, attending, teller)
     if ask.pull and not ask.dry:
         _pull(runner, session, graph, ask.wait)
     judge = Judge(session.project, runner.measure, runner.parameters, checkout=checkout)
-    options = Options(ask.force, ask.dry, ask.keep_going, ask.jobs, ask.wait)
+    options = Options(ask.force, ask.dry, ask.keep_going, jobs, ask.wait)
     walk = Walk(session.project, graph, judge, runner, options, teller)
     try:
         walk.go(nodes, attending)

@@ -111,7 +111,16 @@ def opened(*paths: bytes, listed: tuple[bytes, ...] = ()) -> Trace:
         (opened(b"d/e/a", b"d/e/b", listed=(b"d", b"d/e")), [], 2, [b"d"]),
         (opened(b"a", b"b", listed=(b".",)), [], 2, [b"a", b"b"]),
     ],
-    ids=["not listed", "most", "half", "few tracked", "tracked and listed", "tracked", "topmost", "never the tree"],
+    ids=[
+        "not listed",
+        "most",
+        "half",
+        "few tracked",
+        "tracked and listed",
+        "tracked",
+        "topmost",
+        "never the tree",
+    ],
 )
 def test_directories_for_files(
     trace: Trace, tracked: list[bytes], files: int, deps: list[bytes]

@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vfs.config import environment
@@ -68,8 +68,9 @@ def run_git(
     git_dir: Path | None = None,
     data: bytes = b"",
     timeout: float = DEFAULT_TIMEOUT,
+    variables: Mapping[str, str] | None = None,
 ) -> bytes:
-    """Run `git arguments` and return what it printed.
+    """Run `git arguments` and return what it printed; `variables` are for this run alone.
 
     Raises:
         GitFailed: it ended with an error, or took longer than `timeout` seconds.
@@ -78,7 +79,8 @@ def run_git(
     unset = [part for name in _UNSET for part in ("-u", name)]
     config = [part for item in _CONFIG for part in ("-c", item)]
     where = [f"--git-dir={git_dir}"] if git_dir is not None else []
-    argv = ["env", *unset, *_SET, "git", *config, *where, *arguments]
+    more = [f"{name}={value}" for name, value in (variables or {}).items()]
+    argv = ["env", *unset, *_SET, *more, "git", *config, *where, *arguments]
     process = subprocess.Popen(
         argv,
         stdin=subprocess.PIPE,

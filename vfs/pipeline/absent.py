@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vfs.formats.dirlisting import dump_listing
 from vfs.formats.pointer_text import Described
-from vfs.formats.stage_values import Locked
+from vfs.formats.stage_values import DeclaredOut, Locked, LockedItem
 from vfs.formats.values import Out
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.stages import lock_of
@@ -51,10 +51,7 @@ class NotHere:
             item = run.outs.get(out.written)
             if out.path is None or not out.cached or item is None or item.digest is None:
                 continue
-            size, nfiles = item.size, item.nfiles
-            new = Out(out.path, item.digest, item.is_tree, size, nfiles, item.executable)
-            pointer = lock_of(stage.file) if stage.definition.name else stage.file
-            self._claims[out.path] = Claim(new, pointer, None, stage.definition.name)
+            self._claims[out.path] = claim_of(stage, out, item)
         self.version += 1
         self.refresh()
 
@@ -82,6 +79,16 @@ class NotHere:
     def here(self) -> "Iterable[bytes]":
         """Paths of outs of which something is here."""
         return set(self._claims) - self.missing.keys()
+
+    def around(self, paths: "Iterable[bytes]") -> list[Claim]:
+        """Outs that are one of some paths, lie in one or have one in it, here or not."""
+        among = list(paths)
+        claims = list(self._claims.items())
+        return [
+            claim
+            for out, claim in claims
+            if any(is_inside(out, path) or is_inside(path, out) for path in among)
+        ]
 
     def of(self, path: bytes) -> Described | None:
         """What the records say of a path; None if nothing at or below it is missing.
@@ -139,6 +146,17 @@ class NotHere:
                 assert out.digest is not None
                 entries.append((name, out.digest))
         return _directory(entries, size)
+
+
+def claim_of(stage: Stage, out: DeclaredOut, item: LockedItem) -> Claim:
+    """An out in the repository as the lock of a stage says."""
+    assert out.path is not None
+    new = Out(
+        out.path, item.digest, item.is_tree, item.size, item.nfiles, item.executable,
+        remote=out.remote, push=out.push,
+    )  # fmt: skip
+    name = stage.definition.name
+    return Claim(new, lock_of(stage.file) if name else stage.file, None, name)
 
 
 def _directory(entries: Entries, size: int | None) -> Described:

@@ -60,6 +60,11 @@ class Attending:
                 with suppress(OSError):
                     process.send_signal(self.came)
 
+    def end(self) -> None:
+        """As if SIGTERM came; in any thread, also if nothing was entered."""
+        self.came = signal.SIGTERM
+        self._pass_on()
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """What is not interrupted: a command from before its start until after its end."""

@@ -15,8 +15,8 @@ from contextlib import suppress
 
 from blake3 import blake3
 
-from vfs.errors import DataUnavailable, FormatError, StoreError
-from vfs.formats.stage_values import DeclaredOut
+from vfs.errors import DataUnavailable, FormatError, StoreError, VfsError
+from vfs.formats.stage_values import DeclaredOut, Locked, LockedItem
 from vfs.pipeline.aside import aside_of
 from vfs.pipeline.measure import Measure, place_of
 from vfs.pipeline.nodes import Stage
@@ -71,6 +71,30 @@ def clear_outs(
             raise failed(project.absolute(out.path), error) from error
     measure.forget(stage.out_paths)
     return notes
+
+
+def stale_outs(
+    project: Project, stage: Stage, measure: Measure, run: Locked, outs: Iterable[DeclaredOut]
+) -> list[DeclaredOut]:
+    """Those outs of a run that are not in the working tree as it made them."""
+    return [out for out in outs if not _is_here(project, stage, measure, out, run.outs[out.written])]  # fmt: skip
+
+
+def _is_here(
+    project: Project, stage: Stage, measure: Measure, out: DeclaredOut, item: LockedItem
+) -> bool:
+    place = place_of(project, stage.definition.wdir, out.written, out.path)
+    if not os.path.lexists(place.absolute):
+        return False
+    try:
+        found = measure.of(place, item.digest)
+    except VfsError:
+        return False  # it holds what cannot be tracked
+    return (
+        found is not None
+        and (found.digest, found.executable) == (item.digest, item.executable)
+        and (out.cached or not os.path.islink(place.absolute))
+    )
 
 
 def scratch(project: Project, stage: Stage) -> bytes:

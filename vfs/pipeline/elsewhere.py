@@ -1,14 +1,14 @@
-"""Outs that are recorded and not here: whether a remote has them, and bringing them. Loads the drivers of remotes."""
+"""Outs and remotes: whether one has what is recorded and not here, bringing it, and pushing what workers need. Loads the drivers of remotes."""
 
 from collections.abc import Sequence
 
 from vfs.errors import ConfigError, RemoteError, Unsupported, VfsError
 from vfs.sharing.fetch import Fetch
 from vfs.sharing.missing import missing
-from vfs.sharing.push import pushed
+from vfs.sharing.push import Push, pushed
 from vfs.sharing.used import Used
 from vfs.tracking.checkout import Checkout, How
-from vfs.tracking.project import Project
+from vfs.tracking.project import Project, told
 from vfs.tracking.targets import Selection, Wanted
 from vfs.tracking.uses import Use
 from vfs.workspace.outs import Claim
@@ -25,15 +25,26 @@ def bring(project: Project, claims: Sequence[Claim]) -> bool:
 
 def on_remotes(project: Project, claims: Sequence[Claim]) -> set[bytes]:
     """Paths of those outs that a remote has; of one that does not answer that is assumed, since nothing shows anything else."""
-    uses = [use for use in (_use(project, claim) for claim in claims) if pushed(use)]
+    pushes = [claim for claim in claims if pushed(_use(project, claim))]
+    paths = {claim.out.path for claim in pushes}
     try:
-        lacking = missing(project.workspace, project.table, None, Used(uses, [], []))
+        return paths - lacking(project, pushes)
     except (ConfigError, Unsupported):
         return set()
     except RemoteError:
-        return {use.out.path for use in uses}
-    gone = {use.out.path for remote in lacking for use, _ in remote.outs}
-    return {use.out.path for use in uses} - gone
+        return paths
+
+
+def lacking(project: Project, claims: Sequence[Claim]) -> set[bytes]:
+    """Paths of those outs of which remotes do not have everything.
+
+    Raises:
+        ConfigError: no remote is configured for one.
+        Unsupported, RemoteError: a remote cannot be asked.
+    """
+    used = Used([_use(project, claim) for claim in claims], [], [])
+    found = missing(project.workspace, project.table, None, used)
+    return {use.out.path for remote in found for use, _ in remote.outs}
 
 
 def fetch(project: Project, claims: Sequence[Claim]) -> bool:
@@ -44,6 +55,22 @@ def fetch(project: Project, claims: Sequence[Claim]) -> bool:
         return not work.run(Used(uses, [], [])).troubles
     except VfsError:
         return False
+
+
+def push(project: Project, claims: Sequence[Claim]) -> None:
+    """Let remotes have outs, as far as they are pushed at all.
+
+    Raises:
+        ConfigError: no remote is configured for one.
+        Unsupported, RemoteError: a remote does not take them.
+        VfsError: neither a remote nor the cache has something; the first of it.
+    """
+    if not claims:
+        return
+    uses = [_use(project, claim) for claim in claims]
+    work = Push(project.workspace, project.table, None, project.progress)
+    for path, error in work.run(Used(uses, [], [])).troubles:
+        raise type(error)(f"{told(path)} could not be pushed: {error.message}", hint=error.hint)
 
 
 def _use(project: Project, claim: Claim) -> Use:

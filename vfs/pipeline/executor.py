@@ -119,9 +119,11 @@ class Executor(Protocol):
 
     Attributes:
         lazy: commands find what is recorded and not in the working tree.
+        jobs: commands at a time, unless somebody says how many.
     """
 
     lazy: bool
+    jobs: int
 
     def room(self, project: Project, stage: Stage, means: Means) -> AbstractContextManager[Room]:
         """A room for a stage; entered under DVC's lock, left at any time.
@@ -135,6 +137,7 @@ class InPlace:
     """The working tree itself, as DVC has it."""
 
     lazy = False
+    jobs = 1
 
     @contextmanager
     def room(self, project: Project, stage: Stage, means: Means) -> Iterator[Room]:

@@ -26,6 +26,7 @@ class Private:
     """Makes private views."""
 
     lazy = True
+    jobs = 1
 
     def __init__(self, lower: Lower, *, keep: bool = False, passing: bool = False) -> None:
         """As `Views`."""

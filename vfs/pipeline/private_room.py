@@ -10,13 +10,12 @@ from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
 from vfs.pipeline import scratches
 from vfs.pipeline.absent import NotHere
 from vfs.pipeline.attending import Attending
-from vfs.pipeline.clearing import clear, clear_outs, scratch
+from vfs.pipeline.clearing import clear, clear_outs, scratch, stale_outs
 from vfs.pipeline.executor import Here, Job, Means
 from vfs.pipeline.foreseen import foreseen
 from vfs.pipeline.ghosts import Appeared, appeared, ghosts_of
 from vfs.pipeline.ignoring import Ignoring
 from vfs.pipeline.lower import Views
-from vfs.pipeline.measure import place_of
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.reads import Counting, Reads
 from vfs.pipeline.tracing import differences, proposed
@@ -200,7 +199,7 @@ class PrivateRoom:
             return
         project, measure = self._project, self._means.measure
         outs = [out for out in self._stage.definition.outs if not out.persist]
-        stale = [out for out in outs if not self._is_here(out, run.outs[out.written])]
+        stale = stale_outs(project, self._stage, measure, run, outs)
         self.notes += clear_outs(project, self._stage, measure, stale)
         for out in stale:
             if not out.cached:
@@ -208,22 +207,6 @@ class PrivateRoom:
         if self._means.checkout:
             self._means.restorer.restore(run, [out for out in stale if out.cached])
         self._settled = True
-
-    def _is_here(self, out: DeclaredOut, item: LockedItem) -> bool:
-        """Whether the working tree has it already."""
-        project = self._project
-        place = place_of(project, self._stage.definition.wdir, out.written, out.path)
-        if not os.path.lexists(place.absolute):
-            return False
-        try:
-            found = self._means.measure.of(place, item.digest)
-        except VfsError:
-            return False  # it holds what cannot be tracked
-        return (
-            found is not None
-            and (found.digest, found.executable) == (item.digest, item.executable)
-            and (out.cached or not os.path.islink(place.absolute))
-        )
 
     def _move(self, out: DeclaredOut) -> None:
         """An out that no cache keeps goes to its place."""

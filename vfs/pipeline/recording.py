@@ -72,6 +72,18 @@ def _at_url(project: Project, stage: Stage, url: str) -> LockedItem:
     return found
 
 
+def changed(before: Locked, after: Locked) -> str:
+    """A dep or file of parameters that differs; "" if none does."""
+    for written, item in after.deps.items():
+        old = before.deps.get(written)
+        if old is None or not old.same(item):
+            return written
+    for written, values in after.params.items():
+        if dict(before.params.get(written) or {}) != dict(values):
+            return written
+    return ""
+
+
 def outs(project: Project, stage: Stage) -> dict[str, LockedItem]:
     """Take the outs of a stage from the working tree into the cache, and on the disk.
 

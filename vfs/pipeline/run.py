@@ -326,7 +326,7 @@ class Runner:
         measure = self.measure
         measure.forget(stage.dep_paths)
         after = self.inputs(stage)
-        changed = _changed(before, after)
+        changed = recording.changed(before, after)
         if changed:
             raise StageFailed(
                 f"{changed} changed while stage {stage.address()!r} ran; nothing was recorded",
@@ -358,16 +358,4 @@ class Runner:
 
 def _same(locked: Locked, now: Locked) -> bool:
     """Whether a lock has these inputs."""
-    return lines_of(locked.command) == lines_of(now.command) and not _changed(locked, now)
-
-
-def _changed(before: Locked, after: Locked) -> str:
-    """A dep or file of parameters that differs; "" if none does."""
-    for written, item in after.deps.items():
-        old = before.deps.get(written)
-        if old is None or not old.same(item):
-            return written
-    for written, values in after.params.items():
-        if dict(before.params.get(written) or {}) != dict(values):
-            return written
-    return ""
+    return lines_of(locked.command) == lines_of(now.command) and not recording.changed(locked, now)

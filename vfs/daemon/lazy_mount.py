@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Self
 
 from vfs.config import runtime_dir
 from vfs.errors import VfsError
-from vfs_cli.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vfs.control.registry import MountRecord
+    from vfs.daemon.ahead import Wanted
+    from vfs.daemon.start import OnProgress
     from vfs.pipeline.lower import Handed
-    from vfs_cli.ahead import Wanted
 
 _PREFIX = "vfs-run-"
 _ENDING = 10.0
@@ -27,8 +27,8 @@ _ENDING = 10.0
 class LazyMount:
     """Made when it is first needed, gone at the end of the block (`vfs.pipeline.lower.Lower`)."""
 
-    def __init__(self, repo: str, progress: Progress) -> None:
-        """`repo`: the working tree."""
+    def __init__(self, repo: str, progress: "OnProgress") -> None:
+        """`repo`: the working tree; `progress`: told of long work."""
         self._repo = repo
         self._progress = progress
         self._stack = contextlib.ExitStack()
@@ -57,14 +57,14 @@ class LazyMount:
             elif version != self._shown:
                 from vfs.control.client import call
 
-                call(self._record, "switch", {"rev": "worktree"}, self._progress.data)
+                call(self._record, "switch", {"rev": "worktree"}, self._progress)
             self._shown = version
             return os.fsencode(self._record.mountpoint)
 
     @contextlib.contextmanager
     def ahead(self, wanted: "Callable[[], Wanted]") -> "Iterator[None]":
         """As `vfs.pipeline.lower.Lower.ahead`."""
-        from vfs_cli.ahead import Ahead
+        from vfs.daemon.ahead import Ahead
 
         assert self._record is not None
         ahead = Ahead(self._record, wanted)
@@ -89,7 +89,7 @@ class LazyMount:
         point = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=self._where)
         self._stack.callback(_remove, Path(point))
         return self._stack.enter_context(
-            held_mount(self._repo, "worktree", Path(point), self._progress.data)
+            held_mount(self._repo, "worktree", Path(point), self._progress)
         )
 
 

@@ -1,0 +1,349 @@
+"""Stages on the workers of a real Dask scheduler: three processes with homes of their own, which have neither the repository nor data."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.pipeline.conftest import Work
+from vfs.testing.mounts import wait_until
+from vfs.testing.sandbox import Sandbox
+
+pytestmark = [pytest.mark.slow, pytest.mark.fuse]
+Wait = Callable[[Path], None]
+NAMES = ("w0", "w1", "w2")
+SCHEDULER = ["-m", "distributed.cli.dask_scheduler", "--no-dashboard", "--no-show"]
+WORKER = ["-m", "distributed.cli.dask_worker", "--no-nanny", "--no-dashboard", "--nthreads", "1", "--host", "127.0.0.1"]  # fmt: skip
+
+
+class Cluster:
+    """A scheduler and its workers."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.place = f"127.0.0.1:{free.getsockname()[1]}"
+        self.url = f"dask://{self.place}"
+        self._start("s", [sys.executable, *SCHEDULER, "--host", "127.0.0.1", "--port", self.place.partition(":")[2]])  # fmt: skip
+        self._said("s", "Scheduler at:")
+
+    def begin(self, *names: str, words: Sequence[str] = WORKER, before: Sequence[str] = (), env: dict[str, str] | None = None) -> None:  # fmt: skip
+        """Start workers; each is there when this returns."""
+        for name in names:
+            full = [*before, sys.executable, *words, f"tcp://{self.place}", "--name", name]
+            self._start(name, full, env)
+        for name in names:
+            self._said(name, "Registered to")
+
+    def home(self, name: str) -> Path:
+        return self.root / name / "home"
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+        process = self.processes.pop(name)
+        process.send_signal(number)
+        process.wait()
+
+    def close(self) -> None:
+        for name in reversed(list(self.processes)):
+            self.kill(name)
+
+    def _start(self, name: str, words: Sequence[str], env: dict[str, str] | None = None) -> None:
+        sandbox = Sandbox(self.root / name)
+        with (self.root / name / "log").open("wb") as log:
+            self.processes[name] = subprocess.Popen(
+                words, cwd=self.root / name, env={**sandbox.environ, **(env or {})},
+                start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    def _said(self, name: str, text: str) -> None:
+        log = self.root / name / "log"
+
+        def said() -> bool:
+            assert self.processes[name].poll() is None, log.read_text()
+            return text in log.read_text()
+
+        wait_until(said, f"{name} to say {text!r}")
+
+
+@pytest.fixture
+def lone() -> Iterator[Cluster]:
+    """A scheduler without workers."""
+    with running() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Cluster]:
+    with running() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(workers: Cluster) -> Cluster:
+    """A scheduler with three workers."""
+    workers.begin(*(name for name in NAMES if name not in workers.processes))
+    return workers
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Cluster]:
+    sandbox = Sandbox.temporary()
+    cluster = Cluster(sandbox.root)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+        sandbox.close()
+
+
+@pytest.fixture
+def shared(work: Work) -> Work:
+    """A working tree with tracked data that a remote has and nobody else, in an un-pushed commit."""
+    root = work.sandbox.root
+    work.git("init", "-q", "--bare", str(root / "origin.git"))
+    work.git("remote", "add", "origin", str(root / "origin.git"))
+    work.git("push", "-q", "origin", "HEAD:main")
+    (root / "remote").mkdir()
+    work.vfs("remote", "add", "-d", "store", str(root / "remote"))
+    for name in ("x", "y"):
+        work.write(f"data/{name}", f"{name}\n")
+    work.vfs("add", "data")
+    work.vfs("push")
+    work.sandbox.run(["rm", "-rf", "data", ".dvc/cache"], cwd=work.root)
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "data")
+    return work
+
+
+def meeting(work: Work, mine: str, other: str) -> str:
+    """A command that ends when another one runs too."""
+    return f"touch {work.signs}/{mine}; until test -e {work.signs}/{other}; do sleep 0.05; done"
+
+
+def dvc_agrees(work: Work) -> None:
+    """All that is recorded is here, and nothing is to be run."""
+    work.vfs("pull")
+    dvc = Path(__file__).parents[2] / ".tools/dvc3/bin/dvc"
+    said = work.sandbox.run([dvc, "status"], cwd=work.root).stdout
+    assert said == b"Data and pipelines are up to date.\n"
+
+
+def left(cluster: Cluster, name: str) -> list[str]:
+    """Processes and mounts of the tasks of a worker."""
+    mark = f"HOME={cluster.home(name)}".encode()
+    own = cluster.processes[name].pid if name in cluster.processes else 0
+    found = []
+    for one in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if int(one) != own and mark in Path("/proc", one, "environ").read_bytes().split(b"\0"):
+                found.append(Path("/proc", one, "cmdline").read_text())
+    mounts = Path("/proc/self/mountinfo").read_text()
+    return [*found, *(line for line in mounts.splitlines() if str(cluster.root / name) in line)]
+
+
+def nothing_is_left(cluster: Cluster, name: str) -> None:
+    """The task of a worker has ended."""
+    found: list[str] = []
+
+    def over() -> bool:
+        found[:] = left(cluster, name)
+        return not found
+
+    try:
+        wait_until(over, "the end of all tasks")
+    except AssertionError:
+        raise AssertionError(found) from None
+
+
+def trees(cluster: Cluster) -> list[Path]:
+    """Working trees of tasks."""
+    return list(cluster.root.glob("w*/cache/vfs/workers/*/tree-*"))
+
+
+def test_a_diamond(shared: Work, cluster: Cluster) -> None:
+    work = shared
+    work.write("code/all.sh", "cat data/x data/y > all; echo made\n")  # neither committed nor added
+    work.pipeline(
+        "  all: {cmd: sh code/all.sh, deps: [data, code], outs: [all]}\n"
+        f"  left: {{cmd: '{meeting(work, 'l', 'r')}; mkdir l; cp all l/x; echo $HOME > l/home', deps: [all], outs: [l]}}\n"
+        f"  right: {{cmd: '{meeting(work, 'r', 'l')}; cat all params.yaml > r; echo $HOME > r-home; echo 1 > junk', deps: [all], params: [lr],"
+        " outs: [r, r-home: {cache: false}]}\n"
+        "  last: {cmd: 'cat l/x r r-home > last; echo {\\\"n\\\": 4} > m.json', deps: [l, r, r-home], outs: [last], metrics: [m.json: {cache: false}]}\n"
+    )
+    said = work.vfs("repro", "--executor", cluster.url)
+    assert "stage 'right' wrote 1 path that it does not declare: 'junk' (created); not kept" in said
+    homes = {work.read("l/home").strip(), work.read("r-home").strip()}
+    assert len(homes) == 2
+    assert homes <= {str(cluster.home(name)) for name in NAMES}
+    assert work.read("last") == "x\ny\n" * 2 + "lr: 1\n" + work.read("r-home")
+    assert work.read("m.json") == '{"n": 4}\n'
+    assert not (work.root / "data").exists()
+    assert "made\n" in work.vfs("log", "all", "--output")
+    assert "data/x" in work.vfs("trace", "show", "all")
+    assert [*trees(cluster), *(one for name in NAMES for one in left(cluster, name))] == []
+    work.write("params.yaml", "lr: 2\n")
+    found = work.outcomes("--executor", cluster.url, "--no-checkout")
+    assert (found["left"], found["right"]) == ("unchanged", "ran")
+    assert not (work.root / "r").exists()
+
+
+def test_a_worker_that_is_killed(shared: Work, cluster: Cluster, waiting: Wait) -> None:
+    """Its stage is run by another one, and recorded once."""
+    work, signs = shared, shared.signs
+    work.pipeline(
+        f"  one: {{cmd: 'cat data/x > one; basename $(dirname $HOME) > {signs}/tmp; if mkdir {signs}/first; then mv {signs}/tmp {signs}/where;"
+        " sleep 1000; fi; echo $HOME > home', deps: [data], outs: [one, home]}\n"
+    )
+    repro = work.start("repro", "--executor", cluster.url)
+    waiting(signs / "where")
+    killed = (signs / "where").read_text().strip()
+    cluster.kill(killed)
+    said, _ = repro.communicate()
+    assert repro.returncode == 0, said
+    assert work.read("one") == "x\n"
+    assert work.read("home").strip() != str(cluster.home(killed))
+    assert len(work.documents("log", "one")) == 1
+    lock = yaml.safe_load(work.read("dvc.lock"))
+    assert [out["path"] for out in lock["stages"]["one"]["outs"]] == ["home", "one"]
+    dvc_agrees(work)
+    nothing_is_left(cluster, killed)
+    work.write("a", "again\n")
+    (tree,) = {path.with_suffix("") for path in trees(cluster)}
+    cluster.begin(killed)
+    for name in set(NAMES) - {killed}:
+        cluster.kill(name)
+    work.pipeline("  two: {cmd: cp a two, deps: [a], outs: [two]}\n")
+    work.vfs("repro", "--executor", cluster.url)
+    assert not tree.exists()  # what it had left
+
+
+def test_a_client_that_ends(shared: Work, cluster: Cluster, waiting: Wait) -> None:
+    work, signs = shared, shared.signs
+    work.pipeline(
+        f'  one: {{cmd: \'trap "touch {signs}/ended; exit 1" TERM; echo $HOME > {signs}/tmp; mv {signs}/tmp {signs}/began; cat data/x > one;'
+        " while true; do sleep 0.1; done', deps: [data], outs: [one]}\n  two: {cmd: cp one two, deps: [one], outs: [two]}\n"
+    )
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)):
+        repro = work.start("repro", "--executor", cluster.url)
+        waiting(signs / "began")
+        os.kill(repro.pid, number)
+        said, _ = repro.communicate()
+        assert repro.returncode == code, said
+        waiting(signs / "ended")
+        home = Path((signs / "began").read_text().strip())
+        nothing_is_left(cluster, home.parent.name)
+        wait_until(lambda: not trees(cluster), "the end of its tree")
+        (signs / "ended").unlink()
+        (signs / "began").unlink()
+    assert not (work.root / "dvc.lock").exists()
+    assert not (work.root / "one").exists()
+
+
+def test_what_fails(shared: Work, cluster: Cluster) -> None:
+    work = shared
+    repro = ("repro", "--executor", cluster.url)
+    (work.root.parent / "outside").write_text("outside\n")
+    work.write("eol", "line\n")
+    work.write(".gitattributes", "eol text eol=crlf\n")  # Git makes another file of it
+    work.pipeline(
+        "  one: {cmd: 'cat data/x; false', deps: [data], outs: [one]}\n"
+        "  two: {cmd: 'true', deps: [data], outs: [two]}\n"
+        "  three: {cmd: echo > three, deps: [a], outs: [three: {push: false}]}\n"
+        "  four: {cmd: echo > four, deps: [../outside], outs: [four]}\n"
+        "  five: {cmd: echo > five, deps: [eol], outs: [five]}\n"
+        "  six: {cmd: echo > six, deps: [five], outs: [six]}\n"
+    )
+    said = work.vfs(*repro, "-k", code=23)
+    assert "stage 'one': its command ended with 1" in said
+    assert "stage 'two' did not make two" in said
+    assert "'three' cannot run on a worker: three has `push: false`" in said
+    assert "'four' needs ../outside, which is not there" in said
+    assert "'five': a worker finds another eol than is here; nothing was run" in said
+    assert "x\n" in work.vfs("log", "one", "--output")
+    assert [len(work.documents("log", name)) for name in ("one", "two", "five")] == [1, 1, 1]
+    assert not (work.root / "dvc.lock").exists()
+    work.vfs("remote", "modify", "store", "url", "../not-shared")  # another place for each
+    work.pipeline("  one: {cmd: echo > one, deps: [a], outs: [one]}\n")
+    assert "the remote cannot be asked for its outs; nothing was recorded" in work.vfs(
+        *repro, code=12
+    )
+
+
+def test_large_outs_that_no_cache_keeps(shared: Work, cluster: Cluster) -> None:
+    work = shared
+    work.pipeline(
+        "  one: {cmd: 'mkdir d && head -c 17000000 /dev/zero > d/z && cp a d', deps: [a], outs: [d: {cache: false}]}\n"
+        "  two:\n    cmd: cat a >> p/x\n    deps: [a, d]\n    outs: [p: {persist: true}]\n"
+    )
+    work.write("p/x", "before\n")
+    work.vfs("repro", "--executor", cluster.url, "one")
+    assert (work.root / "d/z").stat().st_size == 17_000_000
+    assert not (work.root / "d/z").is_symlink()
+    said = work.vfs("repro", "--executor", cluster.url, code=20)
+    assert "'two' goes on with p, which is not as it is recorded" in said
+    work.vfs("repro", "two")
+    work.write("a", "b\n")
+    work.vfs("repro", "--executor", cluster.url)
+    assert work.read("p/x") == "before\na\nb\n"
+
+
+def test_no_scheduler(work: Work) -> None:
+    work.pipeline("  one: {cmd: cp a one, deps: [a], outs: [one]}\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{free.getsockname()[1]}"
+    said = work.vfs("repro", "--executor", f"dask://{place}", code=12)
+    assert f"no Dask scheduler answers at {place}" in said
+    assert "names a Dask scheduler" in work.vfs("repro", "--executor", "ray://x:1", code=2)
+    work.vfs("repro", "--executor", "dask://x:1", "--in-place", code=2)
+    lacking = (
+        "import sys; sys.modules['distributed'] = None; from vfs_cli.entry import main; main()"
+    )
+    words = [sys.executable, "-c", lacking, "repro", "--executor", "dask://x:1"]
+    done = work.sandbox.run(words, cwd=work.root, check=False)
+    assert done.returncode == 20
+    assert b"pip install 'vfs[dask]'" in done.stderr
+
+
+def test_other_workers(shared: Work, lone: Cluster, waiting: Wait) -> None:
+    """One without vfs, one with another version, one that can have no views; and a scheduler that ends."""
+    work, signs = shared, shared.signs
+    work.pipeline("  one: {cmd: cat data/x > one, deps: [data], outs: [one]}\n")
+    repro = ("repro", "--executor", lone.url)
+    site = next(path for path in sys.path if path.endswith("site-packages"))
+    lone.begin("none", words=["-S", *WORKER], env={"PYTHONPATH": site})
+    said = work.vfs(*repro, code=20)
+    assert f"a worker of {lone.place} cannot run stages: No module named 'vfs'" in said
+    lone.kill("none")
+    other = "import vfs; vfs.__version__ = '0.0.9'; from distributed.cli.dask_worker import main; main()"
+    lone.begin("other", words=["-c", other, *WORKER[2:]])
+    said = work.vfs(*repro, code=20)
+    assert f"a worker of {lone.place} has vfs 0.0.9, and here is" in said
+    lone.kill("other")
+    limit = "echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --inh-caps=-all --bounding-set=-sys_admin --"
+    lone.begin("w", before=["unshare", "-Ur", "sh", "-euc", f'{limit} "$@"', "sh"])
+    work.vfs(*repro)
+    assert work.read("one") == "x\n"
+    work.pipeline(
+        f"  one: {{cmd: touch {signs}/began; exec sleep 1000, deps: [data], outs: [one]}}\n"
+        "  two: {cmd: cp a two, deps: [a], outs: [two]}\n"
+    )
+    running = work.start(*repro, "-k")
+    waiting(signs / "began")
+    lone.kill("s")
+    said = running.communicate()[0].decode()
+    assert running.returncode == 23
+    assert f"{lone.place} went away while stage 'one' ran; nothing was recorded" in said
+    assert f"{lone.place} went away\n" in said
+    assert "error: failed: one, two" in said
+    lone.processes["w"].wait()
+    nothing_is_left(lone, "w")

@@ -1,0 +1,108 @@
+"""Parcels: what of a working tree travels, what stays, and what the other side makes of it."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.unit.git.conftest import GitRepo
+from vfs.errors import ObjectMissing, StoreError, Unsupported
+from vfs.git.command import run_git
+from vfs.git.parcel import packed, unpack
+
+MakeRepo = Callable[[str], GitRepo]
+
+
+@pytest.fixture
+def repo(make_repo: MakeRepo) -> GitRepo:
+    """Pushed to a bare one, with a commit that is not."""
+    made = make_repo("here")
+    made.write("code", b"one\n")
+    made.write(".gitignore", b"*.secret\n/data\n/dep\n")
+    made.commit("pushed")
+    bare = made.path.parent / "bare.git"
+    run_git(["clone", "-q", "--bare", str(made.path), str(bare)])
+    made.git("remote", "add", "origin", "../bare.git")
+    made.git("fetch", "-q", "origin")
+    made.write("gone", b"x")
+    made.write("unpushed", b"two\n")
+    made.commit("not pushed")
+    return made
+
+
+def states(top: Path) -> dict[str, bytes]:
+    """Files outside of `.git`, by path."""
+    files = (path for path in top.rglob("*") if path.is_file() and ".git" not in path.parts)
+    return {str(path.relative_to(top)): path.read_bytes() for path in files}
+
+
+def test_what_git_would_see(repo: GitRepo, tmp_path: Path) -> None:
+    repo.write("code", b"changed\n")
+    repo.write("staged", b"s\n")
+    repo.git("add", "staged")
+    (repo.path / "gone").unlink()
+    repo.write("new/file", b"new\n")
+    os.chmod(repo.path / "new/file", 0o755)
+    for path in ("my.secret", "data/large", ".dvc/config.local", ".dvc/tmp/x", "out/x"):
+        repo.write(path, b"stays\n")
+    repo.write(".dvc/config", b"[core]\n")
+    repo.write("dep", b"ignored\n")
+    before = (states(repo.path / ".git"), repo.git("status", "--porcelain"))
+    parcel = packed(os.fsencode(repo.path), [b"dep", b"data"], {b"out", b"data"})
+    assert (states(repo.path / ".git"), repo.git("status", "--porcelain")) == before
+    assert parcel.url == str(repo.path.parent / "bare.git")
+    assert len(parcel.bases) == 1
+    tree = tmp_path / "tree"
+    unpack(parcel, tmp_path / "home/git", tree)
+    assert states(tree) == {
+        "code": b"changed\n", "staged": b"s\n", "new/file": b"new\n", "unpushed": b"two\n", "dep": b"ignored\n",
+        ".gitignore": b"*.secret\n/data\n/dep\n", ".dvc/config": b"[core]\n",
+    }  # fmt: skip
+    assert os.access(tree / "new/file", os.X_OK)
+    assert run_git(["-C", str(tree), "log", "--format=%s"]) == b"not pushed\npushed\n"
+    assert b" M code\n D gone\n" in run_git(["-C", str(tree), "status", "--porcelain"])
+
+
+def test_what_was_pushed_is_fetched_once(repo: GitRepo, tmp_path: Path) -> None:
+    repo.git("push", "-q", "origin", "HEAD")
+    repo.git("fetch", "-q", "origin")
+    top, mirror = os.fsencode(repo.path), tmp_path / "home/git"
+    unpack(packed(top, [], ()), mirror, tmp_path / "one")
+    assert states(tmp_path / "one") == states(repo.path)
+    os.rename(repo.path.parent / "bare.git", tmp_path / "away")
+    unpack(packed(top, [], ()), mirror, tmp_path / "two")
+    assert states(tmp_path / "two") == states(repo.path)
+    with pytest.raises(ObjectMissing, match=r"bare\.git"):
+        unpack(packed(top, [], ()), tmp_path / "other/git", tmp_path / "three")
+
+
+def test_without_a_remote_and_without_a_commit(make_repo: MakeRepo, tmp_path: Path) -> None:
+    repo = make_repo("alone")
+    repo.write("file", b"x")
+    first = packed(os.fsencode(repo.path), [], ())
+    assert (first.commit, first.bases, first.url) == ("", (), "")
+    unpack(first, tmp_path / "home/git", tmp_path / "one")
+    assert states(tmp_path / "one") == {"file": b"x"}
+    repo.commit("first")
+    unpack(packed(os.fsencode(repo.path), [], ()), tmp_path / "home/git", tmp_path / "two")
+    assert run_git(["-C", str(tmp_path / "two"), "log", "--format=%s"]) == b"first\n"
+
+
+def test_secrets_in_the_url_stay(repo: GitRepo) -> None:
+    repo.git("remote", "set-url", "origin", "https://me:secret@example.org/x.git")
+    assert packed(os.fsencode(repo.path), [], ()).url == "https://example.org/x.git"
+
+
+def test_too_much(repo: GitRepo) -> None:
+    repo.write("large", b"")
+    os.truncate(repo.path / "large", 65 << 20)
+    with pytest.raises(Unsupported, match="more than 64 MiB, large the most of it"):
+        packed(os.fsencode(repo.path), [], ())
+    assert packed(os.fsencode(repo.path), [], {b"large"}).tree
+
+
+def test_git_s_reasons_are_told(repo: GitRepo) -> None:
+    (repo.path / ".git/index").write_bytes(b"no index")
+    with pytest.raises(StoreError, match="index"):
+        packed(os.fsencode(repo.path), [], ())

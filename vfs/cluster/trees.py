@@ -1,0 +1,54 @@
+"""The working trees of a worker: one for each task, thrown away after it.
+
+    <cache>/workers/<hash of the Git remote, or of nothing>/git      a bare repository, kept
+                                                            tree-N   N = 0, 1, …: in use while `tree-N.lock` is held
+
+Rule: places are used again, so that caches that go by path do not grow; what a worker that was killed left there is removed by the next one.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from vfs.errors import StoreError
+from vfs.git.parcel import Parcel, unpack
+from vfs.pipeline.running import held
+from vfs.sandbox.removal import remove
+
+
+@contextmanager
+def tree_of(parcel: Parcel, cache: Path) -> Iterator[Path]:
+    """The working tree that a parcel holds.
+
+    Args:
+        parcel: from the client.
+        cache: of this user on this machine.
+
+    Raises:
+        RemoteError: what the parcel left out cannot be fetched.
+        StoreError: the tree cannot be made.
+    """
+    home = cache / "workers" / hashlib.sha256(parcel.url.encode()).hexdigest()[:32]
+    for number in count():
+        tree = home / f"tree-{number}"
+        with held(os.fsencode(tree)) as ours:
+            if not ours:
+                continue
+            _remove(tree)
+            try:
+                unpack(parcel, home / "git", tree)
+                yield tree
+            finally:
+                _remove(tree)
+            return
+
+
+def _remove(tree: Path) -> None:
+    try:
+        if tree.exists():
+            remove(os.fsencode(tree))
+    except OSError as error:
+        raise StoreError(f"{tree}: {error.strerror}") from error
