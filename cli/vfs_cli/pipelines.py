@@ -39,8 +39,8 @@ class Work(NamedTuple):
 
 
 @contextmanager
-def pipelines(progress: Progress) -> Iterator[Work]:
-    """Open what there is in the repository of the current directory.
+def pipelines(progress: Progress, *, looks: bool = False) -> Iterator[Work]:
+    """Open what there is in the repository of the current directory; `looks`: nothing is to be written.
 
     Raises:
         UsageError: there is no working tree here.
@@ -51,17 +51,17 @@ def pipelines(progress: Progress) -> Iterator[Work]:
         raise UsageError(
             f"{target.mount.mountpoint} is a mount, which is read-only", hint=f"cd {target.repo}"
         )
-    with pipelines_of(target, progress) as work:
+    with pipelines_of(target, progress, looks=looks) as work:
         yield work
 
 
 @contextmanager
-def pipelines_of(target: Target, progress: Progress) -> Iterator[Work]:
+def pipelines_of(target: Target, progress: Progress, *, looks: bool = False) -> Iterator[Work]:
     """As `pipelines`, of a working tree that is known."""
     with opening(target) as workspace:
         from vfs.pipeline.session import opened
 
-        with opened(Path(target.repo), workspace, target.here, progress.step) as session:
+        with opened(Path(target.repo), workspace, target.here, progress.step, looks=looks) as session:  # fmt: skip
             yield Work(session, target)
 
 

@@ -133,10 +133,10 @@ def _run(ask: Ask, stack: ExitStack) -> None:
 
     output = Output(ask.as_json)
     progress = stack.enter_context(Progress())
-    ours = work = stack.enter_context(pipelines(progress))
+    ours = work = stack.enter_context(pipelines(progress, looks=ask.dry))
     attending = stack.enter_context(Attending())
     if ask.rev is not None:
-        work = stack.enter_context(at_revision(ours, ask.rev, progress, keep=ask.keep))
+        work = stack.enter_context(at_revision(ours, ask.rev, output, progress, keep=ask.keep))
     session, target = work
     graph = session.graph()
     nodes = _nodes(ask, work, graph)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def at_revision(work: Work, rev: str, progress: Progress, *, keep: bool) -> Iterator[Work]:
+def at_revision(
+    work: Work, rev: str, output: Output, progress: Progress, *, keep: bool
+) -> Iterator[Work]:
     """The pipelines of a revision, in a tree that goes at the end.
 
     Raises:
@@ -37,7 +39,7 @@ def at_revision(work: Work, rev: str, progress: Progress, *, keep: bool) -> Iter
             yield made
         if keep:
             shown = os.path.relpath(place, Path.cwd())
-            click.echo(f"the tree of {rev} is kept: git worktree remove --force {shown}", err=True)
+            output.note(f"the tree of {rev} is kept: git worktree remove --force {shown}")
 
 
 class Again(Teller):

@@ -68,7 +68,8 @@ def command(
     words: tuple[str, ...] = options["words"]
     if action in ("show", "remove") and not words:
         raise UsageError(f"'vfs stage {action}' needs a stage", hint="vfs stage lists them")
-    with Progress() as progress, pipelines(progress) as work:
+    looks = action in ("show", "list")
+    with Progress() as progress, pipelines(progress, looks=looks) as work:
         session = work.session
         if action == "add":
             stage, written = edit.add(

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.pipeline.conftest import Work
+from tests.pipeline.conftest import VFS, Work
 
 
 def test_a_dep_that_nothing_makes_is_refused_before_anything_runs(work: Work) -> None:
@@ -142,3 +142,13 @@ def test_of_several_lines_each_is_told_before_it_runs(work: Work) -> None:
         said = work.vfs("repro", *option, code=23)
         assert "> echo 1\n1\n> test '$x' = 2\n" in said
         assert "never" not in said
+
+
+def test_looking_needs_no_disk_that_can_be_written(work: Work) -> None:
+    work.pipeline("  one: {cmd: cp a b, deps: [a], outs: [b]}\n")
+    work.vfs("repro")
+    work.write("a", "other\n")
+    looks = ("stage list", "stage show one", "repro --dry-run", "status")
+    script = "mount --bind . . && mount -o remount,bind,ro . && cd \"$PWD\" && " + " && ".join(f"{VFS} {one}" for one in looks)  # fmt: skip
+    said = work.sandbox.run(["unshare", "-Urm", "sh", "-c", script], cwd=work.root).stdout.decode()
+    assert "'one' would run: dep a modified" in said

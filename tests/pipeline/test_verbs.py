@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -137,6 +138,21 @@ def test_runs_travel(ran: Work) -> None:
     other.write("params.yaml", "lr: 7\n")
     assert other.outcomes() == {"one": "unchanged", "two": "restored"}
     assert not (other.root / ".dvc/tmp/log").exists()
+
+
+@pytest.mark.dvc
+def test_runs_that_dvc_pushed(work: Work, dvc3: Path) -> None:
+    """It leaves out what no cache keeps by `cache: false`, and what is no longer used."""
+    work.vfs("remote", "add", "-d", "store", "../remote")
+    work.pipeline("  one: {cmd: cp params.yaml b; cp b m, deps: [a], params: [lr], outs: [b], metrics: [m: {cache: false}]}\n")  # fmt: skip
+    for rate in (1, 2):
+        work.write("params.yaml", f"lr: {rate}\n")
+        work.sandbox.run([str(dvc3), "repro"], cwd=work.root)
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "runs")
+    work.sandbox.run([str(dvc3), "push", "--run-cache"], cwd=work.root)
+    other = clone(work, "other")
+    assert "2 runs fetched" in other.vfs("fetch", "--run-cache")
 
 
 def test_repro_pull(ran: Work) -> None:

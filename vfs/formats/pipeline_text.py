@@ -174,14 +174,29 @@ def _apply(new: Any, old: Any) -> None:
                 old[key] = value
         for key in [key for key in old if key not in new]:
             del old[key]
-    elif len(new) != len(old):
-        old[:] = new
-    else:
-        for index, value in enumerate(new):
-            if _alike(value, old[index]):
-                _apply(value, old[index])
-            elif value != old[index]:
-                old[index] = value
+        return
+    if list(map(_item, new)) != list(map(_item, old)):
+        _replace(new, old)
+    for index, value in enumerate(new):
+        if _alike(value, old[index]):
+            _apply(value, old[index])
+        elif value != old[index]:
+            old[index] = value
+
+
+def _replace(new: Any, old: Any) -> None:
+    """Let a parsed list have other items; those that stay keep their comments, which ruamel.yaml keeps by their place."""
+    comments = old.ca.items if hasattr(old, "ca") else {}
+    stay = {_item(value): (value, comments.get(index)) for index, value in enumerate(old)}
+    found = [stay.pop(_item(value), (value, None)) for value in new]
+    old[:] = [value for value, _ in found]
+    comments.clear()
+    comments.update((index, one) for index, (_, one) in enumerate(found) if one is not None)
+
+
+def _item(value: Any) -> str:
+    """What an item of a list is about: itself, or the key of its flags."""
+    return f"{next(iter(value), None)!r}:" if isinstance(value, dict) else repr(value)
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -65,15 +65,21 @@ def new_pointer(path: str, content: Described, desc: str = "") -> bytes:
     return dump_yaml({"outs": [{**fields, **({"desc": desc} if desc else {})}]})
 
 
-def import_pointer(path: str, dependency: Mapping[str, Any], content: Described | None) -> bytes:
+def import_pointer(
+    path: str, dependency: Mapping[str, Any], content: Described | None, form: Algorithm
+) -> bytes:
     """The `.dvc` file of an import.
 
     Args:
         path: of the out, relative to the file.
         dependency: where it came from, keys in DVC's order.
         content: of the out; None if it was imported without its content.
+        form: MD5, or MD5_DOS2UNIX: as DVC 2 has them, which knows no `hash`.
     """
     out = {**described(content), "path": path}
+    if form is Algorithm.MD5_DOS2UNIX:
+        out.pop("hash", None)
+        dependency = {key: value for key, value in dependency.items() if key != "hash"}
     document = {"frozen": True, "deps": [dict(dependency)], "outs": [out]}
     return dump_yaml({"md5": stage_md5(document), **document})
 

@@ -8,7 +8,7 @@ It takes no lock: `Runner` does, step by step.
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from vfs.mount_table import is_on, mounts_below
 from vfs.pipeline.checks import check
 from vfs.pipeline.graph import Graph
 from vfs.pipeline.stages import Tree, tree_of
-from vfs.state import StateTable, state_directory
+from vfs.state import StateTable, spare_table, state_directory
 from vfs.tracking.contents import Progress
 from vfs.tracking.project import Project, find_root, project_of
 from vfs.workspace.here import survey_here
@@ -55,7 +55,12 @@ class Session:
 
 @contextmanager
 def opened(
-    root: Path, open_workspace: Callable[[], "Workspace"], here: bytes, progress: Progress
+    root: Path,
+    open_workspace: Callable[[], "Workspace"],
+    here: bytes,
+    progress: Progress,
+    *,
+    looks: bool = False,
 ) -> Iterator[Session]:
     """Open the DVC repository that a directory lies in.
 
@@ -64,6 +69,7 @@ def opened(
         open_workspace: opens it, at the second call too the same one.
         here: the directory, of the repository.
         progress: told (stage, done, total), from any thread.
+        looks: nothing is written; a disk that takes nothing is no matter.
 
     Raises:
         UsageError: there is no working tree, or the directory is on a mount.
@@ -79,9 +85,10 @@ def opened(
     survey = survey_here(root)
     tree = tree_of(root, survey)
     tree.nodes = [node for node in tree.nodes if survey.roots.root_of(node.file) == inner]
-    table = StateTable.open(state_directory(git_directories(root)[0]))
-    try:
-        with project_of(top, inner, survey, table, open_workspace, progress) as project:
-            yield Session(root, project, tree)
-    finally:
-        table.close()
+    git = git_directories(root)[0]
+    table = spare_table(git) if looks else closing(StateTable.open(state_directory(git)))
+    with (
+        table as known,
+        project_of(top, inner, survey, known, open_workspace, progress) as project,
+    ):
+        yield Session(root, project, tree)

@@ -24,7 +24,7 @@ from vfs.tracking.caches import Caches
 from vfs.tracking.change import Change
 from vfs.tracking.parallel import each
 from vfs.tracking.project import Project
-from vfs.tracking.record import Recorded, listing_digest
+from vfs.tracking.record import Recorded, in_form, listing_digest
 from vfs.transfer import Body
 from vfs.types import Algorithm, Blob, Digest, Entry, Kind
 from vfs.workspace.import_refs import Base, is_remote, ref_text
@@ -59,7 +59,9 @@ def imported(
         "repo": {key: value for key, value in repo.items() if value is not None},
     }
     name = os.path.basename(out).decode()
-    text = import_pointer(name, dependency, None if recorded is None else recorded.content)
+    text = import_pointer(
+        name, dependency, None if recorded is None else recorded.content, project.form
+    )
     return change_to(out, out + b".dvc", text, recorded)
 
 
@@ -123,11 +125,12 @@ def _take(project: Project, source: ImportSource, *, download: bool) -> Recorded
     if not download:
         return None
     if not isinstance(found, Entry):
-        return _directory(project, found, ref)
+        return in_form(project, project.cache, _directory(project, found, ref))
     if found.kind is Kind.DIRECTORY:
         raise UsageError(f"{ref_text(ref)} is a submodule", hint="import from its own repository")
     [(digest, size)] = _bring(project, [Item(b"", found, found.digest)], ref).values()
-    return Recorded(Described(digest, size=size), None, [], ())
+    recorded = Recorded(Described(digest, size=size), None, [], ())
+    return in_form(project, project.cache, recorded)
 
 
 def _directory(project: Project, items: list[Item], ref: ImportRef) -> Recorded:

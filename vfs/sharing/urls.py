@@ -33,7 +33,7 @@ from vfs.tracking import writes
 from vfs.tracking.change import Change
 from vfs.tracking.parallel import each
 from vfs.tracking.project import Project
-from vfs.tracking.record import Recorded
+from vfs.tracking.record import Recorded, in_form
 from vfs.tracking.scan import Scanner
 from vfs.types import Algorithm, Digest
 from vfs.workspace.outs import Claim
@@ -96,7 +96,9 @@ def url_imported(
     fields = _dependency(project, lying, recorded)
     dependency = {**fields, "hash": "md5", "path": url}
     name = os.path.basename(out).decode()
-    text = import_pointer(name, dependency, None if recorded is None else recorded.content)
+    text = import_pointer(
+        name, dependency, None if recorded is None else recorded.content, project.form
+    )
     return change_to(out, pointer, text, recorded if to is None else None)
 
 
@@ -153,12 +155,14 @@ def read(project: Project, lying: Lying, cache: ObjectCache | None) -> Recorded:
     check(each(lying.files, bring, jobs, tick), "the source")
     if not lying.is_tree:
         digest, size = found[b""]
-        return Recorded(Described(digest, size=size), None, [], ())
+        one = Recorded(Described(digest, size=size), None, [], ())
+        return one if cache is None else in_form(project, cache, one)
     entries = [(path, digest) for path, (digest, _) in sorted(found.items())]
     listing = dump_listing(entries)
     size = sum(size for _, size in found.values())
     digest = recording.listing_digest(listing, Algorithm.MD5)
-    return Recorded(Described(digest, True, size, len(entries)), listing, entries, ())
+    tree = Recorded(Described(digest, True, size, len(entries)), listing, entries, ())
+    return tree if cache is None else in_form(project, cache, tree)
 
 
 # Looking --------------------------------------------------------------------------------------
@@ -170,7 +174,7 @@ def _dependency(project: Project, lying: Lying, recorded: Recorded | None) -> Fi
         return dict(lying.dependency)
     content = (recorded or read(project, lying, None)).content
     fields = described(content._replace(executable=lying.executable))
-    del fields["hash"]
+    fields.pop("hash", None)
     return fields
 
 

@@ -24,6 +24,7 @@ from vfs.errors import (
 from vfs.formats.dirlisting import dump_listing, iter_listing
 from vfs.formats.hashing import new_hasher
 from vfs.formats.pointer_text import Described
+from vfs.objects import ObjectCache
 from vfs.tracking.caches import Caches
 from vfs.tracking.project import Project, is_inside, told
 from vfs.tracking.scan import File
@@ -130,6 +131,25 @@ def read_below(
     if staying is not None:
         staying.settle()
     return last, size, tuple(scanner.notes)
+
+
+def in_form(project: Project, cache: ObjectCache, recorded: Recorded) -> Recorded:
+    """What was brought into a cache, as the repository has new contents (`Project.form`); in that form it is in the cache, too. Raises as `record`."""
+    form = project.form
+    if form is Algorithm.MD5:
+        return recorded
+
+    def again(digest: Digest) -> Digest:
+        place = Caches(project.store).holder(digest) or cache
+        return cache.ingest(place.path(digest), form).digest
+
+    if recorded.listing is None:
+        content = recorded.content._replace(digest=again(recorded.content.digest))
+        return recorded._replace(content=content)
+    entries = [(path, again(digest)) for path, digest in recorded.entries]
+    listing = dump_listing(entries)
+    content = recorded.content._replace(digest=listing_digest(listing, form))
+    return recorded._replace(content=content, listing=listing, entries=entries)
 
 
 def listing_digest(listing: bytes, algorithm: Algorithm) -> Digest:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -107,6 +108,11 @@ def target_of(project: Project, name: str | None) -> RemoteRef:
         raise UsageError(f"there is {which}", hint="vfs remote add -d NAME URL")
     if ref.versioned:
         raise Unsupported(f"{ref.name} is version-aware, vfs does not write to such remotes")
+    if ref not in project.store.remotes and project.form is not Algorithm.MD5:
+        raise Unsupported(
+            "here are stages of DVC 0.x, and no DVC that reads these knows packed remotes",
+            hint="vfs migrate, or name a remote in DVC's layout",
+        )
     return ref
 
 
@@ -126,7 +132,11 @@ def _send(project: Project, source: bytes, ref: RemoteRef, claim: Claim | None) 
             os.makedirs(ref.directory, exist_ok=True)
 
     def send(file: File) -> tuple[Digest, Fingerprint]:
-        return _send_file(top, file, remote, ref.prefix) if packed is None else packed.file(file)
+        return (
+            _send_file(top, file, remote, ref.prefix, project.form)
+            if packed is None
+            else packed.file(file)
+        )
 
     jobs = project.workspace.settings.jobs
     with ThreadPoolExecutor(jobs, thread_name_prefix="vfs-send") as pool:
@@ -144,7 +154,7 @@ def _send(project: Project, source: bytes, ref: RemoteRef, claim: Claim | None) 
     notes = tuple(scanner.notes)
     if os.path.isdir(source):
         listing = dump_listing(entries)
-        tree = listing_digest(listing, Algorithm.MD5)
+        tree = listing_digest(listing, project.form)
         if packed is None:
             remote.put(ref.prefix + object_path(tree, is_tree=True), listing)
         else:
@@ -165,29 +175,31 @@ def _pointer(claim: Claim | None) -> Pointer | None:
     return Pointer(claim.out.digest, claim.out.is_tree)
 
 
-def _send_file(top: bytes, file: File, remote: "Remote", prefix: str) -> tuple[Digest, Fingerprint]:
+def _send_file(
+    top: bytes, file: File, remote: "Remote", prefix: str, form: Algorithm
+) -> tuple[Digest, Fingerprint]:
     """Send one file; its digest, and the state it had."""
     path = top + b"/" + file.path
     if file.fingerprint.size <= _WHOLE:
-        (digest, data), found = read_stable(path, _read_whole, follow=file.link)
+        (digest, data), found = read_stable(path, partial(_read_whole, form=form), follow=file.link)
         remote.put(prefix + object_path(digest), data, if_absent=True)
         return digest, found
-    digest, found = hash_source(path, follow=file.link)
+    digest, found = hash_source(path, form, follow=file.link)
     descriptor, _ = open_source(path, follow=file.link)
     with io.BufferedReader(_Checked(descriptor, found.size, digest, path), 1 << 20) as body:
         remote.put(prefix + object_path(digest), cast("BinaryIO", body), if_absent=True)
     return digest, found
 
 
-def _read_whole(descriptor: int, size: int) -> tuple[Digest, bytes] | None:
+def _read_whole(descriptor: int, size: int, form: Algorithm) -> tuple[Digest, bytes] | None:
     data = bytearray()
     while piece := os.read(descriptor, max(size + 1 - len(data), 1)):
         data += piece
         if len(data) > size:
             return None
-    hasher = new_hasher(Algorithm.MD5)
+    hasher = new_hasher(form)
     hasher.update(data)
-    return (Digest(Algorithm.MD5, hasher.digest()), bytes(data)) if len(data) == size else None
+    return (Digest(form, hasher.digest()), bytes(data)) if len(data) == size else None
 
 
 class _Checked(io.RawIOBase):

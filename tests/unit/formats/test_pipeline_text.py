@@ -104,3 +104,25 @@ def test_entries_have_the_keys_in_order() -> None:
 
 def test_names() -> None:
     assert [name for name in ("a-b_c", "a b", "a.b", "a@b", "", "a/b") if valid_name(name)] == ["a-b_c", "a b"]  # fmt: skip
+
+
+def test_items_of_a_list_that_stay_keep_their_comments() -> None:
+    old = b"""stages:
+  s:
+    cmd: x
+    deps:
+    - a  # first
+    # about b
+    - b
+    outs:  # outs
+    - o:
+        cache: false  # why
+    - p  # p
+  t: {cmd: y}
+"""
+    entry = {"cmd": "x", "deps": ["a", "aa", "b"], "outs": ["p", {"o": {"cache": False}}, "q"]}
+    new = with_stage(old, "dvc.yaml", "s", entry, replace=True).decode()
+    assert "- a  # first\n    # about b\n    - aa\n    - b\n" in new
+    assert "outs:  # outs\n    - p  # p\n    - o:\n        cache: false  # why\n    - q\n" in new
+    entry = {"cmd": "x", "deps": [["a"], ["a"]], "outs": ["p", "p"]}
+    assert b"- p  # p\n    - p\n" in with_stage(old, "dvc.yaml", "s", entry, replace=True)
