@@ -47,10 +47,11 @@ async def fetch_ahead(
 
 
 def _any_is_missing(fetcher: Fetcher, wanted: Iterable[Wanted]) -> bool:
-    return any(
-        fetcher.resident_percent(blob) < 100 and not any(place.is_here() for place in places())
-        for blob, places in wanted
-    )
+    for blob, places in wanted:
+        with suppress(VfsError):  # it has no place
+            if fetcher.resident_percent(blob) < 100 and not any(one.is_here() for one in places()):
+                return True
+    return False
 
 
 def foreseen(workspace: Workspace, snapshot: Snapshot, files: Files) -> Iterator[Wanted]:

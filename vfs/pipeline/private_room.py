@@ -14,7 +14,6 @@ from vfs.pipeline.clearing import clear, clear_outs, scratch
 from vfs.pipeline.executor import Here, Job, Means, shell_command
 from vfs.pipeline.foreseen import foreseen
 from vfs.pipeline.ghosts import Appeared, appeared, ghosts_of
-from vfs.pipeline.ignoring import Ignoring
 from vfs.pipeline.lower import Views
 from vfs.pipeline.measure import place_of
 from vfs.pipeline.nodes import Stage
@@ -37,7 +36,7 @@ class PrivateRoom:
         self._project = project
         self._stage = stage
         self._means = means
-        self._ignoring = Ignoring.of(project.top)
+        self._ignoring = views.ignoring(project.top)
         self._scratch = scratch(project, stage)
         self._view: View | None = None
         self._here: Here | None = None
