@@ -38,6 +38,7 @@ class Result(NamedTuple):
     errors: str
     error: str
     hint: str
+    read: int | None
 
     @property
     def what(self) -> dict[str, str]:
@@ -128,6 +129,7 @@ class World:
             errors,
             said.get("error", ""),
             said.get("hint") or "",
+            said.get("read"),
         )
 
     def processes(self) -> list[psutil.Process]:

@@ -33,7 +33,7 @@ def main(order: Path, result: Path) -> None:
                 environment,
                 ignored=asked["ignored"],
             )
-            said |= {"code": status.code, "last": status.last}
+            said |= {"code": status.code, "last": status.last, "read": status.read}
             if view.trace is not None:
                 with result.with_name("trace").open("wb") as file:
                     save(view.trace, file)

@@ -98,6 +98,17 @@ def test_what_nobody_touched(traced: Traced) -> None:
     assert whole(trace) == {}
 
 
+def test_how_much_was_read(world: World, traced: Traced) -> None:
+    """By all processes, those left in the background too; not by the program or what serves the shadow."""
+    world.write("big", "x" * 3_000_000)
+    orphan = "setsid sh -c 'cat big > /dev/null; : > done' & until [ -e done ]; do :; done"
+    lines = ["cat big; ls none; :", orphan]
+    _, done = traced(*lines)
+    for read in (done.read, world.run(*lines).read):
+        assert read is not None
+        assert 6_000_000 <= read < 6_060_000  # what loads the programs
+
+
 def test_an_import(world: World, traced: Traced) -> None:
     world.write("main.py", "import helper\ntry:\n    import absent\nexcept ImportError: pass\n")
     world.write("helper.py", "import lib.part")

@@ -21,7 +21,7 @@ from vfs.control.mountinfo import mount_at
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
 from vfs.control.unmount import unmount
 from vfs.daemon.ending import SIGNALS, Ending
-from vfs.daemon.foreseen import foreseen
+from vfs.daemon.foreseen import fetch_ahead
 from vfs.daemon.handlers import handlers
 from vfs.daemon.prefetch import pin_named, selected
 from vfs.daemon.presence import Presence
@@ -258,7 +258,7 @@ class Service:
 
     async def ahead(self, args: dict[str, Any]) -> None:
         """Fetch what a command will probably read: `files`, each a path and how much was read of it the last time."""
-        await self._fetcher.prefetch(foreseen(self._workspace, self._snapshot, args["files"]))
+        await fetch_ahead(self._fetcher, self._workspace, self._snapshot, args["files"])
 
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end; `lazy` detaches now, and the kernel ends it when the last file open there is closed.

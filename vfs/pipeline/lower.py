@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from vfs.errors import Unsupported
+from vfs.pipeline.ignoring import Ignoring
 
 
 class Handed(NamedTuple):
@@ -61,7 +62,14 @@ class Views:
         self.keep = keep
         self.passing = passing
         self.impossible: Unsupported | None = None
+        self._ignoring: Ignoring | None = None
         self._told = threading.Lock()
+
+    def ignoring(self, top: bytes) -> Ignoring:
+        """What traces leave out in the working tree at `top`; read once. Raises ConfigError."""
+        if self._ignoring is None:
+            self._ignoring = Ignoring.of(top)
+        return self._ignoring
 
     def tell(self) -> bool:
         """Whether nobody was told yet that there can be none."""

@@ -14,7 +14,6 @@ from vfs.pipeline.clearing import clear, clear_outs, scratch, stale_outs
 from vfs.pipeline.executor import Here, Job, Means
 from vfs.pipeline.foreseen import foreseen
 from vfs.pipeline.ghosts import Appeared, appeared, ghosts_of
-from vfs.pipeline.ignoring import Ignoring
 from vfs.pipeline.lower import Views
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.reads import Counting, Reads
@@ -36,7 +35,7 @@ class PrivateRoom:
         self._project = project
         self._stage = stage
         self._means = means
-        self._ignoring = Ignoring.of(project.top)
+        self._ignoring = views.ignoring(project.top)
         self._scratch = scratch(project, stage)
         self._view: View | None = None
         self._here: Here | None = None

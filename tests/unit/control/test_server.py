@@ -16,7 +16,7 @@ import pytest
 import trio
 import trio.testing
 
-from vfs.control.client import call, peer_process
+from vfs.control.client import Errand, call, peer_process
 from vfs.control.protocol import HEADER, REQUEST_LIMIT, Request, encode_request
 from vfs.control.registry import MountRecord, connect, locked
 from vfs.control.server import MAX_CLIENTS, Handler, _listen, serve
@@ -49,6 +49,25 @@ async def echo(args: Data, progress: Report) -> Data:
 async def test_arguments_and_results_pass(tmp_path: Path) -> None:
     async with serving(tmp_path / "s", echo=echo) as mount:
         assert await ask(mount, "echo", {"a": [1, "ü\ud800"]}) == {"a": [1, "ü\ud800"]}
+
+
+async def test_an_errand_that_is_dropped_is_cancelled(tmp_path: Path) -> None:
+    begun, cancelled = trio.Event(), trio.Event()
+
+    async def endless(args: Data, progress: Report) -> Data:
+        begun.set()
+        try:
+            await trio.sleep_forever()
+        finally:
+            cancelled.set()
+        return {}
+
+    async with serving(tmp_path / "s", endless=endless) as mount:
+        errand = await trio.to_thread.run_sync(lambda: Errand(mount, "endless", {}))
+        await begun.wait()
+        errand.drop()
+        await cancelled.wait()
+        await trio.to_thread.run_sync(errand.wait)
 
 
 async def test_progress_arrives_in_order_before_the_result(tmp_path: Path) -> None:
