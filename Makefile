@@ -9,7 +9,7 @@ SHELL := /bin/bash
 
 STAMPS := .tools/stamps
 BIN := .venv/bin
-# Side by side, a file at a time and slow folders first: most tests wait for servers and processes, and what a file needs is started once.
+# Side by side, a file at a time and slow files first (tests/conftest.py): most tests wait for servers and processes, and what a file needs is started once.
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 SOAK_ARGS ?=
 

@@ -8,6 +8,7 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 import vfs.testing
@@ -24,3 +25,11 @@ pytest_plugins = [
     f"vfs.testing.{path.stem}"
     for path in sorted(Path(vfs.testing.__file__).parent.glob("fix_*.py"))
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: handed out a file at a time, none of them is what the end waits for."""
+    slow = {
+        item.path for item in items if {"slow", "dvc", "s3"} & {m.name for m in item.iter_markers()}
+    }
+    items.sort(key=lambda item: item.path not in slow)

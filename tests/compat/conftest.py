@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.compat.imports import Pair, begin
 from vfs.testing.clones import Clone
 from vfs.testing.sandbox import Sandbox
 
@@ -46,3 +47,30 @@ def one(three_versions: Path, sandbox: Sandbox, dvc3: Path) -> Clone:
     root = sandbox.root / "one"
     shutil.copytree(three_versions, root, symlinks=True)
     return Clone(sandbox, root, dvc3)
+
+
+@pytest.fixture
+def source(sandbox: Sandbox, dvc3: Path) -> Clone:
+    """A repository with data on a remote only, and files of Git's."""
+    made = begin(sandbox, dvc3, "source")
+    made.dvc("remote", "add", "-q", "-d", "store", str(sandbox.root / "remote"))
+    made.write("data/a/1", b"one")
+    made.write("data/a/sub/2", b"two" * 1000)
+    made.write("data/a/none", b"")
+    made.write("model.bin", b"model")
+    made.write("code/run.sh", b"#!/bin/sh\n")
+    made.write("code/big", bytes(range(256)) * 5000)
+    (made.root / "code" / "run.sh").chmod(0o755)
+    made.dvc("add", "-q", "data/a", "model.bin")
+    made.git("add", "--all")
+    made.git("commit", "-q", "-m", "s1")
+    made.git("tag", "s1")
+    made.dvc("push", "-q")
+    shutil.rmtree(made.cache)
+    return made
+
+
+@pytest.fixture
+def pair(sandbox: Sandbox, dvc3: Path) -> Pair:
+    """Two alike repositories: in one dvc is used, in the other vfs."""
+    return begin(sandbox, dvc3, "theirs"), begin(sandbox, dvc3, "ours")

@@ -1,11 +1,14 @@
 """Commands that are run by one process which has loaded DVC end and print as those that are started."""
 
+import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from vfs.testing.clones import Clone
+from vfs.testing.dvc_server import dvc_server
 
 pytestmark = pytest.mark.dvc
 
@@ -32,3 +35,26 @@ def test_as_the_program_itself(one: Clone) -> None:
         assert served.returncode == started.returncode, words
         assert (served.stdout, served.stderr) == (started.stdout, started.stderr)
         assert b"mine" in served.stdout or words[0] != "remote"
+
+
+class TooLate(Exception):
+    """As the time limit of a test."""
+
+
+def test_a_command_that_was_given_up_answers_nobody(one: Clone) -> None:
+    def give_up(*_: object) -> None:
+        raise TooLate
+
+    assert one.program is not None
+    before = signal.signal(signal.SIGUSR1, give_up)
+    (one.root / "dvc.yaml").write_text(
+        "stages:\n  hang:\n    cmd: sleep 600 & kill -USR1 $TESTS; wait\n"
+    )
+    env = {**one.sandbox.environ, "TESTS": str(os.getpid())}
+    try:
+        with dvc_server(one.program) as server:
+            with pytest.raises(TooLate):
+                server.run(["repro", "-q"], one.root, env)
+            assert server.run(["no-such-verb"], one.root, env).returncode == 254
+    finally:
+        signal.signal(signal.SIGUSR1, before)

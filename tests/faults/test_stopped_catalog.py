@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,20 +10,13 @@ from pathlib import Path
 import pytest
 
 from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.holders import held
 from vfs.testing.mounts import Mount, MountFactory, wait_until
 
 pytestmark = pytest.mark.fuse
 
 IN_TIME = 30
 """Seconds; what waits without a limit is told apart by it."""
-
-HOLD = """
-import lmdb, sys, os, signal
-env = lmdb.open(sys.argv[1], max_dbs=16, map_size=1 << 34, max_readers=1024)
-with env.begin(write=True):
-    print("held", flush=True)
-    os.kill(os.getpid(), signal.SIGSTOP)
-"""
 
 
 @pytest.fixture
@@ -48,13 +40,8 @@ def stopped(
 ) -> Iterator[int]:
     """The process that holds the writer's lock of the catalog, or of what is asked for."""
     where = cache(handmade) / getattr(request, "param", "catalog")
-    with subprocess.Popen([sys.executable, "-c", HOLD, where], stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        try:
-            yield holder.pid
-        finally:
-            holder.send_signal(signal.SIGKILL)
+    with held(where, stopped=True) as holder:
+        yield holder.pid
 
 
 def vfs(handmade: HandmadeRepository, *words: str) -> "subprocess.CompletedProcess[str]":

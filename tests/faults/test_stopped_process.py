@@ -1,26 +1,17 @@
 """A process that was stopped (^Z) in the middle of a transaction of the cache's index: caching stops, nothing else does."""
 
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.holders import held
 from vfs.testing.mounts import Mount, MountFactory, wait_until
 
 pytestmark = pytest.mark.fuse
 
 FILES = {f"{n}": b"%d" % n for n in range(100)}
-HOLD = """
-import lmdb, sys, os, signal
-env = lmdb.open(sys.argv[1], max_dbs=7, map_size=1 << 34, max_readers=1024)
-with env.begin(write=True):
-    print("held", flush=True)
-    os.kill(os.getpid(), signal.SIGSTOP)
-"""
 
 
 @pytest.fixture
@@ -38,13 +29,8 @@ def mount(handmade: HandmadeRepository, mounts: MountFactory) -> Mount:
 @pytest.fixture
 def stopped(handmade: HandmadeRepository, mount: Mount) -> Iterator[None]:
     index = Path(handmade.sandbox.environ["XDG_CACHE_HOME"]) / "vfs" / "chunks" / "index"
-    with subprocess.Popen([sys.executable, "-c", HOLD, index], stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        try:
-            yield
-        finally:
-            holder.send_signal(signal.SIGKILL)
+    with held(index, stopped=True):
+        yield
 
 
 @pytest.mark.usefixtures("stopped")

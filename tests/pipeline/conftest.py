@@ -96,6 +96,22 @@ def work(sandbox: Sandbox, in_place: bool) -> Work:
     return made
 
 
+def without_data(work: Work, stages: str) -> Work:
+    """A clone whose `data/x` and `data/y` are on the remote alone, with a pipeline over them."""
+    work.write("data/x", "data\n")
+    work.write("data/y", "y\n")
+    work.vfs("add", "data")
+    (work.sandbox.root / "remote").mkdir()
+    work.vfs("remote", "add", "-d", "store", str(work.sandbox.root / "remote"))
+    work.vfs("push")
+    work.pipeline(stages)
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "pipeline")
+    made = Work(work.sandbox, work.sandbox.root / "clone")
+    work.sandbox.git(work.sandbox.root, "clone", "-q", str(work.root), str(made.root))
+    return made
+
+
 @pytest.fixture
 def waiting(tmp_path: Path) -> Callable[[Path], None]:
     """Wait for a file to appear."""

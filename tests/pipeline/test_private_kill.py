@@ -13,7 +13,7 @@ import psutil
 import pytest
 import yaml
 
-from tests.pipeline.conftest import VFS, Work
+from tests.pipeline.conftest import VFS, Work, without_data
 from vfs.testing.clones import check_store, objects
 from vfs.testing.mounts import wait_until
 
@@ -26,25 +26,15 @@ STAGES = 3
 @pytest.fixture
 def clone(work: Work) -> Work:
     """A clone without data, whose stages read it."""
-    work.write("data/x", "data\n")
-    work.write("data/y", "y\n")
-    work.vfs("add", "data")
-    (work.sandbox.root / "remote").mkdir()
-    work.vfs("remote", "add", "-d", "store", str(work.sandbox.root / "remote"))
-    work.vfs("push")
-    work.pipeline(
+    return without_data(
+        work,
         "".join(
             f"  s{n}:\n    cmd:\n    - mkdir -p d{n} && cat data/x {'a' if not n else f'o{n - 1}'} > d{n}/x\n"
             f"    - echo {n} > junk; sleep 0.1; cat d{n}/x > o{n}\n"
             f"    deps: [data/x, {'a' if not n else f'o{n - 1}'}]\n    outs: [o{n}, d{n}]\n"
             for n in range(STAGES)
-        )
+        ),
     )
-    work.git("add", "-A")
-    work.git("commit", "-q", "-m", "pipeline")
-    made = Work(work.sandbox, work.sandbox.root / "clone")
-    work.sandbox.git(work.sandbox.root, "clone", "-q", str(work.root), str(made.root))
-    return made
 
 
 def victims(run: "subprocess.Popen[bytes]") -> dict[str, psutil.Process]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.conftest import Work
+from tests.pipeline.conftest import Work, without_data
 from tests.sandbox.conftest import AS_USER
 
 pytestmark = pytest.mark.fuse
@@ -27,17 +27,8 @@ def device() -> Iterator[Path]:
 
 
 def test_reads_stream(work: Work, device: Path) -> None:
-    work.write("data/x", "x\n")
-    work.write("data/y", "y\n")
-    work.vfs("add", "data")
-    (work.sandbox.root / "remote").mkdir()
-    work.vfs("remote", "add", "-d", "store", str(work.sandbox.root / "remote"))
-    work.vfs("push")
-    work.pipeline("  one: {cmd: 'id -u > b; cat data/x >> b; ls data >> b; touch u', deps: [data], outs: [b]}\n")  # fmt: skip
-    work.git("add", "-A")
-    work.git("commit", "-q", "-m", "pipeline")
-    root = work.sandbox.root / "clone"
-    work.sandbox.git(work.sandbox.root, "clone", "-q", str(work.root), str(root))
+    stage = "  one: {cmd: 'id -u > b; cat data/x >> b; ls data >> b; touch u', deps: [data], outs: [b]}\n"
+    root = without_data(work, stage).root
     for path in (work.sandbox.root, *work.sandbox.root.rglob("*")):
         os.chown(path, 65534, 65534, follow_symlinks=False)
     words = [*AS_USER, sys.executable, "-m", "vfs_cli", "repro"]
@@ -48,7 +39,7 @@ def test_reads_stream(work: Work, device: Path) -> None:
     said = (done.stdout + done.stderr).decode()
     assert done.returncode == 0, said
     assert "'u' (created)" in said
-    assert (root / "b").read_text() == "65534\nx\nx\ny\n"
+    assert (root / "b").read_text() == "65534\ndata\nx\ny\n"
     assert not (root / "data").exists()
     assert os.stat(root / "b").st_uid == 65534
     assert list((work.sandbox.root / "run").glob("vfs-run-*")) == []

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -49,7 +50,7 @@ class Clone:
             stderr=subprocess.DEVNULL,
         )
         while process.poll() is None and not when():
-            pass
+            time.sleep(0.001)  # else we take the processor from what we watch
         children: list[psutil.Process] = []
         with suppress(psutil.NoSuchProcess):
             children = psutil.Process(process.pid).children()

@@ -74,8 +74,8 @@ class CloudServer:
         stop(self.process)
 
 
-def start_gcs(directory: Path) -> CloudServer:
-    """fake-gcs-server, in memory.
+def start_gcs(directory: Path, backend: str = "memory") -> CloudServer:
+    """fake-gcs-server, which looks at all objects of the bucket for each that is put, unless its backend is `filesystem`.
 
     Raises:
         ServerFailed: it is not installed or did not come up.
@@ -89,7 +89,9 @@ def start_gcs(directory: Path) -> CloudServer:
     argv: list[str | Path] = [
         program,
         "-backend",
-        "memory",
+        backend,
+        "-filesystem-root",
+        directory / "objects",
         "-scheme",
         "http",
         "-host",

@@ -122,6 +122,13 @@ def test_switch_passes_the_daemon_s_error_on(vfs: Vfs, daemons: Daemons, world: 
     )
 
 
+@pytest.fixture
+def undying(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemons here are the process of the tests: nobody waits for its end."""
+    monkeypatch.setattr("vfs_cli.umount._GONE_SECONDS", 0.1)
+
+
+@pytest.mark.usefixtures("undying")
 def test_umount_waits_for_nothing_that_is_gone(vfs: Vfs, daemons: Daemons, world: Path) -> None:
     asked: list[Data] = []
 
@@ -283,6 +290,7 @@ def test_umount_all_takes_down_what_is_dead_and_nothing_else(
     assert taken == [world / "dead", world / "silent"]
 
 
+@pytest.mark.usefixtures("undying")
 def test_a_daemon_that_ends_before_its_answer_has_ended(
     vfs: Vfs, daemons: Daemons, world: Path
 ) -> None:

@@ -2,49 +2,22 @@
 
 import fcntl
 import os
-import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.store.support import fetch, fill, key_of, open_store, payload_of, start_python
+from tests.unit.store.support import fetch, fill, key_of, open_store, payload_of
 from vfs.lmdb.orders import Busy, Order, Orders
 from vfs.store import VERIFIED, Taken
+from vfs.testing.holders import be_impatient, held
 from vfs.testing.mounts import wait_until
-
-HOLD = """
-import lmdb, sys
-env = lmdb.open(sys.argv[1], max_dbs=7, map_size=1 << 34, max_readers=1024)
-with env.begin(write=True):
-    print("held", flush=True)
-    input()
-"""
-
-
-def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("orders", "environment", "lease"):
-        monkeypatch.setattr(f"vfs.lmdb.{module}.PATIENCE", 0.1)
 
 
 def carry_out(order: Order[Any]) -> object:
     order.begins()
     return order.function(None)
-
-
-@contextmanager
-def held(index: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Another process is in a write transaction of an environment."""
-    with start_python(HOLD, index) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        try:
-            yield holder
-        finally:
-            holder.kill()
 
 
 def test_a_store_that_is_opened_while_the_index_is_held_is_read_and_later_written(
@@ -92,10 +65,8 @@ def test_a_store_reads_and_goes_on_without_caching(
     be_impatient(monkeypatch)
     with open_store(tmp_path / "c") as store:
         fill(store, [0, 1])
-        with start_python(HOLD, tmp_path / "c" / "index") as holder:
-            assert holder.stdout is not None
+        with held(tmp_path / "c" / "index") as holder:
             assert holder.stdin is not None
-            assert holder.stdout.readline() == "held\n"
             first = threading.Thread(target=store.append, args=[[(key_of(2), payload_of(2))]])
             first.start()
             assert store._engine is not None
@@ -124,9 +95,7 @@ def test_a_store_closes_beside_a_stopped_process(
     be_impatient(monkeypatch)
     store = open_store(tmp_path / "c")
     fill(store, [1])
-    with start_python(HOLD, tmp_path / "c" / "index") as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
+    with held(tmp_path / "c" / "index") as holder:
         first = threading.Thread(target=store.append, args=[[(key_of(2), payload_of(2))]])
         first.start()
         assert store._engine is not None

@@ -1,42 +1,15 @@
 """Prefetch beside a process that holds the index: it waits or gives up, and does not fetch the same again and again."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
 import trio
 
 from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of
 from vfs.errors import StoreFull
 from vfs.store import Taken
+from vfs.testing.holders import be_impatient, held
 from vfs.testing.places import FaultyPlace
 from vfs.transfer import Place, PlacesOf, Wanted
 from vfs.transfer.warmup import MOST_FETCHES
-
-HOLD = """
-import lmdb, sys
-env = lmdb.open(sys.argv[1], max_dbs=7, map_size=1 << 34, max_readers=1024)
-with env.begin(write=True):
-    print("held", flush=True)
-    input()
-"""
-
-
-@contextmanager
-def held(index: Path) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-c", HOLD, str(index)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        try:
-            yield holder
-        finally:
-            holder.kill()
 
 
 def wanted(found: list[FaultyPlace]) -> list[Wanted]:
@@ -48,8 +21,7 @@ def wanted(found: list[FaultyPlace]) -> list[Wanted]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("orders", "environment", "lease"):
-        monkeypatch.setattr(f"vfs.lmdb.{module}.PATIENCE", 0.1)
+    be_impatient(monkeypatch)
 
 
 @pytest.fixture

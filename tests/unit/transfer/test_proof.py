@@ -2,11 +2,14 @@
 
 import hashlib
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vfs.transfer.proof import ORDER_BLOCKS, Proof
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
+
+pytestmark = pytest.mark.slow
 
 COUNT = 90
 CONTENT = b"".join(bytes([n]) * BLOCK_SIZE for n in range(COUNT))[:-5]

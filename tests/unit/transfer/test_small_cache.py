@@ -11,6 +11,8 @@ from vfs.store import BAD, VERIFIED
 from vfs.testing.places import FaultyPlace
 from vfs.types import BLOCK_SIZE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("limit", [0, 12 * MIB])
 @pytest.mark.parametrize("good", [True, False])

@@ -12,6 +12,8 @@ from vfs.store import VERIFIED
 from vfs.testing.places import FaultyPlace, Request
 from vfs.types import BLOCK_SIZE
 
+pytestmark = pytest.mark.slow
+
 SIZES = [10, BLOCK_SIZE, MIB + 1, 4 * MIB, 5 * MIB + 3, 12 * MIB]
 
 

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.workspace.sources import (
+    DATA,
+)
 from vfs.config import Settings
+from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.sandbox import Sandbox
 from vfs.workspace import Workspace, open_workspace
 
@@ -38,3 +42,25 @@ def opened(settings: Settings) -> Iterator[Open]:
     yield open_one
     for workspace in made:
         workspace.close()
+
+
+@pytest.fixture
+def source(sandbox: Sandbox) -> HandmadeRepository:
+    repository = HandmadeRepository(sandbox, sandbox.root / "source")
+    repository.commit(
+        plain={"plain/x": b"in git", "x:plain/run": b"#!"},
+        files={"model.bin": b"weights"},
+        directories={"data": DATA},
+        tag="s1",
+    )
+    return repository
+
+
+@pytest.fixture
+def importer(sandbox: Sandbox) -> HandmadeRepository:
+    return HandmadeRepository(sandbox, sandbox.root / "importer")
+
+
+@pytest.fixture
+def repository(sandbox: Sandbox) -> HandmadeRepository:
+    return HandmadeRepository(sandbox, sandbox.root / "r")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.workspace.conftest import Open
 from tests.unit.workspace.reading import dvc_config
-from tests.unit.workspace.test_imports import from_url
+from tests.unit.workspace.sources import from_url
 from vfs.errors import ObjectMissing
 from vfs.formats.hashing import new_hasher
 from vfs.testing.handmade import HandmadeRepository, md5
