@@ -15,7 +15,7 @@ from vfs.config import Settings, load_settings, runtime_dir, state_dir
 from vfs.control.protocol import Failure, Progress, Result, encode_reply, failure_of
 from vfs.control.registry import mount_id
 from vfs.daemon.ending import Ending
-from vfs.daemon.memory import give_back
+from vfs.daemon.memory import give_back, one_heap
 from vfs.daemon.mountpoint import (
     check_directory,
     check_right,
@@ -100,6 +100,7 @@ def run(request: MountRequest, reporter: Reporter) -> None:
         SystemExit: a signal came before there was a mount.
     """
     raise_limit()
+    one_heap()
     gc.set_threshold(COLLECT_AFTER, 20, 50)
     log_file = state_dir() / f"{mount_id(request.mountpoint)}.log"
     close_log = logs.setup(log_file, request.foreground)

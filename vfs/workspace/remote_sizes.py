@@ -23,7 +23,7 @@ from vfs.workspace.stores import RemoteRef
 MOST_HEADS = 500
 """Up to so many unknown sizes, HEAD requests are cheaper than finding out what is."""
 LIST_PAGE = 1000
-_LEARN = 50_000
+_LEARN = 16_384
 _NAME_LENGTH = 33  # two hexadecimal digits, a slash, thirty more
 
 Found = Iterator[tuple[bytes, int]]

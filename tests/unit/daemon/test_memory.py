@@ -1,0 +1,28 @@
+"""What threads of the daemon needed for a moment goes back to the system."""
+
+import subprocess
+import sys
+
+import pytest
+
+_PROGRAM = """
+import threading
+import psutil
+from vfs.daemon.memory import give_back, one_heap
+one_heap()
+bytearray(16 << 20)  # once so much was freed the C library keeps as much at the end of a heap
+before = psutil.Process().memory_info().rss
+thread = threading.Thread(target=lambda: [bytearray(3000) for _ in range(5_000)])
+thread.start()
+thread.join()
+give_back()
+print(psutil.Process().memory_info().rss - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc")
+def test_what_a_thread_needed_goes_back() -> None:
+    grown = subprocess.run(
+        [sys.executable, "-c", _PROGRAM], check=True, stdout=subprocess.PIPE
+    ).stdout
+    assert int(grown) < 5 << 20, "15 MB were needed for a moment"
