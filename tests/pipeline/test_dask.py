@@ -180,7 +180,10 @@ def test_a_diamond(shared: Work, cluster: Cluster) -> None:
         "  last: {cmd: 'cat l/x r r-home > last; echo {\\\"n\\\": 4} > m.json', deps: [l, r, r-home], outs: [last], metrics: [m.json: {cache: false}]}\n"
     )
     said = work.vfs("repro", "--executor", cluster.url)
-    assert "stage 'right' wrote 1 path that it does not declare: 'junk' (created); not kept" in said
+    assert (
+        "stage 'right' wrote 1 path that it does not declare: 'junk' (created); it is not kept"
+        in said
+    )
     homes = {work.read("l/home").strip(), work.read("r-home").strip()}
     assert len(homes) == 2
     assert homes <= {str(cluster.home(name)) for name in NAMES}
