@@ -221,7 +221,8 @@ def test_young_lists_keep_their_old_files(one: Clone, sandbox: Sandbox) -> None:
     one.vfs("add", "data")
     assert "2 objects pushed" in one.vfs("push")
     age = int(time.time() - between) + 5  # a slow machine's gc looks later
-    gc(two, "--workspace", "-r", "store", "--older-than", str(age))
+    assert gc(two, "--workspace", "-r", "store", "--older-than", str(age))["condemned"] == EACH + 2
+    assert gc(two, "--workspace", "-r", "store", "--older-than", "1ms")["removed"] == EACH + 2
     assert check_store(sandbox.root / "remote") == EACH + 3 + 2 + 3
 
 

@@ -11,21 +11,17 @@ is, since its pusher may not be done. A manifest that was put aside keeps its pa
 Memory: 200 bytes for each pack and manifest, and as `vfs.packed.repack`.
 """
 
-import secrets
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 
 from vfs.errors import FormatError, ObjectMissing
 from vfs.formats.packs import (
-    CONDEMNED,
     MANIFESTS,
-    MAX_CONDEMNED,
     REMOVED,
-    dump_condemned,
     parse_manifest_key,
     removed_key,
 )
-from vfs.packed.known import Listed, condemnations, condemned, list_packs
+from vfs.packed.known import Listed, condemn, condemnations, condemned, list_packs
 from vfs.packed.manifest import PackedRemote, Pointer
 from vfs.packed.repack import Repacking, victims
 from vfs.packed.roots import Roots
@@ -174,7 +170,7 @@ class Collector:
         """Delete what was condemned long enough. Raises as `run`."""
         due: list[tuple[ObjectInfo, frozenset[bytes]]] = []
         waiting: list[tuple[ObjectInfo, frozenset[bytes]]] = []
-        for one in condemnations(self._store):
+        for one in condemnations(self._remote):
             (due if self._old(one[0].modified) else waiting).append(one)
         listed = {entry.pack.id: entry for entry in list_packs(self._store)}
         for info, ids in waiting:
@@ -224,7 +220,7 @@ class Collector:
                 self.did.young += 1
         if self._dry:
             return
-        condemn(self._store, [entry.pack.id for entry in self.did.condemned], self._now)
+        condemn(self._remote, [entry.pack.id for entry in self.did.condemned], self._now)
         if self.did.condemned:
             self.did.due = self._now + self._grace
 
@@ -250,11 +246,3 @@ class Collector:
 
     def _skip(self, error: FormatError) -> None:
         self._note(f"{error.message}: it keeps nothing")
-
-
-def condemn(store: PackedRemote, packs: Iterable[bytes], now: float) -> None:
-    """Name packs that are about to be removed. Raises RemoteError."""
-    ids = sorted(packs)
-    for start in range(0, len(ids), MAX_CONDEMNED):
-        key = f"{CONDEMNED}{int(now)}-{secrets.token_hex(8)}"
-        store.remote.put(key, dump_condemned(ids[start : start + MAX_CONDEMNED]))

@@ -25,7 +25,7 @@ from vfs.sharing.from_tree import WorkingTree
 from vfs.sharing.keep import Marks, everything, stores_of
 from vfs.sharing.layout import open_layout, open_named, packed_named
 from vfs.sharing.leftovers import left_there
-from vfs.sharing.plain import Object, PlainRemote
+from vfs.sharing.plain import PlainRemote
 from vfs.sharing.push import pushed
 from vfs.sharing.used import Used
 from vfs.state import CleanOuts, FileState, spare_table
@@ -34,6 +34,7 @@ from vfs.tracking.parallel import each_told
 from vfs.tracking.uses import Use
 from vfs.types import Digest
 from vfs.workspace import Workspace
+from vfs.workspace.condemned import Object
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import DvcStore, RemoteRef
 

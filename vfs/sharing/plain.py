@@ -11,11 +11,12 @@ Rules:
 import errno
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cached_property
 from itertools import islice
-from typing import BinaryIO, Final, NamedTuple, cast
+from typing import BinaryIO, Final, cast
 
 from vfs.errors import (
     AccessDenied,
@@ -31,8 +32,11 @@ from vfs.objects import ObjectCache
 from vfs.objects.leftovers import DAY
 from vfs.remotes import Body, Remote
 from vfs.remotes.base import told
+from vfs.remotes.bulk import in_threads
 from vfs.remotes.local import REFUSED, ROOM
 from vfs.types import Algorithm, Digest
+from vfs.workspace import condemned
+from vfs.workspace.condemned import Condemned, Object, Stored
 from vfs.workspace.stores import RemoteRef
 
 FEW: Final = 64
@@ -42,25 +46,6 @@ _PAGE_COST: Final = 4  # HEADs that take as long as one page
 _WHOLE: Final = 1 << 20  # bytes of an object that is sent from memory
 _LISTS: Final = 8
 _REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
-
-Object = tuple[Digest, bool]
-"""A digest, and whether it names a listing."""
-
-
-class Stored(NamedTuple):
-    """An object that lies somewhere.
-
-    Attributes:
-        digest: its name.
-        is_tree: it is a listing.
-        size: bytes.
-        modified: seconds since the epoch when it was put; 0 if unknown.
-    """
-
-    digest: Digest
-    is_tree: bool
-    size: int
-    modified: float
 
 
 class PlainRemote:
@@ -131,8 +116,45 @@ class PlainRemote:
         """Remove objects. Raises RemoteError: some could not be."""
         self._remote.delete([self.key(digest, is_tree=is_tree) for digest, is_tree in objects])
 
+    def condemned(self, before: float) -> Condemned:
+        """What collections are about to remove; what was condemned before a time (seconds since the epoch) is due. Raises as `Condemned.read`."""
+        return Condemned.read(self._remote, self._ref.prefix, before)
+
+    def condemn(self, objects: Sequence[Stored], now: float) -> None:
+        """Let everybody know what is about to be removed. Raises RemoteError."""
+        condemned.add(self._remote, self._ref.prefix, objects, now)
+
+    def acquit(self, ended: Iterable[str]) -> None:
+        """Remove what condemned objects. Raises RemoteError."""
+        self._remote.delete(ended)
+
     def present(self, objects: Sequence[Object]) -> Iterator[tuple[Object, int]]:
-        """Those of some objects that are there, with their sizes (bytes); in any order."""
+        """Those of some objects that are there to stay, with their sizes (bytes); in any order. What is condemned is not there to stay.
+
+        Raises:
+            FormatError: what is condemned cannot be read.
+            RemoteError: as `Remote.heads` and `Remote.list`.
+        """
+        found = list(self._present(objects))
+        doomed = [one for one, _ in found if one in self._condemned] if found else []
+        gone = {one for one, stays in self._again(doomed) if not stays}
+        return ((one, size) for one, size in found if one not in gone)
+
+    @cached_property
+    def _condemned(self) -> Mapping[Object, float]:
+        return condemned.known(self._remote, self._ref.prefix)
+
+    def _again(self, doomed: Sequence[Object]) -> Iterator[tuple[Object, bool]]:
+        """Whether condemned objects were put later than they were condemned."""
+        keys = {self.key(digest, is_tree=is_tree): (digest, is_tree) for digest, is_tree in doomed}
+
+        def put(key: str) -> float:
+            return max((i.modified for i in self._remote.list(key) if i.key == key), default=0.0)
+
+        for key, modified in in_threads(put, list(keys), self.jobs) if keys else ():
+            yield keys[key], modified > self._condemned[keys[key]]
+
+    def _present(self, objects: Sequence[Object]) -> Iterator[tuple[Object, int]]:
         if self.directory is not None:
             yield from self._here(self.directory, objects)
             return

@@ -20,7 +20,7 @@ from vfs.packed import Pointer
 from vfs.sharing.elsewhere import Elsewhere
 from vfs.sharing.layout import open_layout
 from vfs.sharing.packed_push import PackedPush
-from vfs.sharing.plain import Object, PlainRemote
+from vfs.sharing.plain import PlainRemote
 from vfs.sharing.relayed import relay_many
 from vfs.sharing.there import There
 from vfs.sharing.used import Used
@@ -31,6 +31,7 @@ from vfs.tracking.report import Report, Trouble
 from vfs.tracking.uses import Use
 from vfs.types import Digest
 from vfs.workspace import Workspace
+from vfs.workspace.condemned import Object
 from vfs.workspace.outs import COMMIT_IT, UNHASHED
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import DvcStore, RemoteRef

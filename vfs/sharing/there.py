@@ -9,10 +9,11 @@ Nothing else: a file that no listing names may be removed by anybody's collectio
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from vfs.sharing.plain import Object, PlainRemote
+from vfs.sharing.plain import PlainRemote
 from vfs.state import Seen
 from vfs.tracking.caches import Caches
 from vfs.types import Digest
+from vfs.workspace.condemned import Object
 
 _WITNESSES: Final = 16
 """Listings of other versions that are looked at."""
