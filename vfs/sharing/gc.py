@@ -5,7 +5,7 @@ such a listing, because whoever put it there relies on them; remove listings, th
 
 Rules:
 
-* In the cache, what any commit of this machine names goes only if a remote has it in the same size; it is asked
+* In the cache, what any commit of this machine names goes only if a remote surely has it (`vfs.sharing.surely`); it is asked
   now. Without a remote, or without its answer, it stays. A remote that is the cache itself has nothing.
 * On a remote, the whole of every commit stays that no remote-tracking branch has.
 * What a pin names stays in the cache. The run-cache is left alone, and so is everything that no digest names.
@@ -35,6 +35,7 @@ from vfs.sharing.layout import open_layout, open_named, packed_named
 from vfs.sharing.leftovers import left_there
 from vfs.sharing.pinned import OrPinned, Pinned
 from vfs.sharing.plain import PlainRemote
+from vfs.sharing.surely import surely
 from vfs.sharing.used import Scope
 from vfs.state import Seen, StateTable
 from vfs.workspace import Workspace
@@ -163,15 +164,14 @@ class Collection:
         return [one for one in garbage if one[:2] not in asked]
 
     def _ask(self, ref: RemoteRef, asked: dict[Object, int], collected: Collected) -> None:
-        """Take from `asked` what a remote has in the same size."""
+        """Take from `asked` what a remote surely has."""
         self._progress(f"ask {ref.name}", 0, len(asked))
         try:
             layout = open_layout(self._workspace, ref)
-            there = [
-                one
-                for one, size in layout.present(list(asked))
-                if asked[one] == size and not _same_place(collected.place, layout, one)
-            ]
+            apart = {
+                one: n for one, n in asked.items() if not _same_place(collected.place, layout, one)
+            }
+            there = surely(layout, apart) if apart else set()
         except VfsError as error:
             collected.notes.append(f"remote {ref.name} was not asked: {error.message}")
             return

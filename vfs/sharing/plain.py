@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from itertools import islice
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final, TypeVar, cast
 
 from vfs.errors import (
     AccessDenied,
@@ -31,7 +31,7 @@ from vfs.formats.layout import object_path, parse_object_path
 from vfs.objects import ObjectCache
 from vfs.objects.leftovers import DAY
 from vfs.remotes import Body, Remote
-from vfs.remotes.base import told
+from vfs.remotes.base import ObjectInfo, told
 from vfs.remotes.bulk import in_threads
 from vfs.remotes.local import REFUSED, ROOM
 from vfs.types import Algorithm, Digest
@@ -45,6 +45,7 @@ _PAGE: Final = 1000  # keys of one LIST answer
 _PAGE_COST: Final = 4  # HEADs that take as long as one page
 _WHOLE: Final = 1 << 20  # bytes of an object that is sent from memory
 _LISTS: Final = 8
+T = TypeVar("T")
 _REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -135,10 +136,16 @@ class PlainRemote:
             FormatError: what is condemned cannot be read.
             RemoteError: as `Remote.heads` and `Remote.list`.
         """
-        found = list(self._present(objects))
+        return iter(self._staying(list(self._present(objects))))
+
+    def heads(self, objects: Sequence[Object]) -> list[tuple[Object, ObjectInfo]]:
+        """`present`, by asking for each (a LIST may still show what is gone), with all that the remote says of it."""
+        return self._staying(list(self._heads(objects)))
+
+    def _staying(self, found: list[tuple[Object, T]]) -> list[tuple[Object, T]]:
         doomed = [one for one, _ in found if one in self._condemned] if found else []
         gone = {one for one, stays in self._again(doomed) if not stays}
-        return ((one, size) for one, size in found if one not in gone)
+        return [item for item in found if item[0] not in gone]
 
     @cached_property
     def _condemned(self) -> Mapping[Object, float]:
@@ -159,19 +166,20 @@ class PlainRemote:
             yield from self._here(self.directory, objects)
             return
         if len(objects) <= FEW or not self._listing_pays(objects):
-            keys = {
-                self.key(digest, is_tree=is_tree): (digest, is_tree) for digest, is_tree in objects
-            }
-            for key, answer in self._remote.heads(list(keys)):
-                info = told(answer)
-                if info is not None:
-                    yield keys[key], info.size
+            yield from ((one, info.size) for one, info in self._heads(objects))
             return
         wanted = set(objects)
-        for key, size, _ in self._listed(_heads(objects)):
+        for key, size, _ in self._listed(_prefixes(objects)):
             found = parse_object_path(key)
             if found in wanted:
                 yield found, size
+
+    def _heads(self, objects: Iterable[Object]) -> Iterator[tuple[Object, ObjectInfo]]:
+        keys = {self.key(digest, is_tree=is_tree): (digest, is_tree) for digest, is_tree in objects}
+        for key, answer in self._remote.heads(list(keys)):
+            info = told(answer)
+            if info is not None:
+                yield keys[key], info
 
     def _here(
         self, directory: ObjectCache, objects: Sequence[Object]
@@ -186,7 +194,7 @@ class PlainRemote:
     def _listing_pays(self, objects: Sequence[Object]) -> bool:
         most = len(objects) // _PAGE_COST * _PAGE  # objects of a remote that may be listed
         estimate = 0
-        for head in _heads(objects):
+        for head in _prefixes(objects):
             sample = self._remote.list(f"{self._ref.prefix}{head}00/0")
             estimate += 4096 * sum(1 for _ in islice(sample, most // 4096 + 1))
         self._large = estimate > 64 * _PAGE
@@ -318,7 +326,7 @@ def damaged(path: str, digest: Digest, hint: str) -> ContentMismatch:
     )
 
 
-def _heads(objects: Iterable[Object]) -> list[str]:
+def _prefixes(objects: Iterable[Object]) -> list[str]:
     """What the keys of objects begin with."""
     kinds = dict.fromkeys(digest.algorithm is Algorithm.MD5 for digest, _ in objects)
     return ["files/md5/" if modern else "" for modern in kinds]
