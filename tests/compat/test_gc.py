@@ -199,6 +199,11 @@ def test_a_remote(kind: str, one: Clone, request: pytest.FixtureRequest) -> None
     if kind == "s3":  # of all versions, whose own configuration has another remote
         shutil.copy(one.root / ".dvc/config.local", two.root / ".dvc/config.local")
     assert gc(two, "--workspace", "-r", "store")["young"] == 2 * EACH
+    at_once = ("--workspace", "-r", "store", "--older-than", "1ms")
+    assert gc(two, *at_once)["condemned"] == 2 * EACH
+    one.dvc("gc", "-q", "-f", "-c", "--all-commits", "-w")  # passes by what says so
+    assert "10 objects pushed" in one.vfs("push", "--all-commits")
+    assert gc(two, *at_once)["removed"] == 0  # put again since
     done = gc(two, "--workspace", "-r", "store", "--older-than", "0", "--dry-run")
     assert done["removed"] == 2 * EACH
     done = gc(two, "--workspace", "-r", "store", "--older-than", "0")
