@@ -73,7 +73,8 @@ def _lacking(
     proven: list[Digest] = []
     for number, digests in files.items():
         use, digest = uses[number], uses[number].out.digest
-        lacks = sum(one not in has for one in digests) + ((digest, use.out.is_tree) not in there)
+        lacks = sum(one not in has for one in digests)
+        lacks += use.out.is_tree and (digest, True) not in there
         if lacks or digest not in doubtful:
             lacking.append((use, lacks))
         elif digests and use.wanted.inside is None:
