@@ -17,12 +17,13 @@ from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import NAME, REV, Text
 from vfs_cli.sharing import wait_option, working
-from vfs_cli.text import count, format_size
+from vfs_cli.text import count, date, format_size
 
 if TYPE_CHECKING:
     from vfs.objects.leftovers import Leftover
     from vfs.sharing.gc import Collected
     from vfs.workspace import Workspace
+    from vfs.workspace.condemned import Stored
 
 _SHOWN = 20
 _ANSWER_SECONDS = 10.0
@@ -80,9 +81,9 @@ def command(
     stays that a commit names which no remote-tracking branch has. 'git fetch' before collecting on a remote: commits that this
     machine does not know keep nothing. A list of files that cannot be read ends the command before anything is removed.
 
-    On a packed remote it takes two runs: the first condemns packs that nothing needs, one that comes --older-than later removes
-    them; pushes that begin between do not count on them. Packs of which less than half is needed are repacked. There --older-than must
-    be longer than the longest push, unless nobody pushes.
+    On a remote it takes two runs: the first condemns what nothing needs and is older than --older-than, one that comes --older-than later removes it;
+    pushes that begin between do not count on it, and send it again. --older-than must be longer than the longest push, and than a commit takes from
+    there to 'git push'; 0 says that nobody pushes now: in DVC's layout all goes at once. Packs of a packed remote of which less than half is needed are repacked.
 
     What killed pushes left half-written in a remote that is a directory goes when nobody has written to it for a day.
     """
@@ -201,25 +202,42 @@ def _show_left(output: Output, left: "list[Leftover]", dry: bool) -> None:
 def _show(output: Output, done: "Collected", dry: bool) -> None:
     for note in done.notes:
         output.warning(note)
-    if output.json:
-        from vfs.formats.layout import object_path
+    (_document if output.json else _say)(output, done, dry)
 
-        for one in done.removed:
+
+def _document(output: Output, done: "Collected", dry: bool) -> None:
+    from vfs.formats.layout import object_path
+
+    for what, some in (("removed", done.removed), ("condemned", done.condemned)):
+        for one in some:
             name = object_path(one.digest, is_tree=one.is_tree)
-            output.document("garbage", {"object": name, "size": one.size})
-        fields = {"place": done.place, "removed": len(done.removed), "freed": done.freed}
-        more = {"kept": done.kept, "young": done.young, "only_here": done.only_here, "dry_run": dry}
-        output.document("gc", fields | more)
-        return
+            output.document("garbage", {"object": name, "size": one.size, "what": what})
+    fields = {"place": done.place, "removed": len(done.removed), "freed": done.freed}
+    more = {"kept": done.kept, "young": done.young, "only_here": done.only_here, "dry_run": dry}
+    two = {"condemned": len(done.condemned), "waiting": len(done.waiting)}
+    output.document("gc", fields | more | two | {"due": round(done.due)})
+
+
+def _say(output: Output, done: "Collected", dry: bool) -> None:
     if dry:
         for one in done.removed:
-            name = one.digest.hex + (".dir" if one.is_tree else "")
-            output.line(f"{name:<36} {format_size(one.size)}")
-    verb = "would go" if dry else "removed"
+            output.line(_named(one))
+        for one in done.condemned:
+            output.line(f"{_named(one)}  (condemned first)")
+    verb, size = "would go" if dry else "removed", sum(one.size for one in done.condemned)
+    condemned = (
+        f"{len(done.condemned)} {'would be ' if dry else ''}condemned ({format_size(size)}), "
+    )
     output.line(
         f"{done.place}: {count(len(done.removed), 'object')} {verb} ({format_size(done.freed)}), "
-        f"{done.kept} kept"
+        f"{condemned if done.condemned else ''}{done.kept} kept"
     )
+    waiting = done.waiting + ([] if dry else done.condemned)
+    if waiting:
+        bytes_ = format_size(sum(one.size for one in waiting))
+        output.note(
+            f"{count(len(waiting), 'condemned object')} ({bytes_}): `vfs gc` again from {date(done.due)} on removes what nothing needs by then"
+        )
     if done.young:
         output.note(f"younger than --older-than, so kept: {count(done.young, 'object')}")
     if done.only_here:
@@ -227,3 +245,8 @@ def _show(output: Output, done: "Collected", dry: bool) -> None:
             f"on no remote, so kept: {count(done.only_here, 'object')} of earlier commits; "
             "`vfs push --all-commits` sends what is not there"
         )
+
+
+def _named(one: "Stored") -> str:
+    name = one.digest.hex + (".dir" if one.is_tree else "")
+    return f"{name:<36} {format_size(one.size)}"

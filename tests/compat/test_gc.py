@@ -191,13 +191,19 @@ def test_a_remote(kind: str, one: Clone, request: pytest.FixtureRequest) -> None
         server: S3Server = request.getfixturevalue("ministack")
         url = f"s3://{server.new_bucket()}/some/prefix"
         for name, value in {"url": url, **server.options}.items():
-            one.dvc("remote", "modify", "-q", "store", name, value)
-        one.git("commit", "-q", "-a", "-m", "another remote")
+            one.dvc("remote", "modify", "-q", "--local", "store", name, value)
     one.vfs("push", "--all-commits")
     # No commit was pushed with Git: all of them count.
     assert gc(one, "--workspace", "-r", "store", "--older-than", "0")["removed"] == 0
     two = one.clone("two")
+    if kind == "s3":  # of all versions, whose own configuration has another remote
+        shutil.copy(one.root / ".dvc/config.local", two.root / ".dvc/config.local")
     assert gc(two, "--workspace", "-r", "store")["young"] == 2 * EACH
+    at_once = ("--workspace", "-r", "store", "--older-than", "1ms")
+    assert gc(two, *at_once)["condemned"] == 2 * EACH
+    one.dvc("gc", "-q", "-f", "-c", "--all-commits", "-w")  # passes by what says so
+    assert "10 objects pushed" in one.vfs("push", "--all-commits")
+    assert gc(two, *at_once)["removed"] == 0  # put again since
     done = gc(two, "--workspace", "-r", "store", "--older-than", "0", "--dry-run")
     assert done["removed"] == 2 * EACH
     done = gc(two, "--workspace", "-r", "store", "--older-than", "0")
@@ -221,7 +227,8 @@ def test_young_lists_keep_their_old_files(one: Clone, sandbox: Sandbox) -> None:
     one.vfs("add", "data")
     assert "2 objects pushed" in one.vfs("push")
     age = int(time.time() - between) + 5  # a slow machine's gc looks later
-    gc(two, "--workspace", "-r", "store", "--older-than", str(age))
+    assert gc(two, "--workspace", "-r", "store", "--older-than", str(age))["condemned"] == EACH + 2
+    assert gc(two, "--workspace", "-r", "store", "--older-than", "1ms")["removed"] == EACH + 2
     assert check_store(sandbox.root / "remote") == EACH + 3 + 2 + 3
 
 

@@ -8,19 +8,28 @@ from pathlib import Path
 
 from vfs.errors import ConfigError
 
+LEADS_OUT = "replace the symlink by a file: a repository must not decide what else is written"
 
-def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
+
+def write_file(
+    path: Path, data: bytes, *, private: bool = False, inside: Path | None = None
+) -> None:
     """Give a file other bytes; its mode stays, and a symlink to it too. Its directory is made if need be.
 
     Args:
         path: of the file.
         data: all of it.
         private: nobody else may read it from now on.
+        inside: the repository that may have brought symlinks along; they must not lead out of it.
 
     Raises:
         ConfigError: it cannot be written; the old bytes are there.
     """
     target = Path(os.path.realpath(path))
+    if inside is not None and not target.is_relative_to(os.path.realpath(inside)):
+        raise ConfigError(
+            f"{path}: is a symlink to {target}, which lies outside of {inside}", hint=LEADS_OUT
+        )
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

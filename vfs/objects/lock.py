@@ -29,10 +29,18 @@ def writing(root: Path, wait: float = 0.0) -> Iterator[None]:
 
     Raises:
         RepositoryBusy: somebody else holds it.
-        StoreError: the lock cannot be made.
+        StoreError: the lock cannot be made, or would lie outside.
     """
+    check_inside(root / ".dvc" / "tmp", root)
     with locked(root / ".dvc" / "tmp" / "lock", str(root), wait):
         yield
+
+
+def check_inside(path: Path, root: Path) -> None:
+    """Refuse to write to a place that symlinks, which a repository may bring along, move out of it. Raises StoreError."""
+    real = os.path.realpath(path)
+    if not Path(real).is_relative_to(os.path.realpath(root)):
+        raise StoreError(f"{path}: leads to {real}, outside of {root}", hint="replace the symlink")
 
 
 @contextmanager

@@ -5,27 +5,25 @@
     sweep     packs that were condemned long enough, and that no manifest names by now, are deleted
     repack    what lives in mostly dead packs moves to new ones (`vfs.packed.repack`)
     condemn   packs that no manifest names are condemned; a later run sweeps them
+    look      what came back is there with its packs, if no other collection came between
 
 Rules: each step may be killed anywhere and done again; each looks at the remote anew. What is younger than the grace period stays as it
 is, since its pusher may not be done. A manifest that was put aside keeps its packs for the grace period, too.
 Memory: 200 bytes for each pack and manifest, and as `vfs.packed.repack`.
 """
 
-import secrets
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from vfs.errors import FormatError, ObjectMissing
 from vfs.formats.packs import (
-    CONDEMNED,
     MANIFESTS,
-    MAX_CONDEMNED,
     REMOVED,
-    dump_condemned,
     parse_manifest_key,
     removed_key,
 )
-from vfs.packed.known import Listed, condemnations, condemned, list_packs
+from vfs.packed.known import Listed, condemn, condemnations, condemned, list_packs
 from vfs.packed.manifest import PackedRemote, Pointer
 from vfs.packed.repack import Repacking, victims
 from vfs.packed.roots import Roots
@@ -113,7 +111,8 @@ class Collector:
             FormatError: a manifest or a condemned object is damaged, so it is not known what it keeps.
             RemoteError: the remote is down, or refuses.
         """
-        for step in (self.restore, self.remove, self.sweep, self.repack, self.condemn):
+        steps = (self.restore, self.remove, self.sweep, self.repack, self.condemn, self.look_again)
+        for step in steps:
             self._progress(step.__name__, 0, None)
             step()
         return self.did
@@ -132,9 +131,21 @@ class Collector:
             if not self._roots.packs([info]) <= packs:
                 self._note(f"{pointer.key} is needed, but its packs are gone: `vfs push` it")
             elif not self._dry:
-                data = read_body(self._remote.get(info.key), info.size)
-                self._remote.put(pointer.key, bytes(data), if_absent=True)
+                with suppress(ObjectMissing):  # another collection swept it meanwhile
+                    data = read_body(self._remote.get(info.key), info.size)
+                    self._remote.put(pointer.key, bytes(data), if_absent=True)
             self.did.restored.append(pointer.key)
+
+    def look_again(self) -> None:
+        """What came back while another collection, which does not know who needs it, swept its packs, goes again. Raises as `run`."""
+        if self._dry or not self.did.restored:
+            return
+        back = [info for info in self._manifests() if info.key in self.did.restored]
+        packs = {entry.pack.id for entry in list_packs(self._store)}
+        for info in back:
+            if not self._roots.packs([info]) <= packs:
+                self._remote.delete([info.key])
+                self._note(f"{info.key} is needed, but its packs went meanwhile: `vfs push` it")
 
     def remove(self) -> None:
         """Put aside the manifests that nothing needs. Raises as `run`."""
@@ -174,7 +185,7 @@ class Collector:
         """Delete what was condemned long enough. Raises as `run`."""
         due: list[tuple[ObjectInfo, frozenset[bytes]]] = []
         waiting: list[tuple[ObjectInfo, frozenset[bytes]]] = []
-        for one in condemnations(self._store):
+        for one in condemnations(self._remote):
             (due if self._old(one[0].modified) else waiting).append(one)
         listed = {entry.pack.id: entry for entry in list_packs(self._store)}
         for info, ids in waiting:
@@ -187,6 +198,7 @@ class Collector:
             named |= self._roots.packs(info for info in aside if info.key not in ended)
             gone = {one for _, ids in due for one in ids if one in listed}
             self.did.spared = len(gone & named)
+            named |= self._roots.packs(self._manifests())  # reading took a while
             self.did.swept = [listed[one] for one in sorted(gone - named)]
         if not self._dry:
             self._remote.delete([entry.pack.key for entry in self.did.swept])
@@ -224,7 +236,7 @@ class Collector:
                 self.did.young += 1
         if self._dry:
             return
-        condemn(self._store, [entry.pack.id for entry in self.did.condemned], self._now)
+        condemn(self._remote, [entry.pack.id for entry in self.did.condemned], self._now)
         if self.did.condemned:
             self.did.due = self._now + self._grace
 
@@ -250,11 +262,3 @@ class Collector:
 
     def _skip(self, error: FormatError) -> None:
         self._note(f"{error.message}: it keeps nothing")
-
-
-def condemn(store: PackedRemote, packs: Iterable[bytes], now: float) -> None:
-    """Name packs that are about to be removed. Raises RemoteError."""
-    ids = sorted(packs)
-    for start in range(0, len(ids), MAX_CONDEMNED):
-        key = f"{CONDEMNED}{int(now)}-{secrets.token_hex(8)}"
-        store.remote.put(key, dump_condemned(ids[start : start + MAX_CONDEMNED]))

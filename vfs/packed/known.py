@@ -5,6 +5,7 @@ Memory: some 220 bytes for each chunk and 130 for each file.
 """
 
 import os
+import secrets
 from array import array
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -17,15 +18,18 @@ from vfs.formats.manifest_blocks import ChunkPlace, PackedFile
 from vfs.formats.packs import (
     CONDEMNED,
     ID,
+    MAX_CONDEMNED,
     PACKS,
     ChunkRow,
     PackBuilder,
     PackRef,
+    dump_condemned,
     parse_condemned,
     parse_pack_key,
     parse_table,
 )
 from vfs.packed.manifest import PackedRemote, Pointer
+from vfs.remotes import Remote
 from vfs.remotes.base import ObjectInfo, read_body
 from vfs.remotes.bulk import in_threads
 from vfs.types import Algorithm
@@ -185,20 +189,30 @@ def list_packs(store: PackedRemote) -> Iterator[Listed]:
 
 def condemned(store: PackedRemote) -> frozenset[bytes]:
     """Ids of packs that are about to be removed. Raises FormatError: a condemned object is damaged."""
-    return frozenset().union(*(ids for _, ids in condemnations(store)))
+    return frozenset().union(*(ids for _, ids in condemnations(store.remote)))
 
 
-def condemnations(store: PackedRemote) -> Iterator[tuple[ObjectInfo, frozenset[bytes]]]:
-    """The condemned objects, and the packs that each names. Raises FormatError: one is damaged."""
-    for info in store.remote.list(CONDEMNED):
+def condemnations(
+    remote: Remote, folder: str = CONDEMNED
+) -> Iterator[tuple[ObjectInfo, frozenset[bytes]]]:
+    """The condemned objects in a folder, and what each names. Raises FormatError: one is damaged."""
+    for info in remote.list(folder):
         with suppress(ObjectMissing):  # swept meanwhile
-            yield info, condemned_by(store, info)
+            yield info, condemned_by(remote, info)
 
 
-def condemned_by(store: PackedRemote, info: ObjectInfo) -> frozenset[bytes]:
-    """The packs that a condemned object names. Raises ObjectMissing, FormatError."""
-    data = read_body(store.remote.get(info.key), info.size)
+def condemned_by(remote: Remote, info: ObjectInfo) -> frozenset[bytes]:
+    """What a condemned object names. Raises ObjectMissing, FormatError."""
+    data = read_body(remote.get(info.key), info.size)
     return parse_condemned(data, file=info.key)
+
+
+def condemn(remote: Remote, names: Iterable[bytes], now: float, folder: str = CONDEMNED) -> None:
+    """Name what is about to be removed (ids of 32 bytes). Raises RemoteError."""
+    ids = sorted(names)
+    for start in range(0, len(ids), MAX_CONDEMNED):
+        key = f"{folder}{int(now)}-{secrets.token_hex(8)}"
+        remote.put(key, dump_condemned(ids[start : start + MAX_CONDEMNED]))
 
 
 def seal(pack: PackBuilder, condemned: Container[bytes]) -> tuple[PackRef, bytes]:

@@ -35,17 +35,18 @@ _NOT_THERE: Final = (RemoteError, FormatError, StoreCorrupt)
 
 
 class Elsewhere:
-    """The remotes of a store but one; nothing is opened before it is needed. Close it.
+    """The remotes of a store; nothing is opened before it is needed. Close it.
 
     Args:
         workspace: the repository.
         store: its remotes are asked.
-        target: the one that is pushed to.
+        target: the one that is pushed to. In DVC's layout it is asked last, for what is condemned there and here no more.
     """
 
     def __init__(self, workspace: Workspace, store: DvcStore, target: RemoteRef) -> None:
         self._workspace = workspace
-        self._plain = [r for r in store.remotes if r != target and (r.worktree or not r.versioned)]
+        plain = (ref for ref in store.remotes if ref.worktree or not ref.versioned)
+        self._plain = sorted(plain, key=lambda ref: ref == target)
         self._packed = [ref for ref in store.packed if ref != target]
         self._pointers: dict[Pointer, None] = {}
         self._known = _Known(workspace)

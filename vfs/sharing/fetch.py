@@ -23,7 +23,7 @@ from vfs.errors import (
 from vfs.formats.values import ImportSource, UrlSource
 from vfs.sharing.layout import open_layout
 from vfs.sharing.packed_fetch import PackedFetch
-from vfs.sharing.plain import Object, PlainRemote
+from vfs.sharing.plain import PlainRemote
 from vfs.sharing.relayed import relay_many
 from vfs.sharing.sources import Piece, imported, versioned
 from vfs.sharing.used import Used
@@ -33,6 +33,7 @@ from vfs.tracking.report import Report, Trouble
 from vfs.tracking.uses import Use
 from vfs.types import Digest
 from vfs.workspace import Workspace
+from vfs.workspace.condemned import Object
 from vfs.workspace.outs import COMMIT_IT, UNHASHED
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import DvcStore, RemoteRef

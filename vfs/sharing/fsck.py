@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from vfs.errors import DataUnavailable, VfsError
-from vfs.formats.hashing import hasher_for
 from vfs.formats.layout import object_path
 from vfs.objects import ObjectCache
 from vfs.objects.leftovers import Leftover
@@ -25,8 +24,9 @@ from vfs.sharing.from_tree import WorkingTree
 from vfs.sharing.keep import Marks, everything, stores_of
 from vfs.sharing.layout import open_layout, open_named, packed_named
 from vfs.sharing.leftovers import left_there
-from vfs.sharing.plain import Object, PlainRemote
+from vfs.sharing.plain import PlainRemote
 from vfs.sharing.push import pushed
+from vfs.sharing.surely import altered
 from vfs.sharing.used import Used
 from vfs.state import CleanOuts, FileState, spare_table
 from vfs.tracking.caches import Caches
@@ -34,10 +34,10 @@ from vfs.tracking.parallel import each_told
 from vfs.tracking.uses import Use
 from vfs.types import Digest
 from vfs.workspace import Workspace
+from vfs.workspace.condemned import Object
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import DvcStore, RemoteRef
 
-_PIECE: Final = 1 << 20
 MISSING, TRUNCATED, ALTERED, UNREADABLE = "missing", "truncated", "altered", "unreadable"
 ORPHAN: Final = "orphan"
 LEFTOVER: Final = "leftover"
@@ -197,7 +197,7 @@ class Fsck:
         bad: dict[Object, str] = {}
 
         def check(one: Object) -> None:
-            size = _hash(layout, one)
+            size = altered(layout, one)
             if size is not None:
                 bad[one] = TRUNCATED if size < (self._size_here(one) or 0) else ALTERED
 
@@ -240,7 +240,7 @@ class Fsck:
                     one.why = "files that it names are still wrong there"
                     return
                 layout.send(holder, one.digest, is_tree=one.is_tree)
-                one.repaired = _hash(layout, (one.digest, one.is_tree)) is None
+                one.repaired = altered(layout, (one.digest, one.is_tree)) is None
             except VfsError as error:
                 one.why = error.message
 
@@ -299,17 +299,6 @@ def goes(use: Use, remote: str) -> bool:
     default = use.store.remote(None)
     home = use.out.remote or (default.name if default is not None else remote)
     return pushed(use) and (use.out.remote is None or home == remote)
-
-
-def _hash(layout: PlainRemote, one: Object) -> int | None:
-    """None if an object of a remote is what its name says, else how many bytes it has; raises as `Remote.get`."""
-    digest, is_tree = one
-    with layout.open(digest, is_tree=is_tree) as body:
-        hasher = hasher_for(digest, body.size)
-        buffer = memoryview(bytearray(min(_PIECE, body.size + 1)))
-        while count := body.readinto(buffer):
-            hasher.update(buffer[:count])
-        return None if hasher.matches(digest.value) else body.size
 
 
 def _bring(others: list[PlainRemote], cache: ObjectCache, one: Finding) -> None:

@@ -5,16 +5,18 @@ such a listing, because whoever put it there relies on them; remove listings, th
 
 Rules:
 
-* In the cache, what any commit of this machine names goes only if a remote has it in the same size; it is asked
+* In the cache, what any commit of this machine names goes only if a remote surely has it (`vfs.sharing.surely`); it is asked
   now. Without a remote, or without its answer, it stays. A remote that is the cache itself has nothing.
 * On a remote, the whole of every commit stays that no remote-tracking branch has.
 * What a pin names stays in the cache. The run-cache is left alone, and so is everything that no digest names.
 * A listing goes before its files: whatever has a listing has its files, after a kill at any moment too.
-* A packed remote is collected by pointers and packs (`vfs.packed.collect`), in two runs a grace period apart.
+* A remote is collected in two runs a grace period apart, of which the first condemns and the second removes (`vfs.workspace.condemned`); a packed
+  one by pointers and packs (`vfs.packed.collect`).
 
 Memory: as `Marks`, and some 200 bytes for each object that goes.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,10 +34,12 @@ from vfs.sharing.keep import Marks, key_of, project, stores_of
 from vfs.sharing.layout import open_layout, open_named, packed_named
 from vfs.sharing.leftovers import left_there
 from vfs.sharing.pinned import OrPinned, Pinned
-from vfs.sharing.plain import Object, PlainRemote, Stored
+from vfs.sharing.plain import PlainRemote
+from vfs.sharing.surely import surely
 from vfs.sharing.used import Scope
 from vfs.state import Seen, StateTable
 from vfs.workspace import Workspace
+from vfs.workspace.condemned import Condemned, Object, Stored, fallen
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import RemoteRef
 
@@ -79,6 +83,9 @@ class Collected:
         kept: objects that stay because something needs them.
         young: objects that nothing needs and that stay for their age.
         only_here: objects that only earlier commits name, and that no remote has.
+        condemned: what waits since now.
+        waiting: what waits since an earlier run.
+        due: when the last that waits may be removed (seconds since the epoch).
         notes: what could not be read, or asked.
     """
 
@@ -88,6 +95,9 @@ class Collected:
     kept: int = 0
     young: int = 0
     only_here: int = 0
+    condemned: list[Stored] = field(default_factory=list)
+    waiting: list[Stored] = field(default_factory=list)
+    due: float = 0.0
     notes: list[str] = field(default_factory=list)
 
 
@@ -95,16 +105,21 @@ class Collection:
     """One run; DVC's lock is held by the caller."""
 
     def __init__(
-        self, workspace: Workspace, table: StateTable, wish: Wish, progress: Progress
+        self,
+        workspace: Workspace,
+        table: StateTable,
+        wish: Wish,
+        progress: Progress,
+        now: float | None = None,
     ) -> None:
-        """Raises Unsupported: there is no working tree."""
+        """`now`: seconds since the epoch, if not the time. Raises Unsupported: there is no working tree."""
         if workspace.root is None:
             raise Unsupported(f"{workspace.name} has no working tree", hint="clone it first")
         self._workspace = workspace
         self._table = table
         self._wish = wish
         self._progress = progress
-        self._now = time.time()
+        self._now = time.time() if now is None else now
         self._stores = [s for one in (workspace, *wish.projects) for s in stores_of(one)]
 
     # The cache ------------------------------------------------------------------------------------
@@ -149,15 +164,14 @@ class Collection:
         return [one for one in garbage if one[:2] not in asked]
 
     def _ask(self, ref: RemoteRef, asked: dict[Object, int], collected: Collected) -> None:
-        """Take from `asked` what a remote has in the same size."""
+        """Take from `asked` what a remote surely has."""
         self._progress(f"ask {ref.name}", 0, len(asked))
         try:
             layout = open_layout(self._workspace, ref)
-            there = [
-                one
-                for one, size in layout.present(list(asked))
-                if asked[one] == size and not _same_place(collected.place, layout, one)
-            ]
+            apart = {
+                one: n for one, n in asked.items() if not _same_place(collected.place, layout, one)
+            }
+            there = surely(layout, apart) if apart else set()
         except VfsError as error:
             collected.notes.append(f"remote {ref.name} was not asked: {error.message}")
             return
@@ -211,11 +225,31 @@ class Collection:
         ]
 
     def _plain(self, layout: PlainRemote, needed: Marks) -> Collected:
+        grace, dry = self._wish.grace, self._wish.dry
+        condemned = layout.condemned(self._now - grace if grace else math.inf)
         collected, garbage = self._sift(layout.url, layout.objects(), needed, whole=True)
-        if garbage and not self._wish.dry:
+        going = self._due(garbage, condemned, needed) if grace else garbage
+        left = set(garbage).difference(going)
+        collected.waiting = fallen(sorted(left), condemned.waiting)
+        collected.condemned = sorted(left.difference(collected.waiting))
+        if collected.condemned or collected.waiting:
+            collected.due = grace + (self._now if collected.condemned else condemned.last)
+        if garbage and not dry:
             Seen(self._table, layout.service).forget_remote()  # before anything is gone
-        self._take(collected, garbage, partial(_remove_there, layout))
+            layout.condemn(collected.condemned, self._now)
+        self._take(collected, going, partial(_remove_there, layout))
+        if not dry:
+            layout.acquit(condemned.ended)
         return collected
+
+    def _due(self, garbage: list[Stored], condemned: Condemned, needed: Marks) -> list[Stored]:
+        """What was condemned long enough, less the files of listings that stay."""
+        due = fallen(garbage, condemned.due)
+        going = {one[:2] for one in due}
+        for one in garbage if due else ():
+            if one.is_tree and one[:2] not in going:
+                needed.rely(one.digest)
+        return [one for one in due if one[:2] not in needed]
 
     def leftovers(self, name: str) -> list[Leftover]:
         """Remove what killed pushes left half-written on the remote of that name, if it is a directory, a day ago or earlier."""

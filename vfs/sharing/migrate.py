@@ -118,7 +118,7 @@ class Migration:
             if text is None:
                 writes.remove(os.path.join(self._top, path))
             else:
-                writes.replace(os.path.join(self._top, path), text, via)
+                writes.replace(os.path.join(self._top, path), text, via, self._top)
         self.done.files, self.done.outs = sorted(texts), len(uses)
         if texts:
             names = [os.fsdecode(path) for path in texts]

@@ -63,15 +63,24 @@ def _lacking(
     layout = open_layout(workspace, ref)
     remote = There(layout, Seen(table, layout.service), Caches(uses[0].store))
     there = remote.now((d, use.out.is_tree) for use in uses if (d := use.out.digest) is not None)
+    doubtful = remote.unproven(digest for digest, is_tree in there if is_tree)
     files: dict[int, list[Digest]] = {}
     for number, use in enumerate(uses):
-        if (use.out.digest, use.out.is_tree) not in there:
+        if (use.out.digest, use.out.is_tree) not in there or use.out.digest in doubtful:
             files[number] = _files(use)
     has = remote.files(dict.fromkeys(d for one in files.values() for d in one))
-    return [
-        (uses[number], sum(digest not in has for digest in digests) + uses[number].out.is_tree)
-        for number, digests in files.items()
-    ]
+    lacking: list[tuple[Use, int]] = []
+    proven: list[Digest] = []
+    for number, digests in files.items():
+        use, digest = uses[number], uses[number].out.digest
+        lacks = sum(one not in has for one in digests)
+        lacks += use.out.is_tree and (digest, True) not in there
+        if lacks or digest not in doubtful:
+            lacking.append((use, lacks))
+        elif digests and use.wanted.inside is None:
+            proven.append(digest)
+    remote.prove(proven)
+    return lacking
 
 
 def _packed(store: PackedRemote, uses: list[Use]) -> list[tuple[Use, int]]:

@@ -32,12 +32,12 @@ from vfs.packed import Manifest, PackedRemote, Piece, Pointer, read_files
 from vfs.packed.bulk import Small
 from vfs.processes import Processes
 from vfs.remotes import Remote
-from vfs.sharing.plain import Object
 from vfs.sharing.unpacking import unpack
 from vfs.tracking.caches import Caches
 from vfs.tracking.parallel import each
 from vfs.tracking.uses import Use
 from vfs.types import Algorithm, Digest
+from vfs.workspace.condemned import Object
 from vfs.workspace.pointers import Progress
 
 _POINTERS: Final = 8

@@ -14,8 +14,8 @@ from vfs.errors import FormatError, ObjectMissing
 from vfs.formats.packs import CONDEMNED, MANIFESTS, parse_manifest_key
 from vfs.packed import PackedRemote, Pointer
 from vfs.packed.check import Check
-from vfs.packed.collect import Collector, condemn
-from vfs.packed.known import condemned_by
+from vfs.packed.collect import Collector
+from vfs.packed.known import condemn, condemned_by
 from vfs.packed.roots import Roots
 from vfs.sharing.elsewhere import Elsewhere
 from vfs.sharing.fsck import ALTERED, LEFTOVER, ORPHAN, UNREADABLE, goes
@@ -114,7 +114,7 @@ class PackedFsck:
         gone: set[bytes] = set()
         for info in self._store.remote.list(CONDEMNED):
             try:
-                gone |= condemned_by(self._store, info)
+                gone |= condemned_by(self._store.remote, info)
             except ObjectMissing:
                 continue
             except FormatError as error:
@@ -183,7 +183,7 @@ class PackedFsck:
         run = self._check
         assert run is not None
         lost = damaged & set(run.packs) & self._unnamed
-        condemn(self._store, lost, time.time())
+        condemn(self._store.remote, lost, time.time())
         return {run.packs[one].pack.key for one in lost}
 
 

@@ -7,10 +7,10 @@ digest and size.
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
-from vfs.sharing.plain import Object, Stored
 from vfs.store import ChunkStore
 from vfs.transfer.blocks import pointer_key, scoped
 from vfs.types import SHARED, Blob, Digest
+from vfs.workspace.condemned import Object, Stored
 
 _FIRST = (0).to_bytes(4, "big")
 

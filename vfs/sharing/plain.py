@@ -11,11 +11,12 @@ Rules:
 import errno
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cached_property
 from itertools import islice
-from typing import BinaryIO, Final, NamedTuple, cast
+from typing import BinaryIO, Final, TypeVar, cast
 
 from vfs.errors import (
     AccessDenied,
@@ -30,9 +31,12 @@ from vfs.formats.layout import object_path, parse_object_path
 from vfs.objects import ObjectCache
 from vfs.objects.leftovers import DAY
 from vfs.remotes import Body, Remote
-from vfs.remotes.base import told
+from vfs.remotes.base import ObjectInfo, told
+from vfs.remotes.bulk import in_threads
 from vfs.remotes.local import REFUSED, ROOM
 from vfs.types import Algorithm, Digest
+from vfs.workspace import condemned
+from vfs.workspace.condemned import Condemned, Object, Stored
 from vfs.workspace.stores import RemoteRef
 
 FEW: Final = 64
@@ -41,26 +45,8 @@ _PAGE: Final = 1000  # keys of one LIST answer
 _PAGE_COST: Final = 4  # HEADs that take as long as one page
 _WHOLE: Final = 1 << 20  # bytes of an object that is sent from memory
 _LISTS: Final = 8
+T = TypeVar("T")
 _REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
-
-Object = tuple[Digest, bool]
-"""A digest, and whether it names a listing."""
-
-
-class Stored(NamedTuple):
-    """An object that lies somewhere.
-
-    Attributes:
-        digest: its name.
-        is_tree: it is a listing.
-        size: bytes.
-        modified: seconds since the epoch when it was put; 0 if unknown.
-    """
-
-    digest: Digest
-    is_tree: bool
-    size: int
-    modified: float
 
 
 class PlainRemote:
@@ -131,25 +117,69 @@ class PlainRemote:
         """Remove objects. Raises RemoteError: some could not be."""
         self._remote.delete([self.key(digest, is_tree=is_tree) for digest, is_tree in objects])
 
+    def condemned(self, before: float) -> Condemned:
+        """What collections are about to remove; what was condemned before a time (seconds since the epoch) is due. Raises as `Condemned.read`."""
+        return Condemned.read(self._remote, self._ref.prefix, before)
+
+    def condemn(self, objects: Sequence[Stored], now: float) -> None:
+        """Let everybody know what is about to be removed. Raises RemoteError."""
+        condemned.add(self._remote, self._ref.prefix, objects, now)
+
+    def acquit(self, ended: Iterable[str]) -> None:
+        """Remove what condemned objects. Raises RemoteError."""
+        self._remote.delete(ended)
+
     def present(self, objects: Sequence[Object]) -> Iterator[tuple[Object, int]]:
-        """Those of some objects that are there, with their sizes (bytes); in any order."""
+        """Those of some objects that are there to stay, with their sizes (bytes); in any order. What is condemned is not there to stay.
+
+        Raises:
+            FormatError: what is condemned cannot be read.
+            RemoteError: as `Remote.heads` and `Remote.list`.
+        """
+        return iter(self._staying(list(self._present(objects))))
+
+    def heads(self, objects: Sequence[Object]) -> list[tuple[Object, ObjectInfo]]:
+        """`present`, by asking for each (a LIST may still show what is gone), with all that the remote says of it."""
+        return self._staying(list(self._heads(objects)))
+
+    def _staying(self, found: list[tuple[Object, T]]) -> list[tuple[Object, T]]:
+        doomed = [one for one, _ in found if one in self._condemned] if found else []
+        gone = {one for one, stays in self._again(doomed) if not stays}
+        return [item for item in found if item[0] not in gone]
+
+    @cached_property
+    def _condemned(self) -> Mapping[Object, float]:
+        return condemned.known(self._remote, self._ref.prefix)
+
+    def _again(self, doomed: Sequence[Object]) -> Iterator[tuple[Object, bool]]:
+        """Whether condemned objects were put later than they were condemned."""
+        keys = {self.key(digest, is_tree=is_tree): (digest, is_tree) for digest, is_tree in doomed}
+
+        def put(key: str) -> float:
+            return max((i.modified for i in self._remote.list(key) if i.key == key), default=0.0)
+
+        for key, modified in in_threads(put, list(keys), self.jobs) if keys else ():
+            yield keys[key], modified > self._condemned[keys[key]]
+
+    def _present(self, objects: Sequence[Object]) -> Iterator[tuple[Object, int]]:
         if self.directory is not None:
             yield from self._here(self.directory, objects)
             return
         if len(objects) <= FEW or not self._listing_pays(objects):
-            keys = {
-                self.key(digest, is_tree=is_tree): (digest, is_tree) for digest, is_tree in objects
-            }
-            for key, answer in self._remote.heads(list(keys)):
-                info = told(answer)
-                if info is not None:
-                    yield keys[key], info.size
+            yield from ((one, info.size) for one, info in self._heads(objects))
             return
         wanted = set(objects)
-        for key, size, _ in self._listed(_heads(objects)):
+        for key, size, _ in self._listed(_prefixes(objects)):
             found = parse_object_path(key)
             if found in wanted:
                 yield found, size
+
+    def _heads(self, objects: Iterable[Object]) -> Iterator[tuple[Object, ObjectInfo]]:
+        keys = {self.key(digest, is_tree=is_tree): (digest, is_tree) for digest, is_tree in objects}
+        for key, answer in self._remote.heads(list(keys)):
+            info = told(answer)
+            if info is not None:
+                yield keys[key], info
 
     def _here(
         self, directory: ObjectCache, objects: Sequence[Object]
@@ -164,7 +194,7 @@ class PlainRemote:
     def _listing_pays(self, objects: Sequence[Object]) -> bool:
         most = len(objects) // _PAGE_COST * _PAGE  # objects of a remote that may be listed
         estimate = 0
-        for head in _heads(objects):
+        for head in _prefixes(objects):
             sample = self._remote.list(f"{self._ref.prefix}{head}00/0")
             estimate += 4096 * sum(1 for _ in islice(sample, most // 4096 + 1))
         self._large = estimate > 64 * _PAGE
@@ -296,7 +326,7 @@ def damaged(path: str, digest: Digest, hint: str) -> ContentMismatch:
     )
 
 
-def _heads(objects: Iterable[Object]) -> list[str]:
+def _prefixes(objects: Iterable[Object]) -> list[str]:
     """What the keys of objects begin with."""
     kinds = dict.fromkeys(digest.algorithm is Algorithm.MD5 for digest, _ in objects)
     return ["files/md5/" if modern else "" for modern in kinds]

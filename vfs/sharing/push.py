@@ -1,7 +1,7 @@
 """`push`: the DVC cache -> remotes.
 
-Steps, for each remote in DVC's layout (`packed_push` has those of a packed one): which listings it has (then it has their files); which other files it may lack; which of those it
-does lack; send them; then send the listings all of whose files are there.
+Steps, for each remote in DVC's layout (`packed_push` has those of a packed one): which listings it has (then it has their files, if this clone knows that); which other files
+it may lack; which of those it does lack; send them; then send the listings all of whose files are there.
 
 What is believed without asking is said in `vfs.sharing.there`; with `verify` nothing is.
 
@@ -20,7 +20,7 @@ from vfs.packed import Pointer
 from vfs.sharing.elsewhere import Elsewhere
 from vfs.sharing.layout import open_layout
 from vfs.sharing.packed_push import PackedPush
-from vfs.sharing.plain import Object, PlainRemote
+from vfs.sharing.plain import PlainRemote
 from vfs.sharing.relayed import relay_many
 from vfs.sharing.there import There
 from vfs.sharing.used import Used
@@ -31,6 +31,7 @@ from vfs.tracking.report import Report, Trouble
 from vfs.tracking.uses import Use
 from vfs.types import Digest
 from vfs.workspace import Workspace
+from vfs.workspace.condemned import Object
 from vfs.workspace.outs import COMMIT_IT, UNHASHED
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import DvcStore, RemoteRef
@@ -172,40 +173,42 @@ class _Group:
     def push(self, uses: Sequence[Use]) -> None:
         """Files, then listings."""
         self._layout.prepare()
-        listings = self._listings(uses)
-        files, unread = self._files(uses, listings)
+        listings, doubtful = self._listings(uses)
+        files, unread = self._files(uses, [*listings, *doubtful], doubtful)
         known = self._known(files) if files else set()
         self._report.present += len(files) - len(missing := [d for d in files if d not in known])
         self._send([(digest, False) for digest in missing], "files")
         if missing and (lost := self._there.lost()):
             self._send([(digest, False) for digest in lost], "files")
         if any(not is_tree for _, is_tree in self._failed):
-            self._withhold(uses, set(listings) - unread)
+            self._withhold(uses, {*listings, *doubtful} - unread)
         whole = {use.out.digest for use in uses if use.wanted.inside is None}
-        ready = [(d, True) for d in listings if d in whole - unread]
-        ready = [one for one in ready if one not in self._failed]
+        whole = {d for d in whole - unread if d is not None and (d, True) not in self._failed}
+        ready = [(d, True) for d in listings if d in whole]
         self._layout.sync()
+        self._there.prove(doubtful & whole)
         self._send(ready, "listings")
         self._layout.sync()
         self._tell(uses)
 
     # What is there --------------------------------------------------------------------------------
 
-    def _listings(self, uses: Sequence[Use]) -> list[Digest]:
-        """Listings that the remote lacks; of those it has, nothing more is looked at."""
+    def _listings(self, uses: Sequence[Use]) -> tuple[list[Digest], set[Digest]]:
+        """Listings that the remote lacks, and those it has without our knowing of their files; of others nothing more is looked at."""
         wanted = dict.fromkeys(
             use.out.digest for use in uses if use.out.is_tree and use.out.digest is not None
         )
         there = self._there.now((digest, True) for digest in wanted)
         self._report.present += len(there)
         if self._verify:
-            return list(wanted)
-        return [digest for digest in wanted if (digest, True) not in there]
+            return list(wanted), set()
+        absent = [digest for digest in wanted if (digest, True) not in there]
+        return absent, self._there.unproven(digest for digest, _ in there)
 
     def _files(
-        self, uses: Sequence[Use], listings: Sequence[Digest]
+        self, uses: Sequence[Use], listings: Sequence[Digest], doubtful: Set[Digest]
     ) -> tuple[dict[Digest, None], set[Digest]]:
-        """Files that may have to go, and listings that cannot be read."""
+        """Files that may have to go, and listings that cannot be read. Of a list that is there and not here, this clone has nothing to send."""
         absent = set(listings)
         files: dict[Digest, None] = {}
         unread: set[Digest] = set()
@@ -216,9 +219,13 @@ class _Group:
             elif not use.out.is_tree:
                 files[digest] = None
             elif digest in absent:
+                here = self._caches.holder(digest, is_tree=True) is not None
+                if digest in doubtful and not here:
+                    unread.add(digest)
+                    continue
                 try:
                     self._elsewhere.note(Pointer(digest, True))
-                    if self._caches.holder(digest, is_tree=True) is None:
+                    if not here:
                         self._passing(digest)
                     files.update((entry.digest, None) for entry in use.files(self._caches))
                 except VfsError as error:

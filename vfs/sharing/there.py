@@ -1,18 +1,19 @@
 """What a remote in DVC's layout has of some objects, with as few questions as may be: for `push`, and for `status --remote`.
 
-What is believed without asking: the files of a listing that is on the remote *now* are there too, as DVC believes. That also holds
-for listings of other versions that this clone saw there, so that a new version of a large directory asks for what is new.
-An object that has another size there than here is not there.
+What is believed without asking: the files of a listing that is on the remote *now*, if this clone put them there or asked for all of them
+once (`prove`). That also holds for listings of other versions, so that a new version of a large directory asks for what is new. A listing that
+somebody else put proves nothing: `dvc push data/file` puts one with a single file. An object that has another size there than here is not there.
 Nothing else: a file that no listing names may be removed by anybody's collection, however recently we saw or sent it.
 """
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from vfs.sharing.plain import Object, PlainRemote
+from vfs.sharing.plain import PlainRemote
 from vfs.state import Seen
 from vfs.tracking.caches import Caches
 from vfs.types import Digest
+from vfs.workspace.condemned import Object
 
 _WITNESSES: Final = 16
 """Listings of other versions that are looked at."""
@@ -41,8 +42,17 @@ class There:
         known = self._seen.known([digest for digest, _ in listings])
         if any(one not in there for one, was in zip(listings, known, strict=True) if was):
             self._seen.forget_remote()  # somebody removed what was seen
-        self._seen.add(digest for digest, is_tree in there if is_tree)
         return there
+
+    def unproven(self, listings: Iterable[Digest]) -> set[Digest]:
+        """Those of some listings whose files nobody of this clone has put or asked for."""
+        asked = list(listings)
+        known = self._seen.known(asked)
+        return {digest for digest, was in zip(asked, known, strict=True) if not was}
+
+    def prove(self, listings: Iterable[Digest]) -> None:
+        """All files of these listings, which are there, are there too: that was asked."""
+        self._seen.add(listings)
 
     def files(self, wanted: Collection[Digest]) -> set[Digest]:
         """Those files that the remote has."""

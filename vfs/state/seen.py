@@ -1,6 +1,7 @@
-"""Listings that were seen on a remote: whoever asks for files there asks for these first, since one answer stands for many files.
+"""Listings that were seen on a remote with all their files: whoever asks for files there asks for these first, since one answer stands for many files.
 
-Record: key = what stands for the remote (`RemoteRef.service`, 16 bytes), digest key, one byte 1; value = seconds (u32) when it was seen.
+Record: key = what stands for the remote (`RemoteRef.service`, 16 bytes), digest key, one byte 2; value = seconds (u32) when it was seen.
+(1 stood for a listing that was seen itself; nothing follows from that for its files.)
 
 Rule: nothing is taken to be there because it stands here; somebody may have removed it since. Only what this clone saw itself: put there, or was told by the remote.
 """
@@ -14,6 +15,7 @@ from vfs.state.table import StateTable
 from vfs.types import Algorithm, Digest
 
 _TIME: Final = Struct("<I")
+_WHOLE: Final = b"\x02"
 
 
 class Seen:
@@ -54,7 +56,7 @@ class Seen:
             with transaction.cursor(db=table) as cursor:
                 there = cursor.set_range(self._prefix)
                 while there and (key := cursor.key()).startswith(self._prefix):
-                    if key[-1]:
+                    if key.endswith(_WHOLE):
                         found.append((cursor.value(), key))
                     there = cursor.next()
             return found
@@ -76,4 +78,4 @@ class Seen:
         self._table.remember(write)
 
     def _key(self, listing: Digest) -> bytes:
-        return self._prefix + listing.key + b"\x01"
+        return self._prefix + listing.key + _WHOLE

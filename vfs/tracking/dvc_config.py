@@ -131,7 +131,7 @@ class DvcFiles:
         file = self.file(level)
         new = unset_option(self._bytes(level), _section(key), key[2], file=str(file))
         if new is not None:
-            write_file(file, new)
+            self._write(level, new)
         return new is not None
 
     def add_remote(self, name: str, url: str, level: str, *, force: bool) -> None:
@@ -161,7 +161,7 @@ class DvcFiles:
         new = remove_section(self._bytes(level), f'remote "{name}"', file=str(file))
         if new is None:
             raise self.unknown(name)
-        write_file(file, new)
+        self._write(level, new)
         for one in LEVELS[LEVELS.index(level) :]:
             if one in self.files and str(self.get(DEFAULT, one)).lower() == name:
                 self.unset(DEFAULT, one)
@@ -185,7 +185,7 @@ class DvcFiles:
             old, file = self._bytes(one), self.file(one)
             data = rename_section(old, f'remote "{name}"', f'remote "{new}"', file=str(file))
             if data is not None:
-                write_file(file, data)
+                self._write(one, data)
             if str(self.get(DEFAULT, one)).lower() == name:
                 self.set(DEFAULT, new, one)
 
@@ -211,7 +211,12 @@ class DvcFiles:
         file = self.file(level)
         new = set_option(self._bytes(level), _section(key), key[2], value, file=str(file))
         private = level in ("local", "global") and is_secret(key[2], value)
-        write_file(file, new, private=private)
+        self._write(level, new, private=private)
+
+    def _write(self, level: str, data: bytes, *, private: bool = False) -> None:
+        """Replace a file. Raises ConfigError: it cannot be written, or leads out of the repository."""
+        inside = self.root if level in ("repo", "local") else None
+        write_file(self.file(level), data, private=private, inside=inside)
 
 
 def in_directory(config: DvcConfig, directory: Path) -> DvcConfig:

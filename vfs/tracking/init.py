@@ -10,6 +10,7 @@ from typing import Final
 from vfs.config.writing import write_file
 from vfs.errors import NotARepository, StoreError, UsageError
 from vfs.git.staging import is_ignored, stage
+from vfs.objects.lock import check_inside
 
 GITIGNORE: Final = b"/config.local\n/tmp\n/cache\n"
 DVCIGNORE: Final = (
@@ -48,6 +49,7 @@ def initialise(directory: Path, *, subdir: bool = False, force: bool = False) ->
         )
     if is_ignored(directory, ".dvc/config"):
         raise UsageError(f"Git ignores {own}", hint="add the line !.dvc to .gitignore")
+    check_inside(own / "tmp", directory)
     try:
         (own / "tmp").mkdir(parents=True, exist_ok=True)
         (own / "tmp" / "btime").touch()
@@ -60,6 +62,6 @@ def initialise(directory: Path, *, subdir: bool = False, force: bool = False) ->
     }
     for file, content in files.items():
         if file.name != ".dvcignore" or not file.exists():
-            write_file(file, content)
+            write_file(file, content, inside=directory)
     stage(directory, list(files))
     return list(files)

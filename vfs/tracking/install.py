@@ -78,5 +78,5 @@ def _attributes(root: Path) -> Installed:
     old = read_file(file)
     if b"merge=dvc" not in old:
         end = b"" if not old or old.endswith(b"\n") else b"\n"
-        write_file(file, old + end + ATTRIBUTE.encode() + b"\n")
+        write_file(file, old + end + ATTRIBUTE.encode() + b"\n", inside=root)
     return Installed(".gitattributes", str(file), "")

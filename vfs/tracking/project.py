@@ -78,7 +78,7 @@ class Project:
     def write(self, path: bytes, data: bytes) -> None:
         """Replace a small file of the working tree. Raises StoreFull, StoreError."""
         via = os.path.join(self.top, self.root, b".dvc/tmp")  # which holding the lock made
-        writes.replace(self.absolute(path), data, via)
+        writes.replace(self.absolute(path), data, via, self.top)
 
     def scanner(self) -> Scanner:
         """A walk of the working tree."""

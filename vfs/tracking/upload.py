@@ -8,7 +8,7 @@ named by what the pointer will say.
 import io
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -32,6 +32,8 @@ from vfs.tracking.project import Project, told
 from vfs.tracking.record import Entries, Recorded, check_whole, listing_digest
 from vfs.tracking.scan import File, Scanner
 from vfs.types import Algorithm, Digest, Problem
+from vfs.workspace.condemned import Object
+from vfs.workspace.condemned import known as known_condemned
 from vfs.workspace.outs import Claim
 from vfs.workspace.packed_stores import with_packed
 from vfs.workspace.stores import RemoteRef
@@ -130,14 +132,7 @@ def _send(project: Project, source: bytes, ref: RemoteRef, claim: Claim | None) 
     if ref.local:
         with suppress(OSError):  # what is sent will say why
             os.makedirs(ref.directory, exist_ok=True)
-
-    def send(file: File) -> tuple[Digest, Fingerprint]:
-        return (
-            _send_file(top, file, remote, ref.prefix, project.form)
-            if packed is None
-            else packed.file(file)
-        )
-
+    send = _sender(remote, ref, top, packed, project.form)
     jobs = project.workspace.settings.jobs
     with ThreadPoolExecutor(jobs, thread_name_prefix="vfs-send") as pool:
         while batch := list(islice(files, _BATCH)):
@@ -175,19 +170,35 @@ def _pointer(claim: Claim | None) -> Pointer | None:
     return Pointer(claim.out.digest, claim.out.is_tree)
 
 
+def _sender(
+    remote: "Remote", ref: RemoteRef, top: bytes, packed: Packing | None, form: Algorithm
+) -> Callable[[File], tuple[Digest, Fingerprint]]:
+    """What sends one file; its digest, and the state it had."""
+    if packed is not None:
+        return packed.file
+    doomed = known_condemned(remote, ref.prefix)
+    return lambda file: _send_file(top, file, remote, ref.prefix, form, doomed)
+
+
 def _send_file(
-    top: bytes, file: File, remote: "Remote", prefix: str, form: Algorithm
+    top: bytes,
+    file: File,
+    remote: "Remote",
+    prefix: str,
+    form: Algorithm,
+    doomed: Container[Object],
 ) -> tuple[Digest, Fingerprint]:
-    """Send one file; its digest, and the state it had."""
+    """Send one file, over what is about to be removed (`doomed`), too; its digest, and the state it had."""
     path = top + b"/" + file.path
     if file.fingerprint.size <= _WHOLE:
         (digest, data), found = read_stable(path, partial(_read_whole, form=form), follow=file.link)
-        remote.put(prefix + object_path(digest), data, if_absent=True)
+        remote.put(prefix + object_path(digest), data, if_absent=(digest, False) not in doomed)
         return digest, found
     digest, found = hash_source(path, form, follow=file.link)
     descriptor, _ = open_source(path, follow=file.link)
     with io.BufferedReader(_Checked(descriptor, found.size, digest, path), 1 << 20) as body:
-        remote.put(prefix + object_path(digest), cast("BinaryIO", body), if_absent=True)
+        absent = (digest, False) not in doomed
+        remote.put(prefix + object_path(digest), cast("BinaryIO", body), if_absent=absent)
     return digest, found
 
 

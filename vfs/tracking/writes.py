@@ -8,10 +8,12 @@ import os
 import secrets
 import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from vfs.errors import StoreError, StoreFull
 from vfs.objects.incoming import FULL
+from vfs.objects.lock import check_inside
 
 LIMIT: Final = 32 << 20
 
@@ -31,17 +33,19 @@ def read(path: bytes) -> bytes | None:
         raise _failed(path, error) from error
 
 
-def replace(path: bytes, data: bytes, via: bytes) -> None:
+def replace(path: bytes, data: bytes, via: bytes, top: bytes) -> None:
     """Give a file other bytes; its mode stays, a symlink to it too.
 
     Args:
         path: of the file.
         data: its bytes.
         via: directory for the temporary file; beside the file if that is on another file system.
+        top: the working tree, which may have brought symlinks along; they must not lead out of it.
 
     Raises:
         StoreFull, StoreError: it cannot be written; the old bytes are there.
     """
+    check_inside(Path(os.fsdecode(path)), Path(os.fsdecode(top)))
     path = os.path.realpath(path)
     directory = os.path.dirname(path)
     try:

@@ -57,3 +57,12 @@ def test_a_symlink_is_not_written_through(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="lock"), writing(tmp_path):
         pass
     assert precious.read_bytes() == b"mine"
+
+
+def test_a_directory_elsewhere_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "repo/.dvc").mkdir(parents=True)
+    (tmp_path / "repo/.dvc/tmp").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="outside of"), writing(tmp_path / "repo"):
+        pass
+    assert list((tmp_path / "elsewhere").iterdir()) == []
