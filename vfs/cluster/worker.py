@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from vfs.workspace import Workspace
 
 _LOOK: Final = 0.5  # seconds between two looks whether anybody waits
-_SMALL: Final = 16 << 20  # bytes of outs that no cache keeps
+_SMALL: Final = 16 << 20  # bytes of outs that no cache keeps; of what a command printed
 
 
 def work(version: str, data: bytes) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class _Work:
                 status = room.run(self._job(streams), self._attending)
             self._attending.check()
             found = Result(
-                status, self._log.read_bytes(), trace=_trace(room), reads=room.reads, ghosts=(*room.ghosts,)
+                status, _end_of(self._log), trace=_trace(room), reads=room.reads, ghosts=(*room.ghosts,)
             )  # fmt: skip
             try:
                 if not status:
@@ -219,6 +219,15 @@ class _Work:
             Sent(digest, is_tree, project.cache.read(digest, is_tree=is_tree, limit=_SMALL))
             for digest, is_tree in objects
         )
+
+
+def _end_of(log: Path) -> bytes:
+    """What was printed; the last of it if it is much, since the scheduler has it in memory."""
+    with log.open("rb") as file:
+        left_out = max(0, os.fstat(file.fileno()).st_size - _SMALL)
+        file.seek(left_out)
+        said = f"[{left_out} bytes of output before this are left out]\n" if left_out else ""
+        return said.encode() + file.read()
 
 
 def _trace(room: Room) -> bytes:
