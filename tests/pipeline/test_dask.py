@@ -344,9 +344,22 @@ def test_other_workers(shared: Work, lone: Cluster, waiting: Wait) -> None:
     assert f"a worker of {lone.place} has vfs 0.0.9, and here is" in said
     lone.kill("other")
     limit = "echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --inh-caps=-all --bounding-set=-sys_admin --"
-    lone.begin("w", before=["unshare", "-Ur", "sh", "-euc", f'{limit} "$@"', "sh"])
+    viewless = ["unshare", "-Ur", "sh", "-euc", f'{limit} "$@"', "sh"]
+    lone.begin("w", before=viewless)
     work.vfs(*repro)
     assert work.read("one") == "x\n"
+    first = f"mv {signs}/tmp {signs}/began; until test -e {signs}/go; do sleep 0.1; done; echo bad > $DVC_ROOT/one; touch {signs}/done"
+    second = f"cat data/x > one; touch {signs}/go; until test -e {signs}/done; do sleep 0.1; done"
+    work.pipeline(
+        f"  one: {{cmd: 'touch {signs}/tmp; if mkdir {signs}/first; then {first}; else {second}; fi', deps: [data], outs: [one]}}\n"
+    )
+    running = work.start(*repro)
+    waiting(signs / "began")
+    lone.kill("w")  # its command goes on
+    lone.begin("w", before=viewless)
+    running.communicate()
+    assert (running.returncode, work.read("one")) == (0, "x\n")
+    (signs / "began").unlink()
     work.pipeline(
         f"  one: {{cmd: touch {signs}/began; exec sleep 1000, deps: [data], outs: [one]}}\n"
         "  two: {cmd: cp a two, deps: [a], outs: [two]}\n"
