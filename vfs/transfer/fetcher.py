@@ -359,11 +359,11 @@ class Fetcher:
         """Bring whole blobs into the store, at the lowest rank; what is here already is skipped.
 
         Args:
-            items: blobs and their places; read lazily, in order.
+            items: blobs and their places, in order.
             progress: told (bytes done, bytes known so far) now and then, in a worker thread.
 
         Raises:
-            StoreFull: the store takes nothing more.
+            StoreFull: it is more than the store may take, or has room for, or some of it was evicted before the end.
         """
         return await WarmUp(self._engine, progress, self._scope).run(items)
 
