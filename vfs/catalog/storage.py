@@ -167,6 +167,7 @@ class Storage:
             return self._primary
 
     def _read(self, act: Callable[[Tables], T]) -> T:
+        """What is in the directory, or must be written there."""
         primary = self._primary
         try:
             return act(primary)
@@ -291,16 +292,15 @@ class Storage:
 
     def use(self, uses: Iterable[bytes], now: int) -> None:
         """Write down that trees are used now; once a day is enough. Raises StoreError."""
-        primary = self._primary
         keys = sorted(uses)
         fresh = {
             key
-            for key, value in primary.get_sorted("uses", keys)
+            for key, value in self._read(methodcaller("get_sorted", "uses", keys))
             if len(value) == TIME.size and abs(now - TIME.unpack(value)[0]) < DAY
         }
         stale = [(key, TIME.pack(now)) for key in keys if key not in fresh]
         if stale:
-            primary.put("uses", stale, replace=True)
+            self._read(methodcaller("put", "uses", stale, replace=True))
 
     def collect(self, rules: Rules, *, now: int, limit: int, recent: int) -> Collected | None:
         """As `vfs.catalog.collect.collect`; None also while what is learned is kept in memory. Raises StoreError."""
