@@ -41,7 +41,7 @@ async def prove_whole(engine: Engine, state: BlobState) -> None:
 
 
 async def judge_read(engine: Engine, state: BlobState) -> None:
-    """Before the last block of a blob goes out: until the verdict, if all of it has come or is coming; at once if it was read in part.
+    """Before the last block of a blob goes out: until the verdict, if all of it has come, or readers wait for it; at once if it was read in part.
 
     So who reads a file to its end does not end well if it is wrong, and waits for the last orders of the checker only.
 
@@ -50,7 +50,7 @@ async def judge_read(engine: Engine, state: BlobState) -> None:
         VfsError: what is coming did not come, or it cannot be compared.
     """
     while engine.verification is not None and (proof := state.proof) is not None:
-        if not all(state.comes(block) for block in proof.unseen()):
+        if not all(b in state.arrived or state.demanded(range(b, b + 1)) for b in proof.unseen()):
             return
         if lacking := set(proof.unseen()):
             waiter = Waiter(lacking, keep=False)
