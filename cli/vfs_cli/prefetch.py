@@ -70,7 +70,8 @@ def command(
 
     Without a path, pattern or list: everything. In a mount, or with --mount, its daemon fetches. Files that this
     machine has as plain files (a DVC cache, Git LFS) are read there and not copied; from DVC's caches, and from remotes, `vfs gc` of this
-    machine removes nothing that a pin needs.
+    machine removes nothing that a pin needs. More than the cache may
+    hold is refused before anything is fetched.
     """
     output = Output(as_json)
     target = choose(repo, mount, rev)

@@ -94,6 +94,20 @@ def test_cat_through_a_mount_tells_that_it_was_wrong(
     assert mount.cli("cat", "--mount", mount.path, ":/large.bin").stdout == LARGE
 
 
+@pytest.mark.parametrize("chunk", [1 << 20, 1 << 16])
+def test_a_file_that_is_read_from_a_wrong_object_does_not_end_well(
+    handmade: HandmadeRepository, mount: Mount, mounts: MountFactory, chunk: int
+) -> None:
+    mounts.allow(f"{md5(LARGE)}")
+    object_path(handmade.remote, md5(LARGE)).write_bytes(LARGE[:9999] + b"X" + LARGE[10000:])
+    mount.start("v1")
+    with (mount.path / "large.bin").open("rb", buffering=0) as file:
+        assert file.read(1) == LARGE[:1]
+        with pytest.raises(OSError, match="Input/output error"):  # noqa: PT012 - at the end
+            while file.read(chunk):
+                pass
+
+
 def test_a_wrong_cache_file_is_not_used_by_the_next_mount(
     handmade: HandmadeRepository, mount: Mount, mounts: MountFactory
 ) -> None:

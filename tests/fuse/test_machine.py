@@ -31,6 +31,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from vfs.store import ChunkStore
 from vfs.store.layout import DATA_START
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.model import Handle, Model, consistent
@@ -49,11 +50,20 @@ contents = st.builds(
     lambda size, seed: random.Random(seed).randbytes(size), sizes, st.integers(0, 30)
 )
 trees = st.dictionaries(paths, contents, min_size=1, max_size=8).filter(consistent)
+large_contents = st.builds(
+    lambda blocks, more, seed: random.Random(seed).randbytes(blocks * BLOCK + more),
+    st.sampled_from((3, 16, 17, 20, 64, 65, 70)),  # around 4 MiB and 16 MiB
+    st.sampled_from((0, 1, 70_000)),
+    st.integers(0, 9),
+)
+large_trees = st.dictionaries(paths, large_contents, min_size=1, max_size=6).filter(consistent)
 numbers = st.integers(0, 1 << 30)
 
 
 class MountMachine(RuleBasedStateMachine):
     """The real thing and the model, step by step."""
+
+    options: tuple[str, ...] = PATIENCE
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,9 +78,12 @@ class MountMachine(RuleBasedStateMachine):
 
     @initialize(files=trees)
     def begin(self, files: dict[str, bytes]) -> None:
+        self._begin(files)
+
+    def _begin(self, files: dict[str, bytes]) -> None:
         self._commit(files)
         self.model.switch("v0")
-        self.mount.start("v0", *PATIENCE)
+        self.mount.start("v0", *self.options)
 
     def _commit(self, files: dict[str, bytes]) -> str:
         tag = self.model.commit(files)
@@ -209,7 +222,7 @@ class MountMachine(RuleBasedStateMachine):
             os.close(descriptor)
         self.descriptors.clear()
         self.model.lose_handles()
-        self.mount.start(self.model.current, *PATIENCE)
+        self.mount.start(self.model.current, *self.options)
         self.cache_lost = False
 
     @rule()
@@ -217,7 +230,14 @@ class MountMachine(RuleBasedStateMachine):
     def mount_with_an_empty_cache(self) -> None:
         self.mount.umount()
         shutil.rmtree(self._cache(), ignore_errors=True)
-        self.mount.start(self.model.current, *PATIENCE)
+        self.mount.start(self.model.current, *self.options)
+
+    @rule(kept=st.integers(0, 64))
+    def evict(self, kept: int) -> None:
+        """Another process with a small limit makes room."""
+        chunks = self._cache() / "chunks"
+        with ChunkStore.open(chunks, limit=kept * BLOCK, min_free=0) as store:
+            store.evict()
 
     @rule()
     @precondition(lambda self: self.model.fetchable)
@@ -284,6 +304,21 @@ class MountMachine(RuleBasedStateMachine):
                 raise
 
 
+class LargeMachine(MountMachine):
+    """Files that come in parts and are compared when all of them was seen, in a cache that cannot hold many."""
+
+    options: tuple[str, ...] = (*PATIENCE, "-o", "cache.limit=64MiB")
+
+    @initialize(files=large_trees)
+    def begin(self, files: dict[str, bytes]) -> None:
+        self._begin(files)
+
+    @rule(files=large_trees)
+    @precondition(lambda self: self.model.fetchable)
+    def commit(self, files: dict[str, bytes]) -> None:
+        self._commit(files)
+
+
 SOAK = bool(os.environ.get("VFS_TEST_SOAK"))
 SOAK_MINUTES = float(os.environ.get("VFS_TEST_SOAK_MINUTES") or 60)
 COMMON = settings(
@@ -304,6 +339,11 @@ def test_random_histories() -> None:
 
 
 if SOAK:
+
+    @pytest.mark.timeout(3600)
+    def test_random_histories_of_large_files() -> None:
+        some = settings(COMMON, max_examples=12, stateful_step_count=25)
+        run_state_machine_as_test(LargeMachine, settings=some)
 
     @pytest.mark.timeout(SOAK_MINUTES * 60 + 3600)
     def test_random_histories_for_an_hour(capsys: pytest.CaptureFixture[str]) -> None:

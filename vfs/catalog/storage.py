@@ -3,7 +3,8 @@
 Rule: a mount must come up even where the cache directory cannot be used. Then, when the disk
 fills up, and while another process holds up all who want to write, tables live in a private directory
 in memory (or the system's temporary directory) that disappears with the process. What was kept there for
-want of the writer's lock is written to the directory once that can be had.
+want of the writer's lock is written to the directory once that can be had; where the tables could only be opened for
+reading because of it, they are opened anew then.
 
 Invariants:
 - LMDB forbids opening one environment twice in a process, so storages are shared through a
@@ -20,17 +21,22 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import methodcaller
 from pathlib import Path
+from typing import TypeVar
 
 from vfs.catalog.collect import TIME, Collected, Rules, collect
 from vfs.catalog.pins import BUILDING, Pins
 from vfs.catalog.tables import INITIAL_MAP, Tables
 from vfs.catalog.unneeded import DAY
 from vfs.errors import StoreError, StoreFull
-from vfs.lmdb import Busy, Damaged
+from vfs.lmdb import Busy, Closed, Damaged
 from vfs.lmdb.lease import CLEAN, OPENING, Lease, boot_id
 from vfs.lmdb.walk import is_sound
+
+T = TypeVar("T")
 
 _log = logging.getLogger("vfs.catalog")
 _registry: "dict[str, Storage]" = {}
@@ -57,6 +63,9 @@ class Storage:
         self._lock = threading.Lock()
         self._private: list[Path] = []
         self._overflow: Tables | None = None  # newer than what is in the directory
+        self._forgotten: defaultdict[str, set[bytes]] = defaultdict(
+            set
+        )  # keys of the directory, while spilling
         self._spilling = False  # what is learned goes there
         self._waiting = False  # what is there may come into the directory later
         self._lease = Lease(directory)
@@ -148,42 +157,71 @@ class Storage:
         weakref.finalize(self, _remove, directory, os.getpid())
         return Tables(directory, map_size=self._map_size)
 
+    def _instead(self, primary: Tables, error: StoreError) -> Tables:
+        """The tables to use for those that turned out to be damaged, or were closed to be opened anew."""
+        if isinstance(error, Damaged):
+            return self._renew(primary, error)
+        with self._lock:
+            if self._primary is primary:
+                raise error
+            return self._primary
+
+    def _read(self, act: Callable[[Tables], T]) -> T:
+        """What is in the directory, or must be written there."""
+        primary = self._primary
+        try:
+            return act(primary)
+        except (Damaged, Closed) as error:
+            return act(self._instead(primary, error))
+
     def get(self, table: str, key: bytes) -> bytes | None:
         """One value (loop-safe)."""
-        if self._overflow is not None and (kept := self._overflow.value(table, key)) is not None:
-            return kept
+        if self._overflow is not None:
+            if (kept := self._overflow.value(table, key)) is not None:
+                return kept
+            if key in self._forgotten[table]:
+                return None
         primary = self._primary
         try:
             return primary.value(table, key)
-        except Damaged as error:
-            return self._renew(primary, error).value(table, key)
+        except (Damaged, Closed) as error:
+            return self._instead(primary, error).value(table, key)
 
     def get_sorted(self, table: str, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         """The pairs that exist among sorted `keys`, sorted."""
         kept = self._overflow.get_sorted(table, keys) if self._overflow is not None else []
-        primary = self._primary
-        try:
-            found = primary.get_sorted(table, keys)
-        except Damaged as error:
-            found = self._renew(primary, error).get_sorted(table, keys)
+        if gone := self._forgotten[table]:
+            keys = [key for key in keys if key not in gone]
+        found = self._read(lambda tables: tables.get_sorted(table, keys))
         return sorted((dict(found) | dict(kept)).items()) if kept else found
 
     def put(self, table: str, items: Sequence[tuple[bytes, bytes]], *, replace: bool) -> int:
         """Store pairs in one transaction; returns how many were new or replaced."""
+        return self._write(lambda tables: tables.put(table, items, replace=replace))
+
+    def delete(self, table: str, keys: Sequence[bytes]) -> None:
+        """Forget keys."""
+        self._write(
+            lambda tables: tables.delete(table, keys), lambda: self._forgotten[table].update(keys)
+        )
+
+    def _write(self, act: Callable[[Tables], T], besides: Callable[[], object] = lambda: None) -> T:
+        """Write to the directory; if that cannot be done now, to memory, and do what must be done `besides` then."""
         while True:
             if self._waiting:
                 self._bring_home()
             if not self._spilling:
                 primary = self._primary
                 try:
-                    return primary.put(table, items, replace=replace)
-                except Damaged as error:
-                    return self._renew(primary, error).put(table, items, replace=replace)
+                    return act(primary)
+                except (Damaged, Closed) as error:
+                    return act(self._instead(primary, error))
                 except (Busy, StoreFull) as error:
                     self._spill(error)
             with self._lock:  # what is kept is not emptied meanwhile
                 if self._spilling and self._overflow is not None:
-                    return self._overflow.put(table, items, replace=replace)
+                    besides()
+                    return act(self._overflow)
 
     def _spill(self, error: StoreError) -> None:
         with self._lock:
@@ -197,36 +235,48 @@ class Storage:
     def _bring_home(self) -> None:
         """Write what was kept in memory to the directory, if that can be done now."""
         with self._lock:
-            kept, primary = self._overflow, self._primary
-            if not self._waiting or kept is None or not primary.can_write():
+            kept = self._overflow
+            if not self._waiting or kept is None:
+                return
+            primary = self._open_again()
+            if not primary.can_write():
                 return
             try:
                 for table in Tables.form.tables:
+                    if gone := self._forgotten[table]:
+                        primary.delete(table, sorted(gone))
                     last = b""
                     while batch := kept.after(table, last):
                         primary.put(table, batch, replace=True)
                         last = batch[-1][0]
             except StoreError:
                 return  # the next one tries again
+            self._forgotten.clear()
             kept.empty()  # nothing was missed meanwhile: readers look here first
             self._spilling = self._waiting = False
             self.pins.release(BUILDING)
             _log.warning("catalog %s can be written to again", self.directory)
 
-    def delete(self, table: str, keys: Sequence[bytes]) -> None:
-        """Forget keys."""
+    def _open_again(self) -> Tables:
+        """Under the lock: tables that were opened for reading only, opened for writing if nobody is in the way any more."""
         primary = self._primary
+        if not primary.held or primary.is_held():
+            return primary
+        primary.close()  # LMDB forbids to have both open; who reads meanwhile waits for the lock (`_instead`)
         try:
-            primary.delete(table, keys)
-        except Damaged as error:
-            self._renew(primary, error)
-        if self._overflow is not None:
-            self._overflow.delete(table, keys)
+            try:
+                self._primary = Tables(self.directory, map_size=self._map_size)
+            except Busy:  # again; it is known by now who is in the way
+                self._primary = Tables(self.directory, map_size=self._map_size)
+        except (OSError, StoreError) as error:
+            _log.warning("%s; keeping the catalog in memory", error)
+            self._primary = self._open_private()
+        return self._primary
 
     def all(self, table: str) -> Iterator[tuple[bytes, bytes]]:
         """Every pair, sorted, read in batches; the last ones stored may be missing."""
         last = b""
-        while batch := self._primary.after(table, last):
+        while batch := self._read(methodcaller("after", table, last)):
             yield from batch
             last = batch[-1][0]
 
@@ -242,16 +292,15 @@ class Storage:
 
     def use(self, uses: Iterable[bytes], now: int) -> None:
         """Write down that trees are used now; once a day is enough. Raises StoreError."""
-        primary = self._primary
         keys = sorted(uses)
         fresh = {
             key
-            for key, value in primary.get_sorted("uses", keys)
+            for key, value in self._read(methodcaller("get_sorted", "uses", keys))
             if len(value) == TIME.size and abs(now - TIME.unpack(value)[0]) < DAY
         }
         stale = [(key, TIME.pack(now)) for key in keys if key not in fresh]
         if stale:
-            primary.put("uses", stale, replace=True)
+            self._read(methodcaller("put", "uses", stale, replace=True))
 
     def collect(self, rules: Rules, *, now: int, limit: int, recent: int) -> Collected | None:
         """As `vfs.catalog.collect.collect`; None also while what is learned is kept in memory. Raises StoreError."""
@@ -263,12 +312,14 @@ class Storage:
 
     def weight(self, *tables: str) -> int:
         """Bytes that tables take on disk."""
-        return sum(self._primary.weight(table) for table in tables)
+        return sum(self._read(methodcaller("weight", table)) for table in tables)
 
     def count(self, table: str) -> int:
         """Number of keys in a table (keys in both environments count twice)."""
         overflow = self._overflow
-        return self._primary.count(table) + (overflow.count(table) if overflow else 0)
+        return self._read(lambda tables: tables.count(table)) + (
+            overflow.count(table) if overflow else 0
+        )
 
     def size(self) -> int:
         """Bytes on disk (or in memory, where degraded)."""

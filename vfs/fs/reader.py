@@ -232,7 +232,9 @@ class Reader:
         return found
 
     def _locate(self, file: OpenFile, block: int) -> Extent | None:
-        extent = locate(self._store, file.usable, block)
+        """Where a block is; not the last one as long as it is not proven: the fetcher holds it back until the verdict."""
+        keys, last = file.usable, (file.blob.size - 1) // BLOCK_SIZE
+        extent = locate(self._store, Keys(keys.proven) if block == last else keys, block)
         if extent is not None:
             if len(file.extents) >= MOST_EXTENTS:
                 file.extents.clear()

@@ -54,6 +54,10 @@ class Damaged(StoreError):
     """The files of an environment are not a usable LMDB environment."""
 
 
+class Closed(StoreError):
+    """An environment was used that is closed, here or because of a fork."""
+
+
 class Form(NamedTuple):
     """What distinguishes one kind of environment from another.
 
@@ -270,8 +274,8 @@ class Environment:
         if self.readonly:
             raise StoreError(f"{self._name} is read-only")
 
-    def _gone(self) -> StoreError:
-        return StoreError(f"{self._name}: used after close or fork")
+    def _gone(self) -> Closed:
+        return Closed(f"{self._name}: used after close or fork")
 
     def _transact(self, order: Order[T]) -> T:
         with self._writer:

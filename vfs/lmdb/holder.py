@@ -46,12 +46,27 @@ def writer_of(directory: Path) -> Holder | None:
 def flock_of(path: Path) -> Holder | None:
     """Who holds the exclusive flock of a file; None also if it cannot be known."""
     with suppress(OSError, ValueError, IndexError):
-        inode = f":{path.stat().st_ino}"
+        file = path.stat()
+        inode = f":{file.st_ino}"
         for line in Path("/proc/locks").read_text().splitlines():
             fields = line.split()
-            if fields[1] == "FLOCK" and fields[3] == "WRITE" and fields[5].endswith(inode):
+            if (
+                fields[1] == "FLOCK"
+                and fields[3] == "WRITE"
+                and fields[5].endswith(inode)
+                and _has_open(fields[4], file)
+            ):
                 return _holder(int(fields[4]))
     return None
+
+
+def _has_open(process: str, file: os.stat_result) -> bool:
+    """Whether a process has a file open: another file system may have the same inode, and the list of locks may name another device than `stat`."""
+    for descriptor in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(OSError):
+            if os.path.samestat(descriptor.stat(), file):
+                return True
+    return False
 
 
 def _holder(thread: int) -> Holder:

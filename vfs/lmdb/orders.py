@@ -8,7 +8,9 @@ Rules:
   it is refused, and never carried out later.
 - Chunks of a GET are put into the index by the GET's thread (`run_here`), which nobody waits for and which costs half as much; one at a time, so that one
   hangs at most.
-- Once either has waited longer than that, all are refused at once. Reading needs no writer.
+- Once either has waited longer than that, all are refused at once.
+- Reading needs no writer, but where another process has made the map grow: it has to grow here, which waits for the transaction that hangs (`PATIENCE`, then
+  `Busy`) and holds up all readers meanwhile. So maps are as large from the start as they will hardly ever be.
 - The clock runs at each beginning: after the map has grown a transaction begins again.
 """
 

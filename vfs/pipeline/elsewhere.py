@@ -18,17 +18,17 @@ def bring(project: Project, claims: Sequence[Claim]) -> bool:
     """Fetch and check out; whether all of it is there."""
     if not claims or not fetch(project, claims):
         return False
-    uses = [_use(project, claim) for claim in claims]
+    uses = _uses(project, claims)
     checkout = Checkout(project.workspace, project.table, How(), project.progress)
     return not checkout.run(uses).troubles
 
 
 def on_remotes(project: Project, claims: Sequence[Claim]) -> set[bytes]:
     """Paths of those outs that a remote has; of one that does not answer that is assumed, since nothing shows anything else."""
-    pushes = [claim for claim in claims if pushed(_use(project, claim))]
-    paths = {claim.out.path for claim in pushes}
+    uses = [use for use in _uses(project, claims) if pushed(use)]
+    paths = {use.out.path for use in uses}
     try:
-        return paths - lacking(project, pushes)
+        return paths - _lacking(project, uses)
     except (ConfigError, Unsupported):
         return set()
     except RemoteError:
@@ -42,14 +42,17 @@ def lacking(project: Project, claims: Sequence[Claim]) -> set[bytes]:
         ConfigError: no remote is configured for one.
         Unsupported, RemoteError: a remote cannot be asked.
     """
-    used = Used([_use(project, claim) for claim in claims], [], [])
-    found = missing(project.workspace, project.table, None, used)
+    return _lacking(project, _uses(project, claims))
+
+
+def _lacking(project: Project, uses: list[Use]) -> set[bytes]:
+    found = missing(project.workspace, project.table, None, Used(uses, [], []))
     return {use.out.path for remote in found for use, _ in remote.outs}
 
 
 def fetch(project: Project, claims: Sequence[Claim]) -> bool:
     """Bring what outs hold into the cache; whether all of it is there."""
-    uses = [_use(project, claim) for claim in claims]
+    uses = _uses(project, claims)
     work = Fetch(project.workspace, None, project.progress)
     try:
         return not work.run(Used(uses, [], [])).troubles
@@ -67,12 +70,17 @@ def push(project: Project, claims: Sequence[Claim]) -> None:
     """
     if not claims:
         return
-    uses = [_use(project, claim) for claim in claims]
+    uses = _uses(project, claims)
     work = Push(project.workspace, project.table, None, project.progress)
     for path, error in work.run(Used(uses, [], [])).troubles:
         raise type(error)(f"{told(path)} could not be pushed: {error.message}", hint=error.hint)
 
 
-def _use(project: Project, claim: Claim) -> Use:
+def _uses(project: Project, claims: Sequence[Claim]) -> list[Use]:
+    """Outs with their remotes, packed ones too, which what a project knows by itself leaves out."""
     nothing = Selection([], (), set(), ())
-    return Use(Wanted(claim), nothing, project.store_of(claim), project.root, "worktree")
+    roots = project.workspace.survey("worktree").roots
+    return [
+        Use(Wanted(claim), nothing, roots.store_of(claim.pointer), project.root, "worktree")
+        for claim in claims
+    ]

@@ -11,6 +11,8 @@ from typing import Final
 
 from vfs.core.eviction import excess
 from vfs.errors import StoreFull
+from vfs.lmdb import Busy
+from vfs.lmdb.holder import PATIENCE
 from vfs.store.engine import Engine
 
 SUSPENSION: Final = 30.0
@@ -79,7 +81,7 @@ class Room:
         """Promise room to an append; waits for others under way as long as theirs and ours do not fit together.
 
         Raises:
-            Busy: another process is evicting.
+            Busy: another process is evicting, or none of those under way has ended for `PATIENCE` seconds (they may hang with another process).
             StoreError: the index failed.
         """
         with self._changed:
@@ -87,7 +89,8 @@ class Room:
                 self._promised + room > self.limit // _PROMISED_SHARE
                 or not self.make(engine, self._promised + room)
             ):
-                self._changed.wait()
+                if not self._changed.wait(PATIENCE):
+                    raise Busy("what others of this process append to the cache takes long")
             if self.off:
                 return False
             if not self._promised and not self.make(engine, room):

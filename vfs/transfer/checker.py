@@ -81,6 +81,13 @@ class Checker:
             (self._urgent if urgent else self._others).append(task)
             self._changed.notify()
 
+    def hurry(self) -> None:
+        """What was posted so far is urgent now."""
+        with self._changed:
+            self._urgent.extend(self._others)
+            self._others.clear()
+            self._changed.notify()
+
     async def stop(self) -> None:
         """End the thread after the order it is at, if that comes to an end soon."""
         with self._changed:

@@ -9,7 +9,7 @@ Rules and invariants: `docs/concurrency.md`, "Fetching". All methods belong to t
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
 import trio
@@ -19,20 +19,20 @@ from vfs.core.streams import MIB
 from vfs.errors import ContentMismatch, RemoteUnavailable, StoreCorrupt, StoreError, VfsError
 from vfs.store import VERIFIED, ChunkStore
 from vfs.threads import Pool, run_in, run_within
-from vfs.transfer.blocks import Keys, here, locate, locate_run, scoped
+from vfs.transfer.blocks import Keys, here, locate_run, scoped
 from vfs.transfer.engine import PATIENCE, Engine
 from vfs.transfer.failures import RETRY_AFTER, late, refusal, unproven, wrong, wrong_file
 from vfs.transfer.flows import Flows
 from vfs.transfer.limits import Limits
 from vfs.transfer.local_file import FileProof, LocalFile, find_local
-from vfs.transfer.parts import Parts, assemble
+from vfs.transfer.parts import assemble, collect
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.proving import seen_blocks
 from vfs.transfer.state import BlobState, Level
 from vfs.transfer.statistics import FetchStatistics
 from vfs.transfer.waiter import Data, Waiter
 from vfs.transfer.warmup import PrefetchReport, WarmUp
-from vfs.transfer.whole import prove_whole, verify
+from vfs.transfer.whole import judge_read, prove_whole, verify
 from vfs.types import Algorithm, Blob
 
 log = logging.getLogger("vfs.transfer")
@@ -191,9 +191,10 @@ class Fetcher:
     async def _read(self, state: BlobState, offset: int, end: int, *, stored: bool = True) -> Data:
         """Without `stored`, only from memory and places: what the store names may be gone again before it is read."""
         blocks, told = blocks_of(offset, end), False
-        while (found := self._collect(state, blocks, stored=stored)).missing:
+        while (found := collect(self._engine, state, blocks, stored=stored)).missing:
             if state.suspect:
-                await self._prove(state)
+                self._engine.refuse(state)
+                await self._judge(state, prove_whole)
                 continue
             left = self._left(state, blocks) if stored else {}
             if left and refusal(state) is not None:
@@ -215,6 +216,11 @@ class Fetcher:
                 break
         if not told:
             self._read_ahead(state, offset, end - offset, stalled=False)
+        if end == state.blob.size and state.proof is not None:
+            retracted = state.retracted
+            await self._judge(state, judge_read)
+            if state.retracted != retracted:
+                return await self._read(state, offset, end, stored=stored)
         return await assemble(self._store, found, offset, end)
 
     def _left(self, state: BlobState, blocks: range) -> dict[str, bytes]:
@@ -222,25 +228,6 @@ class Fetcher:
         left = {} if state.editions or state.suspect else state.left()
         keys = Keys(state.keys.proven, tuple(left.values()))
         return left if left and all(here(self._store, keys, blocks)) else {}
-
-    def _collect(self, state: BlobState, blocks: range, *, stored: bool) -> Parts:
-        """What is at hand of some blocks; of a suspect blob only what is proven."""
-        found = Parts({}, {}, set())
-        counters, keys = self._engine.counters, state.usable
-        for block in blocks:
-            data = None if state.suspect else self._engine.at_hand(state, block)
-            if data is not None:
-                found.data[block] = data
-                counters.hits_memory += 1
-                continue
-            extent = locate(self._store, keys, block) if stored else None
-            if extent is not None:
-                found.extents[block] = extent
-                counters.hits_store += 1
-            else:
-                found.missing.add(block)
-                counters.misses += 1
-        return found
 
     async def _wait(self, state: BlobState, waiter: Waiter, *, in_vain: bool) -> bool:
         """Until the blocks of a waiter are here, or the deadline.
@@ -276,11 +263,12 @@ class Fetcher:
                 raise
         return bool(state.editions) or not waiter.pending
 
-    async def _prove(self, state: BlobState) -> None:
-        """Wait until all of a blob that was wrong before has been fetched anew and is found right."""
-        self._engine.refuse(state)
+    async def _judge(
+        self, state: BlobState, judge: Callable[[Engine, BlobState], Awaitable[None]]
+    ) -> None:
+        """Wait until all of a blob was compared; what was wrong before is fetched anew for that."""
         with trio.move_on_after(self._deadline) as scope:
-            await prove_whole(self._engine, state)
+            await judge(self._engine, state)
         if scope.cancelled_caught:
             self._refuse_later(state, unproven(state.blob, f"not within {self._deadline:g} s"))
 
@@ -359,11 +347,11 @@ class Fetcher:
         """Bring whole blobs into the store, at the lowest rank; what is here already is skipped.
 
         Args:
-            items: blobs and their places; read lazily, in order.
+            items: blobs and their places, in order.
             progress: told (bytes done, bytes known so far) now and then, in a worker thread.
 
         Raises:
-            StoreFull: the store takes nothing more.
+            StoreFull: it is more than the store may take, or has room for, or some of it was evicted before the end.
         """
         return await WarmUp(self._engine, progress, self._scope).run(items)
 

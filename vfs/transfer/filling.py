@@ -21,8 +21,9 @@ STRETCH_BLOCKS: Final = 8 * PART_BLOCKS
 
 
 class _Stretch(NamedTuple):
-    """Blocks of a blob that were asked for: who waits, bytes in all, and bytes that were missing."""
+    """Blocks of a blob that were asked for: the first, who waits, bytes in all, and bytes that were missing."""
 
+    first: int
     waiter: Waiter
     size: int
     missing: int
@@ -34,6 +35,7 @@ async def fill(
     done: Callable[[int, int], None] = lambda size, missing: None,
     *,
     proof: Proof | None = None,
+    kept: set[int] | None = None,
 ) -> Taken:
     """Bring what is missing of a blob; cancelling withdraws what was asked for, unless somebody else waits for it.
 
@@ -42,6 +44,7 @@ async def fill(
         state: the blob; the caller counts itself among its readers.
         done: told of each stretch that has come: its bytes, and how many of them the store lacked and took.
         proof: that wants the blocks: only those it has neither ordered nor holds; it is told what is in the store or in memory.
+        kept: the first blocks of stretches that the store took already, which are not asked for again, evicted or not; further ones are added.
 
     Returns:
         Whether the store took all of it; else whether it took nothing, or was only busy.
@@ -54,16 +57,20 @@ async def fill(
 
     async def finish() -> None:
         nonlocal stored
-        waiter, size, missing = waiting[0]
+        first, waiter, size, missing = waiting[0]
         await waiter.wait()
         waiting.popleft()
         stored &= waiter.taken
+        if waiter.taken and kept is not None:
+            kept.add(first)
         done(size, missing if waiter.taken else 0)
 
     if state.unsettled and not state.suspect:
         await _settle(engine, state, done)
     try:
         for first in range(proof.ordered if proof else 0, state.blocks, STRETCH_BLOCKS):
+            if kept and first in kept:
+                continue
             run = range(first, min(first + STRETCH_BLOCKS, state.blocks))
             waiting.append(_ask(engine, state, run, proof))
             if len(waiting) > 1:
@@ -72,7 +79,7 @@ async def fill(
             await finish()
         return stored
     finally:
-        for waiter, _, _ in waiting:
+        for _, waiter, _, _ in waiting:
             state.leave(waiter)
             engine.withdraw(state, sorted(waiter.pending), Level.WARM)
 
@@ -87,7 +94,7 @@ async def _settle(engine: Engine, state: BlobState, done: Callable[[int, int], N
     else:
         return
     block = first + extents.index(None)
-    waiter, _, missing = _ask(engine, state, range(block, block + 1), None)
+    _, waiter, _, missing = _ask(engine, state, range(block, block + 1), None)
     try:
         await waiter.wait()
         done(0, missing if waiter.taken else 0)
@@ -115,6 +122,5 @@ def _ask(engine: Engine, state: BlobState, run: range, proof: Proof | None) -> _
     if missing:
         engine.request(state, sorted(missing), Level.WARM)
     size = state.blob.size
-    return _Stretch(
-        waiter, run_length(size, run), sum(block_length(size, block) for block in missing)
-    )
+    lacking = sum(block_length(size, block) for block in missing)
+    return _Stretch(run.start, waiter, run_length(size, run), lacking)

@@ -1,11 +1,15 @@
 """What a read has found of a blob, and its bytes put together from that: blocks in memory, and blocks in the chunk store."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vfs.core.ranges import blocks_of
 from vfs.errors import StoreCorrupt
 from vfs.store import ChunkStore, Extent
 from vfs.threads import Pool, run_in
+from vfs.transfer.blocks import locate
+from vfs.transfer.engine import Engine
+from vfs.transfer.state import BlobState
 from vfs.transfer.waiter import Data
 from vfs.types import BLOCK_SIZE
 
@@ -56,4 +60,24 @@ def _read(store: ChunkStore, reads: list[tuple[int, Extent, int, int]]) -> list[
             store.drop([extent.key])
             raise StoreCorrupt(f"chunk {extent.key.hex()} is shorter than its block")
         found.append(data)
+    return found
+
+
+def collect(engine: Engine, state: BlobState, blocks: Iterable[int], *, stored: bool) -> Parts:
+    """What is at hand of some blocks, in the store only if `stored`; of a suspect blob only what is proven."""
+    found = Parts({}, {}, set())
+    counters, keys = engine.counters, state.usable
+    for block in blocks:
+        data = None if state.suspect else engine.at_hand(state, block)
+        if data is not None:
+            found.data[block] = data
+            counters.hits_memory += 1
+            continue
+        extent = locate(engine.store, keys, block) if stored else None
+        if extent is not None:
+            found.extents[block] = extent
+            counters.hits_store += 1
+        else:
+            found.missing.add(block)
+            counters.misses += 1
     return found

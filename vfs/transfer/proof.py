@@ -37,6 +37,7 @@ class Proof:
         busy: the checker is hashing.
         scanning, scanned: whether it is looked, or was, which blocks an earlier process has left in the store.
         hurried: the store may lose what it has of the blob before a quiet moment comes.
+        late: a block has come that lies an order or more behind what is ordered: whoever reads to the end would wait long for the verdict.
         again: a block came once more after it was hashed, so the result does not tell of what is in the store.
         differs: a block was handed out with other bytes than those that were hashed, or that are proven.
         left: all is right, but the store has an unproven block that is not the one that was hashed.
@@ -45,7 +46,7 @@ class Proof:
 
     __slots__ = (
         "_absent", "_blob", "_count", "_hasher", "_seen", "_stamps", "_unproven", "again", "busy", "differs", "frontier", "held", "hurried",
-        "keys", "left", "ordered", "scanned", "scanning",
+        "keys", "late", "left", "ordered", "scanned", "scanning",
     )  # fmt: skip
 
     def __init__(self, blob: Blob) -> None:
@@ -59,7 +60,7 @@ class Proof:
         self.frontier = self.ordered = 0
         self.held: dict[int, Data] = {}
         self.busy = self.scanning = self.scanned = self.hurried = self.again = False
-        self.differs = self.left = False
+        self.differs = self.left = self.late = False
         self.keys: Keys | None = None
 
     @property
@@ -70,11 +71,17 @@ class Proof:
     def see(self, block: int) -> None:
         """A block has come: it is in the store, or at hand."""
         self.again |= block < self.ordered
+        self.late = block - self.ordered >= ORDER_BLOCKS
         self.found(block)
 
     def found(self, block: int) -> None:
         """A block is in the store, or at hand, since who knows when."""
         self._seen[block] = self._absent
+
+    def unseen(self) -> Iterator[int]:
+        """The blocks that are yet to be hashed and have not come, ascending."""
+        ahead = range(self.ordered, self._count)
+        return (block for block in ahead if self._seen[block] != self._absent)
 
     def see_all(self) -> None:
         """Every block is in the store; nobody needs to look."""

@@ -16,7 +16,8 @@ MOST: Final = 1024
 """Blobs remembered; beyond that the longest unused idle one goes."""
 
 MOST_WEIGHT: Final = 64 << 20
-"""Bytes that what is known of their blocks may take; beyond that the longest unused idle ones go when a large one is begun."""
+"""Bytes that what is known of their blocks may take; beyond that the longest unused idle ones go when a large one is begun, and one that
+weighs more alone when it is idle and read again."""
 
 
 class States:
@@ -38,6 +39,9 @@ class States:
     def get(self, blob: Blob, places_of: PlacesOf) -> BlobState:
         """What is known of a blob; made if need be. Raises Unsupported: it claims to be larger than `LARGEST`."""
         state = self._states.get(blob.key)
+        if state is not None and state.weight > MOST_WEIGHT and state.idle:
+            self._let_go(blob.key)
+            state = None
         if state is None:
             if blob.size > LARGEST:
                 raise Unsupported(f"{blob.digest}: {too_large(blob.size)}")
@@ -79,6 +83,9 @@ class States:
             weight = state.weight
             if state.idle and (many > 0 or (over > 0 and weight)):
                 many, over = many - 1, over - weight
-                del self._states[key]
-                if state.handed:
-                    self._forgotten(state.blob)
+                self._let_go(key)
+
+    def _let_go(self, key: bytes) -> None:
+        state = self._states.pop(key)
+        if state.handed:
+            self._forgotten(state.blob)

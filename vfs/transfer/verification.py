@@ -83,7 +83,11 @@ class Verification:
     def check(self, state: BlobState) -> None:
         """Post the next piece of work on a blob's proof, if there is one; tell who waits for the verdict if a block is missing."""
         proof = state.proof
-        if proof is None or proof.busy:
+        if proof is None:
+            return
+        if proof.busy:
+            if proof.late:
+                self._checker.hurry()
             return
         self._hold(state, proof)
         run, keys = proof.next_order(), proof.keys or state.keys
@@ -96,7 +100,7 @@ class Verification:
             self._checker.post(
                 functools.partial(prove, self._store, state.blob, keys, proof, run, memory),
                 functools.partial(self._proved, state, proof, owed, run),
-                urgent=urgent,
+                urgent=urgent or proof.late,
                 failed=functools.partial(self._failed, state),
             )
         elif not (proof.scanned or proof.scanning):
@@ -154,6 +158,7 @@ class Verification:
         try:
             state.proof = state.proof or Proof(state.blob)
             self.check(state)
+            self._checker.hurry()
             await waiter.wait()
             return bool(waiter.taken)
         finally:

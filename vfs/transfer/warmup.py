@@ -7,8 +7,9 @@ Rules:
   * Large blobs are compared with their digests, from the store if they were there already without a verdict.
   * Cancelling withdraws what was asked for, unless somebody else waits for it.
   * A blob that no place has, or gives within the deadline, or that is wrong, is counted and named; it does not end the rest. A store that takes nothing does.
+  * More than the cache may take is refused before anything is fetched; what was evicted before the end is an error: who asked may go offline now.
   * What the store does not take because another process is in the way (it makes room, or holds the index) is asked for again once it is not:
-    a few times only, if it takes nothing.
+    only what it did not take, and a few times only, if it takes less than half of that.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from typing import Final, NamedTuple
 
 import trio
 
+from vfs.config.units import format_size
 from vfs.core.ranges import block_count
 from vfs.errors import StoreError, StoreFull, VfsError
 from vfs.store import VERIFIED, Taken
@@ -41,10 +43,12 @@ ROOM_SECONDS: Final = 60.0
 """How long another process may be in the way of the store."""
 
 MOST_FETCHES: Final = 3
-"""How often a blob is fetched of which the store takes nothing."""
+"""How often in turn a blob is fetched of which the store takes nothing, or less than half of what is left."""
 
 LOOK_SECONDS: Final = 0.1
 """Between two looks whether it has."""
+
+_TOO_SMALL: Final = "`vfs cache limit SIZE` lets it take more; or fetch less at once"
 
 MOST_PROBLEMS: Final = 20
 """Failures named in a report."""
@@ -102,15 +106,19 @@ class WarmUp:
         self._fetched_files = self._fetched_bytes = 0
         self._resident = self._local = self._failed = 0
         self._problems: list[tuple[Blob, str]] = []
+        self._limit = 0
+        self._kept: list[Blob] = []  # what the store had, or took
 
     async def run(self, items: Iterable[Wanted]) -> PrefetchReport:
         """See `Fetcher.prefetch`."""
+        listed: list[Wanted] = await run_in(Pool.DISK, lambda: list(items))
+        evicted = await run_in(Pool.DISK, self._refuse_too_much, listed)
         async with trio.open_nursery() as telling:
             if self._progress is not None:
                 telling.start_soon(self._tell, self._progress)
             send, receive = trio.open_memory_channel[_Surveyed](0)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._survey, iter(items), send)
+                nursery.start_soon(self._survey, iter(listed), send)
                 for _ in range(AT_ONCE):
                     nursery.start_soon(self._work, receive.clone(), nursery.cancel_scope)
                 receive.close()
@@ -123,7 +131,37 @@ class WarmUp:
                 f"the cache takes nothing more{f' ({why})' if why else ''}; files fetched so far: {self._fetched_files}",
                 hint=why.hint if why else None,
             )
+        await run_in(Pool.DISK, self._look_back, evicted)
         return self._report()
+
+    def _refuse_too_much(self, items: list[Wanted]) -> int:
+        """In a worker thread: how much has been evicted so far; raises StoreFull if not all of the items can lie in the store together.
+
+        One that alone is larger than that does not count beside others (a pointer may claim any size): it fails for itself.
+        """
+        found = self._engine.store.statistics()
+        self._limit = limit = found.limit
+        if sum(blob.size for blob, _ in items) > limit:
+            surveyed = [self._survey_one(scoped(b, self._scope), places) for b, places in items]
+            sizes = [one.blob.size for one in surveyed if not one.local]
+            self._refuse(sum([size for size in sizes if size <= limit] or sizes))
+        return found.evicted
+
+    def _refuse(self, size: int) -> None:
+        if size > self._limit:
+            said = (
+                f"{format_size(size)} asked for, and the cache may take {format_size(self._limit)}"
+            )
+            raise StoreFull(said, hint=_TOO_SMALL)
+
+    def _look_back(self, evicted: int) -> None:
+        """In a worker thread: raises StoreFull if what was here, or was fetched, is not any more."""
+        if self._engine.store.statistics().evicted == evicted:
+            return
+        gone = sum(not self._is_resident(blob) for blob in self._kept)
+        if gone:
+            said = f"{gone} of {self._files} files have gone, in whole or in part: others came into the cache meanwhile"
+            raise StoreFull(said, hint=f"fetch once more; {_TOO_SMALL}")
 
     def _report(self) -> PrefetchReport:
         return PrefetchReport(
@@ -151,9 +189,15 @@ class WarmUp:
                     if found.places is not None:
                         await send.send(found)
                     else:
-                        self._local += found.local
-                        self._resident += not found.local
+                        self._count_here(found)
                         self._advance(found.blob.size)
+
+    def _count_here(self, found: _Surveyed, *, fetched: bool = False) -> None:
+        self._local += found.local
+        self._fetched_files += fetched and not found.local
+        self._resident += not (fetched or found.local)
+        if not found.local:
+            self._kept.append(found.blob)
 
     def _survey_batch(self, items: Iterator[Wanted]) -> list[_Surveyed]:
         """In a worker thread."""
@@ -220,36 +264,36 @@ class WarmUp:
             fetched += missing
             self._fetched_bytes += missing
 
-        in_vain = 0
+        self._refuse(blob.size)
+        in_vain, kept = 0, set[int]()
         while found.places is not None:
-            at, before = 0, fetched
-            taken = await self._fetch(blob, found.places, filled)
+            at, before = 0, len(kept)
+            taken = await self._fetch(blob, found.places, filled, kept)
             if taken:
                 break
             if taken is Taken.NO:
                 raise _NothingMore(self._engine.store.full)
-            in_vain = 0 if fetched > before else in_vain + 1
+            left = -(-block_count(blob.size) // STRETCH_BLOCKS) - before
+            in_vain = 0 if 2 * (len(kept) - before) >= left else in_vain + 1
             if in_vain == MOST_FETCHES:
                 raise StoreError(
-                    f"the cache took nothing of it, {in_vain} times: another process is in the way"
+                    f"the cache took little or nothing of it, {in_vain} times: another process is in the way"
                 )
             found = await run_in(Pool.DISK, self._survey_one, blob, found.places)
             if found.places is not None:
                 await self._await_room(blob)
         self._advance(blob.size - told)
-        self._local += found.local
-        self._fetched_files += fetched > 0 and not found.local
-        self._resident += not (fetched or found.local)
+        self._count_here(found, fetched=fetched > 0)
 
     async def _fetch(
-        self, blob: Blob, places: PlacesOf, filled: Callable[[int, int], None]
+        self, blob: Blob, places: PlacesOf, filled: Callable[[int, int], None], kept: set[int]
     ) -> Taken:
         """What the store took of it; raises if it cannot be had or, a large one, is not what its digest names."""
         state = self._engine.state(blob, places)
         state.readers += 1
         try:
             self._engine.refuse(state)
-            taken = await fill(self._engine, state, filled)
+            taken = await fill(self._engine, state, filled, kept=kept)
             if taken:
                 await verify(self._engine, state)
             return taken

@@ -7,6 +7,7 @@ from vfs.transfer.engine import Engine
 from vfs.transfer.failures import stopping
 from vfs.transfer.filling import fill
 from vfs.transfer.state import BlobState
+from vfs.transfer.waiter import Waiter
 
 
 async def verify(engine: Engine, state: BlobState) -> None:
@@ -37,3 +38,26 @@ async def prove_whole(engine: Engine, state: BlobState) -> None:
             return
         await fill(engine, state, proof=state.proof)
         await trio.lowlevel.checkpoint()
+
+
+async def judge_read(engine: Engine, state: BlobState) -> None:
+    """Before the last block of a blob goes out: until the verdict, if all of it has come, or readers wait for it; at once if it was read in part.
+
+    So who reads a file to its end does not end well if it is wrong, and waits for the last orders of the checker only.
+
+    Raises:
+        ContentMismatch: it is wrong.
+        VfsError: what is coming did not come, or it cannot be compared.
+    """
+    while engine.verification is not None and (proof := state.proof) is not None:
+        if not all(b in state.arrived or state.demanded(range(b, b + 1)) for b in proof.unseen()):
+            return
+        if lacking := set(proof.unseen()):
+            waiter = Waiter(lacking, keep=False)
+            state.wait_for(waiter)
+            try:
+                await waiter.wait()
+            finally:
+                state.leave(waiter)
+        elif not await engine.verification.judged(state):
+            return

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.store.support import fetch, fill, key_of, open_store, payload_of
+from tests.unit.store.support import MIB, fetch, fill, key_of, open_store, payload_of
 from vfs.lmdb.orders import Busy, Order, Orders
 from vfs.store import VERIFIED, Taken
 from vfs.testing.holders import be_impatient, held
@@ -134,3 +134,16 @@ def test_an_order_that_has_begun_is_waited_for(monkeypatch: pytest.MonkeyPatch) 
     first.join()
     assert done == [True]
     assert orders.stop()
+
+
+def test_room_that_was_promised_to_one_that_hangs_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vfs.store.room.PATIENCE", 0.1)
+    with open_store(tmp_path / "c", limit=8 * MIB) as store:
+        engine = store._engine
+        assert engine is not None
+        assert store._room.admit(engine, MIB)
+        assert store.append([(key_of(1), payload_of(1))]) is Taken.LATER
+        store._room.give_back(MIB)
+        assert store.append([(key_of(1), payload_of(1))])

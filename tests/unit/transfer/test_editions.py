@@ -365,3 +365,17 @@ async def test_what_is_not_remembered_was_not_handed_out(
         assert await bench.read(blob_of(small), [FaultyPlace(small)], 0, 10) == small
         await bench.quiet()
     assert bench.bad == [OURS]
+
+
+async def test_what_is_known_of_one_blob_does_not_grow_without_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vfs.transfer.states.MOST_WEIGHT", 2000)
+    content = content_of(100 * MIB)
+    blob, place = blob_of(content), FaultyPlace(content)
+    await bench.start()
+    for offset in range(90 * MIB, 0, -10 * MIB):
+        assert await bench.read(blob, [place], offset, 10) == content[offset:][:10]
+        await bench.quiet()
+        assert bench.fetcher._engine.state(blob, list).weight <= 2000
+    assert set(bench.bad) == {blob}, "nobody could take back what was handed out of it"

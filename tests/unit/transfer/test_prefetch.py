@@ -3,6 +3,7 @@
 import fcntl
 import os
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import trio
 
 from tests.unit.transfer.bench import MIB, SCOPE, Bench, begun, blob_of, content_of
 from vfs.errors import ObjectMissing, StoreFull
+from vfs.store import Taken
+from vfs.store.items import Buffer
 from vfs.testing.places import FaultyPlace
 from vfs.transfer import Place, PlacesOf, PrefetchReport, Wanted
 from vfs.transfer.blocks import scoped
-from vfs.types import Blob
+from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
 
 
 def places(*found: Place) -> PlacesOf:
@@ -88,7 +91,8 @@ async def test_a_store_in_which_another_process_makes_room_is_not_full(bench: Be
     told: list[tuple[int, int]] = []
     bench.limit_store(16 * MIB)
     await bench.start()
-    await bench.fetcher.prefetch(items[:20])
+    for first in (items[:10], items[10:20]):
+        await bench.fetcher.prefetch(first)
     await bench.quiet()
     with (bench.store.directory / "evict").open("r+b") as evicting:
         fcntl.flock(evicting, fcntl.LOCK_EX)
@@ -112,14 +116,95 @@ async def test_another_process_that_makes_room_for_ever_ends_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vfs.transfer.warmup.ROOM_SECONDS", 0.3)
-    contents = [content_of(MIB, seed) for seed in range(20)]
+    contents = [content_of(MIB, seed) for seed in range(12)]
     items: list[Wanted] = [(blob_of(c), places(FaultyPlace(c))) for c in contents]
     bench.limit_store(8 * MIB)
     await bench.start()
+    await bench.fetcher.prefetch(items[:6])
     with (bench.store.directory / "evict").open("w+b") as evicting:
         fcntl.flock(evicting, fcntl.LOCK_EX)
         with pytest.raises(StoreFull, match="another process"):
-            await bench.fetcher.prefetch(items)
+            await bench.fetcher.prefetch(items[6:])
+
+
+async def test_more_than_the_cache_may_take_is_refused_before_anything_is_fetched(
+    bench: Bench,
+) -> None:
+    found = [FaultyPlace(content_of(MIB, seed)) for seed in range(20)]
+    bench.limit_store(16 * MIB)
+    await bench.start()
+    with pytest.raises(StoreFull, match=r"20\.0 MiB") as raised:
+        await bench.fetcher.prefetch([(blob_of(p.content), places(p)) for p in found])
+    assert "vfs cache limit" in str(raised.value.hint)
+    assert not any(place.requests for place in found)
+
+
+async def test_a_file_that_is_larger_than_the_cache_fails_and_the_others_come(bench: Bench) -> None:
+    large, small = FaultyPlace(content_of(9 * MIB)), FaultyPlace(content_of(MIB, 1))
+    bench.limit_store(8 * MIB)
+    await bench.start()
+    report = await bench.fetcher.prefetch([(blob_of(p.content), places(p)) for p in (large, small)])
+    assert (report.fetched_files, report.failed_files) == (1, 1)
+    assert "the cache may take 8.0 MiB" in report.problems[0][1]
+    assert not large.requests
+
+
+async def test_what_needs_no_room_in_the_cache_does_not_count(bench: Bench, tmp_path: Path) -> None:
+    items: list[Wanted] = []
+    for seed in range(20):
+        place = FaultyPlace(content_of(MIB, seed), label="dvc-cache", local=True)
+        if seed > 4:
+            (tmp_path / str(seed)).write_bytes(place.content)
+            place.file = os.fspath(tmp_path / str(seed))
+        items.append((blob_of(place.content), places(place)))
+    bench.limit_store(16 * MIB)
+    await bench.start()
+    report = await bench.fetcher.prefetch(items)
+    assert (report.fetched_files, report.local_files) == (5, 15)
+
+
+async def test_what_was_evicted_again_before_the_end_is_told(bench: Bench) -> None:
+    """Who goes offline then counts on it."""
+    bench.limit_store(16 * MIB)
+    await bench.start()
+    last = FaultyPlace(content_of(5 * MIB, 99))
+
+    def others(number: int, request: object) -> None:
+        for seed in range(80):
+            bench.store.append([(b"other %d" % seed, content_of(BLOCK_SIZE, seed))])
+
+    first = [FaultyPlace(content_of(MIB, seed)) for seed in range(3)]
+    await bench.fetcher.prefetch([(blob_of(p.content), places(p)) for p in first])
+    last.fail = others
+    with pytest.raises(StoreFull, match="3 of 4 files"):
+        await bench.fetcher.prefetch([(blob_of(p.content), places(p)) for p in (*first, last)])
+
+
+async def test_what_the_store_took_is_not_fetched_again_for_what_it_did_not(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if it was evicted meanwhile: else two processes in a small cache fetch without end."""
+    monkeypatch.setattr("vfs.transfer.filling.STRETCH_BLOCKS", 16)
+    content = content_of(20 * MIB)
+    blob = Blob(Digest(Algorithm.PLACE, b"unproven"), len(content))
+    place = FaultyPlace(content)
+    append = bench.store.append
+    refused: list[list[int]] = []
+
+    def crowded(items: Sequence[tuple[bytes, Buffer]], *, unproven: bytes = b"") -> Taken:
+        numbers = [int.from_bytes(key[-4:], "big") for key, _ in items]
+        if max(numbers) >= 64 and len(refused) < 2:
+            refused.append(numbers)
+            bench.evict(blob, range(48))
+            return Taken.LATER
+        return append(items, unproven=unproven)
+
+    monkeypatch.setattr(bench.store, "append", crowded)
+    await bench.start()
+    report = await bench.fetcher.prefetch([(blob, places(place))])
+    assert len(refused) == 2
+    assert report.fetched_files == 1
+    assert place.sent <= 28 * MIB
 
 
 class Pulled(FaultyPlace):

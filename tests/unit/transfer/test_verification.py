@@ -67,6 +67,27 @@ async def test_wrong_blob_is_dropped_and_fails_from_then_on(bench: Bench, seed: 
         await bench.read(blob, [place], 0, 1)
 
 
+async def test_the_last_block_of_what_was_not_read_whole_waits_for_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vfs.transfer.checker.PATIENCE", 1000)
+    content, other = content_of(20 * MIB), FaultyPlace(content_of(1000, 1))
+    blob, place = blob_of(content), FaultyPlace(content)
+    await bench.start(deadline=5)
+    other.hold()  # nothing is hashed that nobody waits for
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.read, blob_of(other.content), [other], 0, 10)
+        await begun(other, 1)
+        await bench.read(blob, [place], 0, 9 * MIB)
+        assert await bench.read(blob, [place], len(content) - 10, 10) == content[-10:]
+        assert bench.fetcher.statistics().checking
+        assert bench.verdict(blob) != VERIFIED
+        for offset in range(9 * MIB, len(content), MIB):
+            await bench.read(blob, [place], offset, MIB)
+        assert bench.verdict(blob) == VERIFIED, "the last read was told"
+        other.release()
+
+
 async def test_blocks_of_an_earlier_process_count(bench: Bench) -> None:
     content = content_of(9 * MIB)
     blob = blob_of(content)
@@ -266,7 +287,7 @@ async def test_a_block_that_comes_again_is_compared_again(bench: Bench, asked: b
         with pytest.raises(ContentMismatch):
             await bench.fetcher.verify(blob, lambda: [place])
     else:
-        await bench.read(blob, [place], 5 * MIB, 4 * MIB)
+        await bench.read(blob, [place], 5 * MIB, 4 * MIB - 1)
         await bench.quiet()
     assert bench.bad == [blob]
 
