@@ -248,6 +248,16 @@ def test_a_fresh_clone_runs_what_changed_and_fetches_what_is_read(work: Work) ->
     assert clone.read("dvc.lock") == lock
 
 
+def test_a_packed_remote_is_asked_too(work: Work) -> None:
+    work.vfs("remote", "add", "--packed", "-d", "team", str(work.sandbox.root / "team"))
+    work.pipeline("  one: {cmd: cat a > b, deps: [a], outs: [b]}\n")
+    work.vfs("repro")
+    work.vfs("push")
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "published")
+    assert clone_of(work, "clone").outcomes() == {"one": "unchanged"}
+
+
 def test_what_was_deleted_stays_deleted(work: Work) -> None:
     work.write("data/x", "x\n")
     work.write("data/y", "y\n")

@@ -109,7 +109,7 @@ def _path(value: Any, keys: Keys, fail: Fail) -> str:
 
 
 def _deps(entry: dict[str, Any], fail: Fail) -> Iterator[str]:
-    """Each one once. (DVC records twice what is written twice, and accepts it once.)"""
+    """Each one once; DVC records twice what is written twice, and accepts it once."""
     items = enumerate(entry.get("deps") or ())
     yield from dict.fromkeys(_path(item, ("deps", index), fail) for index, item in items)
 
