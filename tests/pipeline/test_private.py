@@ -1,5 +1,6 @@
 """Runs in private views: what they touch of the working tree, what they leave, and where there can be none."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -256,6 +257,21 @@ def test_a_packed_remote_is_asked_too(work: Work) -> None:
     work.git("add", "-A")
     work.git("commit", "-q", "-m", "published")
     assert clone_of(work, "clone").outcomes() == {"one": "unchanged"}
+
+
+def test_what_could_not_be_read_is_no_input(work: Work) -> None:
+    """A command that does not mind errors ends well without the bytes of its dep."""
+    work.write("data/x", "x\n")
+    work.vfs("add", "data")
+    published(work, "  one: {cmd: 'cat data/x > b || true', deps: [data], outs: [b]}\n")
+    clone = clone_of(work, "clone")
+    lock = clone.read("dvc.lock")
+    name = hashlib.md5(b"x\n").hexdigest()
+    (work.sandbox.root / "remote/files/md5" / name[:2] / name[2:]).unlink()
+    said = clone.vfs("repro", "-f", code=23)
+    assert "stage 'one' wanted to read a file that is not here, which nobody could give it" in said
+    assert clone.read("dvc.lock") == lock
+    nothing_is_left(work)
 
 
 def test_what_was_deleted_stays_deleted(work: Work) -> None:

@@ -81,7 +81,8 @@ class LazyMount:
         assert self._record is not None
         said = call(self._record, "handed")
         by_inode = {int(inode): size for inode, size in said["by_inode"].items()}
-        return Handed(by_inode, said["received"])
+        failed = {int(inode): reads for inode, reads in said["failed"].items()}
+        return Handed(by_inode, failed, said["received"])
 
     def _mount(self) -> "MountRecord":
         from vfs.daemon.start import held_mount

@@ -189,12 +189,14 @@ class Service:
         }
 
     def handed(self) -> dict[str, Any]:
-        """Bytes that were read of the mount by inode number (none, if they are not counted), and bytes that came from remotes."""
+        """Bytes that were read of the mount and reads that failed, by inode number (none, if they are not counted), and bytes that came from remotes."""
         counted = self.filesystem
         by_inode = counted.handed if isinstance(counted, CountedFileSystem) else {}
+        failed = counted.failed if isinstance(counted, CountedFileSystem) else {}
         received = self._fetcher.statistics().bytes_received
         return {
             "by_inode": {str(inode): size for inode, size in by_inode.items()},
+            "failed": {str(inode): reads for inode, reads in failed.items()},
             "received": received,
         }
 

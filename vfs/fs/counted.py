@@ -1,4 +1,4 @@
-"""A file system that counts what it hands out of each content, for whoever runs commands on it.
+"""A file system that counts what it hands out of each content, and what it cannot, for whoever runs commands on it.
 
 Rules:
 
@@ -7,7 +7,9 @@ Rules:
 * A number is that of an inode, so two paths with one content have one.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from vfs.fs.directories import View
 from vfs.fs.filesystem import FileSystem
@@ -21,6 +23,12 @@ class CountedFileSystem(FileSystem):
     def __init__(self, main: View, revisions: RevisionSource, reader: Reader) -> None:
         super().__init__(main, revisions, reader)
         self._handed: dict[int, int] = {}
+        self._failed: Counter[int] = Counter()
+
+    @property
+    def failed(self) -> Mapping[int, int]:
+        """Reads that ended in an error, by inode, since the mount was made."""
+        return self._failed
 
     @property
     def handed(self) -> Mapping[int, int]:
@@ -29,17 +37,28 @@ class CountedFileSystem(FileSystem):
 
     async def open(self, inode: int) -> Data | None:
         """As `FileSystem.open`; a small file is handed out by that."""
-        return self._counted(inode, await super().open(inode))
+        with self._noted(inode):
+            return self._counted(inode, await super().open(inode))
 
     def read_nowait(self, inode: int, offset: int, length: int) -> Data | None:
         """As `FileSystem.read_nowait`."""
-        return self._counted(inode, super().read_nowait(inode, offset, length))
+        with self._noted(inode):
+            return self._counted(inode, super().read_nowait(inode, offset, length))
 
     async def read(self, inode: int, offset: int, length: int) -> Data:
         """As `FileSystem.read`."""
-        data = await super().read(inode, offset, length)
+        with self._noted(inode):
+            data = await super().read(inode, offset, length)
         self._counted(inode, data)
         return data
+
+    @contextmanager
+    def _noted(self, inode: int) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            self._failed[inode] += 1
+            raise
 
     def _counted(self, inode: int, data: Data | None) -> Data | None:
         if data is not None:

@@ -10,14 +10,16 @@ from vfs.pipeline.ignoring import Ignoring
 
 
 class Handed(NamedTuple):
-    """What a mount gave since it was made, in bytes.
+    """What a mount gave since it was made.
 
     Attributes:
-        by_inode: read of it, by the number of the inode.
-        received: from remotes.
+        by_inode: bytes that were read of it, by the number of the inode.
+        failed: reads that ended in an error, so too.
+        received: bytes from remotes.
     """
 
     by_inode: Mapping[int, int]
+    failed: Mapping[int, int]
     received: int
 
 

@@ -16,7 +16,7 @@ from vfs.pipeline.foreseen import foreseen
 from vfs.pipeline.ghosts import Appeared, appeared, ghosts_of
 from vfs.pipeline.lower import Views
 from vfs.pipeline.nodes import Stage
-from vfs.pipeline.reads import Counting, Reads
+from vfs.pipeline.reads import Counting, Reads, unread
 from vfs.pipeline.tracing import differences, proposed
 from vfs.pipeline.undeclared import told_of, undeclared
 from vfs.pipeline.written import Layers, apply, move_outs, persistent, take
@@ -44,6 +44,7 @@ class PrivateRoom:
         self.notes: list[str] = []
         self.trace: Trace | None = None
         self.reads = Reads()
+        self._unread: list[bytes] = []
         self.ghosts: list[bytes] = []
 
     # Before and while -----------------------------------------------------------------------------
@@ -85,9 +86,11 @@ class PrivateRoom:
                 stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr,
             )  # fmt: skip
         self.reads = counting.end(status.read)
+        mount = below[0] if below else b""
+        self._unread = counting.unread(view.trace, project.top, mount)
         if view.trace is not None:
             trace = self._ignoring.without(view.trace)
-            self.trace = counting.by_path(trace, project.top, below[0] if below else b"")
+            self.trace = counting.by_path(trace, project.top, mount)
             self.ghosts = ghosts_of(trace, self._ignoring)
         return status.code
 
@@ -177,6 +180,8 @@ class PrivateRoom:
             assert self._here is not None
             return self._here.outs()
         view, project, stage = self._view, self._project, self._stage
+        if self._unread:
+            raise unread(stage, self._unread)
         layers = Layers(
             os.path.join(self._scratch, b"made"), view.upper, (project.top, *view.below)
         )

@@ -4,13 +4,15 @@ Rule: of files that are here nobody counts the bytes one by one (docs/pipelines.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from vfs.errors import VfsError
+from vfs.core.paths import show
+from vfs.errors import StageFailed, VfsError
 from vfs.pipeline.lower import Handed, Lower
+from vfs.pipeline.nodes import Stage
 from vfs.sandbox.trace import Touch, Trace
 
 
@@ -36,6 +38,7 @@ class Counting:
         self._lower = lower
         self._before = self._handed()
         self._given: Mapping[int, int] = {}
+        self._failed: frozenset[int] = frozenset()
 
     def end(self, read: int | None) -> Reads:
         """The command has ended; `read` is what the kernel counted."""
@@ -46,21 +49,50 @@ class Counting:
             return Reads(read)
         found = {i: size - before.by_inode.get(i, 0) for i, size in after.by_inode.items()}
         self._given = {inode: size for inode, size in found.items() if size}
+        failed = after.failed.items()
+        self._failed = frozenset(i for i, reads in failed if reads > before.failed.get(i, 0))
         return Reads(read, sum(self._given.values()), after.received - before.received)
 
     def by_path(self, trace: Trace, top: bytes, mount: bytes) -> Trace:
         """The trace with what was read of those of its files that the mount shows."""
         if not self._given:
             return trace
-        read: dict[bytes, int] = {}
-        for path in trace.of(Touch.OPENED):
-            if not os.path.lexists(os.path.join(top, path)):
-                with suppress(OSError):  # hidden, or gone
-                    read[path] = self._given.get(os.lstat(os.path.join(mount, path)).st_ino, 0)
-        return replace(trace, read=read)
+        inodes = _inodes(trace, top, mount)
+        return replace(trace, read={path: self._given.get(i, 0) for path, i in inodes.items()})
+
+    def unread(self, trace: Trace | None, top: bytes, mount: bytes) -> list[bytes]:
+        """Files that could not be read, sorted; `b""` stands for those that nobody knows the names of: they could not even be opened.
+
+        Of stages that run side by side each has these of all.
+        """
+        if not self._failed:
+            return []
+        inodes = {} if trace is None else _inodes(trace, top, mount)
+        found = sorted(path for path, inode in inodes.items() if inode in self._failed)
+        return found if self._failed <= set(inodes.values()) else [*found, b""]
 
     def _handed(self) -> Handed | None:
         if self._lower is not None:
             with suppress(VfsError):
                 return self._lower.handed()
         return None
+
+
+def unread(stage: Stage, paths: Sequence[bytes]) -> StageFailed:
+    """A command ended well although it could not read what it opened: what it made is not made of that."""
+    named = [show(path) for path in paths[:3] if path] or ["a file that is not here"]
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return StageFailed(
+        f"stage {stage.address()!r} wanted to read {', '.join(named)}{more}, which nobody could give it; nothing was recorded",
+        hint="no place that has it answered well: vfs fetch says which, and why",
+    )
+
+
+def _inodes(trace: Trace, top: bytes, mount: bytes) -> dict[bytes, int]:
+    """The files that were opened and are not in the working tree, with their inodes in the mount."""
+    inodes = {}
+    for path in trace.of(Touch.OPENED):
+        if not os.path.lexists(os.path.join(top, path)):
+            with suppress(OSError):  # hidden, or gone
+                inodes[path] = os.lstat(os.path.join(mount, path)).st_ino
+    return inodes
