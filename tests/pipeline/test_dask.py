@@ -290,6 +290,7 @@ def test_what_fails(shared: Work, cluster: Cluster) -> None:
     )
     said = work.vfs(*repro, code=23)
     assert "'one': a worker does not find it as it is here; nothing was run" in said
+    (work.root / "data.dvc").unlink()  # or a worker that has not seen its list waits for the remote
     work.vfs("remote", "modify", "store", "url", "../not-shared")  # another place for each
     work.pipeline("  one: {cmd: echo > one, deps: [a], outs: [one]}\n")
     assert "the remote cannot be asked for its outs; nothing was recorded" in work.vfs(
