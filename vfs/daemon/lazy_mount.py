@@ -82,7 +82,8 @@ class LazyMount:
         said = call(self._record, "handed")
         by_inode = {int(inode): size for inode, size in said["by_inode"].items()}
         failed = {int(inode): reads for inode, reads in said["failed"].items()}
-        return Handed(by_inode, failed, said["received"])
+        broken = {os.fsencode(path): times for path, times in said["broken"].items()}
+        return Handed(by_inode, failed, broken, said["received"])
 
     def _mount(self) -> "MountRecord":
         from vfs.daemon.start import held_mount

@@ -189,16 +189,14 @@ class Service:
         }
 
     def handed(self) -> dict[str, Any]:
-        """Bytes that were read of the mount and reads that failed, by inode number (none, if they are not counted), and bytes that came from remotes."""
+        """What `CountedFileSystem` counted, of a mount that counts, and bytes that came from remotes."""
+        said: dict[str, Any] = {"received": self._fetcher.statistics().bytes_received}
         counted = self.filesystem
-        by_inode = counted.handed if isinstance(counted, CountedFileSystem) else {}
-        failed = counted.failed if isinstance(counted, CountedFileSystem) else {}
-        received = self._fetcher.statistics().bytes_received
-        return {
-            "by_inode": {str(inode): size for inode, size in by_inode.items()},
-            "failed": {str(inode): reads for inode, reads in failed.items()},
-            "received": received,
-        }
+        if isinstance(counted, CountedFileSystem):
+            said["by_inode"] = {str(inode): size for inode, size in counted.handed.items()}
+            said["failed"] = {str(inode): reads for inode, reads in counted.failed.items()}
+            said["broken"] = {os.fsdecode(path): times for path, times in counted.broken.items()}
+        return said
 
     async def switch(self, rev: str, progress: SendProgress) -> dict[str, Any]:
         """Show another revision; returns when a path opened anew shows it."""

@@ -7,11 +7,14 @@ Rules:
 * A number is that of an inode, so two paths with one content have one.
 """
 
+import errno
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from vfs.fs.directories import View
+from vfs.fs.attributes import Attributes
+from vfs.fs.directories import View, join
+from vfs.fs.errors import FsError
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Data, Reader
 from vfs.fs.snapshots import RevisionSource
@@ -24,11 +27,27 @@ class CountedFileSystem(FileSystem):
         super().__init__(main, revisions, reader)
         self._handed: dict[int, int] = {}
         self._failed: Counter[int] = Counter()
+        self._broken: Counter[bytes] = Counter()
 
     @property
     def failed(self) -> Mapping[int, int]:
         """Reads that ended in an error, by inode, since the mount was made."""
         return self._failed
+
+    @property
+    def broken(self) -> Mapping[bytes, int]:
+        """Look-ups of paths that cannot be served, since the mount was made."""
+        return self._broken
+
+    async def lookup(self, parent: int, name: bytes) -> Attributes:
+        """As `FileSystem.lookup`."""
+        try:
+            return await super().lookup(parent, name)
+        except FsError as error:
+            node = self.directories.get(parent)
+            if error.errno == errno.EIO and node is not None:
+                self._broken[join(node.path, name)] += 1
+            raise
 
     @property
     def handed(self) -> Mapping[int, int]:

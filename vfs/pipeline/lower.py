@@ -15,11 +15,13 @@ class Handed(NamedTuple):
     Attributes:
         by_inode: bytes that were read of it, by the number of the inode.
         failed: reads that ended in an error, so too.
+        broken: look-ups of what cannot be served, by path.
         received: bytes from remotes.
     """
 
     by_inode: Mapping[int, int]
     failed: Mapping[int, int]
+    broken: Mapping[bytes, int]
     received: int
 
 

@@ -87,7 +87,7 @@ class PrivateRoom:
             )  # fmt: skip
         self.reads = counting.end(status.read)
         mount = below[0] if below else b""
-        self._unread = counting.unread(view.trace, project.top, mount)
+        self._unread = counting.unread(view.trace, stage.dep_paths, project.top, mount)
         if view.trace is not None:
             trace = self._ignoring.without(view.trace)
             self.trace = counting.by_path(trace, project.top, mount)

@@ -4,16 +4,19 @@ Rule: of files that are here nobody counts the bytes one by one (docs/pipelines.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from vfs.core.paths import show
 from vfs.errors import StageFailed, VfsError
 from vfs.pipeline.lower import Handed, Lower
 from vfs.pipeline.nodes import Stage
 from vfs.sandbox.trace import Touch, Trace
+from vfs.tracking.project import is_inside
+
+_Key = TypeVar("_Key", int, bytes)
 
 
 class Reads(NamedTuple):
@@ -39,6 +42,7 @@ class Counting:
         self._before = self._handed()
         self._given: Mapping[int, int] = {}
         self._failed: frozenset[int] = frozenset()
+        self._broken: list[bytes] = []
 
     def end(self, read: int | None) -> Reads:
         """The command has ended; `read` is what the kernel counted."""
@@ -49,8 +53,8 @@ class Counting:
             return Reads(read)
         found = {i: size - before.by_inode.get(i, 0) for i, size in after.by_inode.items()}
         self._given = {inode: size for inode, size in found.items() if size}
-        failed = after.failed.items()
-        self._failed = frozenset(i for i, reads in failed if reads > before.failed.get(i, 0))
+        self._failed = frozenset(_more(before.failed, after.failed))
+        self._broken = _more(before.broken, after.broken)
         return Reads(read, sum(self._given.values()), after.received - before.received)
 
     def by_path(self, trace: Trace, top: bytes, mount: bytes) -> Trace:
@@ -60,16 +64,19 @@ class Counting:
         inodes = _inodes(trace, top, mount)
         return replace(trace, read={path: self._given.get(i, 0) for path, i in inodes.items()})
 
-    def unread(self, trace: Trace | None, top: bytes, mount: bytes) -> list[bytes]:
-        """Files that could not be read, sorted; `b""` stands for those that nobody knows the names of: they could not even be opened.
+    def unread(
+        self, trace: Trace | None, deps: Collection[bytes], top: bytes, mount: bytes
+    ) -> list[bytes]:
+        """What the command wanted and the mount could not give it: files it opened, and what it looked for of its deps.
 
-        Of stages that run side by side each has these of all.
+        `b""` stands for files that could not even be opened. Of stages that run side by side each has those of all.
         """
-        if not self._failed:
-            return []
-        inodes = {} if trace is None else _inodes(trace, top, mount)
-        found = sorted(path for path, inode in inodes.items() if inode in self._failed)
-        return found if self._failed <= set(inodes.values()) else [*found, b""]
+        found = {path for path in self._broken if any(_meet(path, dep) for dep in deps)}
+        if self._failed:
+            inodes = {} if trace is None else _inodes(trace, top, mount)
+            found.update(path for path, inode in inodes.items() if inode in self._failed)
+            found.update([] if self._failed <= set(inodes.values()) else [b""])
+        return sorted(found)
 
     def _handed(self) -> Handed | None:
         if self._lower is not None:
@@ -78,9 +85,18 @@ class Counting:
         return None
 
 
+def _meet(one: bytes, other: bytes) -> bool:
+    """Whether a path is another one, in it, or has it in it."""
+    return is_inside(one, other) or is_inside(other, one)
+
+
+def _more(before: Mapping[_Key, int], after: Mapping[_Key, int]) -> list[_Key]:
+    return [key for key, times in after.items() if times > before.get(key, 0)]
+
+
 def unread(stage: Stage, paths: Sequence[bytes]) -> StageFailed:
     """A command ended well although it could not read what it opened: what it made is not made of that."""
-    named = [show(path) for path in paths[:3] if path] or ["a file that is not here"]
+    named = [show(path) if path else "a file that is not here" for path in paths[:3]]
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
     return StageFailed(
         f"stage {stage.address()!r} wanted to read {', '.join(named)}{more}, which nobody could give it; nothing was recorded",
