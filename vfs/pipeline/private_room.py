@@ -9,18 +9,20 @@ from vfs.errors import DataUnavailable, Unsupported, VfsError
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
 from vfs.pipeline import scratches
 from vfs.pipeline.absent import NotHere
+from vfs.pipeline.aside import aside_of
 from vfs.pipeline.attending import Attending
 from vfs.pipeline.clearing import clear, clear_outs, scratch, stale_outs
 from vfs.pipeline.executor import Here, Job, Means
 from vfs.pipeline.foreseen import foreseen
 from vfs.pipeline.ghosts import Appeared, appeared, ghosts_of
+from vfs.pipeline.leading import Layers
 from vfs.pipeline.lower import Views
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.reads import Counting, Reads
 from vfs.pipeline.tracing import differences, proposed
 from vfs.pipeline.undeclared import told_of, undeclared
-from vfs.pipeline.written import Layers, apply, move_outs, persistent, take
-from vfs.sandbox.changes import Change
+from vfs.pipeline.written import apply, move_outs, open_up, persistent, take
+from vfs.sandbox.changes import Change, What
 from vfs.sandbox.trace import IGNORED, Trace
 from vfs.sandbox.view import View
 from vfs.tracking.links import failed
@@ -39,6 +41,7 @@ class PrivateRoom:
         self._scratch = scratch(project, stage)
         self._view: View | None = None
         self._here: Here | None = None
+        self._made = False  # the command ended well
         self._settled = False
         self._left: list[Change] = []
         self.notes: list[str] = []
@@ -177,19 +180,32 @@ class PrivateRoom:
             assert self._here is not None
             return self._here.outs()
         view, project, stage = self._view, self._project, self._stage
+        self._made = True
+        persist = persistent(stage.definition.outs)
         layers = Layers(
-            os.path.join(self._scratch, b"made"), view.upper, (project.top, *view.below)
-        )
+            os.path.join(self._scratch, b"made"), view.upper, (project.top, *view.below),
+            [path for path in stage.out_paths if path not in persist], view.hide,
+        )  # fmt: skip
         move_outs(stage, layers)
         changes = self._changes(view)
-        persist = persistent(stage.definition.outs)
-        apply(project, (one for one in changes if _in_any(one.path, persist)), view.upper)
+        self._apply([one for one in changes if _in_any(one.path, persist)], view)
         self._left = undeclared(changes, stage.out_paths)
         if self.trace is not None:
             self.notes += differences(stage, self.trace, changes, self._ignoring)
         if now := appeared(project.top, stage, self.ghosts):
             self.notes.append(f"stage {stage.address()!r}: {Appeared(stage, now).told()}")
         return take(project, stage, layers)
+
+    def _apply(self, changes: list[Change], view: View) -> None:
+        """Change `persist` outs in the working tree as the command did."""
+        for path in persistent(self._stage.definition.outs):
+            open_up(os.path.join(view.upper, path))
+        aside = aside_of(self._scratch)
+        for path in apply(self._project, changes, view, aside):
+            where = told(os.path.relpath(os.path.join(aside, path), self._project.top))
+            self.notes.append(
+                f"{told(path)}, which was written while the stage ran, was moved to {where}"
+            )
 
     def settle(self, run: Locked) -> None:
         """As `Room.settle`: outs that differ are replaced."""
@@ -221,6 +237,14 @@ class PrivateRoom:
         except OSError as error:
             raise failed(target, error) from error
 
+    def _wrote(self, view: View) -> bool:
+        """Whether a command ended well, and what it wrote would be lost with its scratch."""
+        if self._views.passing or not self._made:
+            return False
+        if os.path.lexists(os.path.join(self._scratch, b"made")):
+            return True
+        return any(one.what is not What.DELETED for one in self._changes(view))
+
     def close(self) -> None:
         """Remove the scratch but for what somebody should see."""
         if self._view is None:
@@ -234,7 +258,7 @@ class PrivateRoom:
             keep.add(b"upper")
             kept = "; it is not kept" if self._views.passing else f"; kept in {where}, not in the working tree"  # fmt: skip
             self.notes.append(f"stage {name!r} wrote {told_of(self._left)}{kept}")
-        elif not self._settled and self._views.keep:
+        elif not self._settled and (self._views.keep or self._wrote(self._view)):
             keep |= {b"upper", b"made"}
             self.notes.append(f"what stage {name!r} wrote is kept in {where}")
         scratches.end(self._scratch, keep)
