@@ -258,20 +258,29 @@ def test_what_fails(shared: Work, cluster: Cluster) -> None:
     work.write("eol", "line\n")
     work.write(".gitattributes", "eol text eol=crlf\n")  # Git makes another file of it
     work.pipeline(
-        "  one: {cmd: 'cat data/x; false', deps: [data], outs: [one]}\n"
+        "  one: {cmd: 'head -c 20000000 /dev/zero; cat data/x; false', deps: [data], outs: [one]}\n"
         "  two: {cmd: 'true', deps: [data], outs: [two]}\n"
         "  three: {cmd: echo > three, deps: [a], outs: [three: {push: false}]}\n"
         "  four: {cmd: echo > four, deps: [../outside], outs: [four]}\n"
         "  five: {cmd: echo > five, deps: [eol], outs: [five]}\n"
         "  six: {cmd: echo > six, deps: [five], outs: [six]}\n"
+        "  seven: {cmd: echo > link/kept, deps: [a], outs: [link/kept]}\n"
     )
+    (work.root / "random").write_bytes(os.urandom(11_000_000))
+    (work.sandbox.root / "elsewhere").mkdir()
+    (work.root / "link").symlink_to("../elsewhere")
+    (work.root / "link/kept").write_text("kept\n")
     said = work.vfs(*repro, "-k", code=23)
     assert "stage 'one': its command ended with 1" in said
     assert "stage 'two' did not make two" in said
     assert "'three' cannot run on a worker: three has `push: false`" in said
+    assert "'seven' cannot run on a worker: a symlink leads to its out link/kept" in said
+    assert (work.root / "link/kept").read_text() == "kept\n"
+    assert "Warning" not in said
     assert "'four' needs ../outside, which is not there" in said
     assert "'five': a worker finds another eol than is here; nothing was run" in said
     assert "x\n" in work.vfs("log", "one", "--output")
+    assert "bytes of output before this are left out]\n" in work.vfs("log", "one", "--output")
     assert [len(work.documents("log", name)) for name in ("one", "two", "five")] == [1, 1, 1]
     assert not (work.root / "dvc.lock").exists()
     work.vfs("remote", "modify", "store", "url", "../not-shared")  # another place for each
@@ -286,9 +295,10 @@ def test_large_outs_that_no_cache_keeps(shared: Work, cluster: Cluster) -> None:
     work.pipeline(
         "  one: {cmd: 'mkdir d && head -c 17000000 /dev/zero > d/z && cp a d', deps: [a], outs: [d: {cache: false}]}\n"
         "  two:\n    cmd: cat a >> p/x\n    deps: [a, d]\n    outs: [p: {persist: true}]\n"
+        "  three:\n    cmd: cat a >> sum\n    deps: [a]\n    outs: [sum: {persist: true, cache: false}]\n"
     )
     work.write("p/x", "before\n")
-    work.vfs("repro", "--executor", cluster.url, "one")
+    work.vfs("repro", "--executor", cluster.url, "one", "three")
     assert (work.root / "d/z").stat().st_size == 17_000_000
     assert not (work.root / "d/z").is_symlink()
     said = work.vfs("repro", "--executor", cluster.url, code=20)
@@ -297,6 +307,7 @@ def test_large_outs_that_no_cache_keeps(shared: Work, cluster: Cluster) -> None:
     work.write("a", "b\n")
     work.vfs("repro", "--executor", cluster.url)
     assert work.read("p/x") == "before\na\nb\n"
+    assert work.read("sum") == "a\nb\n"
 
 
 def test_no_scheduler(work: Work) -> None:
@@ -333,9 +344,22 @@ def test_other_workers(shared: Work, lone: Cluster, waiting: Wait) -> None:
     assert f"a worker of {lone.place} has vfs 0.0.9, and here is" in said
     lone.kill("other")
     limit = "echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --inh-caps=-all --bounding-set=-sys_admin --"
-    lone.begin("w", before=["unshare", "-Ur", "sh", "-euc", f'{limit} "$@"', "sh"])
+    viewless = ["unshare", "-Ur", "sh", "-euc", f'{limit} "$@"', "sh"]
+    lone.begin("w", before=viewless)
     work.vfs(*repro)
     assert work.read("one") == "x\n"
+    first = f"mv {signs}/tmp {signs}/began; until test -e {signs}/go; do sleep 0.1; done; echo bad > $DVC_ROOT/one; touch {signs}/done"
+    second = f"cat data/x > one; touch {signs}/go; until test -e {signs}/done; do sleep 0.1; done"
+    work.pipeline(
+        f"  one: {{cmd: 'touch {signs}/tmp; if mkdir {signs}/first; then {first}; else {second}; fi', deps: [data], outs: [one]}}\n"
+    )
+    running = work.start(*repro)
+    waiting(signs / "began")
+    lone.kill("w")  # its command goes on
+    lone.begin("w", before=viewless)
+    running.communicate()
+    assert (running.returncode, work.read("one")) == (0, "x\n")
+    (signs / "began").unlink()
     work.pipeline(
         f"  one: {{cmd: touch {signs}/began; exec sleep 1000, deps: [data], outs: [one]}}\n"
         "  two: {cmd: cp a two, deps: [a], outs: [two]}\n"

@@ -274,6 +274,16 @@ def test_what_no_remote_has_is_made_again(work: Work) -> None:
     assert clone.read("b") == "a\n"
 
 
+def test_an_out_that_cannot_be_looked_at_is_made(work: Work) -> None:
+    """Nothing says what it holds, so that a mount cannot serve it; there is a mount, since data is not here."""
+    work.write("data", "data\n")
+    work.vfs("add", "data")
+    (work.root / "data").unlink()
+    work.write("one.dvc", "cmd: cat data > one\ndeps:\n- path: data\nouts:\n- path: one\n")
+    work.vfs("repro", "one.dvc")
+    assert work.read("one") == "data\n"
+
+
 def test_in_place_judges_as_dvc(work: Work) -> None:
     published(work, OLD)
     clone = clone_of(work, "clone")

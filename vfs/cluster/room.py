@@ -20,6 +20,7 @@ from vfs.pipeline.elsewhere import fetch, lacking, push
 from vfs.pipeline.executor import Job, Means, Room
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.parameters import Parameters
+from vfs.pipeline.private import through_link
 from vfs.pipeline.reads import Reads
 from vfs.pipeline.written import persistent
 from vfs.sandbox.trace import load
@@ -50,9 +51,15 @@ class Workers:
         Raises:
             DataUnavailable: a dep is neither on the remote nor in the cache.
             ConfigError, RemoteError: there is no remote, or it does not take the deps.
-            Unsupported: an out is never pushed, or too much would have to be sent.
+            Unsupported: an out is never pushed or lies beyond a symlink, or too much would have to be sent.
             StoreError: Git cannot read the working tree.
         """
+        link = next((path for path in stage.out_paths if through_link(project, path)), None)
+        if link is not None:  # a worker would replace what lies there outside of its tree
+            raise Unsupported(
+                f"stage {stage.address()!r} cannot run on a worker: a symlink leads to its out {told(link)}",
+                hint="replace it by a directory; or run this stage without --executor",
+            )
         absent = means.measure.absent
         assert absent is not None
         needed = absent.around([*stage.dep_paths, *persistent(stage.definition.outs)])
@@ -68,16 +75,17 @@ class Workers:
         push(project, needed)
         outs = {claim.out.path for claim in absent.around([b""])}
         outs.update(out.path for out in stage.definition.outs if out.cached and out.path)
-        parcel = packed(project.top, stage.dep_paths, outs)
+        plain = persistent(out for out in stage.definition.outs if not out.cached)
+        parcel = packed(project.top, [*stage.dep_paths, *plain], outs)
         yield OnWorker(self._scheduler, project, stage, means, before, parcel)
 
 
 def _check_persistent(
     project: Project, stage: Stage, means: Means, claims: Iterable[Claim]
 ) -> None:
-    """Refuse an out that the command goes on with, if a worker would find another one. Raises Unsupported."""
+    """Refuse an out that the command goes on with and a remote has, if a worker would find another one. Raises Unsupported."""
     recorded = {one.out.path for one in claims if means.measure.is_recorded(one.out)}
-    for path in persistent(stage.definition.outs):
+    for path in persistent(out for out in stage.definition.outs if out.cached):
         if path not in recorded and os.path.lexists(project.absolute(path)):
             raise Unsupported(
                 f"stage {stage.address()!r} goes on with {told(path)}, which is not as it is recorded",

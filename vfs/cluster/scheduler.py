@@ -9,6 +9,7 @@ Rules:
 import logging
 import secrets
 import threading
+import warnings
 from concurrent.futures import CancelledError
 from types import TracebackType
 from typing import Any, Final, Self
@@ -48,6 +49,7 @@ class Scheduler:
         distributed = load("distributed", "dask", f"{_SCHEME}{self.place}")
         for name in ("distributed", "distributed.client", "tornado"):  # we say what it means
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        warnings.filterwarnings("ignore", "Sending large graph")  # a parcel
         secure = distributed.Security().require_encryption
         address = f"{'tls' if secure else 'tcp'}://{self.place}"
         try:

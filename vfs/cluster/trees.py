@@ -3,7 +3,8 @@
     <cache>/workers/<hash of the Git remote, or of nothing>/git      a bare repository, kept
                                                             tree-N   N = 0, 1, …: in use while `tree-N.lock` is held
 
-Rule: places are used again, so that caches that go by path do not grow; what a worker that was killed left there is removed by the next one.
+Rule: places are used again, so that caches that go by path do not grow; what a worker that was killed left there is removed by the next one, as soon as
+nothing of a command that inherited the lock runs there any more.
 """
 
 import hashlib
@@ -20,8 +21,8 @@ from vfs.sandbox.removal import remove
 
 
 @contextmanager
-def tree_of(parcel: Parcel, cache: Path) -> Iterator[Path]:
-    """The working tree that a parcel holds.
+def tree_of(parcel: Parcel, cache: Path) -> Iterator[tuple[Path, tuple[int, ...]]]:
+    """The working tree that a parcel holds, and the descriptors that a command in it is to inherit.
 
     Args:
         parcel: from the client.
@@ -40,7 +41,7 @@ def tree_of(parcel: Parcel, cache: Path) -> Iterator[Path]:
             _remove(tree)
             try:
                 unpack(parcel, home / "git", tree)
-                yield tree
+                yield tree, ours
             finally:
                 _remove(tree)
             return

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from vfs.workspace import Workspace
 
 _LOOK: Final = 0.5  # seconds between two looks whether anybody waits
-_SMALL: Final = 16 << 20  # bytes of outs that no cache keeps
+_SMALL: Final = 16 << 20  # bytes of outs that no cache keeps; of what a command printed
 
 
 def work(version: str, data: bytes) -> dict[str, Any]:
@@ -96,13 +96,13 @@ def _watched(attending: Attending) -> Iterator[None]:
 
 def _done(task: Task, attending: Attending) -> Result:
     settings = load_settings(None)
-    with tree_of(task.parcel, settings.cache_dir) as tree, _opened(tree, task) as session:
+    with tree_of(task.parcel, settings.cache_dir) as (tree, lock), _opened(tree, task) as session:
         wanted = (task.file, task.name)
         stage = next(s for s in session.tree.stages if (s.file, s.definition.name) == wanted)
         os.makedirs(session.project.absolute(stage.definition.wdir), exist_ok=True)
         attending.check()
         with LazyMount(str(tree), lambda _: None) as lower:
-            return _Work(session, stage, task, attending).result(Private(lower, passing=True))
+            return _Work(session, stage, task, attending, lock).result(Private(lower, passing=True))
 
 
 @contextmanager
@@ -125,11 +125,19 @@ def _opened(tree: Path, task: Task) -> Iterator[Session]:
 class _Work:
     """One stage."""
 
-    def __init__(self, session: Session, stage: Stage, task: Task, attending: Attending) -> None:
+    def __init__(
+        self,
+        session: Session,
+        stage: Stage,
+        task: Task,
+        attending: Attending,
+        lock: tuple[int, ...],
+    ) -> None:
         self._project = session.project
         self._stage = stage
         self._task = task
         self._attending = attending
+        self._lock = lock
         self._absent = NotHere(session.project)
         self._measure = Measure(session.project, self._absent)
         self._log = session.root / ".git" / "vfs" / "stage.log"
@@ -167,7 +175,7 @@ class _Work:
                 status = room.run(self._job(streams), self._attending)
             self._attending.check()
             found = Result(
-                status, self._log.read_bytes(), trace=_trace(room), reads=room.reads, ghosts=(*room.ghosts,)
+                status, _end_of(self._log), trace=_trace(room), reads=room.reads, ghosts=(*room.ghosts,)
             )  # fmt: skip
             try:
                 if not status:
@@ -189,7 +197,7 @@ class _Work:
             )
         env |= {"DVC_ROOT": os.fsdecode(project.absolute(project.root)), "DVC_STAGE": task.address}
         cwd = os.path.join(project.top, stage.definition.wdir)
-        return Job(stage, task.lines, shell, cwd, env, streams)
+        return Job(stage, task.lines, shell, cwd, env, streams, self._lock)
 
     def _recorded(self, result: Result, room: Room, before: Locked) -> Result:
         """Take the outs, and let the remote have them."""
@@ -219,6 +227,15 @@ class _Work:
             Sent(digest, is_tree, project.cache.read(digest, is_tree=is_tree, limit=_SMALL))
             for digest, is_tree in objects
         )
+
+
+def _end_of(log: Path) -> bytes:
+    """What was printed; the last of it if it is much, since the scheduler has it in memory."""
+    with log.open("rb") as file:
+        left_out = max(0, os.fstat(file.fileno()).st_size - _SMALL)
+        file.seek(left_out)
+        said = f"[{left_out} bytes of output before this are left out]\n" if left_out else ""
+        return said.encode() + file.read()
 
 
 def _trace(room: Room) -> bytes:

@@ -214,7 +214,8 @@ def _fetch(parcel: Parcel, mirror: Path) -> None:
     """Bring what the parcel left out, if it is not here."""
     if not _lacking(parcel, mirror):
         return
-    words = ["fetch", "-q", "--force", "--no-tags", "--", parcel.url, "+refs/heads/*:refs/heads/*"]
+    refs = "+refs/heads/*:refs/heads/*"  # pruned: "a" that is gone would be in the way of "a/b"
+    words = ["fetch", "-q", "--force", "--prune", "--no-tags", "--", parcel.url, refs]
     try:
         run_remote(words, git_dir=mirror)
     except GitFailed as error:

@@ -37,7 +37,7 @@ class Private:
         """A view for a stage; raises as `Executor.room`."""
         from vfs.pipeline.private_room import PrivateRoom, bring_persistent  # if anything runs
 
-        link = next((p for p in stage.out_paths if _through_link(project, p)), None)
+        link = next((p for p in stage.out_paths if through_link(project, p)), None)
         if link is not None:
             with InPlace().room(project, stage, means) as here:
                 here.notes.append(
@@ -54,7 +54,7 @@ class Private:
             made.close()
 
 
-def _through_link(project: Project, path: bytes) -> bool:
+def through_link(project: Project, path: bytes) -> bool:
     """Whether what is written to a path would be written elsewhere, perhaps outside of the view."""
     try:
         check_parents(project.top, path)

@@ -220,7 +220,7 @@ class View:
     def _cover(self, path: bytes) -> None:
         """A whiteout, which anybody may make since Linux 5.8, in directories as the layers below have them."""
         layers = (self.tree, *self.below)
-        if not any(os.path.lexists(os.path.join(layer, path)) for layer in layers):
+        if not any(_has(layer, path) for layer in layers):
             return
         above = b""
         for name in path.split(b"/")[:-1]:
@@ -272,6 +272,17 @@ def _like(tree: bytes, upper: bytes) -> None:
         with contextlib.suppress(PermissionError):  # as it may not for anything it makes there
             os.chown(upper, found.st_uid, found.st_gid)
     shutil.copystat(tree, upper)
+
+
+def _has(layer: bytes, path: bytes) -> bool:
+    """Whether a layer has something there; also what a mount lists and cannot serve (EIO)."""
+    try:
+        os.lstat(os.path.join(layer, path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _inside(path: str | bytes) -> bytes:

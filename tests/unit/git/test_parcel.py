@@ -77,6 +77,17 @@ def test_what_was_pushed_is_fetched_once(repo: GitRepo, tmp_path: Path) -> None:
         unpack(packed(top, [], ()), tmp_path / "other/git", tmp_path / "three")
 
 
+def test_a_branch_that_is_where_another_one_was_a_directory(repo: GitRepo, tmp_path: Path) -> None:
+    top, mirror = os.fsencode(repo.path), tmp_path / "home/git"
+    repo.git("push", "-q", "origin", "HEAD:part")
+    unpack(packed(top, [], ()), mirror, tmp_path / "one")
+    repo.git("push", "-q", "origin", ":part")
+    repo.commit("more")
+    repo.git("push", "-q", "origin", "HEAD:part/more")
+    unpack(packed(top, [], ()), mirror, tmp_path / "two")
+    assert states(tmp_path / "two") == states(repo.path)
+
+
 def test_without_a_remote_and_without_a_commit(make_repo: MakeRepo, tmp_path: Path) -> None:
     repo = make_repo("alone")
     repo.write("file", b"x")
