@@ -23,11 +23,6 @@ def test_vfs_works_in_a_view(work: Work, inner: str) -> None:
     assert "Invalid cross-device link" not in said
 
 
-def test_a_traced_name_that_no_dvc_yaml_can_have_loses_nothing(work: Work) -> None:
-    work.vfs("run", "-n", "one", "--trace", "echo x > b; printf y > \"$(printf 'c\\377')\"")
-    assert work.read("b") == "x\n"
-
-
 def test_status_after_a_nested_pull_deleted_nothing(work: Work) -> None:
     work.write("data/x", "x\n")
     work.vfs("add", "data")

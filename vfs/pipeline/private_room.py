@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
+from vfs.core.paths import show
 from vfs.errors import DataUnavailable, Unsupported, VfsError
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
 from vfs.pipeline import scratches
@@ -19,7 +20,7 @@ from vfs.pipeline.leading import Layers
 from vfs.pipeline.lower import Views
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.reads import Counting, Reads
-from vfs.pipeline.tracing import differences, proposed
+from vfs.pipeline.tracing import MOST, differences, proposed
 from vfs.pipeline.undeclared import told_of, undeclared
 from vfs.pipeline.written import apply, move_outs, open_up, persistent, take
 from vfs.sandbox.changes import Change, What
@@ -152,15 +153,14 @@ class PrivateRoom:
         claims = self._project.survey.claims.served
         whole = {claim.out.path for claim in claims if claim.out.is_tree}
         project, view = self._project, self._view
-        return proposed(
-            project.top,
-            self._stage,
-            self.trace,
-            self._changes(view),
-            whole,
-            view.below,
-            self._ignoring,
+        changes = self._changes(view)
+        new, unnamed = proposed(
+            project.top, self._stage, self.trace, changes, whole, view.below, self._ignoring
         )
+        if unnamed:
+            names = ", ".join(map(show, unnamed[:MOST]))
+            self.notes.append(f"no dvc.yaml can name {names}; declared without")
+        return new
 
     def use(self, stage: Stage) -> None:
         """As `Room.use`."""
