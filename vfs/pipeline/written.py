@@ -10,6 +10,7 @@ Rules:
 """
 
 import os
+import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -153,7 +154,7 @@ def _apply(change: Change, source: bytes, target: bytes) -> None:
     else:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         strip(source)
-        os.rename(source, target)
+        shutil.move(os.fsdecode(source), os.fsdecode(target))  # in a view it is another mount
 
 
 def _is_directory(path: bytes) -> bool:
