@@ -277,12 +277,20 @@ def test_what_fails(shared: Work, cluster: Cluster) -> None:
     assert "'seven' cannot run on a worker: a symlink leads to its out link/kept" in said
     assert (work.root / "link/kept").read_text() == "kept\n"
     assert "Warning" not in said
-    assert "'four' needs ../outside, which is not there" in said
+    assert "on a worker, stage 'four' needs ../outside, which is not there" in said
     assert "'five': a worker finds another eol than is here; nothing was run" in said
     assert "x\n" in work.vfs("log", "one", "--output")
     assert "bytes of output before this are left out]\n" in work.vfs("log", "one", "--output")
     assert [len(work.documents("log", name)) for name in ("one", "two", "five")] == [1, 1, 1]
     assert not (work.root / "dvc.lock").exists()
+    work.write("hidden.yaml", "out: one\n")
+    work.write(".git/info/exclude", "hidden.yaml\n")
+    work.pipeline(
+        "  one: {vars: [hidden.yaml], cmd: 'echo > ${out}', deps: [a], outs: ['${out}']}\n"
+    )
+    said = work.vfs(*repro, code=23)
+    assert "'one': a worker does not find it as it is here; nothing was run" in said
+    (work.root / "data.dvc").unlink()  # or a worker that has not seen its list waits for the remote
     work.vfs("remote", "modify", "store", "url", "../not-shared")  # another place for each
     work.pipeline("  one: {cmd: echo > one, deps: [a], outs: [one]}\n")
     assert "the remote cannot be asked for its outs; nothing was recorded" in work.vfs(

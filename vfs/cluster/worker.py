@@ -23,7 +23,7 @@ from vfs.cluster.trees import tree_of
 from vfs.cluster.wire import Result, Sent, Task, encoded, task_of
 from vfs.config import environment, load_settings
 from vfs.daemon.lazy_mount import LazyMount
-from vfs.errors import StageFailed, Unsupported, VfsError
+from vfs.errors import DataUnavailable, StageFailed, Unsupported, VfsError
 from vfs.formats.stage_values import Locked, LockedItem
 from vfs.objects import writing
 from vfs.pipeline import recording
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _LOOK: Final = 0.5  # seconds between two looks whether anybody waits
 _SMALL: Final = 16 << 20  # bytes of outs that no cache keeps; of what a command printed
+_HINT: Final = "what it needs has to be in Git, neither ignored nor a submodule nor an empty directory, or tracked; and the same on all machines, if it lies outside of the repository"
 
 
 def work(version: str, data: bytes) -> dict[str, Any]:
@@ -97,8 +98,14 @@ def _watched(attending: Attending) -> Iterator[None]:
 def _done(task: Task, attending: Attending) -> Result:
     settings = load_settings(None)
     with tree_of(task.parcel, settings.cache_dir) as (tree, lock), _opened(tree, task) as session:
-        wanted = (task.file, task.name)
-        stage = next(s for s in session.tree.stages if (s.file, s.definition.name) == wanted)
+        wanted = (task.file, task.name, task.before.command)
+        stages = ((s, s.definition) for s in session.tree.stages)
+        stage = next((s for s, d in stages if (s.file, d.name, d.command) == wanted), None)
+        if stage is None:
+            raise StageFailed(
+                f"stage {task.address!r}: a worker does not find it as it is here; nothing was run",
+                hint="what declares it has to be in Git, and not ignored: its dvc.yaml and the files of `vars`",
+            )
         os.makedirs(session.project.absolute(stage.definition.wdir), exist_ok=True)
         attending.check()
         with LazyMount(str(tree), lambda _: None) as lower:
@@ -146,12 +153,15 @@ class _Work:
     def result(self, executor: Executor) -> Result:
         """Run it. Raises as `Executor.room` and `Room.run`, StageFailed: its inputs are others."""
         project, stage, task = self._project, self._stage, self._task
-        before = recording.inputs(project, stage, self._measure, Parameters(project))
+        try:
+            before = recording.inputs(project, stage, self._measure, Parameters(project))
+        except DataUnavailable as error:
+            raise DataUnavailable(f"on a worker, {error.message}", hint=_HINT) from error
         other = recording.changed(task.before, before)
         if other:
             raise StageFailed(
                 f"stage {stage.address()!r}: a worker finds another {other} than is here; nothing was run",
-                hint="what it needs has to be in Git, neither ignored nor a submodule, or tracked; and the same on all machines, if it lies outside of the repository",
+                hint=_HINT,
             )
         try:
             return self._in(executor, before)
