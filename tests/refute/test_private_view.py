@@ -80,7 +80,7 @@ def test_what_was_made_stays_where_it_cannot_be_recorded(work: Work) -> None:
     (work.root / ".dvc/cache").write_text("no directory")
     work.pipeline("  one: {cmd: 'echo hours > b', outs: [b]}\n")
     work.sandbox.run(work.words("repro"), cwd=work.root, check=False)
-    kept = [p for p in work.root.rglob("*") if p.is_file() and "b" == p.name]
+    kept = [p for p in work.root.rglob("*") if p.is_file() and p.name == "b"]
     assert [p.read_text() for p in kept] == ["hours\n"]
 
 

@@ -9,6 +9,7 @@ from vfs.errors import DataUnavailable, Unsupported, VfsError
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
 from vfs.pipeline import scratches
 from vfs.pipeline.absent import NotHere
+from vfs.pipeline.aside import aside_of
 from vfs.pipeline.attending import Attending
 from vfs.pipeline.clearing import clear, clear_outs, scratch
 from vfs.pipeline.executor import Here, Job, Means
@@ -185,7 +186,12 @@ class PrivateRoom:
         move_outs(stage, layers)
         changes = self._changes(view)
         persist = persistent(stage.definition.outs)
-        apply(project, (one for one in changes if _in_any(one.path, persist)), view.upper)
+        aside = aside_of(self._scratch)
+        ours = (one for one in changes if _in_any(one.path, persist))
+        self.notes += [
+            f"{told(path)}, which was written meanwhile, was moved to {told(os.path.relpath(os.path.join(aside, path), project.top))}"
+            for path in apply(project, ours, view, aside)
+        ]
         self._left = undeclared(changes, stage.out_paths)
         if self.trace is not None:
             self.notes += differences(stage, self.trace, changes, self._ignoring)

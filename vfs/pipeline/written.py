@@ -16,18 +16,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from vfs.errors import UnknownPath
+from vfs.errors import StageFailed, UnknownPath
 from vfs.formats.run_cache import cacheable
 from vfs.formats.stage_values import DeclaredOut, LockedItem
 from vfs.objects import Fingerprint
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.recording import item, not_made, put_listings
 from vfs.sandbox.changes import Change, Kind, What, strip
+from vfs.sandbox.view import View
 from vfs.state import FileState
 from vfs.state.files import Known
 from vfs.tracking.contents import Contents
 from vfs.tracking.links import failed
-from vfs.tracking.project import Project
+from vfs.tracking.project import Project, is_inside
 from vfs.tracking.record import Recorded, record
 from vfs.tracking.scan import Scanner
 from vfs.types import Algorithm, Digest
@@ -53,17 +54,23 @@ def move_outs(stage: Stage, layers: Layers) -> None:
     """Move the outs out of the upper layer.
 
     Raises:
-        StageFailed: one was not made; nothing was moved.
+        StageFailed: one was not made, or lies behind a symlink; nothing was moved.
         StoreError: one cannot be moved.
     """
     outs = [out for out in stage.definition.outs if not out.persist and out.path is not None]
     for out in outs:
+        if _behind_link(layers.upper, out.path or b""):
+            raise StageFailed(
+                f"stage {stage.address()!r} made a symlink that leads to {out.written}, and what lies behind it is not its own",
+                hint="let its command make the directory, or declare the out where it lies",
+            )
         if not _is_there(layers.upper, out.path or b""):
             raise not_made(stage, out)
     for out in outs:
         assert out.path is not None
         source, target = (os.path.join(top, out.path) for top in (layers.upper, layers.made))
         try:
+            _open(source)
             strip(source)
             os.makedirs(os.path.dirname(target), exist_ok=True)
             os.rename(source, target)
@@ -99,21 +106,43 @@ def take(project: Project, stage: Stage, layers: Layers) -> dict[str, LockedItem
     return found
 
 
-def apply(project: Project, changes: Iterable[Change], upper: bytes) -> None:
-    """Change the working tree as a command did. Raises StoreError."""
+def apply(project: Project, changes: Iterable[Change], view: View, aside: bytes) -> Iterator[bytes]:
+    """Change the working tree as a command did; what was written there meanwhile is moved to `aside` instead, and its path given. Raises StoreError."""
     for change in changes:
-        source, target = os.path.join(upper, change.path), project.absolute(change.path)
+        source, target = os.path.join(view.upper, change.path), project.absolute(change.path)
         try:
+            if _replaces(change) and _newer(target, view.since):
+                kept = os.path.join(aside, change.path)
+                os.makedirs(os.path.dirname(kept), exist_ok=True)
+                os.rename(target, kept)
+                yield change.path
             _apply(change, source, target)
         except OSError as error:
             raise failed(target, error) from error
+
+
+def _replaces(change: Change) -> bool:
+    return change.what is not What.MODE and (
+        change.kind is not Kind.DIRECTORY or change.what is What.DELETED
+    )
+
+
+def _newer(path: bytes, since: int) -> bool:
+    """Whether a file, or one in a directory, was written since; a link to the cache may get another name meanwhile."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        return any(_newer(os.path.join(path, name), since) for name in os.listdir(path))
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return found.st_mtime_ns > since or (found.st_nlink == 1 and found.st_ctime_ns > since)
 
 
 def _apply(change: Change, source: bytes, target: bytes) -> None:
     is_directory = os.path.isdir(target) and not os.path.islink(target)
     if change.what is What.MODE:
         os.chmod(target, change.mode)
-    elif change.kind is Kind.DIRECTORY and change.what is not What.DELETED:
+    elif not _replaces(change):
         if not is_directory:
             if os.path.lexists(target):
                 os.unlink(target)
@@ -136,6 +165,28 @@ def _is_there(upper: bytes, path: bytes) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     return not (stat.S_ISCHR(found.st_mode) and found.st_rdev == os.makedev(0, 0))
+
+
+def _behind_link(upper: bytes, path: bytes) -> bool:
+    """Whether a directory that a path is in is a symlink, so that it leads anywhere."""
+    above = os.path.dirname(path)
+    while above:
+        if os.path.islink(os.path.join(upper, above)):
+            return True
+        above = os.path.dirname(above)
+    return False
+
+
+def _open(path: bytes) -> None:
+    """Directories may be written: nobody records what they allow, and files are moved out of them. Raises OSError."""
+    if os.path.islink(path) or not os.path.isdir(path):
+        return
+    os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | stat.S_IRWXU)
+    for _, names, _, number in os.fwalk(path):
+        for name in names:
+            mode = os.stat(name, dir_fd=number, follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
+                os.chmod(name, stat.S_IMODE(mode) | stat.S_IRWXU, dir_fd=number)
 
 
 def _adopt(made: Project, path: bytes, recorded: Recorded) -> None:
@@ -173,8 +224,9 @@ def _resolve(top: bytes, path: bytes, layers: Layers) -> None:
 
 
 def _links(path: bytes) -> Iterator[bytes]:
-    if os.path.islink(path):
+    if os.path.islink(path):  # what lies behind it is not ours
         yield path
+        return
     for parent, directories, names in os.walk(path):
         for name in (*directories, *names):
             if os.path.islink(os.path.join(parent, name)):
@@ -182,25 +234,46 @@ def _links(path: bytes) -> Iterator[bytes]:
 
 
 def _led_to(top: bytes, path: bytes, layers: Layers) -> bytes | None:
-    """The file that a symlink at a path of the view leads to, where it lies; None if to none, or to a directory."""
-    for _ in range(_MOST_LINKS):
-        here = next(
-            (
-                os.path.join(layer, path)
-                for layer in (layers.made, layers.upper, *layers.below)
-                if _is_there(layer, path)
-            ),
-            None,
-        )
-        if here is None:
-            return None
-        if not os.path.islink(here):
-            return here if os.path.isfile(here) else None
-        leads = os.path.normpath(os.path.join(top, os.path.dirname(path), os.readlink(here)))
-        if not leads.startswith(top + b"/"):
-            return leads if os.path.isfile(leads) else None
-        path = leads[len(top) + 1 :]
+    """The file that a path of the view leads to, where it lies; None if to none, or to a directory. Each name on the way is looked up as in the view."""
+    at, left, links = b"", path.split(b"/"), 0
+    while left:
+        name = left.pop(0)
+        if name == b"..":
+            if not at:
+                return _file(os.path.join(os.path.dirname(top), *left))
+            at = os.path.dirname(at)
+        elif name not in (b"", b"."):
+            here = _found(os.path.join(at, name), layers)
+            if here is None:
+                return None
+            if not os.path.islink(here):
+                at = os.path.join(at, name)
+                continue
+            links += 1
+            leads = os.readlink(here)
+            if links > _MOST_LINKS:
+                return None
+            if leads.startswith(b"/"):
+                if not is_inside(os.path.normpath(leads), top):
+                    return _file(os.path.join(leads, *left))
+                at, leads = b"", os.path.relpath(leads, top)
+            left[:0] = leads.split(b"/")
+    found = _found(at, layers)
+    return None if found is None else _file(found)
+
+
+def _found(path: bytes, layers: Layers) -> bytes | None:
+    """Where a path of the view lies that goes through no symlink."""
+    for layer in (layers.made, layers.upper, *layers.below):
+        if _is_there(layer, path):
+            return os.path.join(layer, path)
+        if layer == layers.upper and os.path.lexists(os.path.join(layer, path)):
+            return None  # it was deleted
     return None
+
+
+def _file(path: bytes) -> bytes | None:
+    return path if os.path.isfile(path) else None
 
 
 @dataclass(frozen=True, slots=True)
