@@ -80,8 +80,23 @@ def test_what_was_made_stays_where_it_cannot_be_recorded(work: Work) -> None:
     (work.root / ".dvc/cache").write_text("no directory")
     work.pipeline("  one: {cmd: 'echo hours > b', outs: [b]}\n")
     work.sandbox.run(work.words("repro"), cwd=work.root, check=False)
-    kept = [p for p in work.root.rglob("*") if p.is_file() and p.name == "b"]
-    assert [p.read_text() for p in kept] == ["hours\n"]
+    assert kept(work) == ["hours\n"]
+
+
+def kept(work: Work) -> list[str]:
+    """What `b` is in the whole tree."""
+    return [p.read_text() for p in work.root.rglob("b") if p.is_file()]
+
+
+def test_what_was_made_stays_where_a_dep_changed(work: Work) -> None:
+    (work.sandbox.root / "outside").write_text("1")
+    work.pipeline(
+        "  one: {cmd: 'echo hours > b; echo 2 > ../outside', deps: [../outside], outs: [b]}\n"
+    )
+    said = work.vfs("repro", code=23)
+    assert "../outside changed while stage 'one' ran; nothing was recorded" in said
+    assert "what stage 'one' wrote is kept in .dvc/tmp/vfs-run-one" in said
+    assert kept(work) == ["hours\n"]
 
 
 def test_an_out_without_write_permission_of_an_ordinary_user(work: Work) -> None:

@@ -88,6 +88,7 @@ class PrivateRoom:
                 job.commands, job.cwd, job.env,
                 stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr,
             )  # fmt: skip
+        self._made = not status.code
         self.reads = counting.end(status.read)
         if view.trace is not None:
             trace = self._ignoring.without(view.trace)
@@ -180,7 +181,6 @@ class PrivateRoom:
             assert self._here is not None
             return self._here.outs()
         view, project, stage = self._view, self._project, self._stage
-        self._made = True
         persist = persistent(stage.definition.outs)
         layers = Layers(
             os.path.join(self._scratch, b"made"), view.upper, (project.top, *view.below),
