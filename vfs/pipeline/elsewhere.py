@@ -1,6 +1,8 @@
 """Outs and remotes: whether one has what is recorded and not here, bringing it, and pushing what workers need. Loads the drivers of remotes."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from vfs.errors import ConfigError, RemoteError, Unsupported, VfsError
 from vfs.sharing.fetch import Fetch
@@ -12,20 +14,24 @@ from vfs.tracking.project import Project, told
 from vfs.tracking.targets import Selection, Wanted
 from vfs.tracking.uses import Use
 from vfs.workspace.outs import Claim
+from vfs.workspace.packed_stores import with_packed
+from vfs.workspace.stores import DvcStore
 
 
 def bring(project: Project, claims: Sequence[Claim]) -> bool:
     """Fetch and check out; whether all of it is there."""
     if not claims or not fetch(project, claims):
         return False
-    uses = [_use(project, claim) for claim in claims]
+    uses = _uses(project, claims)
     checkout = Checkout(project.workspace, project.table, How(), project.progress)
     return not checkout.run(uses).troubles
 
 
 def on_remotes(project: Project, claims: Sequence[Claim]) -> set[bytes]:
     """Paths of those outs that a remote has; of one that does not answer that is assumed, since nothing shows anything else."""
-    pushes = [claim for claim in claims if pushed(_use(project, claim))]
+    pushes = [
+        claim for claim, use in zip(claims, _uses(project, claims), strict=True) if pushed(use)
+    ]
     paths = {claim.out.path for claim in pushes}
     try:
         return paths - lacking(project, pushes)
@@ -42,14 +48,14 @@ def lacking(project: Project, claims: Sequence[Claim]) -> set[bytes]:
         ConfigError: no remote is configured for one.
         Unsupported, RemoteError: a remote cannot be asked.
     """
-    used = Used([_use(project, claim) for claim in claims], [], [])
+    used = Used(_uses(project, claims), [], [])
     found = missing(project.workspace, project.table, None, used)
     return {use.out.path for remote in found for use, _ in remote.outs}
 
 
 def fetch(project: Project, claims: Sequence[Claim]) -> bool:
     """Bring what outs hold into the cache; whether all of it is there."""
-    uses = [_use(project, claim) for claim in claims]
+    uses = _uses(project, claims)
     work = Fetch(project.workspace, None, project.progress)
     try:
         return not work.run(Used(uses, [], [])).troubles
@@ -67,12 +73,21 @@ def push(project: Project, claims: Sequence[Claim]) -> None:
     """
     if not claims:
         return
-    uses = [_use(project, claim) for claim in claims]
+    uses = _uses(project, claims)
     work = Push(project.workspace, project.table, None, project.progress)
     for path, error in work.run(Used(uses, [], [])).troubles:
         raise type(error)(f"{told(path)} could not be pushed: {error.message}", hint=error.hint)
 
 
-def _use(project: Project, claim: Claim) -> Use:
+def _uses(project: Project, claims: Sequence[Claim]) -> list[Use]:
+    """With the packed remotes, which a survey of the working tree leaves out."""
     nothing = Selection([], (), set(), ())
-    return Use(Wanted(claim), nothing, project.store_of(claim), project.root, "worktree")
+    top = Path(os.fsdecode(project.top))
+    stores: dict[bytes, DvcStore] = {}
+    uses = []
+    for claim in claims:
+        root = project.survey.roots.root_of(claim.pointer)
+        if root not in stores:
+            stores[root] = with_packed(project.store_of(claim), top)
+        uses.append(Use(Wanted(claim), nothing, stores[root], project.root, "worktree"))
+    return uses
