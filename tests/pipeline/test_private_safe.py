@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.conftest import Work
+from tests.pipeline.conftest import Work, without_data
 from tests.sandbox.conftest import AS_USER
 
 
@@ -111,3 +111,22 @@ def test_an_out_without_write_permission_of_an_ordinary_user(work: Work) -> None
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
     assert work.read("b/x") == work.read("p/x") == "x\n"
+
+
+@pytest.mark.fuse
+def test_a_run_that_cannot_read_is_not_recorded(work: Work) -> None:
+    """The command does not mind, so it would end well."""
+    stage = "  one: {cmd: 'cat data/x data/y 2>/dev/null | wc -c > b', deps: [data], outs: [b]}\n"
+    clone = without_data(work, stage)
+    there = [path for path in (work.sandbox.root / "remote").rglob("*") if path.is_file()]
+    (file,) = (path for path in there if path.read_bytes() == b"data\n")
+    (listing,) = (path for path in there if path.suffix == ".dir")
+    listing.rename(listing.with_suffix(".gone"))
+    said = clone.vfs("repro", code=16)
+    assert "stage 'one' needs data, which is recorded and cannot be had" in said
+    listing.with_suffix(".gone").rename(listing)
+    file.chmod(0o644)
+    file.write_bytes(b"DATA\n")
+    said = clone.vfs("repro", code=23)
+    assert "recorded and not here failed while stage 'one' ran; nothing was recorded" in said
+    assert not (clone.root / "dvc.lock").exists()

@@ -81,7 +81,7 @@ class LazyMount:
         assert self._record is not None
         said = call(self._record, "handed")
         by_inode = {int(inode): size for inode, size in said["by_inode"].items()}
-        return Handed(by_inode, said["received"])
+        return Handed(by_inode, said["received"], said["failed"])
 
     def _mount(self) -> "MountRecord":
         from vfs.daemon.start import held_mount

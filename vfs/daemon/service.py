@@ -189,13 +189,16 @@ class Service:
         }
 
     def handed(self) -> dict[str, Any]:
-        """Bytes that were read of the mount by inode number (none, if they are not counted), and bytes that came from remotes."""
+        """Bytes that were read of the mount by inode number (none, if they are not counted), reads that failed, and bytes that came from remotes."""
         counted = self.filesystem
-        by_inode = counted.handed if isinstance(counted, CountedFileSystem) else {}
+        by_inode, failed = (
+            (counted.handed, counted.failed) if isinstance(counted, CountedFileSystem) else ({}, 0)
+        )
         received = self._fetcher.statistics().bytes_received
         return {
             "by_inode": {str(inode): size for inode, size in by_inode.items()},
             "received": received,
+            "failed": failed,
         }
 
     async def switch(self, rev: str, progress: SendProgress) -> dict[str, Any]:

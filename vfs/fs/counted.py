@@ -7,9 +7,11 @@ Rules:
 * A number is that of an inode, so two paths with one content have one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from vfs.fs.directories import View
+from vfs.fs.errors import FsError
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Data, Reader
 from vfs.fs.snapshots import RevisionSource
@@ -21,6 +23,7 @@ class CountedFileSystem(FileSystem):
     def __init__(self, main: View, revisions: RevisionSource, reader: Reader) -> None:
         super().__init__(main, revisions, reader)
         self._handed: dict[int, int] = {}
+        self.failed = 0  # reads that ended with an error, since the mount was made
 
     @property
     def handed(self) -> Mapping[int, int]:
@@ -29,7 +32,8 @@ class CountedFileSystem(FileSystem):
 
     async def open(self, inode: int) -> Data | None:
         """As `FileSystem.open`; a small file is handed out by that."""
-        return self._counted(inode, await super().open(inode))
+        with self._watched():
+            return self._counted(inode, await super().open(inode))
 
     def read_nowait(self, inode: int, offset: int, length: int) -> Data | None:
         """As `FileSystem.read_nowait`."""
@@ -37,9 +41,25 @@ class CountedFileSystem(FileSystem):
 
     async def read(self, inode: int, offset: int, length: int) -> Data:
         """As `FileSystem.read`."""
-        data = await super().read(inode, offset, length)
+        with self._watched():
+            data = await super().read(inode, offset, length)
         self._counted(inode, data)
         return data
+
+    async def opendir(self, inode: int) -> int:
+        """As `FileSystem.opendir`."""
+        with self._watched():
+            return await super().opendir(inode)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except FsError:  # an answer, which says nothing of what is recorded
+            raise
+        except Exception:
+            self.failed += 1
+            raise
 
     def _counted(self, inode: int, data: Data | None) -> Data | None:
         if data is not None:

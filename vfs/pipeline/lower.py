@@ -15,10 +15,12 @@ class Handed(NamedTuple):
     Attributes:
         by_inode: read of it, by the number of the inode.
         received: from remotes.
+        failed: reads of it that failed.
     """
 
     by_inode: Mapping[int, int]
     received: int
+    failed: int
 
 
 class Lower(Protocol):

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 from vfs.core.paths import show
-from vfs.errors import DataUnavailable, Unsupported, VfsError
+from vfs.errors import DataUnavailable, StageFailed, Unsupported, VfsError
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
 from vfs.pipeline import scratches
 from vfs.pipeline.absent import NotHere
@@ -43,6 +43,7 @@ class PrivateRoom:
         self._view: View | None = None
         self._here: Here | None = None
         self._made = False  # the command ended well
+        self._failed = 0  # reads of what is not here
         self._settled = False
         self._left: list[Change] = []
         self.notes: list[str] = []
@@ -90,6 +91,7 @@ class PrivateRoom:
             )  # fmt: skip
         self._made = not status.code
         self.reads = counting.end(status.read)
+        self._failed = counting.failed
         if view.trace is not None:
             trace = self._ignoring.without(view.trace)
             self.trace = counting.by_path(trace, project.top, below[0] if below else b"")
@@ -118,7 +120,7 @@ class PrivateRoom:
         if not any(not _in_any(path, self._stage.out_paths) for path in absent.missing):
             return []
         try:
-            return [self._views.lower.layer(absent.version)]
+            below = self._views.lower.layer(absent.version)
         except VfsError as error:
             if self._needs_below():
                 raise Unsupported(
@@ -129,6 +131,23 @@ class PrivateRoom:
                 f"what is recorded and not here cannot be seen by commands: {error.message}"
             )
             return []
+        self._check_deps(below)
+        return [below]
+
+    def _check_deps(self, below: bytes) -> None:
+        """Refuse a dep that the mount cannot show. Raises DataUnavailable."""
+        absent = self._absent
+        for claim in absent.around(self._stage.dep_paths):
+            path = claim.out.path
+            if path not in absent.missing or os.path.lexists(self._project.absolute(path)):
+                continue
+            try:
+                os.lstat(os.path.join(below, path))
+            except OSError as error:
+                raise DataUnavailable(
+                    f"stage {self._stage.address()!r} needs {told(path)}, which is recorded and cannot be had ({error.strerror})",
+                    hint="vfs pull says why",
+                ) from error
 
     def _hidden(self) -> list[bytes]:
         """Tracked directories that are here: what lacks in them was deleted."""
@@ -181,6 +200,11 @@ class PrivateRoom:
             assert self._here is not None
             return self._here.outs()
         view, project, stage = self._view, self._project, self._stage
+        if self._failed:
+            raise StageFailed(
+                f"{self._failed} reads of what is recorded and not here failed while stage {stage.address()!r} ran; nothing was recorded",
+                hint="what it made may lack what it could not read; vfs pull says why",
+            )
         persist = persistent(stage.definition.outs)
         layers = Layers(
             os.path.join(self._scratch, b"made"), view.upper, (project.top, *view.below),

@@ -36,6 +36,7 @@ class Counting:
         self._lower = lower
         self._before = self._handed()
         self._given: Mapping[int, int] = {}
+        self.failed = 0  # reads of the mount that failed
 
     def end(self, read: int | None) -> Reads:
         """The command has ended; `read` is what the kernel counted."""
@@ -45,6 +46,7 @@ class Counting:
         if before is None or after is None:
             return Reads(read)
         found = {i: size - before.by_inode.get(i, 0) for i, size in after.by_inode.items()}
+        self.failed = after.failed - before.failed
         self._given = {inode: size for inode, size in found.items() if size}
         return Reads(read, sum(self._given.values()), after.received - before.received)
 
