@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 FILE_SYSTEM: Final = "fuse.vfs"
 TABLE: Final = "/proc/self/mountinfo"
 
+_VIEW = b"overlay vfs-run "
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 _USER = re.compile(r"(?:^|,)user_id=(\d+)(?:,|$)")
 
@@ -94,6 +95,20 @@ def mounts_below(directory: bytes) -> Set[bytes]:
     except OSError:
         return frozenset()
     return frozenset(point[len(top) :] for point in points if point.startswith(top))
+
+
+def in_view(top: bytes | Path) -> bool:
+    """Whether we are in a private view of a working tree (`vfs.sandbox.mounts`): what is written there is not written to the tree. False where the table cannot be read."""
+    point = os.fsencode(os.path.realpath(top))
+    try:
+        lines = Path(TABLE).read_bytes().splitlines()
+    except OSError:
+        return False
+    found = (line.partition(b" - ") for line in lines if _VIEW in line)
+    return any(
+        os.fsencode(_plain(before.split(b" ")[4])) == point and after.startswith(_VIEW)
+        for before, _, after in found
+    )
 
 
 def is_on(path: bytes, mounts: Set[bytes]) -> bool:

@@ -117,20 +117,18 @@ def checked_out(
     work: Work, found: "Iterable[Use]", how: "How", whole: "Survey | None" = None
 ) -> "Done":
     """Check outs out, with what is remembered of this working tree; `whole` are its pointers if all of it is meant."""
-    from vfs.state import StateTable, state_directory
+    from vfs.state import own_table
     from vfs.tracking.checkout import Checkout
     from vfs.tracking.gone import gone
 
-    if work.workspace.root is None:
+    workspace = work.workspace
+    if workspace.root is None:
         raise Unsupported("a repository without a working tree has nothing to check out into")
-    table = StateTable.open(state_directory(work.workspace.repository.git_dir))
-    try:
+    with own_table(workspace.root, workspace.repository.git_dir) as table:
         checkout = Checkout(work.workspace, table, how, work.progress.step)
         if whole is not None:
             checkout.let_go(gone(work.workspace, table, whole))
         return checkout.run(found)
-    finally:
-        table.close()
 
 
 def show_checkout(output: Output, done: "Done") -> None:

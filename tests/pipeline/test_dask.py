@@ -256,6 +256,9 @@ def test_what_fails(shared: Work, cluster: Cluster) -> None:
     repro = ("repro", "--executor", cluster.url)
     (work.root.parent / "outside").write_text("outside\n")
     work.write("eol", "line\n")
+    work.write(
+        "lfs", f"version https://git-lfs.github.com/spec/v1\noid sha256:{64 * 'a'}\nsize 7\n"
+    )
     work.write(".gitattributes", "eol text eol=crlf\n")  # Git makes another file of it
     work.pipeline(
         "  one: {cmd: 'head -c 20000000 /dev/zero; cat data/x; false', deps: [data], outs: [one]}\n"
@@ -264,6 +267,8 @@ def test_what_fails(shared: Work, cluster: Cluster) -> None:
         "  four: {cmd: echo > four, deps: [../outside], outs: [four]}\n"
         "  five: {cmd: echo > five, deps: [eol], outs: [five]}\n"
         "  six: {cmd: echo > six, deps: [five], outs: [six]}\n"
+        "  eight: {cmd: cat lfs > eight, deps: [a], outs: [eight]}\n"
+        "  nine: {cmd: cat lfs > nine, deps: [lfs], outs: [nine]}\n"
         "  seven: {cmd: echo > link/kept, deps: [a], outs: [link/kept]}\n"
     )
     (work.root / "random").write_bytes(os.urandom(11_000_000))
@@ -274,6 +279,9 @@ def test_what_fails(shared: Work, cluster: Cluster) -> None:
     assert "stage 'one': its command ended with 1" in said
     assert "stage 'two' did not make two" in said
     assert "'three' cannot run on a worker: three has `push: false`" in said
+    lfs = "needs lfs, which is a pointer of Git LFS on a worker; nothing was"
+    assert f"'eight' {lfs} recorded" in said
+    assert f"'nine' {lfs} run" in said
     assert "'seven' cannot run on a worker: a symlink leads to its out link/kept" in said
     assert (work.root / "link/kept").read_text() == "kept\n"
     assert "Warning" not in said

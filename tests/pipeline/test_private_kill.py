@@ -75,7 +75,7 @@ def mounted(work: Work) -> set[str]:
 
 
 def recorded_is_there(work: Work) -> None:
-    check_store(work.root / ".dvc" / "cache")
+    check_store(work.root / ".dvc" / "cache", lazy=True)
     lock = work.root / "dvc.lock"
     names = {name for name, _ in objects(work.root / ".dvc" / "cache")}
     for stage in yaml.safe_load(lock.read_text())["stages"].values() if lock.exists() else ():

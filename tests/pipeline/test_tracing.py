@@ -154,3 +154,12 @@ def test_a_ghost_that_appears_is_a_hint(work: Work, waiting: Callable[[Path], No
     (work.signs / "on").touch()
     said = process.communicate()[0].decode()
     assert "stage 'two': its last run looked for 'late' in vain; it is there now" in said
+
+
+def test_names_that_no_declaration_can_have_are_left_out(work: Work) -> None:
+    names = r"""printf y > "$(printf 'c\377')"; echo z > 'c$'"{x}"; echo n > "$(printf 'c\nd')" """
+    said = work.vfs("run", "-n", "one", "--trace", "echo x > b; " + names)
+    assert r"no dvc.yaml can name 'c${x}', 'c\xff'; declared without" in said
+    assert r"wrote 2 paths that it does not declare: 'c${x}' (created), 'c\xff' (created)" in said
+    assert work.read("b") == "x\n"
+    assert work.outcomes() == {"one": "unchanged"}

@@ -40,6 +40,8 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 def test_as_dvc(work: Work, served: tuple[Path, str], dvc3: Path) -> None:
     directory, url = served
     (directory / "x").write_text("1\n")
+    (directory / "store").mkdir()
+    work.vfs("remote", "add", "-d", "store", str(directory / "store"))
     work.pipeline(f"  one: {{cmd: cat a >> b, deps: [a, ./a, '{url}/x'], outs: [b]}}\n")
     assert work.outcomes() == {"one": "ran"}
     deps = yaml.safe_load(work.read("dvc.lock"))["stages"]["one"]["deps"]

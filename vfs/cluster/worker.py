@@ -11,9 +11,10 @@ import io
 import math
 import os
 import shutil
+import stat
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,7 @@ from vfs.cluster.wire import Result, Sent, Task, encoded, task_of
 from vfs.config import environment, load_settings
 from vfs.daemon.lazy_mount import LazyMount
 from vfs.errors import DataUnavailable, StageFailed, Unsupported, VfsError
+from vfs.formats.lfs import MAX_BYTES, parse_lfs_pointer
 from vfs.formats.stage_values import Locked, LockedItem
 from vfs.objects import writing
 from vfs.pipeline import recording
@@ -38,7 +40,8 @@ from vfs.pipeline.parameters import Parameters
 from vfs.pipeline.private import Private
 from vfs.pipeline.restoring import Restorer
 from vfs.pipeline.session import Session, opened
-from vfs.sandbox.trace import save
+from vfs.sandbox.trace import Touch, save
+from vfs.tracking.project import told
 from vfs.tracking.record import record
 
 if TYPE_CHECKING:
@@ -163,6 +166,7 @@ class _Work:
                 f"stage {stage.address()!r}: a worker finds another {other} than is here; nothing was run",
                 hint=_HINT,
             )
+        self._refuse_pointers(stage.dep_paths, "run")
         try:
             return self._in(executor, before)
         except Unsupported:  # neither a view nor a mount; here it is enough that all lies there
@@ -212,6 +216,8 @@ class _Work:
     def _recorded(self, result: Result, room: Room, before: Locked) -> Result:
         """Take the outs, and let the remote have them."""
         stage, project = self._stage, self._project
+        if room.trace is not None:
+            self._refuse_pointers(room.trace.of(Touch.OPENED), "recorded")
         outs = room.outs()
         room.settle(Locked(before.command, before.deps, before.params, outs))
         claims = [claim_of(stage, o, outs[o.written]) for o in stage.definition.outs if o.cached]
@@ -222,6 +228,15 @@ class _Work:
         self._attending.check()
         push(project, claims)
         return result._replace(outs=outs, sent=sent or ())
+
+    def _refuse_pointers(self, paths: Iterable[bytes], what: str) -> None:
+        """Refuse a file that is here as a pointer of Git LFS: on the client it may be what that stands for. Raises StageFailed."""
+        for path in paths:
+            if _is_pointer(self._project.absolute(path)):
+                raise StageFailed(
+                    f"stage {self._stage.address()!r} needs {told(path)}, which is a pointer of Git LFS on a worker; nothing was {what}",
+                    hint="set up Git LFS on all workers (git lfs install); or run this stage without --executor",
+                )
 
     def _small(self, outs: dict[str, LockedItem]) -> tuple[Sent, ...] | None:
         """Objects of the outs that no cache keeps, which are in the cache then; None: they are not small."""
@@ -246,6 +261,14 @@ def _end_of(log: Path) -> bytes:
         file.seek(left_out)
         said = f"[{left_out} bytes of output before this are left out]\n" if left_out else ""
         return said.encode() + file.read()
+
+
+def _is_pointer(absolute: bytes) -> bool:
+    with suppress(OSError):
+        found = os.lstat(absolute)
+        if stat.S_ISREG(found.st_mode) and found.st_size <= MAX_BYTES:
+            return parse_lfs_pointer(Path(os.fsdecode(absolute)).read_bytes()) is not None
+    return False
 
 
 def _trace(room: Room) -> bytes:

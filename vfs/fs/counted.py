@@ -59,6 +59,11 @@ class CountedFileSystem(FileSystem):
         with self._noted(inode):
             return self._counted(inode, await super().open(inode))
 
+    async def opendir(self, inode: int) -> int:
+        """As `FileSystem.opendir`."""
+        with self._noted(inode):
+            return await super().opendir(inode)
+
     def read_nowait(self, inode: int, offset: int, length: int) -> Data | None:
         """As `FileSystem.read_nowait`."""
         with self._noted(inode):
@@ -75,6 +80,8 @@ class CountedFileSystem(FileSystem):
     def _noted(self, inode: int) -> Iterator[None]:
         try:
             yield
+        except FsError:  # an answer, which says nothing of what is recorded
+            raise
         except Exception:
             self._failed[inode] += 1
             raise

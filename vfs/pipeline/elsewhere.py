@@ -1,6 +1,8 @@
 """Outs and remotes: whether one has what is recorded and not here, bringing it, and pushing what workers need. Loads the drivers of remotes."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from vfs.errors import ConfigError, RemoteError, Unsupported, VfsError
 from vfs.sharing.fetch import Fetch
@@ -12,6 +14,8 @@ from vfs.tracking.project import Project, told
 from vfs.tracking.targets import Selection, Wanted
 from vfs.tracking.uses import Use
 from vfs.workspace.outs import Claim
+from vfs.workspace.packed_stores import with_packed
+from vfs.workspace.stores import DvcStore
 
 
 def bring(project: Project, claims: Sequence[Claim]) -> bool:
@@ -79,8 +83,12 @@ def push(project: Project, claims: Sequence[Claim]) -> None:
 def _uses(project: Project, claims: Sequence[Claim]) -> list[Use]:
     """Outs with their remotes, packed ones too, which what a project knows by itself leaves out."""
     nothing = Selection([], (), set(), ())
-    roots = project.workspace.survey("worktree").roots
-    return [
-        Use(Wanted(claim), nothing, roots.store_of(claim.pointer), project.root, "worktree")
-        for claim in claims
-    ]
+    top = Path(os.fsdecode(project.top))
+    stores: dict[bytes, DvcStore] = {}
+    uses = []
+    for claim in claims:
+        root = project.survey.roots.root_of(claim.pointer)
+        if root not in stores:
+            stores[root] = with_packed(project.store_of(claim), top)
+        uses.append(Use(Wanted(claim), nothing, stores[root], project.root, "worktree"))
+    return uses

@@ -5,22 +5,25 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
+from vfs.core.paths import show
 from vfs.errors import DataUnavailable, Unsupported, VfsError
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
 from vfs.pipeline import scratches
 from vfs.pipeline.absent import NotHere
+from vfs.pipeline.aside import aside_of
 from vfs.pipeline.attending import Attending
 from vfs.pipeline.clearing import clear, clear_outs, scratch, stale_outs
 from vfs.pipeline.executor import Here, Job, Means
 from vfs.pipeline.foreseen import foreseen
 from vfs.pipeline.ghosts import Appeared, appeared, ghosts_of
+from vfs.pipeline.leading import Layers
 from vfs.pipeline.lower import Views
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.reads import Counting, Reads, unread
-from vfs.pipeline.tracing import differences, proposed
+from vfs.pipeline.tracing import MOST, differences, proposed
 from vfs.pipeline.undeclared import told_of, undeclared
-from vfs.pipeline.written import Layers, apply, move_outs, persistent, take
-from vfs.sandbox.changes import Change
+from vfs.pipeline.written import apply, move_outs, open_up, persistent, take
+from vfs.sandbox.changes import Change, What
 from vfs.sandbox.trace import IGNORED, Trace
 from vfs.sandbox.view import View
 from vfs.tracking.links import failed
@@ -39,6 +42,7 @@ class PrivateRoom:
         self._scratch = scratch(project, stage)
         self._view: View | None = None
         self._here: Here | None = None
+        self._made = False  # the command ended well
         self._settled = False
         self._left: list[Change] = []
         self.notes: list[str] = []
@@ -85,6 +89,7 @@ class PrivateRoom:
                 job.commands, job.cwd, job.env,
                 stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr,
             )  # fmt: skip
+        self._made = not status.code
         self.reads = counting.end(status.read)
         mount = below[0] if below else b""
         self._unread = counting.unread(view.trace, stage.dep_paths, project.top, mount)
@@ -116,7 +121,7 @@ class PrivateRoom:
         if not any(not _in_any(path, self._stage.out_paths) for path in absent.missing):
             return []
         try:
-            return [self._views.lower.layer(absent.version)]
+            below = self._views.lower.layer(absent.version)
         except VfsError as error:
             if self._needs_below():
                 raise Unsupported(
@@ -127,6 +132,23 @@ class PrivateRoom:
                 f"what is recorded and not here cannot be seen by commands: {error.message}"
             )
             return []
+        self._check_deps(below)
+        return [below]
+
+    def _check_deps(self, below: bytes) -> None:
+        """Refuse a dep that the mount cannot show. Raises DataUnavailable."""
+        absent = self._absent
+        for claim in absent.around(self._stage.dep_paths):
+            path = claim.out.path
+            if path not in absent.missing or os.path.lexists(self._project.absolute(path)):
+                continue
+            try:
+                os.lstat(os.path.join(below, path))
+            except OSError as error:
+                raise DataUnavailable(
+                    f"stage {self._stage.address()!r} needs {told(path)}, which is recorded and cannot be had ({error.strerror})",
+                    hint="vfs pull says why",
+                ) from error
 
     def _hidden(self) -> list[bytes]:
         """Tracked directories that are here: what lacks in them was deleted."""
@@ -152,15 +174,14 @@ class PrivateRoom:
         claims = self._project.survey.claims.served
         whole = {claim.out.path for claim in claims if claim.out.is_tree}
         project, view = self._project, self._view
-        return proposed(
-            project.top,
-            self._stage,
-            self.trace,
-            self._changes(view),
-            whole,
-            view.below,
-            self._ignoring,
+        changes = self._changes(view)
+        new, unnamed = proposed(
+            project.top, self._stage, self.trace, changes, whole, view.below, self._ignoring
         )
+        if unnamed:
+            names = ", ".join(map(show, unnamed[:MOST]))
+            self.notes.append(f"no dvc.yaml can name {names}; declared without")
+        return new
 
     def use(self, stage: Stage) -> None:
         """As `Room.use`."""
@@ -182,19 +203,31 @@ class PrivateRoom:
         view, project, stage = self._view, self._project, self._stage
         if self._unread:
             raise unread(stage, self._unread)
+        persist = persistent(stage.definition.outs)
         layers = Layers(
-            os.path.join(self._scratch, b"made"), view.upper, (project.top, *view.below)
-        )
+            os.path.join(self._scratch, b"made"), view.upper, (project.top, *view.below),
+            [path for path in stage.out_paths if path not in persist], view.hide,
+        )  # fmt: skip
         move_outs(stage, layers)
         changes = self._changes(view)
-        persist = persistent(stage.definition.outs)
-        apply(project, (one for one in changes if _in_any(one.path, persist)), view.upper)
+        self._apply([one for one in changes if _in_any(one.path, persist)], view)
         self._left = undeclared(changes, stage.out_paths)
         if self.trace is not None:
             self.notes += differences(stage, self.trace, changes, self._ignoring)
         if now := appeared(project.top, stage, self.ghosts):
             self.notes.append(f"stage {stage.address()!r}: {Appeared(stage, now).told()}")
         return take(project, stage, layers)
+
+    def _apply(self, changes: list[Change], view: View) -> None:
+        """Change `persist` outs in the working tree as the command did."""
+        for path in persistent(self._stage.definition.outs):
+            open_up(os.path.join(view.upper, path))
+        aside = aside_of(self._scratch)
+        for path in apply(self._project, changes, view, aside):
+            where = told(os.path.relpath(os.path.join(aside, path), self._project.top))
+            self.notes.append(
+                f"{told(path)}, which was written while the stage ran, was moved to {where}"
+            )
 
     def settle(self, run: Locked) -> None:
         """As `Room.settle`: outs that differ are replaced."""
@@ -226,6 +259,14 @@ class PrivateRoom:
         except OSError as error:
             raise failed(target, error) from error
 
+    def _wrote(self, view: View) -> bool:
+        """Whether a command ended well, and what it wrote would be lost with its scratch."""
+        if self._views.passing or not self._made:
+            return False
+        if os.path.lexists(os.path.join(self._scratch, b"made")):
+            return True
+        return any(one.what is not What.DELETED for one in self._changes(view))
+
     def close(self) -> None:
         """Remove the scratch but for what somebody should see."""
         if self._view is None:
@@ -239,7 +280,7 @@ class PrivateRoom:
             keep.add(b"upper")
             kept = "; it is not kept" if self._views.passing else f"; kept in {where}, not in the working tree"  # fmt: skip
             self.notes.append(f"stage {name!r} wrote {told_of(self._left)}{kept}")
-        elif not self._settled and self._views.keep:
+        elif not self._settled and (self._views.keep or self._wrote(self._view)):
             keep |= {b"upper", b"made"}
             self.notes.append(f"what stage {name!r} wrote is kept in {where}")
         scratches.end(self._scratch, keep)

@@ -39,7 +39,8 @@ class RunCache:
         for name in _newest(directory)[:1]:
             path = os.path.join(directory, name)
             with suppress(OSError, FormatError), open(path, "rb") as file:
-                return read_entry(file.read(), path)
+                found = read_entry(file.read(), path)
+                return found if found.outs.keys() == outs.keys() else None
         return None
 
     def save(self, run: Locked) -> None:
@@ -49,11 +50,13 @@ class RunCache:
             return
         path = os.path.join(self.directory, entry_path(key, value))
         try:
-            os.utime(path)  # it is the newest now
-        except FileNotFoundError:
-            self._write(path, entry_text(run))
+            with suppress(FileNotFoundError, FormatError), open(path, "rb") as file:
+                if entry_value(read_entry(file.read(), path)) == value:
+                    os.utime(path)  # it is the newest now
+                    return
         except OSError as error:
             raise failed(os.fsencode(path), error) from error
+        self._write(path, entry_text(run))
 
     def take(self, path: str, data: bytes) -> bool:
         """Put an entry of another clone; whether it is what its path (`runs/…`) says.

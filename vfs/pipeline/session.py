@@ -8,7 +8,7 @@ It takes no lock: `Runner` does, step by step.
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from vfs.mount_table import is_on, mounts_below
 from vfs.pipeline.checks import check
 from vfs.pipeline.graph import Graph
 from vfs.pipeline.stages import Tree, tree_of
-from vfs.state import StateTable, spare_table, state_directory
+from vfs.state import own_table, spare_table
 from vfs.tracking.contents import Progress
 from vfs.tracking.project import Project, find_root, project_of
 from vfs.workspace.here import survey_here
@@ -86,7 +86,7 @@ def opened(
     tree = tree_of(root, survey)
     tree.nodes = [node for node in tree.nodes if survey.roots.root_of(node.file) == inner]
     git = git_directories(root)[0]
-    table = spare_table(git) if looks else closing(StateTable.open(state_directory(git)))
+    table = spare_table(git) if looks else own_table(top, git)
     with (
         table as known,
         project_of(top, inner, survey, known, open_workspace, progress) as project,

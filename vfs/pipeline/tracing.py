@@ -49,8 +49,8 @@ def proposed(
     whole: Collection[bytes],
     below: Sequence[bytes],
     ignored: Ignoring,
-) -> Definition:
-    """The declaration of a stage with what it read and wrote, besides what it says already.
+) -> tuple[Definition, list[bytes]]:
+    """The declaration of a stage with what it read and wrote, besides what it says already; and what no `dvc.yaml` can name.
 
     Args:
         top: the working tree.
@@ -72,6 +72,8 @@ def proposed(
     declared = {*stage.dep_paths, *stage.out_paths}
     deps = [path for path in found.deps if not _covered(path, declared)]
     outs = [path for path in found.outs if not _covered(path, stage.out_paths)]
+    unnamed = [path for path in (*deps, *outs) if not _can_be_named(path)]
+    deps, outs = ([path for path in paths if path not in unnamed] for paths in (deps, outs))
     of_git = {path for path in outs if tracked(top, [path]) is not None}
 
     def written(path: bytes) -> str:
@@ -79,9 +81,18 @@ def proposed(
 
     more_deps = (DeclaredDep(written(path), path) for path in deps)
     more_outs = (DeclaredOut(written(path), path, cached=path not in of_git) for path in outs)
-    return replace(
+    new = replace(
         definition, deps=(*definition.deps, *more_deps), outs=(*definition.outs, *more_outs)
     )
+    return new, unnamed
+
+
+def _can_be_named(path: bytes) -> bool:
+    """Whether YAML can hold a path, and templating leaves it alone."""
+    try:
+        return "${" not in path.decode()
+    except UnicodeDecodeError:
+        return False
 
 
 def keep(trace: Trace, path: Path) -> None:

@@ -4,8 +4,9 @@ Rules:
 
 * They are moved out of the upper layer first, so that what is left there is what nobody declared.
 * A file of a cached out is renamed into the cache: no second copy. One that has another name, or lies on another file system, is copied.
-* `.dvcignore` files are those of the working tree. A symlink in an out is replaced by what it led to in the view: the working tree may not have that.
-* A `persist` out was partly in the working tree, and stays: what the command changed of it is changed there.
+* `.dvcignore` files are those of the working tree. A symlink in an out is replaced by what it led to in the view (`vfs.pipeline.leading`).
+* What lies behind a symlink that the command made is not the stage's: an out there is refused.
+* A `persist` out was partly in the working tree, and stays: what the command changed of it is changed there. What was written there meanwhile is not lost.
 """
 
 import os
@@ -14,15 +15,17 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import NamedTuple
 
-from vfs.errors import UnknownPath
+from vfs.errors import StageFailed, UnknownPath
 from vfs.formats.run_cache import cacheable
 from vfs.formats.stage_values import DeclaredOut, LockedItem
 from vfs.objects import Fingerprint
+from vfs.pipeline.leading import Layers, above, is_there, resolve
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.recording import item, not_made, put_listings
 from vfs.sandbox.changes import Change, Kind, What, strip
+from vfs.sandbox.removal import remove
+from vfs.sandbox.view import View
 from vfs.state import FileState
 from vfs.state.files import Known
 from vfs.tracking.contents import Contents
@@ -32,38 +35,29 @@ from vfs.tracking.record import Recorded, record
 from vfs.tracking.scan import Scanner
 from vfs.types import Algorithm, Digest
 
-_MOST_LINKS = 40
-
-
-class Layers(NamedTuple):
-    """Where what a command saw lies.
-
-    Attributes:
-        made: where outs are moved to.
-        upper: what it wrote.
-        below: the working tree, and what lies below it.
-    """
-
-    made: bytes
-    upper: bytes
-    below: Sequence[bytes]
-
 
 def move_outs(stage: Stage, layers: Layers) -> None:
     """Move the outs out of the upper layer.
 
     Raises:
-        StageFailed: one was not made; nothing was moved.
+        StageFailed: one was not made, or lies behind a symlink; nothing was moved.
         StoreError: one cannot be moved.
     """
+    for out in stage.definition.outs:
+        if any(os.path.islink(os.path.join(layers.upper, one)) for one in above(out.path or b"")):
+            raise StageFailed(
+                f"stage {stage.address()!r} made a symlink that leads to {out.written}, and what lies behind it is not its own",
+                hint="let its command make the directory, or declare the out where it lies",
+            )
     outs = [out for out in stage.definition.outs if not out.persist and out.path is not None]
     for out in outs:
-        if not _is_there(layers.upper, out.path or b""):
+        if not is_there(layers.upper, out.path or b""):
             raise not_made(stage, out)
     for out in outs:
         assert out.path is not None
         source, target = (os.path.join(top, out.path) for top in (layers.upper, layers.made))
         try:
+            open_up(source)
             strip(source)
             os.makedirs(os.path.dirname(target), exist_ok=True)
             os.rename(source, target)
@@ -77,7 +71,7 @@ def take(project: Project, stage: Stage, layers: Layers) -> dict[str, LockedItem
     found: dict[str, LockedItem] = {}
     stored: list[Recorded] = []
     for path in stage.out_paths:
-        _resolve(project.top, path, layers)
+        resolve(project.top, path, layers)
     with _reading(project, layers.made) as made:
         for out in stage.definition.outs:
             assert out.path is not None  # or the graph was refused
@@ -99,43 +93,84 @@ def take(project: Project, stage: Stage, layers: Layers) -> dict[str, LockedItem
     return found
 
 
-def apply(project: Project, changes: Iterable[Change], upper: bytes) -> None:
-    """Change the working tree as a command did. Raises StoreError."""
+def apply(project: Project, changes: Iterable[Change], view: View, aside: bytes) -> Iterator[bytes]:
+    """Change the working tree as a command did. Gives the paths that were written there since it began: those are moved to `aside`. Raises StoreError."""
+    modes: list[tuple[bytes, int]] = []
     for change in changes:
-        source, target = os.path.join(upper, change.path), project.absolute(change.path)
+        source, target = os.path.join(view.upper, change.path), project.absolute(change.path)
         try:
+            if _in_the_way(change, target) and _newer(target, view.since):
+                kept = os.path.join(aside, change.path)
+                os.makedirs(os.path.dirname(kept), exist_ok=True)
+                os.rename(target, kept)
+                yield change.path
             _apply(change, source, target)
+        except OSError as error:
+            raise failed(target, error) from error
+        if change.kind is Kind.DIRECTORY and change.what is not What.DELETED:
+            modes.append((target, change.mode))
+    for target, mode in reversed(modes):  # now that all is in them
+        try:
+            os.chmod(target, mode)
         except OSError as error:
             raise failed(target, error) from error
 
 
+def _in_the_way(change: Change, target: bytes) -> bool:
+    """Whether what lies at a path has to go."""
+    if change.kind is Kind.DIRECTORY and change.what is not What.DELETED:
+        return not _is_directory(target)
+    return change.what is not What.MODE
+
+
+def _newer(path: bytes, since: int) -> bool:
+    """Whether something was written at a path since; what the cache has may get another name meanwhile."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+        return found.st_mtime_ns > since
+    if found.st_ctime_ns > since:
+        return True
+    return stat.S_ISDIR(found.st_mode) and any(
+        _newer(os.path.join(path, name), since) for name in os.listdir(path)
+    )
+
+
 def _apply(change: Change, source: bytes, target: bytes) -> None:
-    is_directory = os.path.isdir(target) and not os.path.islink(target)
-    if change.what is What.MODE:
-        os.chmod(target, change.mode)
-    elif change.kind is Kind.DIRECTORY and change.what is not What.DELETED:
-        if not is_directory:
-            if os.path.lexists(target):
-                os.unlink(target)
-            os.makedirs(target)
+    if _in_the_way(change, target) and os.path.lexists(target):
+        if _is_directory(target):
+            remove(target)
+        else:
+            os.unlink(target)
+    if change.what is What.DELETED:
+        return
+    if change.kind is Kind.DIRECTORY:
+        os.makedirs(target, exist_ok=True)
+        os.chmod(target, change.mode | stat.S_IRWXU)
+    elif change.what is What.MODE:
         os.chmod(target, change.mode)
     else:
-        if is_directory:
-            shutil.rmtree(target)
-        if change.what is not What.DELETED:
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            strip(source)
-            os.rename(source, target)
-        elif os.path.lexists(target):
-            os.unlink(target)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        strip(source)
+        shutil.move(os.fsdecode(source), os.fsdecode(target))  # in a view it is another mount
 
 
-def _is_there(upper: bytes, path: bytes) -> bool:
-    try:
-        found = os.lstat(os.path.join(upper, path))
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return not (stat.S_ISCHR(found.st_mode) and found.st_rdev == os.makedev(0, 0))
+def _is_directory(path: bytes) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def open_up(path: bytes) -> None:
+    """Directories may be written: nobody records what they allow, and files are moved out of them. Raises OSError."""
+    if not _is_directory(path):
+        return
+    os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | stat.S_IRWXU)
+    for _, names, _, number in os.fwalk(path):
+        for name in names:
+            mode = os.stat(name, dir_fd=number, follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
+                os.chmod(name, stat.S_IMODE(mode) | stat.S_IRWXU, dir_fd=number)
 
 
 def _adopt(made: Project, path: bytes, recorded: Recorded) -> None:
@@ -156,51 +191,6 @@ def _adopt(made: Project, path: bytes, recorded: Recorded) -> None:
             cache.adopt(absolute, digest)
         else:
             cache.ingest(absolute, digest.algorithm, follow=True)
-
-
-def _resolve(top: bytes, path: bytes, layers: Layers) -> None:
-    """Replace symlinks to files, at a path of what was made and below it, by what they led to. Raises StoreError."""
-    for link in list(_links(os.path.join(layers.made, path))):
-        target = _led_to(top, os.path.relpath(link, layers.made), layers)
-        if target is None:
-            continue
-        copy = link + b".vfs-" + os.urandom(4).hex().encode()
-        try:
-            shutil.copy(target, copy)
-            os.replace(copy, link)
-        except OSError as error:
-            raise failed(link, error) from error
-
-
-def _links(path: bytes) -> Iterator[bytes]:
-    if os.path.islink(path):
-        yield path
-    for parent, directories, names in os.walk(path):
-        for name in (*directories, *names):
-            if os.path.islink(os.path.join(parent, name)):
-                yield os.path.join(parent, name)
-
-
-def _led_to(top: bytes, path: bytes, layers: Layers) -> bytes | None:
-    """The file that a symlink at a path of the view leads to, where it lies; None if to none, or to a directory."""
-    for _ in range(_MOST_LINKS):
-        here = next(
-            (
-                os.path.join(layer, path)
-                for layer in (layers.made, layers.upper, *layers.below)
-                if _is_there(layer, path)
-            ),
-            None,
-        )
-        if here is None:
-            return None
-        if not os.path.islink(here):
-            return here if os.path.isfile(here) else None
-        leads = os.path.normpath(os.path.join(top, os.path.dirname(path), os.readlink(here)))
-        if not leads.startswith(top + b"/"):
-            return leads if os.path.isfile(leads) else None
-        path = leads[len(top) + 1 :]
-    return None
 
 
 @dataclass(frozen=True, slots=True)

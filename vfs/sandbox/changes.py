@@ -295,6 +295,11 @@ def _is_whiteout(directory: int, name: bytes, now: os.stat_result) -> bool:
     return _attribute(b"/proc/self/fd/%d/%s" % (directory, name), "whiteout") is not None
 
 
+def is_opaque(path: bytes) -> bool:
+    """Whether a directory of an upper layer, or what lies there, hides all that is below it."""
+    return _attribute(path, "opaque") == b"y"
+
+
 def _attribute(at: int | bytes, name: str) -> bytes | None:
     try:
         if isinstance(at, int):

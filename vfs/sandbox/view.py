@@ -199,6 +199,11 @@ class View:
         if child is not None:
             child.stop()
 
+    @property
+    def since(self) -> int:
+        """When the first run began (`st_ctime_ns`); 0 before that."""
+        return self._since or 0
+
     def changes(self) -> Iterator[changes.Change]:
         """What the commands wrote (`vfs.sandbox.changes`); the directories below must still be there. Raises OSError."""
         return changes.changes(self.upper, self.tree, self.below, self.hide, since=self._since)

@@ -4,7 +4,7 @@ from vfs.state.clean import CleanOuts
 from vfs.state.files import FileState
 from vfs.state.outs import OutState, Placed
 from vfs.state.seen import Seen
-from vfs.state.table import StateTable, spare_table, state_directory
+from vfs.state.table import StateTable, own_table, spare_table, state_directory
 
 __all__ = [
     "CleanOuts",
@@ -13,6 +13,7 @@ __all__ = [
     "Placed",
     "Seen",
     "StateTable",
+    "own_table",
     "spare_table",
     "state_directory",
 ]

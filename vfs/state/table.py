@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from vfs.errors import StoreError
 from vfs.lmdb import Damaged, Environment, Form, refused
+from vfs.mount_table import in_view
 
 MAP_SIZE: Final = 1 << 28  # address space; grows by itself
 log = logging.getLogger("vfs.state")
@@ -69,6 +70,16 @@ class StateTable(Environment):
 
 
 @contextmanager
+def own_table(top: bytes | Path, git_dir: Path) -> Iterator[StateTable]:
+    """The table of a working tree for a verb that changes it; in a private view an empty one that goes with the verb, since what was made there is not in the tree. Raises StoreError."""
+    with ExitStack() as stack:
+        directory = _temporary(stack) if in_view(top) else state_directory(git_dir)
+        table = StateTable.open(directory)
+        stack.callback(table.close)
+        yield table
+
+
+@contextmanager
 def spare_table(git_dir: Path) -> Iterator[StateTable]:
     """The table of a working tree for a verb that can do without: opened for reading, or an empty one elsewhere, where there is no other way."""
     directory = state_directory(git_dir)
@@ -87,10 +98,13 @@ def _readable(directory: Path, stack: ExitStack) -> StateTable:
     try:
         return StateTable(directory, map_size=MAP_SIZE, readonly=True)
     except StoreError:
-        from tempfile import TemporaryDirectory
+        return StateTable.open(_temporary(stack))
 
-        empty = stack.enter_context(TemporaryDirectory(prefix="vfs-"))
-        return StateTable.open(Path(empty))
+
+def _temporary(stack: ExitStack) -> Path:
+    from tempfile import TemporaryDirectory
+
+    return Path(stack.enter_context(TemporaryDirectory(prefix="vfs-")))
 
 
 def state_directory(git_dir: Path) -> Path:

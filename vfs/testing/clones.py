@@ -115,12 +115,15 @@ def objects(store: Path) -> Iterator[tuple[str, Path]]:
             yield path.parent.name + path.name, path
 
 
-def check_store(store: Path) -> int:
-    """Assert that all objects are what their names say and that no listing lacks a file; how many there are."""
+def check_store(store: Path, *, lazy: bool = False) -> int:
+    """Assert that all objects are what their names say and that no listing lacks a file; how many there are.
+
+    The cache of a clone whose stages ran on data that is not here (`lazy`) keeps listings without their files.
+    """
     found = dict(objects(store))
     for name, path in found.items():
         data = path.read_bytes()
         assert hashlib.md5(data, usedforsecurity=False).hexdigest() == name.removesuffix(".dir")
-        if name.endswith(".dir"):
+        if name.endswith(".dir") and not lazy:
             assert all(entry["md5"] in found for entry in json.loads(data)), name
     return len(found)

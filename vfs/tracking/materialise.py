@@ -20,6 +20,7 @@ from functools import partial
 from blake3 import blake3
 
 from vfs.errors import StoreError, WouldOverwrite
+from vfs.mount_table import in_view
 from vfs.objects import fingerprint
 from vfs.tracking.caches import Caches
 from vfs.tracking.compare import Plan, Present, Wish
@@ -93,7 +94,9 @@ class Materialiser:
 
     @contextmanager
     def _staging(self) -> Iterator[bytes]:
-        parent = os.path.join(self._root, b".dvc", b"tmp")
+        # in a view, `.dvc` is another file system, from which nothing can be renamed
+        beside = (b".vfs",) if in_view(self._top) else (b".dvc", b"tmp")
+        parent = os.path.join(self._root, *beside)
         try:
             os.makedirs(parent, exist_ok=True)
             made = tempfile.mkdtemp(prefix=_STAGING, dir=parent)

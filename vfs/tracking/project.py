@@ -15,7 +15,7 @@ from vfs.errors import FormatError, NotARepository, UsageError
 from vfs.git.here import git_directories
 from vfs.mount_table import is_on, mounts_below
 from vfs.objects import ObjectCache, writing
-from vfs.state import FileState, StateTable, state_directory
+from vfs.state import FileState, StateTable, own_table
 from vfs.tracking import writes
 from vfs.tracking.contents import Contents, Progress
 from vfs.tracking.homes import home_cache
@@ -156,13 +156,12 @@ def open_project(
         raise UsageError(f"{names} lie in different DVC repositories", hint="one at a time")
     with writing(Path(os.fsdecode(os.path.join(top, inner))), wait):
         survey = survey_here(root)
-        table = StateTable.open(state_directory(git_directories(root)[0]))
-        try:
-            with project_of(top, inner, survey, table, open_workspace, progress) as project:
-                project.cache.sweep()
-                yield project
-        finally:
-            table.close()
+        with (
+            own_table(top, git_directories(root)[0]) as table,
+            project_of(top, inner, survey, table, open_workspace, progress) as project,
+        ):
+            project.cache.sweep()
+            yield project
 
 
 @contextmanager
