@@ -76,7 +76,8 @@ def test_the_readme_is_as_shown(walked: Walked) -> None:
 
 def test_the_main_readme_shows_a_part_of_it() -> None:
     _, _, section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Pipelines\n")
-    blocks = re.findall(r"^```\n(.*?)^```$", section.partition("\n## ")[0], re.M | re.S)
+    example = section.partition("```console\n")[0]
+    blocks = re.findall(r"^```\n(.*?)^```$", example, re.M | re.S)
     whole = README.read_text(encoding="utf-8").splitlines()
     assert len(blocks) == 2
     for line in "".join(blocks).splitlines():

@@ -152,25 +152,26 @@ async def test_what_another_process_finds_wrong_is_not_served_any_more(
 ) -> None:
     """What is remembered of a file that was read before leads nowhere; the kernel may have pages of one that is not remembered."""
     content = content_of(9 * MIB)
-    bad = content[:-1] + bytes([content[-1] ^ 1])
+    spot = 5 * MIB  # in no block that waits for a verdict
+    bad = content[:spot] + bytes([content[spot] ^ 1]) + content[spot + 1 :]
     reader, node = reader_of(bench, bad)
     node = FileNode(blob_of(content), Kind.FILE, 0, 0)
     filesystem = FileSystem(View(DictListing({}), "", None), cast("RevisionSource", None), reader)
-    last, inode = 9 * MIB - 10, filesystem.files.remember(node.blob, Kind.FILE, 0, 0)
+    inode = filesystem.files.remember(node.blob, Kind.FILE, 0, 0)
     reader.open(inode, node)
-    assert await reader.read(inode, node, last, 10) == bad[last:]
+    assert await reader.read(inode, node, spot, 10) == bad[spot : spot + 10]
     await bench.quiet()
-    assert reader.read_nowait(inode, last, 10) == bad[last:]
+    assert reader.read_nowait(inode, spot, 10) == bad[spot : spot + 10]
     with ChunkStore.open(bench.store.directory, limit=1 << 30, min_free=0) as other:
         other.set_verdict(node.blob.key, BAD)
     if not remembered:
         monkeypatch.setattr("vfs.fs.reader.MOST_FILES", 0)
         reader.release(inode)
-        assert reader.read_nowait(inode, last, 10) is None
+        assert reader.read_nowait(inode, spot, 10) is None
     bench.fetcher.heed(filesystem.files.large)
     assert bench.bad == [node.blob]
     assert filesystem.forget_content(node.blob) == [inode]
     with pytest.raises(ContentMismatch):
-        await reader.read(inode, node, last, 10)
-    assert reader.read_nowait(inode, last, 10) is None
+        await reader.read(inode, node, spot, 10)
+    assert reader.read_nowait(inode, spot, 10) is None
     bench.fetcher.heed(lambda: pytest.fail("nothing new was found"))
