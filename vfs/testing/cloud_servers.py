@@ -18,6 +18,7 @@ from vfs.testing.processes import stop
 from vfs.testing.s3_servers import ServerFailed, free_port
 
 ROOT = Path(__file__).parent.parent.parent
+_ATTEMPTS = 3
 AZURITE = ROOT / ".tools/azurite/node_modules/.bin/azurite-blob"
 # Published by Microsoft: every Azurite has it.
 AZURE_KEY = (
@@ -111,14 +112,15 @@ def start_azurite(directory: Path) -> CloudServer:
     """
     if not AZURITE.exists():
         raise ServerFailed("no Azurite; `tests/setup/azurite.sh`, or leave out tests marked azure")
-    port = free_port()
-    argv: list[str | Path] = [
-        AZURITE,
-        "--silent",
-        "--disableTelemetry",
-        "--skipApiVersionCheck",
-        "--blobHost",
-        "127.0.0.1",
-    ]
-    argv += ["--blobPort", str(port), "--location", directory]
-    return CloudServer("azure", port, start_process(argv, directory / "log", port))
+    for attempt in range(_ATTEMPTS):
+        port = free_port()  # somebody else may take it: Azurite ends without a word then
+        argv: list[str | Path] = [
+            *(AZURITE, "--silent", "--disableTelemetry", "--skipApiVersionCheck"),
+            *("--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", directory),
+        ]
+        try:
+            return CloudServer("azure", port, start_process(argv, directory / "log", port))
+        except ServerFailed:
+            if attempt == _ATTEMPTS - 1:
+                raise
+    raise AssertionError

@@ -17,7 +17,7 @@ from vfs.testing.s3_servers import ServerFailed, free_port
 
 USER, PASSWORD = "ann", "s3cret"
 _SSHD, _LIGHTTPD = Path("/usr/sbin/sshd"), Path("/usr/sbin/lighttpd")
-_START = 20.0  # seconds
+_START = 60.0  # seconds, of a machine that is busy with other tests
 
 
 @dataclass
