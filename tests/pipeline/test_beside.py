@@ -41,7 +41,7 @@ def test_what_goes_on_keeps_others_away(work: Work, waiting: Callable[[Path], No
 
 
 def test_what_a_command_leaves_in_the_background_holds_nothing(work: Work) -> None:
-    work.pipeline(f"  one: {{cmd: 'cp a b; (while [ ! -e {work.signs}/go ]; do sleep 0.01; done) > /dev/null 2>&1 &', deps: [a], outs: [b]}}\n")  # fmt: skip
+    work.pipeline(f"  one: {{cmd: 'cp a b; (while [ -d {work.signs} ] && [ ! -e {work.signs}/go ]; do sleep 0.01; done) > /dev/null 2>&1 &', deps: [a], outs: [b]}}\n")  # fmt: skip
     work.vfs("repro")
     work.vfs("repro", "-f")
     (work.signs / "go").touch()
