@@ -113,3 +113,20 @@ def test_killed_and_given_again(clone: Work) -> None:
         assert list((clone.sandbox.root / "run").glob("vfs-run-*")) == []
         assert list((clone.root / ".dvc/tmp").glob("vfs-run-*/running")) == []
     assert hit == set(KINDS)
+
+
+def test_what_was_read_of_a_daemon_that_was_killed_is_not_recorded(clone: Work) -> None:
+    """The command does not mind, and ends well."""
+    clone.pipeline(
+        f"  one: {{cmd: 'touch {clone.signs}/begun; while [ ! -e {clone.signs}/go ]; do sleep 0.01; done;"
+        " cat data/* > b 2> /dev/null || true', deps: [data], outs: [b]}\n"
+    )
+    process = clone.start("repro", "one")
+    wait_until((clone.signs / "begun").exists, "the command")
+    victims(process)["daemon"].send_signal(signal.SIGKILL)
+    (clone.signs / "go").touch()
+    said = process.communicate()[0].decode()
+    assert process.returncode == 23, said
+    assert "nothing was recorded" in said
+    assert "is kept in .dvc/tmp/vfs-run-one" in said
+    assert not (clone.root / "dvc.lock").exists()

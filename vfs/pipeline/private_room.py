@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 from vfs.core.paths import show
-from vfs.errors import DataUnavailable, Unsupported, VfsError
+from vfs.errors import DataUnavailable, StoreError, Unsupported, VfsError
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
 from vfs.pipeline import scratches
 from vfs.pipeline.absent import NotHere
@@ -19,7 +19,7 @@ from vfs.pipeline.ghosts import Appeared, appeared, ghosts_of
 from vfs.pipeline.leading import Layers
 from vfs.pipeline.lower import Views
 from vfs.pipeline.nodes import Stage
-from vfs.pipeline.reads import Counting, Reads, unread
+from vfs.pipeline.reads import Counting, Reads, not_given
 from vfs.pipeline.tracing import MOST, differences, proposed
 from vfs.pipeline.undeclared import told_of, undeclared
 from vfs.pipeline.written import apply, move_outs, open_up, persistent, take
@@ -202,7 +202,7 @@ class PrivateRoom:
             return self._here.outs()
         view, project, stage = self._view, self._project, self._stage
         if self._unread:
-            raise unread(stage, self._unread)
+            raise not_given(stage, self._unread)
         persist = persistent(stage.definition.outs)
         layers = Layers(
             os.path.join(self._scratch, b"made"), view.upper, (project.top, *view.below),
@@ -265,7 +265,10 @@ class PrivateRoom:
             return False
         if os.path.lexists(os.path.join(self._scratch, b"made")):
             return True
-        return any(one.what is not What.DELETED for one in self._changes(view))
+        try:
+            return any(one.what is not What.DELETED for one in self._changes(view))
+        except StoreError:  # a layer below is gone: nobody can tell
+            return True
 
     def close(self) -> None:
         """Remove the scratch but for what somebody should see."""

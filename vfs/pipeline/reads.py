@@ -43,6 +43,7 @@ class Counting:
         self._given: Mapping[int, int] = {}
         self._failed: frozenset[int] = frozenset()
         self._broken: list[bytes] = []
+        self._silent = False  # its daemon does not say what it gave: it may have ended
 
     def end(self, read: int | None) -> Reads:
         """The command has ended; `read` is what the kernel counted."""
@@ -50,6 +51,7 @@ class Counting:
             return Reads(read, 0, 0)
         before, after = self._before, self._handed()
         if before is None or after is None:
+            self._silent = True
             return Reads(read)
         found = {i: size - before.by_inode.get(i, 0) for i, size in after.by_inode.items()}
         self._given = {inode: size for inode, size in found.items() if size}
@@ -69,8 +71,10 @@ class Counting:
     ) -> list[bytes]:
         """What the command wanted and the mount could not give it: files it opened, and what it looked for of its deps.
 
-        `b""` stands for files that could not even be opened. Of stages that run side by side each has those of all.
+        `b""` stands for files that could not even be opened, and for all if the daemon cannot say. Of stages that run side by side each has those of all.
         """
+        if self._silent:
+            return [b""]
         found = {path for path in self._broken if any(_meet(path, dep) for dep in deps)}
         if self._failed:
             inodes = {} if trace is None else _inodes(trace, top, mount)
@@ -94,7 +98,7 @@ def _more(before: Mapping[_Key, int], after: Mapping[_Key, int]) -> list[_Key]:
     return [key for key, times in after.items() if times > before.get(key, 0)]
 
 
-def unread(stage: Stage, paths: Sequence[bytes]) -> StageFailed:
+def not_given(stage: Stage, paths: Sequence[bytes]) -> StageFailed:
     """A command ended well although it could not read what it opened: what it made is not made of that."""
     named = [show(path) if path else "a file that is not here" for path in paths[:3]]
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
