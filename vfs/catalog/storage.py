@@ -63,9 +63,8 @@ class Storage:
         self._lock = threading.Lock()
         self._private: list[Path] = []
         self._overflow: Tables | None = None  # newer than what is in the directory
-        self._forgotten: defaultdict[str, set[bytes]] = defaultdict(
-            set
-        )  # keys of the directory, while spilling
+        # While spilling: keys that the directory still has.
+        self._forgotten: defaultdict[str, set[bytes]] = defaultdict(set)
         self._spilling = False  # what is learned goes there
         self._waiting = False  # what is there may come into the directory later
         self._lease = Lease(directory)
@@ -166,8 +165,8 @@ class Storage:
                 raise error
             return self._primary
 
-    def _read(self, act: Callable[[Tables], T]) -> T:
-        """What is in the directory, or must be written there."""
+    def _act(self, act: Callable[[Tables], T]) -> T:
+        """Do something with what is in the directory, and never with what is kept in memory."""
         primary = self._primary
         try:
             return act(primary)
@@ -192,7 +191,7 @@ class Storage:
         kept = self._overflow.get_sorted(table, keys) if self._overflow is not None else []
         if gone := self._forgotten[table]:
             keys = [key for key in keys if key not in gone]
-        found = self._read(lambda tables: tables.get_sorted(table, keys))
+        found = self._act(lambda tables: tables.get_sorted(table, keys))
         return sorted((dict(found) | dict(kept)).items()) if kept else found
 
     def put(self, table: str, items: Sequence[tuple[bytes, bytes]], *, replace: bool) -> int:
@@ -276,7 +275,7 @@ class Storage:
     def all(self, table: str) -> Iterator[tuple[bytes, bytes]]:
         """Every pair, sorted, read in batches; the last ones stored may be missing."""
         last = b""
-        while batch := self._read(methodcaller("after", table, last)):
+        while batch := self._act(methodcaller("after", table, last)):
             yield from batch
             last = batch[-1][0]
 
@@ -295,12 +294,12 @@ class Storage:
         keys = sorted(uses)
         fresh = {
             key
-            for key, value in self._read(methodcaller("get_sorted", "uses", keys))
+            for key, value in self._act(methodcaller("get_sorted", "uses", keys))
             if len(value) == TIME.size and abs(now - TIME.unpack(value)[0]) < DAY
         }
         stale = [(key, TIME.pack(now)) for key in keys if key not in fresh]
         if stale:
-            self._read(methodcaller("put", "uses", stale, replace=True))
+            self._act(methodcaller("put", "uses", stale, replace=True))
 
     def collect(self, rules: Rules, *, now: int, limit: int, recent: int) -> Collected | None:
         """As `vfs.catalog.collect.collect`; None also while what is learned is kept in memory. Raises StoreError."""
@@ -312,14 +311,13 @@ class Storage:
 
     def weight(self, *tables: str) -> int:
         """Bytes that tables take on disk."""
-        return sum(self._read(methodcaller("weight", table)) for table in tables)
+        return sum(self._act(methodcaller("weight", table)) for table in tables)
 
     def count(self, table: str) -> int:
         """Number of keys in a table (keys in both environments count twice)."""
         overflow = self._overflow
-        return self._read(lambda tables: tables.count(table)) + (
-            overflow.count(table) if overflow else 0
-        )
+        here = self._act(lambda tables: tables.count(table))
+        return here + (overflow.count(table) if overflow else 0)
 
     def size(self) -> int:
         """Bytes on disk (or in memory, where degraded)."""

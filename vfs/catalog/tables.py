@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from vfs.lmdb import Environment, Form
 
-INITIAL_MAP: Final = (
-    1 << 34
-)  # address space, not disk or memory; as the chunk store's index, so that it seldom grows (`vfs.lmdb.orders`)
+INITIAL_MAP: Final = 1 << 34
+"""Address space, not disk or memory; as the chunk store's index, so that it seldom grows (`vfs.lmdb.orders`)."""
 _BATCH: Final = 256
 
 
