@@ -176,7 +176,8 @@ async def test_what_was_evicted_again_before_the_end_is_told(bench: Bench) -> No
     first = [FaultyPlace(content_of(MIB, seed)) for seed in range(3)]
     await bench.fetcher.prefetch([(blob_of(p.content), places(p)) for p in first])
     last.fail = others
-    with pytest.raises(StoreFull, match="3 of 4 files"):
+    # A part of the last may have come before the others, which push it out again.
+    with pytest.raises(StoreFull, match=r"[34] of 4 files"):
         await bench.fetcher.prefetch([(blob_of(p.content), places(p)) for p in (*first, last)])
 
 
