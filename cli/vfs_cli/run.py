@@ -56,6 +56,7 @@ def command(
 
     It is run by `vfs repro NAME` from then on, when its command, dependencies, parameters or outs change. Options stand before the command.
     Of a command of several words each reaches the program as it was typed; a single word is text for the shell.
+    `${NAME}` is a value of params.yaml or `vars`, as DVC has it: a variable of the shell is `$NAME`.
     """  # fmt: skip
     from vfs.pipeline.attending import Attending
     from vfs.pipeline.edit import add

@@ -298,6 +298,9 @@ def test_what_fails(shared: Work, cluster: Cluster) -> None:
     )
     said = work.vfs(*repro, code=23)
     assert "'one': a worker does not find it as it is here; nothing was run" in said
+    work.git("remote", "set-url", "origin", "ext::sh")
+    assert "Git remote origin: Git URLs with a remote helper" in work.vfs(*repro, code=20)
+    work.git("remote", "remove", "origin")
     (work.root / "data.dvc").unlink()  # or a worker that has not seen its list waits for the remote
     work.vfs("remote", "modify", "store", "url", "../not-shared")  # another place for each
     work.pipeline("  one: {cmd: echo > one, deps: [a], outs: [one]}\n")
@@ -342,6 +345,27 @@ def test_no_scheduler(work: Work) -> None:
     done = work.sandbox.run(words, cwd=work.root, check=False)
     assert done.returncode == 20
     assert b"pip install 'vfs[dask]'" in done.stderr
+
+
+def test_workers_that_come_later(shared: Work, lone: Cluster) -> None:
+    """As many stages are handed out as they can take; and a remote that they wait for is named."""
+    work = shared
+    work.vfs("config", "transfer.deadline", "1")
+    work.git("push", "-q", "origin", "HEAD:main")
+    work.vfs("remote", "modify", "store", "url", "../not-shared")
+    work.pipeline(
+        f"  one: {{cmd: '{meeting(work, 'a', 'b')}', deps: [a]}}\n"
+        f"  two: {{cmd: '{meeting(work, 'b', 'a')}', deps: [a]}}\n"
+    )
+    repro = work.start("repro", "--executor", lone.url)
+    assert repro.stderr is None
+    assert repro.stdout is not None
+    lines = [repro.stdout.readline().decode() for _ in range(2)]
+    lone.begin("w0", "w1")
+    said = "".join(lines) + repro.communicate()[0].decode()
+    assert repro.returncode == 0, said
+    assert "has no workers; stage" in said
+    assert "a worker was waiting for remote store" in said
 
 
 def test_other_workers(shared: Work, lone: Cluster, waiting: Wait) -> None:

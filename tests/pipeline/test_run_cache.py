@@ -25,3 +25,20 @@ def test_a_damaged_entry_of_the_run_cache_is_written_anew(work: Work) -> None:
     entry.write_bytes(b"\xff")
     assert work.outcomes() == {"one": "ran"}
     assert entry.read_bytes() == before
+
+
+def test_what_is_no_file_hides_no_entry_of_the_run_cache(work: Work) -> None:
+    (_entry(work).parent / "zzz").mkdir()
+    assert work.outcomes() == {"one": "restored"}
+
+
+def test_an_out_beyond_a_symlink_is_not_moved_away_for_what_cannot_be_restored(work: Work) -> None:
+    work.pipeline("  one: {cmd: 'mkdir -p d; cat a > d/b', deps: [a], outs: [d/b]}\n")
+    work.vfs("repro")
+    (work.root / "d").rename(work.root / "real")
+    (work.root / "d").symlink_to("real")
+    (work.root / "real/b").unlink()
+    work.write("real/b", "the user's\n")
+    (work.root / "dvc.lock").unlink()
+    assert "d is a symlink; nothing is written through it" in work.vfs("repro", code=17)
+    assert work.read("real/b") == "the user's\n"

@@ -132,7 +132,7 @@ def test_what_the_user_ignores(work: Work) -> None:
 
 def test_a_ghost_that_appears_is_a_hint(work: Work, waiting: Callable[[Path], None]) -> None:
     work.pipeline(
-        "  one: {cmd: 'cat a none sub/none 2> /dev/null > b; true', deps: [a], outs: [b]}\n"
+        "  one: {cmd: 'cat a none sub/none c 2> /dev/null > b; true', deps: [a], outs: [b]}\n"
         f"  two: {{cmd: 'test -e late; : > {work.signs}/go; while [ ! -e {work.signs}/on ]; do :; done; cp a c', deps: [a], outs: [c]}}\n"
     )
     work.vfs("repro", "one")
@@ -145,6 +145,8 @@ def test_a_ghost_that_appears_is_a_hint(work: Work, waiting: Callable[[Path], No
     found = [one for one in work.documents("status") if one["type"] == "appeared"]
     assert found == [{"type": "appeared", "stage": "one", "path": "none"}]
     work.vfs("status", "-q", "one")
+    work.write("c", "an out of another stage, which it came before\n")
+    assert "looked for 'none' in vain" in work.vfs("status", "one", "two")
     assert work.outcomes("one") == {"one": "unchanged"}
     assert work.outcomes("-f", "one") == {"one": "ran"}
     assert "looked for" not in work.vfs("status")
@@ -157,9 +159,9 @@ def test_a_ghost_that_appears_is_a_hint(work: Work, waiting: Callable[[Path], No
 
 
 def test_names_that_no_declaration_can_have_are_left_out(work: Work) -> None:
-    names = r"""printf y > "$(printf 'c\377')"; echo z > 'c$'"{x}"; echo n > "$(printf 'c\nd')" """
+    names = r"""printf y > "$(printf 'c\377')"; echo z > 'c$'"{x}"; echo n > "$(printf 'c\nd')"; echo u > remote:x """
     said = work.vfs("run", "-n", "one", "--trace", "echo x > b; " + names)
-    assert r"no dvc.yaml can name 'c${x}', 'c\xff'; declared without" in said
-    assert r"wrote 2 paths that it does not declare: 'c${x}' (created), 'c\xff' (created)" in said
+    assert r"no dvc.yaml can name 'c${x}', 'c\xff', 'remote:x'; declared without" in said
+    assert r"wrote 3 paths that it does not declare: 'c${x}' (created), 'c\xff' (created)" in said
     assert work.read("b") == "x\n"
     assert work.outcomes() == {"one": "unchanged"}

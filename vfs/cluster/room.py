@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from vfs.cluster.scheduler import Scheduler
 from vfs.cluster.wire import Result, Task
-from vfs.errors import RemoteError, StageFailed, Unsupported
+from vfs.errors import DataUnavailable, RemoteError, StageFailed, Unsupported
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
 from vfs.git.parcel import Parcel, packed
 from vfs.pipeline import recording
@@ -30,6 +30,9 @@ from vfs.workspace.outs import Claim
 if TYPE_CHECKING:
     from vfs.sandbox.trace import Trace
 
+_UNKNOWN: Final = 8
+"""Stages handed out at a time if there are no workers yet: nobody knows how many come."""
+
 _SAME: Final = (
     "the remote has to be the same place for workers as here, by a URL or path that all reach"
 )
@@ -42,7 +45,7 @@ class Workers:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
-        self.jobs = max(1, scheduler.threads)
+        self.jobs = scheduler.threads or _UNKNOWN
 
     @contextmanager
     def room(self, project: Project, stage: Stage, means: Means) -> Iterator[Room]:
@@ -72,7 +75,7 @@ class Workers:
             )
         _check_persistent(project, stage, means, needed)
         before = recording.inputs(project, stage, means.measure, Parameters(project))
-        push(project, needed)
+        push(project, needed, means.check)
         outs = {claim.out.path for claim in absent.around([b""])}
         outs.update(out.path for out in stage.definition.outs if out.cached and out.path)
         plain = persistent(out for out in stage.definition.outs if not out.cached)
@@ -169,19 +172,23 @@ class OnWorker:
         return dict(result.outs)
 
     def settle(self, run: Locked) -> None:
-        """As `Room.settle`: they are fetched, if they are to lie here."""
+        """As `Room.settle`: they are fetched, if they are to lie here. Raises DataUnavailable: one that no cache keeps is nowhere."""
         project, stage, measure = self._project, self._stage, self._means.measure
         stale = stale_outs(project, stage, measure, run, stage.definition.outs)
-        free = [replace(out, persist=False) for out in stale]
-        self.notes += clear_outs(project, stage, measure, free)
         plain = [out for out in stale if not out.cached]
         cached = [out for out in stale if out.cached] if self._means.checkout else []
-        wanted = self._claims(self._elsewhere([*plain, *cached]))
-        if wanted and not fetch(project, wanted):
+        if not fetch(project, self._claims(self._elsewhere(plain))):
+            raise DataUnavailable(
+                f"a worker ran stage {stage.address()!r}, and what it made and no cache keeps could not be fetched; nothing was recorded",
+                hint="vfs fsck --remote says what the remote lacks",
+            )
+        if not fetch(project, self._claims(self._elsewhere(cached))):
             self.notes.append(
                 f"outs of stage {stage.address()!r} could not be fetched; vfs pull brings them"
             )
             cached = []
+        free = [replace(out, persist=False) for out in stale]
+        self.notes += clear_outs(project, stage, measure, free)
         self._means.restorer.restore(run, [*plain, *cached])
 
     def _elsewhere(self, outs: Iterable[DeclaredOut]) -> list[DeclaredOut]:

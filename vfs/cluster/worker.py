@@ -43,6 +43,7 @@ from vfs.pipeline.session import Session, opened
 from vfs.sandbox.trace import Touch, save
 from vfs.tracking.project import told
 from vfs.tracking.record import record
+from vfs.workspace.pointers import WAITING
 
 if TYPE_CHECKING:
     from vfs.workspace import Workspace
@@ -111,8 +112,9 @@ def _done(task: Task, attending: Attending) -> Result:
             )
         os.makedirs(session.project.absolute(stage.definition.wdir), exist_ok=True)
         attending.check()
-        with LazyMount(str(tree), lambda _: None) as lower:
-            return _Work(session, stage, task, attending, lock).result(Private(lower, passing=True))
+        work = _Work(session, stage, task, attending, lock)
+        with LazyMount(str(tree), work.heard) as lower:
+            return work.result(Private(lower, passing=True))
 
 
 @contextmanager
@@ -153,6 +155,13 @@ class _Work:
         self._log = session.root / ".git" / "vfs" / "stage.log"
         self._notes: list[str] = []
 
+    def heard(self, progress: dict[str, Any]) -> None:
+        """The mount waits for a remote: the client is to know why it took so long."""
+        what, _, _ = str(progress.get("stage", "")).partition(",")
+        note = f"a worker was {what}"
+        if what.startswith(WAITING) and note not in self._notes:
+            self._notes.append(note)
+
     def result(self, executor: Executor) -> Result:
         """Run it. Raises as `Executor.room` and `Room.run`, StageFailed: its inputs are others."""
         project, stage, task = self._project, self._stage, self._task
@@ -180,7 +189,7 @@ class _Work:
         project, stage = self._project, self._stage
         root = Path(os.fsdecode(project.absolute(project.root)))
         locked = partial(writing, root, math.inf)
-        means = Means(self._measure, Restorer(project), locked, checkout=False)
+        means = Means(self._measure, Restorer(project), locked, False, self._attending.check)
         self._log.unlink(missing_ok=True)
         with ExitStack() as stack:
             with locked():
@@ -225,8 +234,7 @@ class _Work:
         if sent is None:
             plain = (out for out in stage.definition.outs if not out.cached)
             claims += [claim_of(stage, out, outs[out.written]) for out in plain]
-        self._attending.check()
-        push(project, claims)
+        push(project, claims, self._attending.check)
         return result._replace(outs=outs, sent=sent or ())
 
     def _refuse_pointers(self, paths: Iterable[bytes], what: str) -> None:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from vfs.errors import ObjectMissing, StoreError, Unsupported
+from vfs.errors import ObjectMissing, StoreError, Unsupported, VfsError
 from vfs.git.clone import parse_source
 from vfs.git.command import GitFailed, explain, run_git, run_remote
 from vfs.git.here import git_directories
@@ -156,7 +156,10 @@ def _remote(where: list[str], top: bytes) -> tuple[str, str]:
     if not names:
         return "", ""
     name = "origin" if "origin" in names else names[0]
-    source = parse_source(run_git([*where, "remote", "get-url", "--", name]).decode().strip())
+    try:
+        source = parse_source(run_git([*where, "remote", "get-url", "--", name]).decode().strip())
+    except VfsError as error:
+        raise type(error)(f"Git remote {name}: {error.message}", hint=error.hint) from error
     if source.local is not None:
         return name, os.path.abspath(os.path.join(os.fsdecode(top), source.local.expanduser()))
     return name, source.url

@@ -1,7 +1,7 @@
 """Outs and remotes: whether one has what is recorded and not here, bringing it, and pushing what workers need. Loads the drivers of remotes."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vfs.errors import ConfigError, RemoteError, Unsupported, VfsError
@@ -56,6 +56,8 @@ def _lacking(project: Project, uses: list[Use]) -> set[bytes]:
 
 def fetch(project: Project, claims: Sequence[Claim]) -> bool:
     """Bring what outs hold into the cache; whether all of it is there."""
+    if not claims:
+        return True
     uses = _uses(project, claims)
     work = Fetch(project.workspace, None, project.progress)
     try:
@@ -64,8 +66,8 @@ def fetch(project: Project, claims: Sequence[Claim]) -> bool:
         return False
 
 
-def push(project: Project, claims: Sequence[Claim]) -> None:
-    """Let remotes have outs, as far as they are pushed at all.
+def push(project: Project, claims: Sequence[Claim], check: Callable[[], object]) -> None:
+    """Let remotes have outs, as far as they are pushed at all; whatever `check` raises ends it.
 
     Raises:
         ConfigError: no remote is configured for one.
@@ -75,7 +77,12 @@ def push(project: Project, claims: Sequence[Claim]) -> None:
     if not claims:
         return
     uses = _uses(project, claims)
-    work = Push(project.workspace, project.table, None, project.progress)
+
+    def progress(stage: str, done: int, total: int | None) -> None:
+        check()
+        project.progress(stage, done, total)
+
+    work = Push(project.workspace, project.table, None, progress)
     for path, error in work.run(Used(uses, [], [])).troubles:
         raise type(error)(f"{told(path)} could not be pushed: {error.message}", hint=error.hint)
 

@@ -71,12 +71,14 @@ class Means(NamedTuple):
         restorer: for it.
         locked: DVC's lock, however long that takes.
         checkout: cached outs are to lie in the working tree afterwards.
+        check: raises if a signal came, for long work before the command.
     """
 
     measure: Measure
     restorer: Restorer
     locked: Callable[[], AbstractContextManager[None]]
     checkout: bool
+    check: Callable[[], object]
 
 
 class Room(Protocol):

@@ -4,7 +4,7 @@ Rule: at most `MOST` paths of a run are kept and looked at, one `lstat` each, in
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -43,12 +43,10 @@ def ghosts_of(trace: Trace | None, ignore: Ignoring) -> list[bytes]:
     return list(islice((path for path in found if not ignore(path)), MOST))
 
 
-def appeared(top: bytes, stage: Stage, ghosts: Iterable[bytes]) -> list[bytes]:
-    """Those that are in the working tree, but for what the stage makes itself."""
+def appeared(top: bytes, made: Container[bytes], ghosts: Iterable[bytes]) -> list[bytes]:
+    """Those that are in the working tree, but for what stages make."""
     return [
-        path
-        for path in ghosts
-        if path not in stage.out_paths and os.path.lexists(os.path.join(top, path))
+        path for path in ghosts if path not in made and os.path.lexists(os.path.join(top, path))
     ]
 
 
@@ -56,10 +54,11 @@ def hints(root: Path, stages: Sequence[Stage]) -> list[Appeared]:
     """What there is to say of stages by the records of their last runs. Raises NotARepository."""
     top = os.fsencode(root)
     by_name = {stage.address(): stage for stage in stages}
+    made = {path for stage in stages for path in stage.out_paths}
     found = []
     for record in History.of(top).last(by_name):
         stage = by_name[record.stage]
-        paths = appeared(top, stage, map(os.fsencode, record.ghosts[:MOST]))
+        paths = appeared(top, made, map(os.fsencode, record.ghosts[:MOST]))
         if paths:
             found.append(Appeared(stage, paths))
     return found

@@ -214,7 +214,7 @@ class PrivateRoom:
         self._left = undeclared(changes, stage.out_paths)
         if self.trace is not None:
             self.notes += differences(stage, self.trace, changes, self._ignoring)
-        if now := appeared(project.top, stage, self.ghosts):
+        if now := appeared(project.top, stage.out_paths, self.ghosts):
             self.notes.append(f"stage {stage.address()!r}: {Appeared(stage, now).told()}")
         return take(project, stage, layers)
 

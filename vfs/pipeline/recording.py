@@ -3,6 +3,7 @@
 Rule: an object is on the disk before the lock names it, so a kill at any moment leaves the old lock or the new one.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -173,7 +174,9 @@ def settle(
     state = OutState(project.table)
     for out in definition.outs:
         known = run.outs[out.written]
-        if here and out.cached and out.path is not None and known.digest is not None:
+        if not here or not out.cached or out.path is None or known.digest is None:
+            continue
+        if os.path.lexists(project.absolute(out.path)):  # what a worker made may not have come
             state.note(out.path, Placed(known.digest, known.is_tree, b"", True))
     return written
 

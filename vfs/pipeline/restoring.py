@@ -22,6 +22,12 @@ class Restorer:
         self._copier = Linker((COPY,))  # what Git tracks is never a link
         self._made = Made(project.state, project.absolute)
 
+    def check(self, outs: Iterable[DeclaredOut]) -> None:
+        """Refuse outs beyond symlinks, before anything is moved out of their way. Raises StoreError."""
+        for out in outs:
+            if out.path is not None:
+                check_parents(self._project.top, out.path)
+
     def restore(self, run: Locked, outs: Iterable[DeclaredOut]) -> None:
         """Put outs of a stage in their places, which are free.
 
@@ -29,12 +35,13 @@ class Restorer:
             DataUnavailable: the cache does not have all of them.
             StoreFull, StoreError: the working tree cannot be written.
         """
+        outs = list(outs)
+        self.check(outs)
         project = self._project
         maker = Materialiser(project.top, os.path.join(project.top, project.root))
         for out in outs:
             if out.path is None:
                 continue
-            check_parents(project.top, out.path)
             place = self._wishes(out.path, run.outs[out.written])
             if not place:  # a directory without files
                 os.makedirs(project.absolute(out.path), exist_ok=True)

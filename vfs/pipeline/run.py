@@ -221,7 +221,9 @@ class Runner:
     @property
     def _means(self) -> Means:
         locked = partial(self.locked, math.inf)
-        return Means(self.measure, self.restorer, locked, self._setting.checkout)
+        return Means(
+            self.measure, self.restorer, locked, self._setting.checkout, self._attending.check
+        )
 
     def _say(self, room: Room) -> None:
         """What there is to say of a room, and was not said."""
@@ -269,6 +271,7 @@ class Runner:
         return Locked(before.command, before.deps, before.params, found.outs)
 
     def _restore(self, stage: Stage, run: Locked, began: float, name: str) -> Done:
+        self.restorer.check(self._wanted(stage))
         for note in clear(self._project, stage, self.measure):
             self._said.note(note)
         self._said.restored(stage)

@@ -107,7 +107,8 @@ def have_outs(caches: Caches, run: Locked) -> bool:
 
 def _newest(directory: str) -> list[str]:
     try:
-        names = [name for name in os.listdir(directory) if not name.startswith(".")]
-        return sorted(names, key=lambda name: -os.stat(os.path.join(directory, name)).st_mtime_ns)
+        with os.scandir(directory) as found:
+            files = [one for one in found if not one.name.startswith(".") and one.is_file()]
+        return [one.name for one in sorted(files, key=lambda one: -one.stat().st_mtime_ns)]
     except OSError:
         return []

@@ -4,6 +4,7 @@ Rule: what is ignored (`vfs.pipeline.ignoring`) is nobody's dependency. Paramete
 """
 
 import os
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from vfs.pipeline.nodes import Stage
 from vfs.sandbox.changes import Change
 from vfs.sandbox.observed import propose, undeclared
 from vfs.sandbox.trace import Trace, load, save
+
+_URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:")
 
 MOST = 10
 """Paths that are named."""
@@ -88,9 +91,9 @@ def proposed(
 
 
 def _can_be_named(path: bytes) -> bool:
-    """Whether YAML can hold a path, and templating leaves it alone."""
+    """Whether YAML can hold a path, templating leaves it alone, and it is no URL (for DVC `a:b` is one)."""
     try:
-        return "${" not in path.decode()
+        return "${" not in path.decode() and not _URL.match(path)
     except UnicodeDecodeError:
         return False
 
