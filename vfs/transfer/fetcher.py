@@ -216,7 +216,7 @@ class Fetcher:
                 break
         if not told:
             self._read_ahead(state, offset, end - offset, stalled=False)
-        if end == state.blob.size and state.proof is not None:
+        if end == state.blob.size:
             retracted = state.retracted
             await self._judge(state, judge_read)
             if state.retracted != retracted:

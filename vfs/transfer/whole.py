@@ -1,13 +1,19 @@
 """`prove_whole`: all of a large blob compared with its digest, for who must know before going on."""
 
+from typing import Final
+
 import trio
 
 from vfs.store import VERIFIED
 from vfs.transfer.engine import Engine
 from vfs.transfer.failures import stopping
 from vfs.transfer.filling import fill
-from vfs.transfer.state import BlobState
+from vfs.transfer.proof import Proof
+from vfs.transfer.state import BlobState, Level
 from vfs.transfer.waiter import Waiter
+
+_OVERTAKEN: Final = 32
+"""Blocks before the last one that the kernel may yet ask for (8 MiB): as many as were met with at the read-ahead that vfs sets."""
 
 
 async def verify(engine: Engine, state: BlobState) -> None:
@@ -43,14 +49,19 @@ async def prove_whole(engine: Engine, state: BlobState) -> None:
 async def judge_read(engine: Engine, state: BlobState) -> None:
     """Before the last block of a blob goes out: until the verdict, if all of it has come, or readers wait for it; at once if it was read in part.
 
-    So who reads a file to its end does not end well if it is wrong, and waits for the last orders of the checker only.
+    So who reads a file to its end does not end well if it is wrong, and waits for the last orders of the checker only. The kernel's
+    requests overtake each other: the last block may be asked for while some before it are still read ahead.
 
     Raises:
         ContentMismatch: it is wrong.
         VfsError: what is coming did not come, or it cannot be compared.
     """
+    if state.whole or not state.provable:
+        return
+    if state.arrived:  # and nothing may be stored yet
+        state.proof = state.proof or Proof(state.blob)
     while engine.verification is not None and (proof := state.proof) is not None:
-        if not all(b in state.arrived or state.demanded(range(b, b + 1)) for b in proof.unseen()):
+        if not _is_read_whole(state, proof):
             return
         if lacking := set(proof.unseen()):
             waiter = Waiter(lacking, keep=False)
@@ -61,3 +72,16 @@ async def judge_read(engine: Engine, state: BlobState) -> None:
                 state.leave(waiter)
         elif not await engine.verification.judged(state):
             return
+
+
+def _is_read_whole(state: BlobState, proof: Proof) -> bool:
+    """Whether all of it has come, is waited for by readers, or is about to be: a few blocks that are read ahead of one."""
+    overtaken = 0
+    for block in proof.unseen():
+        if block in state.arrived or state.demanded(range(block, block + 1)):
+            continue
+        owner = state.owners.get(block)
+        overtaken += 1
+        if owner is None or owner.level is Level.WARM or overtaken > _OVERTAKEN:
+            return False
+    return True

@@ -2,16 +2,20 @@
 
 import hashlib
 import random
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.unit.transfer.bench import MIB, SCOPE, Bench, begun, blob_of, content_of, leave
 from vfs.errors import ContentMismatch, RemoteUnavailable
-from vfs.store import BAD, VERIFIED
+from vfs.store import BAD, VERIFIED, Taken
 from vfs.testing.places import FaultyPlace
 from vfs.transfer.blocks import scoped
+from vfs.transfer.place import Buffer
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
 
 
@@ -86,6 +90,62 @@ async def test_the_last_block_of_what_was_not_read_whole_waits_for_nothing(
             await bench.read(blob, [place], offset, MIB)
         assert bench.verdict(blob) == VERIFIED, "the last read was told"
         other.release()
+
+
+async def test_the_last_block_waits_for_those_it_overtook(bench: Bench) -> None:
+    """The kernel's requests overtake each other: nobody has asked yet for some of what is read ahead."""
+    content = bytearray(content_of(14 * MIB))
+    blob, end = blob_of(bytes(content)), len(content)
+    content[13 * MIB] ^= 1
+    place = FaultyPlace(bytes(content))
+    await bench.start()
+    assert await bench.read(blob, [place], end - 10, 10) == content[-10:]
+    place.hold_at(12 * MIB)
+    for offset in range(0, 12 * MIB, MIB):
+        await bench.read(blob, [place], offset, MIB)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_is_told, bench, blob, place, end - 10)
+        await wait_all_tasks_blocked()
+        place.release()
+
+
+async def test_the_last_block_waits_if_nothing_is_stored_yet(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytearray(content_of(5 * MIB))
+    blob = blob_of(bytes(content))
+    content[2 * MIB] ^= 1
+    place, gate = FaultyPlace(bytes(content)), threading.Event()
+    append, waiting = bench.store.append, set[int]()
+
+    def late(items: Sequence[tuple[bytes, Buffer]], *, unproven: bytes) -> Taken:
+        waiting.update(int.from_bytes(key[-4:], "big") for key, _ in items)
+        assert gate.wait(30)
+        return append(items, unproven=unproven)
+
+    monkeypatch.setattr(bench.store, "append", late)
+    await bench.start()
+    async with trio.open_nursery() as nursery:
+        place.hold()
+        nursery.start_soon(_is_told, bench, blob, place, 4 * MIB)
+        await begun(place, 1)
+        for offset in range(0, 4 * MIB, MIB):
+            nursery.start_soon(_is_read, bench, blob, place, offset)
+        await wait_all_tasks_blocked()
+        place.release()
+        await bench.until(lambda: 19 in waiting)
+        await wait_all_tasks_blocked()
+        gate.set()
+
+
+async def _is_read(bench: Bench, blob: Blob, place: FaultyPlace, offset: int) -> None:
+    with suppress(ContentMismatch):  # it may be told already
+        await bench.read(blob, [place], offset, MIB)
+
+
+async def _is_told(bench: Bench, blob: Blob, place: FaultyPlace, offset: int) -> None:
+    with pytest.raises(ContentMismatch):
+        await bench.read(blob, [place], offset, MIB)
 
 
 async def test_blocks_of_an_earlier_process_count(bench: Bench) -> None:
