@@ -2,9 +2,7 @@
 
 import math
 import os
-import signal
 import socket
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +14,7 @@ import pytest
 import trio
 import trio.testing
 
+from tests.unit.control.support import record
 from vfs.control.client import Errand, call, peer_process
 from vfs.control.protocol import HEADER, REQUEST_LIMIT, Request, encode_request
 from vfs.control.registry import MountRecord, connect, locked
@@ -24,10 +23,6 @@ from vfs.errors import DaemonError, ProtocolError, UnknownRevision, UsageError
 
 Data = dict[str, Any]
 Report = Callable[[Data], Awaitable[None]]
-
-
-def record(path: Path) -> MountRecord:
-    return MountRecord("m", Path("/mnt/x"), "/repo", "HEAD", os.getpid(), 0.0, None, path)
 
 
 @asynccontextmanager
@@ -304,81 +299,6 @@ async def test_a_path_longer_than_a_socket_address(tmp_path: Path) -> None:
     deep.mkdir()
     async with serving(deep / "0123456789abcdef.sock", echo=echo) as mount:
         assert await ask(mount, "echo", {"a": 1}) == {"a": 1}
-
-
-def test_no_daemon(tmp_path: Path) -> None:
-    with pytest.raises(DaemonError, match="cannot be reached: No such file"):
-        call(record(tmp_path / "none"), "status")
-
-
-def test_a_silent_daemon_times_out(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as silent:
-        silent.bind(str(tmp_path / "s"))
-        silent.listen()
-        with pytest.raises(DaemonError, match="does not answer"):
-            call(record(tmp_path / "s"), "status", timeout=0.05)
-
-
-def test_a_daemon_that_closes_or_lies(tmp_path: Path) -> None:
-    import threading
-
-    for answer, part in (
-        (b"", "closed the connection"),
-        (b"\xff" * 8, "exceeds the limit"),
-        (b"\0\0\0\2{}", "unknown type"),
-    ):
-        path = tmp_path / f"s{len(answer)}"
-        with socket.socket(socket.AF_UNIX) as liar:
-            liar.bind(str(path))
-            liar.listen()
-
-            def lie(liar: socket.socket = liar, answer: bytes = answer) -> None:
-                connection, _ = liar.accept()
-                with connection:
-                    connection.recv(65536)
-                    connection.sendall(answer)
-
-            thread = threading.Thread(target=lie)
-            thread.start()
-            with pytest.raises(DaemonError, match=part):
-                call(record(path), "status", timeout=30)
-            thread.join()
-
-
-def _interrupted(process: "subprocess.Popen[bytes]", connection: socket.socket) -> bytes:
-    """What comes after Ctrl-C; a signal just before a system call blocks is lost, so people press it again."""
-    connection.settimeout(1)
-    for _ in range(30):
-        process.send_signal(signal.SIGINT)
-        try:
-            return connection.recv(65536)
-        except TimeoutError:
-            continue
-    raise AssertionError("the client does not end")
-
-
-def test_an_interrupted_client_leaves_no_request_behind(tmp_path: Path) -> None:
-    """SIGINT during a call: the connection closes (the server's side of it is tested above)."""
-    path = tmp_path / "s"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
-        listener.settimeout(30)
-        code = (
-            f"import sys; sys.path[:0] = {sys.path!r}\n"
-            "from pathlib import Path\n"
-            "from vfs.control.client import call\n"
-            "from vfs.control.registry import MountRecord\n"
-            "call(MountRecord('m', Path('/'), '', '', 1, 0.0, None, Path(sys.argv[1])), 'switch')"
-        )
-        with subprocess.Popen(
-            [sys.executable, "-c", code, str(path)], stderr=subprocess.DEVNULL
-        ) as process:
-            connection, _ = listener.accept()
-            with connection:
-                connection.settimeout(30)
-                assert connection.recv(65536)
-                assert _interrupted(process, connection) == b""
 
 
 async def test_signs_of_life_are_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ from vfs.store import ChunkStore
 
 ROOT = Path(__file__).resolve().parents[3]
 MIB = 1 << 20
+SIZE = 100_000
+"""Bytes of a chunk, of which ten go into a segment of 1 MiB."""
 
 
 def open_store(directory: Path, *, limit: int = 64 * MIB, **settings: Any) -> ChunkStore:
@@ -65,3 +67,9 @@ def fill(store: ChunkStore, numbers: Sequence[int], size: int = 64 * 1024) -> No
     """Append chunks, one call each."""
     for number in numbers:
         assert store.append([(key_of(number), payload_of(number, size))])
+
+
+def present(store: ChunkStore, numbers: range) -> set[int]:
+    """Which of the chunks of some numbers are there."""
+    keys = [key_of(n) for n in numbers]
+    return {n for n, here in zip(numbers, store.contains_many(keys), strict=True) if here}
