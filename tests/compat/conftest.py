@@ -74,3 +74,23 @@ def source(sandbox: Sandbox, dvc3: Path) -> Clone:
 def pair(sandbox: Sandbox, dvc3: Path) -> Pair:
     """Two alike repositories: in one dvc is used, in the other vfs."""
     return begin(sandbox, dvc3, "theirs"), begin(sandbox, dvc3, "ours")
+
+
+@pytest.fixture(scope="session")
+def template(shared_sandbox: Sandbox, dvc3: Path) -> Path:
+    """A repository with a tracked directory, sources and parameters."""
+    root = shared_sandbox.root / "pipelines"
+    root.mkdir()
+    shared_sandbox.git(root, "init", "-q", ".")
+    shared_sandbox.run([dvc3, "init", "-q"], cwd=root)
+    (root / "data").mkdir()
+    for name in ("a", "b"):
+        (root / "data" / name).write_text(f"data {name}\n")
+    for name in ("s0", "s1"):
+        (root / name).write_text(f"source {name}\n")
+    (root / "params.yaml").write_text("lr: 1\nlist: [1, 2]\ndeep: {x: 1.0, y: {z: a}}\n")
+    (root / "other.json").write_text('{"k": 1}\n')
+    shared_sandbox.run([dvc3, "add", "-q", "data"], cwd=root)
+    shared_sandbox.git(root, "add", "-A")
+    shared_sandbox.git(root, "commit", "-q", "-m", "init")
+    return root
