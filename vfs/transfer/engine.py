@@ -74,7 +74,8 @@ class Engine:
         self._placing = Placing(
             self.journal, self.counters, self._lanes, deadline, self._queue, self._lose, found
         )
-        self.state, self.knows = self._states.get, self._states.knows
+        self.state, self.known = self._states.get, self._states.known
+        self.knows = self._states.knows
         self.usable, self.keys = self._states.usable, self._states.keys
         self._threads = trio.CapacityLimiter(math.inf)
         self._nursery: trio.Nursery | None = None
