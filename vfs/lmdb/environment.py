@@ -26,7 +26,7 @@ from vfs.lmdb.forks import LIVE
 from vfs.lmdb.gate import Gate
 from vfs.lmdb.holder import PATIENCE, writer_of
 from vfs.lmdb.lock_file import let_go, use
-from vfs.lmdb.orders import Busy, Order, Orders
+from vfs.lmdb.orders import Busy, Closed, Order, Orders
 from vfs.waiting import wait_for
 
 T = TypeVar("T")
@@ -53,10 +53,6 @@ _log = logging.getLogger("vfs.lmdb")
 
 class Damaged(StoreError):
     """The files of an environment are not a usable LMDB environment."""
-
-
-class Closed(StoreError):
-    """An environment was used that is closed, here or because of a fork."""
 
 
 class Form(NamedTuple):

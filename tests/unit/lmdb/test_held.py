@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from vfs.errors import StoreError
-from vfs.lmdb import Busy, Environment, Form
+from vfs.lmdb import Busy, Closed, Environment, Form
 from vfs.lmdb.holder import writer_of
 from vfs.testing.mounts import wait_until
 
@@ -173,3 +173,12 @@ def test_what_could_not_be_opened_is_opened_once_the_other_process_goes_on(
     wait_until(opens, "the one that hung to let go")
     put(tables[0], b"again")
     tables[0].close()
+
+
+def test_what_is_ordered_while_it_is_closed_is_told_so(tmp_path: Path) -> None:
+    """Whoever knows what is in its place goes on with that."""
+    table = Some(tmp_path, map_size=1 << 20)
+    table._orders.stop()
+    with pytest.raises(Closed):
+        put(table, b"late")
+    table.close()
