@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -106,6 +107,33 @@ def test_a_file_that_is_read_from_a_wrong_object_does_not_end_well(
         with pytest.raises(OSError, match="Input/output error"):  # noqa: PT012 - at the end
             while file.read(chunk):
                 pass
+
+
+def backwards(file: int) -> None:
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM)
+    for offset in range(5 << 20, -1, -1 << 18):
+        os.pread(file, 1 << 18, offset)
+
+
+def end_first(file: int) -> None:
+    os.pread(file, 100, len(LARGE) - 100)
+    for offset in range(0, len(LARGE), 1 << 18):
+        os.pread(file, 1 << 18, offset)
+
+
+@pytest.mark.parametrize("read", [backwards, end_first])
+def test_nor_does_one_that_is_read_in_another_order(
+    handmade: HandmadeRepository, mount: Mount, mounts: MountFactory, read: Callable[[int], None]
+) -> None:
+    """The end may be in the kernel's cache long before the rest is."""
+    mounts.allow(f"{md5(LARGE)}")
+    object_path(handmade.remote, md5(LARGE)).write_bytes(LARGE[:9999] + b"X" + LARGE[10000:])
+    mount.start("v1")
+    with (
+        (mount.path / "large.bin").open("rb", buffering=0) as file,
+        pytest.raises(OSError, match="Input/output error"),
+    ):
+        read(file.fileno())
 
 
 def test_a_wrong_cache_file_is_not_used_by_the_next_mount(

@@ -61,6 +61,7 @@ class Storage:
         self._owner = os.getpid()
         self._map_size = map_size
         self._lock = threading.Lock()
+        self._opening = threading.Lock()  # for moments, inside the other: readers wait for it
         self._private: list[Path] = []
         self._overflow: Tables | None = None  # newer than what is in the directory
         # While spilling: keys that the directory still has.
@@ -160,7 +161,7 @@ class Storage:
         """The tables to use for those that turned out to be damaged, or were closed to be opened anew."""
         if isinstance(error, Damaged):
             return self._renew(primary, error)
-        with self._lock:
+        with self._opening:
             if self._primary is primary:
                 raise error
             return self._primary
@@ -261,15 +262,16 @@ class Storage:
         primary = self._primary
         if not primary.held or primary.is_held():
             return primary
-        primary.close()  # LMDB forbids to have both open; who reads meanwhile waits for the lock (`_instead`)
-        try:
+        with self._opening:
+            primary.close()  # LMDB forbids to have both open; who reads meanwhile waits (`_instead`)
             try:
-                self._primary = Tables(self.directory, map_size=self._map_size)
-            except Busy:  # again; it is known by now who is in the way
-                self._primary = Tables(self.directory, map_size=self._map_size)
-        except (OSError, StoreError) as error:
-            _log.warning("%s; keeping the catalog in memory", error)
-            self._primary = self._open_private()
+                try:
+                    self._primary = Tables(self.directory, map_size=self._map_size)
+                except Busy:  # again; it is known by now who is in the way
+                    self._primary = Tables(self.directory, map_size=self._map_size)
+            except (OSError, StoreError) as error:
+                _log.warning("%s; keeping the catalog in memory", error)
+                self._primary = self._open_private()
         return self._primary
 
     def all(self, table: str) -> Iterator[tuple[bytes, bytes]]:

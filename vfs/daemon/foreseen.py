@@ -4,7 +4,7 @@ Rules:
 
 * In the order given: that is the order in which they were first opened.
 * A large file only if the last run read at least half of it: it might want a piece.
-* Half of what the chunk cache may hold at most, so that nothing fetched for this pushes out the rest of it.
+* Half of what the chunk cache may hold at most, so that nothing fetched for this pushes out the rest of it; what does not fit in is left out.
 * What cannot be had is left out: whoever reads it is told.
 * Where all is here already this costs next to nothing: a few are looked at, and the rest only once somebody had to ask a remote.
 """
@@ -74,9 +74,9 @@ def foreseen(workspace: Workspace, snapshot: Snapshot, files: Files) -> Iterator
         if blob in met or (blob.size > WHOLE_SIZE and 2 * (read or 0) < blob.size):
             continue
         met.add(blob)
+        if blob.size > left:
+            continue
         left -= blob.size
-        if left < 0:
-            return
         yield blob, _places(workspace, snapshot, found, blob)
 
 

@@ -14,6 +14,7 @@ from typing import Final
 import trio
 
 from vfs.core.inodes import FileNode
+from vfs.core.ranges import blocks_of
 from vfs.errors import DataUnavailable, RemoteUnavailable, StoreError, VfsError
 from vfs.store import BAD, BAD_FILE, UNPROVEN, VERIFIED, ChunkStore, Extent
 from vfs.threads import Pool, run_in, run_within
@@ -153,6 +154,8 @@ class Reader:
             if data is not None and local.handed_out(end - offset):
                 self._check(local)
             return data
+        if self._held_back(file, offset, end):
+            return None
         first, last = offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE
         if first == last:
             extent = file.extents.get(first) or self._locate(file, first)
@@ -185,8 +188,10 @@ class Reader:
             except StoreError as error:  # damaged or vanished: the store has dropped it
                 self._say_once(error)
                 file.extents.clear()
-        file.fetched = True
+        first, file.fetched = not file.fetched, True
         data = await self._fetcher.read(file.blob, self._places(node), offset, end - offset)
+        if first and node.blob.size > WHOLE_SIZE:
+            self._fetcher.had(file.blob, file.extents)
         file.usable = self._fetcher.usable(file.blob)
         return data
 
@@ -222,7 +227,9 @@ class Reader:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _resident(self, file: OpenFile, offset: int, end: int) -> list[Extent] | None:
-        """Where the blocks of a range are; None if one is not in the store."""
+        """Where the blocks of a range are; None if one is not in the store, or held back."""
+        if self._held_back(file, offset, end):
+            return None
         found = []
         for block in range(offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE + 1):
             extent = file.extents.get(block) or self._locate(file, block)
@@ -231,10 +238,13 @@ class Reader:
             found.append(extent)
         return found
 
+    def _held_back(self, file: OpenFile, offset: int, end: int) -> bool:
+        """Whether the fetcher has to be asked, because with these bytes all of a file was handed out that nobody has compared."""
+        return file.fetched and self._fetcher.holds_back(file.blob, blocks_of(offset, end))
+
     def _locate(self, file: OpenFile, block: int) -> Extent | None:
-        """Where a block is; not the last one as long as it is not proven: the fetcher holds it back until the verdict."""
-        keys, last = file.usable, (file.blob.size - 1) // BLOCK_SIZE
-        extent = locate(self._store, Keys(keys.proven) if block == last else keys, block)
+        """Where a block is."""
+        extent = locate(self._store, file.usable, block)
         if extent is not None:
             if len(file.extents) >= MOST_EXTENTS:
                 file.extents.clear()

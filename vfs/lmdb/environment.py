@@ -21,17 +21,18 @@ from typing import Any, Final, NamedTuple, TypeVar
 import lmdb
 
 from vfs.errors import StoreError, StoreFull
-from vfs.lmdb.files import FULL, ROOM, allocate_lock_file, close_on_exec, extend, refused
+from vfs.lmdb.files import FULL, ROOM, close_on_exec, extend, refused
 from vfs.lmdb.forks import LIVE
 from vfs.lmdb.gate import Gate
 from vfs.lmdb.holder import PATIENCE, writer_of
-from vfs.lmdb.orders import Busy, Order, Orders
+from vfs.lmdb.lock_file import let_go, use
+from vfs.lmdb.orders import Busy, Closed, Order, Orders
 from vfs.waiting import wait_for
 
 T = TypeVar("T")
 
 MAX_MAP: Final = 1 << 40
-_READERS: Final = 1024  # `vfs.lmdb.files.LOCK_FILE` is their table
+_READERS: Final = 1024  # `vfs.lmdb.lock_file.LOCK_FILE` is their table
 DAMAGE: Final = (
     lmdb.CorruptedError,
     lmdb.InvalidError,
@@ -52,10 +53,6 @@ _log = logging.getLogger("vfs.lmdb")
 
 class Damaged(StoreError):
     """The files of an environment are not a usable LMDB environment."""
-
-
-class Closed(StoreError):
-    """An environment was used that is closed, here or because of a fork."""
 
 
 class Form(NamedTuple):
@@ -100,6 +97,7 @@ class Environment:
             StoreError: it cannot be opened for another reason.
         """
         self.directory = directory
+        self._lock_file = use(directory / "lock.mdb")
         self.held = not readonly and not wait_for(lambda: not self.is_held(), PATIENCE)
         if self.held:
             _log.warning(
@@ -111,9 +109,10 @@ class Environment:
         self._identity = (0, 0)
         self._orders = Orders(self._transact, self._whats_held)
         self._new_locks()
+        self._env: Any = None
         try:
-            self._env = self._open(map_size)
             try:
+                self._env = self._open(map_size)
                 close_on_exec(directory / "data.mdb")
                 self._identity = _identity(directory)
                 self._refuse_truncated()
@@ -121,7 +120,7 @@ class Environment:
                     self._env.reader_check()  # slots of killed processes
                 self.tables = self._open_tables()
             except BaseException:
-                self._orders.stop(self._env.close)
+                self._orders.stop(self._shut)
                 raise
         except lmdb.Error as error:
             raise self._translated(error) from error
@@ -146,11 +145,11 @@ class Environment:
             "mode": 0o600,
         }
         if not self.readonly:
-            allocate_lock_file(self.directory / "lock.mdb")
+            self._lock_file.allocate()
             return _open_grown(path, settings)
         settings |= {"readonly": True, "create": False}
         try:
-            allocate_lock_file(self.directory / "lock.mdb")
+            self._lock_file.allocate()
             return _open_grown(path, settings)
         except (lmdb.LockError, lmdb.ReadonlyError):
             raise
@@ -199,10 +198,10 @@ class Environment:
 
     def is_held(self) -> bool:
         """Whether another process is known to hold the writer's lock."""
-        return writer_of(self.directory) is not None
+        return writer_of(self._lock_file) is not None
 
     def _whats_held(self) -> str:
-        holder = writer_of(self.directory) or "a process that was stopped, or is slow, holds it"
+        holder = writer_of(self._lock_file) or "a process that was stopped, or is slow, holds it"
         return f"{self._name} cannot be written to now: {holder}"
 
     def in_place(self) -> bool:
@@ -348,9 +347,14 @@ class Environment:
             if self._orders.stop():
                 with self.gate.alone():
                     self._dead = True
-                    self._env.close()
+                    self._shut()
         self._dead = True
         LIVE.discard(self)
+
+    def _shut(self) -> None:
+        if self._env is not None:
+            self._env.close()
+        let_go(self._lock_file)
 
     def abandon(self, *, close: bool) -> None:
         """In a forked child: let go of the parent's environment (py-lmdb leaves its files alone); see `vfs.lmdb.forks`.

@@ -1,7 +1,7 @@
-"""What LMDB leaves to its user about the two files of an environment.
+"""What LMDB leaves to its user about the file of an environment's data; `lock_file` about the other one.
 
-Known in py-lmdb with LMDB 0.9: the table of readers is a sparse file mapped for writing, one descriptor is inherited by programs
-that the process starts, and the last pages of a sound file may never have been written.
+Known in py-lmdb with LMDB 0.9: one descriptor is inherited by programs that the process starts, and the last pages of a sound file may never
+have been written.
 """
 
 import errno
@@ -12,26 +12,8 @@ from typing import Final
 
 from vfs.errors import StoreError, StoreFull
 
-LOCK_FILE: Final = 1 << 17
-"""Bytes of a table of 1,024 readers, rounded up."""
-
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ROOM: Final = "free disk space there"
-_OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-def allocate_lock_file(path: Path) -> None:
-    """Give the table of readers its blocks before it is mapped: on a full disk the first store into it would be a SIGBUS.
-
-    Raises:
-        OSError: no room (ENOSPC), or the file cannot be made.
-    """
-    descriptor = os.open(path, _OPEN, 0o600)
-    try:
-        if os.fstat(descriptor).st_blocks * 512 < LOCK_FILE:
-            os.posix_fallocate(descriptor, 0, LOCK_FILE)
-    finally:
-        os.close(descriptor)
 
 
 def close_on_exec(path: Path) -> None:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from vfs.lmdb.lock_file import LockFile
+
 PATIENCE: Final = 3.0
 """Seconds that anybody waits for a process that may not go on."""
 
@@ -29,16 +31,14 @@ class Holder(NamedTuple):
         return f"process {self.process} ({self.name}){', which is stopped,' if self.stopped else ''} holds it"
 
 
-def writer_of(directory: Path) -> Holder | None:
+def writer_of(file: LockFile) -> Holder | None:
     """Who is in a write transaction of an environment; None also if it cannot be known."""
     with suppress(OSError):
-        path = directory / "lock.mdb"
-        with path.open("rb") as file:
-            head = file.read(_MUTEX_AT + 4)
+        head = file.head(_MUTEX_AT + 4)
         thread = int.from_bytes(head[_MUTEX_AT:], "little") & _THREAD
         if thread and head.startswith(_MAGIC):
-            inode = f" {path.stat().st_ino} "
-            if inode in Path(f"/proc/{thread}/maps").read_text(errors="replace"):
+            maps = Path(f"/proc/{thread}/maps").read_text(errors="replace")
+            if f" {file.identity[1]} " in maps:
                 return _holder(thread)
     return None
 

@@ -33,6 +33,10 @@ class Busy(StoreError):
     """Another process holds up all who want to write, for a while."""
 
 
+class Closed(StoreError):
+    """An environment was used that is closed, here or because of a fork."""
+
+
 class GivenUp(Exception):
     """Nobody waits for a transaction any more that has begun at last."""
 
@@ -98,10 +102,11 @@ class Orders:
 
         Raises:
             Busy: another process has held the writer's lock for too long.
-            StoreError: as the transaction, or it was closed.
+            Closed: it was, or is being, closed.
+            StoreError: as the transaction.
         """
         if self._ended:
-            raise StoreError("used after close")
+            raise Closed("used after close")
         if self.hangs():
             raise Busy(self._held())
         order, ordered = Order(function), time.monotonic()

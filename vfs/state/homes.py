@@ -25,7 +25,7 @@ from vfs.types import Digest
 
 _MAP: Final = 1 << 26
 _PRINT: Final = Struct("<QQqq")
-_OPENED: Final = 8  # tables of a process; each has two descriptors
+_OPENED: Final = 8  # tables of a process; each has a few descriptors
 
 
 class Home(NamedTuple):

@@ -68,6 +68,16 @@ class Claims:
             elif level is Level.WARM:
                 job.cancelled = True
 
+    def repeat(self, job: Job, rest: list[int], level: Level, rival: Job | None) -> None:
+        """Ask another place for blocks that a job did not bring and does not own any more."""
+        state = job.state
+        runs = [range(state.blocks)] if job.whole else coalesce(rest, len(rest))
+        for run in runs:
+            again = Job(state, run, level, whole=job.whole)
+            again.attempt = job.attempt + 1
+            again.given, again.rival = job.given, rival
+            self.submit(again)
+
     def _request_whole(self, state: BlobState, level: Level) -> None:
         job = state.owners.get(0)
         if job is None:
@@ -150,3 +160,12 @@ class Claims:
         left.stop = job.stop
         job.state.own(left)
         return True
+
+
+def rank(job: Job) -> Level | None:
+    """The rank of a job by who waits for it; None if nobody does."""
+    if job.state.demanded(job.run):
+        return Level.DEMAND
+    if job.state.wanted(job.run):
+        return Level.WARM
+    return job.level if job.level is Level.AHEAD else None

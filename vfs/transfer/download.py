@@ -210,6 +210,7 @@ def _store(
 ) -> Taken:
     """Give announced blocks to the store; reports whatever comes of it, so that nobody holds them for ever."""
     taken, lasting = Taken.LATER, False
+    job.storing = True
     try:
         if store is not None:
             items = [(job.prefix + block.to_bytes(4, "big"), data) for block, data in blocks]
@@ -218,6 +219,7 @@ def _store(
             if not taken and unproven and verdict(store, job.state.blob) == VERIFIED:
                 store.set_verdict(unproven, UNPROVEN)  # of bytes that readers have had
     finally:
+        job.storing = False
         announce.stored(job, [block for block, _ in blocks], taken=taken, lasting=lasting)
     return taken
 

@@ -14,12 +14,11 @@ from typing import Final
 
 import trio
 
-from vfs.core.ranges import coalesce
 from vfs.errors import ObjectChanged, RemoteUnavailable, VfsError
 from vfs.store import ChunkStore, Taken
 from vfs.transfer.attempt import attempt
 from vfs.transfer.checker import Checker
-from vfs.transfer.claims import Claims
+from vfs.transfer.claims import Claims, rank
 from vfs.transfer.download import end_downloads
 from vfs.transfer.editions import Editions
 from vfs.transfer.failures import RETRY_MISMATCH, Journal, refusal, stopping, unforeseen, wrong
@@ -75,7 +74,8 @@ class Engine:
         self._placing = Placing(
             self.journal, self.counters, self._lanes, deadline, self._queue, self._lose, found
         )
-        self.state, self.knows = self._states.get, self._states.knows
+        self.state, self.known = self._states.get, self._states.known
+        self.knows = self._states.knows
         self.usable, self.keys = self._states.usable, self._states.keys
         self._threads = trio.CapacityLimiter(math.inf)
         self._nursery: trio.Nursery | None = None
@@ -219,13 +219,16 @@ class Engine:
 
     def _hand_over(self, job: Job) -> bool:
         """Ask another place for what a GET that hangs has not brought; it may still bring it. False if there is none."""
+        if job.storing and not job.void:
+            self._leave_behind(job)
+            return True
         state, now = job.state, trio.current_time()
         assert job.source is not None
         source = state.current(job.source)
         tried = (*job.given, source.place.where)
         self._placing.search(state)
         others = [s for s in state.sources or () if s.until <= now and s.place.where not in tried]
-        level = self._rank(job)
+        level = rank(job)
         rest = [block for block in job.run if state.owners.get(block) is job]
         label, seconds = source.place.label, self._watch.patience
         if not (others and rest) or level is None or not self._lanes.of(label).let_linger():
@@ -237,9 +240,16 @@ class Engine:
             job, source, RemoteUnavailable(f"{label}: no answer in {seconds:g} s")
         )
         source.until = max(source.until, now + STALE_SECONDS)
-        self._repeat(job, rest, level, rival=job)
+        self._claims.repeat(job, rest, level, rival=job)
         self.pump()
         return True
+
+    def _leave_behind(self, job: Job) -> None:
+        """The thread of a GET hangs in the store: what it has brought stays in memory, and another one fetches the rest."""
+        here = [block for block in job.run if block in job.state.arrived]
+        self._stored(job, here, Taken.LATER, lasting=False)
+        self._take_away(job)
+        self.pump()
 
     def _settle(self, job: Job, source: Source, error: VfsError | None) -> None:
         """A GET has ended: hand on what it did not bring."""
@@ -259,27 +269,9 @@ class Engine:
         if isinstance(error, ObjectChanged) and job.asked == source.etag:
             self.editions.take_out(state, [source.place.where])
         self._placing.note_failure(job, source, error)
-        level = self._rank(job)
+        level = rank(job)
         if level is not None:
-            self._repeat(job, rest, level, rival=job.rival)
-
-    def _rank(self, job: Job) -> Level | None:
-        """The rank of a job by who waits for it; None if nobody does."""
-        if job.state.demanded(job.run):
-            return Level.DEMAND
-        if job.state.wanted(job.run):
-            return Level.WARM
-        return job.level if job.level is Level.AHEAD else None
-
-    def _repeat(self, job: Job, rest: list[int], level: Level, rival: Job | None) -> None:
-        """Ask another place for blocks that a job did not bring and does not own any more."""
-        state = job.state
-        runs = [range(state.blocks)] if job.whole else coalesce(rest, len(rest))
-        for run in runs:
-            again = Job(state, run, level, whole=job.whole)
-            again.attempt = job.attempt + 1
-            again.given, again.rival = job.given, rival
-            self._claims.submit(again)
+            self._claims.repeat(job, rest, level, rival=job.rival)
 
     # -- news from the threads -----------------------------------------------------------------------
 
@@ -341,13 +333,17 @@ class Engine:
 
     def _give_up(self, job: Job) -> None:
         """What a running GET still brings is of no use: ask for it anew, if somebody waits."""
-        job.cancelled = job.void = True
+        job.void = True
+        self._take_away(job)
+
+    def _take_away(self, job: Job) -> None:
+        job.cancelled = True
         rest = [block for block in job.run if job.state.owners.get(block) is job]
         job.state.disown(job, job.run)
         self.budget.give_back(job, job.held)
-        level = self._rank(job)
+        level = rank(job)
         if rest and level is not None:
-            self._repeat(job, rest, level, rival=None)
+            self._claims.repeat(job, rest, level, rival=None)
 
     def _condemn(self, state: BlobState) -> None:
         """The blob is wrong: nobody gets more of it before all of it has been fetched anew and found right."""

@@ -138,10 +138,11 @@ def mended(blob: Blob) -> VfsError:
     )
 
 
-def unproven(blob: Blob, why: str) -> VfsError:
-    """The error of a blob that was wrong before and could not be fetched and compared as a whole."""
+def unproven(state: BlobState, why: str) -> VfsError:
+    """The error of a large blob that could not be fetched and compared as a whole, and was wrong before or would have been handed out whole."""
+    before = " was wrong before, and" if state.suspect else ""
     return RemoteUnavailable(
-        f"{blob.digest} was wrong before, and could not be fetched and checked as a whole: {why}",
+        f"{state.blob.digest}{before} could not be fetched and checked as a whole: {why}",
         hint="read it again: what has come is kept; or let `vfs prefetch` fetch all of it first",
     )
 

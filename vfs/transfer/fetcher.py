@@ -122,9 +122,20 @@ class Fetcher:
 
     def advance(self, blob: Blob, offset: int, length: int) -> None:
         """Tell of a read that was served from the store, so that read-ahead goes on; a dict lookup if there is none."""
-        state = self._flows.get(self.own(blob).key)
-        if state is not None and self._engine.knows(state):
+        if (state := self._flows.get(self.own(blob).key)) and self._engine.knows(state):
             self._read_ahead(state, offset, length, stalled=False)
+
+    def holds_back(self, blob: Blob, blocks: range) -> bool:
+        """Whether blocks in the store are to be had by `read` only: with them readers have had all of a blob, and nobody has compared it."""
+        state = self._engine.known(self.own(blob))
+        if state is None or state.whole or not state.handed.completes(blocks, state.blocks):
+            return False
+        return self._engine.editions.verdict(state.blob) != VERIFIED
+
+    def had(self, blob: Blob, blocks: Iterable[int]) -> None:
+        """Readers have had blocks of a blob from the store, before the first was asked of `read`."""
+        if (state := self._engine.known(self.own(blob))) is not None:
+            state.handed.had(blocks)
 
     def leave(self, blob: Blob) -> None:
         """Tell that nobody has the blob open any more: read-ahead of others may have its share."""
@@ -216,7 +227,7 @@ class Fetcher:
                 break
         if not told:
             self._read_ahead(state, offset, end - offset, stalled=False)
-        if end == state.blob.size:
+        if not state.whole and state.handed.completes(blocks, state.blocks):
             retracted = state.retracted
             await self._judge(state, judge_read)
             if state.retracted != retracted:
@@ -270,7 +281,7 @@ class Fetcher:
         with trio.move_on_after(self._deadline) as scope:
             await judge(self._engine, state)
         if scope.cancelled_caught:
-            self._refuse_later(state, unproven(state.blob, f"not within {self._deadline:g} s"))
+            self._refuse_later(state, unproven(state, f"not within {self._deadline:g} s"))
 
     def _give_up(self, state: BlobState, waiter: Waiter) -> None:
         block = min(waiter.pending)

@@ -1,5 +1,6 @@
-"""`HandedOut`: what this process has handed out of a large blob that nobody has compared yet."""
+"""`HandedOut`: what this process has handed out of a large blob that nobody has compared yet, and which of its blocks readers have had."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from vfs.core.sparse import Sparse
@@ -11,13 +12,16 @@ _TORN: Final = 1
 class HandedOut:
     """Checksums of unproven blocks that were handed out since the whole was last found right; true if there are any.
 
-    Rule: noted on the loop; the checker's thread only looks. Costs by what was handed out.
+    Rules: noted on the loop; the checker's thread only looks. Costs by what was handed out. What would complete the blocks that readers have had
+    is never counted as had: whoever asks for it waits for the verdict, however often.
     """
 
-    __slots__ = ("_marks",)
+    __slots__ = ("_count", "_had", "_marks")
 
     def __init__(self) -> None:
         self._marks = Sparse("Q")
+        self._had = Sparse("B")
+        self._count = 0
 
     def __bool__(self) -> bool:
         return bool(self._marks)
@@ -30,11 +34,31 @@ class HandedOut:
         """Whether a block was handed out with other bytes than these."""
         return self._marks[block] not in (0, checksum)
 
+    def completes(self, run: range, blocks: int) -> bool:
+        """Whether a reader who gets a run of blocks would have had all `blocks` of the blob, be it together with others; if not, it is noted."""
+        fresh = [block for block in run if not self._had[block]]
+        if self._count + len(fresh) >= blocks:
+            return True
+        self.had(fresh)
+        return False
+
+    def had(self, blocks: Iterable[int]) -> None:
+        """Readers have these, wherever from."""
+        for block in blocks:
+            self._count += not self._had[block]
+            self._had[block] = 1
+
     @property
     def weight(self) -> int:
         """Bytes it takes, about."""
-        return self._marks.weight
+        return self._marks.weight + self._had.weight
 
     def clear(self) -> None:
-        """All of it was right, or nobody keeps it any more."""
+        """Nobody keeps any of it any more."""
+        self._marks.clear()
+        self._had.clear()
+        self._count = 0
+
+    def found_right(self) -> None:
+        """All of it was right: what readers have had is of no concern, but they have it."""
         self._marks.clear()

@@ -53,6 +53,7 @@ class Job:
         given: the places (`where`) that its blocks were taken away from, because nothing came.
         tries: attempts that failed within the running request; written by its thread.
         trouble: why the last of them failed; written by its thread.
+        storing: its thread gives blocks to the store; written by it.
         moved: when it started, or last brought a block (trio's clock).
         void: its blob was found wrong, or replaced, while it ran: what it brings is thrown away.
         asked: the version it was told to ask for; empty if any will do.
@@ -85,6 +86,7 @@ class Job:
         "source",
         "state",
         "stop",
+        "storing",
         "tries",
         "trouble",
         "void",
@@ -111,6 +113,7 @@ class Job:
         self.given: tuple[str, ...] = ()
         self.tries = 0
         self.trouble: VfsError | None = None
+        self.storing = False
         self.moved = -math.inf
         self.void = False
         self.asked = ""

@@ -217,7 +217,7 @@ class Verification:
             if proof.again or proof.left:  # who waits may have read what came again
                 self._once_more(state)
             else:
-                state.handed.clear()
+                state.handed.found_right()
                 state.settle(VERDICT, Taken.YES)
         elif result is False:
             self._counters.bad += 1

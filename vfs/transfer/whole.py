@@ -1,7 +1,5 @@
 """`prove_whole`: all of a large blob compared with its digest, for who must know before going on."""
 
-from typing import Final
-
 import trio
 
 from vfs.store import VERIFIED
@@ -9,11 +7,8 @@ from vfs.transfer.engine import Engine
 from vfs.transfer.failures import stopping
 from vfs.transfer.filling import fill
 from vfs.transfer.proof import Proof
-from vfs.transfer.state import BlobState, Level
+from vfs.transfer.state import BlobState
 from vfs.transfer.waiter import Waiter
-
-_OVERTAKEN: Final = 32
-"""Blocks before the last one that the kernel may yet ask for (8 MiB): as many as were met with at the read-ahead that vfs sets."""
 
 
 async def verify(engine: Engine, state: BlobState) -> None:
@@ -47,10 +42,9 @@ async def prove_whole(engine: Engine, state: BlobState) -> None:
 
 
 async def judge_read(engine: Engine, state: BlobState) -> None:
-    """Before the last block of a blob goes out: until the verdict, if all of it has come, or readers wait for it; at once if it was read in part.
+    """Before blocks go out with which readers have had all of a blob (`HandedOut.completes`): until the verdict.
 
-    So who reads a file to its end does not end well if it is wrong, and waits for the last orders of the checker only. The kernel's
-    requests overtake each other: the last block may be asked for while some before it are still read ahead.
+    So who reads a file whole, in whatever order, does not end well if it is wrong, and waits for the last orders of the checker only.
 
     Raises:
         ContentMismatch: it is wrong.
@@ -58,12 +52,10 @@ async def judge_read(engine: Engine, state: BlobState) -> None:
     """
     if state.whole or not state.provable:
         return
-    if state.arrived:  # and nothing may be stored yet
-        state.proof = state.proof or Proof(state.blob)
+    if state.arrived or engine.editions.verdict(state.blob) != VERIFIED:
+        state.proof = state.proof or Proof(state.blob)  # nothing may be stored yet
     while engine.verification is not None and (proof := state.proof) is not None:
-        if not _is_read_whole(state, proof):
-            return
-        if lacking := set(proof.unseen()):
+        if lacking := {block for block in proof.unseen() if state.comes(block)}:
             waiter = Waiter(lacking, keep=False)
             state.wait_for(waiter)
             try:
@@ -72,16 +64,3 @@ async def judge_read(engine: Engine, state: BlobState) -> None:
                 state.leave(waiter)
         elif not await engine.verification.judged(state):
             return
-
-
-def _is_read_whole(state: BlobState, proof: Proof) -> bool:
-    """Whether all of it has come, is waited for by readers, or is about to be: a few blocks that are read ahead of one."""
-    overtaken = 0
-    for block in proof.unseen():
-        if block in state.arrived or state.demanded(range(block, block + 1)):
-            continue
-        owner = state.owners.get(block)
-        overtaken += 1
-        if owner is None or owner.level is Level.WARM or overtaken > _OVERTAKEN:
-            return False
-    return True

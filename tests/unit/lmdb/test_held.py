@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from vfs.errors import StoreError
-from vfs.lmdb import Busy, Environment, Form
+from vfs.lmdb import Busy, Closed, Environment, Form
 from vfs.lmdb.holder import writer_of
 from vfs.testing.mounts import wait_until
 
@@ -74,7 +74,7 @@ def test_a_reader_does_not_hang_with_a_writer_when_the_map_must_grow(tmp_path: P
         assert other.stdout is not None
         assert other.stdout.readline() == "grown\n"
         tell(other, "held\n")
-        found = writer_of(tmp_path)
+        found = writer_of(table._lock_file)
         assert found is not None
         assert found.process == other.pid
         first = threading.Thread(target=hang, args=[table])
@@ -155,7 +155,7 @@ def test_what_could_not_be_opened_is_opened_once_the_other_process_goes_on(
 ) -> None:
     """Where the kernel does not tell who holds the lock (a process of another container), opening begins a transaction."""
     Some(tmp_path, map_size=1 << 20).close()
-    monkeypatch.setattr("vfs.lmdb.environment.writer_of", lambda directory: None)
+    monkeypatch.setattr("vfs.lmdb.environment.writer_of", lambda file: None)
     with holder(tmp_path) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "grown\n"
@@ -173,3 +173,12 @@ def test_what_could_not_be_opened_is_opened_once_the_other_process_goes_on(
     wait_until(opens, "the one that hung to let go")
     put(tables[0], b"again")
     tables[0].close()
+
+
+def test_what_is_ordered_while_it_is_closed_is_told_so(tmp_path: Path) -> None:
+    """Whoever knows what is in its place goes on with that."""
+    table = Some(tmp_path, map_size=1 << 20)
+    table._orders.stop()
+    with pytest.raises(Closed):
+        put(table, b"late")
+    table.close()

@@ -21,7 +21,7 @@ async def test_a_reader_that_paused_until_the_refusal_ended(
     places = [place, FaultyPlace(CONTENT, label="second")] if second else [place]
     await bench.start()
     given = await bench.read(OURS, places, 0, MIB)
-    await bench.read(OURS, places, MIB, 8 * MIB - 1)  # read ahead: all is seen, and condemned
+    await bench.read(OURS, places, MIB, 7 * MIB)  # read ahead: all is seen, and condemned
     await bench.until(lambda: bench.fetcher.statistics().bad > 0)
     await bench.quiet()
     if not second:

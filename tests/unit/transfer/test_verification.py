@@ -3,8 +3,9 @@
 import hashlib
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import trio
@@ -16,6 +17,7 @@ from vfs.store import BAD, VERIFIED, Taken
 from vfs.testing.places import FaultyPlace
 from vfs.transfer.blocks import scoped
 from vfs.transfer.place import Buffer
+from vfs.transfer.proof import Proof
 from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest
 
 
@@ -92,24 +94,48 @@ async def test_the_last_block_of_what_was_not_read_whole_waits_for_nothing(
         other.release()
 
 
-async def test_the_last_block_waits_for_those_it_overtook(bench: Bench) -> None:
-    """The kernel's requests overtake each other: nobody has asked yet for some of what is read ahead."""
-    content = bytearray(content_of(14 * MIB))
-    blob, end = blob_of(bytes(content)), len(content)
-    content[13 * MIB] ^= 1
+@pytest.mark.parametrize("left", [range(0), range(36), range(20, 36), range(35), range(1, 20)])
+@pytest.mark.parametrize("seed", [None, 1, 2])
+async def test_who_reads_all_of_a_wrong_one_is_told(
+    bench: Bench, left: range, seed: int | None
+) -> None:
+    """In whatever order, and whatever an earlier process has left of it."""
+    content = bytearray(content_of(9 * MIB))
+    blob = blob_of(bytes(content))
+    content[5 * MIB] ^= 1
     place = FaultyPlace(bytes(content))
+    leave(bench.store, blob, bytes(content), left)
     await bench.start()
-    assert await bench.read(blob, [place], end - 10, 10) == content[-10:]
-    place.hold_at(12 * MIB)
-    for offset in range(0, 12 * MIB, MIB):
-        await bench.read(blob, [place], offset, MIB)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_is_told, bench, blob, place, end - 10)
-        await wait_all_tasks_blocked()
-        place.release()
+    for offset in offsets(len(content), seed)[:-1]:
+        with suppress(ContentMismatch):  # it may be told already
+            await bench.read(blob, [place], offset, 1)
+    for _ in range(2):
+        with pytest.raises(ContentMismatch):
+            await bench.read(blob, [place], offsets(len(content), seed)[-1], 1)
 
 
-async def test_the_last_block_waits_if_nothing_is_stored_yet(
+async def test_the_end_of_what_an_earlier_process_left_waits_for_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, hashing, gate = content_of(20 * MIB), threading.Event(), threading.Event()
+    blob, place, advance = blob_of(content), FaultyPlace(content), Proof.advance
+
+    def slow(proof: Proof, run: range, read: Callable[[int], Any]) -> int | None:
+        hashing.set()
+        assert gate.wait(30)
+        return advance(proof, run, read)
+
+    monkeypatch.setattr(Proof, "advance", slow)
+    leave(bench.store, blob, content, range(80))
+    await bench.start()
+    bench.fetcher.examine(blob, lambda: [place])
+    await bench.until(hashing.is_set)
+    assert await bench.read(blob, [place], len(content) - 10, 10) == content[-10:]
+    assert bench.fetcher.statistics().checking
+    gate.set()
+
+
+async def test_one_of_those_who_read_all_of_it_at_once_waits_if_nothing_is_stored_yet(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = bytearray(content_of(5 * MIB))
@@ -127,25 +153,25 @@ async def test_the_last_block_waits_if_nothing_is_stored_yet(
     await bench.start()
     async with trio.open_nursery() as nursery:
         place.hold()
-        nursery.start_soon(_is_told, bench, blob, place, 4 * MIB)
+        told: list[int] = []
+        for offset in range(0, 5 * MIB, MIB):
+            nursery.start_soon(_is_read, bench, blob, place, offset, told)
         await begun(place, 1)
-        for offset in range(0, 4 * MIB, MIB):
-            nursery.start_soon(_is_read, bench, blob, place, offset)
         await wait_all_tasks_blocked()
         place.release()
         await bench.until(lambda: 19 in waiting)
         await wait_all_tasks_blocked()
         gate.set()
+    assert told
 
 
-async def _is_read(bench: Bench, blob: Blob, place: FaultyPlace, offset: int) -> None:
-    with suppress(ContentMismatch):  # it may be told already
+async def _is_read(
+    bench: Bench, blob: Blob, place: FaultyPlace, offset: int, told: list[int]
+) -> None:
+    try:
         await bench.read(blob, [place], offset, MIB)
-
-
-async def _is_told(bench: Bench, blob: Blob, place: FaultyPlace, offset: int) -> None:
-    with pytest.raises(ContentMismatch):
-        await bench.read(blob, [place], offset, MIB)
+    except ContentMismatch:
+        told.append(offset)
 
 
 async def test_blocks_of_an_earlier_process_count(bench: Bench) -> None:
@@ -347,7 +373,8 @@ async def test_a_block_that_comes_again_is_compared_again(bench: Bench, asked: b
         with pytest.raises(ContentMismatch):
             await bench.fetcher.verify(blob, lambda: [place])
     else:
-        await bench.read(blob, [place], 5 * MIB, 4 * MIB - 1)
+        with pytest.raises(ContentMismatch):
+            await bench.read(blob, [place], 5 * MIB, 4 * MIB - 1)
         await bench.quiet()
     assert bench.bad == [blob]
 
