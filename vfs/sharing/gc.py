@@ -6,7 +6,7 @@ such a listing, because whoever put it there relies on them; remove listings, th
 Rules:
 
 * In the cache, what any commit of this machine names goes only if a remote surely has it (`vfs.sharing.surely`); it is asked
-  now. Without a remote, or without its answer, it stays. A remote that is the cache itself has nothing.
+  now. Without a remote, or without its answer, it stays.
 * On a remote, the whole of every commit stays that no remote-tracking branch has.
 * What a pin names stays in the cache. The run-cache is left alone, and so is everything that no digest names.
 * A listing goes before its files: whatever has a listing has its files, after a kill at any moment too.
@@ -17,7 +17,6 @@ Memory: as `Marks`, and some 200 bytes for each object that goes.
 """
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -168,10 +167,7 @@ class Collection:
         self._progress(f"ask {ref.name}", 0, len(asked))
         try:
             layout = open_layout(self._workspace, ref)
-            apart = {
-                one: n for one, n in asked.items() if not _same_place(collected.place, layout, one)
-            }
-            there = surely(layout, apart) if apart else set()
+            there = surely(layout, asked, ObjectCache(collected.place))
         except VfsError as error:
             collected.notes.append(f"remote {ref.name} was not asked: {error.message}")
             return
@@ -336,19 +332,6 @@ class Collection:
 
 def _batches(some: list[Stored]) -> Iterator[list[Stored]]:
     return (some[at : at + _BATCH] for at in range(0, len(some), _BATCH))
-
-
-def _same_place(cache: str, layout: PlainRemote, one: Object) -> bool:
-    """Whether an object of a cache is that of the remote: by whatever path, what is removed from the one is gone from both."""
-    if layout.directory is None:
-        return False
-    here, there = (
-        place.path(one[0], is_tree=one[1]) for place in (ObjectCache(cache), layout.directory)
-    )
-    try:
-        return os.path.samefile(os.path.dirname(here), os.path.dirname(there))
-    except OSError:
-        return True  # it cannot be told
 
 
 def _remove(cache: ObjectCache, some: Sequence[Stored]) -> int:
