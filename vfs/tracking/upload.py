@@ -1,7 +1,7 @@
 """`vfs add --to-remote`: contents go to a remote while they are read; the cache gets nothing.
 
 Rules: files first, then the listing, then the pointer ("durable before named"). A file that changes while it is
-sent is not stored: what sends it fails before its last byte. To a packed remote all files are hashed first, since a manifest is
+sent is not stored: what sends it fails before its last byte. What lies there under its name counts only if it has its size. To a packed remote all files are hashed first, since a manifest is
 named by what the pointer will say.
 """
 
@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from vfs.errors import DataUnavailable, UnknownPath, Unsupported, UsageError
+from vfs.errors import DataUnavailable, ObjectMissing, UnknownPath, Unsupported, UsageError
 from vfs.formats.dirlisting import dump_listing
 from vfs.formats.hashing import new_hasher
 from vfs.formats.layout import object_path
@@ -192,14 +192,27 @@ def _send_file(
     path = top + b"/" + file.path
     if file.fingerprint.size <= _WHOLE:
         (digest, data), found = read_stable(path, partial(_read_whole, form=form), follow=file.link)
-        remote.put(prefix + object_path(digest), data, if_absent=(digest, False) not in doomed)
+        key, absent = prefix + object_path(digest), (digest, False) not in doomed
+        if not remote.put(key, data, if_absent=absent) and not _whole(remote, key, found.size):
+            remote.put(key, data)
         return digest, found
     digest, found = hash_source(path, form, follow=file.link)
+    key, absent = prefix + object_path(digest), (digest, False) not in doomed
     descriptor, _ = open_source(path, follow=file.link)
-    with io.BufferedReader(_Checked(descriptor, found.size, digest, path), 1 << 20) as body:
-        absent = (digest, False) not in doomed
-        remote.put(prefix + object_path(digest), cast("BinaryIO", body), if_absent=absent)
+    with io.BufferedReader(_Checked(descriptor, found.size, digest, path), 1 << 20) as reader:
+        body = cast("BinaryIO", reader)
+        if not remote.put(key, body, if_absent=absent) and not _whole(remote, key, found.size):
+            body.seek(0)
+            remote.put(key, body)
     return digest, found
+
+
+def _whole(remote: "Remote", key: str, size: int) -> bool:
+    """Whether an object that was there has all its bytes; it may be gone by now."""
+    try:
+        return remote.head(key).size == size
+    except ObjectMissing:
+        return False
 
 
 def _read_whole(descriptor: int, size: int, form: Algorithm) -> tuple[Digest, bytes] | None:
