@@ -15,7 +15,7 @@ from vfs.formats.packs import PACKS
 from vfs.packed import PackedRemote, read_files
 from vfs.packed.collect import Collector, Garbage
 from vfs.remotes import RemoteSpec, open_remote
-from vfs.testing.clones import handmade_clone
+from vfs.testing.clones import check_store, handmade_clone
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.packed import pointer_of, push
 
@@ -137,6 +137,9 @@ def test_what_a_commit_names_that_gc_did_not_know_can_be_read(
     """Its pusher found the manifest there; it is put aside before that commit gets known."""
     one = handmade_clone(handmade, "one", cached=False)
     assert figures(one.vfs(*GC, "--json"))["removed"] == len(VERSIONS)
+    assert "41 objects pushed" in one.vfs("push", "--rev", "v0", "-r", "store")  # from there
+    assert check_store(handmade.remote) == 41
+    shutil.rmtree(handmade.remote / "files")
     one.vfs("prefetch", "--rev", "v0", "data")
     assert "41 objects fetched" in one.vfs("fetch", "--rev", "v0")
     assert figures(one.vfs("fsck", "-r", "team", "--rev", "v0", "--json", code=1))["wrong"] == 1
