@@ -84,6 +84,21 @@ def test_who_pushes_between_sends_it_again(team: Team, cached: bool) -> None:
     assert check_store(team.remote) == 10
 
 
+@pytest.mark.parametrize("cached", [True, False])
+def test_fsck_names_and_mends_it(team: Team, cached: bool) -> None:
+    """As a push would: from the cache, or from the remote itself."""
+    team.gc()
+    if not cached:
+        shutil.rmtree(team.ann.cache)
+    said = team.ann.vfs("fsck", "-r", "store", code=1)
+    assert said.count("condemned  files/md5/") == 5
+    assert "5 objects wrong, 0 repaired" in said
+    assert "0 objects wrong, 5 repaired" in team.ann.vfs("fsck", "-r", "store", "--repair")
+    assert "0 objects wrong, 0 repaired" in team.ann.vfs("fsck", "-r", "store")
+    assert team.gc()["removed"] == 0
+    assert check_store(team.remote) == 10
+
+
 def test_what_is_condemned_is_on_no_remote(team: Team) -> None:
     team.gc()
     team.ann.git("checkout", "-q", "v2")

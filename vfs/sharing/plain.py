@@ -84,6 +84,10 @@ class PlainRemote:
         """The bytes of an object; raises as `Remote.get`."""
         return self._remote.get(self.key(digest, is_tree=is_tree))
 
+    def shows(self, objects: Sequence[Object]) -> bool:
+        """Whether any of some objects is there, about to be removed or not. Raises RemoteError."""
+        return any(self._present(objects))
+
     def receive(self, cache: ObjectCache, digest: Digest, *, is_tree: bool = False) -> int:
         """Put an object into a cache; returns its size.
 

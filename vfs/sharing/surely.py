@@ -56,7 +56,7 @@ def _same_place(layout: PlainRemote, cache: ObjectCache, objects: Iterable[Objec
             made = [Digest(algorithm, first + os.urandom(15)) for algorithm, first in some]
             for digest in made:
                 stack.enter_context(_put(cache.path(digest)))
-            if any(layout.present([(digest, False) for digest in made])):
+            if layout.shows([(digest, False) for digest in made]):
                 return True
     return False
 
