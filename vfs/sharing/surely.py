@@ -33,7 +33,7 @@ def surely(layout: PlainRemote, sizes: Mapping[Object, int], cache: ObjectCache)
     if _same_place(layout, cache, sizes):
         return set()
     if layout.directory is not None:
-        found = {one for one, size in layout.present(list(sizes)) if size == sizes[one]}
+        found = {one for one, info in layout.present(list(sizes)) if info.size == sizes[one]}
         return {one for one in found if _right_here(layout.directory, one, sizes[one])}
     sized = [(one, info.etag) for one, info in layout.heads(list(sizes)) if info.size == sizes[one]]
     doubtful = [one for one, etag in sized if _other(one, etag)]

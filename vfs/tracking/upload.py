@@ -32,8 +32,7 @@ from vfs.tracking.project import Project, told
 from vfs.tracking.record import Entries, Recorded, check_whole, listing_digest
 from vfs.tracking.scan import File, Scanner
 from vfs.types import Algorithm, Digest, Problem
-from vfs.workspace.condemned import Object
-from vfs.workspace.condemned import known as known_condemned
+from vfs.workspace.condemned import Doomed, Object
 from vfs.workspace.outs import Claim
 from vfs.workspace.packed_stores import with_packed
 from vfs.workspace.stores import RemoteRef
@@ -176,7 +175,7 @@ def _sender(
     """What sends one file; its digest, and the state it had."""
     if packed is not None:
         return packed.file
-    doomed = known_condemned(remote, ref.prefix)
+    doomed = Doomed(remote, ref.prefix)
     return lambda file: _send_file(top, file, remote, ref.prefix, form, doomed)
 
 
