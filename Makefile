@@ -38,7 +38,7 @@ bench: $(STAMPS)/venv $(STAMPS)/bench $(STAMPS)/ceph $(STAMPS)/dvc3 ## measure e
 
 soak: $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph ## the long versions of the random tests (VFS_TEST_SOAK_MINUTES=60)
 	@HYPOTHESIS_PROFILE=soak VFS_TEST_SOAK=1 \
-	  $(BIN)/python -m pytest tests/fuse/test_machine.py tests/faults tests/tracking/test_kill.py tests/pipeline/test_private_kill.py tests/compat/test_generated_pipelines.py -o timeout=14400 \
+	  $(BIN)/python -m pytest tests/fuse/test_machine.py tests/faults tests/tracking/test_kill.py tests/pipeline/test_kill.py tests/pipeline/test_private_kill.py tests/compat/test_generated_pipelines.py -o timeout=14400 \
 	  -o faulthandler_timeout=0 $(SOAK_ARGS)
 
 clean: ## remove everything that was built or installed here

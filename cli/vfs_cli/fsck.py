@@ -61,6 +61,7 @@ def command(
 
     Without --content, lists of files are hashed, and files whose size or mode is not as expected. --repair takes what the
     cache lacks or has wrong from the working tree or any remote, what a remote lacks or has wrong from the cache or another remote, and checks it on the way.
+    What a collection of a remote has condemned is wrong if it is needed, and mended by putting it again.
     Objects that no commit names are not wrong, nor are temporary files that killed pushes left in a remote's directory a day ago:
     'vfs gc' removes them. Of a packed remote the manifests of the scope and the tables of their packs are
     compared; --content reads every pack. What --repair needs there may also come from the chunk cache.

@@ -78,11 +78,11 @@ def command(
 
     Kept: what the given scope names, and always the working trees of this repository, what is staged in them, mounts of it, pins, and whatever is
     younger than --older-than. In the cache, what an earlier commit names goes only if a remote has it now; on a remote, everything
-    stays that a commit names which no remote-tracking branch has. 'git fetch' before collecting on a remote: commits that this
+    stays that a commit names which no remote-tracking branch has. 'git fetch' right before each run on a remote: commits that this
     machine does not know keep nothing. A list of files that cannot be read ends the command before anything is removed.
 
     On a remote it takes two runs: the first condemns what nothing needs and is older than --older-than, one that comes --older-than later removes it;
-    pushes that begin between do not count on it, and send it again. --older-than must be longer than the longest push, and than a commit takes from
+    pushes of vfs that begin between do not count on it, and send it again ('dvc push' does count on it, so its commits have to be fetched before the second run). --older-than must be longer than the longest push, and than a commit takes from
     there to 'git push'; 0 says that nobody pushes now: in DVC's layout all goes at once. Packs of a packed remote of which less than half is needed are repacked.
 
     What killed pushes left half-written in a remote that is a directory goes when nobody has written to it for a day.

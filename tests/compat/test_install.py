@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from vfs.formats.packs import MANIFESTS, removed_key
 from vfs.testing.clones import Clone
 from vfs.testing.sandbox import Sandbox
 
@@ -124,6 +125,19 @@ def test_a_list_that_only_the_remote_has_is_fetched(clone: Clone, sandbox: Sandb
     clone.vfs("push", "--all-commits")
     assert merge(other) == (0, "Auto-merging data.dvc\n")
     assert "nfiles: 4" in (other.root / "data.dvc").read_text()
+
+
+def test_a_list_that_a_collection_put_aside_is_found(clone: Clone, sandbox: Sandbox) -> None:
+    on_both(clone, {"data/x": b"x"}, {"data/y": b"y"})
+    other = clone.clone("second")
+    other.vfs("install")
+    other.git("branch", "other", "origin/other")
+    packed = sandbox.root / "packed"
+    for one in (clone, other):
+        one.vfs("remote", "add", "--packed", "team", str(packed))
+    clone.vfs("push", "--all-commits", "-r", "team")
+    (packed / MANIFESTS).rename(packed / removed_key(MANIFESTS))
+    assert merge(other) == (0, "Auto-merging data.dvc\n")
 
 
 def test_hooks_run(clone: Clone) -> None:

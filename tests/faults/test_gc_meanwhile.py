@@ -15,14 +15,17 @@ from vfs.workspace import open_workspace
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.parametrize("more", [{"new": b"new"}, {}])
 def test_what_went_with_a_list_is_sent(
-    handmade: HandmadeRepository, monkeypatch: pytest.MonkeyPatch
+    handmade: HandmadeRepository, monkeypatch: pytest.MonkeyPatch, more: dict[str, bytes]
 ) -> None:
+    """Also with a new version that has fewer files, of which none has to go."""
     for name, value in handmade.sandbox.environ.items():
         monkeypatch.setenv(name, value)
     first = {f"f{number}": b"%d" % number for number in range(20)}
     handmade.commit(directories={"data": first}, tag="v1")
-    handmade.commit(directories={"data": first | {"new": b"new"}}, tag="v2")
+    second = {name: data for name, data in first.items() if name != "f3"} | more
+    handmade.commit(directories={"data": second}, tag="v2")
     one = handmade_clone(handmade, "one", cached=True)
     for path in (handmade.remote / "files", one.root / ".git/vfs"):
         shutil.rmtree(path, ignore_errors=True)
@@ -42,4 +45,4 @@ def test_what_went_with_a_list_is_sent(
             Push(workspace, table, None, collect).run(found)
     finally:
         workspace.close()
-    assert check_store(handmade.remote) == len(first) + 2
+    assert check_store(handmade.remote) == len(second) + 1

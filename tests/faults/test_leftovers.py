@@ -50,6 +50,8 @@ def test_gc_removes_it(handmade: HandmadeRepository, layout: str) -> None:
     collect = ["gc", "--remote", name, "--workspace", "--older-than", "0"]
     assert named(one, name) == []
     one.vfs(*collect)
+    folder = remote / ("vfs-condemned" if layout == "plain" else "packed-1/condemned")
+    (folder / ".vfs-put-0123456789abcdef").write_bytes(b"of a killed collection")
     assert left(remote)  # its writer may live on another machine
     age(left(remote))
     assert named(one, name) == sorted(map(str, left(remote)))

@@ -1,4 +1,4 @@
-"""Packed remotes while pushing and fetching: kills, lies, what is missing, and one layout filled from the other."""
+"""Packed remotes while pushing and fetching: kills (`make soak`: a hundred of each), lies, what is missing, and one layout filled from the other."""
 
 import json
 import os

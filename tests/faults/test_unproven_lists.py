@@ -61,5 +61,24 @@ def test_what_is_neither_here_nor_there_is_named(handmade: HandmadeRepository, o
     assert pushed(two) == 0  # nothing of it is here, so nothing can be said
 
 
+def test_a_list_that_was_put_again_without_its_files(
+    handmade: HandmadeRepository, one: Clone
+) -> None:
+    """By `dvc push data/file`, after a collection took the list that was seen whole."""
+    one.git("checkout", "-q", "v1")
+    assert pushed(one) == 4
+    assert pushed(one) == 0
+    lost = [path for name, path in objects(handmade.remote) if not name.endswith(".dir")][:3]
+    for path in lost:
+        path.unlink()
+    (listing,) = [path for name, path in objects(handmade.remote) if name.endswith(".dir")]
+    data = listing.read_bytes()
+    listing.unlink()
+    listing.write_bytes(data)
+    assert "3 objects missing there" in one.vfs("status", "--remote")
+    assert pushed(one) == 3
+    check_store(handmade.remote)
+
+
 def pushed(clone: Clone, *arguments: str) -> int:
     return int(json.loads(clone.vfs("push", "--json", *arguments).splitlines()[0])["files"])

@@ -1,4 +1,4 @@
-"""`vfs repro` is killed at random moments: the lock names only what ended well and is in the cache, and the same command then completes."""
+"""`vfs repro` is killed at random moments (`make soak`: a hundred times): the lock names only what ended well and is in the cache, and the same command then completes."""
 
 import os
 import random

@@ -1,6 +1,6 @@
 """`vfs add` is killed at random moments: nothing is lost or half written, and the same command then completes.
 
-`VFS_TEST_SOAK=1` kills a hundred times.
+`make soak` kills a hundred times.
 """
 
 import json

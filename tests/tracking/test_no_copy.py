@@ -143,6 +143,23 @@ def test_what_a_remote_lost_after_the_push_is_not_lost(
     assert {name: added.read(name) for name in before} == before
 
 
+def test_who_has_it_open_does_not_write_into_the_cache(added: Clone) -> None:
+    before, pointer = added.read("large.bin"), added.read("large.bin.dvc")
+    added.write("large.bin", b"second")
+    added.vfs("add", "large.bin")
+    second = added.read("large.bin.dvc")
+    added.write("large.bin", before)
+    added.vfs("add", "--no-copy", "large.bin")
+    added.vfs("push")
+    with open(added.path("large.bin"), "r+b", buffering=0) as writer:
+        added.write("large.bin.dvc", second)
+        added.vfs("checkout")
+        writer.write(b"later")
+    added.write("large.bin.dvc", pointer)
+    added.vfs("checkout")
+    assert added.read("large.bin") == before
+
+
 def test_dvc_takes_nothing_either(added: Clone) -> None:
     before = added.read("large.bin")
     added.write("large.bin", b"second")

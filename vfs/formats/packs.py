@@ -20,6 +20,7 @@ ROOT = "packed-1/"
 PACKS = ROOT + "packs/"
 MANIFESTS = ROOT + "manifests/"
 CONDEMNED = ROOT + "condemned/"
+CLOCK = CONDEMNED + "clock"
 REMOVED = ROOT + "removed/"
 
 HEADER = b"VFSPACK1" + bytes(8)

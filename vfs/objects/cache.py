@@ -183,9 +183,9 @@ class ObjectCache:
         (digest, stored), found = read_stable(path, take, follow=follow)
         return Ingested(digest, found.size, found, stored)
 
-    def adopt(self, path: bytes, digest: Digest) -> None:
-        """Rename a file that was hashed into its place; it is on the same file system, nobody's, has one name. Raises StoreFull, StoreError."""
-        self._incoming.adopt(path, self.path(digest))
+    def adopt(self, path: bytes, digest: Digest, mtime: int) -> bool:
+        """Rename a file that was hashed when it had a time (ns) into its place; as `Incoming.adopt`. It has one name."""
+        return self._incoming.adopt(path, self.path(digest), mtime)
 
     def receive(self, digest: Digest, fill: Fill, *, is_tree: bool = False) -> int:
         """Put an object whose digest is known, from wherever `fill` gets it; returns its size.

@@ -13,10 +13,11 @@ import errno
 import fcntl
 import itertools
 import os
+import signal
 import stat
 import weakref
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Final
 
 from vfs.errors import StoreError, StoreFull
@@ -30,6 +31,7 @@ _FEW: Final = 16
 _MODE: Final = 0o444
 _MARK: Final = stat.S_IFREG | _MODE
 _SHARED: Final = 0o2775
+_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -108,14 +110,32 @@ class Incoming:
         made.path = ""
         self._note(path, large)
 
-    def adopt(self, source: bytes, path: str, *, large: bool = False) -> None:
-        """Give a file that is whole, on this file system and nobody's any more its name, and mode 0444. Raises StoreFull, StoreError."""
+    def adopt(self, source: bytes, path: str, mtime: int) -> bool:
+        """Give a file that is whole and on this file system its name, and mode 0444.
+
+        Args:
+            source: the file.
+            path: its name in the cache.
+            mtime: of the file when it was hashed (ns).
+
+        Returns:
+            False, and nothing was done, if somebody wrote to it since, or still may.
+
+        Raises:
+            StoreFull, StoreError: it cannot be renamed; it is as it was.
+        """
         try:
-            os.chmod(source, _MODE)
-            self._rename(source, path)
+            with open(os.open(source, _OPEN), "rb", buffering=0) as file, ExitStack() as undo:
+                undo.callback(os.fchmod, file.fileno(), os.fstat(file.fileno()).st_mode & 0o7777)
+                os.fchmod(file.fileno(), _MODE)  # nobody opens it for writing from here on
+                if _has_writers(file.fileno()) or os.fstat(file.fileno()).st_mtime_ns != mtime:
+                    return False
+                self._rename(source, path)
+                undo.pop_all()
         except OSError as error:
             raise self.failed(error) from error
-        self._note(path, large)
+        self._note(path, False)
+        return True
 
     def _rename(self, source: str | bytes, path: str) -> None:
         self._make(path.rpartition("/")[0])
@@ -231,6 +251,20 @@ def names_in(directory: str) -> list[str]:
         return os.listdir(directory)
     except OSError:
         return []
+
+
+def _has_writers(descriptor: int) -> bool:
+    """Whether a file is open for writing anywhere on this machine, or mapped so; True if the file system cannot tell.
+
+    A read lease is what the kernel gives only if it is not. Who opens it while it is held would end us by SIGIO: a signal that is ignored is asked for.
+    """
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError:
+        return True
+    return False
 
 
 def _sync(path: str) -> None:

@@ -5,6 +5,7 @@ Memory: some 220 bytes for each chunk and 130 for each file.
 """
 
 import os
+import re
 import secrets
 from array import array
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -37,6 +38,11 @@ from vfs.types import Algorithm
 TABLES_PAY = 50
 """Tables of packs are read while they have at most one byte for so many that are to be pushed."""
 _COUNT_BITS = 24
+_NAME = re.compile(r"[0-9]+-[0-9a-f]{16}")
+_DAMAGED = (
+    "it names what a collection is about to remove; remove it if no `vfs gc --remote` is under way: "
+    "the next one condemns anew"
+)
 
 
 class Known:
@@ -196,15 +202,25 @@ def condemnations(
     remote: Remote, folder: str = CONDEMNED
 ) -> Iterator[tuple[ObjectInfo, frozenset[bytes]]]:
     """The condemned objects in a folder, and what each names. Raises FormatError: one is damaged."""
-    for info in remote.list(folder):
+    for info in condemning(remote, folder):
         with suppress(ObjectMissing):  # swept meanwhile
             yield info, condemned_by(remote, info)
+
+
+def condemning(remote: Remote, folder: str = CONDEMNED) -> Iterator[ObjectInfo]:
+    """The condemned objects in a folder; what has another name there is somebody else's."""
+    cut = len(folder)
+    return (info for info in remote.list(folder) if _NAME.fullmatch(info.key[cut:]))
 
 
 def condemned_by(remote: Remote, info: ObjectInfo) -> frozenset[bytes]:
     """What a condemned object names. Raises ObjectMissing, FormatError."""
     data = read_body(remote.get(info.key), info.size)
-    return parse_condemned(data, file=info.key)
+    try:
+        return parse_condemned(data, file=info.key)
+    except FormatError as error:
+        error.hint = _DAMAGED
+        raise
 
 
 def condemn(remote: Remote, names: Iterable[bytes], now: float, folder: str = CONDEMNED) -> None:

@@ -15,10 +15,11 @@ from vfs.errors import FormatError, ObjectMissing
 from vfs.formats.dirlisting import listing_digest
 from vfs.formats.manifest_blocks import PackedFile, parse_block
 from vfs.formats.manifests import HEADER_SIZE, BlockRef, Root, parse_header, parse_root
-from vfs.formats.packs import MANIFESTS, manifest_key, removed_key
+from vfs.formats.packs import CLOCK, MANIFESTS, manifest_key, removed_key
 from vfs.formats.zstd import Buffer, Decompressor
 from vfs.remotes import Remote
 from vfs.remotes.base import read_body, told
+from vfs.remotes.times import clock_of
 from vfs.types import Digest
 
 HEAD_BYTES = 256 << 10
@@ -49,6 +50,10 @@ class PackedRemote:
 
     def __init__(self, remote: Remote) -> None:
         self.remote = remote
+
+    def clock(self) -> float:
+        """What time it is there (seconds since the epoch). Raises as `clock_of`."""
+        return clock_of(self.remote, CLOCK)
 
     def present(self, pointers: Iterable[Pointer]) -> set[Pointer]:
         """Those whose manifests are here, so that there is nothing to push: HEADs while they are few, else one LIST.

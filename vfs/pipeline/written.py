@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
-from vfs.errors import StageFailed, UnknownPath
+from vfs.errors import DataUnavailable, StageFailed, UnknownPath
 from vfs.formats.run_cache import cacheable
 from vfs.formats.stage_values import DeclaredOut, LockedItem
 from vfs.objects import Fingerprint
@@ -187,10 +187,14 @@ def _adopt(made: Project, path: bytes, recorded: Recorded) -> None:
         found = os.lstat(absolute)
         if cache.trusted(digest, size=found.st_size):
             continue
-        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_dev == device:
-            cache.adopt(absolute, digest)
-        else:
-            cache.ingest(absolute, digest.algorithm, follow=True)
+        alone = stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_dev == device
+        if alone and cache.adopt(absolute, digest, found.st_mtime_ns):
+            continue
+        if cache.ingest(absolute, digest.algorithm, follow=True).digest != digest:
+            raise DataUnavailable(
+                f"{os.fsdecode(file)} changed after the command ended",
+                hint="let it wait for what it starts",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class ObjectInfo(NamedTuple):
         etag: opaque validator without quotes; "" if the remote has none.
         version: version id; "" if the remote keeps no versions.
         modified: seconds since the epoch when it was put, by the remote's clock; 0 if unknown. Every `list` of a remote
-            that can be written to says it.
+            that can be written to says it; `head` says it too, without the fraction where that is an HTTP header.
     """
 
     key: str

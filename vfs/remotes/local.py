@@ -85,7 +85,7 @@ class LocalRemote:
         """As `Remote.head`."""
         descriptor, found = self._open(key, version)
         os.close(descriptor)
-        return ObjectInfo(key, found.st_size, _etag(found))
+        return _info(key, found)
 
     def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
         """As `Remote.heads`; in order, because `stat` needs no threads."""
@@ -197,9 +197,7 @@ class LocalRemote:
                     with contextlib.suppress(ObjectMissing):
                         found = self._status(directory, name, key)
                         if stat.S_ISREG(found.st_mode):
-                            # A rename or link gives a file its name without changing its mtime.
-                            put = max(found.st_mtime, found.st_ctime)
-                            yield ObjectInfo(key, found.st_size, _etag(found), modified=put)
+                            yield _info(key, found)
         finally:
             os.close(directory)
 
@@ -333,6 +331,15 @@ def _exists(directory: int, name: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _info(key: str, found: os.stat_result) -> ObjectInfo:
+    return ObjectInfo(key, found.st_size, _etag(found), modified=put_at(found))
+
+
+def put_at(found: os.stat_result) -> float:
+    """When a file got its name (s): a rename or link does not change its mtime."""
+    return max(found.st_mtime, found.st_ctime)
 
 
 def _etag(found: os.stat_result) -> str:

@@ -22,6 +22,7 @@ from vfs.remotes.ranges import (
     plan_whole,
     range_header,
 )
+from vfs.remotes.times import seconds
 
 _OPAQUE = re.compile(r"[!#-~]{1,512}")  # RFC 9110, entity-tag, without obsolete text
 
@@ -102,7 +103,8 @@ class RangedReads(ABC):
             size = response.length
         if size is None:
             raise RemoteUnavailable(f"{self.where(key)}: the answer has no size")
-        return ObjectInfo(key, size, etag_of(response), version or self._version(response))
+        put = seconds(response.headers.get("Last-Modified", ""))
+        return ObjectInfo(key, size, etag_of(response), version or self._version(response), put)
 
     def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
         """As `Remote.heads`."""

@@ -1,7 +1,23 @@
-"""Times of objects, as listings of remotes write them."""
+"""Times of objects, as remotes write them, and the time of a remote itself."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from vfs.errors import RemoteError
+from vfs.remotes.base import Remote
+
+
+def clock_of(remote: Remote, key: str) -> float:
+    """What time it is at a remote (seconds since the epoch): that of an object which is put for this.
+
+    Raises:
+        RemoteError: as `Remote.put` and `Remote.list`, or the remote does not tell times.
+    """
+    remote.put(key, b"")
+    now = max((info.modified for info in remote.list(key) if info.key == key), default=0.0)
+    if not now:
+        raise RemoteError(f"{remote.url}: {key}: the remote does not say when it was put")
+    return now
 
 
 def seconds(text: str) -> float:

@@ -191,7 +191,7 @@ class _Packed:
             if pointer not in self._manifests:
                 self._manifests[pointer] = None
                 with suppress(ObjectMissing, FormatError):
-                    manifest = self._manifests[pointer] = self._store.manifest(pointer)
+                    manifest = self._manifests[pointer] = self._store.readable(pointer)
                     algorithm = pointer.digest.algorithm
                     for file in manifest.files():
                         self._files.setdefault(Digest(algorithm, file.value), (manifest, file))

@@ -5,6 +5,7 @@ What is found, by name:
 * *missing*: a pointer or listing of the scope names it, and it is not there;
 * *altered*: the bytes are not those of the name (*truncated*: none at all, or fewer than are known to belong there);
 * *unreadable*: it could not be looked at;
+* *condemned*: a collection of the remote is about to remove it (`vfs.workspace.condemned`); repair puts it again;
 * *orphan*: no commit or working tree of this machine names it. Nothing is wrong with that; `gc` removes it;
 * *leftover*: a temporary file of a push to a directory that was killed, a day old; `gc` removes it.
 
@@ -34,11 +35,12 @@ from vfs.tracking.parallel import each_told
 from vfs.tracking.uses import Use
 from vfs.types import Digest
 from vfs.workspace import Workspace
-from vfs.workspace.condemned import Object
+from vfs.workspace.condemned import Object, fallen
 from vfs.workspace.pointers import Progress
 from vfs.workspace.stores import DvcStore, RemoteRef
 
 MISSING, TRUNCATED, ALTERED, UNREADABLE = "missing", "truncated", "altered", "unreadable"
+CONDEMNED: Final = "condemned"
 ORPHAN: Final = "orphan"
 LEFTOVER: Final = "leftover"
 
@@ -188,9 +190,14 @@ class Fsck:
         return left_there(self._stores, name)
 
     def remote(self, layout: PlainRemote, name: str) -> list[Finding]:
-        """Check a remote. Raises RemoteError: it is down or refuses."""
+        """Check a remote. Raises RemoteError: it is down or refuses; FormatError: what is condemned there cannot be read."""
         known = everything(self._workspace, self._progress)
-        there = {(one.digest, one.is_tree): one.size for one in layout.objects()}
+        condemned = layout.condemned(0.0).waiting  # all, and before they are looked at
+        there: dict[Object, int] = {}
+        going: list[Object] = []
+        for stored in layout.objects():
+            there[stored[:2]] = stored.size
+            going += [one[:2] for one in fallen([stored], condemned)]
         needed = self._needed(self._caches, name, layout)
         suspects = [one for one in there if self._suspicious(one, there[one], needed)]
         found: list[Finding] = []
@@ -203,6 +210,12 @@ class Fsck:
 
         for one, error in each_told(suspects, check, layout.jobs, self._progress, "check"):
             found.append(Finding(*one, UNREADABLE, needed.get(one, b""), why=error.message))
+        told = {(one.digest, one.is_tree) for one in found} | bad.keys()
+        found += [
+            Finding(*one, CONDEMNED, needed[one], there[one])
+            for one in going
+            if one in needed and one not in told
+        ]
         return found + self._compared(there, needed, known, bad)
 
     def _suspicious(self, one: Object, size: int, needed: dict[Object, bytes]) -> bool:
@@ -216,7 +229,7 @@ class Fsck:
         return next((size for size in sizes if size is not None), self._sizes.get(one))
 
     def repair_remote(self, layout: PlainRemote, found: list[Finding]) -> None:
-        """Send what is wrong from the cache, which gets it from another remote if need be.
+        """Send what is wrong from the cache, which gets it from another remote, or what is condemned from this one, if need be.
 
         Files before listings, and no listing of which a file is still wrong: a listing says that its files are there.
         """
@@ -233,7 +246,7 @@ class Fsck:
                 holder = self._caches.holder(one.digest, is_tree=one.is_tree)
                 if holder is None:
                     holder = self._caches.home
-                    _bring(others, holder, one)
+                    _bring([*others, layout], holder, one)
                 if one.is_tree and any(
                     (file.digest, False) in lacking for file in self._caches.listing(one.digest)
                 ):

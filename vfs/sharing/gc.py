@@ -6,7 +6,7 @@ such a listing, because whoever put it there relies on them; remove listings, th
 Rules:
 
 * In the cache, what any commit of this machine names goes only if a remote surely has it (`vfs.sharing.surely`); it is asked
-  now. Without a remote, or without its answer, it stays. A remote that is the cache itself has nothing.
+  now. Without a remote, or without its answer, it stays.
 * On a remote, the whole of every commit stays that no remote-tracking branch has.
 * What a pin names stays in the cache. The run-cache is left alone, and so is everything that no digest names.
 * A listing goes before its files: whatever has a listing has its files, after a kill at any moment too.
@@ -17,11 +17,9 @@ Memory: as `Marks`, and some 200 bytes for each object that goes.
 """
 
 import math
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from vfs.errors import Unsupported, VfsError
@@ -36,6 +34,7 @@ from vfs.sharing.leftovers import left_there
 from vfs.sharing.pinned import OrPinned, Pinned
 from vfs.sharing.plain import PlainRemote
 from vfs.sharing.surely import surely
+from vfs.sharing.sweep import BATCH, batches, sweep
 from vfs.sharing.used import Scope
 from vfs.state import Seen, StateTable
 from vfs.workspace import Workspace
@@ -48,7 +47,6 @@ GRACE_HERE = DAY
 """Seconds; DVC's lock keeps other writers of this repository out, so it is for those of other projects and of a mount."""
 GRACE_REMOTE = 14 * DAY
 """Seconds; longer than the longest push, and than a colleague's commit takes to be pushed with Git."""
-_BATCH = 1000
 
 
 @dataclass(slots=True)
@@ -110,16 +108,14 @@ class Collection:
         table: StateTable,
         wish: Wish,
         progress: Progress,
-        now: float | None = None,
     ) -> None:
-        """`now`: seconds since the epoch, if not the time. Raises Unsupported: there is no working tree."""
+        """Raises Unsupported: there is no working tree."""
         if workspace.root is None:
             raise Unsupported(f"{workspace.name} has no working tree", hint="clone it first")
         self._workspace = workspace
         self._table = table
         self._wish = wish
         self._progress = progress
-        self._now = time.time() if now is None else now
         self._stores = [s for one in (workspace, *wish.projects) for s in stores_of(one)]
 
     # The cache ------------------------------------------------------------------------------------
@@ -140,9 +136,10 @@ class Collection:
                 Stored(digest, is_tree, found.st_size, max(found.st_mtime, found.st_ctime))
                 for digest, is_tree, found in cache.objects()
             )
-            collected, garbage = self._sift(directory, stored, needed, whole=False)
+            old = time.time() - self._wish.grace
+            collected, garbage = self._sift(directory, stored, needed, old, whole=False)
             garbage = self._elsewhere(collected, garbage)
-            self._take(collected, garbage, partial(_remove, cache))
+            self._take(collected, garbage, cache)
             if not self._wish.dry:
                 cache.sweep(everywhere=True)
             done.append(collected)
@@ -168,10 +165,7 @@ class Collection:
         self._progress(f"ask {ref.name}", 0, len(asked))
         try:
             layout = open_layout(self._workspace, ref)
-            apart = {
-                one: n for one, n in asked.items() if not _same_place(collected.place, layout, one)
-            }
-            there = surely(layout, apart) if apart else set()
+            there = surely(layout, asked, ObjectCache(collected.place))
         except VfsError as error:
             collected.notes.append(f"remote {ref.name} was not asked: {error.message}")
             return
@@ -212,9 +206,9 @@ class Collection:
         needed = OrPinned({Pointer(digest, is_tree) for digest, is_tree in named}, self._pins())
         return [
             Collector(
-                PackedRemote(session.remote(ref)),
+                store := PackedRemote(session.remote(ref)),
                 needed,
-                now=self._now,
+                now=self._time(store.clock),
                 grace=wish.grace,
                 dry=wish.dry,
                 skip_broken=wish.skip_broken,
@@ -224,22 +218,30 @@ class Collection:
             for ref in refs
         ]
 
+    def _time(self, clock: Callable[[], float]) -> float:
+        """By a remote's clock, since the times of what lies there are; a dry run puts nothing there, so it has to take ours."""
+        return time.time() if self._wish.dry else clock()
+
     def _plain(self, layout: PlainRemote, needed: Marks) -> Collected:
         grace, dry = self._wish.grace, self._wish.dry
-        condemned = layout.condemned(self._now - grace if grace else math.inf)
-        collected, garbage = self._sift(layout.url, layout.objects(), needed, whole=True)
+        now = self._time(layout.clock)
+        condemned = layout.condemned(now - grace if grace else math.inf)
+        collected, garbage = self._sift(
+            layout.url, layout.objects(), needed, now - grace, whole=True
+        )
         going = self._due(garbage, condemned, needed) if grace else garbage
         left = set(garbage).difference(going)
         collected.waiting = fallen(sorted(left), condemned.waiting)
         collected.condemned = sorted(left.difference(collected.waiting))
         if collected.condemned or collected.waiting:
-            collected.due = grace + (self._now if collected.condemned else condemned.last)
-        if garbage and not dry:
-            Seen(self._table, layout.service).forget_remote()  # before anything is gone
-            layout.condemn(collected.condemned, self._now)
-        self._take(collected, going, partial(_remove_there, layout))
+            collected.due = grace + (now if collected.condemned else condemned.last)
         if not dry:
+            if garbage:
+                Seen(self._table, layout.service).forget_remote()  # before anything is gone
+            layout.condemn(collected.condemned, now)
+            going = sweep(layout, going, needed, self._progress)
             layout.acquit(condemned.ended)
+        collected.removed, collected.freed = sorted(going), sum(one.size for one in going)
         return collected
 
     def _due(self, garbage: list[Stored], condemned: Condemned, needed: Marks) -> list[Stored]:
@@ -286,17 +288,23 @@ class Collection:
         return Pinned(self._workspace.store)
 
     def _sift(
-        self, place: str, stored: Iterable[Stored], needed: Marks, *, whole: bool
+        self,
+        place: str,
+        stored: Iterable[Stored],
+        needed: Marks,
+        old_at: float,
+        *,
+        whole: bool,
     ) -> tuple[Collected, list[Stored]]:
-        """What may go; `whole`: whoever finds a list of files here takes them to be here."""
+        """What may go and was put by a time; `whole`: whoever finds a list of files here takes them to be here."""
         collected = Collected(place)
         old, young = [], []
         for number, one in enumerate(stored):
-            if number % _BATCH == 0:
+            if number % BATCH == 0:
                 self._progress("look", number, None)
             if one[:2] in needed:
                 collected.kept += 1
-            elif not one.modified or one.modified > self._now - self._wish.grace:
+            elif not one.modified or one.modified > old_at:
                 young.append(one)
             else:
                 old.append(one)
@@ -317,47 +325,15 @@ class Collection:
         collected.notes += needed.skipped
         return collected, garbage
 
-    def _take(
-        self,
-        collected: Collected,
-        garbage: list[Stored],
-        remove: Callable[[Sequence[Stored]], int],
-    ) -> None:
-        garbage.sort(key=lambda one: (not one.is_tree, one.digest))
-        collected.removed = garbage
+    def _take(self, collected: Collected, garbage: list[Stored], cache: ObjectCache) -> None:
+        collected.removed = [one for some in batches(garbage) for one in some]
         if self._wish.dry:
             collected.freed = sum(one.size for one in garbage)
             return
-        trees = sum(one.is_tree for one in garbage)
-        for some in (*_batches(garbage[:trees]), *_batches(garbage[trees:])):
-            collected.freed += remove(some)
-            self._progress("remove", len(some), len(garbage))
-
-
-def _batches(some: list[Stored]) -> Iterator[list[Stored]]:
-    return (some[at : at + _BATCH] for at in range(0, len(some), _BATCH))
-
-
-def _same_place(cache: str, layout: PlainRemote, one: Object) -> bool:
-    """Whether an object of a cache is that of the remote: by whatever path, what is removed from the one is gone from both."""
-    if layout.directory is None:
-        return False
-    here, there = (
-        place.path(one[0], is_tree=one[1]) for place in (ObjectCache(cache), layout.directory)
-    )
-    try:
-        return os.path.samefile(os.path.dirname(here), os.path.dirname(there))
-    except OSError:
-        return True  # it cannot be told
-
-
-def _remove(cache: ObjectCache, some: Sequence[Stored]) -> int:
-    return sum(cache.remove(one.digest, is_tree=one.is_tree) for one in some)
-
-
-def _remove_there(layout: PlainRemote, some: Sequence[Stored]) -> int:
-    layout.remove([(one.digest, one.is_tree) for one in some])
-    return sum(one.size for one in some)
+        for number, one in enumerate(collected.removed):
+            collected.freed += cache.remove(one.digest, is_tree=one.is_tree)
+            if number % BATCH == 0:
+                self._progress("remove", number, len(garbage))
 
 
 def projects(workspace: Workspace, directories: Iterable[str]) -> list[Workspace]:

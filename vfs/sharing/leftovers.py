@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from vfs.formats.packs import ROOT
 from vfs.objects.leftovers import DAY, Leftover, leftovers, places
+from vfs.workspace.condemned import FOLDER
 from vfs.workspace.stores import DvcStore
 
 
@@ -16,7 +17,8 @@ def left_there(stores: Iterable[DvcStore], name: str) -> list[Leftover]:
 
 
 def _written(top: str) -> Iterator[str]:
-    """Directories that a push writes to."""
+    """Directories that a push or a collection writes to."""
     yield from places(top)
+    yield os.path.join(top, FOLDER)
     for directory, _, _ in os.walk(os.path.join(top, ROOT)):
         yield directory

@@ -109,9 +109,8 @@ def _fetch(workspace: Workspace, store: DvcStore, caches: Caches, out: Out, dige
     for ref in (*packed, *store.ordered(out.remote)):
         try:
             if ref in packed:
-                manifest = PackedRemote(workspace.session.remote(ref)).manifest(
-                    Pointer(digest, True)
-                )
+                packed_remote = PackedRemote(workspace.session.remote(ref))
+                manifest = packed_remote.readable(Pointer(digest, True))
                 caches.home.receive(digest, listing_of(manifest), is_tree=True)
                 return
             with open_layout(workspace, ref).open(digest, is_tree=True) as body:

@@ -15,7 +15,7 @@ from vfs.formats.packs import CONDEMNED, MANIFESTS, parse_manifest_key
 from vfs.packed import PackedRemote, Pointer
 from vfs.packed.check import Check
 from vfs.packed.collect import Collector
-from vfs.packed.known import condemn, condemned_by
+from vfs.packed.known import condemn, condemned_by, condemning
 from vfs.packed.roots import Roots
 from vfs.sharing.elsewhere import Elsewhere
 from vfs.sharing.fsck import ALTERED, LEFTOVER, ORPHAN, UNREADABLE, goes
@@ -112,7 +112,7 @@ class PackedFsck:
     def _condemned(self, found: list[PackedFinding]) -> set[bytes]:
         """Packs that are condemned; damaged objects that should say so are noted."""
         gone: set[bytes] = set()
-        for info in self._store.remote.list(CONDEMNED):
+        for info in condemning(self._store.remote):
             try:
                 gone |= condemned_by(self._store.remote, info)
             except ObjectMissing:

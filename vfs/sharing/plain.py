@@ -11,12 +11,13 @@ Rules:
 import errno
 import io
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from itertools import islice
-from typing import BinaryIO, Final, TypeVar, cast
+from typing import BinaryIO, Final, cast
 
 from vfs.errors import (
     AccessDenied,
@@ -32,11 +33,11 @@ from vfs.objects import ObjectCache
 from vfs.objects.leftovers import DAY
 from vfs.remotes import Body, Remote
 from vfs.remotes.base import ObjectInfo, told
-from vfs.remotes.bulk import in_threads
-from vfs.remotes.local import REFUSED, ROOM
+from vfs.remotes.local import REFUSED, ROOM, put_at
+from vfs.remotes.times import clock_of
 from vfs.types import Algorithm, Digest
 from vfs.workspace import condemned
-from vfs.workspace.condemned import Condemned, Object, Stored
+from vfs.workspace.condemned import Condemned, Doomed, Object, Stored, same
 from vfs.workspace.stores import RemoteRef
 
 FEW: Final = 64
@@ -45,7 +46,8 @@ _PAGE: Final = 1000  # keys of one LIST answer
 _PAGE_COST: Final = 4  # HEADs that take as long as one page
 _WHOLE: Final = 1 << 20  # bytes of an object that is sent from memory
 _LISTS: Final = 8
-T = TypeVar("T")
+Found = tuple[Object, ObjectInfo]
+"""An object that is there, and what the remote says of it (of a directory of this machine its size and time only)."""
 _REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -84,6 +86,10 @@ class PlainRemote:
         """The bytes of an object; raises as `Remote.get`."""
         return self._remote.get(self.key(digest, is_tree=is_tree))
 
+    def shows(self, objects: Sequence[Object]) -> bool:
+        """Whether any of some objects is there, about to be removed or not. Raises RemoteError."""
+        return any(self._present(objects))
+
     def receive(self, cache: ObjectCache, digest: Digest, *, is_tree: bool = False) -> int:
         """Put an object into a cache; returns its size.
 
@@ -108,14 +114,24 @@ class PlainRemote:
 
     def objects(self) -> Iterator[Stored]:
         """Everything that is there, in both of DVC's forms; in any order."""
-        for key, size, modified in self._listed(["files/md5/", ""]):
-            found = parse_object_path(key)
+        for info in self._listed(["files/md5/", ""]):
+            found = parse_object_path(info.key)
             if found is not None and found[0].algorithm is not Algorithm.SHA256:
-                yield Stored(*found, size, modified)
+                yield Stored(*found, info.size, info.modified)
 
-    def remove(self, objects: Sequence[Object]) -> None:
-        """Remove objects. Raises RemoteError: some could not be."""
-        self._remote.delete([self.key(digest, is_tree=is_tree) for digest, is_tree in objects])
+    def remove(self, stored: Sequence[Stored]) -> list[Stored]:
+        """Remove objects; those that stay, since they were put again after they were looked at, which is asked right before. Raises RemoteError: some could not be removed."""
+        now = {one: info.modified for one, info in self._heads([one[:2] for one in stored])}
+        here = [one for one in stored if one[:2] in now]
+        again = {one for one in here if not same(now[one[:2]], one.modified)}
+        self._remote.delete(
+            [self.key(one.digest, is_tree=one.is_tree) for one in here if one not in again]
+        )
+        return list(again)
+
+    def clock(self) -> float:
+        """What time it is there (seconds since the epoch). Raises as `clock_of`."""
+        return clock_of(self._remote, self._ref.prefix + condemned.CLOCK)
 
     def condemned(self, before: float) -> Condemned:
         """What collections are about to remove; what was condemned before a time (seconds since the epoch) is due. Raises as `Condemned.read`."""
@@ -129,67 +145,58 @@ class PlainRemote:
         """Remove what condemned objects. Raises RemoteError."""
         self._remote.delete(ended)
 
-    def present(self, objects: Sequence[Object]) -> Iterator[tuple[Object, int]]:
-        """Those of some objects that are there to stay, with their sizes (bytes); in any order. What is condemned is not there to stay.
+    def present(self, objects: Sequence[Object]) -> Iterator[Found]:
+        """Those of some objects that are there to stay; in any order. What is condemned is not there to stay.
 
         Raises:
             FormatError: what is condemned cannot be read.
             RemoteError: as `Remote.heads` and `Remote.list`.
         """
-        return iter(self._staying(list(self._present(objects))))
+        return self._staying(self._present, objects)
 
-    def heads(self, objects: Sequence[Object]) -> list[tuple[Object, ObjectInfo]]:
+    def heads(self, objects: Sequence[Object]) -> list[Found]:
         """`present`, by asking for each (a LIST may still show what is gone), with all that the remote says of it."""
-        return self._staying(list(self._heads(objects)))
+        return list(self._staying(self._heads, objects))
 
-    def _staying(self, found: list[tuple[Object, T]]) -> list[tuple[Object, T]]:
-        doomed = [one for one, _ in found if one in self._condemned] if found else []
-        gone = {one for one, stays in self._again(doomed) if not stays}
-        return [item for item in found if item[0] not in gone]
+    def _staying(
+        self, look: Callable[[Sequence[Object]], Iterator[Found]], objects: Sequence[Object]
+    ) -> Iterator[Found]:
+        """What a look finds and is not condemned, which has to be known before it: a sweep may end in between."""
+        doomed = self._doomed
+        return (found for found in look(objects) if doomed.stays(found[0], found[1].modified))
 
     @cached_property
-    def _condemned(self) -> Mapping[Object, float]:
-        return condemned.known(self._remote, self._ref.prefix)
+    def _doomed(self) -> Doomed:
+        return Doomed(self._remote, self._ref.prefix)
 
-    def _again(self, doomed: Sequence[Object]) -> Iterator[tuple[Object, bool]]:
-        """Whether condemned objects were put later than they were condemned."""
-        keys = {self.key(digest, is_tree=is_tree): (digest, is_tree) for digest, is_tree in doomed}
-
-        def put(key: str) -> float:
-            return max((i.modified for i in self._remote.list(key) if i.key == key), default=0.0)
-
-        for key, modified in in_threads(put, list(keys), self.jobs) if keys else ():
-            yield keys[key], modified > self._condemned[keys[key]]
-
-    def _present(self, objects: Sequence[Object]) -> Iterator[tuple[Object, int]]:
+    def _present(self, objects: Sequence[Object]) -> Iterator[Found]:
         if self.directory is not None:
             yield from self._here(self.directory, objects)
             return
         if len(objects) <= FEW or not self._listing_pays(objects):
-            yield from ((one, info.size) for one, info in self._heads(objects))
+            yield from self._heads(objects)
             return
         wanted = set(objects)
-        for key, size, _ in self._listed(_prefixes(objects)):
-            found = parse_object_path(key)
+        for info in self._listed(_prefixes(objects)):
+            found = parse_object_path(info.key)
             if found in wanted:
-                yield found, size
+                yield found, info
 
-    def _heads(self, objects: Iterable[Object]) -> Iterator[tuple[Object, ObjectInfo]]:
+    def _heads(self, objects: Iterable[Object]) -> Iterator[Found]:
         keys = {self.key(digest, is_tree=is_tree): (digest, is_tree) for digest, is_tree in objects}
         for key, answer in self._remote.heads(list(keys)):
             info = told(answer)
             if info is not None:
                 yield keys[key], info
 
-    def _here(
-        self, directory: ObjectCache, objects: Sequence[Object]
-    ) -> Iterator[tuple[Object, int]]:
+    def _here(self, directory: ObjectCache, objects: Sequence[Object]) -> Iterator[Found]:
         if not os.path.isdir(directory.directory):
             self._remote.head(self.key(objects[0][0]))  # raises what that means
         for one in objects:
-            size = directory.size(one[0], is_tree=one[1])
-            if size is not None:
-                yield one, size
+            with suppress(OSError):
+                found = os.lstat(directory.path(one[0], is_tree=one[1]))
+                if stat.S_ISREG(found.st_mode):
+                    yield one, ObjectInfo("", found.st_size, modified=put_at(found))
 
     def _listing_pays(self, objects: Sequence[Object]) -> bool:
         most = len(objects) // _PAGE_COST * _PAGE  # objects of a remote that may be listed
@@ -200,18 +207,18 @@ class PlainRemote:
         self._large = estimate > 64 * _PAGE
         return estimate <= most
 
-    def _listed(self, heads: Iterable[str]) -> Iterator[tuple[str, int, float]]:
-        """Keys, sizes and times of everything below some heads; of a large remote by prefix, several at once."""
+    def _listed(self, heads: Iterable[str]) -> Iterator[ObjectInfo]:
+        """Everything below some heads, with keys as in DVC's layout; of a large remote by prefix, several at once."""
         prefixes = [
             f"{head}{number:02x}/" if self._large or not head else head
             for head in heads
             for number in (range(256) if self._large or not head else (0,))
         ]
 
-        def listed(prefix: str) -> list[tuple[str, int, float]]:
+        def listed(prefix: str) -> list[ObjectInfo]:
             cut = len(self._ref.prefix)
             found = self._remote.list(self._ref.prefix + prefix)
-            return [(info.key[cut:], info.size, info.modified) for info in found]
+            return [info._replace(key=info.key[cut:], etag="") for info in found]
 
         with ThreadPoolExecutor(min(_LISTS, self.jobs), "vfs-list") as pool:
             for part in pool.map(listed, prefixes):

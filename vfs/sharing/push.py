@@ -161,13 +161,11 @@ class _Group:
     ) -> None:
         self._elsewhere = elsewhere
         self._layout = layout
-        self._seen = seen
         self._caches = caches
         self._there = There(layout, seen, caches)
         self._report = report
         self._progress = progress
         self._verify = verify
-        self._sent: list[Object] = []  # not yet told to `seen`
         self._failed: dict[Object, VfsError] = {}
 
     def push(self, uses: Sequence[Use]) -> None:
@@ -178,7 +176,7 @@ class _Group:
         known = self._known(files) if files else set()
         self._report.present += len(files) - len(missing := [d for d in files if d not in known])
         self._send([(digest, False) for digest in missing], "files")
-        if missing and (lost := self._there.lost()):
+        if lost := self._there.lost():
             self._send([(digest, False) for digest in lost], "files")
         if any(not is_tree for _, is_tree in self._failed):
             self._withhold(uses, {*listings, *doubtful} - unread)
@@ -189,6 +187,7 @@ class _Group:
         self._there.prove(doubtful & whole)
         self._send(ready, "listings")
         self._layout.sync()
+        self._there.sent(digest for digest, _ in ready if (digest, True) not in self._failed)
         self._tell(uses)
 
     # What is there --------------------------------------------------------------------------------
@@ -246,9 +245,9 @@ class _Group:
     def _sound(self, files: Iterable[Digest]) -> set[Digest]:
         """Those that the remote has in the size that the cache has; nothing is believed."""
         sound = set()
-        for (digest, _), size in self._layout.present([(digest, False) for digest in files]):
+        for (digest, _), info in self._layout.present([(digest, False) for digest in files]):
             sizes = [cache.size(digest) for cache in self._caches.readable]
-            if size in sizes or all(here is None for here in sizes):
+            if info.size in sizes or all(here is None for here in sizes):
                 sound.add(digest)
         return sound
 
@@ -269,14 +268,11 @@ class _Group:
             sizes.append(self._layout.send(cache, digest, is_tree=is_tree))
             if passing:
                 self._elsewhere.done(digest)
-            self._sent.append(one)
 
         total = len(objects)
 
         def tick() -> None:
             self._progress(stage, len(sizes), total)
-            done, self._sent = self._sent, []
-            self._seen.add(digest for digest, is_tree in done if is_tree)
 
         try:
             if stage == "files" and self._layout.directory is not None:
@@ -300,7 +296,6 @@ class _Group:
             came = relay_many(self._caches.home, directory, digests, sizes, tick)
         except StoreError:
             return objects  # each will say what that means
-        self._sent += [one for one in objects if one[0] in came]
         return [one for one in objects if one[0] not in came]
 
     def _withhold(self, uses: Sequence[Use], listings: Set[Digest]) -> None:

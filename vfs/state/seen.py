@@ -1,21 +1,23 @@
 """Listings that were seen on a remote with all their files: whoever asks for files there asks for these first, since one answer stands for many files.
 
-Record: key = what stands for the remote (`RemoteRef.service`, 16 bytes), digest key, one byte 2; value = seconds (u32) when it was seen.
-(1 stood for a listing that was seen itself; nothing follows from that for its files.)
+Record: key = what stands for the remote (`RemoteRef.service`, 16 bytes), digest key, one byte 3; value = seconds (u32) when it was seen, and when it had been put
+(f64, seconds since the epoch), as the remote says.
+(1 stood for a listing that was seen itself, 2 for one of which it was not noted when it had been put; nothing follows from those.)
 
-Rule: nothing is taken to be there because it stands here; somebody may have removed it since. Only what this clone saw itself: put there, or was told by the remote.
+Rule: nothing is taken to be there because it stands here; somebody may have removed it since, and put it again without its files. Only what this clone saw
+itself: put there, or was told by the remote.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import Any, Final
 
 from vfs.state.table import StateTable
 from vfs.types import Algorithm, Digest
 
-_TIME: Final = Struct("<I")
-_WHOLE: Final = b"\x02"
+_TIMES: Final = Struct("<Id")
+_WHOLE: Final = b"\x03"
 
 
 class Seen:
@@ -25,30 +27,30 @@ class Seen:
         self._table = table
         self._prefix = service
 
-    def known(self, listings: Sequence[Digest]) -> list[bool]:
-        """For each listing whether it was seen."""
+    def known(self, listings: Sequence[Digest]) -> list[float | None]:
+        """For each listing when that was put which was seen; None if none was."""
         table = self._table.tables["seen"]
 
-        def read(transaction: Any) -> list[bool]:
-            return [transaction.get(self._key(one), db=table) is not None for one in listings]
+        def read(transaction: Any) -> list[bytes | None]:
+            return [transaction.get(self._key(one), db=table) for one in listings]
 
-        return self._table.read(read)
+        return [None if one is None else _put(one) for one in self._table.read(read)]
 
-    def add(self, listings: Iterable[Digest]) -> None:
-        """Remember listings as seen now."""
-        value = _TIME.pack(int(time.time()))
-        keys = [self._key(one) for one in listings]
+    def add(self, listings: Mapping[Digest, float]) -> None:
+        """Remember listings as seen now, and when they had been put."""
+        now = int(time.time())
+        records = {self._key(one): _TIMES.pack(now, put) for one, put in listings.items()}
         table = self._table.tables["seen"]
 
         def write(transaction: Any) -> None:
-            for key in keys:
+            for key, value in records.items():
                 transaction.put(key, value, db=table)
 
-        if keys:
+        if records:
             self._table.remember(write)
 
-    def listings(self, most: int) -> list[Digest]:
-        """The listings that were seen last, at most so many, the newest first."""
+    def listings(self, most: int) -> dict[Digest, float]:
+        """The listings that were seen last, at most so many, the newest first, and when they had been put."""
         table = self._table.tables["seen"]
 
         def read(transaction: Any) -> list[tuple[bytes, bytes]]:
@@ -61,9 +63,12 @@ class Seen:
                     there = cursor.next()
             return found
 
-        newest = sorted(self._table.read(read), key=lambda item: _TIME.unpack(item[0]))[-most:]
+        newest = sorted(self._table.read(read), key=lambda item: _TIMES.unpack(item[0]))[-most:]
         cut = len(self._prefix)
-        return [Digest(Algorithm(key[cut]), key[cut + 1 : -1]) for _, key in reversed(newest)]
+        return {
+            Digest(Algorithm(key[cut]), key[cut + 1 : -1]): _put(value)
+            for value, key in reversed(newest)
+        }
 
     def forget_remote(self) -> None:
         """Forget everything about the remote."""
@@ -79,3 +84,8 @@ class Seen:
 
     def _key(self, listing: Digest) -> bytes:
         return self._prefix + listing.key + _WHOLE
+
+
+def _put(value: bytes) -> float:
+    """When a listing had been put, of a record."""
+    return float(_TIMES.unpack(value)[1])

@@ -23,6 +23,7 @@ from vfs.errors import (
     Unsupported,
 )
 from vfs.remotes.base import Body, Remote, read_body
+from vfs.remotes.times import clock_of
 
 DATA = random.Random(1).randbytes(300_000)
 ODD_KEYS = [
@@ -189,6 +190,8 @@ class RemoteSuite:
         info = remote.head("a/b")
         assert (info.key, info.size) == ("a/b", len(DATA))
         assert info.etag
+        listed = next(iter(remote.list("a/b"))).modified if self.lists else time.time()
+        assert 0 <= listed - info.modified < 60
         with remote.get("a/b") as body:
             assert body.etag == info.etag
 
@@ -303,6 +306,7 @@ class RemoteSuite:
         assert self.listed(remote) == list(zip(keys, range(6), strict=True))
         if self.lists:
             assert all(abs(time.time() - info.modified) < 3600 for info in remote.list())
+            assert abs(time.time() - clock_of(remote, "x/clock")) < 3600
         for prefix in ("a", "ab", "ab/", "ab/d", "ab/d/", "b", "zz", "ab/d/e", "ab/d/e/"):
             found = sorted(info.key for info in remote.list(prefix))
             assert found == [key for key in keys if key.startswith(prefix)], prefix

@@ -100,17 +100,15 @@ class Caches:
             and self.holder(digest, size=size) is None
         )
 
-    def take(self, path: bytes, digest: Digest) -> None:
-        """Let a working file that is about to go be the object of what it holds.
+    def take(self, path: bytes, digest: Digest, mtime: int) -> None:
+        """Let a working file that is about to go be the object of what it held when it was written last (ns); where a program has it open for writing, a copy.
 
         Raises:
             DataUnavailable: it changes while it is read, or holds something else.
             StoreFull, StoreError: the cache cannot be written.
         """
-        found = os.lstat(path)
         with suppress(StoreError):  # of another file system: copied
-            if found.st_nlink == 1:
-                self.home.adopt(path, digest)
+            if os.lstat(path).st_nlink == 1 and self.home.adopt(path, digest, mtime):
                 return
         if self.home.ingest(path, digest.algorithm).digest != digest:
             raise DataUnavailable(f"{os.fsdecode(path)} changed while it was looked at")

@@ -153,7 +153,7 @@ class Materialiser:
             replaced = plan.replaced.get(path)
             if replaced is not None and replaced.only is not None:
                 self._unchanged(replaced)
-                caches.take(self._absolute(path), replaced.only)
+                caches.take(self._absolute(path), replaced.only, replaced.fingerprint.mtime)
                 replaced = None  # it may be gone
             self._place(path, staged(path), replaced)
         for path, executable in plan.modes.items():
@@ -199,7 +199,9 @@ class Materialiser:
             for present in surplus:
                 self._unchanged(present)
                 if present.only is not None:
-                    caches.take(self._absolute(present.path), present.only)
+                    caches.take(
+                        self._absolute(present.path), present.only, present.fingerprint.mtime
+                    )
                 with suppress(FileNotFoundError):
                     os.unlink(self._absolute(present.path))
             above = {os.path.dirname(present.path) for present in surplus}

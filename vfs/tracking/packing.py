@@ -1,11 +1,14 @@
 """Working files -> packs of a packed remote, past the cache: the half of `add --to-remote` that is for such remotes."""
 
 import io
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
+from vfs.errors import FormatError, ObjectMissing
 from vfs.objects import Fingerprint, hash_source
 from vfs.objects.source import open_source
 from vfs.packed import Item, PackedRemote, Pointer, Pusher, learn_packs
+from vfs.packed.known import list_packs
 from vfs.tracking.scan import File
 from vfs.types import Digest
 
@@ -51,12 +54,13 @@ class Packing:
             RemoteError: it could not be sent.
         """
         store = PackedRemote(remote)
-        if store.present([pointer]):
+        there = store.present([pointer])
+        if there and _whole(store, pointer):
             return
         size = sum(hashed.file.fingerprint.size for hashed in self._files.values())
         bases = [] if self._former is None else list(store.present([self._former]))
         known = learn_packs(store, bases, expected=size, jobs=jobs)
-        with Pusher(store, known) as pusher:
+        with Pusher(store, known, replace=bool(there)) as pusher:
             pusher.add(pointer, (self._item(path, start) for path in sorted(self._files)))
             pusher.finish()
 
@@ -71,3 +75,11 @@ class Packing:
 
     def _path(self, file: File) -> bytes:
         return self._top + b"/" + file.path
+
+
+def _whole(store: PackedRemote, pointer: Pointer) -> bool:
+    """Whether the packs of a manifest are all there."""
+    with suppress(ObjectMissing, FormatError):
+        needed = store.manifest(pointer).root.packs
+        return {entry.pack for entry in list_packs(store)}.issuperset(needed)
+    return False

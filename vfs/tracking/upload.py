@@ -1,7 +1,7 @@
 """`vfs add --to-remote`: contents go to a remote while they are read; the cache gets nothing.
 
 Rules: files first, then the listing, then the pointer ("durable before named"). A file that changes while it is
-sent is not stored: what sends it fails before its last byte. To a packed remote all files are hashed first, since a manifest is
+sent is not stored: what sends it fails before its last byte. What lies there under its name counts only if it has its size. To a packed remote all files are hashed first, since a manifest is
 named by what the pointer will say.
 """
 
@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from vfs.errors import DataUnavailable, UnknownPath, Unsupported, UsageError
+from vfs.errors import DataUnavailable, ObjectMissing, UnknownPath, Unsupported, UsageError
 from vfs.formats.dirlisting import dump_listing
 from vfs.formats.hashing import new_hasher
 from vfs.formats.layout import object_path
@@ -32,8 +32,7 @@ from vfs.tracking.project import Project, told
 from vfs.tracking.record import Entries, Recorded, check_whole, listing_digest
 from vfs.tracking.scan import File, Scanner
 from vfs.types import Algorithm, Digest, Problem
-from vfs.workspace.condemned import Object
-from vfs.workspace.condemned import known as known_condemned
+from vfs.workspace.condemned import Doomed, Object
 from vfs.workspace.outs import Claim
 from vfs.workspace.packed_stores import with_packed
 from vfs.workspace.stores import RemoteRef
@@ -176,7 +175,7 @@ def _sender(
     """What sends one file; its digest, and the state it had."""
     if packed is not None:
         return packed.file
-    doomed = known_condemned(remote, ref.prefix)
+    doomed = Doomed(remote, ref.prefix)
     return lambda file: _send_file(top, file, remote, ref.prefix, form, doomed)
 
 
@@ -192,14 +191,27 @@ def _send_file(
     path = top + b"/" + file.path
     if file.fingerprint.size <= _WHOLE:
         (digest, data), found = read_stable(path, partial(_read_whole, form=form), follow=file.link)
-        remote.put(prefix + object_path(digest), data, if_absent=(digest, False) not in doomed)
+        key, absent = prefix + object_path(digest), (digest, False) not in doomed
+        if not remote.put(key, data, if_absent=absent) and not _whole(remote, key, found.size):
+            remote.put(key, data)
         return digest, found
     digest, found = hash_source(path, form, follow=file.link)
+    key, absent = prefix + object_path(digest), (digest, False) not in doomed
     descriptor, _ = open_source(path, follow=file.link)
-    with io.BufferedReader(_Checked(descriptor, found.size, digest, path), 1 << 20) as body:
-        absent = (digest, False) not in doomed
-        remote.put(prefix + object_path(digest), cast("BinaryIO", body), if_absent=absent)
+    with io.BufferedReader(_Checked(descriptor, found.size, digest, path), 1 << 20) as reader:
+        body = cast("BinaryIO", reader)
+        if not remote.put(key, body, if_absent=absent) and not _whole(remote, key, found.size):
+            body.seek(0)
+            remote.put(key, body)
     return digest, found
+
+
+def _whole(remote: "Remote", key: str, size: int) -> bool:
+    """Whether an object that was there has all its bytes; it may be gone by now."""
+    try:
+        return remote.head(key).size == size
+    except ObjectMissing:
+        return False
 
 
 def _read_whole(descriptor: int, size: int, form: Algorithm) -> tuple[Digest, bytes] | None:

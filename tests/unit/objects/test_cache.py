@@ -7,6 +7,7 @@ import os
 import pickle
 import random
 import threading
+from mmap import mmap
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,8 @@ def test_a_file_that_was_hashed_is_adopted(cache: ObjectCache, tmp_path: Path) -
     for number in range(2):  # the second time its directory is gone
         source = tmp_path / "source"
         source.write_bytes(b"data")
-        inode = source.stat().st_ino
-        cache.adopt(bytes(source), md5(b"data"))
+        inode, mtime = source.stat().st_ino, source.stat().st_mtime_ns
+        assert cache.adopt(bytes(source), md5(b"data"), mtime)
         cache.sync()
         (path,) = files(cache)
         assert not source.exists()
@@ -73,6 +74,25 @@ def test_a_file_that_was_hashed_is_adopted(cache: ObjectCache, tmp_path: Path) -
         if not number:
             path.unlink()
             path.parent.rmdir()
+
+
+def test_a_file_that_may_change_is_not_adopted(cache: ObjectCache, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"data")
+    source.chmod(0o640)
+    mtime = source.stat().st_mtime_ns
+    with source.open("r+b") as writer:
+        assert not cache.adopt(bytes(source), md5(b"data"), mtime)
+        with mmap(writer.fileno(), 0):
+            writer.close()
+            assert not cache.adopt(bytes(source), md5(b"data"), mtime)
+    assert not cache.adopt(bytes(source), md5(b"data"), mtime - 1)
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError):
+        ObjectCache(str(tmp_path / "file")).adopt(bytes(source), md5(b"data"), mtime)
+    assert source.stat().st_mode & 0o777 == 0o640
+    with source.open("rb"):
+        assert cache.adopt(bytes(source), md5(b"data"), mtime)
 
 
 def test_a_strict_umask(cache: ObjectCache) -> None:

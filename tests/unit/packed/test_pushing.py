@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vfs.errors import ContentMismatch, FormatError, ObjectMissing, RemoteUnavailable
-from vfs.formats.packs import CONDEMNED, PACKS, dump_condemned, parse_pack, parse_pack_key
+from vfs.formats.packs import CONDEMNED, PACKS, parse_pack, parse_pack_key
 from vfs.packed import PackedRemote, Pusher, learn_packs, read_files
+from vfs.packed.known import condemn
 from vfs.remotes import Remote, RemoteSpec, Statistics, open_remote
 from vfs.remotes.base import read_body
 from vfs.remotes.statistics import StatisticsRemote
@@ -148,7 +149,8 @@ def test_what_is_condemned_is_stored_again(remote: Remote) -> None:
     (key,) = objects(remote, PACKS)
     pack = parse_pack_key(key)
     assert pack is not None
-    remote.put(CONDEMNED + "x", dump_condemned([pack.id]))
+    condemn(remote, [pack.id], 0)
+    remote.put(CONDEMNED + ".keep", b"")  # somebody else's
     more = {**files, b"more": b"!"}
     _, report = push(remote, more, bases=(first,), expected=MIB)
     assert report.new_chunks == 11

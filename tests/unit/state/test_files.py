@@ -94,12 +94,12 @@ def test_damage_starts_afresh(tmp_path: Path) -> None:
 
 def test_what_was_seen_on_a_remote(table: StateTable) -> None:
     one, other = Seen(table, bytes(16)), Seen(table, b"b" * 16)
-    one.add([A])
-    other.add([B])
-    assert one.known([A, B]) == [True, False]
+    one.add({A: 5.5})
+    other.add({B: 7.0})
+    assert one.known([A, B]) == [5.5, None]
     one.forget_remote()
-    assert one.known([A]) == [False]
-    assert other.known([B]) == [True]
+    assert one.known([A]) == [None]
+    assert other.listings(9) == {B: 7.0}
 
 
 def test_what_was_too_young_when_it_was_looked_at_is_not_noted(table: StateTable) -> None:

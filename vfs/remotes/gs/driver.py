@@ -78,8 +78,9 @@ class GoogleRemote(WebRemote):
 
     def head(self, key: str, *, version: str = "") -> ObjectInfo:
         """As `Remote.head`."""
-        found = self._json(self._object(key, version, fields="size,etag,generation"), key)
-        return ObjectInfo(key, _size(found), _text(found, "etag"), _text(found, "generation"))
+        found = self._json(self._object(key, version, fields="size,etag,generation,updated"), key)
+        put = seconds(_text(found, "updated"))
+        return ObjectInfo(key, _size(found), _text(found, "etag"), _text(found, "generation"), put)
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """As `Remote.list`."""

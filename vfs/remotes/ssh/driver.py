@@ -93,7 +93,7 @@ class SshRemote:
         found = self._link.run(lambda sftp: sftp.stat(path), self._where(key))
         if not _is_file(found):
             raise ObjectMissing(f"{self._where(key)}: it is no regular file")
-        return ObjectInfo(key, found.size or 0, _etag(found))
+        return ObjectInfo(key, found.size or 0, _etag(found), modified=float(found.mtime or 0))
 
     def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
         """As `Remote.heads`."""
