@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -12,10 +12,10 @@ from vfs.cluster.wire import Result, Task
 from vfs.errors import DataUnavailable, RemoteError, StageFailed, Unsupported
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
 from vfs.git.parcel import Parcel, packed
-from vfs.pipeline import recording
+from vfs.pipeline import recording, scratches
 from vfs.pipeline.absent import claim_of
 from vfs.pipeline.attending import Attending
-from vfs.pipeline.clearing import clear_outs, stale_outs
+from vfs.pipeline.clearing import clear_outs, scratch, stale_outs
 from vfs.pipeline.elsewhere import fetch, lacking, push
 from vfs.pipeline.executor import Job, Means, Room
 from vfs.pipeline.nodes import Stage
@@ -24,6 +24,7 @@ from vfs.pipeline.private import through_link
 from vfs.pipeline.reads import Reads
 from vfs.pipeline.written import persistent
 from vfs.sandbox.trace import load
+from vfs.tracking.links import failed
 from vfs.tracking.project import Project, told
 from vfs.workspace.outs import Claim
 
@@ -79,8 +80,25 @@ class Workers:
         outs = {claim.out.path for claim in absent.around([b""])}
         outs.update(out.path for out in stage.definition.outs if out.cached and out.path)
         plain = persistent(out for out in stage.definition.outs if not out.cached)
-        parcel = packed(project.top, [*stage.dep_paths, *plain], outs)
+        parcel = _parcel(project, stage, means, [*stage.dep_paths, *plain], outs)
         yield OnWorker(self._scheduler, project, stage, means, before, parcel)
+
+
+def _parcel(
+    project: Project, stage: Stage, means: Means, also: Sequence[bytes], but: Collection[bytes]
+) -> Parcel:
+    """The working tree, packed in the scratch of the stage, which another run sweeps if this process is killed."""
+    place = scratch(project, stage)
+    scratches.sweep(os.path.dirname(place))
+    try:
+        scratches.begin(place)
+        inner = os.path.join(place, b"parcel")
+        os.mkdir(inner)
+        return packed(project.top, also, but, inner, means.check)
+    except OSError as error:
+        raise failed(place, error) from error
+    finally:
+        scratches.end(place, set())
 
 
 def _check_persistent(

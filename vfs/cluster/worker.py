@@ -101,7 +101,10 @@ def _watched(attending: Attending) -> Iterator[None]:
 
 def _done(task: Task, attending: Attending) -> Result:
     settings = load_settings(None)
-    with tree_of(task.parcel, settings.cache_dir) as (tree, lock), _opened(tree, task) as session:
+    with (
+        tree_of(task.parcel, settings.cache_dir, attending.check) as (tree, lock),
+        _opened(tree, task) as session,
+    ):
         wanted = (task.file, task.name, task.before.command)
         stages = ((s, s.definition) for s in session.tree.stages)
         stage = next((s for s, d in stages if (s.file, d.name, d.command) == wanted), None)
