@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -97,16 +97,17 @@ def run_git(
     where = [f"--git-dir={git_dir}"] if git_dir is not None else []
     more = [f"{name}={value}" for name, value in (variables or {}).items()]
     argv = ["env", *unset, *_SET, *more, "git", *config, *where, *arguments]
-    process = subprocess.Popen(
-        argv,
-        stdin=subprocess.PIPE,
-        stdout=into or subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # no terminal to prompt on, and one group to kill
-        pass_fds=inherited,
-    )
+    with _given(data) if check else contextlib.nullcontext(subprocess.PIPE) as given:
+        process = subprocess.Popen(
+            argv,
+            stdin=given,
+            stdout=into or subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # no terminal to prompt on, and one group to kill
+            pass_fds=inherited,
+        )
     try:
-        output, errors = _said(process, data, timeout, check)
+        output, errors = _said(process, None if check else data, timeout, check)
     except subprocess.TimeoutExpired as error:
         raise GitFailed(-1, f"git timed out after {timeout:.0f} s") from error
     finally:
@@ -121,9 +122,20 @@ def run_git(
     return output or b""
 
 
+@contextlib.contextmanager
+def _given(data: bytes) -> Iterator[IO[bytes]]:
+    """A file as standard input: `communicate` does not go on writing into a pipe after its time was over once."""
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file
+
+
 def _said(
     process: subprocess.Popen[bytes],
-    data: bytes,
+    data: bytes | None,
     timeout: float,
     check: Callable[[], object] | None,
 ) -> tuple[bytes, bytes]:
@@ -131,13 +143,11 @@ def _said(
     if check is None:
         return process.communicate(data, timeout=timeout)
     until = time.monotonic() + timeout
-    first: bytes | None = data
     while True:
         check()
         try:
-            return process.communicate(first, timeout=_LOOK)
+            return process.communicate(timeout=_LOOK)
         except subprocess.TimeoutExpired:
-            first = None  # the rest of it is still written
             if time.monotonic() >= until:
                 raise
 
