@@ -39,7 +39,7 @@ def tree_of(
     home = cache / "workers" / hashlib.sha256(parcel.url.encode()).hexdigest()[:32]
     for number in count():
         tree = home / f"tree-{number}"
-        with held(os.fsencode(tree)) as ours:
+        with held(os.fsencode(tree), leaving=True) as ours:
             if not ours:
                 continue
             _remove(tree)
