@@ -4,9 +4,10 @@ import io
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from vfs.cluster.going import Going, going_on, plain_persistent
+from vfs.cluster.placing import place
 from vfs.cluster.scheduler import Scheduler
 from vfs.cluster.wire import Result, Task
 from vfs.errors import DataUnavailable, RemoteError, StageFailed, Unsupported
@@ -15,7 +16,7 @@ from vfs.git.parcel import Parcel, packed
 from vfs.pipeline import recording, scratches
 from vfs.pipeline.absent import claim_of
 from vfs.pipeline.attending import Attending
-from vfs.pipeline.clearing import clear_outs, scratch, stale_outs
+from vfs.pipeline.clearing import scratch, stale_outs
 from vfs.pipeline.elsewhere import fetch, lacking, push
 from vfs.pipeline.executor import Job, Means, Room
 from vfs.pipeline.nodes import Stage
@@ -58,12 +59,7 @@ class Workers:
             Unsupported: an out is never pushed or lies beyond a symlink, or too much would have to be sent.
             StoreError: Git cannot read the working tree.
         """
-        link = next((path for path in stage.out_paths if through_link(project, path)), None)
-        if link is not None:  # a worker would replace what lies there outside of its tree
-            raise Unsupported(
-                f"stage {stage.address()!r} cannot run on a worker: a symlink leads to its out {told(link)}",
-                hint="replace it by a directory; or run this stage without --executor",
-            )
+        _check_links(project, stage)
         absent = means.measure.absent
         assert absent is not None
         needed = absent.around([*stage.dep_paths, *persistent(stage.definition.outs)])
@@ -78,10 +74,29 @@ class Workers:
         before = recording.inputs(project, stage, means.measure, Parameters(project))
         push(project, needed, means.check)
         outs = {claim.out.path for claim in absent.around([b""])}
-        outs.update(out.path for out in stage.definition.outs if out.cached and out.path)
-        plain = persistent(out for out in stage.definition.outs if not out.cached)
+        plain = plain_persistent(stage)
+        outs.update(path for path in stage.out_paths if path not in plain)
+        going = going_on(project, stage, means.measure)
         parcel = _parcel(project, stage, means, [*stage.dep_paths, *plain], outs)
-        yield OnWorker(self._scheduler, project, stage, means, before, parcel)
+        yield OnWorker(self._scheduler, project, stage, means, before, going, parcel)
+
+
+def _check_links(project: Project, stage: Stage) -> None:
+    """Refuse symlinks by which a worker would write outside of its tree. Raises Unsupported."""
+    inside = os.path.join(stage.definition.wdir, b".")
+    what = {inside: "a symlink leads to its directory"} if stage.definition.wdir else {}
+    what |= dict.fromkeys(stage.out_paths, "a symlink leads to its out")
+    found = next((path for path in what if through_link(project, path)), None)
+    if found is None:
+        links = (p for p in plain_persistent(stage) if os.path.islink(project.absolute(p)))
+        found = next(links, None)
+    if found is not None:
+        why = what[found] if through_link(project, found) else "a symlink is its out"
+        place = stage.definition.wdir if found == inside else found
+        raise Unsupported(
+            f"stage {stage.address()!r} cannot run on a worker: {why} {told(place)}",
+            hint="replace it by what it leads to; or run this stage without --executor",
+        )
 
 
 def _parcel(
@@ -124,6 +139,7 @@ class OnWorker:
         stage: Stage,
         means: Means,
         before: Locked,
+        going: Going,
         parcel: Parcel,
     ) -> None:
         self._scheduler = scheduler
@@ -131,6 +147,7 @@ class OnWorker:
         self._stage = stage
         self._means = means
         self._before = before
+        self._going = going
         self._parcel = parcel
         self._result = Result()
         self.notes: list[str] = []
@@ -144,10 +161,9 @@ class OnWorker:
 
     def run(self, job: Job, attending: Attending) -> int:
         """As `Room.run`."""
-        definition = self._stage.definition
         task = Task(
-            self._parcel, definition.file, definition.name, job.env["DVC_STAGE"], job.lines,
-            os.path.basename(job.shell), self._before,
+            self._parcel, self._stage.definition, job.env["DVC_STAGE"], job.lines,
+            os.path.basename(job.shell), self._before, self._going,
         )  # fmt: skip
         result = self._scheduler.result(task, attending)
         if result is None:
@@ -205,9 +221,7 @@ class OnWorker:
                 f"outs of stage {stage.address()!r} could not be fetched; vfs pull brings them"
             )
             cached = []
-        free = [replace(out, persist=False) for out in stale]
-        self.notes += clear_outs(project, stage, measure, free)
-        self._means.restorer.restore(run, [*plain, *cached])
+        self.notes += place(project, stage, self._means, run, stale, [*plain, *cached])
 
     def _elsewhere(self, outs: Iterable[DeclaredOut]) -> list[DeclaredOut]:
         """Those outs whose contents did not come with the result."""
