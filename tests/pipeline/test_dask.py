@@ -71,7 +71,7 @@ def test_a_diamond(shared: Work, cluster: Cluster) -> None:
     work = shared
     work.write("code/all.sh", "cat data/x data/y > all; echo made\n")  # neither committed nor added
     work.pipeline(
-        "  all: {cmd: sh code/all.sh, deps: [data, code], outs: [all]}\n"
+        "  all: {cmd: sh code/all.sh, deps: [data, code], outs: [all: {meta: {of: [1, x]}}], desc: d, meta: {by: {me: 1}}}\n"
         f"  left: {{cmd: '{meeting(work, 'l', 'r')}; mkdir l; cp all l/x; echo $HOME > l/home', deps: [all], outs: [l]}}\n"
         f"  right: {{cmd: '{meeting(work, 'r', 'l')}; cat all params.yaml > r; echo $HOME > r-home; echo 1 > junk', deps: [all], params: [lr],"
         " outs: [r, r-home: {cache: false}]}\n"
@@ -88,6 +88,7 @@ def test_a_diamond(shared: Work, cluster: Cluster) -> None:
     assert work.read("last") == "x\ny\n" * 2 + "lr: 1\n" + work.read("r-home")
     assert work.read("m.json") == '{"n": 4}\n'
     assert not (work.root / "data").exists()
+    assert not list((work.root / ".dvc/tmp").glob("vfs-run-*"))
     assert "made\n" in work.vfs("log", "all", "--output")
     assert "data/x" in work.vfs("trace", "show", "all")
     assert [*trees(cluster), *(one for name in NAMES for one in left(cluster, name))] == []
@@ -190,7 +191,7 @@ def test_what_fails(shared: Work, cluster: Cluster) -> None:
     assert "'seven' cannot run on a worker: a symlink leads to its out link/kept" in said
     assert (work.root / "link/kept").read_text() == "kept\n"
     assert "'ten': a worker finds another sum.csv than is here; nothing was run" in said
-    assert "'eleven' cannot run on a worker: a symlink is its out sum" in said
+    assert "'eleven' cannot run on a worker: its out sum is a symlink" in said
     assert "'twelve' cannot run on a worker: a symlink leads to its directory link" in said
     assert "Warning" not in said
     assert "on a worker, stage 'four' needs ../outside, which is not there" in said

@@ -20,7 +20,7 @@ from vfs.tracking.links import failed
 from vfs.tracking.project import Project, told
 
 
-def place(
+def put_in_place(
     project: Project,
     stage: Stage,
     means: Means,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from vfs.cluster.going import Going, going_on, plain_persistent
-from vfs.cluster.placing import place
+from vfs.cluster.placing import put_in_place
 from vfs.cluster.scheduler import Scheduler
 from vfs.cluster.wire import Result, Task
 from vfs.errors import DataUnavailable, RemoteError, StageFailed, Unsupported
@@ -83,18 +83,18 @@ class Workers:
 
 def _check_links(project: Project, stage: Stage) -> None:
     """Refuse symlinks by which a worker would write outside of its tree. Raises Unsupported."""
-    inside = os.path.join(stage.definition.wdir, b".")
-    what = {inside: "a symlink leads to its directory"} if stage.definition.wdir else {}
-    what |= dict.fromkeys(stage.out_paths, "a symlink leads to its out")
-    found = next((path for path in what if through_link(project, path)), None)
-    if found is None:
-        links = (p for p in plain_persistent(stage) if os.path.islink(project.absolute(p)))
-        found = next(links, None)
-    if found is not None:
-        why = what[found] if through_link(project, found) else "a symlink is its out"
-        place = stage.definition.wdir if found == inside else found
+    wdir, why = stage.definition.wdir, ""
+    beyond = [path for path in stage.out_paths if through_link(project, path)]
+    links = [path for path in plain_persistent(stage) if os.path.islink(project.absolute(path))]
+    if through_link(project, os.path.join(wdir, b".")):
+        why = f"a symlink leads to its directory {told(wdir)}"
+    elif beyond:
+        why = f"a symlink leads to its out {told(beyond[0])}"
+    elif links:
+        why = f"its out {told(links[0])} is a symlink"
+    if why:
         raise Unsupported(
-            f"stage {stage.address()!r} cannot run on a worker: {why} {told(place)}",
+            f"stage {stage.address()!r} cannot run on a worker: {why}",
             hint="replace it by what it leads to; or run this stage without --executor",
         )
 
@@ -221,7 +221,7 @@ class OnWorker:
                 f"outs of stage {stage.address()!r} could not be fetched; vfs pull brings them"
             )
             cached = []
-        self.notes += place(project, stage, self._means, run, stale, [*plain, *cached])
+        self.notes += put_in_place(project, stage, self._means, run, stale, [*plain, *cached])
 
     def _elsewhere(self, outs: Iterable[DeclaredOut]) -> list[DeclaredOut]:
         """Those outs whose contents did not come with the result."""

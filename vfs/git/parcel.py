@@ -110,17 +110,20 @@ def _packed(
     lines = [*wanted, *(f"^{base}" for base in bases)]
     pack = _pack(where, lines, os.path.join(place, "pack"), apart, check)
     if pack is None:
-        what = (
-            f"is known to lack more than {MOST >> 20} MiB of this repository"
-            if url
-            else "has no remote"
-        )
-        fetch = f"git fetch {name}, to learn what it has; " if url and not there else ""
-        raise Unsupported(
-            f"Git {'remote ' + name if url else 'repository'} {what}; a worker is sent {MOST >> 20} MiB at most",
-            hint=f"{fetch}git push, to a remote that workers can fetch from",
-        )
+        raise _too_much(name, url, asked=bool(there))
     return Parcel(commit, tree, bases, url, pack)
+
+
+def _too_much(name: str, url: str, *, asked: bool) -> Unsupported:
+    """What to do about a pack that is too large; `asked`: something is known of what the remote has."""
+    what = "Git repository has no remote"
+    if url:
+        what = f"Git remote {name} lacks more than {MOST >> 20} MiB of this repository, as far as is known here"
+    fetch = "" if asked or not url else f"git fetch {name}, to learn what it has; "
+    return Unsupported(
+        f"{what}; a worker is sent {MOST >> 20} MiB at most",
+        hint=f"{fetch}git push, to a remote that workers can fetch from",
+    )
 
 
 def _put(where: list[str], files: Sequence[bytes], words: list[str], apart: dict[str, str]) -> None:
