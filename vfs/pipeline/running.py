@@ -1,7 +1,7 @@
 """One stage at a time is run by one process: a lock of its own while its command runs, when DVC's lock is free for others.
 
 Rule: the command inherits the lock, so that whatever of it goes on after an interruption (or a kill of ours) keeps others from running the stage. When a
-command ends by itself, the lock is given back, whatever it left in the background.
+command ends by itself, the lock is given back, whatever it left in the background (not that of a worker's tree: `leaving`).
 """
 
 import fcntl
