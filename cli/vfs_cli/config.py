@@ -1,6 +1,5 @@
 """`vfs config`: one option of DVC's configuration files or of ours."""
 
-import os
 from pathlib import Path
 
 import click
@@ -25,8 +24,6 @@ from vfs_cli.levels import (
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import NAME
-
-_IGNORE = "/local.yaml\n"
 
 
 @click.command(
@@ -160,8 +157,6 @@ def _own(
             hint="--global sets it for you, --local for this clone",
         )
     set_setting(file, key, value)
-    if target == "local":
-        _keep_private(file.parent)
 
 
 def _own_files() -> dict[str, Path]:
@@ -183,13 +178,6 @@ def _file(files: dict[str, Path], level: str) -> Path:
     if level not in files:
         raise NotARepository(f"{Path.cwd()} is not in a Git repository", hint="--global is yours")
     return files[level]
-
-
-def _keep_private(directory: Path) -> None:
-    """Let Git ignore `.vfs/local.yaml`."""
-    ignore = directory / ".gitignore"
-    if not os.path.lexists(ignore):
-        ignore.write_text(_IGNORE)
 
 
 # Showing --------------------------------------------------------------------------------------

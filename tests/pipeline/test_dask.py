@@ -1,77 +1,31 @@
 """Stages on the workers of a real Dask scheduler: three processes with homes of their own, which have neither the repository nor data."""
 
-import contextlib
 import os
 import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.pipeline.cluster import (
+    NAMES,
+    WORKER,
+    Cluster,
+    dvc_agrees,
+    left,
+    meeting,
+    nothing_is_left,
+    running,
+    trees,
+)
 from tests.pipeline.conftest import Work
 from vfs.testing.mounts import wait_until
-from vfs.testing.sandbox import Sandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.fuse]
 Wait = Callable[[Path], None]
-NAMES = ("w0", "w1", "w2")
-SCHEDULER = ["-m", "distributed.cli.dask_scheduler", "--no-dashboard", "--no-show"]
-WORKER = ["-m", "distributed.cli.dask_worker", "--no-nanny", "--no-dashboard", "--nthreads", "1", "--host", "127.0.0.1"]  # fmt: skip
-
-
-class Cluster:
-    """A scheduler and its workers."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.place = f"127.0.0.1:{free.getsockname()[1]}"
-        self.url = f"dask://{self.place}"
-        self._start("s", [sys.executable, *SCHEDULER, "--host", "127.0.0.1", "--port", self.place.partition(":")[2]])  # fmt: skip
-        self._said("s", "Scheduler at:")
-
-    def begin(self, *names: str, words: Sequence[str] = WORKER, before: Sequence[str] = (), env: dict[str, str] | None = None) -> None:  # fmt: skip
-        """Start workers; each is there when this returns."""
-        for name in names:
-            full = [*before, sys.executable, *words, f"tcp://{self.place}", "--name", name]
-            self._start(name, full, env)
-        for name in names:
-            self._said(name, "Registered to")
-
-    def home(self, name: str) -> Path:
-        return self.root / name / "home"
-
-    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
-        process = self.processes.pop(name)
-        process.send_signal(number)
-        process.wait()
-
-    def close(self) -> None:
-        for name in reversed(list(self.processes)):
-            self.kill(name)
-
-    def _start(self, name: str, words: Sequence[str], env: dict[str, str] | None = None) -> None:
-        sandbox = Sandbox(self.root / name)
-        with (self.root / name / "log").open("wb") as log:
-            self.processes[name] = subprocess.Popen(
-                words, cwd=self.root / name, env={**sandbox.environ, **(env or {})},
-                start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
-
-    def _said(self, name: str, text: str) -> None:
-        log = self.root / name / "log"
-
-        def said() -> bool:
-            assert self.processes[name].poll() is None, log.read_text()
-            return text in log.read_text()
-
-        wait_until(said, f"{name} to say {text!r}")
 
 
 @pytest.fixture
@@ -94,17 +48,6 @@ def cluster(workers: Cluster) -> Cluster:
     return workers
 
 
-@contextlib.contextmanager
-def running() -> Iterator[Cluster]:
-    sandbox = Sandbox.temporary()
-    cluster = Cluster(sandbox.root)
-    try:
-        yield cluster
-    finally:
-        cluster.close()
-        sandbox.close()
-
-
 @pytest.fixture
 def shared(work: Work) -> Work:
     """A working tree with tracked data that a remote has and nobody else, in an un-pushed commit."""
@@ -124,56 +67,11 @@ def shared(work: Work) -> Work:
     return work
 
 
-def meeting(work: Work, mine: str, other: str) -> str:
-    """A command that ends when another one runs too."""
-    return f"touch {work.signs}/{mine}; until test -e {work.signs}/{other}; do sleep 0.05; done"
-
-
-def dvc_agrees(work: Work) -> None:
-    """All that is recorded is here, and nothing is to be run."""
-    work.vfs("pull")
-    dvc = Path(__file__).parents[2] / ".tools/dvc3/bin/dvc"
-    said = work.sandbox.run([dvc, "status"], cwd=work.root).stdout
-    assert said == b"Data and pipelines are up to date.\n"
-
-
-def left(cluster: Cluster, name: str) -> list[str]:
-    """Processes and mounts of the tasks of a worker."""
-    mark = f"HOME={cluster.home(name)}".encode()
-    own = cluster.processes[name].pid if name in cluster.processes else 0
-    found = []
-    for one in filter(str.isdecimal, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            if int(one) != own and mark in Path("/proc", one, "environ").read_bytes().split(b"\0"):
-                found.append(Path("/proc", one, "cmdline").read_text())
-    mounts = Path("/proc/self/mountinfo").read_text()
-    return [*found, *(line for line in mounts.splitlines() if str(cluster.root / name) in line)]
-
-
-def nothing_is_left(cluster: Cluster, name: str) -> None:
-    """The task of a worker has ended."""
-    found: list[str] = []
-
-    def over() -> bool:
-        found[:] = left(cluster, name)
-        return not found
-
-    try:
-        wait_until(over, "the end of all tasks")
-    except AssertionError:
-        raise AssertionError(found) from None
-
-
-def trees(cluster: Cluster) -> list[Path]:
-    """Working trees of tasks."""
-    return list(cluster.root.glob("w*/cache/vfs/workers/*/tree-*"))
-
-
 def test_a_diamond(shared: Work, cluster: Cluster) -> None:
     work = shared
     work.write("code/all.sh", "cat data/x data/y > all; echo made\n")  # neither committed nor added
     work.pipeline(
-        "  all: {cmd: sh code/all.sh, deps: [data, code], outs: [all]}\n"
+        "  all: {cmd: sh code/all.sh, deps: [data, code], outs: [all: {meta: {of: [1, x]}}], desc: d, meta: {by: {me: 1}}}\n"
         f"  left: {{cmd: '{meeting(work, 'l', 'r')}; mkdir l; cp all l/x; echo $HOME > l/home', deps: [all], outs: [l]}}\n"
         f"  right: {{cmd: '{meeting(work, 'r', 'l')}; cat all params.yaml > r; echo $HOME > r-home; echo 1 > junk', deps: [all], params: [lr],"
         " outs: [r, r-home: {cache: false}]}\n"
@@ -190,6 +88,7 @@ def test_a_diamond(shared: Work, cluster: Cluster) -> None:
     assert work.read("last") == "x\ny\n" * 2 + "lr: 1\n" + work.read("r-home")
     assert work.read("m.json") == '{"n": 4}\n'
     assert not (work.root / "data").exists()
+    assert not list((work.root / ".dvc/tmp").glob("vfs-run-*"))
     assert "made\n" in work.vfs("log", "all", "--output")
     assert "data/x" in work.vfs("trace", "show", "all")
     assert [*trees(cluster), *(one for name in NAMES for one in left(cluster, name))] == []
@@ -253,13 +152,17 @@ def test_a_client_that_ends(shared: Work, cluster: Cluster, waiting: Wait) -> No
 
 def test_what_fails(shared: Work, cluster: Cluster) -> None:
     work = shared
+    work.write("params.yaml", "made: committed\n")
+    work.git("commit", "-q", "-a", "-m", "params")
     repro = ("repro", "--executor", cluster.url)
     (work.root.parent / "outside").write_text("outside\n")
     work.write("eol", "line\n")
     work.write(
         "lfs", f"version https://git-lfs.github.com/spec/v1\noid sha256:{64 * 'a'}\nsize 7\n"
     )
-    work.write(".gitattributes", "eol text eol=crlf\n")  # Git makes another file of it
+    work.write(".gitattributes", "eol text eol=crlf\nsum.csv text\n")  # Git makes others of them
+    (work.root / "sum.csv").write_bytes(b"before\r\n")
+    (work.root / "sum").symlink_to("../elsewhere/sum")
     work.pipeline(
         "  one: {cmd: 'head -c 20000000 /dev/zero; cat data/x; false', deps: [data], outs: [one]}\n"
         "  two: {cmd: 'true', deps: [data], outs: [two]}\n"
@@ -269,6 +172,9 @@ def test_what_fails(shared: Work, cluster: Cluster) -> None:
         "  six: {cmd: echo > six, deps: [five], outs: [six]}\n"
         "  eight: {cmd: cat lfs > eight, deps: [a], outs: [eight]}\n"
         "  nine: {cmd: cat lfs > nine, deps: [lfs], outs: [nine]}\n"
+        "  ten: {cmd: cat a >> sum.csv, deps: [a], outs: [sum.csv: {persist: true, cache: false}]}\n"
+        "  eleven: {cmd: cat a >> sum, deps: [a], outs: [sum: {persist: true, cache: false}]}\n"
+        "  twelve: {wdir: link, cmd: echo, deps: [../a]}\n"
         "  seven: {cmd: echo > link/kept, deps: [a], outs: [link/kept]}\n"
     )
     (work.root / "random").write_bytes(os.urandom(11_000_000))
@@ -284,6 +190,9 @@ def test_what_fails(shared: Work, cluster: Cluster) -> None:
     assert f"'nine' {lfs} run" in said
     assert "'seven' cannot run on a worker: a symlink leads to its out link/kept" in said
     assert (work.root / "link/kept").read_text() == "kept\n"
+    assert "'ten': a worker finds another sum.csv than is here; nothing was run" in said
+    assert "'eleven' cannot run on a worker: its out sum is a symlink" in said
+    assert "'twelve' cannot run on a worker: a symlink leads to its directory link" in said
     assert "Warning" not in said
     assert "on a worker, stage 'four' needs ../outside, which is not there" in said
     assert "'five': a worker finds another eol than is here; nothing was run" in said
@@ -293,11 +202,15 @@ def test_what_fails(shared: Work, cluster: Cluster) -> None:
     assert not (work.root / "dvc.lock").exists()
     work.write("hidden.yaml", "out: one\n")
     work.write(".git/info/exclude", "hidden.yaml\n")
+    work.git("update-index", "--assume-unchanged", "params.yaml")
+    work.write("params.yaml", "made: two\n")
     work.pipeline(
         "  one: {vars: [hidden.yaml], cmd: 'echo > ${out}', deps: [a], outs: ['${out}']}\n"
+        "  two: {cmd: 'echo > two; echo > committed', deps: [a], outs: ['${made}']}\n"
     )
-    said = work.vfs(*repro, code=23)
+    said = work.vfs(*repro, "-k", code=23)
     assert "'one': a worker does not find it as it is here; nothing was run" in said
+    assert "'two': a worker does not find it as it is here; nothing was run" in said
     work.git("remote", "set-url", "origin", "ext::sh")
     assert "Git remote origin: Git URLs with a remote helper" in work.vfs(*repro, code=20)
     work.git("remote", "remove", "origin")
@@ -314,19 +227,35 @@ def test_large_outs_that_no_cache_keeps(shared: Work, cluster: Cluster) -> None:
     work.pipeline(
         "  one: {cmd: 'mkdir d && head -c 17000000 /dev/zero > d/z && cp a d', deps: [a], outs: [d: {cache: false}]}\n"
         "  two:\n    cmd: cat a >> p/x\n    deps: [a, d]\n    outs: [p: {persist: true}]\n"
-        "  three:\n    cmd: cat a >> sum\n    deps: [a]\n    outs: [sum: {persist: true, cache: false}]\n"
+        "  three:\n    cmd: cat a >> sum; cat a >> q/x\n    deps: [a]\n"
+        "    outs: [sum: {persist: true, cache: false}, q: {persist: true, cache: false}]\n"
     )
     work.write("p/x", "before\n")
-    work.vfs("repro", "--executor", cluster.url, "one", "three")
+    work.write("q/x", "")
+    work.write("d/old", "committed\n")
+    work.git("add", "d")
+    work.git("commit", "-q", "-m", "d")
+    work.write(".dvcignore", "*.tmp\n")
+    said = work.vfs("repro", "--executor", cluster.url, "one", "three")
+    assert said.count("was moved to") == 2  # d and q/x, which no cache has
     assert (work.root / "d/z").stat().st_size == 17_000_000
     assert not (work.root / "d/z").is_symlink()
     said = work.vfs("repro", "--executor", cluster.url, code=20)
     assert "'two' goes on with p, which is not as it is recorded" in said
     work.vfs("repro", "two")
     work.write("a", "b\n")
+    for path in ("p/notes.tmp", "q/notes.tmp", "q/new"):
+        work.write(path, "mine\n")
     work.vfs("repro", "--executor", cluster.url)
     assert work.read("p/x") == "before\na\nb\n"
-    assert work.read("sum") == "a\nb\n"
+    assert work.read("sum") == work.read("q/x") == "a\nb\n"
+    assert {work.read(path) for path in ("p/notes.tmp", "q/notes.tmp", "q/new")} == {"mine\n"}
+    work.write("a", "c\n")
+    said = work.vfs("repro", "--executor", cluster.url, "--no-checkout", "two")
+    assert "p, which no cache has, was moved to .dvc/tmp/vfs-kept-two-" in said
+    (kept,) = (work.root / ".dvc/tmp").glob("vfs-kept-two-*/p/notes.tmp")
+    assert kept.read_text() == "mine\n"
+    assert not (work.root / "p").exists()
 
 
 def test_no_scheduler(work: Work) -> None:
@@ -383,6 +312,18 @@ def test_other_workers(shared: Work, lone: Cluster, waiting: Wait) -> None:
     said = work.vfs(*repro, code=20)
     assert f"a worker of {lone.place} has vfs 0.0.9, and here is" in said
     lone.kill("other")
+    short = "import vfs.cluster.watching as w; w._GRACE = 0.1; from distributed.cli.dask_worker import main; main()"
+    lone.begin("hard", words=["-c", short, *WORKER[2:]])
+    deaf = f'trap "" TERM; touch {signs}/began; while true; do sleep 0.1; done'
+    work.pipeline(f"  one: {{cmd: '{deaf}', deps: [data], outs: [one]}}\n")
+    running = work.start(*repro)
+    waiting(signs / "began")
+    running.send_signal(signal.SIGINT)
+    running.communicate()
+    nothing_is_left(lone, "hard")
+    lone.kill("hard")
+    (signs / "began").unlink()
+    work.pipeline("  one: {cmd: cat data/x > one, deps: [data], outs: [one]}\n")
     limit = "echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --inh-caps=-all --bounding-set=-sys_admin --"
     viewless = ["unshare", "-Ur", "sh", "-euc", f'{limit} "$@"', "sh"]
     lone.begin("w", before=viewless)
@@ -399,7 +340,15 @@ def test_other_workers(shared: Work, lone: Cluster, waiting: Wait) -> None:
     lone.begin("w", before=viewless)
     running.communicate()
     assert (running.returncode, work.read("one")) == (0, "x\n")
-    (signs / "began").unlink()
+    for sign in ("began", "go", "done"):
+        (signs / sign).unlink()
+    late = f"until test -e {signs}/go; do sleep 0.1; done; echo bad > $DVC_ROOT/two; touch {signs}/done"
+    work.pipeline(
+        f"  one: {{cmd: 'cp a one; ({late}) &', deps: [a], outs: [one]}}\n"
+        f"  two: {{cmd: 'cp one two; touch {signs}/go; until test -e {signs}/done; do sleep 0.1; done', deps: [one], outs: [two]}}\n"
+    )
+    work.vfs(*repro)
+    assert work.read("two") == work.read("a")
     work.pipeline(
         f"  one: {{cmd: touch {signs}/began; exec sleep 1000, deps: [data], outs: [one]}}\n"
         "  two: {cmd: cp a two, deps: [a], outs: [two]}\n"

@@ -2,20 +2,21 @@
 
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from vfs.cluster.going import Going, going_on, plain_persistent
+from vfs.cluster.placing import put_in_place
 from vfs.cluster.scheduler import Scheduler
 from vfs.cluster.wire import Result, Task
 from vfs.errors import DataUnavailable, RemoteError, StageFailed, Unsupported
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
 from vfs.git.parcel import Parcel, packed
-from vfs.pipeline import recording
+from vfs.pipeline import recording, scratches
 from vfs.pipeline.absent import claim_of
 from vfs.pipeline.attending import Attending
-from vfs.pipeline.clearing import clear_outs, stale_outs
+from vfs.pipeline.clearing import scratch, stale_outs
 from vfs.pipeline.elsewhere import fetch, lacking, push
 from vfs.pipeline.executor import Job, Means, Room
 from vfs.pipeline.nodes import Stage
@@ -24,6 +25,7 @@ from vfs.pipeline.private import through_link
 from vfs.pipeline.reads import Reads
 from vfs.pipeline.written import persistent
 from vfs.sandbox.trace import load
+from vfs.tracking.links import failed
 from vfs.tracking.project import Project, told
 from vfs.workspace.outs import Claim
 
@@ -57,12 +59,7 @@ class Workers:
             Unsupported: an out is never pushed or lies beyond a symlink, or too much would have to be sent.
             StoreError: Git cannot read the working tree.
         """
-        link = next((path for path in stage.out_paths if through_link(project, path)), None)
-        if link is not None:  # a worker would replace what lies there outside of its tree
-            raise Unsupported(
-                f"stage {stage.address()!r} cannot run on a worker: a symlink leads to its out {told(link)}",
-                hint="replace it by a directory; or run this stage without --executor",
-            )
+        _check_links(project, stage)
         absent = means.measure.absent
         assert absent is not None
         needed = absent.around([*stage.dep_paths, *persistent(stage.definition.outs)])
@@ -77,10 +74,46 @@ class Workers:
         before = recording.inputs(project, stage, means.measure, Parameters(project))
         push(project, needed, means.check)
         outs = {claim.out.path for claim in absent.around([b""])}
-        outs.update(out.path for out in stage.definition.outs if out.cached and out.path)
-        plain = persistent(out for out in stage.definition.outs if not out.cached)
-        parcel = packed(project.top, [*stage.dep_paths, *plain], outs)
-        yield OnWorker(self._scheduler, project, stage, means, before, parcel)
+        plain = plain_persistent(stage)
+        outs.update(path for path in stage.out_paths if path not in plain)
+        going = going_on(project, stage, means.measure)
+        parcel = _parcel(project, stage, means, [*stage.dep_paths, *plain], outs)
+        yield OnWorker(self._scheduler, project, stage, means, before, going, parcel)
+
+
+def _check_links(project: Project, stage: Stage) -> None:
+    """Refuse symlinks by which a worker would write outside of its tree. Raises Unsupported."""
+    wdir, why = stage.definition.wdir, ""
+    beyond = [path for path in stage.out_paths if through_link(project, path)]
+    links = [path for path in plain_persistent(stage) if os.path.islink(project.absolute(path))]
+    if through_link(project, os.path.join(wdir, b".")):
+        why = f"a symlink leads to its directory {told(wdir)}"
+    elif beyond:
+        why = f"a symlink leads to its out {told(beyond[0])}"
+    elif links:
+        why = f"its out {told(links[0])} is a symlink"
+    if why:
+        raise Unsupported(
+            f"stage {stage.address()!r} cannot run on a worker: {why}",
+            hint="replace it by what it leads to; or run this stage without --executor",
+        )
+
+
+def _parcel(
+    project: Project, stage: Stage, means: Means, also: Sequence[bytes], but: Collection[bytes]
+) -> Parcel:
+    """The working tree, packed in the scratch of the stage, which another run sweeps if this process is killed."""
+    place = scratch(project, stage)
+    scratches.sweep(os.path.dirname(place))
+    try:
+        scratches.begin(place)
+        inner = os.path.join(place, b"parcel")
+        os.mkdir(inner)
+        return packed(project.top, also, but, inner, means.check)
+    except OSError as error:
+        raise failed(place, error) from error
+    finally:
+        scratches.end(place, set())
 
 
 def _check_persistent(
@@ -106,6 +139,7 @@ class OnWorker:
         stage: Stage,
         means: Means,
         before: Locked,
+        going: Going,
         parcel: Parcel,
     ) -> None:
         self._scheduler = scheduler
@@ -113,6 +147,7 @@ class OnWorker:
         self._stage = stage
         self._means = means
         self._before = before
+        self._going = going
         self._parcel = parcel
         self._result = Result()
         self.notes: list[str] = []
@@ -126,10 +161,9 @@ class OnWorker:
 
     def run(self, job: Job, attending: Attending) -> int:
         """As `Room.run`."""
-        definition = self._stage.definition
         task = Task(
-            self._parcel, definition.file, definition.name, job.env["DVC_STAGE"], job.lines,
-            os.path.basename(job.shell), self._before,
+            self._parcel, self._stage.definition, job.env["DVC_STAGE"], job.lines,
+            os.path.basename(job.shell), self._before, self._going,
         )  # fmt: skip
         result = self._scheduler.result(task, attending)
         if result is None:
@@ -187,9 +221,7 @@ class OnWorker:
                 f"outs of stage {stage.address()!r} could not be fetched; vfs pull brings them"
             )
             cached = []
-        free = [replace(out, persist=False) for out in stale]
-        self.notes += clear_outs(project, stage, measure, free)
-        self._means.restorer.restore(run, [*plain, *cached])
+        self.notes += put_in_place(project, stage, self._means, run, stale, [*plain, *cached])
 
     def _elsewhere(self, outs: Iterable[DeclaredOut]) -> list[DeclaredOut]:
         """Those outs whose contents did not come with the result."""

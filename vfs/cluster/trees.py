@@ -9,24 +9,28 @@ nothing of a command that inherited the lock runs there any more.
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 from vfs.errors import StoreError
-from vfs.git.parcel import Parcel, unpack
+from vfs.git.parcel import Parcel
+from vfs.git.unparcel import unpack
 from vfs.pipeline.running import held
 from vfs.sandbox.removal import remove
 
 
 @contextmanager
-def tree_of(parcel: Parcel, cache: Path) -> Iterator[tuple[Path, tuple[int, ...]]]:
+def tree_of(
+    parcel: Parcel, cache: Path, check: Callable[[], object]
+) -> Iterator[tuple[Path, tuple[int, ...]]]:
     """The working tree that a parcel holds, and the descriptors that a command in it is to inherit.
 
     Args:
         parcel: from the client.
         cache: of this user on this machine.
+        check: called now and then until the tree is made; whatever it raises ends that.
 
     Raises:
         RemoteError: what the parcel left out cannot be fetched.
@@ -35,12 +39,12 @@ def tree_of(parcel: Parcel, cache: Path) -> Iterator[tuple[Path, tuple[int, ...]
     home = cache / "workers" / hashlib.sha256(parcel.url.encode()).hexdigest()[:32]
     for number in count():
         tree = home / f"tree-{number}"
-        with held(os.fsencode(tree)) as ours:
+        with held(os.fsencode(tree), leaving=True) as ours:
             if not ours:
                 continue
             _remove(tree)
             try:
-                unpack(parcel, home / "git", tree)
+                unpack(parcel, home / "git", tree, check)
                 yield tree, ours
             finally:
                 _remove(tree)

@@ -8,8 +8,9 @@ import pickle
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
+from vfs.cluster.going import Going
 from vfs.errors import VfsError, error_named
-from vfs.formats.stage_values import Locked, LockedItem
+from vfs.formats.stage_values import Definition, Locked, LockedItem
 from vfs.git.parcel import Parcel
 from vfs.pipeline.reads import Reads
 from vfs.types import Digest
@@ -23,21 +24,21 @@ class Task(NamedTuple):
 
     Attributes:
         parcel: the working tree.
-        file: that declares it.
-        name: of it; "" in a single-stage file.
+        definition: of the stage.
         address: for `DVC_STAGE`.
         lines: its commands.
         shell: name of the shell.
         before: its inputs, as the client has them.
+        going: what its command goes on with and no cache keeps (`vfs.cluster.going`), as the client has it.
     """
 
     parcel: Parcel
-    file: bytes
-    name: str
+    definition: Definition
     address: str
     lines: tuple[str, ...]
     shell: str
     before: Locked
+    going: Going
 
 
 class Sent(NamedTuple):

@@ -4,7 +4,7 @@ Rules:
 
 * Nothing is run unless the inputs are those that the client has, by content.
 * Outs are on the remote before the result names them. The worker writes no record of the run anywhere: that is the client's.
-* A task that nobody waits for any more is ended as by SIGTERM.
+* A task that nobody waits for any more is ended (`vfs.cluster.watching`).
 """
 
 import io
@@ -12,7 +12,6 @@ import math
 import os
 import shutil
 import stat
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
@@ -20,7 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vfs import __version__
+from vfs.cluster.going import going_on, other
 from vfs.cluster.trees import tree_of
+from vfs.cluster.watching import watched
 from vfs.cluster.wire import Result, Sent, Task, encoded, task_of
 from vfs.config import environment, load_settings
 from vfs.daemon.lazy_mount import LazyMount
@@ -40,6 +41,7 @@ from vfs.pipeline.parameters import Parameters
 from vfs.pipeline.private import Private
 from vfs.pipeline.restoring import Restorer
 from vfs.pipeline.session import Session, opened
+from vfs.sandbox.removal import remove
 from vfs.sandbox.trace import Touch, save
 from vfs.tracking.project import told
 from vfs.tracking.record import record
@@ -48,7 +50,6 @@ from vfs.workspace.pointers import WAITING
 if TYPE_CHECKING:
     from vfs.workspace import Workspace
 
-_LOOK: Final = 0.5  # seconds between two looks whether anybody waits
 _SMALL: Final = 16 << 20  # bytes of outs that no cache keeps; of what a command printed
 _HINT: Final = "what it needs has to be in Git, neither ignored nor a submodule nor an empty directory, or tracked; and the same on all machines, if it lies outside of the repository"
 
@@ -63,7 +64,7 @@ def work(version: str, data: bytes) -> dict[str, Any]:
     if version != __version__:
         return {"version": __version__}
     attending = Attending()
-    with _watched(attending):
+    with watched(attending):
         try:
             result = _done(task_of(data), attending)
         except VfsError as error:
@@ -73,38 +74,13 @@ def work(version: str, data: bytes) -> dict[str, Any]:
     return {"version": __version__, "result": encoded(result)}
 
 
-@contextmanager
-def _watched(attending: Attending) -> Iterator[None]:
-    """End what runs when the task is cancelled, or the worker ends."""
-    from distributed import Status, get_worker
-
-    worker = get_worker()
-    key = worker.get_current_task()
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(_LOOK):
-            task = worker.state.tasks.get(key)
-            gone = task is None or task.state in ("cancelled", "released", "forgotten")
-            if gone or worker.status in (Status.closing, Status.closed, Status.failed):
-                attending.end()
-                return
-
-    thread = threading.Thread(target=watch, name="vfs-watch", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
 def _done(task: Task, attending: Attending) -> Result:
     settings = load_settings(None)
-    with tree_of(task.parcel, settings.cache_dir) as (tree, lock), _opened(tree, task) as session:
-        wanted = (task.file, task.name, task.before.command)
-        stages = ((s, s.definition) for s in session.tree.stages)
-        stage = next((s for s, d in stages if (s.file, d.name, d.command) == wanted), None)
+    with (
+        tree_of(task.parcel, settings.cache_dir, attending.check) as (tree, lock),
+        _opened(tree, task) as session,
+    ):
+        stage = next((s for s in session.tree.stages if s.definition == task.definition), None)
         if stage is None:
             raise StageFailed(
                 f"stage {task.address!r}: a worker does not find it as it is here; nothing was run",
@@ -129,7 +105,7 @@ def _opened(tree: Path, task: Task) -> Iterator[Session]:
             stack.callback(made.close)
             return made
 
-        here = os.path.dirname(task.file)
+        here = os.path.dirname(task.definition.file)
         with opened(tree, workspace, here, lambda *_: None) as session:
             yield session
 
@@ -169,13 +145,15 @@ class _Work:
             before = recording.inputs(project, stage, self._measure, Parameters(project))
         except DataUnavailable as error:
             raise DataUnavailable(f"on a worker, {error.message}", hint=_HINT) from error
-        other = recording.changed(task.before, before)
-        if other:
+        differs = recording.changed(task.before, before) or recording.changed(before, task.before)
+        differs = differs or other(task.going, going_on(project, stage, self._measure))
+        if differs:
             raise StageFailed(
-                f"stage {stage.address()!r}: a worker finds another {other} than is here; nothing was run",
+                f"stage {stage.address()!r}: a worker finds another {differs} than is here; nothing was run",
                 hint=_HINT,
             )
         self._refuse_pointers(stage.dep_paths, "run")
+        self._make_way()
         try:
             return self._in(executor, before)
         except Unsupported:  # neither a view nor a mount; here it is enough that all lies there
@@ -184,6 +162,18 @@ class _Work:
                 raise
             self._measure.forget()
             return self._in(InPlace(), before)
+
+    def _make_way(self) -> None:
+        """Remove what Git has where outs are to be: nobody needs it here, and there is nothing to tell of it."""
+        for out in self._stage.definition.outs:
+            assert out.path is not None
+            absolute = self._project.absolute(out.path)
+            if out.persist or not os.path.lexists(absolute):
+                continue
+            if os.path.isdir(absolute) and not os.path.islink(absolute):
+                remove(absolute)
+            else:
+                os.unlink(absolute)
 
     def _in(self, executor: Executor, before: Locked) -> Result:
         project, stage = self._project, self._stage

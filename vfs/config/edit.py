@@ -12,7 +12,7 @@ from pathlib import Path
 from vfs.config.files import Written, parse_settings, read_settings_file
 from vfs.config.places import user_config_file
 from vfs.config.schema import BY_KEY, parse_value
-from vfs.config.writing import write_file
+from vfs.config.writing import write_settings
 from vfs.errors import ConfigError
 
 
@@ -43,7 +43,7 @@ def set_setting(path: Path, key: str, text: str) -> Path:
     old = path.read_text() if path.exists() else ""
     new = edited(old, key, text, before.get(key))
     check_edit(new, {**before, key: Written(text, 0)}, path, key)
-    write_file(path, new.encode())
+    write_settings(path, new.encode())
     return path
 
 
@@ -60,7 +60,7 @@ def unset_setting(path: Path, key: str) -> bool:
     del lines[before[key].line - 1]
     new = "".join(line + "\n" for line in lines)
     check_edit(new, {k: w for k, w in before.items() if k != key}, path, key)
-    write_file(path, new.encode())
+    write_settings(path, new.encode())
     return True
 
 

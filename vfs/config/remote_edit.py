@@ -15,7 +15,7 @@ from vfs.config.files import (
     read_remotes_file,
     read_settings_file,
 )
-from vfs.config.writing import write_file
+from vfs.config.writing import write_settings
 from vfs.errors import ConfigError
 
 _KEY = re.compile(r"(\s*)(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s:#\"'][^:#]*?)\s*:(?=\s|$)\s*")
@@ -168,4 +168,4 @@ def _write(path: Path, name: str, lines: list[str], wanted: Remotes) -> None:
     check_edit(new, read_settings_file(path), path, name)
     if parse_remotes(new.encode(), str(path)) != wanted:
         raise by_hand(path, name)
-    write_file(path, new.encode())
+    write_settings(path, new.encode())

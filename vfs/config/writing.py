@@ -5,10 +5,24 @@ import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from vfs.errors import ConfigError
 
+_LOCAL: Final = "local.yaml"
 LEADS_OUT = "replace the symlink by a file: a repository must not decide what else is written"
+
+
+def write_settings(path: Path, data: bytes) -> None:
+    """Give a configuration file of ours other bytes; Git ignores `local.yaml` from then on, since credentials may be in it. Raises ConfigError, as `write_file`."""
+    if path.name == _LOCAL:
+        ignore = path.with_name(".gitignore")
+        before = read_file(ignore)
+        line = f"/{_LOCAL}".encode()
+        if line not in before.splitlines():
+            gap = b"" if not before or before.endswith(b"\n") else b"\n"
+            write_file(ignore, before + gap + line + b"\n", inside=path.parent)
+    write_file(path, data)
 
 
 def write_file(

@@ -11,8 +11,10 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from vfs.config import environment
 from vfs.errors import AccessDenied, ObjectMissing, RemoteError, RemoteUnavailable, Unsupported
@@ -50,6 +52,7 @@ _CONFIG = (
     "http.lowSpeedTime=60",
 )
 DEFAULT_TIMEOUT = 3600.0  # seconds; stalled transfers end after 60 s by themselves
+_LOOK = 0.2  # seconds between two looks whether a run is still wanted
 _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=20"
 
 
@@ -69,8 +72,21 @@ def run_git(
     data: bytes = b"",
     timeout: float = DEFAULT_TIMEOUT,
     variables: Mapping[str, str] | None = None,
+    into: IO[bytes] | None = None,
+    check: Callable[[], object] | None = None,
+    inherited: Sequence[int] = (),
 ) -> bytes:
-    """Run `git arguments` and return what it printed; `variables` are for this run alone.
+    """Run `git arguments` and return what it printed.
+
+    Args:
+        arguments: of `git`.
+        git_dir: of the repository, unless the arguments name it.
+        data: its standard input.
+        timeout: seconds it may take.
+        variables: of its environment, for this run alone.
+        into: takes what it prints; b"" is returned then.
+        check: called while it runs, some times a second: whatever it raises ends `git`.
+        inherited: descriptors that it keeps as long as it runs, if it outlives us.
 
     Raises:
         GitFailed: it ended with an error, or took longer than `timeout` seconds.
@@ -81,15 +97,17 @@ def run_git(
     where = [f"--git-dir={git_dir}"] if git_dir is not None else []
     more = [f"{name}={value}" for name, value in (variables or {}).items()]
     argv = ["env", *unset, *_SET, *more, "git", *config, *where, *arguments]
-    process = subprocess.Popen(
-        argv,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # no terminal to prompt on, and one group to kill
-    )
+    with _given(data) if check else contextlib.nullcontext(subprocess.PIPE) as given:
+        process = subprocess.Popen(
+            argv,
+            stdin=given,
+            stdout=into or subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # no terminal to prompt on, and one group to kill
+            pass_fds=inherited,
+        )
     try:
-        output, errors = process.communicate(data, timeout=timeout)
+        output, errors = _said(process, None if check else data, timeout, check)
     except subprocess.TimeoutExpired as error:
         raise GitFailed(-1, f"git timed out after {timeout:.0f} s") from error
     finally:
@@ -101,7 +119,37 @@ def run_git(
         raise Unsupported("the `git` program is needed for this", hint="install Git 2.30 or newer")
     if process.returncode:
         raise GitFailed(process.returncode, errors.decode("utf-8", "replace").strip())
-    return output
+    return output or b""
+
+
+@contextlib.contextmanager
+def _given(data: bytes) -> Iterator[IO[bytes]]:
+    """A file as standard input: `communicate` does not go on writing into a pipe after its time was over once."""
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file
+
+
+def _said(
+    process: subprocess.Popen[bytes],
+    data: bytes | None,
+    timeout: float,
+    check: Callable[[], object] | None,
+) -> tuple[bytes, bytes]:
+    """What a process prints until it ends. Raises TimeoutExpired, and whatever `check` does."""
+    if check is None:
+        return process.communicate(data, timeout=timeout)
+    until = time.monotonic() + timeout
+    while True:
+        check()
+        try:
+            return process.communicate(timeout=_LOOK)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= until:
+                raise
 
 
 def run_remote(
@@ -110,13 +158,17 @@ def run_remote(
     git_dir: Path | None = None,
     data: bytes = b"",
     timeout: float = DEFAULT_TIMEOUT,
+    check: Callable[[], object] | None = None,
+    inherited: Sequence[int] = (),
 ) -> bytes:
     """`run_git` for a conversation with a remote: SSH neither asks nor waits for a dead host.
 
     A user who chose an SSH command keeps it as it is.
     """
     config = [] if _ssh_is_chosen(git_dir) else ["-c", f"core.sshCommand={_SSH}"]
-    return run_git([*config, *arguments], git_dir=git_dir, data=data, timeout=timeout)
+    return run_git(
+        [*config, *arguments], git_dir=git_dir, data=data, timeout=timeout, check=check, inherited=inherited
+    )  # fmt: skip
 
 
 def _ssh_is_chosen(git_dir: Path | None) -> bool:

@@ -1,4 +1,4 @@
-"""A working tree as Git would see it, packed for a machine that has nothing of it, and unpacked there.
+"""A working tree as Git would see it, packed for a machine that has nothing of it (which unpacks it: `vfs.git.unparcel`).
 
 In it: HEAD, and the tree that HEAD would have if all that Git does not ignore were committed now; of both the objects that the tracked branches of
 one Git remote (`origin`, else the first) lack. What is left out, the other machine fetches from the URL of that remote. A repository without a remote is packed with
@@ -7,27 +7,30 @@ its history.
 Rules:
 
 * The user's index and object directories are read and not written.
-* What Git ignores stays here, and of `.dvc` all but its configuration and ignore files: the rest may hold secrets.
+* What Git ignores stays here, and of new files in `.dvc` and `.vfs` all but configuration and ignore files: the rest may hold secrets. The files of one
+  machine's configuration stay even if Git tracks them (unless they were committed, since history goes whole).
 * Passwords in a URL stay here. Submodules are not packed.
 """
 
 import os
 import shutil
-import tempfile
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from vfs.errors import ObjectMissing, StoreError, Unsupported, VfsError
+from vfs.errors import StoreError, Unsupported, VfsError
 from vfs.git.clone import parse_source
-from vfs.git.command import GitFailed, explain, run_git, run_remote
+from vfs.git.command import GitFailed, run_git
 from vfs.git.here import git_directories
-from vfs.git.locks import exclusive
 
 MOST: Final = 64 << 20
 """Bytes of the files that differ from HEAD, and of the packed objects."""
-_OF_DVC: Final = (b"config", b".gitignore", b".dvcignore")
+_OPEN: Final = {
+    b".dvc": (b"config", b".gitignore", b".dvcignore"),
+    b".vfs": (b"config.yaml", b".gitignore"),
+}
+"""Names of directories with what goes of them."""
+_PRIVATE: Final = (":(top,glob)**/.dvc/config.local", ":(top,glob)**/.vfs/local.yaml")
 _HINT: Final = "commit and push it; or let Git ignore it, or vfs add it if it is data"
 
 
@@ -49,26 +52,39 @@ class Parcel(NamedTuple):
     pack: bytes
 
 
-def packed(top: bytes, also: Sequence[bytes], but: Collection[bytes]) -> Parcel:
+def packed(
+    top: bytes,
+    also: Sequence[bytes],
+    but: Collection[bytes],
+    place: bytes,
+    check: Callable[[], object],
+) -> Parcel:
     """Pack a working tree.
 
     Args:
         top: of it.
         also: paths that go even if Git ignores them.
         but: paths that stay, with what is below them, if Git does not track them.
+        place: an empty directory for what is needed meanwhile; whoever made it removes it, also if this process is killed.
+        check: called now and then; whatever it raises ends the work.
 
     Raises:
         StoreError: Git cannot read it.
         Unsupported: it is more than `MOST` bytes.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="vfs-parcel-") as place:
-            return _packed(top, also, but, place)
+        return _packed(top, also, but, os.fsdecode(place), check)
     except GitFailed as error:
         raise StoreError(f"{os.fsdecode(top)}: {error.stderr}") from error
 
 
-def _packed(top: bytes, also: Sequence[bytes], but: Collection[bytes], place: str) -> Parcel:
+def _packed(
+    top: bytes,
+    also: Sequence[bytes],
+    but: Collection[bytes],
+    place: str,
+    check: Callable[[], object],
+) -> Parcel:
     where = ["-C", os.fsdecode(top)]
     git, shared = git_directories(Path(os.fsdecode(top)))
     index, objects = os.path.join(place, "index"), os.path.join(place, "objects")
@@ -81,27 +97,80 @@ def _packed(top: bytes, also: Sequence[bytes], but: Collection[bytes], place: st
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(str(shared / "objects")),
     }
     files = _differing(where, top, also, but)
-    run_git(
-        [*where, "update-index", "-z", "--add", "--remove", "--replace", "--stdin"],
-        data=b"".join(path + b"\0" for path in files), variables=apart,
-    )  # fmt: skip
+    gone = {path for path in files if _behind_link(top, path)}
+    _put(where, [p for p in files if p not in gone], ["--add", "--remove", "--replace"], apart)
+    private = run_git([*where, "ls-files", "-z", "--", *_PRIVATE]).split(b"\0")
+    _put(where, [*gone, *private], ["--force-remove"], apart)
     tree = run_git([*where, "write-tree"], variables=apart).decode().strip()
     commit = _commit(where)
     name, url = _remote(where, top)
-    bases = _bases(where, commit, name) if commit and name else ()
+    there = _there(where, name) if name else []
+    bases = _bases(where, commit, there) if commit and there else ()
     wanted = [commit, tree] if commit else [tree]
     lines = [*wanted, *(f"^{base}" for base in bases)]
-    pack = run_git(
-        [*where, "pack-objects", "--revs", "--stdout", "-q"],
-        data="".join(line + "\n" for line in lines).encode(), variables=apart,
-    )  # fmt: skip
-    if len(pack) > MOST:
-        what = f"lacks {len(pack) >> 20} MiB of this repository" if url else "has no remote"
-        raise Unsupported(
-            f"Git {'remote ' + name if url else 'repository'} {what}; a worker is sent {MOST >> 20} MiB at most",
-            hint="git push, to a remote that workers can fetch from",
-        )
+    pack = _pack(where, lines, os.path.join(place, "pack"), apart, check)
+    if pack is None:
+        raise _too_much(name, url, asked=bool(there))
     return Parcel(commit, tree, bases, url, pack)
+
+
+def _too_much(name: str, url: str, *, asked: bool) -> Unsupported:
+    """What to do about a pack that is too large; `asked`: something is known of what the remote has."""
+    what = "Git repository has no remote"
+    if url:
+        what = f"Git remote {name} lacks more than {MOST >> 20} MiB of this repository, as far as is known here"
+    fetch = "" if asked or not url else f"git fetch {name}, to learn what it has; "
+    return Unsupported(
+        f"{what}; a worker is sent {MOST >> 20} MiB at most",
+        hint=f"{fetch}git push, to a remote that workers can fetch from",
+    )
+
+
+def _put(where: list[str], files: Sequence[bytes], words: list[str], apart: dict[str, str]) -> None:
+    """Bring the index to what the working tree has of some files."""
+    data = b"".join(path + b"\0" for path in files if path)
+    if data:
+        run_git([*where, "update-index", "-z", *words, "--stdin"], data=data, variables=apart)
+
+
+def _behind_link(top: bytes, path: bytes) -> bool:
+    """Whether a symlink lies in the place of a directory above a path: Git has nothing there then."""
+    parts = path.split(b"/")[:-1]
+    return any(
+        os.path.islink(os.path.join(top, *parts[:number])) for number in range(1, len(parts) + 1)
+    )
+
+
+def _pack(
+    where: list[str],
+    lines: list[str],
+    place: str,
+    apart: dict[str, str],
+    check: Callable[[], object],
+) -> bytes | None:
+    """A pack of what some lines name, made in a file; None as soon as it is too much."""
+    with open(place, "w+b") as file:
+
+        def look() -> None:
+            check()
+            if os.fstat(file.fileno()).st_size > MOST:
+                raise _TooMuch
+
+        try:
+            run_git(
+                [*where, "pack-objects", "--revs", "--stdout", "-q"],
+                data="".join(line + "\n" for line in lines).encode(),
+                variables=apart, into=file, check=look,
+            )  # fmt: skip
+            look()
+        except _TooMuch:
+            return None
+        file.seek(0)
+        return file.read()
+
+
+class _TooMuch(Exception):
+    """A pack has become too large."""
 
 
 def _differing(
@@ -131,8 +200,9 @@ def _differing(
 
 def _goes(path: bytes, but: Collection[bytes]) -> bool:
     parts = path.split(b"/")
-    if b".dvc" in parts[:-1] and (parts[-2] != b".dvc" or parts[-1] not in _OF_DVC):
-        return False
+    for name, goes in _OPEN.items():
+        if name in parts[:-1] and (parts[-2] != name or parts[-1] not in goes):
+            return False
     return not any(b"/".join(parts[:number]) in but for number in range(1, len(parts) + 1))
 
 
@@ -165,11 +235,13 @@ def _remote(where: list[str], top: bytes) -> tuple[str, str]:
     return name, source.url
 
 
-def _bases(where: list[str], commit: str, remote: str) -> tuple[str, ...]:
+def _there(where: list[str], remote: str) -> list[str]:
+    """Commits that a remote had when it was last asked."""
     refs = ["for-each-ref", "--format=%(objectname)", f"refs/remotes/{remote}/"]
-    there = run_git([*where, *refs]).decode().split()
-    if not there:
-        return ()
+    return run_git([*where, *refs]).decode().split()
+
+
+def _bases(where: list[str], commit: str, there: list[str]) -> tuple[str, ...]:
     lines = "".join(line + "\n" for line in (commit, *(f"^{one}" for one in there)))
     found = run_git([*where, "rev-list", "--boundary", "--stdin"], data=lines.encode())
     listed = found.decode().split()
@@ -179,76 +251,3 @@ def _bases(where: list[str], commit: str, remote: str) -> tuple[str, ...]:
 def _quoted(path: str) -> str:
     escaped = path.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def unpack(parcel: Parcel, mirror: Path, tree: Path) -> None:
-    """Make a working tree of a parcel.
-
-    Args:
-        parcel: what it is to be.
-        mirror: a bare repository of what was fetched, kept for the next one; made if need be.
-        tree: a directory that is not there.
-
-    Raises:
-        RemoteError: what the parcel left out cannot be fetched.
-        StoreError: it cannot be written.
-    """
-    try:
-        mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with exclusive(mirror.with_suffix(".lock")), _told(mirror):
-            if not (mirror / "HEAD").exists():
-                run_git(["init", "-q", "--bare", str(mirror)])
-            _fetch(parcel, mirror)
-        with _told(tree):
-            _make(parcel, mirror, tree)
-    except OSError as error:
-        raise StoreError(f"{tree}: {error.strerror}") from error
-
-
-@contextmanager
-def _told(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except GitFailed as error:
-        raise StoreError(f"{place}: {error.stderr}") from error
-
-
-def _fetch(parcel: Parcel, mirror: Path) -> None:
-    """Bring what the parcel left out, if it is not here."""
-    if not _lacking(parcel, mirror):
-        return
-    refs = "+refs/heads/*:refs/heads/*"  # pruned: "a" that is gone would be in the way of "a/b"
-    words = ["fetch", "-q", "--force", "--prune", "--no-tags", "--", parcel.url, refs]
-    try:
-        run_remote(words, git_dir=mirror)
-    except GitFailed as error:
-        raise explain(error, parcel.url) from error
-    lacking = _lacking(parcel, mirror)
-    if lacking:
-        raise ObjectMissing(
-            f"Git remote {parcel.url} has no commit {lacking[0]} any more", hint="git fetch --prune"
-        )
-
-
-def _lacking(parcel: Parcel, mirror: Path) -> list[str]:
-    names = "".join(base + "\n" for base in parcel.bases).encode()
-    if not names:
-        return []
-    found = run_git(["cat-file", "--batch-check"], git_dir=mirror, data=names).decode()
-    return [line.split()[0] for line in found.splitlines() if line.endswith(" missing")]
-
-
-def _make(parcel: Parcel, mirror: Path, tree: Path) -> None:
-    """A repository with HEAD, its index, and the files of the tree."""
-    run_git(["init", "-q", str(tree)])
-    alternates = tree / ".git" / "objects" / "info" / "alternates"
-    alternates.write_bytes(os.fsencode(mirror / "objects") + b"\n")
-    run_git(["index-pack", "--stdin"], git_dir=tree / ".git", data=parcel.pack)
-    where = ["-C", str(tree)]
-    if parcel.url:
-        run_git([*where, "config", "remote.origin.url", parcel.url])
-    if parcel.commit:
-        run_git([*where, "update-ref", "--no-deref", "HEAD", parcel.commit])
-    run_git([*where, "read-tree", "--reset", "-u", parcel.tree])
-    if parcel.commit:
-        run_git([*where, "reset", "-q"])  # what was not committed there is not committed here

@@ -55,14 +55,14 @@ class Attending:
         self._pass_on()
 
     def _pass_on(self) -> None:
-        if self.came in (signal.SIGTERM, signal.SIGHUP):
+        if self.came in (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
             for process in list(self._running):
                 with suppress(OSError):
                     process.send_signal(self.came)
 
-    def end(self) -> None:
-        """As if SIGTERM came; in any thread, also if nothing was entered."""
-        self.came = signal.SIGTERM
+    def end(self, number: int = signal.SIGTERM) -> None:
+        """As if a signal came, also one that nobody can be asked with; in any thread, also if nothing was entered."""
+        self.came = number
         self._pass_on()
 
     @contextmanager

@@ -1,15 +1,18 @@
-"""Outs of an earlier run from the cache into the working tree, in which they are not now."""
+"""Outs of a run from the cache into the working tree: in free places, or file by file where a directory stays (`persist`)."""
 
 import os
 from collections.abc import Iterable
 
+from vfs.errors import DataUnavailable, StoreError
 from vfs.formats.stage_values import DeclaredOut, Locked, LockedItem
+from vfs.mount_table import mounts_below
 from vfs.tracking.caches import Caches
-from vfs.tracking.compare import Plan, Wish
+from vfs.tracking.compare import Comparison, Plan, Wish
+from vfs.tracking.contents import Content
 from vfs.tracking.links import COPY, Linker
 from vfs.tracking.made import Made
 from vfs.tracking.materialise import Materialiser, check_parents
-from vfs.tracking.project import Project
+from vfs.tracking.project import Project, told
 
 
 class Restorer:
@@ -53,6 +56,54 @@ class Restorer:
     def remember(self) -> None:
         """Note what was made. Raises StoreError."""
         self._made.remember()
+
+    def update(self, run: Locked, out: DeclaredOut, aside: bytes, *, known: bool) -> list[bytes]:
+        """Bring a directory, file by file, to what a run made of it; what a `.dvcignore` hides in it stays.
+
+        Args:
+            run: of the stage.
+            out: the directory, which is here.
+            aside: where files go that no cache has.
+            known: all of it was recorded, so nothing goes there.
+
+        Returns:
+            Files that went there.
+
+        Raises:
+            DataUnavailable: the cache does not have all of it, or what is here cannot be read.
+            StoreFull, StoreError: the working tree cannot be written, or something untracked is in the way.
+        """
+        project, path = self._project, out.path
+        assert path is not None
+        self.check([out])
+        wishes = self._wishes(path, run.outs[out.written])
+        scanner = project.scanner()
+        stays: list[Content] = []
+        moved: list[bytes] = []
+        for content in project.contents.of(scanner.files(path)):
+            file, wish = content.file, wishes.get(content.file.path)
+            same = wish is not None and wish.digest == content.digest
+            if same or known or self._caches.elsewhere(content.digest, file.fingerprint.size):
+                stays.append(content)
+                continue
+            target = os.path.join(aside, file.path)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.rename(project.absolute(file.path), target)
+            moved.append(file.path)
+        scanner.check()
+        mounts = mounts_below(project.top)
+        compared = Comparison(
+            project.top, mounts, self._caches, wishes, dict, lambda _: True, force=True
+        )
+        plan = compared.run(stays)
+        if plan.missing:
+            raise DataUnavailable(f"the cache does not have {told(plan.missing[0])}")
+        if plan.users:
+            raise StoreError(f"{told(plan.users[0])} is in the way", hint="move it away")
+        maker = Materialiser(project.top, os.path.join(project.top, project.root))
+        linker = self._linker if out.cached else self._copier
+        self._made.add(maker.carry_out(plan, path, self._caches, linker), plan.place)
+        return moved
 
     def _wishes(self, path: bytes, item: LockedItem) -> dict[bytes, Wish]:
         assert item.digest is not None

@@ -1,7 +1,7 @@
 """One stage at a time is run by one process: a lock of its own while its command runs, when DVC's lock is free for others.
 
 Rule: the command inherits the lock, so that whatever of it goes on after an interruption (or a kill of ours) keeps others from running the stage. When a
-command ends by itself, the lock is given back, whatever it left in the background.
+command ends by itself, the lock is given back, whatever it left in the background (not that of a worker's tree: `leaving`).
 """
 
 import fcntl
@@ -48,8 +48,13 @@ def claimed(project: Project, stage: Stage, wait: float) -> Iterator[tuple[int, 
 
 
 @contextmanager
-def held(scratch: bytes, wait: float = 0.0) -> Iterator[tuple[int, ...]]:
+def held(scratch: bytes, wait: float = 0.0, *, leaving: bool = False) -> Iterator[tuple[int, ...]]:
     """Hold the lock of a scratch directory; none if somebody else has it for longer than `wait` seconds. Its file is there as long as it is held.
+
+    Args:
+        scratch: the directory.
+        wait: seconds.
+        leaving: whoever inherited the lock keeps it, also if nothing was interrupted.
 
     Raises:
         StoreError: it cannot be made.
@@ -69,12 +74,14 @@ def held(scratch: bytes, wait: float = 0.0) -> Iterator[tuple[int, ...]]:
     try:
         yield tuple(descriptors)
     except (KeyboardInterrupt, SystemExit):
-        while descriptors:  # others may have it still
-            os.close(descriptors.pop())
-        with suppress(OSError):
-            descriptors.extend(_locked(path))
+        leaving = True
         raise
     finally:
+        if leaving:
+            while descriptors:  # others may have it still
+                os.close(descriptors.pop())
+            with suppress(OSError):
+                descriptors.extend(_locked(path))
         for descriptor in descriptors:
             with suppress(OSError):
                 os.unlink(path)

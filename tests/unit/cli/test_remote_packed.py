@@ -90,7 +90,10 @@ def test_a_secret_is_warned_of(vfs: Vfs, file: Path) -> None:
     done = vfs("remote", "modify", "team", "session_token", "hush")
     assert (done.code, "--local" in done.err) == (0, True)
     assert vfs("remote", "modify", "--unset", "team", "session_token").code == 0
+    file.with_name(".gitignore").write_text("*.bak")
     assert vfs("remote", "modify", "--local", "team", "session_token", "hush") == Done(0, "", "")
+    git(file.parent, "check-ignore", "-q", "local.yaml")
+    assert file.with_name(".gitignore").read_text() == "*.bak\n/local.yaml\n"
     assert (
         file.with_name("local.yaml").read_text() == "remotes:\n  team:\n    session_token: hush\n"
     )

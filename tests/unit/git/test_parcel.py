@@ -1,15 +1,21 @@
 """Parcels: what of a working tree travels, what stays, and what the other side makes of it."""
 
 import os
-from collections.abc import Callable
+import socket
+import tempfile
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.unit.git.conftest import GitRepo
 from vfs.errors import ObjectMissing, StoreError, Unsupported
+from vfs.git import parcel as parcels
+from vfs.git import unparcel
 from vfs.git.command import run_git
-from vfs.git.parcel import packed, unpack
+from vfs.git.locks import exclusive
+from vfs.git.parcel import Parcel
 
 MakeRepo = Callable[[str], GitRepo]
 
@@ -31,6 +37,17 @@ def repo(make_repo: MakeRepo) -> GitRepo:
     return made
 
 
+def packed(top: bytes, also: Sequence[bytes], but: Collection[bytes]) -> Parcel:
+    """Packed with a scratch directory, in which nobody looks afterwards."""
+    with tempfile.TemporaryDirectory() as place:
+        return parcels.packed(top, also, but, os.fsencode(place), lambda: None)
+
+
+def unpack(parcel: Parcel, mirror: Path, tree: Path) -> None:
+    """Unpacked, and nobody ends it."""
+    unparcel.unpack(parcel, mirror, tree, lambda: None)
+
+
 def states(top: Path) -> dict[str, bytes]:
     """Files outside of `.git`, by path."""
     files = (path for path in top.rglob("*") if path.is_file() and ".git" not in path.parts)
@@ -46,10 +63,15 @@ def test_what_git_would_see(repo: GitRepo, tmp_path: Path) -> None:
     os.chmod(repo.path / "new/file", 0o755)
     for path in ("my.secret", "data/large", ".dvc/config.local", ".dvc/tmp/x", "out/x"):
         repo.write(path, b"stays\n")
+    for path in (".vfs/local.yaml", "sub/.vfs/local.yaml", "sub/.dvc/config.local"):
+        repo.write(path, b"secret\n")
+        repo.git("add", "-f", path)
+    repo.write("sub/.vfs/local.yaml", b"another\n")
     repo.write(".dvc/config", b"[core]\n")
+    repo.write(".vfs/config.yaml", b"x: 1\n")
     repo.write("dep", b"ignored\n")
     before = (states(repo.path / ".git"), repo.git("status", "--porcelain"))
-    parcel = packed(os.fsencode(repo.path), [b"dep", b"data"], {b"out", b"data"})
+    parcel = packed(os.fsencode(repo.path), [b"dep", b"data", b".vfs"], {b"out", b"data"})
     assert (states(repo.path / ".git"), repo.git("status", "--porcelain")) == before
     assert parcel.url == str(repo.path.parent / "bare.git")
     assert len(parcel.bases) == 1
@@ -58,6 +80,7 @@ def test_what_git_would_see(repo: GitRepo, tmp_path: Path) -> None:
     assert states(tree) == {
         "code": b"changed\n", "staged": b"s\n", "new/file": b"new\n", "unpushed": b"two\n", "dep": b"ignored\n",
         ".gitignore": b"*.secret\n/data\n/dep\n", ".dvc/config": b"[core]\n",
+        ".vfs/config.yaml": b"x: 1\n",
     }  # fmt: skip
     assert os.access(tree / "new/file", os.X_OK)
     assert run_git(["-C", str(tree), "log", "--format=%s"]) == b"not pushed\npushed\n"
@@ -84,8 +107,36 @@ def test_a_branch_that_is_where_another_one_was_a_directory(repo: GitRepo, tmp_p
     repo.git("push", "-q", "origin", ":part")
     repo.commit("more")
     repo.git("push", "-q", "origin", "HEAD:part/more")
-    unpack(packed(top, [], ()), mirror, tmp_path / "two")
+    (mirror / "refs/heads/main.lock").touch()  # of a git that was killed
+    repo.git("commit", "-q", "--allow-empty", "-m", "of a pull request")
+    repo.git("push", "-q", "origin", "HEAD:refs/pull/1/head")
+    repo.git("fetch", "-q", "origin", "+refs/pull/*/head:refs/remotes/origin/pr/*")
+    two = packed(top, [], ())
+    assert two.bases == (two.commit,)
+    unpack(two, mirror, tmp_path / "two")
     assert states(tmp_path / "two") == states(repo.path)
+
+
+def test_what_waits_for_a_remote_is_ended(repo: GitRepo, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        repo.git("remote", "set-url", "origin", f"git://127.0.0.1:{silent.getsockname()[1]}/x.git")
+        parcel = packed(os.fsencode(repo.path), [], ())
+        silent.setblocking(False)
+        came: list[socket.socket] = []
+
+        def check() -> None:
+            with suppress(BlockingIOError):
+                came.append(silent.accept()[0])
+            if came:
+                raise SystemExit(143)
+
+        mirror = tmp_path / "home/git"
+        with pytest.raises(SystemExit):
+            unparcel.unpack(parcel, mirror, tmp_path / "one", check)
+        with came[0], exclusive(mirror.with_suffix(".lock")):  # git has ended, and with it its lock
+            assert came[0].recv(1 << 16)
+            with pytest.raises(SystemExit):
+                unparcel.unpack(parcel, mirror, tmp_path / "one", check)
 
 
 def test_without_a_remote_and_without_a_commit(make_repo: MakeRepo, tmp_path: Path) -> None:
@@ -111,6 +162,28 @@ def test_too_much(repo: GitRepo) -> None:
     with pytest.raises(Unsupported, match="more than 64 MiB, large the most of it"):
         packed(os.fsencode(repo.path), [], ())
     assert packed(os.fsencode(repo.path), [], {b"large"}).tree
+
+
+def test_too_much_history(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parcels, "MOST", 1 << 20)
+    repo.write("large", os.urandom(2 << 20))
+    repo.commit("large")
+    with pytest.raises(Unsupported, match="lacks more than 1 MiB") as found:
+        packed(os.fsencode(repo.path), [], ())
+    assert found.value.hint == "git push, to a remote that workers can fetch from"
+    repo.git("update-ref", "-d", "refs/remotes/origin/main")
+    with pytest.raises(Unsupported) as found:
+        packed(os.fsencode(repo.path), [], ())
+    assert "git fetch origin, to learn what it has" in str(found.value.hint)
+
+
+def test_a_directory_that_became_a_symlink(repo: GitRepo, tmp_path: Path) -> None:
+    repo.write("d/x", b"x\n")
+    repo.commit("d")
+    os.rename(repo.path / "d", tmp_path / "else")
+    (repo.path / "d").symlink_to(tmp_path / "else")
+    unpack(packed(os.fsencode(repo.path), [], ()), tmp_path / "home/git", tmp_path / "one")
+    assert (tmp_path / "one/d").readlink() == tmp_path / "else"
 
 
 def test_git_s_reasons_are_told(repo: GitRepo) -> None:
