@@ -128,9 +128,10 @@ class Fetcher:
     def holds_back(self, blob: Blob, blocks: range) -> bool:
         """Whether blocks in the store are to be had by `read` only: with them readers have had all of a blob, and nobody has compared it."""
         state = self._engine.known(self.own(blob))
-        if state is None or state.whole or not state.handed.completes(blocks, state.blocks):
+        if state is None or state.whole or not state.provable:
             return False
-        return self._engine.editions.verdict(state.blob) != VERIFIED
+        completes = state.handed.completes(blocks, state.blocks)
+        return completes and self._engine.editions.verdict(state.blob) != VERIFIED
 
     def had(self, blob: Blob, blocks: Iterable[int]) -> None:
         """Readers have had blocks of a blob from the store, before the first was asked of `read`."""
