@@ -129,4 +129,18 @@ def test_a_run_that_cannot_read_is_not_recorded(work: Work) -> None:
     file.write_bytes(b"DATA\n")
     said = clone.vfs("repro", code=23)
     assert "which nobody could give it; nothing was recorded" in said
+def test_a_link_by_another_name_of_the_repository(work: Work) -> None:
+    """The command sees the view under that name too."""
+    work.write("real/f", "old\n")
+    (work.sandbox.root / "name").symlink_to(work.root)
+    name = work.sandbox.root / "outside"
+    name.symlink_to("name/../name")
+    work.pipeline(
+        f"  one: {{cmd: 'echo new > real/f; mkdir b; ln -s {name}/real/f b/l; ln -s {name}/b/../a b/a; cat b/l', outs: [b]}}\n"
+    )
+    assert "new" in work.vfs("repro")
+    assert work.read("b/l") == "new\n"
+    assert work.read("b/a") == "a\n"
+
+
     assert not (clone.root / "dvc.lock").exists()
