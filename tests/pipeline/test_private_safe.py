@@ -144,3 +144,12 @@ def test_a_link_by_another_name_of_the_repository(work: Work) -> None:
 
 
     assert not (clone.root / "dvc.lock").exists()
+@pytest.mark.fuse
+def test_what_a_traced_command_wanted_and_nobody_gave_is_no_record(work: Work) -> None:
+    """Nothing is declared yet that would have to be readable."""
+    clone = without_data(work, "  zero: {cmd: 'echo 1 > z', outs: [z]}\n")
+    (listing,) = (work.sandbox.root / "remote").rglob("*.dir")
+    listing.unlink()
+    said = clone.vfs("run", "--trace", "-n", "one", "cat data/x > b; true", code=23)
+    assert "nobody could give it; nothing was recorded" in said
+    assert "- b" not in clone.read("dvc.yaml")

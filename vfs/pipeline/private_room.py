@@ -48,7 +48,8 @@ class PrivateRoom:
         self.notes: list[str] = []
         self.trace: Trace | None = None
         self.reads = Reads()
-        self._unread: list[bytes] = []
+        self._unread: list[bytes] = []  # of its deps, and of what it opened
+        self._sought: list[bytes] = []  # of whatever it looked for
         self.ghosts: list[bytes] = []
 
     # Before and while -----------------------------------------------------------------------------
@@ -93,6 +94,8 @@ class PrivateRoom:
         self.reads = counting.end(status.read)
         mount = below[0] if below else b""
         self._unread = counting.unread(view.trace, stage.dep_paths, project.top, mount)
+        sought = counting.unread(view.trace, [b""], project.top, mount)
+        self._sought = [path for path in sought if not self._ignoring(path)]
         if view.trace is not None:
             trace = self._ignoring.without(view.trace)
             self.trace = counting.by_path(trace, project.top, mount)
@@ -169,6 +172,8 @@ class PrivateRoom:
 
     def proposed(self) -> Definition | None:
         """As `Room.proposed`."""
+        if self._sought:  # any of it might have been a dep
+            raise not_given(self._stage, self._sought)
         if self._view is None or self.trace is None or not self.trace.complete:
             return None
         claims = self._project.survey.claims.served
