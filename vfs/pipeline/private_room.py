@@ -12,7 +12,7 @@ from vfs.pipeline import scratches
 from vfs.pipeline.absent import NotHere
 from vfs.pipeline.aside import aside_of
 from vfs.pipeline.attending import Attending
-from vfs.pipeline.clearing import clear, clear_outs, scratch, stale_outs
+from vfs.pipeline.clearing import clear, clear_outs, scratch, stale_outs, unprotect
 from vfs.pipeline.executor import Here, Job, Means
 from vfs.pipeline.foreseen import foreseen
 from vfs.pipeline.ghosts import Appeared, appeared, ghosts_of
@@ -295,7 +295,19 @@ class PrivateRoom:
 
 
 def bring_persistent(project: Project, stage: Stage, means: Means) -> None:
-    """Outs that a command goes on with are to be here. Raises DataUnavailable."""
+    """Outs that a command goes on with are to be here, and no links into a cache: the view has what these lead to. Raises DataUnavailable, StoreError."""
+    _bring(project, stage, means)
+    paths = persistent(stage.definition.outs)
+    for path in paths:
+        if os.path.lexists(absolute := project.absolute(path)):
+            try:
+                unprotect(project, path)
+            except OSError as error:
+                raise failed(absolute, error) from error
+    means.measure.forget(paths)
+
+
+def _bring(project: Project, stage: Stage, means: Means) -> None:
     absent = means.measure.absent
     assert absent is not None
     paths = persistent(stage.definition.outs)
