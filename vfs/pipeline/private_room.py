@@ -304,7 +304,8 @@ def bring_persistent(project: Project, stage: Stage, means: Means) -> None:
                 unprotect(project, path)
             except OSError as error:
                 raise failed(absolute, error) from error
-    means.measure.forget(paths)
+    if paths:
+        means.measure.forget(paths)
 
 
 def _bring(project: Project, stage: Stage, means: Means) -> None:
