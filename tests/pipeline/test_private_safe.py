@@ -158,6 +158,22 @@ def test_what_was_made_stays_where_it_cannot_be_recorded(work: Work) -> None:
     work.sandbox.run(work.words("repro"), cwd=work.root, check=False)
     assert kept(work) == ["hours\n"]
 
+    named = re.search(rb"what stage 'one' wrote is kept in (\S+)", done.stderr)
+    assert named is not None
+    assert (work.root / os.fsdecode(named[1]) / "made/b").exists()
+
+
+def test_a_persistent_out_waits_for_the_others(work: Work) -> None:
+    """They may be what cannot be recorded."""
+    work.write("p", "before\n")
+    work.pipeline(
+        "  one: {cmd: 'echo run >> p; mkdir d; mkfifo d/f', outs: [p: {persist: true}, d]}\n"
+    )
+    work.vfs("repro", code=16)
+    assert work.read("p") == "before\n"
+    work.pipeline("  one: {cmd: 'echo run >> p; mkdir d', outs: [p: {persist: true}, d]}\n")
+    work.vfs("repro")
+    assert work.read("p") == "before\nrun\n"
 
 def kept(work: Work) -> list[str]:
     """What `b` is in the whole tree."""

@@ -215,13 +215,13 @@ class PrivateRoom:
         )  # fmt: skip
         move_outs(stage, layers)
         changes = self._changes(view)
-        self._apply([one for one in changes if _in_any(one.path, persist)], view)
         self._left = undeclared(changes, stage.out_paths)
         if self.trace is not None:
             self.notes += differences(stage, self.trace, changes, self._ignoring)
         if now := appeared(project.top, stage.out_paths, self.ghosts):
             self.notes.append(f"stage {stage.address()!r}: {Appeared(stage, now).told()}")
-        return take(project, stage, layers)
+        going_on = [one for one in changes if _in_any(one.path, persist)]
+        return take(project, stage, layers, partial(self._apply, going_on, view))
 
     def _apply(self, changes: list[Change], view: View) -> None:
         """Change `persist` outs in the working tree as the command did."""
