@@ -1,6 +1,7 @@
 """What a private view must not do: touch what is the user's, record what never was, lose what a command made."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -155,9 +156,8 @@ def test_what_was_made_stays_where_it_cannot_be_recorded(work: Work) -> None:
     """In place it would lie in the working tree."""
     (work.root / ".dvc/cache").write_text("no directory")
     work.pipeline("  one: {cmd: 'echo hours > b', outs: [b]}\n")
-    work.sandbox.run(work.words("repro"), cwd=work.root, check=False)
+    done = work.sandbox.run(work.words("repro"), cwd=work.root, check=False)
     assert kept(work) == ["hours\n"]
-
     named = re.search(rb"what stage 'one' wrote is kept in (\S+)", done.stderr)
     assert named is not None
     assert (work.root / os.fsdecode(named[1]) / "made/b").exists()
@@ -174,6 +174,7 @@ def test_a_persistent_out_waits_for_the_others(work: Work) -> None:
     work.pipeline("  one: {cmd: 'echo run >> p; mkdir d', outs: [p: {persist: true}, d]}\n")
     work.vfs("repro")
     assert work.read("p") == "before\nrun\n"
+
 
 def kept(work: Work) -> list[str]:
     """What `b` is in the whole tree."""

@@ -42,7 +42,7 @@ class PrivateRoom:
         self._scratch = scratch(project, stage)
         self._view: View | None = None
         self._here: Here | None = None
-        self._made = False  # the command ended well
+        self._made = False  # the command ended well, or nobody knows how
         self._settled = False
         self._left: list[Change] = []
         self.notes: list[str] = []
@@ -85,6 +85,7 @@ class PrivateRoom:
             raise failed(self._scratch, error) from error
         streams = job.streams
         counting = Counting(self._views.lower if below else None)
+        self._made = True
         with self._ahead(below), attending.held(), attending.running(view):
             status = view.run(
                 job.commands, job.cwd, job.env,
@@ -265,7 +266,7 @@ class PrivateRoom:
             raise failed(target, error) from error
 
     def _wrote(self, view: View) -> bool:
-        """Whether a command ended well, and what it wrote would be lost with its scratch."""
+        """Whether a command did not fail, and what it wrote would be lost with its scratch."""
         if self._views.passing or not self._made:
             return False
         if os.path.lexists(os.path.join(self._scratch, b"made")):
@@ -281,12 +282,12 @@ class PrivateRoom:
             if self._here is None:
                 scratches.end(self._scratch, set())
             return
-        where = told(os.path.relpath(self._view.upper, self._project.top))
+        where = told(os.path.relpath(self._scratch, self._project.top))
         keep: set[bytes] = set()
         name = self._stage.address()
         if self._left and self._settled:
             keep.add(b"upper")
-            kept = "; it is not kept" if self._views.passing else f"; kept in {where}, not in the working tree"  # fmt: skip
+            kept = "; it is not kept" if self._views.passing else f"; kept in {where}/upper, not in the working tree"  # fmt: skip
             self.notes.append(f"stage {name!r} wrote {told_of(self._left)}{kept}")
         elif not self._settled and (self._views.keep or self._wrote(self._view)):
             keep |= {b"upper", b"made"}
