@@ -12,7 +12,7 @@ from vfs.pipeline import scratches
 from vfs.pipeline.absent import NotHere
 from vfs.pipeline.aside import aside_of
 from vfs.pipeline.attending import Attending
-from vfs.pipeline.clearing import clear, clear_outs, scratch, stale_outs, unprotect
+from vfs.pipeline.clearing import clear, clear_outs, scratch, stale_outs
 from vfs.pipeline.executor import Here, Job, Means
 from vfs.pipeline.foreseen import foreseen
 from vfs.pipeline.ghosts import Appeared, appeared, ghosts_of
@@ -293,37 +293,6 @@ class PrivateRoom:
             keep |= {b"upper", b"made"}
             self.notes.append(f"what stage {name!r} wrote is kept in {where}")
         scratches.end(self._scratch, keep)
-
-
-def bring_persistent(project: Project, stage: Stage, means: Means) -> None:
-    """Outs that a command goes on with are to be here, and no links into a cache: the view has what these lead to. Raises DataUnavailable, StoreError."""
-    _bring(project, stage, means)
-    paths = persistent(stage.definition.outs)
-    for path in paths:
-        if os.path.lexists(absolute := project.absolute(path)):
-            try:
-                unprotect(project, path)
-            except OSError as error:
-                raise failed(absolute, error) from error
-    if paths:
-        means.measure.forget(paths)
-
-
-def _bring(project: Project, stage: Stage, means: Means) -> None:
-    absent = means.measure.absent
-    assert absent is not None
-    paths = persistent(stage.definition.outs)
-    claims = [absent.missing[path] for path in paths if path in absent.missing]
-    if not claims:
-        return
-    from vfs.pipeline.elsewhere import bring  # with the drivers of remotes
-
-    if not bring(project, claims):
-        raise DataUnavailable(
-            f"stage {stage.address()!r} goes on with {told(claims[0].out.path)}, which is recorded and cannot be had",
-            hint="vfs pull says why; without it (remove its entry in dvc.lock) the stage begins anew",
-        )
-    absent.refresh()
 
 
 def _in_any(path: bytes, outs: Sequence[bytes]) -> bool:
