@@ -303,6 +303,40 @@ def test_what_no_remote_has_is_made_again(work: Work) -> None:
     assert clone.read("b") == "a\n"
 
 
+def test_each_remote_answers_for_its_own_outs(work: Work) -> None:
+    """One is not configured, one is empty, one is not there, and one has what it should have."""
+    places = {name: work.sandbox.root / name for name in ("has", "empty", "gone")}
+    outs = {"plain": "ob", **{name: f"{name}: {{remote: {name}}}" for name in places}}
+    for name, place in places.items():
+        work.vfs("remote", "add", name, str(place))
+        place.mkdir()
+    work.pipeline(
+        "".join(f"  {n}: {{cmd: echo {n} > {out.partition(':')[0]}, outs: [{out}]}}\n" for n, out in outs.items())
+    )  # fmt: skip
+    work.vfs("repro")
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "x")
+    work.vfs("push", "has")
+    places["gone"].rmdir()
+    assert clone_of(work, "clone").outcomes("--dry-run") == {
+        "plain": "would-run", "has": "unchanged", "empty": "would-run", "gone": "unchanged",
+    }  # fmt: skip
+
+
+def test_a_dry_run_does_not_need_what_it_would_make(work: Work) -> None:
+    published(
+        work,
+        "  one: {cmd: mkdir d; echo 1 > d/x, outs: [d]}\n"
+        "  two: {cmd: wc -c d/x > b, deps: [d/x], outs: [b]}\n",
+    )
+    for path in (work.sandbox.root / "remote").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    clone = clone_of(work, "clone")
+    assert clone.outcomes("--dry-run") == {"one": "would-run", "two": "may-run"}
+    assert clone.outcomes() == {"one": "ran", "two": "ran"}
+
+
 def test_an_out_that_cannot_be_looked_at_is_made(work: Work) -> None:
     """Nothing says what it holds, so that a mount cannot serve it; there is a mount, since data is not here."""
     work.write("data", "data\n")

@@ -115,6 +115,23 @@ def test_killed_and_given_again(clone: Work) -> None:
     assert hit == set(KINDS)
 
 
+def test_what_a_command_wrote_stays_if_its_view_was_killed(clone: Work) -> None:
+    """As the kernel does it that lacks memory: nobody knows how far the command came."""
+    clone.pipeline(
+        f"  one: {{cmd: 'echo hours > b; touch {clone.signs}/begun; sleep 30', deps: [a], outs: [b]}}\n"
+    )
+    process = clone.start("repro", "one")
+    wait_until((clone.signs / "begun").exists, "the command")
+    (program,) = (p for p in psutil.Process(process.pid).children() if "vfs.sandbox" in " ".join(p.cmdline()))  # fmt: skip
+    program.kill()
+    said = process.communicate()[0].decode()
+    assert process.returncode == 1, said
+    (scratch,) = (clone.root / ".dvc/tmp").glob("vfs-run-one-*")
+    assert f"what stage 'one' wrote is kept in .dvc/tmp/{scratch.name}\n" in said
+    assert (scratch / "upper/b").read_text() == "hours\n"
+    assert sorted(path.name for path in scratch.iterdir()) == ["upper"]
+
+
 def test_what_was_read_of_a_daemon_that_was_killed_is_not_recorded(clone: Work) -> None:
     """The command does not mind, and ends well."""
     clone.pipeline(

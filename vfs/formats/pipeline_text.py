@@ -2,18 +2,20 @@
 
 Format (source: DVC's `stage/serialize.py`, `dvcfile.py`, `utils/collections.py`): keys of a stage in a fixed order, lists sorted; a stage that is there is changed in place.
 
-Rules: comments and the order of everything that does not change stay. `frozen` is set and nothing else is rewritten, where DVC sorts lists
+Rules: comments (`vfs.formats.pipeline_splice`) and the order of everything that does not change stay. `frozen` is set and nothing else is rewritten, where DVC sorts lists
 too. The last stage takes the file with it only if it says nothing else (DVC removes it with all it says).
 """
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from vfs.errors import FormatError
 from vfs.formats.expansion import is_group
 from vfs.formats.fields import clip
 from vfs.formats.pipeline_schema import NOT_IN_NAMES, PLOT_KEYS
+from vfs.formats.pipeline_splice import Text
 from vfs.formats.pointer_text import dump_yaml, load_yaml
 from vfs.formats.stage_values import DeclaredOut, DeclaredParams, Definition, OutKind
 from vfs.formats.variables import DEFAULT_FILE
@@ -67,7 +69,7 @@ def with_stage(
     else:
         hint = "choose another name, or overwrite it with `--force`"
         raise FormatError(f"has a stage {clip(name)} already", file=file, hint=hint)
-    return dump_yaml(document)
+    return _commented(old, file, document, name, partial(_apply, entry))
 
 
 def without_stage(old: bytes, file: str, name: str) -> bytes | None:
@@ -82,7 +84,7 @@ def without_stage(old: bytes, file: str, name: str) -> bytes | None:
     del stages[name]
     if not stages:
         del document["stages"]
-    return dump_yaml(document) if document else None
+    return _commented(old, file, document, name, None) if document else None
 
 
 def with_frozen(old: bytes, file: str, name: str, frozen: bool) -> bytes:
@@ -101,11 +103,66 @@ def with_frozen(old: bytes, file: str, name: str, frozen: bool) -> bytes:
     entry = _entry(_stages(document, file), file, name) if name else document
     if bool(entry.get("frozen") or entry.get("locked")) == frozen:
         return old
-    for key in ("locked", "frozen"):
-        entry.pop(key, None)
-    if frozen:
-        entry["frozen"] = True
+
+    def change(entry: Any) -> None:
+        for key in ("locked", "frozen"):
+            entry.pop(key, None)
+        if frozen:
+            entry["frozen"] = True
+
+    change(entry)
+    return _commented(old, file, document, name, change) if name else dump_yaml(document)
+
+
+def _commented(
+    old: bytes | None,
+    file: str,
+    document: Any,
+    name: str,
+    change: Callable[[Any], None] | None,
+) -> bytes:
+    """The bytes of a `dvc.yaml` of which one stage was changed, with all comments where they were.
+
+    Args:
+        old: as it was.
+        file: its name.
+        document: as it is to be.
+        name: of the stage.
+        change: what was done to its entry; None: it is gone.
+    """
+    if old is None or b"#" not in old:
+        return dump_yaml(document)
+    try:
+        made = _spliced(old, file, name, change)
+        if load_yaml(made, file) == document:
+            return made
+    except (FormatError, KeyError, ValueError):
+        pass  # it stands for more than itself, or is written in an uncommon way
     return dump_yaml(document)
+
+
+def _spliced(old: bytes, file: str, name: str, change: Callable[[Any], None] | None) -> bytes:
+    """As `_commented`, by its lines. Raises FormatError, KeyError, ValueError: that is not possible."""
+    old = old.replace(b"\r\n", b"\n")
+    document = load_yaml(old, file, empty=True)
+    begin = b"stages:\n"
+    text = None
+    if document.get("stages"):
+        normal = dump_yaml(load_yaml(Text(old, document).outdented(), file))
+        text = Text(normal, load_yaml(normal, file))
+    elif document:
+        raise ValueError("no stages to stand beside")
+    if change is None:
+        assert text is not None
+        return text.without(name)
+    entry: Any = {"stages": {name: {}}}
+    if text is not None and name in document["stages"]:
+        entry = load_yaml(begin + text.entry(name), file)
+    change(entry["stages"][name])
+    made = dump_yaml(entry)
+    if text is None:
+        return old.removesuffix(b"\n") + b"\n" + made
+    return text.replaced(name, made.removeprefix(begin))
 
 
 def _stages(document: Any, file: str) -> Any:

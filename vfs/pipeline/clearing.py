@@ -23,7 +23,7 @@ from vfs.pipeline.nodes import Stage
 from vfs.sandbox.removal import remove
 from vfs.tracking.caches import Caches
 from vfs.tracking.links import Linker, failed
-from vfs.tracking.project import Project, told
+from vfs.tracking.project import Project, is_inside, told
 from vfs.tracking.scan import Scanner
 from vfs.types import Digest
 
@@ -61,7 +61,7 @@ def clear_outs(
             continue
         try:
             if out.persist:
-                _unprotect(project, out.path)
+                unprotect(project, out.path)
             elif _kept(project, stage, out, measure):
                 _delete(project.absolute(out.path))
             else:
@@ -149,16 +149,18 @@ def _move(project: Project, path: bytes, aside: bytes) -> bytes:
     return os.path.relpath(target, project.top)
 
 
-def _unprotect(project: Project, path: bytes) -> None:
-    """Links become copies, and all of it may be written."""
+def unprotect(project: Project, path: bytes) -> None:
+    """Links into a cache become copies, and all of it may be written. Raises OSError, StoreError."""
     top = project.absolute(path)
+    caches = [os.fsencode(os.path.realpath(one)) for one in project.store.caches]
     copy = Linker(("reflink", "copy"))
     for file in list(_files(top)):
         found = os.lstat(file)
         if stat.S_ISLNK(found.st_mode):
             target = os.path.realpath(file)
-            if not target.startswith(os.fsencode(project.cache.directory)):
+            if not any(is_inside(target, cache) for cache in caches) or not os.path.isfile(target):
                 continue
+            found = os.stat(target)  # every symlink has all permissions
         elif not stat.S_ISREG(found.st_mode) or (found.st_nlink == 1 and found.st_mode & 0o200):
             continue
         else:

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from vfs.errors import ConfigError, RemoteError, Unsupported, VfsError
 from vfs.sharing.fetch import Fetch
 from vfs.sharing.missing import missing
-from vfs.sharing.push import Push, pushed
+from vfs.sharing.push import Push, pushed, remote_of
 from vfs.sharing.used import Used
 from vfs.tracking.checkout import Checkout, How
 from vfs.tracking.project import Project, told
@@ -15,7 +16,7 @@ from vfs.tracking.targets import Selection, Wanted
 from vfs.tracking.uses import Use
 from vfs.workspace.outs import Claim
 from vfs.workspace.packed_stores import with_packed
-from vfs.workspace.stores import DvcStore
+from vfs.workspace.stores import DvcStore, RemoteRef
 
 
 def bring(project: Project, claims: Sequence[Claim]) -> bool:
@@ -28,15 +29,21 @@ def bring(project: Project, claims: Sequence[Claim]) -> bool:
 
 
 def on_remotes(project: Project, claims: Sequence[Claim]) -> set[bytes]:
-    """Paths of those outs that a remote has; of one that does not answer that is assumed, since nothing shows anything else."""
-    uses = [use for use in _uses(project, claims) if pushed(use)]
-    paths = {use.out.path for use in uses}
-    try:
-        return paths - _lacking(project, uses)
-    except (ConfigError, Unsupported):
-        return set()
-    except RemoteError:
-        return paths
+    """Paths of those outs that their remote has; of one that does not answer that is assumed, since nothing shows anything else."""
+    groups: dict[RemoteRef, list[Use]] = {}
+    for use in _uses(project, claims):
+        with suppress(ConfigError):  # no remote is configured for it
+            ref = remote_of(use, None, project.workspace.settings.remote_default)
+            groups.setdefault(ref, []).append(use)
+    found: set[bytes] = set()
+    for uses in groups.values():
+        paths = {use.out.path for use in uses if pushed(use)}
+        with suppress(Unsupported):
+            try:
+                found |= paths - _lacking(project, uses)
+            except RemoteError:
+                found |= paths
+    return found
 
 
 def lacking(project: Project, claims: Sequence[Claim]) -> set[bytes]:

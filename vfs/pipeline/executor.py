@@ -104,7 +104,7 @@ class Room(Protocol):
         """
 
     def proposed(self) -> Definition | None:
-        """The declaration of the stage with what its command touched, before `outs`; None if that is not known. Raises StoreError."""
+        """The declaration of the stage with what its command touched, before `outs`; None if that is not known. Raises StageFailed (it could not touch something), StoreError."""
 
     def use(self, stage: Stage) -> None:
         """The stage is declared so from now on."""

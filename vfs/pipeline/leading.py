@@ -3,6 +3,7 @@
 Rules:
 
 * Each name on the way is looked up as the command saw it, and never through a symlink of the working tree: `d/f` is what `d` led to in the view.
+* So are names on a way that leads out of the working tree: it may come back by another name of it.
 * Only what was moved to `Layers.made` is changed. A symlink in it is replaced, never followed.
 """
 
@@ -78,35 +79,36 @@ def _links(path: bytes) -> Iterator[bytes]:
 
 def _led_to(top: bytes, path: bytes, layers: Layers) -> bytes | None:
     """The file that a path of the view leads to, where it lies; None if to none, or to a directory."""
-    at, left, links = b"", path.split(b"/"), 0
+    top = os.path.realpath(top)
+    at, left, links = top, path.split(b"/"), 0  # `at` goes through no symlink
     while left:
         name = left.pop(0)
         if name in (b"", b"."):
             continue
         if name == b"..":
-            if at:
-                at = os.path.dirname(at)
-                continue
-            leads = os.path.dirname(top)
-        else:
-            here = _found(os.path.join(at, name), layers)
-            if here is None:
-                return None
-            if not os.path.islink(here):
-                at = os.path.join(at, name)
-                continue
-            leads, links = os.readlink(here), links + 1
-            if links > _MOST_LINKS:
-                return None
+            at = os.path.dirname(at)
+            continue
+        here = _lies(os.path.join(at, name), top, layers)
+        if here is None:
+            return None
+        if not os.path.islink(here):
+            at = os.path.join(at, name)
+            continue
+        leads, links = os.readlink(here), links + 1
+        if links > _MOST_LINKS:
+            return None
         if leads.startswith(b"/"):
-            whole = os.path.join(leads, *left)
-            plain = os.path.normpath(whole)
-            if not is_inside(plain, top):
-                return _file(whole)
-            at, leads, left = b"", os.path.relpath(plain, top), []
+            at = b"/"
         left[:0] = leads.split(b"/")
-    found = _found(at, layers)
-    return None if found is None else _file(found)
+    found = _lies(at, top, layers)
+    return found if found is not None and os.path.isfile(found) else None
+
+
+def _lies(absolute: bytes, top: bytes, layers: Layers) -> bytes | None:
+    """Where lies what a command saw at a path that goes through no symlink: outside of the working tree it is what is there."""
+    if absolute == top or not is_inside(absolute, top):
+        return absolute
+    return _found(os.path.relpath(absolute, top), layers)
 
 
 def _found(path: bytes, layers: Layers) -> bytes | None:
@@ -123,7 +125,3 @@ def _found(path: bytes, layers: Layers) -> bytes | None:
     if is_there(tree, path) or any(is_inside(path, one) for one in layers.hide):
         below = []
     return next((os.path.join(d, path) for d in (tree, *below) if is_there(d, path)), None)
-
-
-def _file(path: bytes) -> bytes | None:
-    return path if os.path.isfile(path) else None

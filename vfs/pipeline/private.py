@@ -35,7 +35,8 @@ class Private:
     @contextmanager
     def room(self, project: Project, stage: Stage, means: Means) -> Iterator[Room]:
         """A view for a stage; raises as `Executor.room`."""
-        from vfs.pipeline.private_room import PrivateRoom, bring_persistent  # if anything runs
+        from vfs.pipeline.going_on import bring_persistent  # if anything runs
+        from vfs.pipeline.private_room import PrivateRoom
 
         link = next((p for p in stage.out_paths if through_link(project, p)), None)
         if link is not None:

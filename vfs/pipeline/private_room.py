@@ -42,13 +42,14 @@ class PrivateRoom:
         self._scratch = scratch(project, stage)
         self._view: View | None = None
         self._here: Here | None = None
-        self._made = False  # the command ended well
+        self._made = False  # the command ended well, or nobody knows how
         self._settled = False
         self._left: list[Change] = []
         self.notes: list[str] = []
         self.trace: Trace | None = None
         self.reads = Reads()
-        self._unread: list[bytes] = []
+        self._unread: list[bytes] = []  # of its deps, and of what it opened
+        self._sought: list[bytes] = []  # of whatever it looked for
         self.ghosts: list[bytes] = []
 
     # Before and while -----------------------------------------------------------------------------
@@ -84,6 +85,7 @@ class PrivateRoom:
             raise failed(self._scratch, error) from error
         streams = job.streams
         counting = Counting(self._views.lower if below else None)
+        self._made = True
         with self._ahead(below), attending.held(), attending.running(view):
             status = view.run(
                 job.commands, job.cwd, job.env,
@@ -93,6 +95,8 @@ class PrivateRoom:
         self.reads = counting.end(status.read)
         mount = below[0] if below else b""
         self._unread = counting.unread(view.trace, stage.dep_paths, project.top, mount)
+        sought = counting.unread(view.trace, [b""], project.top, mount)
+        self._sought = [path for path in sought if not self._ignoring(path)]
         if view.trace is not None:
             trace = self._ignoring.without(view.trace)
             self.trace = counting.by_path(trace, project.top, mount)
@@ -169,6 +173,8 @@ class PrivateRoom:
 
     def proposed(self) -> Definition | None:
         """As `Room.proposed`."""
+        if self._sought:  # any of it might have been a dep
+            raise not_given(self._stage, self._sought)
         if self._view is None or self.trace is None or not self.trace.complete:
             return None
         claims = self._project.survey.claims.served
@@ -210,13 +216,13 @@ class PrivateRoom:
         )  # fmt: skip
         move_outs(stage, layers)
         changes = self._changes(view)
-        self._apply([one for one in changes if _in_any(one.path, persist)], view)
         self._left = undeclared(changes, stage.out_paths)
         if self.trace is not None:
             self.notes += differences(stage, self.trace, changes, self._ignoring)
         if now := appeared(project.top, stage.out_paths, self.ghosts):
             self.notes.append(f"stage {stage.address()!r}: {Appeared(stage, now).told()}")
-        return take(project, stage, layers)
+        going_on = [one for one in changes if _in_any(one.path, persist)]
+        return take(project, stage, layers, partial(self._apply, going_on, view))
 
     def _apply(self, changes: list[Change], view: View) -> None:
         """Change `persist` outs in the working tree as the command did."""
@@ -260,7 +266,7 @@ class PrivateRoom:
             raise failed(target, error) from error
 
     def _wrote(self, view: View) -> bool:
-        """Whether a command ended well, and what it wrote would be lost with its scratch."""
+        """Whether a command did not fail, and what it wrote would be lost with its scratch."""
         if self._views.passing or not self._made:
             return False
         if os.path.lexists(os.path.join(self._scratch, b"made")):
@@ -276,35 +282,17 @@ class PrivateRoom:
             if self._here is None:
                 scratches.end(self._scratch, set())
             return
-        where = told(os.path.relpath(self._view.upper, self._project.top))
+        where = told(os.path.relpath(self._scratch, self._project.top))
         keep: set[bytes] = set()
         name = self._stage.address()
         if self._left and self._settled:
             keep.add(b"upper")
-            kept = "; it is not kept" if self._views.passing else f"; kept in {where}, not in the working tree"  # fmt: skip
+            kept = "; it is not kept" if self._views.passing else f"; kept in {where}/upper, not in the working tree"  # fmt: skip
             self.notes.append(f"stage {name!r} wrote {told_of(self._left)}{kept}")
         elif not self._settled and (self._views.keep or self._wrote(self._view)):
             keep |= {b"upper", b"made"}
             self.notes.append(f"what stage {name!r} wrote is kept in {where}")
         scratches.end(self._scratch, keep)
-
-
-def bring_persistent(project: Project, stage: Stage, means: Means) -> None:
-    """Outs that a command goes on with are to be here. Raises DataUnavailable."""
-    absent = means.measure.absent
-    assert absent is not None
-    paths = persistent(stage.definition.outs)
-    claims = [absent.missing[path] for path in paths if path in absent.missing]
-    if not claims:
-        return
-    from vfs.pipeline.elsewhere import bring  # with the drivers of remotes
-
-    if not bring(project, claims):
-        raise DataUnavailable(
-            f"stage {stage.address()!r} goes on with {told(claims[0].out.path)}, which is recorded and cannot be had",
-            hint="vfs pull says why; without it (remove its entry in dvc.lock) the stage begins anew",
-        )
-    absent.refresh()
 
 
 def _in_any(path: bytes, outs: Sequence[bytes]) -> bool:

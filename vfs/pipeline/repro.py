@@ -155,7 +155,7 @@ class Walk:
             self._source(node)
             return
         with self._runner.guard:
-            reasons = self._judge.reasons(node)
+            reasons = self._reasons(node)
             if not reasons and not self._options.force:
                 self._unchanged(node)
                 return
@@ -171,10 +171,22 @@ class Walk:
         self.walked.written += done.written
         self._heard.done(node, done)
 
+    def _reasons(self, stage: Stage) -> list[Reason]:
+        try:
+            return self._judge.reasons(stage)
+        except VfsError:
+            if not self._not_run(stage):
+                raise
+            return []  # what it lacks would be made first
+
+    def _not_run(self, stage: Stage) -> list[Stage]:
+        """What a stage depends on and a dry run did not run."""
+        followed = (*self.walked.changed, *self.walked.followed) if self._options.dry else ()
+        return [node for node in self._graph.needs(stage) if node in followed]
+
     def _unchanged(self, stage: Stage) -> None:
         """Nothing is to be done, or nobody knows: what a dry run did not run may change what the stage depends on."""
-        followed = (*self.walked.changed, *self.walked.followed) if self._options.dry else ()
-        needed = [node for node in self._graph.needs(stage) if node in followed]
+        needed = self._not_run(stage)
         if not needed:
             self._heard.unchanged(stage)
             return

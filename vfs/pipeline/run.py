@@ -327,7 +327,7 @@ class Runner:
 
     def _record(self, stage: Stage, before: Locked, room: Room) -> Done:
         measure = self.measure
-        measure.forget(stage.dep_paths)
+        measure.forget([*stage.dep_paths, *stage.out_paths])  # anybody may have written meanwhile
         after = self.inputs(stage)
         changed = recording.changed(before, after)
         if changed:

@@ -12,7 +12,7 @@ Rules:
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
@@ -65,32 +65,47 @@ def move_outs(stage: Stage, layers: Layers) -> None:
             raise failed(source, error) from error
 
 
-def take(project: Project, stage: Stage, layers: Layers) -> dict[str, LockedItem]:
-    """Take the outs into the cache, on the disk: those that were moved, and `persist` ones from the working tree; raises as `recording.outs`."""
+def take(
+    project: Project, stage: Stage, layers: Layers, go_on: Callable[[], None]
+) -> dict[str, LockedItem]:
+    """Take the outs into the cache, on the disk; raises as `go_on` and `recording.outs`.
+
+    Args:
+        project: whose they are; `persist` ones are read in its working tree.
+        stage: whose they are.
+        layers: that they were moved in.
+        go_on: changes `persist` outs in the working tree, when all others are in the cache.
+    """
     keep = cacheable(stage.definition)
     found: dict[str, LockedItem] = {}
     stored: list[Recorded] = []
     for path in stage.out_paths:
         resolve(project.top, path, layers)
+
+    def one(out: DeclaredOut, where: Project, *, store: bool) -> None:
+        assert out.path is not None  # or the graph was refused
+        old = stage.locked.outs.get(out.written) if stage.locked else None
+        try:
+            recorded = record(where, out.path, old.digest if old else None, store=store)
+        except UnknownPath:
+            raise not_made(stage, out) from None
+        if out.cached and not out.persist:
+            _adopt(where, out.path, recorded)
+        if out.cached or keep:
+            stored.append(recorded)
+        found[out.written] = item(out.written, recorded.content)
+
+    outs = stage.definition.outs
     with _reading(project, layers.made) as made:
-        for out in stage.definition.outs:
-            assert out.path is not None  # or the graph was refused
-            old = stage.locked.outs.get(out.written) if stage.locked else None
-            digest = old.digest if old else None
-            try:
-                if out.persist:
-                    recorded = record(project, out.path, digest, store=out.cached or keep)
-                else:
-                    recorded = record(made, out.path, digest, store=keep and not out.cached)
-            except UnknownPath:
-                raise not_made(stage, out) from None
-            if out.cached and not out.persist:
-                _adopt(made, out.path, recorded)
-            if out.cached or keep:
-                stored.append(recorded)
-            found[out.written] = item(out.written, recorded.content)
+        for out in outs:
+            if not out.persist:
+                one(out, made, store=keep and not out.cached)
+        go_on()
+        for out in outs:
+            if out.persist:
+                one(out, project, store=out.cached or keep)
         put_listings(project, stored)
-    return found
+    return {out.written: found[out.written] for out in outs}
 
 
 def apply(project: Project, changes: Iterable[Change], view: View, aside: bytes) -> Iterator[bytes]:

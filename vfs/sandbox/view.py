@@ -182,7 +182,7 @@ class View:
             return Status(-signal.SIGTERM, 0)
         raise VfsError(
             f"the process that ran a command in a private view was ended (status {child.status})",
-            hint="what the command had written is in the scratch",
+            hint="the kernel does that where memory is short; its log says so (dmesg)",
         )
 
     def send_signal(self, number: int) -> None:

@@ -126,3 +126,110 @@ def test_items_of_a_list_that_stay_keep_their_comments() -> None:
     assert "outs:  # outs\n    - p  # p\n    - o:\n        cache: false  # why\n    - q\n" in new
     entry = {"cmd": "x", "deps": [["a"], ["a"]], "outs": ["p", "p"]}
     assert b"- p  # p\n    - p\n" in with_stage(old, "dvc.yaml", "s", entry, replace=True)
+
+
+COMMENTED = b"""# The pipeline
+
+# Of all stages
+vars:
+- x: 1
+
+# The stages
+stages:
+  # Gets the data,
+  # all of it
+  prepare:
+    cmd: get
+    outs:
+    - data  # big
+    # - more
+
+  # Trains the model
+  train:
+    cmd: train
+    deps:
+    - data
+
+  # (free)
+
+# Evaluates
+  evaluate:
+    cmd: evaluate
+    metrics:
+    - m.json:
+        cache: false
+  # The end of the stages
+
+# What is drawn
+plots:
+- p
+# The end
+"""
+
+
+def test_comments_stay_where_a_stage_was_removed() -> None:
+    removed = without_stage(COMMENTED, "dvc.yaml", "train")
+    assert removed == COMMENTED.replace(
+        b"  # Trains the model\n  train:\n    cmd: train\n    deps:\n    - data\n\n", b""
+    )
+    removed = without_stage(COMMENTED, "dvc.yaml", "prepare")
+    begin, end = COMMENTED.index(b"  # Gets"), COMMENTED.index(b"  # Trains")
+    assert removed == COMMENTED[:begin] + COMMENTED[end:]
+    removed = without_stage(COMMENTED, "dvc.yaml", "evaluate")
+    begin, end = COMMENTED.index(b"# Evaluates"), COMMENTED.index(b"  # The end of")
+    assert removed == COMMENTED[:begin] + COMMENTED[end:]
+    rest: bytes | None = COMMENTED
+    for name in ("train", "evaluate", "prepare"):
+        assert rest is not None
+        rest = without_stage(rest, "dvc.yaml", name)
+    assert rest == (
+        b"# The pipeline\n\n# Of all stages\nvars:\n- x: 1\n\n  # (free)\n\n  # The end of the stages\n\n"
+        b"# What is drawn\nplots:\n- p\n# The end\n"
+    )
+
+
+def test_comments_stay_where_a_stage_gets_more() -> None:
+    entry = {"cmd": "train", "deps": ["data"], "outs": ["model"]}
+    changed = with_stage(COMMENTED, "dvc.yaml", "train", entry, replace=True)
+    more = b"    - data\n    outs:\n    - model\n\n  # (free)"
+    assert changed == COMMENTED.replace(b"    - data\n\n  # (free)", more)
+    frozen = with_frozen(COMMENTED, "dvc.yaml", "train", True)
+    more = b"    - data\n    frozen: true\n\n  # (free)"
+    assert frozen == COMMENTED.replace(b"    - data\n\n  # (free)", more)
+    assert with_frozen(frozen, "dvc.yaml", "train", False) == COMMENTED
+    entry = {"cmd": "evaluate", "outs": ["o"]}
+    changed = with_stage(COMMENTED, "dvc.yaml", "evaluate", entry, replace=True)
+    old = b"    metrics:\n    - m.json:\n        cache: false\n"
+    assert changed == COMMENTED.replace(old, b"    outs:\n    - o\n")
+    added = with_stage(COMMENTED, "dvc.yaml", "new", {"cmd": "new"})
+    assert added == COMMENTED.replace(
+        b"        cache: false\n", b"        cache: false\n  new:\n    cmd: new\n"
+    )
+    entry = {"cmd": "get", "deps": ["url"], "outs": ["data"]}
+    changed = with_stage(COMMENTED, "dvc.yaml", "prepare", entry, replace=True)
+    assert b"- data  # big\n" in changed
+    assert changed.endswith(COMMENTED[COMMENTED.index(b"  # Trains") :])
+
+
+def test_comments_of_a_file_that_is_indented_deeper() -> None:
+    """Keys are moved to where DVC has them."""
+    text = COMMENTED.replace(b"  # big\n    # - more\n", b"\n")  # those stay at their columns
+    lines = text.splitlines()
+    deeper = b"\r\n".join(b"  " + line if line[:1] == b" " else line for line in lines) + b"\r\n"
+    for name in ("prepare", "train", "evaluate"):
+        assert without_stage(deeper, "dvc.yaml", name) == without_stage(text, "dvc.yaml", name)
+
+
+def test_comments_alone_stay() -> None:
+    added = with_stage(b"# mine\n", "dvc.yaml", "new", {"cmd": "new"})
+    assert added == b"# mine\nstages:\n  new:\n    cmd: new\n"
+
+
+def test_an_anchor_outlives_its_stage() -> None:
+    """What stands for it elsewhere has to mean the same."""
+    old = b"stages:\n  # a\n  a: &a\n    cmd: x\n  # b\n  b: *a\n  # c\n  c:\n    <<: *a\n    outs: [o]\n"
+    removed = without_stage(old, "dvc.yaml", "a")
+    assert removed is not None
+    assert [one.command for one in definitions(removed, b"dvc.yaml", {})] == ["x", "x"]
+    changed = with_stage(old, "dvc.yaml", "c", {"cmd": "x", "outs": ["p"]}, replace=True)
+    assert [one.outs[0].written for one in definitions(changed, b"dvc.yaml", {})[2:]] == ["p"]
