@@ -301,7 +301,7 @@ class _Checked(io.RawIOBase):
         return True
 
     def seekable(self) -> bool:
-        """To its start only."""
+        """To its start, and to its end to see how long it is."""
         return True
 
     def tell(self) -> int:
@@ -309,11 +309,11 @@ class _Checked(io.RawIOBase):
         return self._file.tell()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Back to the start."""
-        if offset or whence:
-            raise io.UnsupportedOperation("only to the start")
+        """Back to the start, or to the end."""
+        if offset or whence == io.SEEK_CUR:
+            raise io.UnsupportedOperation("only to the start or end")
         self._hasher = hasher_for(self._digest, self._size)
-        return self._file.seek(0)
+        return self._file.seek(0, whence)
 
     def read(self, size: int = -1) -> bytes:
         """The next piece."""
