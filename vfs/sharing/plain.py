@@ -201,9 +201,12 @@ class PlainRemote:
     def _listing_pays(self, objects: Sequence[Object]) -> bool:
         most = len(objects) // _PAGE_COST * _PAGE  # objects of a remote that may be listed
         estimate = 0
-        for head in _prefixes(objects):
-            sample = self._remote.list(f"{self._ref.prefix}{head}00/0")
-            estimate += 4096 * sum(1 for _ in islice(sample, most // 4096 + 1))
+        try:
+            for head in _prefixes(objects):
+                sample = self._remote.list(f"{self._ref.prefix}{head}00/0")
+                estimate += 4096 * sum(1 for _ in islice(sample, most // 4096 + 1))
+        except (Unsupported, AccessDenied):  # HEADs may do
+            return False
         self._large = estimate > 64 * _PAGE
         return estimate <= most
 
