@@ -130,6 +130,18 @@ def test_a_run_that_was_killed_between_counts_for_nothing(team: Team) -> None:
     assert team.gc()["removed"] == 5
 
 
+def test_nor_when_the_next_one_is_killed_too(team: Team) -> None:
+    """What it puts last would make count what nobody knew of until then."""
+    team.gc()
+    (team.remote / "vfs-condemned/latest").unlink()
+    before = team.condemning()
+    code = KILLED.format(["vfs", "gc", *NOW])
+    team.bob.sandbox.run([sys.executable, "-c", code], cwd=team.bob.root, check=False)
+    assert (team.remote / "vfs-condemned/latest").exists()
+    assert len(after := team.condemning()) == 1
+    assert after != before
+
+
 def test_files_of_others_beside_what_is_condemned(team: Team) -> None:
     team.gc()
     for name in (".keep", ".DS_Store", "1-x"):
@@ -161,6 +173,14 @@ def test_a_clock_that_is_ahead(team: Team, packed: bool) -> None:
     after = {path for path in place.rglob("*") if path.is_file()}
     assert {path.name for path in before ^ after} == {"clock"}
 
+
+KILLED = """
+import os, runpy, signal, sys
+from vfs.sharing import gc
+gc.sweep = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+sys.argv = {}
+runpy.run_module("vfs_cli", run_name="__main__")
+"""
 
 AHEAD = """
 import runpy, sys, time

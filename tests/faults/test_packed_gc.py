@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from vfs.remotes import RemoteSpec, open_remote
 from vfs.testing.clones import check_store, handmade_clone
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.packed import pointer_of, push
+from vfs.testing.web_servers import StoreServer
 
 pytestmark = pytest.mark.slow
 
@@ -145,6 +147,23 @@ def test_what_a_commit_names_that_gc_did_not_know_can_be_read(
     assert figures(one.vfs("fsck", "-r", "team", "--rev", "v0", "--json", code=1))["wrong"] == 1
     one.vfs("push", "--rev", "v0")
     whole(packed, VERSIONS[0])
+
+
+def test_so_can_many_of_them(
+    handmade: HandmadeRepository, packed: Path, put_server: StoreServer
+) -> None:
+    """Which are not asked for one by one, but where nothing can be listed."""
+    one = handmade_clone(handmade, "one", cached=False)
+    one.vfs(*GC)
+    one.vfs("fetch", "--all-tags")
+    assert check_store(one.cache) > 40 * len(VERSIONS)
+    shutil.rmtree(one.cache)
+    served = put_server.new_directory(packed.parent.name)
+    shutil.copytree(packed, served, dirs_exist_ok=True)
+    subprocess.run(["chmod", "-R", "a+rX", str(served)], check=True)
+    one.vfs("remote", "modify", "--local", "team", "url", put_server.url("http", served.name))
+    one.vfs("fetch", "--all-tags")
+    assert check_store(one.cache) > 40 * len(VERSIONS)
 
 
 @pytest.mark.parametrize("run", ["first", "second"])

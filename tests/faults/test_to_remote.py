@@ -59,6 +59,12 @@ def test_a_manifest_whose_packs_are_gone(handmade: HandmadeRepository) -> None:
     one.vfs("add", "--to-remote", "data")
     shutil.rmtree(packed / "packed-1/packs")
     one.vfs("add", "--to-remote", "data")
-    shutil.rmtree(one.root / "data")
+    (one.root / "data").rename(outside := handmade.root.parent / "outside")
     one.vfs("pull")
+    assert one.data == DIRECTORY
+    shutil.rmtree(packed / "packed-1/packs")
+    shutil.rmtree(one.root / "data")
+    shutil.rmtree(one.cache)
+    one.vfs("import-url", "--to-remote", str(outside), "imported")
+    one.vfs("pull", "data.dvc")
     assert one.data == DIRECTORY

@@ -6,16 +6,16 @@ needed. Memory: one root, the last blocks that were used, and while all files ar
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
 from vfs.core.lru import Lru
-from vfs.errors import FormatError, ObjectMissing
+from vfs.errors import AccessDenied, FormatError, ObjectMissing, Unsupported
 from vfs.formats.dirlisting import listing_digest
 from vfs.formats.manifest_blocks import PackedFile, parse_block
 from vfs.formats.manifests import HEADER_SIZE, BlockRef, Root, parse_header, parse_root
-from vfs.formats.packs import CLOCK, MANIFESTS, manifest_key, removed_key
+from vfs.formats.packs import CLOCK, MANIFESTS, REMOVED, manifest_key, removed_key
 from vfs.formats.zstd import Buffer, Decompressor
 from vfs.remotes import Remote
 from vfs.remotes.base import read_body, told
@@ -56,14 +56,17 @@ class PackedRemote:
         return clock_of(self.remote, CLOCK)
 
     def present(self, pointers: Iterable[Pointer]) -> set[Pointer]:
-        """Those whose manifests are here, so that there is nothing to push: HEADs while they are few, else one LIST.
+        """Those whose manifests are here, so that there is nothing to push: HEADs while they are few, else one LIST, if that can be.
 
         Raises:
             RemoteError: as the remote answered.
         """
-        keys = {pointer.key: pointer for pointer in pointers}
-        if len(keys) > _MOST_HEADS:
-            return {keys[info.key] for info in self.remote.list(MANIFESTS) if info.key in keys}
+        return self._there({pointer.key: pointer for pointer in pointers}, MANIFESTS, _MOST_HEADS)
+
+    def _there(self, keys: Mapping[str, Pointer], folder: str, heads: int) -> set[Pointer]:
+        if len(keys) > heads:
+            with suppress(Unsupported, AccessDenied):
+                return {keys[info.key] for info in self.remote.list(folder) if info.key in keys}
         return {keys[key] for key, answer in self.remote.heads([*keys]) if told(answer) is not None}
 
     def readable(self, pointer: Pointer) -> "Manifest":
@@ -74,6 +77,13 @@ class PackedRemote:
             with suppress(ObjectMissing):
                 return self.manifest(pointer, removed_key(pointer.key))
             raise
+
+    def readables(self, pointers: Iterable[Pointer]) -> set[Pointer]:
+        """Those of many that `readable` finds: as `present`, and one LIST of what was put aside if some are not there. Raises as `present`."""
+        wanted = set(pointers)
+        there = self.present(wanted)
+        aside = {removed_key(pointer.key): pointer for pointer in wanted - there}
+        return there | self._there(aside, REMOVED, 0) if aside else there
 
     def manifest(self, pointer: Pointer, key: str = "") -> "Manifest":
         """The manifest of a pointer; `key`: where it lies, if not in its place.

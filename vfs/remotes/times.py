@@ -16,7 +16,10 @@ def clock_of(remote: Remote, key: str) -> float:
     remote.put(key, b"")
     now = max((info.modified for info in remote.list(key) if info.key == key), default=0.0)
     if not now:
-        raise RemoteError(f"{remote.url}: {key}: the remote does not say when it was put")
+        raise RemoteError(
+            f"{remote.url}: {key}: the remote does not say when it was put, which was just now",
+            hint="try again, in case that its listings are late; without its times nothing is collected there",
+        )
     return now
 
 
@@ -26,7 +29,7 @@ def seconds(text: str) -> float:
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             found = parse(text)
-        except (ValueError, TypeError, IndexError):
+        except (ValueError, TypeError, IndexError, OverflowError):
             continue
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     return 0.0

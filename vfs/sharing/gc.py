@@ -238,9 +238,11 @@ class Collection:
         if not dry:
             if garbage:
                 Seen(self._table, layout.service).forget_remote()  # before anything is gone
+            layout.acquit(condemned.void)
             layout.condemn(collected.condemned, now)
             going = sweep(layout, going, needed, self._progress)
             layout.acquit(condemned.ended)
+            collected.notes = list(needed.skipped)
         collected.removed, collected.freed = sorted(going), sum(one.size for one in going)
         return collected
 

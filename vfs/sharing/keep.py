@@ -182,7 +182,7 @@ class Marks:
             kinds = (RemoteUnavailable, FormatError)
             kind = next((kind for kind in kinds if isinstance(error, kind)), DataUnavailable)
             raise kind(
-                f"{error.message}; what else it names is unknown, so nothing was removed",
+                f"{error.message}; what else it names is unknown, so no files were removed",
                 hint="`vfs fetch` it, mend it, or leave it out: --skip-broken",
             ) from error
         self.skipped.append(error.message)

@@ -89,7 +89,7 @@ class PackedFetch:
                 part = id(use) if use.wanted.inside is not None else None
                 wanted[pointer, part] = pointer, use
         if len({pointer for pointer, _ in wanted.values()}) > _MANY:
-            there = self._store.present(pointer for pointer, _ in wanted.values())
+            there = self._store.readables(pointer for pointer, _ in wanted.values())
             wanted = {key: one for key, one in wanted.items() if one[0] in there}
         pointers = max(1, min(len(wanted), self._jobs, _POINTERS))
         self._ranges = max(1, self._ranges // pointers)

@@ -201,9 +201,12 @@ class PlainRemote:
     def _listing_pays(self, objects: Sequence[Object]) -> bool:
         most = len(objects) // _PAGE_COST * _PAGE  # objects of a remote that may be listed
         estimate = 0
-        for head in _prefixes(objects):
-            sample = self._remote.list(f"{self._ref.prefix}{head}00/0")
-            estimate += 4096 * sum(1 for _ in islice(sample, most // 4096 + 1))
+        try:
+            for head in _prefixes(objects):
+                sample = self._remote.list(f"{self._ref.prefix}{head}00/0")
+                estimate += 4096 * sum(1 for _ in islice(sample, most // 4096 + 1))
+        except (Unsupported, AccessDenied):  # HEADs may do
+            return False
         self._large = estimate > 64 * _PAGE
         return estimate <= most
 
@@ -301,7 +304,7 @@ class _Checked(io.RawIOBase):
         return True
 
     def seekable(self) -> bool:
-        """To its start only."""
+        """To its start, and to its end to see how long it is."""
         return True
 
     def tell(self) -> int:
@@ -309,11 +312,11 @@ class _Checked(io.RawIOBase):
         return self._file.tell()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Back to the start."""
-        if offset or whence:
-            raise io.UnsupportedOperation("only to the start")
+        """Back to the start, or to the end."""
+        if offset or whence == io.SEEK_CUR:
+            raise io.UnsupportedOperation("only to the start or end")
         self._hasher = hasher_for(self._digest, self._size)
-        return self._file.seek(0)
+        return self._file.seek(0, whence)
 
     def read(self, size: int = -1) -> bytes:
         """The next piece."""

@@ -10,6 +10,7 @@ from vfs.objects import ObjectCache
 from vfs.packed import Item, PackedRemote, Pointer, Pusher, learn_packs
 from vfs.sharing.layout import open_layout
 from vfs.tracking.change import put_listing
+from vfs.tracking.packing import whole
 from vfs.tracking.parallel import each
 from vfs.tracking.project import Project
 from vfs.tracking.record import Recorded
@@ -57,11 +58,12 @@ def _pack(project: Project, ref: RemoteRef, cache: ObjectCache, recorded: Record
     content, session = recorded.content, project.workspace.session
     store = PackedRemote(session.remote(ref))
     pointer = Pointer(content.digest, content.is_tree)
-    if store.present([pointer]):
+    there = store.present([pointer])
+    if there and whole(store, pointer):
         return
     entries = sorted(recorded.entries) if content.is_tree else [(b"", content.digest)]
     known = learn_packs(store, [], expected=content.size or 0, jobs=session.settings.jobs)
-    with Pusher(store, known) as pusher:
+    with Pusher(store, known, replace=bool(there)) as pusher:
         pusher.add(pointer, (_item(cache, path, digest) for path, digest in entries))
         pusher.finish()
 

@@ -55,7 +55,7 @@ class Packing:
         """
         store = PackedRemote(remote)
         there = store.present([pointer])
-        if there and _whole(store, pointer):
+        if there and whole(store, pointer):
             return
         size = sum(hashed.file.fingerprint.size for hashed in self._files.values())
         bases = [] if self._former is None else list(store.present([self._former]))
@@ -77,7 +77,7 @@ class Packing:
         return self._top + b"/" + file.path
 
 
-def _whole(store: PackedRemote, pointer: Pointer) -> bool:
+def whole(store: PackedRemote, pointer: Pointer) -> bool:
     """Whether the packs of a manifest are all there."""
     with suppress(ObjectMissing, FormatError):
         needed = store.manifest(pointer).root.packs

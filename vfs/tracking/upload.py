@@ -246,12 +246,12 @@ class _Checked(io.RawIOBase):
         return self._done
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Back to the start, to send it again."""
-        if (offset, whence) != (0, os.SEEK_SET):
-            raise OSError("only its start can be gone back to")
-        self._done = 0
+        """Back to the start, to send it again, or to the end, to see how long it is."""
+        if offset or whence == os.SEEK_CUR:
+            raise OSError("only to the start or end")
         self._hasher = new_hasher(self._digest.algorithm)
-        return os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self._done = os.lseek(self._descriptor, 0, whence)
+        return self._done
 
     def readinto(self, buffer: object, /) -> int:
         """The next bytes. Raises DataUnavailable where they are others than they were."""

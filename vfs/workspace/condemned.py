@@ -56,13 +56,15 @@ class Condemned:
     Attributes:
         due: what waited long enough, and when it was condemned last.
         waiting: what did not.
-        ended: keys of the objects that name what is due, and of those that count for nothing.
+        ended: keys of the objects that name what is due.
+        void: keys of those that count for nothing; they have to go before anything is condemned, since they would count then.
         last: when the last of those that wait was condemned.
     """
 
     due: dict[Object, float] = field(default_factory=dict)
     waiting: dict[Object, float] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
+    void: list[str] = field(default_factory=list)
     last: float = 0.0
 
     @classmethod
@@ -78,7 +80,7 @@ class Condemned:
         for info, names in condemnations(remote, prefix + FOLDER):
             due = 0 < info.modified <= before
             if info.modified > latest:
-                found.ended.append(info.key)
+                found.void.append(info.key)
                 continue
             if due:
                 found.ended.append(info.key)
