@@ -190,3 +190,13 @@ def test_git_s_reasons_are_told(repo: GitRepo) -> None:
     (repo.path / ".git/index").write_bytes(b"no index")
     with pytest.raises(StoreError, match="index"):
         packed(os.fsencode(repo.path), [], ())
+
+
+def test_a_commit_is_in_the_mirror_with_all_it_has(repo: GitRepo, tmp_path: Path) -> None:
+    """Git unpacks a small fetch one object after the other, commits first; one that was killed then would never be fetched again."""
+    repo.git("push", "-q", "origin", "HEAD")
+    repo.git("fetch", "-q", "origin")
+    unpack(
+        packed(os.fsencode(repo.path), [], ()), mirror := tmp_path / "home/git", tmp_path / "one"
+    )
+    assert sorted(path.name for path in (mirror / "objects").iterdir()) == ["info", "pack"]
