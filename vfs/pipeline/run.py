@@ -162,7 +162,8 @@ class Runner:
             with self.locked(self._setting.wait):
                 if stage.definition.frozen:
                     return self._verify(stage)
-                self.measure.forget(stage.dep_paths)  # another run was perhaps waited for
+                # another run was perhaps waited for
+                self.measure.forget([*stage.dep_paths, *stage.out_paths])
                 before = self.inputs(stage)
                 known = None if force or declare else self._known(stage, before)
                 if known is not None:
