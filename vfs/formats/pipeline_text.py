@@ -158,8 +158,11 @@ def _spliced(old: bytes, file: str, name: str, change: Callable[[Any], None] | N
     begin = b"stages:\n"
     text = None
     if document.get("stages"):
-        normal = dump_yaml(load_yaml(Text(old, document).outdented(), file))
-        text = Text(normal, load_yaml(normal, file))
+        text = Text(old, document)
+        outdented = text.outdented()
+        normal = dump_yaml(document if outdented == old else load_yaml(outdented, file))
+        if normal != old:
+            text = Text(normal, load_yaml(normal, file))
     elif document:
         raise ValueError("no stages to stand beside")
     if change is None:
