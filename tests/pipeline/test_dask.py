@@ -256,6 +256,12 @@ def test_large_outs_that_no_cache_keeps(shared: Work, cluster: Cluster) -> None:
     (kept,) = (work.root / ".dvc/tmp").glob("vfs-kept-two-*/p/notes.tmp")
     assert kept.read_text() == "mine\n"
     assert not (work.root / "p").exists()
+    theirs = f"echo theirs > {work.root}/q/theirs; mkfifo {work.root}/q/pipe"  # meanwhile
+    work.pipeline(
+        f"  three:\n    cmd: {theirs}\n    deps: [a]\n    outs: [q: {{persist: true, cache: false}}]\n"
+    )
+    work.vfs("repro", "--executor", cluster.url, code=16)
+    assert work.read("q/theirs") == "theirs\n"
 
 
 def test_no_scheduler(work: Work) -> None:

@@ -304,8 +304,8 @@ def test_what_no_remote_has_is_made_again(work: Work) -> None:
 
 
 def test_each_remote_answers_for_its_own_outs(work: Work) -> None:
-    """One is not configured, one is empty, one is not there, and one has what it should have."""
-    places = {name: work.sandbox.root / name for name in ("has", "empty", "gone")}
+    """One is not configured, one wrongly, one is empty, one is not there, and one has what it should have."""
+    places = {name: work.sandbox.root / name for name in ("has", "empty", "gone", "odd")}
     outs = {"plain": "ob", **{name: f"{name}: {{remote: {name}}}" for name in places}}
     for name, place in places.items():
         work.vfs("remote", "add", name, str(place))
@@ -318,8 +318,10 @@ def test_each_remote_answers_for_its_own_outs(work: Work) -> None:
     work.git("commit", "-q", "-m", "x")
     work.vfs("push", "has")
     places["gone"].rmdir()
-    assert clone_of(work, "clone").outcomes("--dry-run") == {
-        "plain": "would-run", "has": "unchanged", "empty": "would-run", "gone": "unchanged",
+    clone = clone_of(work, "clone")
+    clone.vfs("remote", "add", "-f", "odd", "ssh://host:99999/x")
+    assert clone.outcomes("--dry-run") == {
+        "plain": "would-run", "has": "unchanged", "empty": "would-run", "gone": "unchanged", "odd": "would-run",
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ nothing of a command that inherited the lock runs there any more.
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -47,7 +47,8 @@ def tree_of(
                 unpack(parcel, home / "git", tree, check)
                 yield tree, ours
             finally:
-                _remove(tree)
+                with suppress(StoreError):  # somebody still writes to it: the next one removes it
+                    _remove(tree)
             return
 
 

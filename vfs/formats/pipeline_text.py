@@ -129,6 +129,9 @@ def _commented(
         document: as it is to be.
         name: of the stage.
         change: what was done to its entry; None: it is gone.
+
+    Raises:
+        FormatError: a stage that was not changed would say something else.
     """
     if old is None or b"#" not in old:
         return dump_yaml(document)
@@ -138,6 +141,13 @@ def _commented(
             return made
     except (FormatError, KeyError, ValueError):
         pass  # it stands for more than itself, or is written in an uncommon way
+    before = load_yaml(old, file, empty=True)
+    if load_yaml(dump_yaml(before), file, empty=True) != before:  # comments do not move with keys
+        raise FormatError(
+            "cannot be edited: a comment would become a line of the text above it",
+            file=file,
+            hint="indent it by two spaces a level, comments too; or edit it by hand",
+        )
     return dump_yaml(document)
 
 
@@ -148,8 +158,11 @@ def _spliced(old: bytes, file: str, name: str, change: Callable[[Any], None] | N
     begin = b"stages:\n"
     text = None
     if document.get("stages"):
-        normal = dump_yaml(load_yaml(Text(old, document).outdented(), file))
-        text = Text(normal, load_yaml(normal, file))
+        text = Text(old, document)
+        outdented = text.outdented()
+        normal = dump_yaml(document if outdented == old else load_yaml(outdented, file))
+        if normal != old:
+            text = Text(normal, load_yaml(normal, file))
     elif document:
         raise ValueError("no stages to stand beside")
     if change is None:

@@ -10,11 +10,15 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from vfs.errors import AccessDenied, ObjectMissing, RemoteError, RemoteUnavailable, StoreError
 from vfs.git.command import GitFailed, explain, run_git, run_remote
 from vfs.git.locks import exclusive
 from vfs.git.parcel import Parcel
+
+_WHOLE: Final = ("-c", "fetch.unpackLimit=1")
+"""A pack as it comes, however small: objects that are unpacked one by one may be a commit without what it has, if Git is ended."""
 
 
 def unpack(parcel: Parcel, mirror: Path, tree: Path, check: Callable[[], object]) -> None:
@@ -58,7 +62,7 @@ def _fetch(parcel: Parcel, mirror: Path, lock: int, check: Callable[[], object])
     def fetch(*words: str) -> RemoteError | None:
         try:
             run_remote(
-                ["fetch", "-q", "--force", "--no-tags", *words],
+                [*_WHOLE, "fetch", "-q", "--force", "--no-tags", *words],
                 git_dir=mirror, check=check, inherited=[lock],
             )  # fmt: skip
         except GitFailed as error:

@@ -38,7 +38,7 @@ def on_remotes(project: Project, claims: Sequence[Claim]) -> set[bytes]:
     found: set[bytes] = set()
     for uses in groups.values():
         paths = {use.out.path for use in uses if pushed(use)}
-        with suppress(Unsupported):
+        with suppress(ConfigError, Unsupported):  # nobody can have it from there
             try:
                 found |= paths - _lacking(project, uses)
             except RemoteError:

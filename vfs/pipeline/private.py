@@ -2,7 +2,8 @@
 
 Rules:
 
-* Nothing in the working tree is touched before the command ended well and its outs are in the cache.
+* Nothing in the working tree is touched before the command ended well and its outs are in the cache; but `persist` outs are brought, and are no links into a
+  cache, before it begins (`vfs.pipeline.going_on`), and are changed when the others are in the cache.
 * What is recorded and not here is seen through one mount for all stages (`Lower`), which is made when the first stage needs it.
 * A stage whose outs are reached through a symlink runs in the working tree: a view would not hold them.
 * Where there can be no private view, a stage of which all is here runs in the working tree, and says so once; another one is refused.

@@ -80,7 +80,9 @@ class Restorer:
         scanner = project.scanner()
         stays: list[Content] = []
         moved: list[bytes] = []
-        for content in project.contents.of(scanner.files(path)):
+        contents = list(project.contents.of(scanner.files(path)))
+        scanner.check()  # before anything is moved
+        for content in contents:
             file, wish = content.file, wishes.get(content.file.path)
             same = wish is not None and wish.digest == content.digest
             if same or known or self._caches.elsewhere(content.digest, file.fingerprint.size):
@@ -90,7 +92,6 @@ class Restorer:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             os.rename(project.absolute(file.path), target)
             moved.append(file.path)
-        scanner.check()
         mounts = mounts_below(project.top)
         compared = Comparison(
             project.top, mounts, self._caches, wishes, dict, lambda _: True, force=True

@@ -186,7 +186,7 @@ class View:
         )
 
     def send_signal(self, number: int) -> None:
-        """Pass SIGTERM or SIGHUP on to the command that runs; no other begins, now or later."""
+        """Pass SIGTERM or SIGHUP on to the command that runs; no other begins, now or later. SIGKILL ends all that runs: `run` then raises VfsError."""
         self._asked = number
         child = self._child
         if child is not None:

@@ -233,3 +233,12 @@ def test_an_anchor_outlives_its_stage() -> None:
     assert [one.command for one in definitions(removed, b"dvc.yaml", {})] == ["x", "x"]
     changed = with_stage(old, "dvc.yaml", "c", {"cmd": "x", "outs": ["p"]}, replace=True)
     assert [one.outs[0].written for one in definitions(changed, b"dvc.yaml", {})[2:]] == ["p"]
+
+
+def test_a_comment_becomes_no_line_of_a_command() -> None:
+    """Texts are moved to where DVC has them, comments below them are not."""
+    text = "stages:\n    a:\n        cmd: |\n            x\n\n        # about\n        deps: [d]\n    b:\n        cmd: y\n"
+    with pytest.raises(FormatError, match="a comment would become a line of the text above it"):
+        with_frozen(text.encode(), "dvc.yaml", "b", True)
+    narrow = text.replace("    ", "  ").encode()
+    assert with_frozen(narrow, "dvc.yaml", "b", True) == narrow + b"    frozen: true\n"

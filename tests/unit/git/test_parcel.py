@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import tempfile
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -10,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.unit.git.conftest import GitRepo
+from vfs.cluster.trees import tree_of
 from vfs.errors import ObjectMissing, StoreError, Unsupported
 from vfs.git import parcel as parcels
 from vfs.git import unparcel
 from vfs.git.command import run_git
 from vfs.git.locks import exclusive
 from vfs.git.parcel import Parcel
+from vfs.testing.mounts import wait_until
 
 MakeRepo = Callable[[str], GitRepo]
 
@@ -190,3 +193,32 @@ def test_git_s_reasons_are_told(repo: GitRepo) -> None:
     (repo.path / ".git/index").write_bytes(b"no index")
     with pytest.raises(StoreError, match="index"):
         packed(os.fsencode(repo.path), [], ())
+
+
+def test_a_commit_is_in_the_mirror_with_all_it_has(repo: GitRepo, tmp_path: Path) -> None:
+    """Git unpacks a small fetch one object after the other, commits first; one that was killed then would never be fetched again."""
+    repo.git("push", "-q", "origin", "HEAD")
+    repo.git("fetch", "-q", "origin")
+    unpack(
+        packed(os.fsencode(repo.path), [], ()), mirror := tmp_path / "home/git", tmp_path / "one"
+    )
+    assert sorted(path.name for path in (mirror / "objects").iterdir()) == ["info", "pack"]
+
+
+def test_a_tree_goes_although_it_is_written_to(repo: GitRepo, tmp_path: Path) -> None:
+    """By what a command left in the background: whoever takes the place next removes the rest."""
+    parcel = packed(os.fsencode(repo.path), [], ())
+    used = tree_of(parcel, tmp_path, lambda: None)
+    tree, lock = used.__enter__()
+    script = f"while :; do mkdir -p {tree}/x; true > {tree}/x/$((i += 1)); done"
+    writer = subprocess.Popen(["sh", "-c", script], pass_fds=lock, stderr=subprocess.DEVNULL)
+    try:
+        wait_until((tree / "x/10").exists, "the first files")
+        used.__exit__(None, None, None)
+        with tree_of(parcel, tmp_path, lambda: None) as (other, _):
+            assert other != tree
+    finally:
+        writer.kill()
+        writer.wait()
+    with tree_of(parcel, tmp_path, lambda: None) as (again, _):
+        assert not (again / "x").exists()
