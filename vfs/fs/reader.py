@@ -240,7 +240,8 @@ class Reader:
 
     def _held_back(self, file: OpenFile, offset: int, end: int) -> bool:
         """Whether the fetcher has to be asked, because with these bytes all of a file was handed out that nobody has compared."""
-        return file.fetched and self._fetcher.holds_back(file.blob, blocks_of(offset, end))
+        unproven = file.fetched or file.usable.editions  # else all that is served was compared
+        return bool(unproven) and self._fetcher.holds_back(file.blob, blocks_of(offset, end))
 
     def _locate(self, file: OpenFile, block: int) -> Extent | None:
         """Where a block is."""

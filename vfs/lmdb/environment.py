@@ -107,7 +107,7 @@ class Environment:
         self.damaged = False
         self._dead = False
         self._identity = (0, 0)
-        self._orders = Orders(self._transact, self._whats_held)
+        self._orders = Orders(self._transact, self._whats_held, self._gone)
         self._new_locks()
         self._env: Any = None
         try:

@@ -70,10 +70,16 @@ class Order(Generic[T]):
 class Orders:
     """See the module. The thread is started with the first order."""
 
-    def __init__(self, transact: Callable[[Order[Any]], Any], held: Callable[[], str]) -> None:
-        """`transact` carries out an order in a transaction, `held` says what cannot be written to, and who holds it."""
+    def __init__(
+        self,
+        transact: Callable[[Order[Any]], Any],
+        held: Callable[[], str],
+        closed: Callable[[], Closed],
+    ) -> None:
+        """`transact` carries out an order in a transaction, `held` says what cannot be written to, and who holds it, `closed` what is closed."""
         self._transact = transact
         self._held = held
+        self._closed = closed
         self._queue: SimpleQueue[Order[Any] | None] = SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -106,12 +112,14 @@ class Orders:
             StoreError: as the transaction.
         """
         if self._ended:
-            raise Closed("used after close")
+            raise self._closed()
         if self.hangs():
             raise Busy(self._held())
         order, ordered = Order(function), time.monotonic()
         self._start()
         self._queue.put(order)
+        if self._ended and order.claim.acquire(blocking=False):  # perhaps behind the last one
+            raise self._closed()
         while not order.done.wait(max(0, max(ordered, self._moved) + PATIENCE - time.monotonic())):
             if time.monotonic() - max(ordered, self._moved) < PATIENCE:
                 continue

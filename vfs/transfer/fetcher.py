@@ -9,7 +9,7 @@ Rules and invariants: `docs/concurrency.md`, "Fetching". All methods belong to t
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
 import trio
@@ -32,7 +32,7 @@ from vfs.transfer.state import BlobState, Level
 from vfs.transfer.statistics import FetchStatistics
 from vfs.transfer.waiter import Data, Waiter
 from vfs.transfer.warmup import PrefetchReport, WarmUp
-from vfs.transfer.whole import judge_read, prove_whole, verify
+from vfs.transfer.whole import Judge, judge_read, judged_within, prove_whole, verify
 from vfs.types import Algorithm, Blob
 
 log = logging.getLogger("vfs.transfer")
@@ -275,13 +275,9 @@ class Fetcher:
                 raise
         return bool(state.editions) or not waiter.pending
 
-    async def _judge(
-        self, state: BlobState, judge: Callable[[Engine, BlobState], Awaitable[None]]
-    ) -> None:
+    async def _judge(self, state: BlobState, judge: Judge) -> None:
         """Wait until all of a blob was compared; what was wrong before is fetched anew for that."""
-        with trio.move_on_after(self._deadline) as scope:
-            await judge(self._engine, state)
-        if scope.cancelled_caught:
+        if not await judged_within(self._deadline, judge, self._engine, state):
             self._refuse_later(state, unproven(state, f"not within {self._deadline:g} s"))
 
     def _give_up(self, state: BlobState, waiter: Waiter) -> None:

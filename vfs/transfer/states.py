@@ -13,7 +13,7 @@ from vfs.transfer.state import BlobState
 from vfs.types import Blob
 
 MOST: Final = 1024
-"""Blobs remembered; beyond that the longest unused idle one goes."""
+"""Blobs remembered; beyond that the longest unused idle one goes, at last one of which readers have what nobody has compared."""
 
 MOST_WEIGHT: Final = 64 << 20
 """Bytes that what is known of their blocks may take; beyond that the longest unused idle ones go when a large one is begun, and one that
@@ -79,11 +79,13 @@ class States:
         """Before a blob comes in: let go of the longest unused idle ones, as many as must."""
         over = sum(s.weight for s in self) - MOST_WEIGHT if blob.size > WHOLE_SIZE else 0
         many = len(self._states) - MOST + 1
-        for key, state in [*self._states.items()] if many > 0 or over > 0 else ():
-            weight = state.weight
-            if state.idle and (many > 0 or (over > 0 and weight)):
-                many, over = many - 1, over - weight
-                self._let_go(key)
+        for handed in (False, True):  # of the latter it would not be known any more who has had all
+            for key, state in [*self._states.items()]:
+                if many <= 0 and over <= 0:
+                    return
+                if bool(state.handed) is handed and state.idle and (many > 0 or state.weight):
+                    many, over = many - 1, over - state.weight
+                    self._let_go(key)
 
     def _let_go(self, key: bytes) -> None:
         state = self._states.pop(key)

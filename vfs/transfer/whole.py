@@ -1,5 +1,7 @@
 """`prove_whole`: all of a large blob compared with its digest, for who must know before going on."""
 
+from collections.abc import Awaitable, Callable
+
 import trio
 
 from vfs.store import VERIFIED
@@ -9,6 +11,9 @@ from vfs.transfer.filling import fill
 from vfs.transfer.proof import Proof
 from vfs.transfer.state import BlobState
 from vfs.transfer.waiter import Waiter
+
+Judge = Callable[[Engine, BlobState], Awaitable[None]]
+"""`prove_whole` or `judge_read`."""
 
 
 async def verify(engine: Engine, state: BlobState) -> None:
@@ -64,3 +69,21 @@ async def judge_read(engine: Engine, state: BlobState) -> None:
                 state.leave(waiter)
         elif not await engine.verification.judged(state):
             return
+
+
+async def judged_within(seconds: float, judge: Judge, engine: Engine, state: BlobState) -> bool:
+    """Whether a judgement comes within a deadline, which begins anew for `judge_read` if anything was hashed: reading all back may take long.
+
+    Raises: as `judge` does.
+    """
+    while True:
+        before = _hashed(state)
+        with trio.move_on_after(seconds):
+            await judge(engine, state)
+            return True
+        if judge is not judge_read or _hashed(state) <= before:
+            return False
+
+
+def _hashed(state: BlobState) -> int:
+    return 0 if state.proof is None else state.proof.frontier

@@ -1,9 +1,10 @@
 """What the reader of a mount tells the fetcher, and what of the store it does not serve."""
 
 import os
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import trio
@@ -19,6 +20,7 @@ from vfs.fs.snapshots import RevisionSource
 from vfs.store import BAD, VERIFIED, ChunkStore
 from vfs.testing.places import FaultyPlace
 from vfs.transfer import LocalFile
+from vfs.transfer.proof import Proof
 from vfs.types import BLOCK_SIZE, Blob, Kind
 
 INODE = 7
@@ -175,3 +177,31 @@ async def test_what_another_process_finds_wrong_is_not_served_any_more(
         await reader.read(inode, node, spot, 10)
     assert reader.read_nowait(inode, spot, 10) is None
     bench.fetcher.heed(lambda: pytest.fail("nothing new was found"))
+
+
+async def test_what_others_fetch_is_held_back_as_well(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a file that this inode never had to fetch: a prefetch did, or who reads the same content elsewhere."""
+    content = bytearray(content_of(9 * MIB))
+    gate, advance = threading.Event(), Proof.advance
+
+    def slow(proof: Proof, run: range, read: Callable[[int], Any]) -> int | None:
+        assert gate.wait(30)
+        return advance(proof, run, read)
+
+    monkeypatch.setattr(Proof, "advance", slow)
+    blob = blob_of(bytes(content))
+    content[5 * MIB] ^= 1
+    place = FaultyPlace(bytes(content))
+    reader = Reader(bench.store, bench.fetcher, lambda origin, blob: [place], push_small=0)
+    node = FileNode(blob._replace(scope=b""), Kind.FILE, 0, 0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.fetcher.prefetch, [(blob, lambda: [place])])
+        await bench.until(lambda: len(bench.resident(blob)) == 36)
+        reader.open(INODE, node)
+        served = [reader.read_nowait(INODE, n * BLOCK_SIZE, 10) is not None for n in range(36)]
+        gate.set()
+        assert served == [True] * 35 + [False]
+        with pytest.raises(ContentMismatch):
+            await reader.read(INODE, node, 35 * BLOCK_SIZE, 10)

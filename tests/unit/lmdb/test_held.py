@@ -182,3 +182,14 @@ def test_what_is_ordered_while_it_is_closed_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(Closed):
         put(table, b"late")
     table.close()
+
+
+def test_what_is_ordered_behind_the_last_order_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread is gone: nobody would carry it out, and no other process holds anything."""
+    table = Some(tmp_path, map_size=1 << 20)
+    monkeypatch.setattr(table._orders, "_start", table._orders.stop)
+    with pytest.raises(Closed, match=f"table {tmp_path}"):
+        put(table, b"late")
+    table.close()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.store.support import MIB, fetch, fill, key_of, open_store, payload_of
-from vfs.lmdb.orders import Busy, Order, Orders
+from vfs.lmdb.orders import Busy, Closed, Order, Orders
 from vfs.store import VERIFIED, Taken
 from vfs.testing.holders import be_impatient, held
 from vfs.testing.mounts import wait_until
@@ -108,7 +108,7 @@ def test_a_store_closes_beside_a_stopped_process(
 
 
 def test_orders_are_carried_out_in_turn_and_tell_what_fails() -> None:
-    orders = Orders(carry_out, lambda: "it is held")
+    orders = Orders(carry_out, lambda: "it is held", lambda: Closed("gone"))
     assert orders.run(lambda t: 5) == 5
     with pytest.raises(ZeroDivisionError):
         orders.run(lambda t: 1 // 0)
@@ -118,7 +118,7 @@ def test_orders_are_carried_out_in_turn_and_tell_what_fails() -> None:
 def test_an_order_that_has_begun_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     be_impatient(monkeypatch)
     begun, refused = threading.Event(), threading.Event()
-    orders = Orders(carry_out, lambda: "it is held")
+    orders = Orders(carry_out, lambda: "it is held", lambda: Closed("gone"))
     done: list[bool] = []
 
     def work(transaction: object) -> bool:

@@ -361,10 +361,28 @@ async def test_what_is_not_remembered_was_not_handed_out(
     assert await bench.read(OURS, [place], 0, 10) == CONTENT[:10]
     await bench.quiet()
     for seed in (1, 2):
+        other = content_of(5 * MIB, seed)
+        assert await bench.read(blob_of(other), [FaultyPlace(other)], 0, 10) == other[:10]
+        await bench.quiet()
+    assert bench.bad == [OURS]
+
+
+async def test_many_small_ones_do_not_let_what_was_handed_out_be_forgotten(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has had all of a wrong large one is told, whatever else was read meanwhile."""
+    monkeypatch.setattr("vfs.transfer.states.MOST", 2)
+    place = FaultyPlace(LIES)
+    await bench.start()
+    for offset in range(8 * MIB, 0, -MIB):
+        await bench.read(OURS, [place], offset, MIB)
+    for seed in (1, 2, 3):
         small = content_of(10, seed)
         assert await bench.read(blob_of(small), [FaultyPlace(small)], 0, 10) == small
         await bench.quiet()
-    assert bench.bad == [OURS]
+    assert bench.bad == []
+    with pytest.raises(ContentMismatch):
+        await bench.read(OURS, [place], 0, MIB)
 
 
 async def test_what_is_known_of_one_blob_does_not_grow_without_end(

@@ -1,5 +1,7 @@
 """What the store does not keep is compared with its digest as well."""
 
+from contextlib import nullcontext
+
 import pytest
 import trio
 
@@ -56,6 +58,24 @@ async def test_what_is_read_in_order_is_checked_whatever_the_store_keeps(
     await bench.quiet()
     assert bench.bad == [blob]
     assert (engine.budget.held, engine.budget.owed, engine.memory.weight) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("limit", [0, 12 * MIB, 1 << 30])
+async def test_what_is_read_backwards_is_checked_if_the_store_keeps_it(
+    bench: Bench, limit: int
+) -> None:
+    """Else the rest is gone when its first block comes; nothing is fetched twice for this."""
+    content = content_of(48 * MIB)
+    blob = blob_of(content)
+    place = FaultyPlace(content[:-1] + bytes([content[-1] ^ 1]))
+    bench.limit_store(limit)
+    await bench.start(memory_limit=32 * MIB)
+    for offset in range(47 * MIB, 0, -MIB):
+        await bench.read(blob, [place], offset, MIB)
+    with pytest.raises(ContentMismatch) if limit > len(content) else nullcontext():
+        await bench.read(blob, [place], 0, MIB)
+    assert place.sent == len(content)
+    await bench.quiet()
 
 
 async def test_a_suspect_blob_that_loses_a_block_is_fetched_on(bench: Bench) -> None:
