@@ -36,7 +36,7 @@ def test_a_failed_stage_leaves_everything_as_it_was(work: Work) -> None:
     assert scratches(work) == []
     said = work.vfs("repro", "--keep", code=23)
     (kept,) = scratches(work)
-    assert f"what stage 'one' wrote is kept in .dvc/tmp/{kept}/upper" in said
+    assert f"what stage 'one' wrote is kept in .dvc/tmp/{kept}\n" in said
     assert work.read(f".dvc/tmp/{kept}/upper/b") == "half\n"
     work.pipeline("  one: {cmd: 'true', deps: [a], outs: [b]}\n")
     assert "did not make b" in work.vfs("repro", code=23)

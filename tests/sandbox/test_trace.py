@@ -254,7 +254,7 @@ def test_a_queue_that_runs_over(world: World, traced: Traced) -> None:
     world.write("a")
     world.write("b")
     most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
-    opens = f"import os\nfor n in range({most}): os.close(os.open('ab'[n % 2], 0))\n"
+    opens = f"import os\nfor n in range({2 * most}): os.close(os.open('ab'[n % 2], 0))\n"
     world.write(".git/x.py", opens + "os.path.exists('ghost')")
     trace, done = traced(
         f"kill -STOP $PPID; {PYTHON} .git/x.py; kill -CONT $PPID; cat a b", "cat a"

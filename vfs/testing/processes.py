@@ -14,6 +14,9 @@ from pathlib import Path
 import psutil
 
 _STOP = 20.0  # seconds
+_UNLESS_ORPHAN = (
+    'test "$PPID" = "$0" && exec "$@"'  # who started it may have ended before the kernel was asked
+)
 
 
 def serve(
@@ -22,7 +25,16 @@ def serve(
     """Start a server, whose output goes into `log`; it is told to end when this process has ended, however that was."""
     with open(log, "ab") as output:
         return subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", *argv],
+            [
+                "setpriv",
+                "--pdeathsig",
+                "TERM",
+                "/bin/sh",
+                "-c",
+                _UNLESS_ORPHAN,
+                str(os.getpid()),
+                *argv,
+            ],
             cwd=cwd,
             env=env,
             stdin=subprocess.DEVNULL,
