@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from vfs.formats.stage_values import DeclaredOut, Locked
-from vfs.pipeline.aside import aside_of
+from vfs.pipeline.aside import aside_of, put_aside
 from vfs.pipeline.clearing import clear_outs, scratch, stale_outs
 from vfs.pipeline.executor import Means
 from vfs.pipeline.nodes import Stage
@@ -52,7 +52,9 @@ def put_in_place(
             moved += means.restorer.update(run, out, aside, known=known)
         for out in go:
             if _is_directory(project, out) and _has_others(project, out):
-                moved.append(_move(project, out, aside))
+                assert out.path is not None
+                put_aside(project.absolute(out.path), out.path, aside)
+                moved.append(out.path)
     except OSError as error:
         raise failed(aside, error) from error
     free = [replace(out, persist=False) for out in go]
@@ -90,11 +92,3 @@ def _all_below(directory: bytes) -> Iterator[bytes]:
     for parent, directories, files in os.walk(directory):
         links = (name for name in directories if os.path.islink(os.path.join(parent, name)))
         yield from (os.path.join(parent, name) for name in (*files, *links))
-
-
-def _move(project: Project, out: DeclaredOut, aside: bytes) -> bytes:
-    assert out.path is not None
-    target = os.path.join(aside, out.path)
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    os.rename(project.absolute(out.path), target)
-    return out.path

@@ -9,9 +9,8 @@ from typing import Final
 from vfs.pipeline.attending import Attending
 
 _LOOK: Final = 0.5  # seconds between two looks whether anybody waits
-_GRACE: Final = (
-    10.0  # seconds for a command that was asked to end: nothing that it makes is recorded any more
-)
+_GRACE: Final = 10.0
+"""Seconds for a command that was asked to end: nothing that it makes is recorded any more."""
 
 
 @contextmanager

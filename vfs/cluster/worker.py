@@ -179,7 +179,9 @@ class _Work:
         project, stage = self._project, self._stage
         root = Path(os.fsdecode(project.absolute(project.root)))
         locked = partial(writing, root, math.inf)
-        means = Means(self._measure, Restorer(project), locked, False, self._attending.check)
+        means = Means(
+            self._measure, Restorer(project), locked, checkout=False, check=self._attending.check
+        )
         self._log.unlink(missing_ok=True)
         with ExitStack() as stack:
             with locked():

@@ -25,6 +25,14 @@ def aside_of(scratch: bytes) -> bytes:
     return next(path for n in count(1) if not os.path.lexists(path := b"%s-%d" % (stem, n)))
 
 
+def put_aside(source: bytes, path: bytes, aside: bytes) -> bytes:
+    """Move what lies at `source` to where `path` is in a directory of `aside_of`; where it is then, absolute. Raises OSError."""
+    target = os.path.join(aside, path)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    os.rename(source, target)
+    return target
+
+
 def kept_in(root: Path, roots: Iterable[bytes]) -> list[bytes]:
     """The directories that were kept in the DVC repositories `roots` of a working tree, by path."""
     found = []

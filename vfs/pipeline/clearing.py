@@ -17,7 +17,7 @@ from blake3 import blake3
 
 from vfs.errors import DataUnavailable, FormatError, StoreError, VfsError
 from vfs.formats.stage_values import DeclaredOut, Locked, LockedItem
-from vfs.pipeline.aside import aside_of
+from vfs.pipeline.aside import aside_of, put_aside
 from vfs.pipeline.measure import Measure, place_of
 from vfs.pipeline.nodes import Stage
 from vfs.sandbox.removal import remove
@@ -137,10 +137,8 @@ def _delete(absolute: bytes) -> None:
 
 
 def _move(project: Project, path: bytes, aside: bytes) -> bytes:
-    target = os.path.join(aside, path)
-    os.makedirs(os.path.dirname(target), exist_ok=True)
     try:
-        os.rename(project.absolute(path), target)
+        target = put_aside(project.absolute(path), path, aside)
     except OSError as error:
         raise StoreError(
             f"{told(path)} is in the way and cannot be moved: {error.strerror}",

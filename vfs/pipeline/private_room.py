@@ -96,7 +96,7 @@ class PrivateRoom:
         mount = below[0] if below else b""
         self._unread = counting.unread(view.trace, stage.dep_paths, project.top, mount)
         sought = counting.unread(view.trace, [b""], project.top, mount)
-        self._sought = [path for path in sought if not self._ignoring(path)]
+        self._sought = [path for path in sought if not (path and self._ignoring(path))]
         if view.trace is not None:
             trace = self._ignoring.without(view.trace)
             self.trace = counting.by_path(trace, project.top, mount)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from vfs.errors import DataUnavailable, StoreError
 from vfs.formats.stage_values import DeclaredOut, Locked, LockedItem
 from vfs.mount_table import mounts_below
+from vfs.pipeline.aside import put_aside
 from vfs.tracking.caches import Caches
 from vfs.tracking.compare import Comparison, Plan, Wish
 from vfs.tracking.contents import Content
@@ -88,9 +89,7 @@ class Restorer:
             if same or known or self._caches.elsewhere(content.digest, file.fingerprint.size):
                 stays.append(content)
                 continue
-            target = os.path.join(aside, file.path)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            os.rename(project.absolute(file.path), target)
+            put_aside(project.absolute(file.path), file.path, aside)
             moved.append(file.path)
         mounts = mounts_below(project.top)
         compared = Comparison(

@@ -20,6 +20,7 @@ from vfs.errors import DataUnavailable, StageFailed, UnknownPath
 from vfs.formats.run_cache import cacheable
 from vfs.formats.stage_values import DeclaredOut, LockedItem
 from vfs.objects import Fingerprint
+from vfs.pipeline.aside import put_aside
 from vfs.pipeline.leading import Layers, above, is_there, resolve
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.recording import item, not_made, put_listings
@@ -115,9 +116,7 @@ def apply(project: Project, changes: Iterable[Change], view: View, aside: bytes)
         source, target = os.path.join(view.upper, change.path), project.absolute(change.path)
         try:
             if _in_the_way(change, target) and _newer(target, view.since):
-                kept = os.path.join(aside, change.path)
-                os.makedirs(os.path.dirname(kept), exist_ok=True)
-                os.rename(target, kept)
+                put_aside(target, change.path, aside)
                 yield change.path
             _apply(change, source, target)
         except OSError as error:

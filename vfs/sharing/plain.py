@@ -119,7 +119,7 @@ class PlainRemote:
             if found is not None and found[0].algorithm is not Algorithm.SHA256:
                 yield Stored(*found, info.size, info.modified)
 
-    def remove(self, stored: Sequence[Stored]) -> list[Stored]:
+    def remove(self, stored: Sequence[Stored]) -> set[Stored]:
         """Remove objects; those that stay, since they were put again after they were looked at, which is asked right before. Raises RemoteError: some could not be removed."""
         now = {one: info.modified for one, info in self._heads([one[:2] for one in stored])}
         here = [one for one in stored if one[:2] in now]
@@ -127,7 +127,7 @@ class PlainRemote:
         self._remote.delete(
             [self.key(one.digest, is_tree=one.is_tree) for one in here if one not in again]
         )
-        return list(again)
+        return again
 
     def clock(self) -> float:
         """What time it is there (seconds since the epoch). Raises as `clock_of`."""

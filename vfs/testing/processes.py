@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 
 _STOP = 20.0  # seconds
-_UNLESS_ORPHAN = (
-    'test "$PPID" = "$0" && exec "$@"'  # who started it may have ended before the kernel was asked
-)
+_ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM", "/bin/sh", "-c")
+_UNLESS_ORPHAN = 'test "$PPID" = "$0" && exec "$@"'
+"""Who started it may have ended before the kernel was asked to tell of that."""
 
 
 def serve(
@@ -25,16 +25,7 @@ def serve(
     """Start a server, whose output goes into `log`; it is told to end when this process has ended, however that was."""
     with open(log, "ab") as output:
         return subprocess.Popen(
-            [
-                "setpriv",
-                "--pdeathsig",
-                "TERM",
-                "/bin/sh",
-                "-c",
-                _UNLESS_ORPHAN,
-                str(os.getpid()),
-                *argv,
-            ],
+            [*_ENDS_WITH_US, _UNLESS_ORPHAN, str(os.getpid()), *argv],
             cwd=cwd,
             env=env,
             stdin=subprocess.DEVNULL,

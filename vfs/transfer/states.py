@@ -80,7 +80,7 @@ class States:
         over = sum(s.weight for s in self) - MOST_WEIGHT if blob.size > WHOLE_SIZE else 0
         many = len(self._states) - MOST + 1
         for handed in (False, True):  # of the latter it would not be known any more who has had all
-            for key, state in [*self._states.items()]:
+            for key, state in [*self._states.items()] if many > 0 or over > 0 else ():
                 if many <= 0 and over <= 0:
                     return
                 if bool(state.handed) is handed and state.idle and (many > 0 or state.weight):

@@ -185,6 +185,14 @@ class Bench:
         )
 
 
+def offsets(size: int, seed: int | None) -> list[int]:
+    """Of the blocks of a content, in order or shuffled."""
+    found = list(range(0, size, BLOCK_SIZE))
+    if seed is not None:
+        random.Random(seed).shuffle(found)
+    return found
+
+
 async def begun(place: FaultyPlace, count: int) -> None:
     """Until a place has been asked that often."""
     await trio.to_thread.run_sync(place.wait_requests, count)

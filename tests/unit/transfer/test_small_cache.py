@@ -9,7 +9,7 @@ from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of, le
 from vfs.errors import ContentMismatch
 from vfs.store import BAD, VERIFIED
 from vfs.testing.places import FaultyPlace
-from vfs.types import BLOCK_SIZE
+from vfs.types import BLOCK_SIZE, Blob
 
 pytestmark = pytest.mark.slow
 
@@ -40,16 +40,20 @@ async def test_what_does_not_stay_in_the_store_is_proved_too(
     assert bench.verdict(blob) == (1 if good else 2)
 
 
+async def _wrong_at_its_end(bench: Bench, limit: int) -> tuple[bytes, Blob, FaultyPlace]:
+    """A content, its blob, and a place whose last byte is another one, beside a store of a size."""
+    content = content_of(48 * MIB)
+    bench.limit_store(limit)
+    await bench.start(memory_limit=32 * MIB)
+    return content, blob_of(content), FaultyPlace(content[:-1] + bytes([content[-1] ^ 1]))
+
+
 @pytest.mark.parametrize("limit", [0, 12 * MIB, 1 << 30])
 async def test_what_is_read_in_order_is_checked_whatever_the_store_keeps(
     bench: Bench, limit: int
 ) -> None:
     """It is hashed before it leaves memory, at the pace of hashing at worst; the last block waits for the verdict."""
-    content = content_of(48 * MIB)
-    blob = blob_of(content)
-    place = FaultyPlace(content[:-1] + bytes([content[-1] ^ 1]))
-    bench.limit_store(limit)
-    await bench.start(memory_limit=32 * MIB)
+    content, blob, place = await _wrong_at_its_end(bench, limit)
     engine = bench.fetcher._engine
     with pytest.raises(ContentMismatch):  # noqa: PT012 - the last read at the latest
         for offset in range(0, len(content), MIB):
@@ -65,11 +69,7 @@ async def test_what_is_read_backwards_is_checked_if_the_store_keeps_it(
     bench: Bench, limit: int
 ) -> None:
     """Else the rest is gone when its first block comes; nothing is fetched twice for this."""
-    content = content_of(48 * MIB)
-    blob = blob_of(content)
-    place = FaultyPlace(content[:-1] + bytes([content[-1] ^ 1]))
-    bench.limit_store(limit)
-    await bench.start(memory_limit=32 * MIB)
+    content, blob, place = await _wrong_at_its_end(bench, limit)
     for offset in range(47 * MIB, 0, -MIB):
         await bench.read(blob, [place], offset, MIB)
     with pytest.raises(ContentMismatch) if limit > len(content) else nullcontext():
