@@ -340,16 +340,17 @@ class Environment:
                 raise self._translated(error) from error
 
     def close(self) -> None:
-        """Close; later use raises StoreError. One in which a transaction hangs is left open: the end of the process closes it."""
+        """Close; later use raises StoreError. One in which a transaction hangs is closed when that ends, or with the process."""
         if self._dead:
             return
-        with suppress(Busy):
-            if self._orders.stop():
-                with self.gate.alone():
-                    self._dead = True
-                    self._shut()
+        self._orders.stop(self._end)
         self._dead = True
         LIVE.discard(self)
+
+    def _end(self) -> None:
+        with suppress(Busy), self.gate.alone():
+            self._dead = True
+            self._shut()
 
     def _shut(self) -> None:
         if self._env is not None:

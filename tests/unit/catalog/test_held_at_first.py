@@ -11,6 +11,7 @@ import pytest
 from vfs.catalog.storage import Storage, close_storage, open_storage
 from vfs.catalog.tables import INITIAL_MAP
 from vfs.store.store import MAP_SIZE
+from vfs.waiting import wait_for
 
 HOLD = """
 import lmdb, sys
@@ -89,6 +90,8 @@ def test_what_is_forgotten_while_it_is_held_stays_forgotten(tmp_path: Path, at_f
         assert storage.get("notes", b"a") is None
         storage.put("notes", [(b"b", b"3")], replace=True)
         assert notes(storage) == {b"b": b"3"}
+    primary = storage._primary
+    assert wait_for(lambda: not (primary._orders.hangs() or primary.is_held()), 30)
     storage.put("notes", [(b"c", b"4")], replace=True)
     close_storage(storage)
     again = open_storage(tmp_path)
