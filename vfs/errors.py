@@ -29,7 +29,7 @@
 
 Rule: domain code raises these and nothing else across a package boundary; a foreign
 exception is translated where it enters (`map_exceptions` in the adapter). Only
-`vfs.fuse.boundary` turns them into errnos for the kernel and only `vfs_cli.main` into
+`vfs.fuse.errnos` turns them into errnos for the kernel and only `vfs_cli.main` into
 exit codes. The class carries `code` (stable, kebab-case, part of the API), `errno`,
 `exit_code`, `retryable` and `log_level`; the instance carries the sentence (what
 happened, where) and `hint` (what to do).

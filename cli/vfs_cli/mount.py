@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from vfs.config.schema import TRANSPORTS
 from vfs.control.client import call
 from vfs.control.mountinfo import is_mounted
 from vfs.control.registry import MountOptions, MountRecord, repository_root
@@ -52,8 +53,8 @@ _KNOWN = f"allow_other, allow_root, {', '.join(_FLAGS)}, ro, or a setting such a
 )
 @click.option(
     "--transport",
-    type=click.Choice(["pyfuse3"]),
-    help="How to talk to the kernel (default: the fastest).",
+    type=click.Choice(TRANSPORTS),
+    help="How to talk to the kernel; auto is the fastest that works (default: mount.transport).",
 )
 @click.option(
     "-o", "options", multiple=True, metavar="OPTION,…",

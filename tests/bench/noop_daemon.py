@@ -16,7 +16,7 @@ from typing import Any
 import pyfuse3
 import trio
 
-from vfs.fuse.polling import Poller, stand_in
+from vfs.fuse.libfuse.polling import Poller, stand_in
 
 PER_DIRECTORY = 1_000
 FOREVER = 10 * 365 * 86400.0

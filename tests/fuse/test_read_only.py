@@ -30,11 +30,20 @@ def _bind(path: bytes) -> None:
         server.bind(path)
 
 
+def _write(path: bytes, flags: int) -> None:
+    """Refused when it is opened, or, where opening is not asked for, when it is written."""
+    descriptor = os.open(path, flags)
+    try:
+        os.write(descriptor, b"x")
+    finally:
+        os.close(descriptor)
+
+
 WRITES: dict[str, Callable[[bytes], object]] = {
-    "open for writing": lambda m: os.open(m + b"/git.txt", os.O_WRONLY),
-    "open for reading and writing": lambda m: os.open(m + b"/big.bin", os.O_RDWR),
+    "open for writing": lambda m: _write(m + b"/git.txt", os.O_WRONLY),
+    "open for reading and writing": lambda m: _write(m + b"/big.bin", os.O_RDWR),
     "open and truncate": lambda m: os.open(m + b"/data/a", os.O_RDONLY | os.O_TRUNC),
-    "open and append": lambda m: os.open(m + b"/data/a", os.O_WRONLY | os.O_APPEND),
+    "open and append": lambda m: _write(m + b"/data/a", os.O_WRONLY | os.O_APPEND),
     "create": lambda m: os.open(m + b"/data/new", os.O_CREAT | os.O_WRONLY, 0o644),
     "create exclusively": lambda m: os.open(m + b"/n", os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600),
     "create unnamed": lambda m: os.open(m + b"/data", os.O_TMPFILE | os.O_RDWR, 0o600),

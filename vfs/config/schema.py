@@ -22,6 +22,9 @@ from vfs.config.units import (
 Value = int | float | str | Path
 
 
+TRANSPORTS = ("auto", "direct", "pyfuse3")
+
+
 class Setting(NamedTuple):
     """One setting.
 
@@ -60,6 +63,13 @@ def parse_name(text: str) -> str:
     return text.lower()
 
 
+def parse_transport(text: str) -> str:
+    """How a mount talks to the kernel. Raises ValueError, saying what was expected."""
+    if text not in TRANSPORTS:
+        raise ValueError("expected " + ", ".join(TRANSPORTS[:-1]) + " or " + TRANSPORTS[-1])
+    return text
+
+
 def parse_patterns(text: str) -> str:
     """Patterns with white space between them; whether they mean anything is seen where they are used."""
     return text
@@ -87,7 +97,9 @@ SETTINGS = (
     Setting("mount.max_background", "max_background", parse_count, 1, 4096, False,
             "requests the kernel keeps in flight, if we may set it"),
     Setting("mount.push_small", "push_small", parse_size, 0, 16 * MIB, False,
-            "files up to this size go to the page cache when opened; 0 turns it off"),
+            "files up to this size go to the page cache when opened; 0 turns it off (pyfuse3 only: the direct transport has no opens)"),
+    Setting("mount.transport", "transport", parse_transport, None, None, False,
+            "how a mount talks to the kernel: direct, pyfuse3, or auto for the fastest that works"),
     Setting("remote.default", "remote_default", parse_name, None, None, False,
             "the remote that is pushed to and asked first, of either layout"),
     Setting("trace.ignore", "trace_ignore", parse_patterns, None, None, False,

@@ -47,6 +47,7 @@ class Settings:
     read_ahead: int = DEFAULT_READ_AHEAD
     max_background: int = 64
     push_small: int = DEFAULT_PUSH_SMALL
+    transport: str = "auto"
     remote_default: str = ""
     trace_ignore: str = ""
 

@@ -35,7 +35,8 @@ from vfs.fs.counted import CountedFileSystem
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
 from vfs.fs.switch import SwitchReport, drop_last, invalidate, swap
-from vfs.fuse.transport import Transport
+from vfs.fuse.selection import mounted
+from vfs.fuse.transport import Plan, Transport
 from vfs.fuse.tuning import Tuning, tune
 from vfs.log import Recent
 from vfs.threads import Pool, run_in
@@ -85,12 +86,8 @@ class Service:
         reader = Reader(self._store, self._fetcher, self._places, push_small=settings.push_small)
         kind = CountedFileSystem if request.counted else FileSystem
         self.filesystem = kind(view_of(snapshot), self._revisions, reader)
-        self._transport = Transport(
-            self.filesystem,
-            request.mountpoint,
-            f"vfs:{workspace.name}",
-            options=_mount_options(request.options),
-        )
+        self._transport: Transport
+        self._transport_notice: str | None = None
         record = MountRecord(
             id=mount_id(request.mountpoint),
             mountpoint=request.mountpoint,
@@ -118,10 +115,19 @@ class Service:
 
     def mount(self) -> None:
         """Mount; requests wait in the kernel until `run` serves them, so nothing may look at the mount from now on."""
-        self._transport.mount()
-        mounted = mount_at(self._request.mountpoint)
-        if mounted is not None:
-            own_mount.serve(mounted.path, mounted.number)
+        request, settings = self._request, self._workspace.settings
+        plan = Plan(
+            request.mountpoint,
+            f"vfs:{self._workspace.name}",
+            tuple(_mount_options(request.options)),
+            settings.read_ahead,
+            settings.max_background,
+        )
+        kind = request.options.transport or settings.transport
+        self._transport, self._transport_notice = mounted(kind, self.filesystem, plan)
+        mount = mount_at(request.mountpoint)
+        if mount is not None:
+            own_mount.serve(mount.path, mount.number)
 
     async def run(self, ready: Callable[[], None], ending: Ending) -> None:
         """Serve until unmounted or told to stop, perhaps before it began; `ready` is called once the mount can be used and controlled."""
@@ -174,7 +180,10 @@ class Service:
             "requests": self.filesystem.counters.snapshot(),
             "transfer": plain(self._fetcher.statistics()),
             "problems": len(self._snapshot.broken),
-            "notices": list(self._workspace.notices),
+            "notices": [
+                *self._workspace.notices,
+                *([self._transport_notice] if self._transport_notice else []),
+            ],
             "read_ahead_kib": self._tuning.read_ahead_kib if self._tuning else None,
             "max_background": self._tuning.max_background if self._tuning else None,
         }

@@ -22,6 +22,9 @@ ROOT: Final = 1
 BLOCK: Final = 512
 """Unit of `st_blocks`."""
 
+IO_SIZE: Final = 128 * 1024
+"""`st_blksize`: what `cp` and `cat` read at a time; the kernel's default read-ahead."""
+
 FILE_MODE: Final = stat.S_IFREG | 0o644
 EXECUTABLE_MODE: Final = stat.S_IFREG | 0o755
 SYMLINK_MODE: Final = stat.S_IFLNK | 0o777

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from vfs.fs.attributes import Attributes
-from vfs.fs.directories import View, join
+from vfs.fs.directories import DirectoryNode, View, join
 from vfs.fs.errors import FsError
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Data, Reader
@@ -39,13 +39,11 @@ class CountedFileSystem(FileSystem):
         """Look-ups of paths that cannot be served, since the mount was made."""
         return self._broken
 
-    async def lookup(self, parent: int, name: bytes) -> Attributes:
-        """As `FileSystem.lookup`."""
+    def _lookup(self, node: DirectoryNode, name: bytes) -> Attributes:
         try:
-            return await super().lookup(parent, name)
+            return super()._lookup(node, name)
         except FsError as error:
-            node = self.directories.get(parent)
-            if error.errno == errno.EIO and node is not None:
+            if error.errno == errno.EIO:
                 self._broken[join(node.path, name)] += 1
             raise
 
@@ -59,10 +57,10 @@ class CountedFileSystem(FileSystem):
         with self._noted(inode):
             return self._counted(inode, await super().open(inode))
 
-    async def opendir(self, inode: int) -> int:
+    async def opendir(self, inode: int) -> None:
         """As `FileSystem.opendir`."""
         with self._noted(inode):
-            return await super().opendir(inode)
+            await super().opendir(inode)
 
     def read_nowait(self, inode: int, offset: int, length: int) -> Data | None:
         """As `FileSystem.read_nowait`."""

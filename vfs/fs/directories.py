@@ -50,6 +50,9 @@ class Totals(NamedTuple):
 
 NOTHING: Final = Totals(0, 0)
 
+MOST_PAST: Final = 8
+"""Versions of a directory that are kept for those who are still listing them."""
+
 ROOT_NAMES: Final = 1 << 16
 """Names of a root that are kept exactly: it is the one directory that cannot get a new inode (`vfs.fs.switch`)."""
 
@@ -119,6 +122,7 @@ class DirectoryNode:
 
     `listing` is what the path is in the view's snapshot of `epoch`; None if that path is not a directory there.
     `told` holds every name the kernel was given a lasting answer for.
+    `version` grows when `listing` becomes another; `past` has those of before that somebody may still be listing.
     """
 
     inode: int
@@ -128,6 +132,20 @@ class DirectoryNode:
     lookups: int = 0
     listing: Listing | None = None
     epoch: int = -1
+    version: int = 0
+    listed: bool = False
+    past: dict[int, Listing | None] = field(default_factory=dict)
+
+    def becomes(self, listing: Listing | None) -> None:
+        """The directory is something else now, or what it was."""
+        was = self.listing
+        if self.listed and _identity(was) != _identity(listing):
+            self.past[self.version] = was
+            if len(self.past) > MOST_PAST:
+                del self.past[min(self.past)]
+            self.version += 1
+            self.listed = False
+        self.listing = listing
 
 
 class DirectoryTable:
@@ -158,7 +176,7 @@ class DirectoryTable:
         """What the node's path is now; None if the current snapshot has no such directory."""
         view = node.view
         if node.epoch != view.epoch:
-            node.listing = find_directory(view.root, node.path)
+            node.becomes(find_directory(view.root, node.path))
             node.epoch = view.epoch
         return node.listing
 
@@ -194,6 +212,10 @@ class DirectoryTable:
         self._nodes[node.inode] = node
         view.inodes[path] = node.inode
         return node
+
+
+def _identity(listing: Listing | None) -> bytes | None:
+    return None if listing is None else listing.identity
 
 
 def join(parent: bytes, name: bytes) -> bytes:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from vfs.core.inodes import FileNode, FileTable, number_for
+from vfs.core.inodes import FileNode, FileTable
 from vfs.fs.attributes import MODES, MOVING, ROOT, Attributes
 from vfs.fs.directories import DirectoryNode, DirectoryTable, Listing, View
 from vfs.fs.errors import FsError
@@ -31,6 +31,12 @@ LISTED_BIT: Final = 1 << 60
 
 DOTS: Final = 2
 """Positions taken by `.` and `..` before the first entry of a listing."""
+
+VERSION_SHIFT: Final = 40
+"""A cookie is a position and, above it, the version of the directory that has it there."""
+
+_POSITION: Final = (1 << VERSION_SHIFT) - 1
+_VERSIONS: Final = (1 << 22) - 1
 
 ABSENT: Final = Attributes(0, 0, 0, 0)
 """Answer for a name that does not exist, which the kernel may remember."""
@@ -53,24 +59,34 @@ class FileSystem:
         self.files = FileTable(large=WHOLE_SIZE)
         self.reader = reader
         self.counters = Counters()
-        self._handles: dict[int, _DirectoryHandle] = {}
-        self._next_handle = 1
         self._reported: set[tuple[bytes, str]] = set()
 
     # -- names -------------------------------------------------------------------------------------
 
     async def lookup(self, parent: int, name: bytes) -> Attributes:
         """Find a name in a directory; `ABSENT` if there is none."""
+        found = self.lookup_nowait(parent, name)
+        if found is not None:
+            return found
+        node = self.directories.get(parent)
+        if node is None:
+            return await self._lookup_revision(parent, name)
+        await node.view.ready()
+        return self._lookup(node, name)
+
+    def lookup_nowait(self, parent: int, name: bytes) -> Attributes | None:
+        """As `lookup`; None if that would wait, for a snapshot or for Git."""
         self.counters.lookups += 1
         if len(name) > LONGEST_NAME:
             raise FsError(errno.ENAMETOOLONG)
         node = self.directories.get(parent)
         if node is None:
-            return await self._lookup_revision(parent, name)
+            return None
         if name == SNAPSHOTS and parent == ROOT:
             return self._revisions_attributes(self.snapshots.root)
-        if node.view.build is not None:
-            await node.view.ready()
+        return None if node.view.build is not None else self._lookup(node, name)
+
+    def _lookup(self, node: DirectoryNode, name: bytes) -> Attributes:
         listing = self.directories.listing(node)
         if listing is None:  # the directory left the snapshot: nothing below it is cached
             raise FsError(errno.ENOENT)
@@ -78,7 +94,7 @@ class FileSystem:
         node.told.add(name)
         if entry is None:
             return ABSENT
-        return self._attributes_of(node, listing, entry, count=True)
+        return self._attributes_of(node, listing, entry)
 
     async def _lookup_revision(self, parent: int, name: bytes) -> Attributes:
         revisions = self.snapshots.get(parent)
@@ -112,7 +128,7 @@ class FileSystem:
 
     # -- attributes --------------------------------------------------------------------------------
 
-    async def getattr(self, inode: int) -> Attributes:
+    def getattr(self, inode: int) -> Attributes:
         """Attributes of an inode the kernel knows."""
         self.counters.getattrs += 1
         file = self.files.get(inode)
@@ -133,24 +149,18 @@ class FileSystem:
             raise FsError(errno.EINVAL)
         return bytes(await self.reader.read(inode, file, 0, file.blob.size))
 
-    def _attributes_of(
-        self, node: DirectoryNode, listing: Listing, entry: Entry, *, count: bool
-    ) -> Attributes:
-        """Attributes of an entry; `count` adds one kernel reference."""
+    def _attributes_of(self, node: DirectoryNode, listing: Listing, entry: Entry) -> Attributes:
+        """Attributes of an entry, with one more kernel reference."""
         kind = entry.kind
         if kind is Kind.DIRECTORY:
             child = self.directories.child(node, entry.name)
-            if count:
-                child.lookups += 1
+            child.lookups += 1
             return Attributes(child.inode, MODES[kind], 0, entry.mtime)
         if kind is Kind.BROKEN or entry.digest is None:
             self._report(node, entry)
             raise FsError(errno.EIO)
         blob = Blob(entry.digest, entry.size)
-        if count:
-            inode = self.files.remember(blob, kind, entry.mtime, entry.origin)
-        else:
-            inode = number_for(blob, kind)
+        inode = self.files.remember(blob, kind, entry.mtime, entry.origin)
         return Attributes(inode, MODES[kind], entry.size, entry.mtime)
 
     def _directory_attributes(self, node: DirectoryNode) -> Attributes:
@@ -172,48 +182,74 @@ class FileSystem:
 
     # -- directories -------------------------------------------------------------------------------
 
-    async def opendir(self, inode: int) -> int:
-        """Open a directory; what it lists is fixed until it is rewound. Returns a handle."""
+    async def opendir(self, inode: int) -> None:
+        """Return when a directory can be listed; raises what building its snapshot raises."""
         node = self.directories.get(inode)
         if node is not None:
             await node.view.ready()
-            handle = self._handle(node)
-        else:
-            revisions = self.snapshots.get(inode)
-            if revisions is None:
-                raise FsError(errno.ESTALE)
-            names = await self.snapshots.names(revisions)
-            handle = _DirectoryHandle(None, None, 0, names)
-        number = self._next_handle
-        self._next_handle += 1
-        self._handles[number] = handle
-        return number
+        elif self.snapshots.get(inode) is None:
+            raise FsError(errno.ESTALE)
 
-    def _handle(self, node: DirectoryNode) -> "_DirectoryHandle":
-        return _DirectoryHandle(node, self.directories.listing(node), node.view.epoch, [])
+    async def readdir(self, inode: int, cookie: int) -> Iterator[Named]:
+        """Entries of a directory after `cookie`, which is 0 or came with an entry; the caller counts those it delivers.
 
-    def readdir(self, handle: int, cookie: int) -> Iterator[Named]:
-        """Entries after `cookie`; the caller counts those it delivers with `deliver`.
-
-        Entries are given attributes without a kernel reference; a handle of an older snapshot gives them a lifetime of
+        A cookie names the version of the directory that it came from, and that one is listed on, whatever a switch has made of the directory since.
+        Entries are given attributes and a kernel reference (`undeliver` takes it back); those of an earlier version a lifetime of
         zero, so that the kernel asks again before it believes them.
         """
-        self.counters.readdirs += 1
-        opened = self._handles[handle]
-        if cookie == 0 and opened.node is not None:  # opened or rewound: list what is there now
-            opened = self._handles[handle] = self._handle(opened.node)
-        for position, name in enumerate((b".", b"..")[cookie:DOTS], cookie + 1):
-            yield Named(name, _unlinked(name, Kind.DIRECTORY), position)
-        after = max(0, cookie - DOTS)
-        node, listing = opened.node, opened.listing
+        named = self.readdir_nowait(inode, cookie)
+        if named is not None:
+            return named
+        await self.opendir(inode)
+        revisions = self.snapshots.get(inode)
+        if revisions is not None:
+            await self.snapshots.survey(revisions)
+            return self._revision_names(revisions, revisions.version, 0)
+        node = self.directories.get(inode)
         if node is None:
-            for position, name in enumerate(opened.names[after:], after + 1):
-                yield Named(name, _unlinked(name, Kind.DIRECTORY), position + DOTS)
-        elif listing is not None:
-            current = opened.epoch == node.view.epoch
-            for entry, position in listing.entries(after):
+            raise FsError(errno.ESTALE)
+        return self._entries(node, cookie >> VERSION_SHIFT & _VERSIONS, cookie & _POSITION)
+
+    def readdir_nowait(self, inode: int, cookie: int) -> Iterator[Named] | None:
+        """As `readdir`; None if that would wait, for a snapshot or for Git."""
+        self.counters.readdirs += 1
+        node = self.directories.get(inode)
+        version, after = cookie >> VERSION_SHIFT & _VERSIONS, cookie & _POSITION
+        if node is not None:
+            if node.view.build is not None:
+                return None
+            return self._entries(node, version, after)
+        revisions = self.snapshots.get(inode)
+        if revisions is None:
+            raise FsError(errno.ESTALE)
+        return self._revision_names(revisions, version, after) if cookie else None
+
+    def _entries(self, node: DirectoryNode, version: int, after: int) -> Iterator[Named]:
+        listing = self.directories.listing(node)
+        now = node.version & _VERSIONS
+        current = after == 0 or version == now
+        if current:
+            version, node.listed = now, True
+        elif version in node.past:
+            listing = node.past[version]
+        else:  # it changed too often since
+            raise FsError(errno.ESTALE)
+        high = version << VERSION_SHIFT
+        yield from _dots(after, high)
+        if listing is not None:
+            for entry, position in listing.entries(max(0, after - DOTS)):
                 found = self._listed(node, listing, entry, current)
-                yield Named(entry.name, found, position + DOTS)
+                yield Named(entry.name, found, high | position + DOTS)
+
+    def _revision_names(self, node: RevisionsNode, version: int, after: int) -> Iterator[Named]:
+        names = node.listed.get(version)
+        if names is None:
+            raise FsError(errno.ESTALE)
+        high = version << VERSION_SHIFT
+        yield from _dots(after, high)
+        at = max(0, after - DOTS)
+        for position, name in enumerate(names[at:], at + DOTS + 1):
+            yield Named(name, _unlinked(name, Kind.DIRECTORY), high | position)
 
     def _listed(
         self, node: DirectoryNode, listing: Listing, entry: Entry, current: bool
@@ -222,7 +258,7 @@ class FileSystem:
             return _unlinked(entry.name, Kind.FILE)
         if entry.kind is Kind.DIRECTORY and not current:
             return _unlinked(entry.name, Kind.DIRECTORY)
-        found = self._attributes_of(node, listing, entry, count=True)
+        found = self._attributes_of(node, listing, entry)
         if not current:
             return found._replace(lifetime=0.0)
         node.told.add(entry.name)
@@ -231,10 +267,6 @@ class FileSystem:
     def undeliver(self, named: Named) -> None:
         """The last entry did not fit into the reply: take its kernel reference back."""
         self.forget(named.attributes.inode, 1)
-
-    async def releasedir(self, handle: int) -> None:
-        """Close a directory handle."""
-        self._handles.pop(handle, None)
 
     # -- files -------------------------------------------------------------------------------------
 
@@ -258,7 +290,10 @@ class FileSystem:
 
     def read_nowait(self, inode: int, offset: int, length: int) -> Data | None:
         """Bytes of a file that are at hand, shorter than `length` only at its end; None: `read` brings them."""
-        data = self.reader.read_nowait(inode, offset, length)
+        reader = self.reader
+        data = reader.read_nowait(inode, offset, length)
+        if data is None and reader.meet(inode, self._file(inode)):
+            data = reader.read_nowait(inode, offset, length)
         if data is not None:
             counters = self.counters
             counters.reads += 1
@@ -286,13 +321,15 @@ class FileSystem:
         return len(self.files) + len(self.directories)
 
 
-class _DirectoryHandle(NamedTuple):
-    """An open directory: its node and listing at `epoch`, or the names of a revisions directory."""
+def _dots(after: int, high: int) -> Iterator[Named]:
+    """`.` and `..`, as far as they come after a position."""
+    for position, name in enumerate((b".", b"..")[after:DOTS], after + 1):
+        yield Named(name, _unlinked(name, Kind.DIRECTORY), high | position)
 
-    node: DirectoryNode | None
-    listing: Listing | None
-    epoch: int
-    names: list[bytes]
+
+def is_linked(inode: int) -> bool:
+    """Whether a listing tells what the inode of a name is: then the kernel may link it."""
+    return inode >> 60 != 1
 
 
 def _unlinked(name: bytes, kind: Kind) -> Attributes:

@@ -49,7 +49,8 @@ class OpenFile:
     Attributes:
         blob: its content, as the fetcher has it (`Fetcher.own`).
         usable: what the keys of those blocks in the store begin with that may be served (`Fetcher.usable`).
-        opens: handles now open.
+        opens: handles now open, as far as the transport is told of them.
+        used: whether it was read since it was last looked at by `_trim`.
         local: a plain local file with exactly this content.
         looked: set when a local file has been looked for.
         examined: whether the fetcher has looked for blocks that were never checked.
@@ -61,6 +62,7 @@ class OpenFile:
     blob: Blob
     usable: Keys
     opens: int = 0
+    used: bool = False
     local: LocalFile | None = None
     looked: trio.Event | None = None
     examined: bool = False
@@ -99,9 +101,7 @@ class Reader:
         file.opens += 1
         if file.opens == 1:
             self._idle.pop(inode, None)
-        if node.blob.size > WHOLE_SIZE and not file.examined and provable(node.blob):
-            file.examined = True
-            self._fetcher.examine(file.blob, self._places(node))
+        self._examine(file, node)
         if file.opens > 1 or file.pushed or not 0 < node.blob.size <= self._push_small:
             return None
         content = self.read_nowait(inode, 0, node.blob.size)
@@ -109,6 +109,22 @@ class Reader:
             file.pushed = True
             return content
         return None
+
+    def meet(self, inode: int, node: FileNode) -> bool:
+        """A file is read of whose opening nobody may have told us; False if it is known already."""
+        if inode in self._files:
+            return False
+        file = self._file(inode, node)
+        file.used = True
+        self._examine(file, node)
+        self._trim()
+        return True
+
+    def _examine(self, file: OpenFile, node: FileNode) -> None:
+        """Have what is there of a large content looked at, once."""
+        if node.blob.size > WHOLE_SIZE and not file.examined and provable(node.blob):
+            file.examined = True
+            self._fetcher.examine(file.blob, self._places(node))
 
     def release(self, inode: int) -> None:
         """Count a close."""
@@ -139,6 +155,7 @@ class Reader:
         file = self._files.get(inode)
         if file is None:
             return None
+        file.used = True
         end = min(offset + length, file.blob.size)
         if offset >= end:
             return b""
@@ -319,8 +336,15 @@ class Reader:
         return file
 
     def _trim(self) -> None:
+        """Let go of files without opens beyond the limit, the longest unread first, as far as a second chance tells."""
         while len(self._idle) > MOST_FILES:
-            del self._files[self._idle.popitem(last=False)[0]]
+            inode = self._idle.popitem(last=False)[0]
+            file = self._files[inode]
+            if file.used:
+                file.used = False
+                self._idle[inode] = None
+            else:
+                del self._files[inode]
 
     # -- facts for people --------------------------------------------------------------------------
 

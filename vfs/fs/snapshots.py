@@ -10,7 +10,7 @@ A view lives as long as the kernel knows a directory of it.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
@@ -40,13 +40,22 @@ class RevisionSource(Protocol):
         """A view of any revision, perhaps not built yet; raises UnknownRevision."""
 
 
+MOST_LISTED: Final = 8
+"""Lists of names that are kept, for those who are still reading one."""
+
+
 @dataclass(slots=True, eq=False)
 class RevisionsNode:
-    """`.snapshots` itself (prefix `b""`) or a directory of names that share a prefix ending in a slash."""
+    """`.snapshots` itself (prefix `b""`) or a directory of names that share a prefix ending in a slash.
+
+    `listed` has what it listed by version; `version` is the newest.
+    """
 
     inode: int
     prefix: bytes
     lookups: int = 0
+    version: int = 0
+    listed: dict[int, list[bytes]] = field(default_factory=dict)
 
 
 class Snapshots:
@@ -74,6 +83,15 @@ class Snapshots:
             if name.startswith(prefix)
         }
         return sorted(names - {b""})
+
+    async def survey(self, node: RevisionsNode) -> None:
+        """Note what the directory lists now, as its newest version if that is not what it listed last."""
+        names = await self.names(node)
+        if node.listed.get(node.version) != names:
+            node.version += 1
+            node.listed[node.version] = names
+            if len(node.listed) > MOST_LISTED:
+                del node.listed[min(node.listed)]
 
     async def lookup(self, node: RevisionsNode, name: bytes) -> "View | RevisionsNode | None":
         """The view of a revision, the directory of longer names, or None."""

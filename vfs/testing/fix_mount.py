@@ -9,10 +9,16 @@ from vfs.testing.mounts import MountFactory
 from vfs.testing.sandbox import Sandbox
 
 
+@pytest.fixture(scope="module")
+def transport() -> str | None:
+    """How mounts of a test talk to the kernel; None for the default. `tests/fuse` has its tests run on each."""
+    return None
+
+
 @pytest.fixture
-def mounts(sandbox: Sandbox) -> Iterator[MountFactory]:
+def mounts(sandbox: Sandbox, transport: str | None) -> Iterator[MountFactory]:
     """Mount repositories in this test's sandbox: `mounts(repository, "v1")`."""
-    yield from _factory(sandbox)
+    yield from _factory(sandbox, transport)
 
 
 @pytest.fixture
@@ -30,9 +36,9 @@ def module_sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def module_mounts(module_sandbox: Sandbox) -> Iterator[MountFactory]:
+def module_mounts(module_sandbox: Sandbox, transport: str | None) -> Iterator[MountFactory]:
     """Mounts that the tests of one module share, for tests that only read."""
-    yield from _factory(module_sandbox)
+    yield from _factory(module_sandbox, transport)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +47,8 @@ def module_handmade(module_sandbox: Sandbox) -> HandmadeRepository:
     return HandmadeRepository(module_sandbox, module_sandbox.root / "repository")
 
 
-def _factory(sandbox: Sandbox) -> Iterator[MountFactory]:
-    factory = MountFactory(sandbox)
+def _factory(sandbox: Sandbox, transport: str | None) -> Iterator[MountFactory]:
+    factory = MountFactory(sandbox, transport)
     yield factory
     wrong = factory.close()
     assert not wrong, "\n".join(wrong)

@@ -41,8 +41,11 @@ def is_mounted(path: Path) -> bool:
 class Mount:
     """One mount point and the daemon behind it."""
 
-    def __init__(self, sandbox: Sandbox, repository: Path | str, point: Path) -> None:
+    def __init__(
+        self, sandbox: Sandbox, repository: Path | str, point: Path, transport: str | None = None
+    ) -> None:
         self.sandbox = sandbox
+        self.transport = transport
         self.repository = repository
         self.path = point
         self.raw = bytes(point)
@@ -58,6 +61,8 @@ class Mount:
         with contextlib.suppress(FileExistsError):  # also raised for a dead mount there
             self.path.mkdir()
         chosen = ["--rev", rev] if rev is not None else []
+        if self.transport is not None:
+            chosen += ["--transport", self.transport]
         self.cli("mount", "--repo", str(self.repository), *chosen, *options, self.path)
         wait_until(lambda: is_mounted(self.path), f"a mount at {self.path}")
 
@@ -121,10 +126,11 @@ def read_logs(sandbox: Sandbox) -> str:
 
 
 class MountFactory:
-    """Makes mounts for one test and takes all of them down at its end."""
+    """Makes mounts for one test and takes all of them down at its end; all through one transport, None for the default."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, transport: str | None = None) -> None:
         self.sandbox = sandbox
+        self.transport = transport
         self._mounts: list[Mount] = []
         self._allowed: list[re.Pattern[str]] = []
 
@@ -139,7 +145,7 @@ class MountFactory:
     def prepare(self, repository: Path | str, *, name: str = "") -> Mount:
         """A mount that was not started yet."""
         point = self.sandbox.root / (name or f"m{len(self._mounts)}")
-        mount = Mount(self.sandbox, repository, point)
+        mount = Mount(self.sandbox, repository, point, self.transport)
         self._mounts.append(mount)
         return mount
 

@@ -5,7 +5,7 @@ import os
 import trio
 import trio.testing
 
-from vfs.fuse.polling import Lock, Poller, stand_in
+from vfs.fuse.libfuse.polling import Lock, Poller, stand_in
 
 
 async def test_the_lock_excludes_and_everybody_gets_it() -> None:

@@ -1,22 +1,13 @@
-"""The one place where errors become errnos for the kernel.
+"""Every handler of pyfuse3 wrapped: any exception but FUSEError that leaves one ends pyfuse3's loop and with it the mount."""
 
-INV: every handler is wrapped. A domain error becomes its errno; a bug costs one EIO and a traceback in the log, and the mount lives
-on (any exception but FUSEError that leaves a handler ends pyfuse3's loop and with it the mount).
-"""
-
-import errno
 import functools
 import inspect
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pyfuse3
 
-from vfs.errors import VfsError
-from vfs.fs.errors import FsError
-
-log = logging.getLogger("vfs.fuse")
+from vfs.fuse.errnos import errno_of
 
 HANDLERS = {
     name for name, member in vars(pyfuse3.Operations).items() if inspect.iscoroutinefunction(member)
@@ -32,16 +23,8 @@ def boundary(handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[
             return await handler(operations, *args)
         except pyfuse3.FUSEError:
             raise
-        except VfsError as error:
-            if not isinstance(error, FsError):
-                operations.failed()
-            if error.log_level > logging.DEBUG:
-                log.log(error.log_level, "%s: %s", handler.__name__, error)
-            raise pyfuse3.FUSEError(error.errno) from None
         except Exception as error:
-            operations.failed()
-            log.exception("internal error in %s (this is a bug)", handler.__name__)
-            raise pyfuse3.FUSEError(errno.EIO) from error
+            raise pyfuse3.FUSEError(errno_of(error, handler.__name__, operations.failed)) from None
 
     return guarded
 

@@ -11,14 +11,11 @@ from typing import Any, cast
 import pyfuse3
 
 from vfs.errors import VfsError
-from vfs.fs.attributes import BLOCK, Attributes
+from vfs.fs.attributes import BLOCK, IO_SIZE, Attributes
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Data
 from vfs.fs.xattrs import Xattrs
-from vfs.fuse.boundary import Guarded
-
-BLOCK_SIZE = 128 * 1024
-"""`st_blksize`: what `cp` and `cat` read at a time; the kernel's default read-ahead."""
+from vfs.fuse.libfuse.boundary import Guarded
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND | os.O_CREAT
 
@@ -55,7 +52,7 @@ class Operations(Guarded):
 
     async def getattr(self, inode: int, ctx: Any) -> pyfuse3.EntryAttributes:
         """Attributes of an inode."""
-        return self._entry.fill(await self._fs.getattr(inode))
+        return self._entry.fill(self._fs.getattr(inode))
 
     async def forget(self, inodes: Sequence[tuple[int, int]]) -> None:
         """The kernel drops references."""
@@ -67,20 +64,20 @@ class Operations(Guarded):
         return await self._fs.readlink(inode)
 
     async def opendir(self, inode: int, ctx: Any) -> int:
-        """Open a directory."""
-        return await self._fs.opendir(inode)
+        """Open a directory; the handle is the inode number, since positions name what they are of."""
+        await self._fs.opendir(inode)
+        return inode
 
-    async def readdir(self, handle: int, start: int, token: Any) -> None:
+    async def readdir(self, inode: int, start: int, token: Any) -> None:
         """Fill one reply with entries after position `start`."""
-        for named in self._fs.readdir(handle, start):
+        for named in await self._fs.readdir(inode, start):
             entry = self._listed.fill(named.attributes)
             if not pyfuse3.readdir_reply(token, named.name, entry, named.cookie):
                 self._fs.undeliver(named)
                 break
 
-    async def releasedir(self, handle: int) -> None:
+    async def releasedir(self, inode: int) -> None:
         """Close a directory."""
-        await self._fs.releasedir(handle)
 
     async def open(self, inode: int, flags: int, ctx: Any) -> pyfuse3.FileInfo:
         """Open a file for reading; the handle is the inode number, since contents never change."""
@@ -189,7 +186,7 @@ class Reply:
         self.entry.st_uid = uid
         self.entry.st_gid = gid
         self.entry.st_nlink = 1
-        self.entry.st_blksize = BLOCK_SIZE
+        self.entry.st_blksize = IO_SIZE
         self.entry.generation = 0
         self._last = (-1, -1, -1.0)
 

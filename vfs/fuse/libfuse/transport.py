@@ -1,16 +1,10 @@
-"""The pyfuse3 transport: mount, serve, notify, unmount.
-
-The seam of the design: `vfs.daemon` knows this class's few methods and nothing of pyfuse3, so that another transport can take its
-place.
-"""
+"""The pyfuse3 transport: mount, serve, notify, unmount."""
 
 import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable, Iterator
 
 import pyfuse3
 import trio
@@ -18,51 +12,26 @@ import trio
 from vfs.errors import DaemonError
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.xattrs import Xattrs
-from vfs.fuse.operations import Notifications, Operations
-from vfs.fuse.polling import Poller, stand_in
+from vfs.fuse.libfuse.operations import Notifications, Operations
+from vfs.fuse.libfuse.polling import Poller, stand_in
+from vfs.fuse.transport import MOST_REQUESTS, SUBTYPE, Plan
 
 log = logging.getLogger("vfs.fuse")
 
-SUBTYPE: Final = "vfs"
-"""The mount's type is `fuse.vfs` in `/proc/self/mountinfo`."""
 
-MOST_REQUESTS: Final = 1000
-"""Requests answered at once. Those that wait for a remote take their share of it, so it must be far more than readers hang."""
-
-
-class Transport:
+class LibfuseTransport:
     """One mount served through libfuse by pyfuse3. At most one per process (libfuse's session is global)."""
 
     name = "pyfuse3"
 
-    def __init__(
-        self,
-        filesystem: FileSystem,
-        mountpoint: Path,
-        source: str,
-        *,
-        options: Iterable[str] = (),
-    ) -> None:
-        """Prepare a mount.
-
-        Args:
-            filesystem: what to serve.
-            mountpoint: an existing directory, absolute.
-            source: shown as the mount's device.
-            options: further mount options, such as `allow_other`.
-        """
-        self._mountpoint = mountpoint
+    def __init__(self, filesystem: FileSystem, plan: Plan) -> None:
+        """Prepare a mount."""
+        self._mountpoint = plan.mountpoint
         self._initialised = trio.Event()
         self._stopping = False
         self._attached = True
         self._operations = Operations(filesystem, Xattrs(filesystem), self._initialised.set)
-        self._options = {
-            "ro",
-            "default_permissions",
-            f"fsname={_option_value(source)}",
-            f"subtype={SUBTYPE}",
-            *options,
-        }
+        self._options = {*plan.all_options, f"fsname={plan.escaped_source}", f"subtype={SUBTYPE}"}
 
     @property
     def stopping(self) -> bool:
@@ -136,9 +105,3 @@ def _stderr() -> Iterator[Callable[[], str]]:
         finally:
             os.dup2(before, 2)
             os.close(before)
-
-
-def _option_value(text: str) -> str:
-    """Spell a value so that libfuse's option parser takes it whole, in ASCII."""
-    safe = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
-    return safe.replace("\\", "\\\\").replace(",", "\\,")
