@@ -19,7 +19,7 @@ import trio
 from vfs import own_mount
 from vfs.control.mountinfo import mount_at
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
-from vfs.control.unmount import unmount
+from vfs.daemon.attachment import Attachment
 from vfs.daemon.ending import SIGNALS, Ending
 from vfs.daemon.foreseen import fetch_ahead
 from vfs.daemon.handlers import handlers
@@ -36,7 +36,7 @@ from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
 from vfs.fs.switch import SwitchReport, drop_last, invalidate, swap
 from vfs.fuse.transport import Transport
-from vfs.fuse.tuning import Tuning, tune
+from vfs.fuse.tuning import Tuning
 from vfs.log import Recent
 from vfs.threads import Pool, run_in
 from vfs.transfer import Fetcher, Place
@@ -68,8 +68,10 @@ class Service:
         snapshot: Snapshot,
         log_file: Path | None,
         recent: Recent,
+        attachment: Attachment,
     ) -> None:
         self._request = request
+        self._attachment = attachment
         self._workspace = workspace
         self._snapshot = snapshot
         self._recent = recent
@@ -87,8 +89,8 @@ class Service:
         self.filesystem = kind(view_of(snapshot), self._revisions, reader)
         self._transport = Transport(
             self.filesystem,
-            request.mountpoint,
-            f"vfs:{workspace.name}",
+            attachment.served,
+            attachment.source,
             options=_mount_options(request.options),
         )
         record = MountRecord(
@@ -140,6 +142,7 @@ class Service:
                 await self._transport.serve()
                 nursery.cancel_scope.cancel()
         finally:
+            self._attachment.release()
             self._transport.close()
 
     def _once(self) -> Iterator[tuple[str, Work]]:
@@ -267,8 +270,7 @@ class Service:
             VfsError: files are open and `lazy` is false, or it cannot be done.
         """
         with trio.CancelScope(shield=True):  # the kernel may end us before the answer is out
-            mountpoint = self._presence.record.mountpoint
-            await run_in(Pool.KERNEL, partial(unmount, mountpoint, lazy=lazy))
+            await run_in(Pool.KERNEL, partial(self._attachment.unmount, lazy=lazy))
             if lazy:
                 self._transport.detached()
                 await self._presence.leave()
@@ -296,8 +298,7 @@ class Service:
         await self._transport.initialised()
         self._tuning = await run_in(
             Pool.CONTROL,
-            tune_mount,
-            self._presence.record.mountpoint,
+            self._attachment.tune,
             settings.read_ahead,
             settings.max_background,
         )
@@ -358,14 +359,6 @@ class Service:
             if found.identity != shown.identity:
                 await self._show(replace(found, rev=shown.rev))
         return True
-
-
-def tune_mount(mountpoint: Path, read_ahead: int, max_background: int) -> Tuning:
-    """Raise the kernel's limits for the newest mount on a directory; blocking."""
-    mount = mount_at(mountpoint)
-    if mount is None:
-        return Tuning(None, None, ())
-    return tune(mount.device, read_ahead, max_background)
 
 
 def _mount_options(options: MountOptions) -> Iterator[str]:
