@@ -20,7 +20,7 @@ from vfs_cli.exits import SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, repo_option
 from vfs_cli.output import Output
-from vfs_cli.parameters import DIRECTORY, REV
+from vfs_cli.parameters import DIRECTORY, FILE, REV
 from vfs_cli.progress import Progress
 from vfs_cli.switch import note_problems
 from vfs_cli.text import printable
@@ -39,6 +39,7 @@ _KNOWN = f"allow_other, allow_root, {', '.join(_FLAGS)}, ro, or a setting such a
         ("vfs mount --rev worktree /mnt/now", "follows pointers that are not committed yet"),
         ("vfs mount --repo https://host/r.git /mnt/r", "without a clone of your own"),
         ("vfs mount -o allow_other /mnt/data", "readable for every user"),
+        ("vfs mount --fuse-socket /run/vfs-helper.sock /mnt/data", "without any privilege"),
     ),
     exits=(*SNAPSHOT, MountPointRefused, DaemonError),
 )
@@ -57,6 +58,18 @@ _KNOWN = f"allow_other, allow_root, {', '.join(_FLAGS)}, ro, or a setting such a
     help="How to talk to the kernel; auto is the fastest that works (default: mount.transport).",
 )
 @click.option(
+    "--fuse-fd",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Serve what was mounted with this inherited descriptor of /dev/fuse.",
+)
+@click.option(
+    "--fuse-socket",
+    type=FILE,
+    metavar="PATH",
+    help="Have `vfs fuse-helper`, which listens there, make the mount.",
+)
+@click.option(
     "-o", "options", multiple=True, metavar="OPTION,…",
     help="Mount options: allow_other, allow_root, nodev, nosuid, noexec, or SETTING=VALUE.",
 )  # fmt: skip
@@ -67,6 +80,8 @@ def command(
     rev: str,
     foreground: bool,
     transport: str | None,
+    fuse_fd: int | None,
+    fuse_socket: str | None,
     options: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -77,8 +92,8 @@ def command(
     """
     from vfs.daemon.start import start_mount
 
-    parsed = parse_options(options, transport)
-    point = _mount_point(mountpoint)
+    parsed = _made_elsewhere(parse_options(options, transport), fuse_fd, fuse_socket)
+    point = _mount_point(mountpoint) if parsed.made_here else Path.cwd() / mountpoint
     with Progress(quiet=as_json or foreground) as progress:
 
         def tell(record: MountRecord) -> None:
@@ -120,8 +135,33 @@ def parse_options(options: tuple[str, ...], transport: str | None = None) -> Mou
     return result
 
 
+def _made_elsewhere(
+    options: MountOptions, fuse_fd: int | None, fuse_socket: str | None
+) -> MountOptions:
+    """The options with who makes the mount, if we do not. Raises UsageError: what we cannot decide then."""
+    if fuse_fd is not None and fuse_socket is not None:
+        raise UsageError("--fuse-fd and --fuse-socket exclude each other")
+    result = options._replace(
+        fuse_fd=fuse_fd, fuse_socket=fuse_socket and str(Path.cwd() / fuse_socket)
+    )
+    if fuse_fd is not None:
+        from vfs.daemon.attachment import check_descriptor
+
+        check_descriptor(fuse_fd)
+        if options.allow_other or options.allow_root or options.extra:
+            raise UsageError(
+                "with --fuse-fd the mount's options are those it was made with",
+                hint="-o takes settings only, such as transfer.jobs=32",
+            )
+    if fuse_socket is not None and options.allow_root:
+        raise UsageError("a helper has no allow_root", hint="-o allow_other includes root")
+    return result
+
+
 def _explained(error: DaemonError, options: MountOptions) -> DaemonError:
     """The error of a mount with what this machine lacks for it, if it lacks something."""
+    if not options.made_here:
+        return error
     from vfs_cli.doctor import fuse
     from vfs_cli.doctor.finding import State
 

@@ -39,6 +39,8 @@ class MountOptions(NamedTuple):
         transport: which FUSE transport serves it; None picks the default.
         extra: further FUSE mount options, already checked against the list the command line knows.
         settings: overrides for `vfs.config.load_settings`, (key, value) each.
+        fuse_fd: inherited descriptor of a mount that whoever passes it has made; None for none.
+        fuse_socket: where a helper makes the mount (`vfs.fuse_helper`); None if we make it ourselves.
     """
 
     allow_other: bool = False
@@ -46,6 +48,13 @@ class MountOptions(NamedTuple):
     transport: str | None = None
     extra: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+    fuse_fd: int | None = None
+    fuse_socket: str | None = None
+
+    @property
+    def made_here(self) -> bool:
+        """Whether the daemon makes the mount itself."""
+        return self.fuse_fd is None and self.fuse_socket is None
 
 
 class MountRecord(NamedTuple):

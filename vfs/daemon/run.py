@@ -14,11 +14,10 @@ from vfs import log as logs
 from vfs.config import Settings, load_settings, runtime_dir, state_dir
 from vfs.control.protocol import Failure, Progress, Result, encode_reply, failure_of
 from vfs.control.registry import mount_id
+from vfs.daemon.attachment import attachment_for
 from vfs.daemon.ending import Ending
 from vfs.daemon.memory import give_back, one_heap
 from vfs.daemon.mountpoint import (
-    check_directory,
-    check_right,
     data_above,
     refuse_covering,
     refuse_overlap,
@@ -128,8 +127,8 @@ def run(request: MountRequest, reporter: Reporter) -> None:
 def _serve(
     request: MountRequest, reporter: Reporter, workspace: Workspace, log_file: Path, ending: Ending
 ) -> None:
-    check_directory(request.mountpoint)
-    check_right(request.mountpoint, allow_other=request.options.allow_other)
+    attachment = attachment_for(request)
+    attachment.check()
     snapshot = workspace.snapshot(request.rev, reporter.progress)
     refuse_own_places(request.mountpoint, workspace)
     for problem in snapshot.problems[:100]:
@@ -139,8 +138,9 @@ def _serve(
     give_back()
     sys.setswitchinterval(SWITCH_INTERVAL)
     gc.freeze()  # what is alive now lives as long as the mount: no collection need look at it
-    service = Service(request, workspace, snapshot, log_file, logs.Recent())
     ending.mounting()
+    attachment.attach(f"vfs:{workspace.name}")
+    service = Service(request, workspace, snapshot, log_file, logs.Recent(), attachment)
     service.mount()
     log.info("mounted %s at %s", workspace.name, request.mountpoint)
     trio.run(service.run, _announce(service, reporter), ending)

@@ -19,7 +19,7 @@ import trio
 from vfs import own_mount
 from vfs.control.mountinfo import mount_at
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
-from vfs.control.unmount import unmount
+from vfs.daemon.attachment import Attachment
 from vfs.daemon.ending import SIGNALS, Ending
 from vfs.daemon.foreseen import fetch_ahead
 from vfs.daemon.handlers import handlers
@@ -37,7 +37,7 @@ from vfs.fs.reader import Reader
 from vfs.fs.switch import SwitchReport, drop_last, invalidate, swap
 from vfs.fuse.selection import mounted
 from vfs.fuse.transport import Plan, Transport
-from vfs.fuse.tuning import Tuning, tune
+from vfs.fuse.tuning import Tuning
 from vfs.log import Recent
 from vfs.threads import Pool, run_in
 from vfs.transfer import Fetcher, Place
@@ -69,8 +69,10 @@ class Service:
         snapshot: Snapshot,
         log_file: Path | None,
         recent: Recent,
+        attachment: Attachment,
     ) -> None:
         self._request = request
+        self._attachment = attachment
         self._workspace = workspace
         self._snapshot = snapshot
         self._recent = recent
@@ -117,8 +119,8 @@ class Service:
         """Mount; requests wait in the kernel until `run` serves them, so nothing may look at the mount from now on."""
         request, settings = self._request, self._workspace.settings
         plan = Plan(
-            request.mountpoint,
-            f"vfs:{self._workspace.name}",
+            self._attachment.served,
+            self._attachment.source,
             tuple(_mount_options(request.options)),
             settings.read_ahead,
             settings.max_background,
@@ -146,6 +148,7 @@ class Service:
                 await self._transport.serve()
                 nursery.cancel_scope.cancel()
         finally:
+            self._attachment.release()
             self._transport.close()
 
     def _once(self) -> Iterator[tuple[str, Work]]:
@@ -276,8 +279,7 @@ class Service:
             VfsError: files are open and `lazy` is false, or it cannot be done.
         """
         with trio.CancelScope(shield=True):  # the kernel may end us before the answer is out
-            mountpoint = self._presence.record.mountpoint
-            await run_in(Pool.KERNEL, partial(unmount, mountpoint, lazy=lazy))
+            await run_in(Pool.KERNEL, partial(self._attachment.unmount, lazy=lazy))
             if lazy:
                 self._transport.detached()
                 await self._presence.leave()
@@ -305,8 +307,7 @@ class Service:
         await self._transport.initialised()
         self._tuning = await run_in(
             Pool.CONTROL,
-            tune_mount,
-            self._presence.record.mountpoint,
+            self._attachment.tune,
             settings.read_ahead,
             settings.max_background,
         )
@@ -367,14 +368,6 @@ class Service:
             if found.identity != shown.identity:
                 await self._show(replace(found, rev=shown.rev))
         return True
-
-
-def tune_mount(mountpoint: Path, read_ahead: int, max_background: int) -> Tuning:
-    """Raise the kernel's limits for the newest mount on a directory; blocking."""
-    mount = mount_at(mountpoint)
-    if mount is None:
-        return Tuning(None, None, ())
-    return tune(mount.device, read_ahead, max_background)
 
 
 def _mount_options(options: MountOptions) -> Iterator[str]:

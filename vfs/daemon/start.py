@@ -48,7 +48,7 @@ def start_mount(
     Raises:
         VfsError: whatever kept the mount from being made.
     """
-    where = _free(mountpoint, rev)
+    where = _free(mountpoint, rev) if options.made_here else _unseen(mountpoint)
     source = repo if repo is not None else os.getcwd()
     request = MountRequest(source, rev, where, options, foreground)
     if foreground:
@@ -114,6 +114,12 @@ def _free(mountpoint: Path, rev: str) -> Path:
     )
 
 
+def _unseen(mountpoint: Path) -> Path:
+    """The mount point without symlinks above it; nobody looks at itself, where a mount that waits for its daemon may be."""
+    plain = Path(os.path.abspath(mountpoint))
+    return Path(os.path.realpath(plain.parent), plain.name)
+
+
 def _in_foreground(request: MountRequest) -> NoReturn:
     from vfs.daemon.run import Reporter, run
 
@@ -148,7 +154,7 @@ def _daemon(request: MountRequest, progress: OnProgress) -> "Iterator[subprocess
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                pass_fds=[theirs],
+                pass_fds=[theirs, *_passed_on(request.options)],
                 bufsize=0,
                 start_new_session=True,
                 cwd="/",
@@ -165,6 +171,10 @@ def _daemon(request: MountRequest, progress: OnProgress) -> "Iterator[subprocess
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_ENDING)
             raise
+
+
+def _passed_on(options: MountOptions) -> list[int]:
+    return [] if options.fuse_fd is None else [options.fuse_fd]
 
 
 def _await_ready(

@@ -16,6 +16,7 @@ RECURSIVE = 0x4000
 PRIVATE = 0x40000
 
 DETACH = 2
+NO_FOLLOW = 8
 
 _PARENT_DEATH = 1
 _SUBREAPER = 36
@@ -35,7 +36,12 @@ def mount(source: bytes, target: bytes, kind: bytes | None, flags: int, options:
 
 def detach(target: bytes) -> None:
     """Take a mount down, and those on it; what is open stays open."""
-    _check(_libc.umount2(target, ctypes.c_int(DETACH)), target)
+    unmount(target, DETACH)
+
+
+def unmount(target: bytes, flags: int) -> None:
+    """Take a mount down; OSError with EBUSY while it is in use, unless it is only detached."""
+    _check(_libc.umount2(target, ctypes.c_int(flags)), target)
 
 
 def die_with_parent(number: int) -> None:
