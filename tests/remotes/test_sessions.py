@@ -15,7 +15,8 @@ from vfs.errors import AccessDenied, ConfigError, RemoteError, RemoteUnavailable
 from vfs.remotes import Remote, RemoteSpec, open_remote
 from vfs.remotes.backoff import Backoff
 from vfs.remotes.base import read_body
-from vfs.remotes.http import HttpPool, Proxy
+from vfs.remotes.dial import Proxy
+from vfs.remotes.http import HttpPool
 from vfs.testing import faulty_proxy as faults
 from vfs.testing.faulty_proxy import Answer, Fault, FaultyProxy, Request, Upstream
 from vfs.testing.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server

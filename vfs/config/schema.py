@@ -92,6 +92,8 @@ SETTINGS = (
             "seconds one request may go without progress"),
     Setting("transfer.deadline", "deadline", parse_duration, 1, 86400, False,
             "seconds until a reader gets an I/O error when no place answers"),
+    Setting("transfer.hedge", "hedge", parse_count, 0, 50, False,
+            "of a hundred requests, how many may be sent a second time because they are late; 0 turns it off"),
     Setting("mount.read_ahead", "read_ahead", parse_size, 0, GIB, False,
             "bytes the kernel reads ahead, if we may set it"),
     Setting("mount.max_background", "max_background", parse_count, 1, 4096, False,

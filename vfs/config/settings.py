@@ -44,6 +44,7 @@ class Settings:
     jobs: int = 16
     request_timeout: float = 60.0
     deadline: float = 120.0
+    hedge: int = 5
     read_ahead: int = DEFAULT_READ_AHEAD
     max_background: int = 64
     push_small: int = DEFAULT_PUSH_SMALL

@@ -13,7 +13,8 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from vfs.errors import ConfigError
-from vfs.remotes.http import HttpPool, HttpResponse, Proxy
+from vfs.remotes.dial import Proxy
+from vfs.remotes.http import HttpPool, HttpResponse
 
 USER_AGENT = "vfs"
 CONNECT_TIMEOUT = 10.0  # seconds

@@ -13,7 +13,6 @@ response was read to the end. Responses are never decoded (no gzip), so lengths 
 object.
 """
 
-import base64
 import http.client
 import select
 import socket
@@ -21,43 +20,20 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from typing import BinaryIO, NamedTuple
-from urllib.parse import unquote, urlsplit
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+from urllib.parse import urlsplit
 
 from vfs.remotes.backoff import Pace
 from vfs.remotes.base import Writable
+from vfs.remotes.cancel import CURRENT, is_cancelled, is_fresh
+from vfs.remotes.dial import Proxy, connect
 
 IDLE_SECONDS = 50.0  # below the keep-alive of common servers and load balancers (60 s)
 SLICE_SECONDS = 0.5  # `readinto` returns at least this often once bytes have come
 MIN_MOVED = 16 << 10  # bytes; a connection that drips never times out by itself
-BLOCK = 256 << 10  # bytes of a body that are sent at a time
 MAX_TEXT = 256 << 10  # bytes of an error answer that are read
-
-
-class Proxy(NamedTuple):
-    """An HTTP proxy; `headers` carries its credentials."""
-
-    host: str
-    port: int
-    headers: dict[str, str]
-
-    @classmethod
-    def parse(cls, url: str) -> "Proxy":
-        """From `[http://][user:password@]host[:port]`.
-
-        Raises:
-            ValueError: no host, or a port that is no number.
-        """
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        if not parts.hostname:
-            raise ValueError("a proxy URL needs a host")
-        headers = {}
-        if parts.username:
-            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-            headers["Proxy-Authorization"] = "Basic " + base64.b64encode(pair).decode()
-        return cls(parts.hostname, parts.port or 80, headers)
 
 
 class HttpPool:
@@ -98,6 +74,7 @@ class HttpPool:
         self._idle: deque[tuple[float, http.client.HTTPConnection]] = deque()
         self._lock = threading.Lock()
         self._active: set[HttpResponse] = set()
+        self._talking: set[socket.socket] = set()  # whose answer has not begun
         self._closed = False
 
     def request(
@@ -115,12 +92,12 @@ class HttpPool:
             headers: sent as they are; with a body, they hold its Content-Length.
             body: its bytes, or a stream that holds exactly as many.
         """
-        connection = self._take()
+        connection = None if is_fresh() else self._take()
         if connection is not None:
             try:
                 return self._exchange(connection, method, target, headers, body)
             except (http.client.RemoteDisconnected, ConnectionError):
-                if not (body is None or isinstance(body, bytes)):
+                if not (body is None or isinstance(body, bytes)) or is_cancelled():
                     raise
                 # The server had dropped it; a fresh one decides.
         return self._exchange(self._connect(), method, target, headers, body)
@@ -130,7 +107,9 @@ class HttpPool:
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, deque()
-            active = list(self._active)
+            active, talking = list(self._active), list(self._talking)
+        for channel in talking:
+            _shut_down(channel)
         for _, connection in idle:
             connection.close()
         for response in active:
@@ -155,13 +134,14 @@ class HttpPool:
         if self._proxy is not None and not self._tls:
             target = f"http://{self._authority}{target}"
             headers = {**headers, **self._proxy.headers}
+        channel = connection.sock  # `getresponse` takes it away if the server will close
         try:
-            connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-            for name, value in headers.items():
-                connection.putheader(name, value)
-            whole = _send(connection, body)
-            channel = connection.sock  # `getresponse` takes it away if the server will close
-            answer = connection.getresponse()
+            with self._waiting(channel):
+                connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+                for name, value in headers.items():
+                    connection.putheader(name, value)
+                whole = _send(connection, body)
+                answer = connection.getresponse()
         except BaseException:
             connection.close()
             raise
@@ -172,6 +152,24 @@ class HttpPool:
                 return response
         response.close()
         raise ConnectionAbortedError("the remote was closed")
+
+    @contextmanager
+    def _waiting(self, channel: socket.socket) -> Iterator[None]:
+        """For an answer to begin: ended by `close`, and by who cancels the request."""
+        cancel = CURRENT.get()
+        with self._lock:
+            if self._closed:
+                raise ConnectionAbortedError("the remote was closed")
+            self._talking.add(channel)
+        if cancel is not None:
+            cancel.waits(lambda: _shut_down(channel))
+        try:
+            yield
+        finally:
+            if cancel is not None:
+                cancel.waits(None)
+            with self._lock:
+                self._talking.discard(channel)
 
     def _take(self) -> http.client.HTTPConnection | None:
         while True:
@@ -186,32 +184,15 @@ class HttpPool:
             connection.close()
 
     def _connect(self) -> http.client.HTTPConnection:
-        host, port = self._host, self._port
-        if self._proxy is not None:
-            host, port = self._proxy.host, self._proxy.port
-        connection: http.client.HTTPConnection
-        if self._tls:
-            connection = http.client.HTTPSConnection(
-                host,
-                port,
-                timeout=self._connect_timeout,
-                context=self._context,
-                blocksize=BLOCK,
-            )
-            if self._proxy is not None:
-                connection.set_tunnel(self._host, self._port, self._proxy.headers)
-        else:
-            connection = http.client.HTTPConnection(
-                host, port, timeout=self._connect_timeout, blocksize=BLOCK
-            )
-        try:
-            connection.connect()
-        except BaseException:
-            connection.close()
-            raise
-        connection.sock.settimeout(self.read_timeout)
-        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return connection
+        return connect(
+            self._host,
+            self._port,
+            context=self._context if self._tls else None,
+            proxy=self._proxy,
+            connect_timeout=self._connect_timeout,
+            read_timeout=self.read_timeout,
+            waiting=self._waiting,
+        )
 
     def _finished(
         self, response: "HttpResponse", connection: http.client.HTTPConnection, reusable: bool

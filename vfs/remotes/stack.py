@@ -1,8 +1,9 @@
 """From a configured remote to one that can be used: the driver by scheme, the wrappers around it.
 
-The one place that knows the order: retry(limit(statistics(driver))). Retry is outermost, so that no
-slot is held while it waits; statistics are innermost, so that they see every attempt and the
-server's own latency.
+The one place that knows the order: retry(limit(hedge(statistics(driver)))). Retry is outermost, so that no
+slot is held while it waits; a race of two requests holds one slot, and the time that a request waits for
+one is not its lateness; statistics are innermost, so that they see every attempt and the server's own
+latency.
 """
 
 import weakref
@@ -14,8 +15,10 @@ from urllib.parse import unquote
 from vfs.errors import ConfigError, Unsupported
 from vfs.remotes.backoff import Backoff
 from vfs.remotes.base import Remote, RemoteSpec
+from vfs.remotes.hedge import HedgeRemote
 from vfs.remotes.limit import LimitRemote
 from vfs.remotes.local import LocalRemote
+from vfs.remotes.racing import Hedges
 from vfs.remotes.retry import RetryRemote
 from vfs.remotes.statistics import Statistics, StatisticsRemote
 
@@ -53,6 +56,7 @@ def open_remote(
     timeout: float = 60.0,
     backoff: Backoff | None = None,
     statistics: Statistics | None = None,
+    hedge: float = 0.0,
     unused: Callable[[Callable[[], None]], object] | None = None,
 ) -> Remote:
     """A remote, ready to use; touches neither network nor disk.
@@ -63,6 +67,7 @@ def open_remote(
         timeout: seconds one request may take without progress.
         backoff: how to repeat failed requests.
         statistics: a collector to fill.
+        hedge: of a hundred requests, how many may be sent a second time because they are late.
         unused: once nobody holds the remote or a body of it, given what closes it; in any thread, and must not wait.
 
     Raises:
@@ -82,7 +87,7 @@ def open_remote(
         )
     module, _, name = _DRIVERS[scheme].partition(":")
     driver: Remote = getattr(import_module(module), name)(config, jobs=jobs, timeout=timeout)
-    return _watched(_stacked(driver, jobs, backoff, collector), driver, unused)
+    return _watched(_stacked(driver, jobs, backoff, collector, hedge), driver, unused)
 
 
 def open_lfs(
@@ -92,6 +97,7 @@ def open_lfs(
     jobs: int = 16,
     timeout: float = 60.0,
     statistics: Statistics | None = None,
+    hedge: float = 0.0,
 ) -> Remote:
     """The LFS server at a URL, ready to use; touches neither network nor disk.
 
@@ -101,12 +107,17 @@ def open_lfs(
     from vfs.remotes.lfs import LfsRemote
 
     driver = LfsRemote(endpoint, credentials, jobs=jobs, timeout=timeout)
-    return _stacked(driver, jobs, None, statistics or Statistics())
+    return _stacked(driver, jobs, None, statistics or Statistics(), hedge)
 
 
-def _stacked(driver: Remote, jobs: int, backoff: Backoff | None, statistics: Statistics) -> Remote:
-    measured = StatisticsRemote(driver, statistics, jobs=jobs)
-    return RetryRemote(LimitRemote(measured, jobs), backoff=backoff, jobs=jobs)
+def _stacked(
+    driver: Remote, jobs: int, backoff: Backoff | None, statistics: Statistics, hedge: float
+) -> Remote:
+    remote: Remote = StatisticsRemote(driver, statistics, jobs=jobs)
+    if hedge:
+        hedges = Hedges(hedge / 100, max(1, jobs // 4), statistics)
+        remote = HedgeRemote(remote, hedges, jobs=jobs)
+    return RetryRemote(LimitRemote(remote, jobs), backoff=backoff, jobs=jobs)
 
 
 def _watched(

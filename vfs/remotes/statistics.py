@@ -1,11 +1,9 @@
 """What a remote was asked and how it answered: counts, bytes, errors, latencies.
 
 Rule: measured next to the driver, so every attempt counts, waiting for a slot does not. Latency is
-the time to the answer's head. Memory is bounded: latencies go into a histogram of logarithmic
-buckets, so a percentile is right to about 9 %.
+the time to the answer's head. What was given up because another connection was faster is no error.
 """
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,13 +11,11 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
+from vfs.core.durations import Durations
 from vfs.errors import VfsError
 from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Remote, Writable
 from vfs.remotes.bulk import heads_in_threads
-
-_PER_OCTAVE = 4
-_SMALLEST = 1e-5  # seconds
-_BUCKETS = _PER_OCTAVE * 25  # up to about 330 s
+from vfs.remotes.cancel import is_cancelled
 
 
 class RemoteStatistics(NamedTuple):
@@ -31,6 +27,9 @@ class RemoteStatistics(NamedTuple):
         sent: bytes of objects that went out, where they are known.
         errors: failed attempts by `VfsError.code`.
         latency: seconds to the head of an answer, by percentile (50, 90, 99); 0 without data.
+        hedges: second requests for what was late (`vfs.remotes.hedge`); counted among `requests` too.
+        hedges_won: those whose answer came first.
+        wasted: bytes, of those received, that were dropped because somebody else had brought them.
     """
 
     requests: int
@@ -38,30 +37,9 @@ class RemoteStatistics(NamedTuple):
     sent: int
     errors: Mapping[str, int]
     latency: Mapping[int, float]
-
-
-class Histogram:
-    """Counts of durations in buckets whose bounds grow by 2^(1/4)."""
-
-    def __init__(self) -> None:
-        self._counts = [0] * _BUCKETS
-        self._total = 0
-
-    def add(self, seconds: float) -> None:
-        """Count one duration."""
-        position = math.log2(max(seconds, _SMALLEST) / _SMALLEST) * _PER_OCTAVE
-        self._counts[min(int(position), _BUCKETS - 1)] += 1
-        self._total += 1
-
-    def percentile(self, percent: float) -> float:
-        """The duration that `percent` of all do not exceed (middle of its bucket)."""
-        wanted = max(1, math.ceil(self._total * percent / 100))
-        seen = 0
-        for bucket, count in enumerate(self._counts):
-            seen += count
-            if count and seen >= wanted:
-                return float(_SMALLEST * 2 ** ((bucket + 0.5) / _PER_OCTAVE))
-        return 0.0
+    hedges: int = 0
+    hedges_won: int = 0
+    wasted: int = 0
 
 
 class Statistics:
@@ -77,7 +55,10 @@ class Statistics:
         self._received = 0
         self._sent = 0
         self._errors: dict[str, int] = {}
-        self._latency = Histogram()
+        self._latency = Durations()
+        self._hedges = 0
+        self._hedges_won = 0
+        self._wasted = 0
         self.pending = 0
 
     def snapshot(self) -> RemoteStatistics:
@@ -89,6 +70,9 @@ class Statistics:
                 self._sent,
                 MappingProxyType(dict(self._errors)),
                 MappingProxyType({p: self._latency.percentile(p) for p in (50, 90, 99)}),
+                self._hedges,
+                self._hedges_won,
+                self._wasted,
             )
 
     def began(self) -> None:
@@ -108,6 +92,21 @@ class Statistics:
         """It, or its body, failed."""
         with self._lock:
             self._errors[error.code] = self._errors.get(error.code, 0) + 1
+
+    def hedged(self) -> None:
+        """A second request is sent for the same."""
+        with self._lock:
+            self._hedges += 1
+
+    def hedge_won(self) -> None:
+        """Its answer came first."""
+        with self._lock:
+            self._hedges_won += 1
+
+    def wasted(self, count: int) -> None:
+        """Bytes were received that somebody else had brought."""
+        with self._lock:
+            self._wasted += count
 
     def moved(self, *, received: int = 0, sent: int = 0) -> None:
         """Payload bytes."""
@@ -202,10 +201,11 @@ class StatisticsRemote:
         try:
             yield
         except VfsError as error:
-            self._statistics.failed(error)
+            if not is_cancelled():
+                self._statistics.failed(error)
             raise
         finally:
-            self._statistics.answered(self._clock() - started)
+            self._statistics.answered(None if is_cancelled() else self._clock() - started)
 
 
 class _CountingBody(ClosingBody):
@@ -216,18 +216,20 @@ class _CountingBody(ClosingBody):
         self.etag = body.etag
         self._body = body
         self._statistics = statistics
-        self._received = 0
+        self._closed = False
 
     def readinto(self, buffer: Writable, /) -> int:
         """As `Body.readinto`."""
         try:
             count = self._body.readinto(buffer)
         except VfsError as error:
-            self._statistics.failed(error)
+            if not self._closed:
+                self._statistics.failed(error)
             raise
         self._statistics.moved(received=count)
         return count
 
     def close(self) -> None:
         """As `Body.close`."""
+        self._closed = True
         self._body.close()

@@ -47,6 +47,7 @@ class Connections:
                 spec,
                 jobs=self._settings.jobs,
                 timeout=self._settings.request_timeout,
+                hedge=self._settings.hedge,
                 statistics=asked,
                 unused=self._unused.append,
             )
@@ -62,6 +63,7 @@ class Connections:
                 GitCredentials(ref.url, Path(git_dir)),
                 jobs=self._settings.jobs,
                 timeout=self._settings.request_timeout,
+                hedge=self._settings.hedge,
                 statistics=asked,
             )
 

@@ -23,7 +23,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from vfs.errors import AccessDenied, ConfigError, RemoteUnavailable, VfsError
-from vfs.remotes.http import HttpPool, HttpResponse, Proxy
+from vfs.remotes.dial import Proxy
+from vfs.remotes.http import HttpPool, HttpResponse
 from vfs.remotes.s3.errors import Refusal, translate_botocore
 from vfs.remotes.s3.options import S3Options
 

@@ -23,6 +23,7 @@ from vfs.errors import (
 )
 from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, RemoteSpec, Writable
 from vfs.remotes.bulk import heads_in_threads
+from vfs.remotes.cancel import is_fresh
 from vfs.remotes.keys import check_key, join
 from vfs.remotes.ssh.link import Future, Link
 from vfs.remotes.ssh.options import parse_options
@@ -54,6 +55,9 @@ class SshRemote:
         self.url = f"ssh://{options.host}{options.root}"
         label = f"remote {spec.name} ({self.url})" if spec.name else self.url
         self._link = Link(options, label, timeout)
+        self._other = Link(
+            options, label, timeout
+        )  # for requests that want a connection of their own
 
     def prepare(self) -> None:
         """Load asyncssh."""
@@ -63,6 +67,7 @@ class SshRemote:
     def close(self) -> None:
         """As `Remote.close`."""
         self._link.close()
+        self._other.close()
 
     def get(
         self,
@@ -78,10 +83,11 @@ class SshRemote:
             raise ValueError("a range has no negative numbers")
         path, where = self._path(key, version), self._where(key)
         first = min(_FIRST, _FIRST if length is None else length)
-        file, found, data = self._link.run(lambda sftp: _open(sftp, path, start, first), where)
+        link = self._readers()
+        file, found, data = link.run(lambda sftp: _open(sftp, path, start, first), where)
         size, actual = found.size or 0, _etag(found)
         end = size if length is None else min(size, start + length)
-        body = _SshBody(self._link, file, size, actual, start, end, data, where)
+        body = _SshBody(link, file, size, actual, start, end, data, where)
         if etag and etag != actual:
             body.close()
             raise ObjectChanged(f"{where}: it was replaced")
@@ -90,7 +96,7 @@ class SshRemote:
     def head(self, key: str, *, version: str = "") -> ObjectInfo:
         """As `Remote.head`."""
         path = self._path(key, version)
-        found = self._link.run(lambda sftp: sftp.stat(path), self._where(key))
+        found = self._readers().run(lambda sftp: sftp.stat(path), self._where(key))
         if not _is_file(found):
             raise ObjectMissing(f"{self._where(key)}: it is no regular file")
         return ObjectInfo(key, found.size or 0, _etag(found), modified=float(found.mtime or 0))
@@ -126,6 +132,10 @@ class SshRemote:
             path = self._path(key, "")
             with suppress(ObjectMissing):
                 self._link.run(lambda sftp, path=path: sftp.remove(path), self._where(key))  # type: ignore[misc]
+
+    def _readers(self) -> Link:
+        """What a read of this context goes over."""
+        return self._other if is_fresh() else self._link
 
     def _where(self, key: str) -> str:
         return f"{self._link.label}: {key}"

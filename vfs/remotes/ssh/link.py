@@ -24,6 +24,7 @@ from vfs.errors import (
     VfsError,
 )
 from vfs.remotes.answers import printable
+from vfs.remotes.cancel import CURRENT
 from vfs.remotes.extras import load
 from vfs.remotes.ssh.options import SshOptions
 
@@ -80,10 +81,12 @@ class Link:
             RemoteUnavailable: no connection, no answer in time, or it was cancelled.
             VfsError: whatever the server refused, translated.
         """
-        loop = self._running()
+        loop, cancel = self._running(), CURRENT.get()
         future = asyncio.run_coroutine_threadsafe(self._within(work, where), loop)
         if started is not None:
             started(future)
+        if cancel is not None:
+            cancel.waits(future.cancel)
         try:
             return future.result()
         except concurrent.futures.CancelledError:
@@ -92,6 +95,8 @@ class Link:
             future.cancel()
             raise
         finally:
+            if cancel is not None:
+                cancel.waits(None)
             # Else it, its error, and this frame keep each other, and the reader's buffer, alive.
             del future, started
 
