@@ -70,6 +70,12 @@ class Window:
             self.head += 1
         return taken
 
+    def skip(self, position: int) -> range:
+        """What comes next in the order has this position, and what lies before it is passed; returns that."""
+        passed = self.move(position)
+        self.known = max(self.known, position)
+        return passed
+
     def move(self, position: int) -> range:
         """Readers are at a position, which may lie anywhere; returns the positions that are passed by that."""
         passed = range(self.cursor, max(self.cursor, position))

@@ -71,6 +71,7 @@ class Order:
         self._outlooks = orders.workspace.store.outlooks
         self._wishes = wishes
         self._run = 0
+        self._part = 0  # what is being resolved belongs to this part of what was told
         self._changed = _Bell()
         self._fetched = self._here = self._failed = self._late = 0
         self._forget()
@@ -124,9 +125,13 @@ class Order:
             self.end()
             self._forget()
             self._run = run
+            self._part += 1
         paths = portion.get("paths", [])
         if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
             raise UsageError("an order has a list of paths")
+        first = _count(portion, "first", self._told)
+        if first > self._told:
+            self._skip(first)
         self._told += len(paths)
         if self._told > self._window.until + RESERVE:
             raise UsageError(f"{self._told} paths told, {self._window.until} asked for")
@@ -144,7 +149,16 @@ class Order:
 
     def _move(self, position: int) -> None:
         """Readers have come to a position."""
-        passed = self._window.move(min(position, self._told) - self._wishes.trail)
+        self._pass(self._window.move(position - self._wishes.trail))
+
+    def _skip(self, first: int) -> None:
+        """The client was overtaken by its readers: what it did not tell is passed."""
+        self._texts.clear()
+        self._part += 1
+        self._told = first
+        self._pass(self._window.skip(first))
+
+    def _pass(self, passed: range) -> None:
         for number in passed:
             if not self._items:
                 break
@@ -164,13 +178,13 @@ class Order:
             if not self._texts:
                 await self._changed.wait()
                 continue
-            run = self._run
+            part = self._part
             batch = [self._texts.popleft() for _ in range(min(BATCH, len(self._texts)))]
             paths = [text.encode("utf-8", "surrogateescape") for text in batch]
             found = await run_in(
                 Pool.DISK, resolved, self._orders.workspace, self._orders.snapshot(), paths
             )
-            if run == self._run:
+            if part == self._part:
                 self._add(found)
 
     def _add(self, found: list[Item | None]) -> None:
@@ -192,14 +206,14 @@ class Order:
             if not positions:
                 await self._changed.wait()
                 continue
-            run, cursor = self._run, self._window.cursor
+            part, cursor = self._part, self._window.cursor
             items = [item for p in positions if (item := self._items[p - cursor]) is not None]
             wanted = [(item.blob, item.places) for item in items]
             missing = await run_in(Pool.DISK, self._bringer.missing, wanted)
             for position, item, absent in zip(positions, items, missing, strict=True):
                 if not absent:
                     self._here += 1
-                elif run != self._run or position < self._window.cursor:
+                elif part != self._part or position < self._window.cursor:
                     self._late += 1
                 else:
                     await send.send(item)

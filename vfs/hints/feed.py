@@ -38,6 +38,7 @@ class Feed(Generic[T]):
         self._failure: BaseException | None = None
         self._ended = False
         self._handing = False  # somebody iterates
+        self._told = 0
         self.pulled = 0
 
     def pull(self, until: int) -> None:
@@ -63,14 +64,25 @@ class Feed(Generic[T]):
             self._untold.extend(names)
             self._items.append((item, self.pulled))
 
-    def untold(self, most: int) -> list[str]:
-        """Paths that were pulled since the last call, at most about so many characters, and at least one path."""
+    def untold(self, most: int, until: int, passed: int) -> tuple[int, list[str]]:
+        """Paths that were not told yet, and the position of the first.
+
+        Args:
+            most: characters, about.
+            until: a position beyond which nothing is told.
+            passed: what lies before this position need not be told any more.
+        """
         told: list[str] = []
         with self._lock:
-            while self._untold and most > 0:
+            while self._untold and self._told < min(passed, self.pulled):
+                self._untold.popleft()
+                self._told += 1
+            first = self._told
+            while self._untold and most > 0 and self._told < until:
                 told.append(self._untold.popleft())
+                self._told += 1
                 most -= len(told[-1]) + 8
-        return told
+        return first, told
 
     def next(self) -> tuple[T, int]:
         """The next item, and the position of its first path. Raises StopIteration, or what the source raised."""

@@ -18,7 +18,7 @@ from typing import Any
 from vfs.control.client import SILENCE_SECONDS, Talk
 from vfs.control.protocol import Data
 from vfs.control.registry import MountRecord
-from vfs.errors import VfsError
+from vfs.errors import DaemonError, VfsError
 from vfs.hints.feed import Feed
 
 PORTION = 256 << 10
@@ -59,7 +59,7 @@ class Link:
         self._run = self._told_run = self._at = self._told_at = self._sent_at = 0
         self._heard = time.monotonic()
         self._closed = False
-        self._files = int(wishes["files"])
+        self._files, self._trail = int(wishes["files"]), int(wishes["trail"])
         self.until = 0
         self.process = os.getpid()
         self.trouble: VfsError | OSError | None = None
@@ -117,18 +117,30 @@ class Link:
 
     def _serve(self) -> None:
         try:
-            while not self._closed and self._exchange():
-                pass
+            while not self._closed:
+                self._exchange()
         except (VfsError, OSError) as error:
             if not self._closed:
-                self.trouble = error
+                self.trouble = self._reason(error)
         finally:
             self._talk.close()
             self._wake.close()
             self._woken.close()
 
-    def _exchange(self) -> bool:
-        """Hear, then tell; False if the daemon has ended it."""
+    def _reason(self, error: VfsError | OSError) -> VfsError | OSError:
+        """What the daemon said before it hung up, if that is why."""
+        if isinstance(error, ConnectionError):
+            try:
+                while self._talk.hear() is not None:
+                    pass
+            except VfsError as said:
+                return said
+            except OSError:
+                pass
+        return error
+
+    def _exchange(self) -> None:
+        """Hear, then tell."""
         patience = TELL_SECONDS if self._at != self._sent_at else SILENCE_SECONDS
         ends: list[Talk | socket.socket] = [self._talk, self._woken]
         ready, _, _ = select.select(ends, [], [], patience)
@@ -137,14 +149,13 @@ class Link:
         if self._talk in ready:
             heard = self._talk.hear()
             if heard is None:
-                return False
+                raise DaemonError("its mount has ended")
             self._heard = time.monotonic()
             for told in heard:
                 self._take_in(told)
         elif time.monotonic() - self._heard > SILENCE_SECONDS:
             raise TimeoutError("it gives no sign of life")
         self._tell()
-        return True
 
     def _take_in(self, told: Data) -> None:
         with self._guard:
@@ -164,13 +175,14 @@ class Link:
         if run != self._told_run:
             self._talk.tell({"run": run})
             self._told_run, self._sent_at = run, 0
-        if passive:
-            feed.pull(until)
-        while paths := feed.untold(PORTION):
-            self._talk.tell({"paths": paths})
         if (at := self._at) != self._sent_at:
             self._sent_at = at
             self._talk.tell({"at": at})
+        until = max(until, at - self._trail + self._files)
+        if passive:
+            feed.pull(until)
+        while (told := feed.untold(PORTION, until, at))[1]:
+            self._talk.tell({"first": told[0], "paths": told[1]})
 
 
 def _abandon_all() -> None:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 DEFAULT_FILES = 2048
 PULL_STEP = 32
-"""Items pulled ahead at least in one go, by whoever iterates."""
+"""Items pulled ahead at least in one go, by whoever iterates; half of a window that is smaller."""
 
 PathOf = Callable[[T], Name | Sequence[Name]]
 
@@ -91,8 +91,11 @@ class Prefetcher(Generic[T]):
         return iter(feed) if link is None else self._hand_out(feed, link)
 
     def _hand_out(self, feed: Feed[T], link: Link) -> Iterator[T]:
+        step = min(PULL_STEP, -(-int(self._wishes["files"]) // 2))
         while True:
-            if link.until - feed.pulled >= PULL_STEP:
+            if link.trouble is not None:
+                self._look(link)
+            elif link.until - feed.pulled >= step:
                 feed.pull(link.until)
                 link.wake()
             try:
