@@ -16,6 +16,7 @@ from tests.bench.harness import Bench, Row
 from vfs.remotes import RemoteSpec, open_remote
 from vfs.testing.faulty_proxy import FaultyProxy, do_first
 from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.latency import LateServer
 from vfs.testing.mounts import Mount, MountFactory
 from vfs.testing.packed import push
 from vfs.testing.s3_servers import S3Server, start_rgw
@@ -69,7 +70,7 @@ def cold(
 
 
 def packed_repository(
-    sandbox: Sandbox, server: S3Server, proxy: FaultyProxy, files: dict[str, bytes]
+    sandbox: Sandbox, server: S3Server, proxy: FaultyProxy | LateServer, files: dict[str, bytes]
 ) -> HandmadeRepository:
     repository = HandmadeRepository(sandbox, sandbox.root / "packed")
     url = f"s3://{server.new_bucket()}/data"
@@ -84,7 +85,7 @@ def packed_repository(
 
 
 def dvc_repository(
-    sandbox: Sandbox, server: S3Server, proxy: FaultyProxy, files: dict[str, bytes]
+    sandbox: Sandbox, server: S3Server, proxy: FaultyProxy | LateServer, files: dict[str, bytes]
 ) -> HandmadeRepository:
     bucket = server.new_bucket()
     options = server.options | {"endpointurl": proxy.endpoint}

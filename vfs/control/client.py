@@ -26,7 +26,7 @@ from vfs.control.protocol import (
 from vfs.control.registry import MountRecord, connect, find_mount, find_mounts
 from vfs.errors import DaemonError
 
-__all__ = ["Errand", "call", "find_mount", "find_mounts", "peer_process"]
+__all__ = ["Errand", "Talk", "call", "find_mount", "find_mounts", "peer_process"]
 
 _READ = 64 << 10
 SILENCE_SECONDS = 10.0
@@ -96,6 +96,58 @@ class Errand:
         """Give it up, which cancels it over there."""
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
+
+
+class Talk:
+    """A request that goes on: both ends tell the other until the client has enough. One thread at a time sends, one receives."""
+
+    def __init__(self, mount: MountRecord, verb: str, args: Data) -> None:
+        """Begin; arguments as `call`. Raises DaemonError: nobody is there."""
+        self._verb = verb
+        self._decoder = Decoder(REPLY_LIMIT)
+        with _translated(mount):
+            self._connection = connect(mount.socket)
+            self._connection.settimeout(SILENCE_SECONDS)
+            self._connection.sendall(encode_request(Request(verb, args)))
+
+    def fileno(self) -> int:
+        """For `select`; -1 once it is closed."""
+        return self._connection.fileno()
+
+    def tell(self, args: Data) -> None:
+        """Send a portion. Raises OSError: the daemon is gone, or takes nothing."""
+        self._connection.sendall(encode_request(Request(self._verb, args)))
+
+    def hear(self) -> list[Data] | None:
+        """What has come since the last call, at least a sign of life; None: the daemon ended the talk.
+
+        Raises:
+            OSError: the daemon is gone, or hangs.
+            VfsError: whatever the handler raised.
+        """
+        data = self._connection.recv(_READ)
+        if not data:
+            return None
+        heard = []
+        for payload in self._decoder.feed(data):
+            match decode_reply(payload):
+                case Progress(told):
+                    heard.append(told)
+                case Failure() as failure:
+                    raise error_of(failure)
+                case Result():
+                    return None
+        return heard
+
+    def close(self) -> None:
+        """End it over there as well, also if a child process has the connection open."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+
+    def abandon(self) -> None:
+        """Close what this process has of it; for a child of the process that talks."""
+        self._connection.close()
 
 
 def peer_process(mount: MountRecord) -> int | None:

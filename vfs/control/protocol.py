@@ -6,7 +6,8 @@
               {"type": "error", "code": "unknown-revision", "message": "…", "hint": "…"|null, "exit_code": 4}
 
 A frame is a length (u32, big-endian) and that many bytes of JSON (UTF-8, one object). One connection carries one
-request; closing it before the result cancels the request.
+request; closing it before the result cancels the request. While a request of the verb `order` is handled, further frames of that verb tell
+more of the same order.
 
 Rule: pure; no sockets, no trio. Both ends treat the other as able to send anything: sizes are checked before memory is
 taken, and whatever is not a frame of this protocol becomes a `ProtocolError`.

@@ -3,6 +3,8 @@
 Rule: one connection, one request. A handler is `async (args, progress) -> result`; its errors become error frames, a bug
 becomes "internal" with a traceback in the log, and nothing a client does ends the server or blocks a handler:
 progress is lossy (only the newest report waits), a slow reader is dropped, a closed connection cancels its handler.
+The handler of a `Dialogue` is `async (args, progress, portions) -> result`: what the client sends after its request, frames of the same
+verb, comes in as portions; no more is read from the client than the handler takes.
 
 Invariants: only this user and root are served (`SO_PEERCRED`, besides mode 0600 in a directory of mode 0700); at most
 `MAX_CLIENTS` at once; a request must arrive within `REQUEST_SECONDS`.
@@ -14,8 +16,9 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import trio
 
@@ -53,12 +56,19 @@ INTERNAL_EXIT = 70  # EX_SOFTWARE of <sysexits.h>
 ReportProgress = Callable[[Data], Awaitable[None]]
 Handler = Callable[[Data, ReportProgress], Awaitable[Data]]
 
+
+class Dialogue(NamedTuple):
+    """A verb whose client goes on telling while it is handled."""
+
+    handler: Callable[[Data, ReportProgress, AsyncIterator[Data]], Awaitable[Data]]
+
+
 logger = logging.getLogger("vfs.control")
 
 
 async def serve(
     path: Path,
-    handlers: Mapping[str, Handler],
+    handlers: Mapping[str, Handler | Dialogue],
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -141,7 +151,7 @@ class _Listener(trio.abc.Listener[trio.SocketStream]):
 
 
 class _Server:
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, handlers: Mapping[str, Handler | Dialogue]) -> None:
         self._handlers = handlers
         self._clients = 0
 
@@ -159,7 +169,8 @@ class _Server:
     async def _serve(self, stream: trio.SocketStream) -> None:
         try:
             self._admit(stream)
-            request = await _receive(stream)
+            decoder = Decoder(REQUEST_LIMIT)
+            request = await _receive(stream, decoder)
             if request is None:
                 return
             handler = self._handlers.get(request.verb)
@@ -169,7 +180,7 @@ class _Server:
         except VfsError as error:
             await _send(stream, failure_of(error))
             return
-        await _Conversation(stream, handler, request).run()
+        await _Conversation(stream, handler, request, decoder).run()
 
     def _admit(self, stream: trio.SocketStream) -> None:
         uid = _peer_uid(stream)
@@ -188,10 +199,18 @@ class _Conversation:
     Only `_deliver` writes to the stream, so that no frame is ever cut short by another.
     """
 
-    def __init__(self, stream: trio.SocketStream, handler: Handler, request: Request) -> None:
+    def __init__(
+        self,
+        stream: trio.SocketStream,
+        handler: Handler | Dialogue,
+        request: Request,
+        decoder: Decoder,
+    ) -> None:
         self._stream = stream
         self._handler = handler
         self._request = request
+        self._decoder = decoder
+        self._told, self._portions = trio.open_memory_channel[Data](0)
         self._waiting: Progress | None = None
         self._final: Result | Failure | None = None
         self._news = trio.Event()
@@ -209,8 +228,11 @@ class _Conversation:
 
     async def _outcome(self) -> Result | Failure:
         verb = self._request.verb
+        handler, args = self._handler, self._request.args
         try:
-            return Result(await self._handler(self._request.args, self._progress))
+            if isinstance(handler, Dialogue):
+                return Result(await handler.handler(args, self._progress, self._portions))
+            return Result(await handler(args, self._progress))
         except VfsError as error:
             return failure_of(error)
         except Exception as error:
@@ -246,16 +268,25 @@ class _Conversation:
                 return
 
     async def _watch(self, scope: trio.CancelScope) -> None:
-        """Cancel the handler when the client closes; what it sends meanwhile is ignored."""
+        """Cancel the handler when the client closes; what it sends meanwhile is a portion, or ignored."""
+        talks = isinstance(self._handler, Dialogue)
         with contextlib.suppress(trio.BrokenResourceError):
-            while await self._stream.receive_some(1 << 16):
-                pass
+            data = b""
+            while True:
+                try:
+                    for payload in self._decoder.feed(data) if talks else ():
+                        await self._told.send(decode_request(payload).args)
+                except ProtocolError as error:
+                    self._final = failure_of(error)
+                    self._news.set()
+                    return
+                if not (data := await self._stream.receive_some(1 << 16)):
+                    break
         scope.cancel()
 
 
-async def _receive(stream: trio.SocketStream) -> Request | None:
+async def _receive(stream: trio.SocketStream, decoder: Decoder) -> Request | None:
     """The request of a connection; None if the client leaves without one."""
-    decoder = Decoder(REQUEST_LIMIT)
     with trio.move_on_after(REQUEST_SECONDS):
         while data := await stream.receive_some(1 << 16):
             for payload in decoder.feed(data):

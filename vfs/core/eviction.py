@@ -1,7 +1,8 @@
 """Which cached bytes to give up, and how many.
 
 FIFO of segments with a second chance: the oldest segment goes first; what was used since it was
-written is written again at the young end (CLOCK on a log).
+written is written again at the young end (CLOCK on a log). Where the order of reads is known, what comes stays before what was used, and
+what is behind has no second chance.
 
 Rule: decisions on numbers only; `vfs.store` does what is decided here.
 
@@ -12,6 +13,8 @@ Invariants:
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
+
+from vfs.core.outlook import Outlook
 
 MIN_SEGMENT: Final = 1 << 20
 MAX_SEGMENT: Final = 256 << 20
@@ -26,11 +29,13 @@ class Resident(NamedTuple):
         length: bytes it takes in the segment.
         touched: it was read since it was written there.
         pinned: somebody wants it kept whatever happens.
+        outlook: whether somebody will read it soon, or has passed it.
     """
 
     length: int
     touched: bool
     pinned: bool
+    outlook: Outlook = Outlook.UNKNOWN
 
 
 def segment_capacity(limit: int) -> int:
@@ -51,18 +56,25 @@ def survivors(residents: Sequence[Resident], size: int) -> list[int] | None:
     """What to write again when a segment of `size` bytes on disk is dropped.
 
     Returns:
-        Positions in `residents`, in their order: every pinned chunk, and touched ones as long as
+        Positions in `residents`, in their order: every pinned chunk, then those that come, then touched ones that are not behind, as long as
         no more than half of the segment is written again. None: pins alone hold more than half,
         so the segment should stay.
     """
     budget = size // 2 - sum(item.length for item in residents if item.pinned)
     if budget < 0:
         return None
-    kept = []
-    for position, item in enumerate(residents):
-        if item.pinned:
-            kept.append(position)
-        elif item.touched and item.length <= budget:
-            budget -= item.length
-            kept.append(position)
-    return kept
+    kept = [position for position, item in enumerate(residents) if item.pinned]
+    for wanted in (_comes, _was_used):
+        for position, item in enumerate(residents):
+            if wanted(item) and item.length <= budget:
+                budget -= item.length
+                kept.append(position)
+    return sorted(kept)
+
+
+def _comes(item: Resident) -> bool:
+    return item.outlook is Outlook.COMING and not item.pinned
+
+
+def _was_used(item: Resident) -> bool:
+    return item.touched and item.outlook is Outlook.UNKNOWN and not item.pinned

@@ -7,6 +7,8 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from vfs.control.server import Dialogue
+from vfs.daemon.orders import Orders
 from vfs.threads import Pool, run_in
 
 Progress = Callable[[dict[str, Any]], Awaitable[None]]
@@ -15,6 +17,8 @@ Handler = Callable[[dict[str, Any], Progress], Awaitable[dict[str, Any]]]
 
 class Verbs(Protocol):
     """What a mount can be asked (`vfs.daemon.service.Service`)."""
+
+    orders: Orders
 
     def status(self) -> dict[str, Any]:
         """What it shows, and its counters."""
@@ -38,7 +42,7 @@ class Verbs(Protocol):
         """Unmount and end."""
 
 
-def handlers(service: Verbs) -> dict[str, Handler]:
+def handlers(service: Verbs) -> dict[str, Handler | Dialogue]:
     """The verbs of one mount."""
 
     async def status(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -72,4 +76,5 @@ def handlers(service: Verbs) -> dict[str, Handler]:
         "statistics": statistics,
         "handed": handed,
         "ahead": ahead,
+        "order": Dialogue(service.orders.follow),
     }

@@ -11,7 +11,7 @@ from contextlib import suppress
 import trio
 
 from vfs.control.registry import MountRecord, register, socket_path, unregister
-from vfs.control.server import Handler, serve
+from vfs.control.server import Dialogue, Handler, serve
 from vfs.daemon.upkeep import repeatedly
 from vfs.errors import VfsError
 from vfs.threads import Pool, run_in
@@ -28,7 +28,7 @@ LEAVE_SECONDS = 5.0
 class Presence:
     """The socket and the record of one mount."""
 
-    def __init__(self, record: MountRecord, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, record: MountRecord, handlers: Mapping[str, Handler | Dialogue]) -> None:
         self.record = record
         self._handlers = handlers
         self._outdated = False

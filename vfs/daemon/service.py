@@ -23,6 +23,7 @@ from vfs.daemon.attachment import Attachment
 from vfs.daemon.ending import SIGNALS, Ending
 from vfs.daemon.foreseen import fetch_ahead
 from vfs.daemon.handlers import handlers
+from vfs.daemon.orders import Orders
 from vfs.daemon.prefetch import pin_named, selected
 from vfs.daemon.presence import Presence
 from vfs.daemon.progress import SendProgress, reporting
@@ -90,6 +91,8 @@ class Service:
         self.filesystem = kind(view_of(snapshot), self._revisions, reader)
         self._transport: Transport
         self._transport_notice: str | None = None
+        self.orders = Orders(self._fetcher, workspace, lambda: self._snapshot)
+        self.filesystem.observe = self._touched
         record = MountRecord(
             id=mount_id(request.mountpoint),
             mountpoint=request.mountpoint,
@@ -109,6 +112,11 @@ class Service:
     def _places(self, origin: int, blob: Blob) -> Sequence[Place]:
         """Where a blob may come from; blocking."""
         return self._workspace.places_by(origin, blob)
+
+    def _touched(self, inode: int, pid: int) -> None:
+        """A process is about to read a file."""
+        if self.orders:
+            self.orders.touched(inode)
 
     def _content_is_bad(self, blob: Blob) -> None:
         """A large content was wrong as a whole after parts of it were read: nothing may keep them."""
@@ -182,6 +190,7 @@ class Service:
             "inodes": self.filesystem.inodes,
             "requests": self.filesystem.counters.snapshot(),
             "transfer": plain(self._fetcher.statistics()),
+            "orders": self.orders.figures(),
             "problems": len(self._snapshot.broken),
             "notices": [
                 *self._workspace.notices,

@@ -52,10 +52,10 @@ class CountedFileSystem(FileSystem):
         """Bytes by inode, since the mount was made."""
         return self._handed
 
-    async def open(self, inode: int) -> Data | None:
+    async def open(self, inode: int, pid: int = 0) -> Data | None:
         """As `FileSystem.open`; a small file is handed out by that."""
         with self._noted(inode):
-            return self._counted(inode, await super().open(inode))
+            return self._counted(inode, await super().open(inode, pid))
 
     async def opendir(self, inode: int) -> None:
         """As `FileSystem.opendir`."""

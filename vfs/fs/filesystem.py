@@ -7,7 +7,7 @@ switch is atomic for it (`docs/concurrency.md`).
 
 import errno
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from vfs.core.inodes import FileNode, FileTable
@@ -51,7 +51,11 @@ class Named(NamedTuple):
 
 
 class FileSystem:
-    """All requests of one mount; one instance, on the event loop only."""
+    """All requests of one mount; one instance, on the event loop only.
+
+    Attributes:
+        observe: told of each file that is opened, by inode and process (0: not known); must be quick.
+    """
 
     def __init__(self, main: View, revisions: RevisionSource, reader: Reader) -> None:
         self.directories = DirectoryTable(main)
@@ -59,6 +63,7 @@ class FileSystem:
         self.files = FileTable(large=WHOLE_SIZE)
         self.reader = reader
         self.counters = Counters()
+        self.observe: Callable[[int, int], None] | None = None
         self._reported: set[tuple[bytes, str]] = set()
 
     # -- names -------------------------------------------------------------------------------------
@@ -270,14 +275,16 @@ class FileSystem:
 
     # -- files -------------------------------------------------------------------------------------
 
-    async def open(self, inode: int) -> Data | None:
-        """Open a file for reading.
+    async def open(self, inode: int, pid: int = 0) -> Data | None:
+        """Open a file for reading, for a process.
 
         Returns:
             The whole content if it is small, at hand, and the kernel cannot have it yet: the transport pushes it
             into the page cache; else None.
         """
         self.counters.opens += 1
+        if self.observe is not None:
+            self.observe(inode, pid)
         small = self.reader.open(inode, self._file(inode))
         if small is not None:
             self.counters.pushed += 1

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vfs.core.eviction import Resident, survivors
+from vfs.core.outlook import Outlook, Outlooks
 from vfs.errors import StoreError, StoreFull
 from vfs.lmdb import Busy
 from vfs.lmdb.lease import open_file, try_lock
@@ -34,6 +35,7 @@ from vfs.store.layout import (
     unpack_info,
 )
 from vfs.store.pins import is_pinned
+from vfs.types import proven_twin
 
 _log = logging.getLogger("vfs.store")
 
@@ -47,9 +49,14 @@ class Member(NamedTuple):
 
 
 class Evictor:
-    """Eviction for one store in one process."""
+    """Eviction for one store in one process.
+
+    Attributes:
+        outlooks: what readers of this process said will come, if anything.
+    """
 
     def __init__(self, index: Index, directory: Path, append: Callable[..., object]) -> None:
+        self.outlooks: Outlooks | None = None
         self._index = index
         self._directory = directory
         self._segments = directory / "segments"
@@ -130,6 +137,7 @@ class Evictor:
                 item.entry.length,
                 bool(touched[min(item.entry.offset >> TOUCH_SHIFT, TOUCH_SLOTS - 1)]),
                 item.pinned,
+                self._outlook(item.key),
             )
             for item in members
         ]
@@ -145,6 +153,13 @@ class Evictor:
                 if residents[position].pinned:
                     return False
         return True
+
+    def _outlook(self, key: bytes) -> Outlook:
+        """What is known of a block's content, of whatever edition the block is."""
+        if not self.outlooks:
+            return Outlook.UNKNOWN
+        found = self.outlooks.of(key[:-4])
+        return found or self.outlooks.of(proven_twin(key)[:-4])
 
     def _touch_map(self, descriptor: int) -> bytes:
         try:

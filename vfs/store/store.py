@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vfs.core.eviction import segment_capacity
+from vfs.core.outlook import Outlooks
 from vfs.errors import StoreError, StoreFull
 from vfs.lmdb import Busy
 from vfs.lmdb.holder import PATIENCE
@@ -35,7 +36,11 @@ _log = logging.getLogger("vfs.store")
 
 
 class ChunkStore(ChunkJudge):
-    """One user's cache of chunks; see the module."""
+    """One user's cache of chunks; see the module.
+
+    Attributes:
+        outlooks: what this process knows of future reads; eviction heeds it.
+    """
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class ChunkStore(ChunkJudge):
         map_size: int,
     ) -> None:
         super().__init__(directory)
+        self.outlooks = Outlooks()
         self._capacity = capacity
         self._map_size = map_size
         self._room = Room(limit, min_free, clock, self._refresh)
@@ -96,9 +102,11 @@ class ChunkStore(ChunkJudge):
 
     def _new_engine(self, patience: float) -> Engine:
         capacity = self._capacity or segment_capacity(self._room.limit)
-        return Engine.open(
+        engine = Engine.open(
             self.directory, capacity=capacity, map_size=self._map_size, patience=patience
         )
+        engine.evictor.outlooks = self.outlooks
+        return engine
 
     def __enter__(self) -> "ChunkStore":
         return self

@@ -20,6 +20,7 @@ from vfs.errors import ContentMismatch, RemoteUnavailable, StoreCorrupt, StoreEr
 from vfs.store import VERIFIED, ChunkStore
 from vfs.threads import Pool, run_in, run_within
 from vfs.transfer.blocks import Keys, here, locate_run, scoped
+from vfs.transfer.bringing import Bringer
 from vfs.transfer.engine import PATIENCE, Engine
 from vfs.transfer.failures import RETRY_AFTER, late, refusal, unproven, wrong, wrong_file
 from vfs.transfer.flows import Flows
@@ -75,6 +76,7 @@ class Fetcher:
             deadline=settings.deadline,
             on_bad=on_bad,
         )
+        self.bringer = Bringer(self._engine, scope)
         self._flows = Flows()
         self._condemned = store.condemned
         self._waiting = 0

@@ -1,4 +1,4 @@
-"""`fill`: all blocks of one blob into the store, at the lowest rank.
+"""`fill`: all blocks of one blob into the store, at the lowest rank or as read-ahead.
 
 Rule: of a large blob, two stretches of 32 MiB at most are wanted at a time, so a blob of any size costs little memory.
 """
@@ -36,6 +36,7 @@ async def fill(
     *,
     proof: Proof | None = None,
     kept: set[int] | None = None,
+    level: Level = Level.WARM,
 ) -> Taken:
     """Bring what is missing of a blob; cancelling withdraws what was asked for, unless somebody else waits for it.
 
@@ -45,6 +46,7 @@ async def fill(
         done: told of each stretch that has come: its bytes, and how many of them the store lacked and took.
         proof: that wants the blocks: only those it has neither ordered nor holds; it is told what is in the store or in memory.
         kept: the first blocks of stretches that the store took already, which are not asked for again, evicted or not; further ones are added.
+        level: the rank it is asked for at.
 
     Returns:
         Whether the store took all of it; else whether it took nothing, or was only busy.
@@ -66,13 +68,13 @@ async def fill(
         done(size, missing if waiter.taken else 0)
 
     if state.unsettled and not state.suspect:
-        await _settle(engine, state, done)
+        await _settle(engine, state, done, level)
     try:
         for first in range(proof.ordered if proof else 0, state.blocks, STRETCH_BLOCKS):
             if kept and first in kept:
                 continue
             run = range(first, min(first + STRETCH_BLOCKS, state.blocks))
-            waiting.append(_ask(engine, state, run, proof))
+            waiting.append(_ask(engine, state, run, proof, level))
             if len(waiting) > 1:
                 await finish()
         while waiting:
@@ -81,10 +83,12 @@ async def fill(
     finally:
         for _, waiter, _, _ in waiting:
             state.leave(waiter)
-            engine.withdraw(state, sorted(waiter.pending), Level.WARM)
+            engine.withdraw(state, sorted(waiter.pending), level)
 
 
-async def _settle(engine: Engine, state: BlobState, done: Callable[[int, int], None]) -> None:
+async def _settle(
+    engine: Engine, state: BlobState, done: Callable[[int, int], None], level: Level
+) -> None:
     """Fetch the first block that is not proven, which tells whether what an earlier process has left may be used."""
     for first in range(0, state.blocks, STRETCH_BLOCKS):
         count = min(STRETCH_BLOCKS, state.blocks - first)
@@ -94,7 +98,7 @@ async def _settle(engine: Engine, state: BlobState, done: Callable[[int, int], N
     else:
         return
     block = first + extents.index(None)
-    _, waiter, _, missing = _ask(engine, state, range(block, block + 1), None)
+    _, waiter, _, missing = _ask(engine, state, range(block, block + 1), None, level)
     try:
         await waiter.wait()
         done(0, missing if waiter.taken else 0)
@@ -106,10 +110,12 @@ async def _settle(engine: Engine, state: BlobState, done: Callable[[int, int], N
         state.answered(left)
     finally:
         state.leave(waiter)
-        engine.withdraw(state, sorted(waiter.pending), Level.WARM)
+        engine.withdraw(state, sorted(waiter.pending), level)
 
 
-def _ask(engine: Engine, state: BlobState, run: range, proof: Proof | None) -> _Stretch:
+def _ask(
+    engine: Engine, state: BlobState, run: range, proof: Proof | None, level: Level
+) -> _Stretch:
     extents = locate_run(engine.store, state.keys, run.start, len(run))
     missing = {b for b, extent in zip(run, extents, strict=True) if extent is None}
     if proof is not None:
@@ -120,7 +126,7 @@ def _ask(engine: Engine, state: BlobState, run: range, proof: Proof | None) -> _
     waiter = Waiter(set(missing), keep=False)
     state.wait_for(waiter)
     if missing:
-        engine.request(state, sorted(missing), Level.WARM)
+        engine.request(state, sorted(missing), level)
     size = state.blob.size
     lacking = sum(block_length(size, block) for block in missing)
     return _Stretch(run.start, waiter, run_length(size, run), lacking)

@@ -90,6 +90,8 @@ class Handlers:
         if size < HEADER_SIZE + READ_IN.size:
             raise wire.Malformed(f"a read of {size} bytes")
         _, offset, length, _, _, _, _ = READ_IN.unpack_from(self._buffer, HEADER_SIZE)
+        if offset == 0 and self._fs.observe is not None:  # no open tells of it
+            self._fs.observe(inode, wire.parse_caller(self._buffer))
         data = self._fs.read_nowait(inode, offset, length)
         return data if data is not None else self._fs.read(inode, offset, length)
 

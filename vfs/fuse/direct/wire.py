@@ -120,6 +120,11 @@ def parse_header(data: Buffer, size: int) -> Header:
     return Header(opcode, unique, node, pid)
 
 
+def parse_caller(data: Buffer) -> int:
+    """The process that a request, whose header was parsed, comes from; 0 if it cannot be seen from here."""
+    return int(HEADER.unpack_from(data)[6])
+
+
 def parse_name(data: Buffer, size: int, start: int = HEADER_SIZE) -> bytes:
     """The name that ends a request."""
     name = bytes(data[start:size])

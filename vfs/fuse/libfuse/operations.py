@@ -83,7 +83,7 @@ class Operations(Guarded):
         """Open a file for reading; the handle is the inode number, since contents never change."""
         if flags & _WRITING:
             raise pyfuse3.FUSEError(errno.EROFS)
-        small = await self._fs.open(inode)
+        small = await self._fs.open(inode, ctx.pid)
         if small is not None:
             _push(inode, small)
         return pyfuse3.FileInfo(fh=inode, keep_cache=True)

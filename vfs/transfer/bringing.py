@@ -1,0 +1,65 @@
+"""`Bringer`: files that somebody will read soon, brought into the store at the rank of read-ahead.
+
+Rules:
+  * What is resident, or lies here as a plain file, is told apart in a worker thread, many at a time, without asking any remote.
+  * Each file is brought by itself (`fill`); what another job already brings is waited for. Cancelling withdraws what was asked for.
+  * What fails fails for itself: who reads the file asks again, and is told.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from vfs.core.ranges import block_count
+from vfs.errors import VfsError
+from vfs.store import Taken
+from vfs.transfer.blocks import here, scoped
+from vfs.transfer.filling import STRETCH_BLOCKS, fill
+from vfs.transfer.place import PlacesOf, Wanted
+from vfs.transfer.state import Level
+from vfs.types import Blob
+
+if TYPE_CHECKING:
+    from vfs.transfer.engine import Engine
+
+
+class Bringer:
+    """See the module; for the repository of `scope`."""
+
+    def __init__(self, engine: "Engine", scope: bytes) -> None:
+        self._engine = engine
+        self._scope = scope
+
+    def missing(self, items: Sequence[Wanted]) -> list[bool]:
+        """For each whether a remote has to be asked for it; blocking, in a worker thread."""
+        return [not self._is_here(scoped(blob, self._scope), places) for blob, places in items]
+
+    def is_resident(self, blob: Blob) -> bool:
+        """Whether all of a blob is in the store (loop-safe for small ones)."""
+        own = scoped(blob, self._scope)
+        count, keys = block_count(own.size), self._engine.usable(own)
+        return all(
+            all(here(self._engine.store, keys, range(first, min(first + STRETCH_BLOCKS, count))))
+            for first in range(0, count, STRETCH_BLOCKS)
+        )
+
+    def _is_here(self, blob: Blob, places: PlacesOf) -> bool:
+        if self.is_resident(blob):
+            return True
+        with suppress(VfsError):  # it has no place: the reader is told why
+            return any(place.is_here() for place in places())
+        return True
+
+    async def bring(self, blob: Blob, places: PlacesOf) -> Taken:
+        """Until all of a blob is in the store, or it was not taken.
+
+        Raises:
+            VfsError: it cannot be had.
+        """
+        state = self._engine.state(scoped(blob, self._scope), places)
+        state.readers += 1
+        try:
+            self._engine.refuse(state)
+            return await fill(self._engine, state, level=Level.AHEAD)
+        finally:
+            state.readers -= 1
