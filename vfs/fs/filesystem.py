@@ -148,7 +148,7 @@ class FileSystem:
             raise FsError(errno.EIO)
         blob = Blob(entry.digest, entry.size)
         if count:
-            inode = self.files.remember(blob, kind, entry.mtime, entry.origin)
+            inode = self.files.remember(blob, kind, entry.mtime, entry.origin, node.inode)
         else:
             inode = number_for(blob, kind)
         return Attributes(inode, MODES[kind], entry.size, entry.mtime)

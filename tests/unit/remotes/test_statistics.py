@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vfs.core.durations import Histogram
 from vfs.errors import ObjectMissing
 from vfs.remotes.local import LocalRemote
-from vfs.remotes.statistics import Histogram, Statistics, StatisticsRemote
+from vfs.remotes.statistics import Statistics, StatisticsRemote
 
 DURATIONS = st.lists(st.floats(1e-5, 300), min_size=1, max_size=200)
 
