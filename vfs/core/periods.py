@@ -30,7 +30,6 @@ class Picture:
         remotes: by name: `requests`, `received`, `errors`, as measured beside the driver.
         waits: how long reads waited.
         directories, files: what contents cost.
-        handed: bytes that the kernel was given, by directory, where that is counted (`vfs run`).
     """
 
     numbers: Numbers = field(default_factory=dict)
@@ -39,7 +38,6 @@ class Picture:
     waits: Histogram = field(default_factory=Histogram)
     directories: Sums = field(default_factory=dict)
     files: Costs = field(default_factory=dict)
-    handed: Mapping[bytes, int] = field(default_factory=dict)
 
     def since(self, earlier: "Picture") -> "Picture":
         """What came after an earlier picture."""
@@ -53,7 +51,6 @@ class Picture:
             self.waits.since(earlier.waits),
             _costs(self.directories, earlier.directories),
             _costs(self.files, earlier.files),
-            {k: int(v) for k, v in _numbers(self.handed, earlier.handed).items() if v},
         )
 
     def dearest(self) -> list[Blob]:
@@ -165,20 +162,34 @@ def cost_fields(cost: Cost) -> dict[str, Any]:
 
 def _directories(done: Picture, fields: PathFields) -> dict[str, Any]:
     """The directories that cost most, and how many more there are."""
-    paths = {**dict.fromkeys(done.directories), **dict.fromkeys(done.handed)}
-    ordered = sorted(
-        paths, key=lambda p: (-_of(done, p).weight, -done.handed.get(p, 0), p)
-    )  # fmt: skip
-    shown = []
-    for path in ordered[:MOST_DIRECTORIES]:
-        handed = {"handed": done.handed[path]} if path in done.handed else {}
-        named = {"path": None} if path == UNKNOWN else fields(path)
-        shown.append({**named, **cost_fields(_of(done, path)), **handed})
+    costs = done.directories
+    ordered = sorted(costs, key=lambda path: (-costs[path].weight, path))
+    shown = [
+        {**({"path": None} if path == UNKNOWN else fields(path)), **cost_fields(costs[path])}
+        for path in ordered[:MOST_DIRECTORIES]
+    ]
     return {"directories": shown, "more_directories": max(0, len(ordered) - MOST_DIRECTORIES)}
 
 
-def _of(done: Picture, path: bytes) -> Cost:
-    return done.directories.get(path) or Cost()
+def with_read(
+    done: Mapping[str, Any], read: Mapping[bytes, int], fields: PathFields
+) -> dict[str, Any]:
+    """A report with how much was read of each directory that it names, or would have named.
+
+    Args:
+        done: the report.
+        read: bytes, by path of the file.
+        fields: a path for JSON.
+    """
+    sums: dict[bytes, int] = {}
+    for path, size in read.items():
+        above = path.rpartition(b"/")[0]
+        sums[above] = sums.get(above, 0) + size
+    by_path = {str(row.get("path")): dict(row) for row in done.get("directories", ())}
+    for path in sorted(sums, key=lambda path: -sums[path])[:MOST_DIRECTORIES]:
+        row = by_path.setdefault(fields(path)["path"], {**fields(path), **cost_fields(Cost())})
+        row["read"] = sums[path]
+    return {**done, "directories": list(by_path.values())}
 
 
 def _file(

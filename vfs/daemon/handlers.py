@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from vfs.daemon.accounts import Accounts
 from vfs.threads import Pool, run_in
 
 Progress = Callable[[dict[str, Any]], Awaitable[None]]
@@ -36,6 +37,10 @@ class Verbs(Protocol):
 
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """What it did, and what that cost."""
 
 
 def handlers(service: Verbs) -> dict[str, Handler]:
@@ -72,4 +77,5 @@ def handlers(service: Verbs) -> dict[str, Handler]:
         "statistics": statistics,
         "handed": handed,
         "ahead": ahead,
+        **service.accounts.verbs(),
     }

@@ -20,6 +20,7 @@ from vfs import own_mount
 from vfs.control.mountinfo import mount_at
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
 from vfs.control.unmount import unmount
+from vfs.daemon.accounts import Accounts
 from vfs.daemon.ending import SIGNALS, Ending
 from vfs.daemon.foreseen import fetch_ahead
 from vfs.daemon.handlers import handlers
@@ -85,6 +86,8 @@ class Service:
         reader = Reader(self._store, self._fetcher, self._places, push_small=settings.push_small)
         kind = CountedFileSystem if request.counted else FileSystem
         self.filesystem = kind(view_of(snapshot), self._revisions, reader)
+        asked = workspace.session.connections.statistics
+        self.accounts = Accounts(self.filesystem, self._fetcher, asked)
         self._transport = Transport(
             self.filesystem,
             request.mountpoint,
@@ -177,6 +180,7 @@ class Service:
             "notices": list(self._workspace.notices),
             "read_ahead_kib": self._tuning.read_ahead_kib if self._tuning else None,
             "max_background": self._tuning.max_background if self._tuning else None,
+            "refused": list(self._tuning.refused) if self._tuning else [],
         }
 
     def statistics(self) -> dict[str, Any]:

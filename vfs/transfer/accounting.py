@@ -5,6 +5,7 @@ Rule: everything here is on the way of something that waits for a place, or was 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import trio
 
@@ -13,6 +14,19 @@ from vfs.core.durations import Histogram
 from vfs.transfer.state import Job
 from vfs.transfer.statistics import FetchCounters
 from vfs.types import Blob
+
+
+@dataclass(slots=True, eq=False)
+class Spell:
+    """What is not a sum, of the waits of a period.
+
+    Attributes:
+        first: how long the first read waited that had to, seconds; None: none had to.
+        longest: the longest wait.
+    """
+
+    first: float | None = None
+    longest: float = 0.0
 
 
 class Accounting:
@@ -24,7 +38,7 @@ class Accounting:
         waits: how long reads waited.
         waiting: readers that wait now.
         stalled: seconds that reads waited, all together.
-        first, longest: how long the first read waited since the last mark, and the one that waited longest; None, 0.0: none did.
+        spells: those of the periods that go on.
         busy: seconds in which a GET was under way, up to when the last one ended.
         gets: seconds that GETs took, all together.
     """
@@ -35,15 +49,10 @@ class Accounting:
         self.waits = Histogram()
         self.waiting = 0
         self.stalled = 0.0
-        self.first: float | None = None
-        self.longest = 0.0
+        self.spells: set[Spell] = set()
         self.busy = self.gets = 0.0
         self._running = 0
         self._since = 0.0
-
-    def mark(self) -> None:
-        """A new period begins."""
-        self.first, self.longest = None, 0.0
 
     def read(self, blob: Blob, size: int) -> None:
         """A read came to the fetcher."""
@@ -65,9 +74,9 @@ class Accounting:
             seconds = trio.current_time() - began
             self.waits.add(seconds)
             self.stalled += seconds
-            self.longest = max(self.longest, seconds)
-            if self.first is None:
-                self.first = seconds
+            for spell in self.spells:
+                spell.longest = max(spell.longest, seconds)
+                spell.first = seconds if spell.first is None else spell.first
             cost = self.costs.of(blob)
             cost.waits += 1
             cost.stalled += seconds
