@@ -141,7 +141,8 @@ class Accounts:
     async def _told(self, period: Period, at_last: Picture | None = None) -> dict[str, Any]:
         ended, view = self._clock(), self._fs.directories.main
         done = (at_last or self._picture()).since(period.at_first)
-        shown = {"rev": view.label, "commit": view.commit}
+        latency = {name: one.latency[50] for name, one in self._remotes().items() if one.requests}
+        shown = {"rev": view.label, "commit": view.commit, "latency": latency}
         paths = await self._paths(done.dearest())
         said = report(
             done,
