@@ -130,6 +130,7 @@ def _said(found: "Estimate", target: Target, workspace: "Workspace") -> dict[str
                 "lacking": row.content,
                 "bytes": row.transfer,
                 "requests": row.requests,
+                "manifests": row.manifests,
                 "assumed": row.assumed,
             }
             for source, row in found.rows.items()

@@ -1,6 +1,7 @@
 """`vfs report`: what a mount did in periods (epochs), or a stage in its last run, and what that cost."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def command(
         output.line(str(_write(html, page(title, periods))))
     elif output.json:
         for period in periods:
-            output.document("report", period)
+            output.document("report", dict(period))
     else:
         describe(output, title, periods)
 

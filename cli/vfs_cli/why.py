@@ -1,6 +1,8 @@
 """`vfs why`: where the bytes of a path are, what reading it cost so far, and what would make that faster."""
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -108,7 +110,7 @@ def _facts(workspace: "Workspace", target: Target, place: bytes, found: Any) -> 
     asked = ask(target.mount, "report").get("periods") or [{}]
     latency = {str(k): float(v) for k, v in (asked[-1].get("latency") or {}).items()}
     return Facts(
-        path=readable(target.typed(place)) or ".",
+        arguments=_arguments(target, place),
         size=found.size,
         files=found.files,
         resident=found.resident,
@@ -133,6 +135,18 @@ def _facts(workspace: "Workspace", target: Target, place: bytes, found: Any) -> 
         refused=tuple(str(name) for name in status.get("refused") or ()),
         mounted=target.mount is not None,
     )
+
+
+def _arguments(target: Target, place: bytes) -> str:
+    """How the path is named to another verb in this directory."""
+    cwd = Path.cwd()
+    if any(cwd.is_relative_to(top) for top in target.tops):
+        rev = [] if target.mount is not None or target.rev == "HEAD" else ["--rev", target.rev]
+        return shlex.join([*rev, readable(target.typed(place)) or ":/"])
+    by = ["--repo", target.repo, "--rev", target.rev]
+    if target.mount is not None:
+        by = ["--mount", str(target.mount.mountpoint)]
+    return shlex.join([*by, ":/" + readable(place)])
 
 
 def _document(

@@ -38,7 +38,7 @@ class Facts:
     """What is known of a path, and of the mount that it was read in.
 
     Attributes:
-        path: as one would type it.
+        arguments: that name the path to `vfs prefetch`, quoted for a shell.
         size, files: all of it.
         resident: bytes of it in the chunk store.
         local: bytes of it in plain files or Git objects of this machine, which the chunk store lacks.
@@ -57,7 +57,7 @@ class Facts:
         mounted: whether it is looked at through a mount.
     """
 
-    path: str
+    arguments: str
     size: int = 0
     files: int = 1
     resident: int = 0
@@ -86,11 +86,6 @@ class Facts:
     def missing(self) -> int:
         """Bytes that a remote must give."""
         return max(0, self.size - self.resident - self.local)
-
-    @property
-    def quoted(self) -> str:
-        """The path for a shell."""
-        return shlex.quote(self.path)
 
 
 Rule = Callable[[Facts], Advice | None]
@@ -134,7 +129,7 @@ def evicted(facts: Facts) -> Advice | None:
     if facts.limit and facts.size > facts.limit:
         return Advice("cache-too-small", "it is larger than the chunk store may be", _limit(facts))
     said = "it was fetched before and evicted: other data took its place in the chunk store"
-    return Advice("evicted", said, f"vfs prefetch --pin NAME {facts.quoted}")
+    return Advice("evicted", said, f"vfs prefetch --pin NAME {facts.arguments}")
 
 
 def cache_too_small(facts: Facts) -> Advice | None:
@@ -155,7 +150,7 @@ def not_here(facts: Facts) -> Advice | None:
         return None
     times = "request" if facts.requests == 1 else "requests"
     said = f"{format_size(facts.missing)} must come from a remote, in {facts.requests} {times}"
-    return Advice("not-here", said, f"vfs prefetch {facts.quoted}")
+    return Advice("not-here", said, f"vfs prefetch {facts.arguments}")
 
 
 def many_small(facts: Facts) -> Advice | None:
@@ -174,7 +169,7 @@ def jumping(facts: Facts) -> Advice | None:
     if facts.read // facts.waits >= 1 << 20 or facts.waits * 2 < facts.asked_for:
         return None
     said = f"{facts.waits} reads of it waited for {facts.asked_for} small requests: they jump, so nothing is read ahead"
-    return Advice("random-reads", said, f"vfs prefetch {facts.quoted}")
+    return Advice("random-reads", said, f"vfs prefetch {facts.arguments}")
 
 
 def slow_remote(facts: Facts) -> Advice | None:

@@ -32,7 +32,7 @@ class Cost:
         asked: bytes of those.
         waits: of those, the ones that had to wait for a place.
         stalled: seconds of waiting.
-        requests: GETs begun.
+        requests: GETs asked of remotes; of packed ones each stands for less than a request, since neighbours come along.
         demand, ahead, warm: bytes that came, by the rank of who asked for them.
     """
 

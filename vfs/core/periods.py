@@ -25,7 +25,7 @@ class Picture:
     """The sums of a mount at one moment, or what came between two.
 
     Attributes:
-        numbers: by name: those of the requests of the kernel, `fetch.…` of the fetcher, `busy` and `gets`, seconds.
+        numbers: by name: those of the requests of the kernel, `fetch.…` of the fetcher, those of `vfs.transfer.accounting`.
         places: bytes by label of the place they came from.
         remotes: by name: `requests`, `received`, `errors`, as measured beside the driver.
         waits: how long reads waited.
@@ -97,7 +97,7 @@ def report(
     asked = int(numbers.get("read_bytes", 0) + numbers.get("pushed_bytes", 0))
     reads = int(numbers.get("reads", 0) + numbers.get("pushed", 0))
     waits, fetched = int(numbers.get("fetch.waits", 0)), int(numbers.get("fetch.bytes_received", 0))
-    busy, requests = float(numbers.get("busy", 0)), int(numbers.get("fetch.requests", 0))
+    busy, gets = float(numbers.get("busy", 0)), int(numbers.get("asked", 0))
     return {
         "version": VERSION,
         "name": name,
@@ -116,7 +116,8 @@ def report(
             "demand": int(numbers.get("fetch.bytes_demand", 0)),
             "read_ahead": int(numbers.get("fetch.bytes_read_ahead", 0)),
             "warm_up": int(numbers.get("fetch.bytes_warm_up", 0)),
-            "requests": requests,
+            "requests": sum(one.get("requests", 0) for one in done.remotes.values()),
+            "gets": gets,
             "failed_requests": int(numbers.get("fetch.failed_requests", 0)),
             "by_place": dict(done.places),
         },
@@ -132,7 +133,7 @@ def report(
         "first_byte": None if first is None else round(first, 4),
         "rates": {
             "bytes_per_second": None if not busy else round(fetched / busy),
-            "request_seconds": ratio(float(numbers.get("gets", 0)), requests),
+            "request_seconds": ratio(float(numbers.get("gets", 0)), gets),
             "busy_seconds": round(busy, 3),
         },
         **_directories(done, fields),

@@ -1,7 +1,8 @@
 """Which requests a reader of packs will make, without making them.
 
 Rule: chunks, runs and windows are found by what `PackedPlace` and `Windows` use themselves; a reader is assumed that goes through contents one after
-the other. What many at once do is a little more: windows that two of them want next to each other come with two requests.
+the other, and that ranges of one content come at the same time, so that a chunk at the edge of two comes with both. What many at once do is a little more:
+windows that two of them want next to each other come with two requests.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 from vfs.core.lru import Lru
 from vfs.core.windows import WINDOW, claim
 from vfs.formats.packs import PackRef
-from vfs.packed.place import EDGES, Located, Part, parts_of, runs_of
+from vfs.packed.place import Located, Part, parts_of, runs_of
 from vfs.packed.windows import LIMIT
 
 
@@ -25,17 +26,13 @@ class Plan:
         self._bytes = 0
         self._held: Lru[tuple[bytes, int], None] = Lru(LIMIT // WINDOW)
         self._ahead: dict[bytes, int] = {}
-        self._edges: Lru[bytes, None] = Lru(EDGES)
         self._packs: dict[bytes, _Pack] = {}
 
     def add(self, located: Located, ranges: Iterable[tuple[int, int]]) -> None:
         """Read ranges (start, end) of a content, each with one GET of the fetcher."""
         for start, end in ranges:
             for run in runs_of(parts_of(located, start, end)):
-                while run and run[0].chunk.id in self._edges:
-                    run.pop(0)
-                if run:
-                    self._read(located.packs[run[0].chunk.pack], run)
+                self._read(located.packs[run[0].chunk.pack], run)
 
     @property
     def bytes(self) -> int:
@@ -58,9 +55,6 @@ class Plan:
         else:
             self.requests += 1
             self._bytes += end - start
-        for part in run:
-            if not part.whole and part.chunk.plain <= EDGES // 8:
-                self._edges.put(part.chunk.id, None, part.chunk.plain)
 
     def _through_windows(self, pack: "_Pack", start: int, end: int) -> None:
         name, first, last = pack.ref.id, start // WINDOW, (end - 1) // WINDOW

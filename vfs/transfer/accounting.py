@@ -39,8 +39,8 @@ class Accounting:
         waiting: readers that wait now.
         stalled: seconds that reads waited, all together.
         spells: those of the periods that go on.
-        busy: seconds in which a GET was under way, up to when the last one ended.
-        gets: seconds that GETs took, all together.
+        busy: seconds in which a GET of a remote was under way, up to when the last one ended.
+        gets: seconds that GETs took, all together; asked: how many there were.
     """
 
     def __init__(self, counters: FetchCounters) -> None:
@@ -51,6 +51,7 @@ class Accounting:
         self.stalled = 0.0
         self.spells: set[Spell] = set()
         self.busy = self.gets = 0.0
+        self.asked = 0
         self._running = 0
         self._since = 0.0
 
@@ -83,8 +84,12 @@ class Accounting:
 
     @contextmanager
     def get(self, job: Job) -> Iterator[None]:
-        """A GET is under way."""
+        """A GET is under way; of a place on this machine it costs nothing worth telling."""
         self.counters.requests += 1
+        if job.source is None or job.source.place.local:
+            yield
+            return
+        self.asked += 1
         self.costs.of(job.state.blob).requests += 1
         began = trio.current_time()
         if not self._running:
@@ -113,4 +118,5 @@ class Accounting:
     def numbers(self) -> dict[str, int | float]:
         """What `vfs.core.periods` calls numbers."""
         counted = {f"fetch.{name}": value for name, value in self.counters.snapshot().items()}
-        return {**counted, "stalled": self.stalled, "busy": self.busy, "gets": self.gets}
+        own = {"stalled": self.stalled, "busy": self.busy, "gets": self.gets, "asked": self.asked}
+        return {**counted, **own}

@@ -45,7 +45,7 @@ class Row:
         files: contents that come from there, in whole or in part.
         content: bytes of them that are lacking.
         transfer: bytes that will come over the connection.
-        requests: that will be made.
+        requests: that will be made; manifests: those of them that read file lists, which a mount may have done already.
         assumed: the last two are guessed: where the chunks are is not known without asking.
     """
 
@@ -53,6 +53,7 @@ class Row:
     content: int = 0
     transfer: int = 0
     requests: int = 0
+    manifests: int = 0
     assumed: bool = False
 
 
@@ -92,6 +93,7 @@ class Estimate:
             sum(row.content for row in rows),
             sum(row.transfer for row in rows),
             sum(row.requests for row in rows),
+            sum(row.manifests for row in rows),
             any(row.assumed for row in rows),
         )
 
@@ -191,16 +193,12 @@ class Estimator:
         """The chunks of a content; unless remotes may be asked, as if all lay in one pack, as they are."""
         if self._ask and isinstance(origin, DvcOrigin):
             ref = self._packed_ref(self._now(origin), source)
-            before = self._requests(ref)
-            located = self._workspace.session.packed(ref).located(blob)
-            asked = self._requests(ref)
-            row.requests += asked[0] - before[0]  # the manifest, which a reader will need as well
-            row.transfer += asked[1] - before[1]
-            return located
+            return self._located_at(ref, blob, row)
         row.assumed = True
         start = self._positions.get(source, 0)
         if row.files % BLOCK_FILES == 1:
             row.requests += 1  # files of a manifest, at least
+            row.manifests += 1
         self._positions[source] = start + blob.size
         chunks = [
             ChunkPlace((start + at).to_bytes(ID, "big"), 0, start + at, size, size)
@@ -208,6 +206,17 @@ class Estimator:
             for size in [min(BLOCK_SIZE, blob.size - at)]
         ]
         return Located([PackRef(bytes(ID), 1 << 30)], chunks)
+
+    def _located_at(self, ref: RemoteRef, blob: Blob, row: Row) -> Located:
+        """Ask a remote; a reader will ask the same of it. Raises VfsError."""
+        before = self._requests(ref)
+        try:
+            return self._workspace.session.packed(ref).located(blob)
+        finally:
+            asked = self._requests(ref)
+            row.requests += asked[0] - before[0]
+            row.manifests += asked[0] - before[0]
+            row.transfer += asked[1] - before[1]
 
     def _packed_ref(self, store: DvcStore, source: Source) -> RemoteRef:
         return next(ref for ref in store.packed if ref.name == source.label)
@@ -244,14 +253,10 @@ class Estimator:
         return [_NOWHERE if n in left else one for n, one in enumerate(found)]
 
     def _has_packed(self, ref: RemoteRef, blob: Blob) -> bool:
-        before = self._requests(ref)
         try:
-            self._workspace.session.packed(ref).located(blob)
+            self._located_at(ref, blob, self._found.row(Source(ref.name, "packed")))
         except VfsError:
             return False
-        asked, row = self._requests(ref), self._found.row(Source(ref.name, "packed"))
-        row.requests += asked[0] - before[0]
-        row.transfer += asked[1] - before[1]
         return True
 
     def _heads(self, ref: RemoteRef, blobs: dict[int, Blob]) -> set[int]:
