@@ -98,6 +98,9 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("log", "vfs_cli.log", "commits that changed a path's data"),
             Verb("diff", "vfs_cli.diff", "what differs between two revisions"),
             Verb("prefetch", "vfs_cli.prefetch", "fetch data ahead of reading it"),
+            Verb("estimate", "vfs_cli.estimate", "what reading would take, before it is done"),
+            Verb("why", "vfs_cli.why", "where the bytes of a path are, and what would be faster"),
+            Verb("report", "vfs_cli.report", "what a mount, an epoch or a run read and fetched"),
         ),
     ),
     (

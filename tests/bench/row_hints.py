@@ -65,9 +65,7 @@ def _rows(
     )  # fmt: skip
 
 
-def _epochs(
-    bench: Bench, repository: HandmadeRepository, order: Sequence[str]
-) -> dict[str, float]:
+def _epochs(bench: Bench, repository: HandmadeRepository, order: Sequence[str]) -> dict[str, float]:
     speeds = {}
     for way in WAYS:
         if way != "cached":

@@ -45,7 +45,11 @@ def test_files_are_there_before_they_are_asked_for(
 def test_readers_of_other_processes_move_the_window(mount: Mount, late: LateServer) -> None:
     with Prefetcher(mount.path, [f"data/{name}" for name in NAMES], ahead=10):
         wait_until(lambda: fetched(late) == 10, "the first files")
-        for number in (7, 3, 12):  # the furthest reader counts; who is behind finds what was fetched
+        for number in (
+            7,
+            3,
+            12,
+        ):  # the furthest reader counts; who is behind finds what was fetched
             subprocess.run(["cat", mount.path / "data" / NAMES[number]], check=True)
             furthest = 12 if number == 12 else 7
             wait_until(lambda f=furthest: fetched(late) == f + 10, "the window")  # type: ignore[misc]

@@ -22,7 +22,7 @@ from vfs.pipeline.executor import Job, Means, Room
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.parameters import Parameters
 from vfs.pipeline.private import through_link
-from vfs.pipeline.reads import Reads
+from vfs.pipeline.reads import Reads, Report
 from vfs.pipeline.written import persistent
 from vfs.sandbox.trace import load
 from vfs.tracking.links import failed
@@ -153,6 +153,7 @@ class OnWorker:
         self.notes: list[str] = []
         self.trace: Trace | None = None
         self.reads = Reads()
+        self.report: Report | None = None
         self.ghosts: list[bytes] = []
         if not scheduler.threads:
             self.notes.append(
@@ -171,6 +172,7 @@ class OnWorker:
         _write(job.streams.stdout, result.log)
         self.notes += result.notes
         self.reads, self.ghosts = result.reads, [*result.ghosts]
+        self.report = result.report
         if result.trace:
             self.trace = load(io.BytesIO(result.trace), "what a worker sent")
         result.check()

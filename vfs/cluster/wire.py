@@ -12,7 +12,7 @@ from vfs.cluster.going import Going
 from vfs.errors import VfsError, error_named
 from vfs.formats.stage_values import Definition, Locked, LockedItem
 from vfs.git.parcel import Parcel
-from vfs.pipeline.reads import Reads
+from vfs.pipeline.reads import Reads, Report
 from vfs.types import Digest
 
 START = "__import__('importlib').import_module('vfs.cluster.worker').work(version, task)"
@@ -58,7 +58,7 @@ class Result(NamedTuple):
         outs: what it made, by path as written; contents are on the remote.
         sent: objects of those that no cache keeps.
         trace: what it touched, as `vfs.sandbox.trace` saves it; b"" if that is not known.
-        reads: how much it read, and `ghosts`: what it looked for in vain, as of a `Room`.
+        reads: how much it read, `ghosts`: what it looked for in vain, and `report`: what its mount did meanwhile, as of a `Room`.
         notes: for the user.
         error: code, message and hint, if it could not be run or recorded.
     """
@@ -70,6 +70,7 @@ class Result(NamedTuple):
     trace: bytes = b""
     reads: Reads = Reads()
     ghosts: tuple[bytes, ...] = ()
+    report: Report | None = None
     notes: tuple[str, ...] = ()
     error: tuple[str, str, str | None] | None = None
 

@@ -190,7 +190,7 @@ class _Work:
                 status = room.run(self._job(streams), self._attending)
             self._attending.check()
             found = Result(
-                status, _end_of(self._log), trace=_trace(room), reads=room.reads, ghosts=(*room.ghosts,)
+                status, _end_of(self._log), trace=_trace(room), reads=room.reads, ghosts=(*room.ghosts,), report=room.report
             )  # fmt: skip
             try:
                 if not status:

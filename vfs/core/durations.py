@@ -6,6 +6,7 @@ Invariants: pure; durations from 10 µs to about 330 s are told apart.
 """
 
 import math
+from typing import Self
 
 _PER_OCTAVE = 4
 _SMALLEST = 1e-5  # seconds
@@ -44,3 +45,16 @@ class Durations:
             if count and seen >= wanted:
                 return float(_SMALLEST * 2 ** ((bucket + 0.5) / _PER_OCTAVE))
         return 0.0
+
+    def copy(self) -> Self:
+        """A picture of now."""
+        return self.since(type(self)())
+
+    def since(self, earlier: "Durations") -> Self:
+        """What came after an earlier picture of one that keeps all counts."""
+        found = type(self)()
+        found._counts = [
+            now - before for now, before in zip(self._counts, earlier._counts, strict=True)
+        ]
+        found.count = self.count - earlier.count
+        return found

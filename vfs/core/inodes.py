@@ -15,11 +15,12 @@ from typing import Final, NamedTuple
 
 from vfs.types import Algorithm, Blob, Digest, Kind
 
-_RECORD: Final = Struct("<IQqIBB")
-"""lookup count, size, mtime, origin, kind, algorithm; the digest value follows."""
+_RECORD: Final = Struct("<IQqIIBB")
+"""lookup count, size, mtime, origin, directory, kind, algorithm; the digest value follows."""
 
 _LOOKUPS: Final = Struct("<I")
-_ORIGIN: Final = Struct("<I")
+_NEWEST: Final = Struct("<II")
+"""Origin and directory."""
 _SIZE: Final = Struct("<Q")
 _MOST_LOOKUPS: Final = 0xFFFF_FFFF
 
@@ -84,25 +85,29 @@ class FileTable:
     def __contains__(self, inode: int) -> bool:
         return inode in self._records
 
-    def remember(self, blob: Blob, kind: Kind, mtime: int, origin: int) -> int:
-        """Count one lookup of a content; returns its inode number."""
+    def remember(self, blob: Blob, kind: Kind, mtime: int, origin: int, directory: int = 0) -> int:
+        """Count one lookup of a content, in the directory of that inode; returns its inode number."""
         digest, size, _ = blob
         inode = number_for(blob, kind)
         length = _SIZE.pack(size)
         tail = _HEADS[digest.algorithm << 3 | kind] + digest.value
         while (known := self._records.get(inode)) is not None:
-            if known[24:] == tail and known[4:12] == length:
-                # The newest origin wins: it is the one a user can still repair.
+            if known[28:] == tail and known[4:12] == length:
+                # The newest origin wins: it is the one a user can still repair. So does the newest directory.
                 count = min(_LOOKUPS.unpack_from(known)[0] + 1, _MOST_LOOKUPS)
                 self._records[inode] = (
-                    _LOOKUPS.pack(count) + known[4:20] + _ORIGIN.pack(origin) + tail
+                    _LOOKUPS.pack(count)
+                    + known[4:20]
+                    + _NEWEST.pack(origin, directory & _MOST_LOOKUPS)
+                    + tail
                 )
                 return inode
             inode = FILE_BIT | ((inode + 1) & _HASH_MASK)
         if size > self._above:
             self._large.add(inode)
         self._records[inode] = (
-            _RECORD.pack(1, size, mtime, origin, kind, digest.algorithm) + digest.value
+            _RECORD.pack(1, size, mtime, origin, directory & _MOST_LOOKUPS, kind, digest.algorithm)
+            + digest.value
         )
         return inode
 
@@ -111,9 +116,14 @@ class FileTable:
         record = self._records.get(inode)
         if record is None:
             return None
-        _, size, mtime, origin, kind, algorithm = _RECORD.unpack_from(record)
+        _, size, mtime, origin, _, kind, algorithm = _RECORD.unpack_from(record)
         digest = Digest(_ALGORITHMS[algorithm], record[_RECORD.size :])
         return FileNode(Blob(digest, size), _KINDS[kind], mtime, origin)
+
+    def directory(self, inode: int) -> int:
+        """The inode of the directory in which it was looked up last; 0 if that is not known."""
+        record = self._records.get(inode)
+        return 0 if record is None else int(_RECORD.unpack_from(record)[4])
 
     def forget(self, inode: int, lookups: int) -> bool:
         """Take back `lookups`; returns True if the inode is gone."""

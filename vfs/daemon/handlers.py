@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from vfs.control.server import Dialogue
+from vfs.daemon.accounts import Accounts
 from vfs.daemon.orders import Orders
 from vfs.threads import Pool, run_in
 
@@ -40,6 +41,10 @@ class Verbs(Protocol):
 
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """What it did, and what that cost."""
 
 
 def handlers(service: Verbs) -> dict[str, Handler | Dialogue]:
@@ -77,4 +82,5 @@ def handlers(service: Verbs) -> dict[str, Handler | Dialogue]:
         "handed": handed,
         "ahead": ahead,
         "order": Dialogue(service.orders.follow),
+        **service.accounts.verbs(),
     }

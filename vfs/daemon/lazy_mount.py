@@ -12,7 +12,8 @@ from vfs.config import runtime_dir
 from vfs.errors import VfsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
     from vfs.control.registry import MountRecord
     from vfs.daemon.ahead import Wanted
@@ -84,6 +85,22 @@ class LazyMount:
         failed = {int(inode): reads for inode, reads in said["failed"].items()}
         broken = {os.fsencode(path): times for path, times in said["broken"].items()}
         return Handed(by_inode, failed, broken, said["received"])
+
+    def begin(self, run: str) -> None:
+        """As `vfs.pipeline.lower.Lower.begin`."""
+        from vfs.control.client import call
+
+        assert self._record is not None
+        call(self._record, "run", {"open": run})
+
+    def report(self, run: str, read: "Mapping[bytes, int]") -> "Mapping[str, Any]":
+        """As `vfs.pipeline.lower.Lower.report`."""
+        from vfs.control.client import call
+        from vfs.control.protocol import path_fields
+        from vfs.core.periods import with_read
+
+        assert self._record is not None
+        return with_read(call(self._record, "run", {"close": run}), read, path_fields)
 
     def _mount(self) -> "MountRecord":
         from vfs.daemon.start import held_mount

@@ -19,6 +19,7 @@ import trio
 from vfs import own_mount
 from vfs.control.mountinfo import mount_at
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
+from vfs.daemon.accounts import Accounts
 from vfs.daemon.attachment import Attachment
 from vfs.daemon.ending import SIGNALS, Ending
 from vfs.daemon.foreseen import fetch_ahead
@@ -93,6 +94,8 @@ class Service:
         self._transport_notice: str | None = None
         self.orders = Orders(self._fetcher, workspace, lambda: self._snapshot)
         self.filesystem.observe = self._touched
+        asked = workspace.session.connections.statistics
+        self.accounts = Accounts(self.filesystem, self._fetcher, asked)
         record = MountRecord(
             id=mount_id(request.mountpoint),
             mountpoint=request.mountpoint,
@@ -198,6 +201,7 @@ class Service:
             ],
             "read_ahead_kib": self._tuning.read_ahead_kib if self._tuning else None,
             "max_background": self._tuning.max_background if self._tuning else None,
+            "refused": list(self._tuning.refused) if self._tuning else [],
         }
 
     def statistics(self) -> dict[str, Any]:

@@ -165,7 +165,7 @@ class FileSystem:
             self._report(node, entry)
             raise FsError(errno.EIO)
         blob = Blob(entry.digest, entry.size)
-        inode = self.files.remember(blob, kind, entry.mtime, entry.origin)
+        inode = self.files.remember(blob, kind, entry.mtime, entry.origin, node.inode)
         return Attributes(inode, MODES[kind], entry.size, entry.mtime)
 
     def _directory_attributes(self, node: DirectoryNode) -> Attributes:

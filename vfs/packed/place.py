@@ -138,7 +138,7 @@ def _changed(where: str) -> ObjectChanged:
     return ObjectChanged(f"{where}: the manifest that names it now says other chunks")
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """A chunk, and which of its bytes are wanted."""
 
     chunk: ChunkPlace
@@ -147,6 +147,7 @@ class _Part(NamedTuple):
 
     @property
     def whole(self) -> bool:
+        """Whether all of it is."""
         return self.stop - self.first == self.chunk.plain
 
 
@@ -214,7 +215,7 @@ class _PackedBody(ClosingBody):
             yield from self._read(newer)
 
     def _read(self, located: Located) -> Iterator[Buffer]:
-        for run in _runs(_parts(located, self._position, self._end)):
+        for run in runs_of(parts_of(located, self._position, self._end)):
             while run and (known := self._reader.edge(run[0].chunk)) is not None:
                 part = run.pop(0)
                 yield memoryview(known)[part.first : part.stop]
@@ -234,7 +235,7 @@ class _PackedBody(ClosingBody):
             next(_closed(self._reader.remote.url))
 
     def _from_window(
-        self, pack: PackRef, run: list[_Part], start: int, length: int
+        self, pack: PackRef, run: list[Part], start: int, length: int
     ) -> Iterator[Buffer]:
         windows = self._reader.windows
         data = windows.read(pack, start, length)
@@ -247,7 +248,7 @@ class _PackedBody(ClosingBody):
         yield from pieces
 
     def _streamed(
-        self, pack: PackRef, run: list[_Part], start: int, length: int
+        self, pack: PackRef, run: list[Part], start: int, length: int
     ) -> Iterator[Buffer]:
         with closing(self._reader.remote.get(pack.key, start, length)) as stream:
             self._stream = stream
@@ -257,7 +258,7 @@ class _PackedBody(ClosingBody):
                 yield self._opened(part, data)
             self._stream = None
 
-    def _opened(self, part: _Part, data: Buffer) -> Buffer:
+    def _opened(self, part: Part, data: Buffer) -> Buffer:
         chunk = part.chunk
         try:
             plain = open_chunk(data[: chunk.stored], chunk.id, chunk.plain, Decompressor())
@@ -290,19 +291,19 @@ def read_exactly(stream: Body, length: int, pack: PackRef) -> bytearray:
     return data
 
 
-def _parts(located: Located, start: int, end: int) -> Iterator[_Part]:
+def parts_of(located: Located, start: int, end: int) -> Iterator[Part]:
     """The chunks that hold bytes [start, end) of a content."""
     for number in range(bisect_right(located.ends, start), len(located.ends)):
         chunk = located.chunks[number]
         position = located.ends[number] - chunk.plain
         if position >= end:
             return
-        yield _Part(chunk, max(0, start - position), min(chunk.plain, end - position))
+        yield Part(chunk, max(0, start - position), min(chunk.plain, end - position))
 
 
-def _runs(parts: Iterator[_Part]) -> Iterator[list[_Part]]:
+def runs_of(parts: Iterator[Part]) -> Iterator[list[Part]]:
     """Parts whose chunks lie back to back in one pack."""
-    run: list[_Part] = []
+    run: list[Part] = []
     for part in parts:
         if run:
             last = run[-1].chunk

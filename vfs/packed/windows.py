@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from vfs.core.lru import Lru
+from vfs.core.windows import MOST_AHEAD, WINDOW, claim
 from vfs.errors import ContentMismatch
 from vfs.formats.packs import PackRef
 from vfs.remotes import Remote
@@ -21,9 +22,7 @@ from vfs.remotes.base import read_body
 
 log = logging.getLogger("vfs.packed")
 
-WINDOW = 512 << 10
 LIMIT = 256 << 20
-MOST_AHEAD = 8
 
 _Key = tuple[bytes, int]
 
@@ -124,21 +123,18 @@ class Windows:
 
     def _claim(self, pack: PackRef, first: int, last: int) -> range | None:
         """Windows for the caller to fetch with one request; None if somebody else is about to bring the first one."""
-        while (pack.id, first) in self._held and first < last:
-            first += 1
-        if (pack.id, first) in self._pending:
+        run, ahead = claim(
+            first,
+            last,
+            self._ahead.get(pack.id) or 1,
+            lambda n: (pack.id, n) in self._held,
+            lambda n: (pack.id, n) in self._pending,
+        )
+        if not run:
             return None
-        ahead = 1
-        if (pack.id, first - 1) in self._held:
-            ahead = min(MOST_AHEAD, 2 * (self._ahead.get(pack.id) or 1))
         self._ahead.put(pack.id, ahead)
-        stop = first + 1
-        for n in range(first + 1, max(first + ahead, last + 1)):
-            if (pack.id, n) in self._held or (pack.id, n) in self._pending:
-                break
-            stop = n + 1
-        self._pending.update((pack.id, n) for n in range(first, stop))
-        return range(first, stop)
+        self._pending.update((pack.id, n) for n in run)
+        return run
 
     def _fetch(self, pack: PackRef, run: range) -> bytearray:
         try:

@@ -18,7 +18,7 @@ from vfs.pipeline.clearing import clear
 from vfs.pipeline.logs import Streams
 from vfs.pipeline.measure import Measure
 from vfs.pipeline.nodes import Stage
-from vfs.pipeline.reads import Reads
+from vfs.pipeline.reads import Reads, Report
 from vfs.pipeline.restoring import Restorer
 from vfs.tracking.project import Project
 
@@ -89,12 +89,14 @@ class Room(Protocol):
         trace: what the command touched, if that was recorded.
         reads: how much it read.
         ghosts: the first paths that it looked for in vain.
+        report: what its lazy mount did meanwhile; None without one.
     """
 
     notes: list[str]
     trace: "Trace | None"
     reads: Reads
     ghosts: list[bytes]
+    report: Report | None
 
     def run(self, job: Job, attending: Attending) -> int:
         """Run the lines in order, up to the first that fails; its exit status (negative: the signal that ended it).
@@ -157,6 +159,7 @@ class Here:
         self.notes = notes
         self.trace: Trace | None = None
         self.reads = Reads()
+        self.report: Report | None = None
         self.ghosts: list[bytes] = []
 
     def run(self, job: Job, attending: Attending) -> int:

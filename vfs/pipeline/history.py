@@ -1,6 +1,6 @@
 """What was run: one record for each run, and what its command printed.
 
-    <git dir>/vfs/runs/<time in ms>-<stage>-<random>.json, .log, .trace
+    <git dir>/vfs/runs/<time in ms>-<stage>-<random>.json, .log, .trace, .report
 
 Rule: may be lost. A record is written whole (temporary file, rename); one that cannot be read is passed over. The newest 1,000 are kept.
 """
@@ -104,6 +104,10 @@ class History:
         """Where it is kept what a command touched."""
         return self._directory / f"{name}.trace"
 
+    def report(self, name: str) -> Path:
+        """Where the report of a run is kept (`vfs.pipeline.reporting`)."""
+        return self._directory / f"{name}.report"
+
     def add(self, name: str, record: Record) -> None:
         """Keep the record of a run; a disk that takes none loses it."""
         record = record._replace(commit=_head(self._git))
@@ -116,6 +120,7 @@ class History:
             for old in self._names()[MOST:]:
                 self.log(old).unlink(missing_ok=True)
                 self.trace(old).unlink(missing_ok=True)
+                self.report(old).unlink(missing_ok=True)
                 (self._directory / f"{old}.json").unlink(missing_ok=True)
 
     def records(self, stage: str | None = None) -> Iterator[tuple[str, Record]]:

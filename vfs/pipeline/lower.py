@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from vfs.errors import Unsupported
 from vfs.pipeline.ignoring import Ignoring
@@ -49,6 +49,20 @@ class Lower(Protocol):
 
     def handed(self) -> Handed:
         """What the mount gave so far. Raises VfsError: its daemon does not say."""
+
+    def begin(self, run: str) -> None:
+        """A run begins, of which there will be a report. Raises VfsError: its daemon does not answer."""
+
+    def report(self, run: str, read: Mapping[bytes, int]) -> Mapping[str, Any]:
+        """The report of a run that ends, and was begun under this name (`vfs.core.periods`).
+
+        Args:
+            run: its name.
+            read: bytes read by path, as far as that is known.
+
+        Raises:
+            VfsError: its daemon does not say.
+        """
 
 
 class Views:

@@ -19,7 +19,7 @@ from vfs.pipeline.ghosts import Appeared, appeared, ghosts_of
 from vfs.pipeline.leading import Layers
 from vfs.pipeline.lower import Views
 from vfs.pipeline.nodes import Stage
-from vfs.pipeline.reads import Counting, Reads, not_given
+from vfs.pipeline.reads import Counting, Reads, Report, not_given
 from vfs.pipeline.tracing import MOST, differences, proposed
 from vfs.pipeline.undeclared import told_of, undeclared
 from vfs.pipeline.written import apply, move_outs, open_up, persistent, take
@@ -48,6 +48,7 @@ class PrivateRoom:
         self.notes: list[str] = []
         self.trace: Trace | None = None
         self.reads = Reads()
+        self.report: Report | None = None
         self._unread: list[bytes] = []  # of its deps, and of what it opened
         self._sought: list[bytes] = []  # of whatever it looked for
         self.ghosts: list[bytes] = []
@@ -101,6 +102,7 @@ class PrivateRoom:
             trace = self._ignoring.without(view.trace)
             self.trace = counting.by_path(trace, project.top, mount)
             self.ghosts = ghosts_of(trace, self._ignoring)
+        self.report = counting.report(stage, self.trace)
         return status.code
 
     def _ahead(self, below: list[bytes]) -> AbstractContextManager[None]:

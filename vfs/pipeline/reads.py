@@ -4,10 +4,11 @@ Rule: of files that are here nobody counts the bytes one by one (docs/pipelines.
 """
 
 import os
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from vfs.core.paths import show
 from vfs.errors import StageFailed, VfsError
@@ -17,6 +18,9 @@ from vfs.sandbox.trace import Touch, Trace
 from vfs.tracking.project import is_inside
 
 _Key = TypeVar("_Key", int, bytes)
+
+Report = Mapping[str, Any]
+"""What the lazy mount did while a command ran (`vfs.core.periods`)."""
 
 
 class Reads(NamedTuple):
@@ -39,6 +43,8 @@ class Counting:
     def __init__(self, lower: Lower | None) -> None:
         """`lower`: None if there is no such mount."""
         self._lower = lower
+        self._name = secrets.token_hex(8)
+        self._begun = self._begin()
         self._before = self._handed()
         self._given: Mapping[int, int] = {}
         self._failed: frozenset[int] = frozenset()
@@ -58,6 +64,21 @@ class Counting:
         self._failed = frozenset(_more(before.failed, after.failed))
         self._broken = _more(before.broken, after.broken)
         return Reads(read, sum(self._given.values()), after.received - before.received)
+
+    def report(self, stage: Stage, trace: Trace | None) -> Report | None:
+        """The report of what is counted, at its end; None if there is no mount, or its daemon does not say."""
+        if self._lower is not None and self._begun:
+            with suppress(VfsError):
+                found = self._lower.report(self._name, {} if trace is None else trace.read)
+                return {**found, "name": stage.address()}
+        return None
+
+    def _begin(self) -> bool:
+        if self._lower is not None:
+            with suppress(VfsError):
+                self._lower.begin(self._name)
+                return True
+        return False
 
     def by_path(self, trace: Trace, top: bytes, mount: bytes) -> Trace:
         """The trace with what was read of those of its files that the mount shows."""

@@ -218,6 +218,11 @@ class Runner:
 
             with suppress(OSError):
                 keep(room.trace, self._history.trace(name))
+        if room.report is not None:
+            from vfs.pipeline import reporting
+
+            with suppress(OSError):
+                reporting.keep(room.report, self._history.report(name))
 
     @property
     def _means(self) -> Means:

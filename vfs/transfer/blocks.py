@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 
 from blake3 import blake3
 
+from vfs.core import gets
 from vfs.store import BAD, BAD_FILE, FILE, UNPROVEN, ChunkStore, Extent
 from vfs.transfer.handed import HandedOut
 from vfs.types import SHARED, Algorithm, Blob, Digest
 
-WHOLE_SIZE: Final = 4 * 1024 * 1024
-"""Blobs up to this size (bytes) come in one GET and are verified before a byte of them is handed out."""
+WHOLE_SIZE: Final = gets.WHOLE_SIZE
 
 EDITION_SIZE: Final = 16
 

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from vfs.core.gets import stretches
 from vfs.core.ranges import block_count
 from vfs.errors import VfsError
 from vfs.store import Taken
 from vfs.transfer.blocks import here, scoped
-from vfs.transfer.filling import STRETCH_BLOCKS, fill
+from vfs.transfer.filling import fill
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.state import Level
 from vfs.types import Blob
@@ -38,10 +39,7 @@ class Bringer:
         """Whether all of a blob is in the store (loop-safe for small ones)."""
         own = scoped(blob, self._scope)
         count, keys = block_count(own.size), self._engine.usable(own)
-        return all(
-            all(here(self._engine.store, keys, range(first, min(first + STRETCH_BLOCKS, count))))
-            for first in range(0, count, STRETCH_BLOCKS)
-        )
+        return all(all(here(self._engine.store, keys, run)) for run in stretches(count))
 
     def _is_here(self, blob: Blob, places: PlacesOf) -> bool:
         if self.is_resident(blob):

@@ -12,9 +12,10 @@ Invariant: a block loses its owner only to get another in the same call, to arri
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from vfs.core.gets import PART_BLOCKS, parts
 from vfs.core.ranges import coalesce, without
 from vfs.transfer.lanes import Budget
-from vfs.transfer.state import PART_BLOCKS, BlobState, Job, Level
+from vfs.transfer.state import BlobState, Job, Level
 from vfs.transfer.statistics import FetchCounters
 
 FAR_BLOCKS: Final = 8
@@ -54,7 +55,7 @@ class Claims:
             self._request_whole(state, level)
         else:
             free = self._claim(state, [b for b in blocks if b not in state.arrived], level)
-            for run in coalesce(free, PART_BLOCKS):
+            for run in parts(free):
                 self.submit(Job(state, run, level))
 
     def withdraw(self, state: BlobState, blocks: Iterable[int], level: Level) -> None:

@@ -16,6 +16,7 @@ import trio
 
 from vfs.errors import ObjectChanged, RemoteUnavailable, VfsError
 from vfs.store import ChunkStore, Taken
+from vfs.transfer.accounting import Accounting
 from vfs.transfer.attempt import attempt
 from vfs.transfer.checker import Checker
 from vfs.transfer.claims import Claims, rank
@@ -58,6 +59,7 @@ class Engine:
         self.store = store
         self._on_bad = on_bad
         self.counters = FetchCounters()
+        self.accounting = Accounting(self.counters)
         self.journal = Journal()
         self.budget = Budget(memory_limit)
         self.memory = Memory(self.budget)
@@ -199,9 +201,9 @@ class Engine:
         source = job.source
         assert source is not None
         assert self._inbox is not None
-        self.counters.requests += 1
         self._watch.add(job)
-        error = await attempt(job, source, self.store, self._inbox, self._threads)
+        with self.accounting.get(job):
+            error = await attempt(job, source, self.store, self._inbox, self._threads)
         self._watch.discard(job)
         self._inbox.drain()
         if job.handed:
@@ -286,7 +288,7 @@ class Engine:
         self._lanes.of(label).down = math.inf
         job.moved = trio.current_time()
         for block, data in blocks:
-            self.counters.received(job.level, len(data))
+            self.accounting.received(job, len(data))
             self.received[label] = self.received.get(label, 0) + len(data)
             job.progress = block + 1
             if not job.void:

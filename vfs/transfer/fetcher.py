@@ -19,6 +19,7 @@ from vfs.core.streams import MIB
 from vfs.errors import ContentMismatch, RemoteUnavailable, StoreCorrupt, StoreError, VfsError
 from vfs.store import VERIFIED, ChunkStore
 from vfs.threads import Pool, run_in, run_within
+from vfs.transfer.accounting import Accounting
 from vfs.transfer.blocks import Keys, here, locate_run, scoped
 from vfs.transfer.bringing import Bringer
 from vfs.transfer.engine import PATIENCE, Engine
@@ -79,7 +80,6 @@ class Fetcher:
         self.bringer = Bringer(self._engine, scope)
         self._flows = Flows()
         self._condemned = store.condemned
-        self._waiting = 0
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled. Whoever waits then gets an error; worker threads are told to stop."""
@@ -111,7 +111,7 @@ class Fetcher:
             return b""
         state = self._engine.state(self.own(blob), places)
         state.readers += 1
-        self._engine.counters.reads += 1
+        self._engine.accounting.read(state.blob, end - offset)
         try:
             try:
                 return await self._read(state, offset, end)
@@ -249,10 +249,11 @@ class Fetcher:
         Returns:
             False if no place tells which version it has; unless that would be `in_vain`, because there is nothing else to serve.
         """
-        self._waiting += 1
-        self._engine.counters.waits += 1
         try:
-            with trio.move_on_after(self._deadline) as scope:
+            with (
+                self._engine.accounting.wait(state.blob),
+                trio.move_on_after(self._deadline) as scope,
+            ):
                 if not (in_vain or await self._answered(state, waiter)):
                     return False
                 await waiter.wait()
@@ -260,7 +261,6 @@ class Fetcher:
                 self._give_up(state, waiter)
             return True
         finally:
-            self._waiting -= 1
             state.leave(waiter)
             if waiter.pending:
                 self._engine.withdraw(state, sorted(waiter.pending), Level.DEMAND)
@@ -383,6 +383,11 @@ class Fetcher:
             // len(counted)
         )
 
+    @property
+    def accounting(self) -> Accounting:
+        """What was fetched, and what each content cost of it."""
+        return self._engine.accounting
+
     def statistics(self) -> FetchStatistics:
         """A picture of now."""
         engine = self._engine
@@ -391,7 +396,7 @@ class Fetcher:
             in_flight_bytes=engine.budget.held,
             in_flight_requests=len(engine.running),
             queued=engine.queued,
-            waiting_readers=self._waiting,
+            waiting_readers=engine.accounting.waiting,
             checking=engine.checking,
             memory_cached=engine.memory.weight,
             places=dict(engine.received),

@@ -5,19 +5,17 @@ Rule: of a large blob, two stretches of 32 MiB at most are wanted at a time, so 
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from vfs.core.gets import stretches
 from vfs.core.ranges import block_length, run_length
 from vfs.errors import ContentMismatch, VfsError
 from vfs.store import Taken
 from vfs.transfer.blocks import locate_run
 from vfs.transfer.engine import Engine
 from vfs.transfer.proof import Proof
-from vfs.transfer.state import PART_BLOCKS, BlobState, Level
+from vfs.transfer.state import BlobState, Level
 from vfs.transfer.waiter import Waiter
-
-STRETCH_BLOCKS: Final = 8 * PART_BLOCKS
-"""Blocks of a large blob asked for at once (32 MiB)."""
 
 
 class _Stretch(NamedTuple):
@@ -70,10 +68,9 @@ async def fill(
     if state.unsettled and not state.suspect:
         await _settle(engine, state, done, level)
     try:
-        for first in range(proof.ordered if proof else 0, state.blocks, STRETCH_BLOCKS):
-            if kept and first in kept:
+        for run in stretches(state.blocks, proof.ordered if proof else 0):
+            if kept and run.start in kept:
                 continue
-            run = range(first, min(first + STRETCH_BLOCKS, state.blocks))
             waiting.append(_ask(engine, state, run, proof, level))
             if len(waiting) > 1:
                 await finish()
@@ -90,9 +87,9 @@ async def _settle(
     engine: Engine, state: BlobState, done: Callable[[int, int], None], level: Level
 ) -> None:
     """Fetch the first block that is not proven, which tells whether what an earlier process has left may be used."""
-    for first in range(0, state.blocks, STRETCH_BLOCKS):
-        count = min(STRETCH_BLOCKS, state.blocks - first)
-        extents = locate_run(engine.store, state.keys, first, count)
+    for run in stretches(state.blocks):
+        first = run.start
+        extents = locate_run(engine.store, state.keys, first, len(run))
         if None in extents:
             break
     else:

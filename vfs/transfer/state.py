@@ -19,10 +19,7 @@ from vfs.transfer.place import Body, PlacesOf
 from vfs.transfer.proof import Proof
 from vfs.transfer.source import Source
 from vfs.transfer.waiter import Data, Waiter
-from vfs.types import BLOCK_SIZE, Blob
-
-PART_BLOCKS: Final = 4 * 1024 * 1024 // BLOCK_SIZE
-"""Blocks of the longest GET: 4 MiB keeps 16 of them within a quarter of the byte budget."""
+from vfs.types import Blob
 
 VERDICT: Final = -1
 """What stands for the proof of the whole among the blocks a waiter waits for."""

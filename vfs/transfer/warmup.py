@@ -21,13 +21,14 @@ from typing import Final, NamedTuple
 import trio
 
 from vfs.config.units import format_size
+from vfs.core.gets import STRETCH_BLOCKS, stretches
 from vfs.core.ranges import block_count
 from vfs.errors import StoreError, StoreFull, VfsError
 from vfs.store import VERIFIED, Taken
 from vfs.threads import Pool, run_in
 from vfs.transfer.blocks import WHOLE_SIZE, locate_run, provable, scoped
 from vfs.transfer.engine import Engine
-from vfs.transfer.filling import STRETCH_BLOCKS, fill
+from vfs.transfer.filling import fill
 from vfs.transfer.local_file import open_local
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.whole import verify
@@ -217,12 +218,11 @@ class WarmUp:
         return _Surveyed(blob, places_of)
 
     def _is_resident(self, blob: Blob) -> bool:
-        count = block_count(blob.size)
-        for first in range(0, count, STRETCH_BLOCKS):
-            run = min(STRETCH_BLOCKS, count - first)
-            if None in locate_run(self._engine.store, self._engine.usable(blob), first, run):
-                return False
-        return True
+        store, keys = self._engine.store, self._engine.usable(blob)
+        return not any(
+            None in locate_run(store, keys, run.start, len(run))
+            for run in stretches(block_count(blob.size))
+        )
 
     def _is_known(self, blob: Blob) -> bool:
         """Whether nothing more can be found out of a blob: small ones were compared before they were stored."""

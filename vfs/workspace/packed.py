@@ -170,6 +170,10 @@ class PackedSource:
             self.reader, self.name, self._locate(blob), lambda: self._locate(blob, anew=True)
         )
 
+    def located(self, blob: Blob) -> Located:
+        """Which chunks a content has; raises as `place`."""
+        return self._locate(blob)
+
     def companions(self, blob: Blob) -> Iterator[tuple[Blob, Buffer]]:
         """Small files around one that was read, whose chunks came in the same windows; each window's once.
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.layout import object_path
 from vfs.own_mount import open_other
+from vfs.remotes.base import ObjectInfo
 from vfs.transfer import Body, Place
 from vfs.types import Algorithm, Blob
 from vfs.workspace.bodies import BytesBody, FileBody
@@ -144,6 +145,13 @@ class RemotePlace:
         self._version = version
         self._etag = etag
 
+    def head(self) -> ObjectInfo | None:
+        """What the remote says of the object; None if it has none. Raises VfsError."""
+        try:
+            return self._session.remote(self._ref).head(self._key, version=self._version)
+        except ObjectMissing:
+            return None
+
     def open_file(self) -> int | None:
         """Remotes are read through the chunk store, also those that are local directories."""
         return None
@@ -219,11 +227,16 @@ class DeferredPlace:
 
 
 class PackedRemotePlace(DeferredPlace):
-    """A content on a packed remote; small files around it come along (`vfs.transfer.Generous`)."""
+    """A content on a packed remote; small files around it come along (`vfs.transfer.Generous`).
+
+    Attributes:
+        ref: the remote.
+    """
 
     def __init__(self, session: Session, ref: RemoteRef, blob: Blob) -> None:
         super().__init__(ref.name, lambda: [session.packed(ref).place(blob)])
         self.companions = lambda: session.packed(ref).companions(blob)
+        self.ref = ref
 
 
 def cache_files(store: DvcStore, blob: Blob) -> list[Place]:

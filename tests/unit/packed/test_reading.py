@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vfs.core.windows import WINDOW
 from vfs.errors import (
     ContentMismatch,
     FormatError,
@@ -22,7 +23,6 @@ from vfs.formats.packs import MANIFESTS, PACKS
 from vfs.formats.zstd import Buffer, Decompressor
 from vfs.packed import Located, PackedPlace, PackedRemote, PackReader, read_files
 from vfs.packed.bulk import Small, chunk_in
-from vfs.packed.windows import WINDOW
 from vfs.remotes import Remote, Statistics
 from vfs.remotes.base import read_body
 from vfs.testing.packed import Files, digest_of, pointer_of, push

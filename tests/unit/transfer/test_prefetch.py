@@ -185,7 +185,7 @@ async def test_what_the_store_took_is_not_fetched_again_for_what_it_did_not(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even if it was evicted meanwhile: else two processes in a small cache fetch without end."""
-    monkeypatch.setattr("vfs.transfer.filling.STRETCH_BLOCKS", 16)
+    monkeypatch.setattr("vfs.core.gets.STRETCH_BLOCKS", 16)
     content = content_of(20 * MIB)
     blob = Blob(Digest(Algorithm.PLACE, b"unproven"), len(content))
     place = FaultyPlace(content)

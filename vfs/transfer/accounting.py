@@ -1,0 +1,122 @@
+"""`Accounting`: the fetcher's counters, and what each content cost of it. Loop only; a few dictionary look-ups per wait, GET and block.
+
+Rule: everything here is on the way of something that waits for a place, or was waited for.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import trio
+
+from vfs.core.costs import CostTable
+from vfs.core.durations import Durations
+from vfs.transfer.state import Job
+from vfs.transfer.statistics import FetchCounters
+from vfs.types import Blob
+
+
+@dataclass(slots=True, eq=False)
+class Spell:
+    """What is not a sum, of the waits of a period.
+
+    Attributes:
+        first: how long the first read waited that had to, seconds; None: none had to.
+        longest: the longest wait.
+    """
+
+    first: float | None = None
+    longest: float = 0.0
+
+
+class Accounting:
+    """See the module.
+
+    Attributes:
+        counters: sums of all.
+        costs: by content.
+        waits: how long reads waited.
+        waiting: readers that wait now.
+        stalled: seconds that reads waited, all together.
+        spells: those of the periods that go on.
+        busy: seconds in which a GET of a remote was under way, up to when the last one ended.
+        gets: seconds that GETs took, all together; asked: how many there were.
+    """
+
+    def __init__(self, counters: FetchCounters) -> None:
+        self.counters = counters
+        self.costs = CostTable()
+        self.waits = Durations()
+        self.waiting = 0
+        self.stalled = 0.0
+        self.spells: set[Spell] = set()
+        self.busy = self.gets = 0.0
+        self.asked = 0
+        self._running = 0
+        self._since = 0.0
+
+    def read(self, blob: Blob, size: int) -> None:
+        """A read came to the fetcher."""
+        self.counters.reads += 1
+        cost = self.costs.of(blob)
+        cost.reads += 1
+        cost.asked += size
+
+    @contextmanager
+    def wait(self, blob: Blob) -> Iterator[None]:
+        """A read waits for a place."""
+        self.waiting += 1
+        self.counters.waits += 1
+        began = trio.current_time()
+        try:
+            yield
+        finally:
+            self.waiting -= 1
+            seconds = trio.current_time() - began
+            self.waits.add(seconds)
+            self.stalled += seconds
+            for spell in self.spells:
+                spell.longest = max(spell.longest, seconds)
+                spell.first = seconds if spell.first is None else spell.first
+            cost = self.costs.of(blob)
+            cost.waits += 1
+            cost.stalled += seconds
+
+    @contextmanager
+    def get(self, job: Job) -> Iterator[None]:
+        """A GET is under way; of a place on this machine it costs nothing worth telling."""
+        self.counters.requests += 1
+        if job.source is None or job.source.place.local:
+            yield
+            return
+        self.asked += 1
+        self.costs.of(job.state.blob).requests += 1
+        began = trio.current_time()
+        if not self._running:
+            self._since = began
+        self._running += 1
+        try:
+            yield
+        finally:
+            now = trio.current_time()
+            self.gets += now - began
+            self._running -= 1
+            if not self._running:
+                self.busy += now - self._since
+
+    def received(self, job: Job, size: int) -> None:
+        """A block came."""
+        self.counters.received(job.level, size)
+        cost = self.costs.of(job.state.blob)
+        if not job.level:
+            cost.demand += size
+        elif job.level == 1:
+            cost.ahead += size
+        else:
+            cost.warm += size
+
+    def numbers(self) -> dict[str, int | float]:
+        """What `vfs.core.periods` calls numbers."""
+        counted = {f"fetch.{name}": value for name, value in self.counters.snapshot().items()}
+        own = {"stalled": self.stalled, "busy": self.busy, "gets": self.gets, "asked": self.asked}
+        return {**counted, **own}
