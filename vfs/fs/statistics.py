@@ -7,11 +7,14 @@ class Counters(Group):
     """Requests by kind, and what they moved. Only the event loop adds to them.
 
     Attributes:
+        messages: requests of every kind that the kernel sent; counted by the direct transport only.
+        opens: of files; the direct transport is told of none.
         read_bytes: handed out in answers to `reads`.
         pushed: small files given to the kernel when they were opened, so that no read came; pushed_bytes: their bytes.
         errors: requests that failed; an absent name or attribute is no failure.
     """
 
+    messages: int = 0
     lookups: int = 0
     getattrs: int = 0
     readdirs: int = 0

@@ -72,7 +72,7 @@ class Session:
             drop_listing: makes the kernel forget the listing of a directory; called in a worker thread.
         """
         self._device = device
-        self._fs = filesystem
+        self._counters = filesystem.counters
         self._drop_listing = drop_listing
         self._buffer = bytearray(BUFFER_SIZE)
         self._into = [self._buffer]
@@ -125,6 +125,8 @@ class Session:
                 if error.errno not in _GONE:
                     log.error("cannot read requests: %s", error)
                 return False
+            if not size:  # the end of what stands for a device: the kernel's sends no empty request
+                return False
             self._answer(size)
         return True
 
@@ -140,6 +142,7 @@ class Session:
 
     def _answer(self, size: int) -> None:
         """Run the handler of the request in the buffer, and send its answer or start a task that will."""
+        self._counters.messages += 1
         length, opcode, unique, node, _, _, caller, _, _ = HEADER.unpack_from(self._buffer)
         if size < HEADER_SIZE:  # not even a number to answer to
             log.error("a request of %d bytes was dropped", size)
@@ -213,7 +216,7 @@ class Session:
 
     def _failed(self) -> None:
         """Count it for `vfs status`."""
-        self._fs.counters.errors += 1
+        self._counters.errors += 1
 
     # -- listings that change without a switch -----------------------------------------------------
 
