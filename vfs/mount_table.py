@@ -19,6 +19,7 @@ TABLE: Final = "/proc/self/mountinfo"
 _VIEW = b"overlay vfs-run "
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 _USER = re.compile(r"(?:^|,)user_id=(\d+)(?:,|$)")
+_GROUP = re.compile(r"(?:^|,)group_id=(\d+)(?:,|$)")
 
 
 class KernelMount(NamedTuple):
@@ -29,12 +30,14 @@ class KernelMount(NamedTuple):
         device: `major:minor`; the minor number names the directory in `/sys/fs/fuse/connections`.
         uid: the user who mounted it, as FUSE knows it; None if the line does not say.
         repo: what is shown there: a directory or URL; where it is not ASCII there are question marks.
+        gid: that user's group, likewise.
     """
 
     path: Path
     device: str
     uid: int | None
     repo: str = ""
+    gid: int | None = None
 
     @property
     def number(self) -> int:
@@ -56,13 +59,15 @@ def parse_mounts(table: bytes, file_system: str = FILE_SYSTEM) -> list[KernelMou
         after = fields[fields.index(b"-", 6) + 1 :]
         if len(after) < 3 or after[0] != wanted:
             continue
-        user = _USER.search(after[2].decode("ascii", "replace"))
+        options = after[2].decode("ascii", "replace")
+        user, group = _USER.search(options), _GROUP.search(options)
         found.append(
             KernelMount(
                 Path(_plain(fields[4])),
                 fields[2].decode("ascii", "replace"),
                 user and int(user[1]),
                 _plain(after[1]).removeprefix("vfs:"),
+                group and int(group[1]),
             )
         )
     return found

@@ -73,6 +73,8 @@ def command(
             output.line(text)
         sys.stdout.flush()
 
+    for place in points.sweep():
+        say(f"took down {place}, whose daemon has ended")
     listening = listen(socket)
     signal.signal(signal.SIGTERM, _end)  # the first process of a container has no default for it
     try:

@@ -14,7 +14,7 @@ from vfs.control.registry import MountOptions
 from vfs.control.unmount import unmount
 from vfs.daemon.mountpoint import check_directory, check_right
 from vfs.daemon.request import MountRequest
-from vfs.errors import MountPointRefused, UsageError, VfsError
+from vfs.errors import DaemonError, MountPointRefused, UsageError, VfsError
 from vfs.fuse.tuning import Tuning, tune
 from vfs.fuse_helper.client import Helper
 
@@ -78,13 +78,15 @@ class Passed(Attachment):
         os.set_inheritable(self._number, False)
 
     def unmount(self, *, lazy: bool) -> None:
-        """As `Attachment.unmount`, where the mount can be seen."""
-        if mount_at(self._mountpoint) is None:
-            raise MountPointRefused(
-                f"{self._mountpoint} was mounted by another process, in a place that cannot be seen from here",
-                hint=f"unmount it there; `kill {os.getpid()}` ends its daemon and leaves it dead",
-            )
-        super().unmount(lazy=lazy)
+        """As `Attachment.unmount`, where we see the mount and may."""
+        if mount_at(self._mountpoint) is not None:
+            with contextlib.suppress(DaemonError):
+                super().unmount(lazy=lazy)
+                return
+        raise MountPointRefused(
+            f"{self._mountpoint} was mounted by another process, which alone can take it down",
+            hint=f"unmount it there; `kill {os.getpid()}` ends its daemon and leaves it dead",
+        )
 
 
 class Helped(Attachment):
@@ -118,7 +120,10 @@ class Helped(Attachment):
 
     def unmount(self, *, lazy: bool) -> None:
         """As `Attachment.unmount`, by the helper."""
-        self._helper.unmount(lazy=lazy)
+        try:
+            self._helper.unmount(lazy=lazy)
+        except DaemonError as error:  # not of this daemon, which goes on
+            raise MountPointRefused(error.message, hint=error.hint) from error
         self._down = True
 
     def release(self) -> None:

@@ -99,5 +99,5 @@ class Helper:
     def _lost(self, why: str) -> DaemonError:
         return DaemonError(
             f"the helper at {self._path} does not answer: {why}",
-            hint="the mount goes on without it; end the daemon and mount again to have it taken down",
+            hint=f"the mount goes on without it; `kill {os.getpid()}` ends its daemon, and a helper that is started there again takes it down",
         )

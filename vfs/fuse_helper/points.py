@@ -7,19 +7,22 @@ something is mounted there, and what, is asked of the kernel's table; nothing he
 import errno
 import os
 import re
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from vfs.control.mountinfo import Life, look, mount_at
+from vfs.control.mountinfo import mount_at
 from vfs.errors import DaemonError, MountPointRefused
 from vfs.fuse_helper.orders import Order, options
-from vfs.mount_table import FILE_SYSTEM, TABLE, all_mounts, vfs_mounts
+from vfs.mount_table import FILE_SYSTEM, TABLE, KernelMount, all_mounts, vfs_mounts
 from vfs.sandbox import kernel
 
 _PLACE: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEVICE: Final = Path("/dev/fuse")
+_PATH: Final = "/usr/bin:/bin"
+_LOOK_SECONDS: Final = 2.0
 
 
 class Made(NamedTuple):
@@ -71,7 +74,8 @@ class Points:
             MountPointRefused: something is mounted there, or it is no empty directory.
         """
         path = self._path(order)
-        if mount_at(path) is not None and look(path) is Life.DEAD:
+        found = mount_at(path)
+        if found is not None and _is_dead(found):
             self._detach(order)
         if os.fsencode(path) in {point for point, _ in all_mounts()}:
             raise MountPointRefused(f"something is mounted on {path}", hint="choose another name")
@@ -143,7 +147,7 @@ class Points:
         swept = []
         for mount in vfs_mounts():
             parent, name = os.path.split(os.fsencode(mount.path))
-            if parent in self._open and look(mount.path) is Life.DEAD:
+            if parent in self._open and _is_dead(mount):
                 self._detach(Order(parent, name, b"", False, False))
                 swept.append(mount.path)
         return swept
@@ -187,6 +191,25 @@ class Points:
             except OSError as error:  # somebody mounted or wrote there since
                 if error.errno not in (errno.EBUSY, errno.ENOTEMPTY, errno.ENOENT):
                     raise
+
+
+def _is_dead(mount: KernelMount) -> bool:
+    """Whether the daemon of a mount is gone. Asked as the user whose it is: the kernel tells nobody else, root included."""
+    try:
+        done = subprocess.run(
+            ["stat", "--file-system", "--", mount.path],
+            user=mount.uid,
+            group=mount.gid,
+            extra_groups=[],
+            env={"LC_ALL": "C", "PATH": _PATH},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LOOK_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return os.strerror(errno.ENOTCONN).encode() in done.stderr
 
 
 def _is_shared(directory: int) -> bool:

@@ -114,8 +114,6 @@ class Server:
 
     def run(self) -> None:
         """Never returns; what is mounted when it is interrupted stays, and so do its daemons."""
-        for path in self._points.sweep():
-            self._say(f"took down {path}, whose daemon has ended")
         self._listening.setblocking(False)
         self._selector.register(self._listening, selectors.EVENT_READ)
         while True:
@@ -136,11 +134,19 @@ class Server:
             self._admit(client)
         except VfsError as error:
             self._say(f"refused {client}: {error}")
-            self._send(client, failure_of(error))
-            connection.close()
+            self._turn_away(client, failure_of(error))
             return
         self._clients[connection] = client
         self._selector.register(connection, selectors.EVENT_READ)
+
+    def _turn_away(self, client: Client, failure: Failure) -> None:
+        """Answer and close. What was sent must have been read: closing would tell of a reset instead of the answer."""
+        with client.connection as connection, contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RD)  # nothing more arrives
+            with contextlib.suppress(BlockingIOError):
+                while connection.recv(PACKET):
+                    pass
+            self._send(client, failure)
 
     def _admit(self, client: Client) -> None:
         if client.uid not in self._policy.uids:
