@@ -17,7 +17,13 @@ from vfs.errors import (
 )
 from vfs_cli.exits import SNAPSHOT
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option, repo_option
+from vfs_cli.options import (
+    SETTINGS,
+    bandwidth_option,
+    json_option,
+    offline_option,
+    repo_option,
+)
 from vfs_cli.output import Output
 from vfs_cli.parameters import DIRECTORY, REV
 from vfs_cli.progress import Progress
@@ -59,6 +65,8 @@ _KNOWN = f"allow_other, allow_root, {', '.join(_FLAGS)}, ro, or a setting such a
     "-o", "options", multiple=True, metavar="OPTION,…",
     help="Mount options: allow_other, allow_root, nodev, nosuid, noexec, or SETTING=VALUE.",
 )  # fmt: skip
+@bandwidth_option
+@offline_option
 @json_option
 def command(
     mountpoint: str,
@@ -76,6 +84,8 @@ def command(
     """
     from vfs.daemon.start import start_mount
 
+    chosen = click.get_current_context().meta.get(SETTINGS, {})
+    options = (*options, *(f"{key}={text}" for key, text in chosen.items()))
     parsed = parse_options(options, transport)
     point = _mount_point(mountpoint)
     with Progress(quiet=as_json or foreground) as progress:
