@@ -51,6 +51,7 @@ case $group in
     [ -e /usr/lib/lighttpd/mod_openssl.so ] || missing+=(lighttpd-mod-openssl)
     [ -x /usr/sbin/apache2 ] || missing+=(apache2)
     [ -x /usr/sbin/nginx ] || missing+=(nginx)
+    [ -e /usr/lib/nginx/modules/ngx_http_lua_module.so ] || missing+=(libnginx-mod-http-lua)
     need_command node nodejs
     need_command npm npm
     ;;

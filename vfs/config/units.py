@@ -29,9 +29,13 @@ def parse_size(text: str) -> int:
 
 def parse_rate(text: str) -> int:
     """Bytes a second of `10MB`, `10MB/s`; 0 is no limit, and what is below 16 KiB a second moves nothing."""
-    rate = parse_size(text.strip().removesuffix("/s"))
+    wanted = "expected a rate like 10MB/s, at least 16KiB/s, or 0 for no limit"
+    try:
+        rate = parse_size(text.strip().removesuffix("/s"))
+    except ValueError:
+        raise ValueError(wanted) from None
     if 0 < rate < 16 * KIB:
-        raise ValueError("expected a rate like 10MB/s, at least 16KiB/s, or 0 for no limit")
+        raise ValueError(wanted)
     return rate
 
 
