@@ -17,6 +17,7 @@
     │   ├── ObjectChanged     the object is no longer the one we began to read
     │   └── ContentMismatch   its bytes are not those the digest names
     ├── DataUnavailable       no place has the bytes of a path
+    ├── Offline               it is not on this machine, and no remote may be asked
     ├── StoreError            the local chunk store or catalog failed
     │   ├── StoreFull
     │   └── StoreCorrupt
@@ -183,6 +184,23 @@ class DataUnavailable(VfsError):
 
     code = "data-unavailable"
     exit_code = 16
+
+
+class Offline(VfsError):
+    """It is not on this machine, and nothing may be asked of a remote: somebody said so."""
+
+    code = "offline"
+    errno = _errno.ENETDOWN
+    exit_code = 24
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint or OFFLINE_HINT)
+
+
+OFFLINE_HINT = (
+    "`vfs offline off` lets a mount ask its remotes again; for commands, leave out --offline and look at VFS_OFFLINE and "
+    "`transfer.offline`"
+)
 
 
 class StoreError(VfsError):

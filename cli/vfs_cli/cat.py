@@ -19,7 +19,7 @@ from vfs.formats.hashing import new_hasher
 from vfs.types import Algorithm, Blob, Digest, Entry, Kind
 from vfs_cli.exits import MOUNT, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import mount_option, repo_option, rev_option
+from vfs_cli.options import mount_option, offline_option, repo_option, rev_option
 from vfs_cli.parameters import PATH
 from vfs_cli.progress import Progress
 from vfs_cli.target import Target, locate, opened, snapshot
@@ -40,6 +40,7 @@ _READ = 1 << 20
 )
 @click.argument("path", type=PATH)
 @rev_option
+@offline_option
 @repo_option
 @mount_option
 @click.option(

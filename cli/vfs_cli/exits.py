@@ -15,6 +15,7 @@ from vfs.errors import (
     NotARepository,
     ObjectChanged,
     ObjectMissing,
+    Offline,
     RemoteError,
     RemoteUnavailable,
     StoreError,
@@ -36,6 +37,7 @@ OPEN: Errors = (
     ObjectMissing,
     RemoteUnavailable,
     AccessDenied,
+    Offline,
     StoreError,
     Unsupported,
 )

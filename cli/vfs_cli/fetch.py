@@ -7,7 +7,7 @@ import click
 from vfs.errors import RepositoryBusy, UnknownPath
 from vfs_cli.exits import CACHE, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, offline_option
 from vfs_cli.output import Output
 from vfs_cli.run_cache import fetch_runs, run_cache_option, show_runs
 from vfs_cli.sharing import Options, conclude, sharing_options, show, wait_option, working
@@ -26,6 +26,7 @@ from vfs_cli.sharing import Options, conclude, sharing_options, show, wait_optio
     exits=(*SNAPSHOT, UnknownPath, *READ, *CACHE, RepositoryBusy),
 )
 @sharing_options
+@offline_option
 @run_cache_option
 @wait_option
 @json_option

@@ -6,7 +6,7 @@ from vfs.errors import StoreFull, UnknownPath, WouldOverwrite
 from vfs_cli.exits import READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.importing import out_name, out_option
-from vfs_cli.options import json_option
+from vfs_cli.options import bandwidth_option, json_option, offline_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import NAME, PATH, REPO
 from vfs_cli.progress import Progress
@@ -27,6 +27,8 @@ from vfs_cli.target import choose, opened
 @click.argument("path", type=PATH)
 @click.option("--rev", type=NAME, metavar="REV", help="Branch, tag or commit (default: HEAD).")
 @out_option
+@bandwidth_option
+@offline_option
 @click.option("--force", is_flag=True, help="Replace what lies at OUT.")
 @json_option
 def command(

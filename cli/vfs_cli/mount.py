@@ -18,7 +18,13 @@ from vfs.errors import (
 )
 from vfs_cli.exits import SNAPSHOT
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option, repo_option
+from vfs_cli.options import (
+    SETTINGS,
+    bandwidth_option,
+    json_option,
+    offline_option,
+    repo_option,
+)
 from vfs_cli.output import Output
 from vfs_cli.parameters import DIRECTORY, FILE, REV
 from vfs_cli.progress import Progress
@@ -73,6 +79,8 @@ _KNOWN = f"allow_other, allow_root, {', '.join(_FLAGS)}, ro, or a setting such a
     "-o", "options", multiple=True, metavar="OPTION,…",
     help="Mount options: allow_other, allow_root, nodev, nosuid, noexec, or SETTING=VALUE.",
 )  # fmt: skip
+@bandwidth_option
+@offline_option
 @json_option
 def command(
     mountpoint: str,
@@ -92,6 +100,8 @@ def command(
     """
     from vfs.daemon.start import start_mount
 
+    chosen = click.get_current_context().meta.get(SETTINGS, {})
+    options = (*options, *(f"{key}={text}" for key, text in chosen.items()))
     parsed = _made_elsewhere(parse_options(options, transport), fuse_fd, fuse_socket)
     point = _mount_point(mountpoint) if parsed.made_here else Path.cwd() / mountpoint
     with Progress(quiet=as_json or foreground) as progress:

@@ -45,8 +45,12 @@ def _lines(status: Data, now: float) -> Iterator[tuple[str, str]]:
         )
     if "files" in status:
         yield "holds", f"{count(status['files'], 'file')}, {format_size(status.get('size', 0))}"
+    if status.get("offline"):
+        yield "offline", "no remote is asked: `vfs offline off` goes online"
     yield "read", _read(requests, transfer)
     yield "fetched", _fetched(transfer)
+    if hedged := _hedged(_group(status, "remotes")):
+        yield "hedged", hedged
     yield "in flight", _in_flight(transfer)
     yield "errors", _errors(requests, transfer)
     if status.get("memory") is not None:
@@ -78,6 +82,18 @@ def _fetched(transfer: Data) -> str:
     shares = ", ".join(f"{format_size(size)} from {label}" for label, size in places)
     total = count(transfer.get("requests", 0), "request")
     return f"{shares} in {total}" if shares else "nothing"
+
+
+def _hedged(remotes: Data) -> str:
+    """Requests that were sent a second time because they were late."""
+    asked = [remote for remote in remotes.values() if remote.get("hedges")]
+    sent, won, wasted = (
+        sum(int(remote.get(name, 0)) for remote in asked)
+        for name in ("hedges", "hedges_won", "wasted")
+    )
+    if not sent:
+        return ""
+    return f"{count(sent, 'late request')} asked twice, {won} answered sooner; {format_size(wasted)} came twice"
 
 
 def _in_flight(transfer: Data) -> str:

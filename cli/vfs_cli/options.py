@@ -7,6 +7,9 @@ import click
 
 from vfs_cli.parameters import MOUNT_POINT, REPO, REV
 
+SETTINGS = "vfs.settings"
+"""Where in a command's `click.Context.meta` its settings are, by their keys."""
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 json_option: Decorator = click.option(
@@ -26,6 +29,20 @@ repo_option: Decorator = click.option(
     metavar="DIR|GIT-URL",
     help="The repository (default: the one of this directory).",
 )
+offline_option: Decorator = click.option(
+    "--offline",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda context, option, wanted: _set(context, "transfer.offline", "true" * wanted),
+    help="Ask no remote: what is on this machine works, all else fails at once.",
+)
+bandwidth_option: Decorator = click.option(
+    "--max-bandwidth",
+    metavar="RATE",
+    expose_value=False,
+    callback=lambda context, option, rate: _set(context, "transfer.max_bandwidth", rate),
+    help="Most bytes a second to and from remotes, such as 10MB (default: transfer.max_bandwidth).",
+)
 rev_option: Decorator = click.option(
     "--rev",
     "rev",
@@ -33,3 +50,9 @@ rev_option: Decorator = click.option(
     metavar="REV",
     help="Whatever Git resolves, or 'worktree' (default: in a mount what it shows, else HEAD).",
 )
+
+
+def _set(context: click.Context, key: str, value: str | None) -> None:
+    """A setting for this command alone (`vfs_cli.target.opening`)."""
+    if value:
+        context.meta.setdefault(SETTINGS, {})[key] = value

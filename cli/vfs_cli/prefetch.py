@@ -14,7 +14,7 @@ from vfs.errors import (
 )
 from vfs_cli.exits import CACHE, MOUNT, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option, mount_option, repo_option, rev_option
+from vfs_cli.options import json_option, mount_option, offline_option, repo_option, rev_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import FILE, NAME, PATH, PATTERN
 from vfs_cli.progress import Progress
@@ -53,6 +53,7 @@ _BATCH_BYTES = 512 << 10
     help="Keep them in the cache, whatever else comes, until `vfs cache unpin NAME`.",
 )  # fmt: skip
 @rev_option
+@offline_option
 @repo_option
 @mount_option
 @json_option

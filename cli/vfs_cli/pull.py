@@ -7,7 +7,7 @@ import click
 from vfs.errors import DataUnavailable, ObjectMissing, RepositoryBusy, UnknownPath, WouldOverwrite
 from vfs_cli.exits import CACHE, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, offline_option
 from vfs_cli.output import Output
 from vfs_cli.run_cache import fetch_runs, run_cache_option, show_runs
 from vfs_cli.sharing import (
@@ -35,6 +35,7 @@ from vfs_cli.target import WORKTREE
     exits=(*SNAPSHOT, UnknownPath, *READ, *CACHE, RepositoryBusy, WouldOverwrite),
 )
 @sharing_options
+@offline_option
 @click.option("--force", is_flag=True, help="Replace and remove also what the cache does not have.")
 @allow_missing_option
 @run_cache_option

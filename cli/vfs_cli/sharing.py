@@ -8,6 +8,7 @@ import click
 
 from vfs.control.protocol import path_fields
 from vfs.errors import DataUnavailable, Unsupported, VfsError
+from vfs_cli.options import bandwidth_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import NAME, PATH, REV
 from vfs_cli.progress import Progress
@@ -69,6 +70,7 @@ def sharing_options(function: Decorated) -> Decorated:
             click.option("--all-tags", is_flag=True, help="What any tag uses, and this tree."),
             click.option("--all-commits", is_flag=True, help="What any commit uses, and this tree."),
             glob_option,
+            bandwidth_option,
         )
     ):  # fmt: skip
         function = decorate(function)

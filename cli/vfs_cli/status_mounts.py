@@ -81,5 +81,7 @@ def _cells(record: MountRecord, answer: dict[str, Any] | VfsError) -> list[str]:
         return [str(record.mountpoint), record.rev, "-", record.repo, "does not answer"]
     problems = answer.get("problems")
     state = count(problems, "problem") if problems else "ready"
+    if answer.get("offline"):
+        state = f"offline, {state}" if problems else "offline"
     commit = str(answer.get("commit") or "-")[:12]
     return [str(record.mountpoint), str(answer.get("rev")), commit, record.repo, state]

@@ -86,6 +86,7 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
         (
             Verb("mount", "vfs_cli.mount", "show a revision as a directory"),
             Verb("switch", "vfs_cli.switch", "show another revision in a mount"),
+            Verb("offline", "vfs_cli.offline", "let a mount ask no remote, or again"),
             Verb("umount", "vfs_cli.umount", "take mounts down"),
             Verb("fuse-helper", "vfs_cli.fuse_helper", "make mounts for daemons that may not"),
         ),

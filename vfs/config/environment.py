@@ -2,7 +2,7 @@
 
 Rule: no other module reads `os.environ`; who needs a variable asks here, so that this file lists all of them.
 
-Variables vfs reads itself: `VFS_CACHE_DIR`, `VFS_DEBUG`, `XDG_CACHE_HOME`, `XDG_CONFIG_HOME`, `XDG_CONFIG_DIRS`,
+Variables vfs reads itself: `VFS_CACHE_DIR`, `VFS_DEBUG`, `VFS_OFFLINE`, `XDG_CACHE_HOME`, `XDG_CONFIG_HOME`, `XDG_CONFIG_DIRS`,
 `XDG_STATE_HOME`, `XDG_RUNTIME_DIR`, `DVC_SYSTEM_CONFIG_DIR`, `DVC_GLOBAL_CONFIG_DIR`, `NO_COLOR`, `TERM`, `HOME`.
 """
 
@@ -43,6 +43,11 @@ def git_environment() -> dict[str, str]:
 def debug_wanted() -> bool:
     """Whether `VFS_DEBUG` asks for tracebacks and debug logs."""
     return os.environ.get("VFS_DEBUG", "") not in ("", "0")
+
+
+def offline_wanted() -> bool:
+    """Whether `VFS_OFFLINE` says that nothing may be asked of a remote."""
+    return os.environ.get("VFS_OFFLINE", "") not in ("", "0")
 
 
 def colour_wanted() -> bool:

@@ -1,7 +1,7 @@
 """`Settings`: every value that tunes a mount, loaded once and passed in.
 
 Precedence, later wins: built-in defaults < `.vfs/config.yaml` (tracked) < `$XDG_CONFIG_HOME/vfs/config.yaml` <
-`.vfs/local.yaml` < environment (`VFS_CACHE_DIR`) < overrides from the command line.
+`.vfs/local.yaml` < environment (`VFS_CACHE_DIR`, `VFS_OFFLINE`) < overrides from the command line.
 
 Invariants: every value is within the bounds of `vfs.config.schema`; an unknown key is an error that names file, line
 and key; the tracked file never sets a local value (it is ignored with a warning).
@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from vfs.config.environment import environment
+from vfs.config.environment import environment, offline_wanted
 from vfs.config.files import Written, read_settings_file
 from vfs.config.places import cache_dir, user_config_file
 from vfs.config.schema import (
@@ -45,6 +45,8 @@ class Settings:
     request_timeout: float = 60.0
     deadline: float = 120.0
     hedge: int = 5
+    max_bandwidth: int = 0
+    offline: bool = False
     read_ahead: int = DEFAULT_READ_AHEAD
     max_background: int = 64
     push_small: int = DEFAULT_PUSH_SMALL
@@ -68,6 +70,8 @@ def load_settings(repo_root: Path | None, overrides: Mapping[str, str] = _NONE) 
         values.update(_layer(local, tracked=_local_is_tracked(repo_root, local)))
     if environment().get("VFS_CACHE_DIR"):
         values["cache_dir"] = cache_dir()
+    if offline_wanted():
+        values["offline"] = True
     for key, text in overrides.items():
         field = _field(key, "command line")
         values[field] = _value(key, Written(text, 0), "command line")

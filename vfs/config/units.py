@@ -27,6 +27,18 @@ def parse_size(text: str) -> int:
     return int(number) * _SIZE_UNITS[unit]
 
 
+def parse_rate(text: str) -> int:
+    """Bytes a second of `10MB`, `10MB/s`; 0 is no limit, and what is below 16 KiB a second moves nothing."""
+    wanted = "expected a rate like 10MB/s, at least 16KiB/s, or 0 for no limit"
+    try:
+        rate = parse_size(text.strip().removesuffix("/s"))
+    except ValueError:
+        raise ValueError(wanted) from None
+    if 0 < rate < 16 * KIB:
+        raise ValueError(wanted)
+    return rate
+
+
 def parse_duration(text: str) -> float:
     """Seconds of `90`, `1.5`, `90s`, `250ms`, `2min`, `1h` or `14d`."""
     number, unit = _split(text, frozenset(_TIME_UNITS), "a duration like 90, 90s or 2min")

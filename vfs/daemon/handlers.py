@@ -39,6 +39,9 @@ class Verbs(Protocol):
     def handed(self) -> dict[str, Any]:
         """What was read of it, and what that took."""
 
+    async def offline(self, wanted: bool | None) -> bool:
+        """Ask no remote, or do again; None changes nothing. Whether it is offline then."""
+
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end."""
 
@@ -63,6 +66,10 @@ def handlers(service: Verbs) -> dict[str, Handler | Dialogue]:
         await service.unmount(lazy=bool(args.get("lazy")))
         return {"pid": os.getpid()}
 
+    async def offline(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        wanted = args.get("offline")
+        return {"offline": await service.offline(None if wanted is None else bool(wanted))}
+
     async def statistics(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
         return await run_in(Pool.CONTROL, service.statistics)
 
@@ -78,6 +85,7 @@ def handlers(service: Verbs) -> dict[str, Handler | Dialogue]:
         "switch": switch,
         "prefetch": prefetch,
         "stop": stop,
+        "offline": offline,
         "statistics": statistics,
         "handed": handed,
         "ahead": ahead,

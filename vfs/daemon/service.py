@@ -19,6 +19,7 @@ import trio
 from vfs import own_mount
 from vfs.control.mountinfo import mount_at
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
+from vfs.daemon import online
 from vfs.daemon.accounts import Accounts
 from vfs.daemon.attachment import Attachment
 from vfs.daemon.ending import SIGNALS, Ending
@@ -30,7 +31,7 @@ from vfs.daemon.presence import Presence
 from vfs.daemon.progress import SendProgress, reporting
 from vfs.daemon.request import MountRequest
 from vfs.daemon.revisions import Revisions, view_of
-from vfs.daemon.status import memory, plain, problems
+from vfs.daemon.status import memory, plain, problems, remotes
 from vfs.daemon.upkeep import Work, once, repeatedly
 from vfs.descriptors import Reserve
 from vfs.fs.counted import CountedFileSystem
@@ -41,6 +42,7 @@ from vfs.fuse.selection import mounted
 from vfs.fuse.transport import Plan, Transport
 from vfs.fuse.tuning import Tuning
 from vfs.log import Recent
+from vfs.offline import is_offline
 from vfs.threads import Pool, run_in
 from vfs.transfer import Fetcher, Place
 from vfs.types import Blob
@@ -56,6 +58,9 @@ FOLLOW_SECONDS: Final = 1.0
 
 MAINTAIN_SECONDS: Final = 5.0
 """How often the chunk store is tidied."""
+
+HEAL_SECONDS: Final = 5.0
+"""How long going online looks for what could not be served; what takes longer is looked for in the background."""
 
 TIDY_SECONDS: Final = 3600.0
 """How often the catalog is tidied, which looks for what is not needed once a day at most, or while it is too large."""
@@ -194,6 +199,8 @@ class Service:
             "requests": self.filesystem.counters.snapshot(),
             "transfer": plain(self._fetcher.statistics()),
             "orders": self.orders.figures(),
+            "remotes": remotes(self._workspace.session.connections.statistics()),
+            "offline": is_offline(),
             "problems": len(self._snapshot.broken),
             "notices": [
                 *self._workspace.notices,
@@ -228,7 +235,7 @@ class Service:
         started = trio.current_time()
         async with self._switching:
             async with reporting(progress) as report:
-                snapshot = await self._revisions.snapshot(rev, report)
+                snapshot = online.complete(await self._revisions.snapshot(rev, report))
             built = trio.current_time()
             shown = await self._show(snapshot)
         return {
@@ -284,6 +291,18 @@ class Service:
     async def ahead(self, args: dict[str, Any]) -> None:
         """Fetch what a command will probably read: `files`, each a path and how much was read of it the last time."""
         await fetch_ahead(self._fetcher, self._workspace, self._snapshot, args["files"])
+
+    async def offline(self, wanted: bool | None) -> bool:
+        """Ask no remote, or do again; whether it is offline then."""
+        again = self.filesystem.reader.places_changed
+        if (
+            wanted is not None
+            and await online.go(self._workspace, again, offline=wanted)
+            and not wanted
+        ):
+            with trio.move_on_after(HEAL_SECONDS):
+                await self._heal()
+        return is_offline()
 
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end; `lazy` detaches now, and the kernel ends it when the last file open there is closed.

@@ -1,10 +1,11 @@
 """What a mount tells about itself besides its counters."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from vfs.remotes import RemoteStatistics
 from vfs.types import Problem
 
 MOST_LISTED: Final = 10_000
@@ -34,6 +35,18 @@ def problems(found: Sequence[Problem]) -> list[dict[str, Any]]:
         }
         for p in listed
     ]
+
+
+def remotes(asked: Mapping[str, RemoteStatistics]) -> dict[str, Any]:
+    """What was asked of each remote."""
+    return {
+        name: said._asdict()
+        | {
+            "errors": dict(said.errors),
+            "latency": {str(percent): seconds for percent, seconds in said.latency.items()},
+        }
+        for name, said in asked.items()
+    }
 
 
 def plain(value: Any) -> dict[str, Any]:

@@ -23,11 +23,13 @@ from urllib.parse import urlsplit, urlunsplit
 from vfs import own_mount
 from vfs.errors import (
     NotARepository,
+    Offline,
     RemoteError,
     RemoteUnavailable,
     UnknownRevision,
     Unsupported,
     UsageError,
+    VfsError,
 )
 from vfs.git.command import GitFailed, explain, run_git, run_remote
 from vfs.git.locks import exclusive
@@ -112,7 +114,7 @@ def clone_metadata(
     *,
     revision: str | None = None,
     refresh: bool = False,
-    offline: Callable[[RemoteUnavailable], object] | None = None,
+    offline: Callable[[VfsError], object] | None = None,
     answer: float = ANSWER_SECONDS,
 ) -> Repository:
     """The clone of a foreign repository; made, or brought up to date, where needed.
@@ -146,7 +148,7 @@ def clone_metadata(
         elif refresh:
             try:
                 _fetch(source.url, target, answer)
-            except RemoteUnavailable as error:
+            except (RemoteUnavailable, Offline) as error:
                 if offline is None:
                     raise
                 offline(error)

@@ -18,6 +18,7 @@ from typing import IO
 
 from vfs.config import environment
 from vfs.errors import AccessDenied, ObjectMissing, RemoteError, RemoteUnavailable, Unsupported
+from vfs.offline import refuse
 
 _UNSET = (
     "GIT_DIR",
@@ -164,7 +165,11 @@ def run_remote(
     """`run_git` for a conversation with a remote: SSH neither asks nor waits for a dead host.
 
     A user who chose an SSH command keeps it as it is.
+
+    Raises:
+        Offline: remotes may not be asked.
     """
+    refuse("a Git remote")
     config = [] if _ssh_is_chosen(git_dir) else ["-c", f"core.sshCommand={_SSH}"]
     return run_git(
         [*config, *arguments], git_dir=git_dir, data=data, timeout=timeout, check=check, inherited=inherited

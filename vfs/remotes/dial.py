@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
 
+from vfs.remotes.bandwidth import LIMIT
+
 BLOCK = 256 << 10  # bytes of a body that are sent at a time
 
 Waiting: TypeAlias = Callable[[socket.socket], AbstractContextManager[None]]
@@ -99,6 +101,8 @@ def _reached(
         channel = socket.socket(family, kind, protocol)
         try:
             channel.settimeout(timeout)
+            if (limit := LIMIT.get()) is not None:  # what nobody may read yet stays with the server
+                channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, min(limit.buffer, 1 << 20))
             with waiting(channel):
                 channel.connect(address)
             channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

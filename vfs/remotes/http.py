@@ -26,6 +26,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from vfs.remotes.backoff import Pace
+from vfs.remotes.bandwidth import metered
 from vfs.remotes.base import Writable
 from vfs.remotes.cancel import CURRENT, is_cancelled, is_fresh
 from vfs.remotes.dial import Proxy, connect
@@ -316,7 +317,7 @@ class HttpResponse:
 def _send(connection: http.client.HTTPConnection, body: bytes | BinaryIO | None) -> bool:
     """Send the head and the body; False if the server stopped listening, which its answer explains."""
     try:
-        connection.endheaders(body)
+        connection.endheaders(None if body is None else metered(body))
     except (BrokenPipeError, ConnectionResetError):
         if body is None or connection.sock is None:
             raise

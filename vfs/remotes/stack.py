@@ -1,7 +1,8 @@
 """From a configured remote to one that can be used: the driver by scheme, the wrappers around it.
 
-The one place that knows the order: retry(limit(hedge(statistics(driver)))). Retry is outermost, so that no
-slot is held while it waits; a race of two requests holds one slot, and the time that a request waits for
+The one place that knows the order: bandwidth(retry(limit(hedge(statistics(driver))))). Bandwidth lies around all:
+waiting for it is no silence of the remote. Retry is next, so that no slot is held while it
+waits; a race of two requests holds one slot, and the time that a request waits for
 one is not its lateness; statistics are innermost, so that they see every attempt and the server's own
 latency.
 """
@@ -12,8 +13,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from vfs.config.units import parse_rate
 from vfs.errors import ConfigError, Unsupported
 from vfs.remotes.backoff import Backoff
+from vfs.remotes.bandwidth import Bandwidth, BandwidthRemote
 from vfs.remotes.base import Remote, RemoteSpec
 from vfs.remotes.hedge import HedgeRemote
 from vfs.remotes.limit import LimitRemote
@@ -24,6 +27,9 @@ from vfs.remotes.statistics import Statistics, StatisticsRemote
 
 if TYPE_CHECKING:
     from vfs.remotes.lfs import Credentials
+
+OWN_BANDWIDTH = "max_bandwidth"
+"""The option of a remote that says how many bytes a second it gets at most."""
 
 _MIRROR = "mirror it to S3 or a local directory, or run `dvc fetch`: the DVC cache is read as well"
 _UNKNOWN = {
@@ -57,6 +63,7 @@ def open_remote(
     backoff: Backoff | None = None,
     statistics: Statistics | None = None,
     hedge: float = 0.0,
+    bandwidth: Bandwidth | None = None,
     unused: Callable[[Callable[[], None]], object] | None = None,
 ) -> Remote:
     """A remote, ready to use; touches neither network nor disk.
@@ -68,6 +75,7 @@ def open_remote(
         backoff: how to repeat failed requests.
         statistics: a collector to fill.
         hedge: of a hundred requests, how many may be sent a second time because they are late.
+        bandwidth: that is shared with others; `max_bandwidth` in the options narrows it for this remote.
         unused: once nobody holds the remote or a body of it, given what closes it; in any thread, and must not wait.
 
     Raises:
@@ -77,9 +85,10 @@ def open_remote(
     scheme = config.url.partition("://")[0].lower() if "://" in config.url else ""
     collector = statistics or Statistics()
     jobs = min(jobs, _jobs(config) or jobs)
+    limit = _narrowed(config, bandwidth, jobs)
     if scheme in ("", "file"):
         local = LocalRemote(_local_path(config), name=config.name)
-        return _watched(StatisticsRemote(local, collector, jobs=1), local, unused)
+        return _watched(_limited(StatisticsRemote(local, collector, jobs=1), limit), local, unused)
     if scheme not in _DRIVERS:
         raise Unsupported(
             f"remote {config.name}: vfs has no driver for {scheme[:20]!a}://",
@@ -87,7 +96,8 @@ def open_remote(
         )
     module, _, name = _DRIVERS[scheme].partition(":")
     driver: Remote = getattr(import_module(module), name)(config, jobs=jobs, timeout=timeout)
-    return _watched(_stacked(driver, jobs, backoff, collector, hedge), driver, unused)
+    stacked = _stacked(driver, jobs, backoff, collector, hedge)
+    return _watched(_limited(stacked, limit), driver, unused)
 
 
 def open_lfs(
@@ -98,6 +108,7 @@ def open_lfs(
     timeout: float = 60.0,
     statistics: Statistics | None = None,
     hedge: float = 0.0,
+    bandwidth: Bandwidth | None = None,
 ) -> Remote:
     """The LFS server at a URL, ready to use; touches neither network nor disk.
 
@@ -107,7 +118,8 @@ def open_lfs(
     from vfs.remotes.lfs import LfsRemote
 
     driver = LfsRemote(endpoint, credentials, jobs=jobs, timeout=timeout)
-    return _stacked(driver, jobs, None, statistics or Statistics(), hedge)
+    stacked = _stacked(driver, jobs, None, statistics or Statistics(), hedge)
+    return _limited(stacked, bandwidth)
 
 
 def _stacked(
@@ -118,6 +130,20 @@ def _stacked(
         hedges = Hedges(hedge / 100, max(1, jobs // 4), statistics)
         remote = HedgeRemote(remote, hedges, jobs=jobs)
     return RetryRemote(LimitRemote(remote, jobs), backoff=backoff, jobs=jobs)
+
+
+def _limited(remote: Remote, limit: Bandwidth | None) -> Remote:
+    return remote if limit is None else BandwidthRemote(remote, limit)
+
+
+def _narrowed(config: RemoteSpec, shared: Bandwidth | None, jobs: int) -> Bandwidth | None:
+    """The limit of one remote."""
+    text = config.options.get(OWN_BANDWIDTH, "")
+    try:
+        rate = parse_rate(text) if text else 0
+    except ValueError as error:
+        raise ConfigError(f"remote {config.name}: {OWN_BANDWIDTH}: {error}") from None
+    return Bandwidth(rate, shared, jobs=jobs) if rate else shared
 
 
 def _watched(

@@ -86,6 +86,7 @@ class Claims:
                 self.submit(Job(state, range(state.blocks), level, whole=True))
         elif job.running:
             job.cancelled = False
+            job.turn.rank = min(job.turn.rank, level)
         elif level < job.level:
             self._remove(job)
             job.level = level
@@ -102,6 +103,7 @@ class Claims:
             inside = range(blocks[0], blocks[-1] + 1)
             if job.running and level is not Level.WARM:
                 job.cancelled = False
+                job.turn.rank = min(job.turn.rank, level)
             if not job.running and level < job.level:
                 self._remove(job)
                 self._take(job, inside)

@@ -15,6 +15,7 @@ from typing import Final, Protocol, Self
 
 from vfs.core.attempts import LISTENER
 from vfs.core.ranges import block_count, block_length
+from vfs.core.turns import TURN
 from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
 from vfs.store import BAD, UNPROVEN, VERIFIED, ChunkStore, Taken, checksum
@@ -57,6 +58,7 @@ def download(job: Job, source: Source, store: ChunkStore, announce: Announce) ->
         job.tries += 1
 
     LISTENER.set(note)  # of this thread's context alone
+    TURN.set(job.turn)
     place = source.place
     try:
         body, keep = _open(job, place, store)

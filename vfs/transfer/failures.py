@@ -10,7 +10,14 @@ from typing import Final
 import trio
 
 from vfs.core.lru import Lru
-from vfs.errors import ContentMismatch, DataUnavailable, ObjectMissing, RemoteUnavailable, VfsError
+from vfs.errors import (
+    ContentMismatch,
+    DataUnavailable,
+    ObjectMissing,
+    Offline,
+    RemoteUnavailable,
+    VfsError,
+)
 from vfs.remotes.backoff import Backoff
 from vfs.transfer.source import Source
 from vfs.transfer.state import BlobState, Job
@@ -68,6 +75,10 @@ def unavailable(blob: Blob, sources: Sequence[Source]) -> tuple[VfsError, float]
         not s.place.local and isinstance(s.error, ObjectMissing) for s in sources
     ):
         hint = "was the data pushed? run `dvc push` where it was added"
+    if any(isinstance(source.error, Offline) for source in sources):
+        return Offline(
+            f"{blob.digest} is not on this machine, and vfs is offline: `vfs offline off` lets it be fetched"
+        ), until
     if all(isinstance(source.error, ContentMismatch) for source in sources):
         return ContentMismatch(f"{blob.digest} is damaged everywhere ({reasons})", hint=hint), until
     return DataUnavailable(f"no place has {blob.digest} ({reasons})", hint=hint), until

@@ -17,6 +17,7 @@ import trio
 from vfs.core.ranges import block_count, blocks_of
 from vfs.core.streams import MIB
 from vfs.errors import ContentMismatch, RemoteUnavailable, StoreCorrupt, StoreError, VfsError
+from vfs.offline import is_offline
 from vfs.store import VERIFIED, ChunkStore
 from vfs.threads import Pool, run_in, run_within
 from vfs.transfer.accounting import Accounting
@@ -326,7 +327,7 @@ class Fetcher:
     # -- read-ahead ----------------------------------------------------------------------------------
 
     def _read_ahead(self, state: BlobState, offset: int, length: int, *, stalled: bool) -> None:
-        if state.whole:
+        if state.whole or is_offline():
             return
         if offset + length >= state.blob.size:
             self._engine.editions.look(state)

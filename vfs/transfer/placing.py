@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from vfs.errors import ContentMismatch, DataUnavailable, ObjectChanged, VfsError
+from vfs.errors import ContentMismatch, DataUnavailable, ObjectChanged, Offline, VfsError
 from vfs.transfer.failures import (
     Journal,
     late,
@@ -236,7 +236,7 @@ class Placing:
             if source.passing and worked:
                 for waiting in lane.drain():  # other places may have what waits for this one
                     self.put(waiting)
-        if not ordinary(source, error):
+        if not (ordinary(source, error) or isinstance(error, Offline)):
             self._counters.failed_requests += 1
             self._counters.retries += 1
             self._counters.mismatches += isinstance(error, ContentMismatch)

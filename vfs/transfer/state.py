@@ -11,6 +11,7 @@ from typing import Final
 
 from vfs.core.ranges import block_count, run_length
 from vfs.core.streams import StreamTable
+from vfs.core.turns import Turn
 from vfs.errors import VfsError
 from vfs.store import Taken
 from vfs.transfer.blocks import WHOLE_SIZE, Keys, place_name, provable
@@ -52,6 +53,7 @@ class Job:
         trouble: why the last of them failed; written by its thread.
         storing: its thread gives blocks to the store; written by it.
         moved: when it started, or last brought a block (trio's clock).
+        turn: whose bytes go first; a demand for its blocks lowers its rank.
         void: its blob was found wrong, or replaced, while it ran: what it brings is thrown away.
         asked: the version it was told to ask for; empty if any will do.
         prefix: what the keys of its blocks begin with in the store: those of the edition of its answer. Empty before that, and
@@ -86,6 +88,7 @@ class Job:
         "storing",
         "tries",
         "trouble",
+        "turn",
         "void",
         "whole",
     )
@@ -97,6 +100,7 @@ class Job:
         self.first = run.start
         self.stop = run.stop
         self.level = level
+        self.turn = Turn(level)
         self.whole = whole
         self.cancelled = False
         self.progress = run.start

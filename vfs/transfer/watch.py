@@ -1,6 +1,6 @@
 """`Watch`: notices running GETs that bring nothing, so that their blocks can be asked of another place.
 
-Rule: one task looks after all GETs. Each is looked at once per patience; all have the same, so the order in which they
+Rules: a GET that waits for its share of the bandwidth does not hang. One task looks after all GETs. Each is looked at once per patience; all have the same, so the order in which they
 came (or were looked at last) is the order in which they are due. Loop only; plain functions except the task.
 """
 
@@ -53,5 +53,5 @@ class Watch:
             if due > now:
                 return
             del self._due[job]
-            if job.received != seen or not self._hand_over(job):
+            if job.received != seen or job.turn.held or not self._hand_over(job):
                 self.add(job)

@@ -16,8 +16,10 @@ from pathlib import Path
 
 from vfs.config import Settings
 from vfs.git import GitCredentials
-from vfs.remotes import Remote, RemoteSpec, open_lfs, open_remote
-from vfs.remotes.statistics import RemoteStatistics, Statistics
+from vfs.offline import refuse
+from vfs.remotes import Remote, RemoteSpec, RemoteStatistics, open_lfs, open_remote
+from vfs.remotes.bandwidth import Bandwidth
+from vfs.remotes.statistics import Statistics
 from vfs.workspace.packed import ListedTrees, PackedSource
 from vfs.workspace.renewal import Renewal
 from vfs.workspace.stores import RemoteRef
@@ -35,10 +37,13 @@ class Connections:
         self._asked: dict[RemoteRef, Statistics] = {}
         self._configured: set[RemoteRef] = set()  # those that were when they were opened
         self._unused: deque[Callable[[], None]] = deque()  # closes what nobody holds any more
+        rate = settings.max_bandwidth
+        self._bandwidth = Bandwidth(rate, jobs=settings.jobs) if rate else None
         self._guard = threading.Lock()
 
     def remote(self, ref: RemoteRef) -> Remote:
         """The driver of a remote, with the options it has now; errors as in `Session.remote`."""
+        refuse(f"remote {ref.name}")
         ref = self._renewal.remote(ref)
         spec = RemoteSpec(ref.name, ref.url, dict(ref.options))
 
@@ -48,6 +53,7 @@ class Connections:
                 jobs=self._settings.jobs,
                 timeout=self._settings.request_timeout,
                 hedge=self._settings.hedge,
+                bandwidth=self._bandwidth,
                 statistics=asked,
                 unused=self._unused.append,
             )
@@ -56,6 +62,7 @@ class Connections:
 
     def lfs(self, ref: RemoteRef, git_dir: str) -> Remote:
         """The driver of a repository's LFS server. Raises ConfigError."""
+        refuse("the Git LFS server")
 
         def opened(asked: Statistics) -> Remote:
             return open_lfs(
@@ -64,6 +71,7 @@ class Connections:
                 jobs=self._settings.jobs,
                 timeout=self._settings.request_timeout,
                 hedge=self._settings.hedge,
+                bandwidth=self._bandwidth,
                 statistics=asked,
             )
 
@@ -71,6 +79,7 @@ class Connections:
 
     def packed(self, ref: RemoteRef) -> PackedSource:
         """A remote in the packed layout; errors as in `remote`."""
+        refuse(f"remote {ref.name}")
         ref = self._renewal.remote(ref)
         remote = self.remote(ref)
         with self._guard:
@@ -95,7 +104,7 @@ class Connections:
         return {ref.name: statistics.snapshot() for ref, statistics in asked.items()}
 
     def close(self) -> None:
-        """Close everything."""
+        """Close everything; what is asked for from now on is opened anew."""
         with self._guard:
             remotes, self._remotes = list(self._remotes.values()), {}
             packed, self._packed = list(self._packed.values()), {}
@@ -115,7 +124,7 @@ class Connections:
         with self._guard:
             known = self._remotes.get(ref)
             if known is None:
-                asked = Statistics()
+                asked = self._asked.get(ref) or Statistics()
                 known = self._remotes[ref] = opened(asked)
                 self._asked[ref] = asked
                 if ref[:3] in configured:

@@ -16,9 +16,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from vfs.errors import DataUnavailable, RemoteUnavailable, VfsError
+from vfs.errors import DataUnavailable, Offline, RemoteUnavailable, VfsError
 from vfs.formats.hashing import believable
 from vfs.formats.values import ImportSource, Out, UrlSource
+from vfs.offline import is_offline
 from vfs.types import Algorithm, Digest, Entry, Kind, Problem
 from vfs.workspace.directory import Directory, TreeDirectory
 from vfs.workspace.listings import Listing, Listings
@@ -115,6 +116,8 @@ class OutGrafter:
                 f"the size of {digest} is not known: {'; '.join(asked.reasons)}",
                 hint="is the remote reachable? `vfs doctor` checks",
             )
+        if size is None and is_offline():
+            raise Offline(f"the size of {digest} is not known")
         if size is None:
             reasons = (
                 f" ({'; '.join(asked.reasons)})" if asked is not None and asked.reasons else ""
@@ -252,7 +255,7 @@ def _missing(path: bytes, directory: TreeDirectory, listing: Listing) -> Problem
     reasons = "; ".join(listing.reasons) or "no cache or remote has them"
     return Problem(
         path,
-        "objects-missing",
+        Offline.code if is_offline() else "objects-missing",
         f"{listing.missing} of {directory.tree.count} files cannot be served ({shown}): {reasons}",
         "is the remote reachable? `vfs doctor` checks"
         if listing.silent

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from vfs.catalog import Catalog
 from vfs.config import Settings
-from vfs.errors import RemoteUnavailable
+from vfs.errors import VfsError
 from vfs.git import Repository, clone_metadata
+from vfs.offline import go_offline
 from vfs.workspace.session import Session
 from vfs.workspace.urls import shown_url
 from vfs.workspace.workspace import Workspace
@@ -37,7 +38,10 @@ def open_workspace(
     url = str(path) if isinstance(path, str) and is_url(path) else None
     notices: list[str] = []
 
-    def offline(error: RemoteUnavailable) -> None:
+    if settings.offline:
+        go_offline()
+
+    def offline(error: VfsError) -> None:
         notices.append(f"{error.message}; showing what was fetched before")
         log.warning("%s", notices[-1])
 

@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 
-from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
+from vfs.errors import ContentMismatch, ObjectMissing, Offline, RemoteUnavailable, VfsError
 from vfs.formats.layout import object_path
 from vfs.own_mount import open_other
 from vfs.remotes.base import ObjectInfo
@@ -221,7 +221,7 @@ class DeferredPlace:
             failure = copy.copy(error)
         if failure is None:
             raise ObjectMissing(f"{self.label} does not have the content")
-        if isinstance(failure, RemoteUnavailable):
+        if isinstance(failure, RemoteUnavailable | Offline):
             raise failure
         raise ObjectMissing(f"{self.label}: {failure.message}", hint=failure.hint) from failure
 

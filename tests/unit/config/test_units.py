@@ -12,6 +12,7 @@ from vfs.config.units import (
     format_size,
     parse_count,
     parse_duration,
+    parse_rate,
     parse_size,
 )
 
@@ -88,3 +89,11 @@ def test_no_unit_shows_1024() -> None:
     assert format_size(MIB - 1) == "1.0 MiB"
     assert format_size(GIB - 1) == "1.0 GiB"
     assert format_size(1023) == "1023 B"
+
+
+def test_rates() -> None:
+    assert parse_rate("10MB/s") == parse_rate("10MB") == 10**7
+    assert parse_rate("0") == 0
+    for text in ("fast", "1KB/s", "-1", "10MB/m"):
+        with pytest.raises(ValueError, match="a rate like"):
+            parse_rate(text)

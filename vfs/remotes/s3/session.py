@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from vfs.errors import AccessDenied, ConfigError, RemoteUnavailable, VfsError
+from vfs.remotes.bandwidth import pieces
 from vfs.remotes.dial import Proxy
 from vfs.remotes.http import HttpPool, HttpResponse
 from vfs.remotes.s3.errors import Refusal, translate_botocore
@@ -84,6 +85,7 @@ class S3Session:
             verify=options.verify,
             config=_client_config(options, jobs, timeout),
         )
+        self.client.meta.events.register("before-send.s3", _paced)
         base = self._base_url(options.bucket)
         self._host = base.netloc
         self._path = base.path
@@ -265,6 +267,12 @@ class Sessions:
             raise
         except Exception as error:
             raise translate_botocore(error, self._label) from error
+
+
+def _paced(request: Any, **_: object) -> None:
+    """Before boto3 sends: its body keeps to the limit of bandwidth."""
+    if request.body:
+        request.body = pieces(request.body)
 
 
 def _client_config(options: S3Options, jobs: int, timeout: float) -> Any:

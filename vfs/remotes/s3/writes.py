@@ -1,5 +1,6 @@
 """Putting and deleting objects through boto3."""
 
+import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -198,13 +199,14 @@ class _Sending(threading.Thread):
         super().__init__(name="vfs-part", daemon=True)
         self._send: Callable[[], dict[str, Any]] | None = send
         self._answer: dict[str, Any] | BaseException = {}
+        self._context = contextvars.copy_context()
         self.start()
 
     def run(self) -> None:
         """Send it."""
         assert self._send is not None
         try:
-            self._answer = self._send()
+            self._answer = self._context.run(self._send)
         except BaseException as error:  # noqa: BLE001 - raised by `result`
             self._answer = error
         self._send = None  # it holds the bytes

@@ -21,6 +21,7 @@ from vfs.errors import (
     Unsupported,
     VfsError,
 )
+from vfs.remotes.bandwidth import LIMIT, sent
 from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, RemoteSpec, Writable
 from vfs.remotes.bulk import heads_in_threads
 from vfs.remotes.cancel import is_fresh
@@ -164,11 +165,12 @@ class SshRemote:
             return self._link.run(create, where)
 
     def _write(self, file: "SFTPClientFile", body: bytes | BinaryIO, where: str) -> None:
-        offset = 0
+        offset, step = 0, _STEP if LIMIT.get() is None else _FIRST
         pieces = [body] if isinstance(body, bytes) else iter(lambda: body.read(_STEP), b"")
         for piece in pieces:
-            for start in range(0, len(piece), _STEP):
-                part = piece[start : start + _STEP]
+            for start in range(0, len(piece), step):
+                part = piece[start : start + step]
+                sent(len(part))
                 self._link.run(lambda _, part=part, at=offset: file.write(part, at), where)  # type: ignore[misc]
                 offset += len(part)
         self._link.run(lambda _: _finish(file), where)
