@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from tests.hints.conftest import FILES, NAMES, fetched, status
-from vfs.control.client import call, find_mount
+from vfs.control.client import Talk, call, find_mount
 from vfs.errors import UsageError
 from vfs.hints import Prefetcher, hinted
 from vfs.testing.latency import LateServer
@@ -22,6 +23,11 @@ from vfs.testing.mounts import Mount, MountFactory, wait_until
 
 pytestmark = pytest.mark.fuse
 Orders = Callable[[], list[dict[str, Any]]]
+
+
+def to_the_end(talk: Talk) -> None:
+    while talk.hear() is not None:
+        pass
 
 
 def read(mount: Mount, name: str) -> None:
@@ -45,7 +51,11 @@ def test_files_are_there_before_they_are_asked_for(
 def test_readers_of_other_processes_move_the_window(mount: Mount, late: LateServer) -> None:
     with Prefetcher(mount.path, [f"data/{name}" for name in NAMES], ahead=10):
         wait_until(lambda: fetched(late) == 10, "the first files")
-        for number in (7, 3, 12):  # the furthest reader counts; who is behind finds what was fetched
+        for number in (
+            7,
+            3,
+            12,
+        ):  # the furthest reader counts; who is behind finds what was fetched
             subprocess.run(["cat", mount.path / "data" / NAMES[number]], check=True)
             furthest = 12 if number == 12 else 7
             wait_until(lambda f=furthest: fetched(late) == f + 10, "the window")  # type: ignore[misc]
@@ -148,7 +158,8 @@ def test_without_a_mount_nothing_is_hinted(tmp_path: Path, sandbox: object) -> N
 
 def test_a_daemon_that_ends_and_comes_back(mount: Mount, late: LateServer, orders: Orders) -> None:
     coming = Prefetcher(mount.path / "data", NAMES, ahead=4)
-    with pytest.warns(RuntimeWarning, match="no files are fetched ahead"):
+
+    def epoch() -> None:
         for number, name in enumerate(coming):
             if number == 50:
                 mount.umount()
@@ -156,6 +167,9 @@ def test_a_daemon_that_ends_and_comes_back(mount: Mount, late: LateServer, order
                 mount.start()
             if not 50 <= number < 100:
                 read(mount, name)
+
+    with pytest.warns(RuntimeWarning, match="no files are fetched ahead"):
+        epoch()
     assert list(coming) == NAMES
     wait_until(lambda: [o["at"] for o in orders()] == [199], "an order of the new daemon")
     coming.close()
@@ -199,14 +213,12 @@ def test_a_million_paths_cost_one_window(mount: Mount, orders: Orders) -> None:
 
 
 def test_who_tells_more_than_was_asked_is_refused(mount: Mount) -> None:
-    from vfs.control.client import Talk
-
     talk = Talk(find_mount(mount.path, Path.cwd()), "order", {"files": 10})
-    with pytest.raises(UsageError, match="asked for"):
+    with suppress(OSError):  # it hangs up
         for _ in range(10):
             talk.tell({"paths": ["data/x"] * 1000})
-        while talk.hear() is not None:
-            pass
+    with pytest.raises(UsageError, match="asked for"):
+        to_the_end(talk)
     talk.close()
     with pytest.raises(UsageError, match="files ahead"):
         call(find_mount(mount.path, Path.cwd()), "order", {"files": 10**9})

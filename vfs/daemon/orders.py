@@ -30,11 +30,15 @@ class Orders:
     ) -> None:
         self.fetcher = fetcher
         self.workspace = workspace
-        self.snapshot = snapshot
+        self._snapshot = snapshot
         self._orders: list[Order] = []
 
     def __len__(self) -> int:
         return len(self._orders)
+
+    def snapshot(self) -> Snapshot:
+        """The one that is shown now."""
+        return self._snapshot()
 
     @property
     def share(self) -> int:
