@@ -154,6 +154,15 @@ class Order:
             self._move(_count(portion, "at", 0))
         self._changed.ring()
 
+    def names(self, inode: int) -> bool:
+        """Whether a file is one of those that come, as far as is known yet."""
+        return inode in self._positions or not self._window.known
+
+    @property
+    def at(self) -> int:
+        """The first position that is not passed."""
+        return self._window.cursor
+
     def touched(self, inode: int) -> None:
         """A file is being read, by whomever."""
         position = self._positions.get(inode)
