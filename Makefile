@@ -12,8 +12,10 @@ BIN := .venv/bin
 # Side by side, a file at a time and slow files first (tests/conftest.py): most tests wait for servers and processes, and what a file needs is started once.
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 SOAK_ARGS ?=
+# A wheel of PyTorch, or what an index has.
+TORCH ?= torch
 
-.PHONY: help demo test lint bench soak clean wheel
+.PHONY: help demo test test-torch lint bench soak clean wheel
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -32,6 +34,10 @@ lint: $(STAMPS)/venv ## ruff, mypy --strict, import-linter
 
 wheel: $(STAMPS)/venv ## build the wheel, install it into a fresh venv, mount with it
 	@tests/setup/wheel.sh
+
+test-torch: $(STAMPS)/venv $(STAMPS)/servers ## the PyTorch adapter with the real DataLoader (installs PyTorch, 190 MB)
+	@.venv/bin/uv pip install --quiet $(TORCH) || $(BIN)/python -m pip install --quiet $(TORCH)
+	@$(BIN)/python -m pytest tests/hints/test_torch.py
 
 bench: $(STAMPS)/venv $(STAMPS)/bench $(STAMPS)/ceph $(STAMPS)/dvc3 ## measure every row of docs/benchmarks.md
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)

@@ -72,7 +72,7 @@ def _epochs(bench: Bench, repository: HandmadeRepository, order: Sequence[str]) 
             shutil.rmtree(Path(bench.sandbox.environ["XDG_CACHE_HOME"]) / "vfs", ignore_errors=True)
         drop_caches()
         mount: Mount = bench.mounts(repository.root)
-        argv = [sys.executable, "-c", _READ, mount.path / "data", way]
+        argv: list[str | Path] = [sys.executable, "-c", _READ, mount.path / "data", way]
         done = bench.sandbox.run(argv, stdin="\0".join(order).encode())
         speeds[way] = len(order) / float(done.stdout)
         mount.umount()

@@ -1,5 +1,6 @@
 """What tests of known orders share: a mount whose remote answers late, and what its daemon says."""
 
+import importlib.util
 import json
 import shutil
 import tempfile
@@ -66,3 +67,7 @@ def status(mount: Mount) -> dict[str, Any]:
 def fetched(late: LateServer) -> int:
     """Files that were asked of the remote."""
     return sum(line.startswith("GET ") and not line.endswith(".dir") for line in late.requests)
+
+
+if importlib.util.find_spec("torch") is None:
+    collect_ignore = ["test_torch.py"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from tests.hints.conftest import FILES, NAMES, fetched, status
-from vfs.control.client import call, find_mount
+from vfs.control.client import Talk, call, find_mount
 from vfs.errors import UsageError
 from vfs.hints import Prefetcher, hinted
 from vfs.testing.latency import LateServer
@@ -22,6 +23,11 @@ from vfs.testing.mounts import Mount, MountFactory, wait_until
 
 pytestmark = pytest.mark.fuse
 Orders = Callable[[], list[dict[str, Any]]]
+
+
+def to_the_end(talk: Talk) -> None:
+    while talk.hear() is not None:
+        pass
 
 
 def read(mount: Mount, name: str) -> None:
@@ -152,7 +158,8 @@ def test_without_a_mount_nothing_is_hinted(tmp_path: Path, sandbox: object) -> N
 
 def test_a_daemon_that_ends_and_comes_back(mount: Mount, late: LateServer, orders: Orders) -> None:
     coming = Prefetcher(mount.path / "data", NAMES, ahead=4)
-    with pytest.warns(RuntimeWarning, match="no files are fetched ahead"):
+
+    def epoch() -> None:
         for number, name in enumerate(coming):
             if number == 50:
                 mount.umount()
@@ -160,6 +167,9 @@ def test_a_daemon_that_ends_and_comes_back(mount: Mount, late: LateServer, order
                 mount.start()
             if not 50 <= number < 100:
                 read(mount, name)
+
+    with pytest.warns(RuntimeWarning, match="no files are fetched ahead"):
+        epoch()
     assert list(coming) == NAMES
     wait_until(lambda: [o["at"] for o in orders()] == [199], "an order of the new daemon")
     coming.close()
@@ -203,14 +213,12 @@ def test_a_million_paths_cost_one_window(mount: Mount, orders: Orders) -> None:
 
 
 def test_who_tells_more_than_was_asked_is_refused(mount: Mount) -> None:
-    from vfs.control.client import Talk
-
     talk = Talk(find_mount(mount.path, Path.cwd()), "order", {"files": 10})
-    with pytest.raises(UsageError, match="asked for"):
+    with suppress(OSError):  # it hangs up
         for _ in range(10):
             talk.tell({"paths": ["data/x"] * 1000})
-        while talk.hear() is not None:
-            pass
+    with pytest.raises(UsageError, match="asked for"):
+        to_the_end(talk)
     talk.close()
     with pytest.raises(UsageError, match="files ahead"):
         call(find_mount(mount.path, Path.cwd()), "order", {"files": 10**9})

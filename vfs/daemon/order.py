@@ -9,7 +9,7 @@ Rules (`docs/concurrency.md`, "Known order"):
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import trio
 
@@ -17,9 +17,8 @@ from vfs.core.window import RESERVE, Window
 from vfs.daemon.resolving import Item, resolved
 from vfs.errors import UsageError, VfsError
 from vfs.threads import Pool, run_in
-
-if TYPE_CHECKING:
-    from vfs.daemon.orders import Orders
+from vfs.transfer import Fetcher
+from vfs.workspace import Snapshot, Workspace
 
 AT_ONCE: Final = 32
 """Files brought at once; what really runs is decided by the slots of the places."""
@@ -62,10 +61,24 @@ class Wishes(NamedTuple):
         return cls(files, _count(args, "size", 0), trail, args.get("behind", "drop") == "drop")
 
 
+class Orders(Protocol):
+    """What all orders of a mount share (`vfs.daemon.orders`)."""
+
+    fetcher: Fetcher
+    workspace: Workspace
+
+    def snapshot(self) -> Snapshot:
+        """The one that is shown now."""
+
+    @property
+    def share(self) -> int:
+        """Bytes that one order may have fetched ahead."""
+
+
 class Order:
     """See the module."""
 
-    def __init__(self, orders: "Orders", wishes: Wishes) -> None:
+    def __init__(self, orders: Orders, wishes: Wishes) -> None:
         self._orders = orders
         self._bringer = orders.fetcher.bringer
         self._outlooks = orders.workspace.store.outlooks
@@ -140,6 +153,15 @@ class Order:
             self._untold_cursor = False
             self._move(_count(portion, "at", 0))
         self._changed.ring()
+
+    def names(self, inode: int) -> bool:
+        """Whether a file is one of those that come, as far as is known yet."""
+        return inode in self._positions or not self._window.known
+
+    @property
+    def at(self) -> int:
+        """The first position that is not passed."""
+        return self._window.cursor
 
     def touched(self, inode: int) -> None:
         """A file is being read, by whomever."""

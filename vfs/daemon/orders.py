@@ -4,6 +4,7 @@ Rule: all orders together have half of what the chunk cache may hold.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from vfs.daemon.order import Order, Wishes
@@ -30,11 +31,15 @@ class Orders:
     ) -> None:
         self.fetcher = fetcher
         self.workspace = workspace
-        self.snapshot = snapshot
+        self._snapshot = snapshot
         self._orders: list[Order] = []
 
     def __len__(self) -> int:
         return len(self._orders)
+
+    def snapshot(self) -> Snapshot:
+        """The one that is shown now."""
+        return self._snapshot()
 
     @property
     def share(self) -> int:
@@ -49,14 +54,20 @@ class Orders:
         Raises:
             UsageError: the client does not keep to the rules.
         """
-        order = Order(self, Wishes.of(args))
+        async with self.following(Wishes.of(args)) as order:
+            await order.run(progress, portions)
+        return order.figures()
+
+    @asynccontextmanager
+    async def following(self, wishes: Wishes) -> AsyncIterator[Order]:
+        """An order that hears of what is read."""
+        order = Order(self, wishes)
         self._orders.append(order)
         try:
-            await order.run(progress, portions)
+            yield order
         finally:
             self._orders.remove(order)
             order.end()
-        return order.figures()
 
     def touched(self, inode: int) -> None:
         """A file is being read."""

@@ -24,6 +24,7 @@ from vfs.daemon.accounts import Accounts
 from vfs.daemon.attachment import Attachment
 from vfs.daemon.ending import SIGNALS, Ending
 from vfs.daemon.foreseen import fetch_ahead
+from vfs.daemon.guesses import Guesses
 from vfs.daemon.handlers import handlers
 from vfs.daemon.orders import Orders
 from vfs.daemon.prefetch import pin_named, selected
@@ -98,6 +99,7 @@ class Service:
         self._transport: Transport
         self._transport_notice: str | None = None
         self.orders = Orders(self._fetcher, workspace, lambda: self._snapshot)
+        self._guesses = Guesses(self.orders, workspace.name.encode(), self._known_directories)
         self.filesystem.observe = self._touched
         asked = workspace.session.connections.statistics
         self.accounts = Accounts(self.filesystem, self._fetcher, asked)
@@ -125,6 +127,13 @@ class Service:
         """A process is about to read a file."""
         if self.orders:
             self.orders.touched(inode)
+        self._guesses.touched(inode, pid)
+
+    def _known_directories(self) -> list[bytes]:
+        """Of the main view, those that the kernel came to know last first."""
+        table = self.filesystem.directories
+        known = sorted(table.known(table.main), key=lambda node: -node.inode)
+        return [node.path for node in known]
 
     def _content_is_bad(self, blob: Blob) -> None:
         """A large content was wrong as a whole after parts of it were read: nothing may keep them."""
@@ -153,6 +162,7 @@ class Service:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._fetcher.run)
                 await nursery.start(self._revisions.run)
+                await nursery.start(self._guesses.run)
                 nursery.start_soon(self._watch_signals, ending)
                 nursery.start_soon(self._drop_bad_content)
                 for what, work in self._once():
@@ -174,6 +184,7 @@ class Service:
 
     def _repeatedly(self) -> Iterator[tuple[float, str, Work]]:
         yield MAINTAIN_SECONDS, "cannot tidy the cache", self._maintain
+        yield MAINTAIN_SECONDS, "cannot keep what was read", self._guesses.tidy
         yield TIDY_SECONDS, "cannot tidy the catalog", self._tidy_catalog
         yield self._revisions.again, "cannot look again for what is missing", self._heal
         yield FOLLOW_SECONDS, "cannot follow the working tree", self._follow

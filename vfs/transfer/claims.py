@@ -166,9 +166,9 @@ class Claims:
 
 
 def rank(job: Job) -> Level | None:
-    """The rank of a job by who waits for it; None if nobody does."""
+    """The rank of a job by who waits for it; None if nobody does. Read-ahead stays that, also if somebody waits for it to be stored."""
     if job.state.demanded(job.run):
         return Level.DEMAND
-    if job.state.wanted(job.run):
-        return Level.WARM
-    return job.level if job.level is Level.AHEAD else None
+    if job.level is Level.AHEAD:
+        return Level.AHEAD
+    return Level.WARM if job.state.wanted(job.run) else None

@@ -15,10 +15,10 @@ import trio
 import trio.testing
 
 from tests.unit.control.support import record
-from vfs.control.client import Errand, call, peer_process
+from vfs.control.client import Errand, Talk, call, peer_process
 from vfs.control.protocol import HEADER, REQUEST_LIMIT, Request, encode_request
 from vfs.control.registry import MountRecord, connect, locked
-from vfs.control.server import MAX_CLIENTS, Handler, _listen, serve
+from vfs.control.server import MAX_CLIENTS, Dialogue, Handler, _listen, serve
 from vfs.errors import DaemonError, ProtocolError, UnknownRevision, UsageError
 
 Data = dict[str, Any]
@@ -26,7 +26,7 @@ Report = Callable[[Data], Awaitable[None]]
 
 
 @asynccontextmanager
-async def serving(path: Path, **handlers: Handler) -> AsyncIterator[MountRecord]:
+async def serving(path: Path, **handlers: Handler | Dialogue) -> AsyncIterator[MountRecord]:
     async with trio.open_nursery() as nursery:
         await nursery.start(serve, path, handlers)
         yield record(path)
@@ -330,3 +330,55 @@ def test_a_socket_is_made_while_nobody_clears_up(tmp_path: Path) -> None:
             assert not path.exists()
         made.result(10).close()
     assert path.exists()
+
+
+def to_the_end(talk: Talk) -> None:
+    while talk.hear() is not None:
+        pass
+
+
+async def test_a_dialogue_hears_portions_until_its_client_leaves(tmp_path: Path) -> None:
+    heard: list[Data] = []
+    left = trio.Event()
+
+    async def listen(args: Data, progress: Report, portions: AsyncIterator[Data]) -> Data:
+        try:
+            async for portion in portions:
+                heard.append(portion)
+                await progress({"heard": len(heard)})
+        finally:
+            left.set()
+        return {}
+
+    async with serving(tmp_path / "s", order=Dialogue(listen)) as mount:
+
+        def client() -> None:
+            talk = Talk(mount, "order", {})
+            for number in range(3):
+                talk.tell({"n": number})
+            told: list[Data] = []
+            while {"heard": 3} not in told:
+                told += talk.hear() or []
+            talk.close()
+
+        await trio.to_thread.run_sync(client)
+        await left.wait()
+    assert heard == [{"n": 0}, {"n": 1}, {"n": 2}]
+
+
+async def test_a_portion_that_is_none_ends_a_dialogue(tmp_path: Path) -> None:
+    async def listen(args: Data, progress: Report, portions: AsyncIterator[Data]) -> Data:
+        async for _ in portions:
+            pass
+        return {}
+
+    async with serving(tmp_path / "s", order=Dialogue(listen)) as mount:
+
+        def client() -> None:
+            talk = Talk(mount, "order", {})
+            talk._connection.sendall(b"\0\0\0\4nono")
+            with pytest.raises(ProtocolError, match="JSON"):
+                to_the_end(talk)
+            talk.close()
+
+        await trio.to_thread.run_sync(client)

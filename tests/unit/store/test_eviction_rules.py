@@ -11,9 +11,19 @@ from vfs.core.eviction import (
     segment_capacity,
     survivors,
 )
+from vfs.core.outlook import Outlook
 
 sizes = st.integers(0, 1 << 44)
-residents = st.lists(st.builds(Resident, st.integers(1, 1000), st.booleans(), st.booleans()))
+residents = st.lists(
+    st.builds(
+        Resident, st.integers(1, 1000), st.booleans(), st.booleans(), st.sampled_from(Outlook)
+    )
+)
+
+
+def may_stay(item: Resident) -> bool:
+    comes = item.outlook is Outlook.COMING
+    return item.pinned or comes or (item.touched and item.outlook is Outlook.UNKNOWN)
 
 
 @given(sizes)
@@ -50,11 +60,17 @@ def test_pinned_chunks_survive_and_half_of_the_segment_goes(
     assert pinned <= set(kept)
     assert kept == sorted(set(kept))
     assert sum(items[n].length for n in kept) <= size // 2
-    assert all(items[n].pinned or items[n].touched for n in kept)
+    assert all(may_stay(items[n]) for n in kept)
 
 
 @given(residents)
 def test_whatever_was_touched_survives_if_there_is_room(items: list[Resident]) -> None:
     size = 2 * sum(item.length for item in items)
     kept = survivors(items, size)
-    assert kept == [n for n, item in enumerate(items) if item.touched or item.pinned]
+    assert kept == [n for n, item in enumerate(items) if may_stay(item)]
+
+
+def test_what_comes_goes_before_what_was_used_and_what_is_behind_has_no_second_chance() -> None:
+    used, comes, behind = (Resident(10, True, False, outlook) for outlook in Outlook)
+    assert survivors([used, behind, comes, used], 40) == [0, 2]
+    assert survivors([used, used, comes._replace(touched=False)], 20) == [2]

@@ -1,0 +1,111 @@
+"""Orders that nobody told: by the trace of a program's last run, and along a directory."""
+
+import os
+import random
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.hints.conftest import FILES, NAMES, fetched, status
+from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.latency import LateServer
+from vfs.testing.mounts import Mount, MountFactory, wait_until
+
+pytestmark = pytest.mark.fuse
+
+READ = """
+import os, sys
+for name in sys.stdin.read().split():
+    with open(os.path.join(sys.argv[1], "data", name), "rb") as file:
+        file.read()
+"""
+
+
+def run(mount: Mount, script: Path, order: list[str], *options: str) -> None:
+    argv: list[str | Path] = [sys.executable, script, mount.path, *options]
+    mount.sandbox.run(argv, stdin="\n".join(order).encode())
+
+
+def traces(mount: Mount) -> list[Path]:
+    return list((Path(mount.sandbox.environ["XDG_STATE_HOME"]) / "vfs" / "reads").glob("[!.]*"))
+
+
+def forget(mount: Mount, late: LateServer) -> None:
+    """Mount anew, with an empty cache."""
+    mount.umount()
+    shutil.rmtree(Path(mount.sandbox.environ["XDG_CACHE_HOME"]) / "vfs")
+    mount.start()
+    late.log.write_text("")
+
+
+def shares(mount: Mount) -> tuple[int, int]:
+    found = status(mount)["transfer"]
+    return found["bytes_read_ahead"], found["bytes_demand"]
+
+
+def test_the_second_run_of_a_script_is_foretold_by_the_first(
+    mount: Mount, late: LateServer
+) -> None:
+    order = list(NAMES)
+    random.Random(5).shuffle(order)
+    script = mount.sandbox.root / "train.py"
+    script.write_text(READ)
+    run(mount, script, order)
+    assert shares(mount)[0] == 0
+    wait_until(lambda: len(traces(mount)) == 1, "its trace")
+    forget(mount, late)
+    run(mount, script, order, "--other-arguments")
+    ahead, demanded = shares(mount)
+    assert ahead > 2 * demanded, str(status(mount))
+    assert fetched(late) == len(FILES)
+    wait_until(lambda: not status(mount)["orders"], "the end of the guess")
+
+
+def test_a_run_that_goes_another_way_is_not_followed(mount: Mount, late: LateServer) -> None:
+    order = list(NAMES)
+    random.Random(5).shuffle(order)
+    script = mount.sandbox.root / "train.py"
+    script.write_text(READ)
+    run(mount, script, order)
+    wait_until(lambda: len(traces(mount)) == 1, "its trace")
+    forget(mount, late)
+    run(mount, script, list(reversed(order))[:60])
+    assert fetched(late) == 60
+    assert not status(mount)["orders"]
+
+
+def test_who_reads_along_a_directory_finds_what_follows(mount: Mount, late: LateServer) -> None:
+    os.listdir(mount.path / "data")
+    script = mount.sandbox.root / "walk.py"
+    script.write_text(READ)
+    run(mount, script, NAMES)
+    ahead, demanded = shares(mount)
+    assert ahead > 2 * demanded, str(status(mount))
+    assert fetched(late) == len(FILES)
+
+
+def test_a_walk_that_breaks_off_is_given_up(mount: Mount, late: LateServer) -> None:
+    odd = [name for pair in zip(NAMES[10:90:2], NAMES[199:110:-2], strict=False) for name in pair]
+    script = mount.sandbox.root / "walk.py"
+    script.write_text(READ + "import time; time.sleep(float(sys.argv[2]))")
+    for name in NAMES[:4]:
+        assert name in FILES
+    run(mount, script, NAMES[:5] + odd, "0")
+    assert not status(mount)["orders"]
+
+
+def test_what_is_here_is_not_guessed_at(
+    repository: HandmadeRepository, mounts: MountFactory, late: LateServer
+) -> None:
+    mount = mounts(repository.root)
+    mount.cli("prefetch", "--mount", mount.path, check=False)
+    for name in NAMES:
+        (mount.path / "data" / name).read_bytes()
+    before = fetched(late)
+    script = mount.sandbox.root / "again.py"
+    script.write_text(READ)
+    run(mount, script, NAMES)
+    assert fetched(late) == before
+    assert not status(mount)["orders"]
