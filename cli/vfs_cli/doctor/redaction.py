@@ -76,7 +76,11 @@ _PATTERNS: Final = (
     re.compile(r"(?i)(://)[^/\s@\"'?#]*@"),
     re.compile(r"(\w://[^\s?\"'<>]*\?)[^\s\"'<>]+"),
 )  # fmt: skip
-_RANDOM: Final = re.compile(r"(?<![\w+/=-])(?=[\w+/=-]*[G-Zg-z+/_=])[A-Za-z0-9+/_=-]{40,}")
+_RANDOM: Final = re.compile(
+    r"(?<![\w+/=.-])(?!/)(?=\S*[A-Z])(?=\S*[a-z])(?=\S*\d)[A-Za-z0-9+/_=-]{40,}"
+)
+"""What is as long as a key and begins like no absolute path."""
+
 _WORD: Final = re.compile(r"[^\W\d]\w*")
 _PLAIN: Final = re.compile(
     r"(?:[0-9a-f]{8,}|[0-9.,:+%x-]+(?:Z|ms|s|B|KiB|MiB|GiB|TiB)?|\d{4}-\d\d-\d\dT[0-9:.]+Z?)\Z"
@@ -236,7 +240,8 @@ def _of_url(url: str) -> Iterator[str]:
         return
     try:
         parts = urlsplit(url)
-        found = [parts.password or "", parts.query]
+        values = [field.partition("=")[2] for field in re.split("[&;]", parts.query)]
+        found = [parts.password or "", parts.query, *values]
     except ValueError:
         found = [url]
     for text in found:
