@@ -132,6 +132,8 @@ class Estimator:
             row = self._found.row(source)
             row.requests += plan.requests
             row.transfer += plan.bytes
+        rows = self._found.rows.items()
+        self._found.rows = {source: row for source, row in rows if row.files}
         return self._found
 
     def _wanted(self, tops: Iterable[bytes], met: set[int]) -> Iterator[tuple[Entry, Blob]]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import click
@@ -12,6 +12,7 @@ from vfs.control.mountinfo import dead_mounts
 from vfs.control.registry import find_mounts
 from vfs.errors import ConfigError, NotARepository, UnknownRevision, VfsError
 from vfs.mount_table import vfs_mounts
+from vfs_cli.doctor import bundle as bundles
 from vfs_cli.doctor import fuse, machine
 from vfs_cli.doctor.finding import Finding, State, bad
 from vfs_cli.exits import MOUNT
@@ -20,8 +21,9 @@ from vfs_cli.group import VerbCommand
 from vfs_cli.notices import noticed
 from vfs_cli.options import json_option, mount_option, repo_option, rev_option
 from vfs_cli.output import Output
+from vfs_cli.parameters import FILE
 from vfs_cli.target import WORKTREE, Target, choose
-from vfs_cli.text import wrapped
+from vfs_cli.text import format_size, wrapped
 
 _MARKS = {State.OK: "ok  ", State.NOTE: "note", State.BAD: "BAD "}
 
@@ -34,6 +36,7 @@ _MARKS = {State.OK: "ok  ", State.NOTE: "note", State.BAD: "BAD "}
         ("vfs doctor --rev worktree", "pointers that are not committed yet"),
         ("vfs doctor --mount /mnt/data", "what that mount shows"),
         ("vfs doctor --all --offline", "every branch and tag, without asking the remotes"),
+        ("vfs doctor --bundle", "a bug report without secrets, and without names of files"),
         ("vfs doctor --json | jq 'select(.state != \"ok\")'", "for programs"),
     ),
     exits=(*MOUNT, NotARepository, UnknownRevision),
@@ -45,6 +48,15 @@ _MARKS = {State.OK: "ok  ", State.NOTE: "note", State.BAD: "BAD "}
 @click.option("--all", "every", is_flag=True, help="Look at every branch and tag as well.")
 @click.option("-v", "--verbose", is_flag=True, help="Name every path that cannot be served.")
 @click.option("--offline", is_flag=True, help="Do not contact remotes.")
+@click.option(
+    "--bundle",
+    type=FILE,
+    is_flag=False,
+    flag_value=bundles.DEFAULT,
+    metavar="[FILE]",
+    help=f"Write a bug report without secrets (default: {bundles.DEFAULT}).",
+)
+@click.option("--paths", is_flag=True, help="With --bundle: names of files may be in it.")
 @json_option
 def command(
     rev: str | None,
@@ -53,6 +65,8 @@ def command(
     every: bool,
     verbose: bool,
     offline: bool,
+    bundle: str | None,
+    paths: bool,
     as_json: bool,
 ) -> None:
     """Tell what limits vfs here, and the exact command that mends it.
@@ -62,14 +76,50 @@ def command(
     """
     output = Output(as_json)
     worst = False
+    found: list[Finding] = []
     with noticed():
         for finding in _findings(
             repo, mount, rev, every=every, offline=offline, verbose=verbose or as_json
         ):
             worst = worst or finding.state is State.BAD
-            _show(output, finding)
+            found.append(finding)
+            if bundle is None:
+                _show(output, finding)
+        if bundle is not None:
+            _bundle(output, bundle, found, (repo, mount, rev), paths=paths)
+            return
     if worst:
         raise click.exceptions.Exit(FOUND_WRONG)
+
+
+def _bundle(
+    output: Output,
+    file: str,
+    found: list[Finding],
+    where: tuple[str | None, str | None, str | None],
+    *,
+    paths: bool,
+) -> None:
+    """Write a bug report, and tell what is in it."""
+    from vfs.workspace import open_workspace
+
+    with ExitStack() as stack:
+        settings, workspace = default_settings(), None
+        with suppress(VfsError):
+            target = choose(*where)
+            settings = _settings(target, [])
+            workspace = stack.enter_context(closing(open_workspace(target.repo, settings)))
+        pieces = bundles.collect(workspace, settings, found, paths=paths)
+    path = bundles.write(file, pieces)
+    for name, content in pieces:
+        if output.json:
+            output.document("piece", {"name": name, "size": len(content)})
+        else:
+            output.line(f"  {name:<28}{format_size(len(content)):>10}")
+    if output.json:
+        output.document("bundle", {"file": str(path), "paths": paths})
+    else:
+        output.line(f"{path}: read it before you send it")
 
 
 def _findings(
