@@ -4,7 +4,9 @@ Purpose: several readers may walk through one content at once (threads over an m
 Each walk is a *stream*: where its next byte is expected, up to where bytes have been asked for, how large its window is.
 
 Rules:
-  * A read that meets no stream starts one, and causes no read-ahead: random access costs exactly what it asks for.
+  * A read that meets no stream starts one. It causes no read-ahead, so random access costs exactly what it asks for, unless the last
+    streams tell how far this one will go, or where the next will begin (`vfs.core.runs`).
+  * While all of them end after about one length, what is asked for ends there too.
   * A read that goes on where a stream stands (at its position or up to one block beyond) confirms it; from then on it has
     a window of `initial`. Reading the same bytes again does not.
   * A confirmed stream tolerates skips: `forward` beyond its position (or anywhere in what was asked for), `back` behind.
@@ -17,13 +19,16 @@ Invariants: no clock, no I/O. A stream never asks for a byte twice. What a strea
 (of that call) beyond its position, and never beyond the content. All units are bytes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from vfs.core.runs import RUNS, Strides, merged, regular, typical
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
-NOTHING: Final = range(0)
+NOTHING: Final[Sequence[range]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +60,37 @@ class Stream:
     """One walk through a content.
 
     Attributes:
+        start: the first byte read.
         position: the byte after the furthest one read.
         ahead: bytes before this one have been read or asked for; never below `position` after an observation.
         window: how far ahead of the position to ask; 0 until the stream is confirmed.
         grows_at: the window may double again once a read reaches this offset.
         used: number of the observation that last belonged here.
+        end: where it is thought to end; until it goes beyond, nothing behind is asked for.
     """
 
+    start: int
     position: int
     ahead: int
     window: int
     grows_at: int
     used: int
+    end: int
 
 
 class StreamTable:
     """The streams of one content."""
 
-    __slots__ = ("_count", "_policy", "_size", "_streams")
+    __slots__ = ("_count", "_policy", "_size", "_streams", "_strides")
 
     def __init__(self, size: int, policy: Policy = DEFAULT_POLICY) -> None:
         self._size = size
         self._policy = policy
-        self._streams: list[Stream] = []
+        self._streams: list[Stream] = []  # in the order of their beginning
+        self._strides = Strides()
         self._count = 0
 
-    def observe(self, offset: int, length: int, *, stalled: bool, ceiling: int) -> range:
+    def observe(self, offset: int, length: int, *, stalled: bool, ceiling: int) -> Sequence[range]:
         """Take note of a read and say which bytes to fetch ahead, beyond those of the read itself.
 
         Args:
@@ -90,15 +100,16 @@ class StreamTable:
             ceiling: most bytes ahead of the position, for now.
 
         Returns:
-            A range of bytes, empty if there is nothing to ask for.
+            Ranges of bytes in ascending order, none of them empty.
         """
         self._count += 1
         end = min(offset + length, self._size)
         stream = self._find(offset)
         if stream is None:
-            self._start(end)
-            return NOTHING
+            return self._start(offset, end, ceiling)
         stream.used = self._count
+        if offset < stream.start:
+            stream.start = offset
         if not stream.window and offset < stream.position:
             stream.position = max(stream.position, end)
             return NOTHING
@@ -108,8 +119,8 @@ class StreamTable:
 
     @property
     def flowing(self) -> bool:
-        """Whether any stream is confirmed and has bytes left to ask for."""
-        return any(s.window and s.ahead < self._size for s in self._streams)
+        """Whether any stream is confirmed and has bytes left to ask for, or the next are known."""
+        return self._strides.steady or any(s.window and s.ahead < self._size for s in self._streams)
 
     def retract(self, start: int) -> None:
         """Bytes from `start` that were said to be asked for never were (or failed): they may be asked for again."""
@@ -134,10 +145,20 @@ class StreamTable:
         reach = max(stream.position + policy.forward, stream.ahead)
         return offset >= stream.position - policy.back and offset <= reach
 
-    def _start(self, end: int) -> None:
+    def _start(self, offset: int, end: int, ceiling: int) -> Sequence[range]:
+        """A stream begins; what those before tell of it, and of those that follow, is asked for."""
+        last = self._streams[-RUNS:]
+        lengths = [s.position - s.start for s in last]
+        length = max(typical(lengths, sum(s.ahead - s.position for s in last)), end - offset)
+        foretold = self._strides.begin(offset)
+        stop = min(offset + length, max(end, end + ceiling), self._size)
+        limit = stop if regular(lengths) else self._size
         if len(self._streams) >= self._policy.streams:
             self._streams.remove(min(self._streams, key=lambda s: s.used))
-        self._streams.append(Stream(end, end, 0, end, self._count))
+        self._streams.append(Stream(offset, end, stop, 0, end, self._count, limit))
+        own = NOTHING if foretold else (range(end, stop),)
+        following = self._strides.ahead(length, self._size, ceiling)
+        return merged((*own, *following)) if stop > end or following else NOTHING
 
     def _grow(self, stream: Stream, offset: int, stalled: bool) -> None:
         if not stream.window:
@@ -147,12 +168,13 @@ class StreamTable:
             stream.window = min(2 * stream.window, self._policy.maximum)
             stream.grows_at = max(offset, stream.position) + stream.window
 
-    def _extend(self, stream: Stream, ceiling: int) -> range:
+    def _extend(self, stream: Stream, ceiling: int) -> Sequence[range]:
         window = min(stream.window, ceiling)
-        start = max(stream.ahead, stream.position)
+        position = stream.position
+        start = max(stream.ahead, position)
         stream.ahead = start
-        stop = min(stream.position + window, self._size)
-        if stop <= start or (start - stream.position) * 2 > window:
+        stop = min(position + window, stream.end if position <= stream.end else self._size)
+        if stop <= start or (start - position) * 2 > window:
             return NOTHING
         stream.ahead = stop
-        return range(start, stop)
+        return (range(start, stop),)

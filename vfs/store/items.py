@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from vfs.store.layout import MAX_KEY, RECORD_HEADER, Entry, aligned, checksum
@@ -31,14 +32,14 @@ class Placed(NamedTuple):
     entry: Entry
 
 
-def weigh(items: Sequence[tuple[bytes, Buffer]]) -> list[Item]:
-    """Checksums of what will be appended. Raises ValueError for an impossible key."""
+def weigh(items: Sequence[tuple[bytes, Buffer]], sums: Sequence[int] = ()) -> list[Item]:
+    """What will be appended, with its checksums, unless they are known. Raises ValueError for an impossible key."""
     for key, _ in items:
         if not 0 < len(key) <= MAX_KEY:
             raise ValueError(f"a chunk key has {len(key)} bytes; 1 to {MAX_KEY} are possible")
     return [
-        Item(key, flat, checksum(flat), secrets.randbits(32))
-        for key, payload in items
+        Item(key, flat, known or checksum(flat), secrets.randbits(32))
+        for (key, payload), known in zip_longest(items, sums)
         for flat in (memoryview(payload).cast("B"),)
     ]
 

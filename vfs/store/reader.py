@@ -266,17 +266,27 @@ class ChunkReader:
         Raises:
             StoreCorrupt: the chunk is not what was stored, or has gone; fetch it again.
         """
+        offset = max(0, offset)
+        length = max(0, min(length, extent.length - offset))
+        return bytes(self.view(extent)[offset : offset + length])
+
+    def view(self, extent: Extent) -> memoryview:
+        """All bytes of a chunk, as `read`, but without a copy: they are good until this thread reads from the store again.
+
+        Raises:
+            StoreCorrupt: as `read`.
+        """
         segment = extent.segment
         file = segment.file or self._reopened(segment)
         if file is None:
-            return self._read_elsewhere(extent, offset, length)
+            return self._view_elsewhere(extent)
         segment.touch(extent.offset)
         if len(segment.pending) >= MOST_PENDING:
             segment.flush_touches()
-        offset = max(0, offset)
-        length = max(0, min(length, extent.length - offset))
         view = self._buffers.view
-        whole = view[: extent.length] if extent.length <= len(view) else bytearray(extent.length)
+        if extent.length > len(view):
+            view = memoryview(bytearray(extent.length))
+        whole = view[: extent.length]
         try:
             stamp = segment.look(file.number)
             filled = _fill(whole, segment, file.number, extent.offset)
@@ -285,17 +295,17 @@ class ChunkReader:
         if not filled or checksum(whole) != extent.checksum:
             self._fail(extent)
         segment.set_verified(extent.offset, stamp)
-        return bytes(whole[offset : offset + length])
+        return whole
 
     def _reopened(self, segment: Segment) -> Descriptor | None:
         engine = self._engine
         return engine.table.reopen(segment) if engine is not None else None
 
-    def _read_elsewhere(self, extent: Extent, offset: int, length: int) -> bytes:
+    def _view_elsewhere(self, extent: Extent) -> memoryview:
         """The segment has gone; perhaps the chunk was written again elsewhere."""
         found = self.locate(extent.key)
         if found is not None and found.segment is not extent.segment:
-            return self.read(found, offset, length)
+            return self.view(found)
         raise StoreCorrupt(f"chunk {extent.key.hex()} is no longer in the cache")
 
     def _fail(self, extent: Extent) -> NoReturn:
@@ -316,9 +326,8 @@ class ChunkReader:
         )
 
 
-def _fill(buffer: bytearray | memoryview, segment: Segment, descriptor: int, position: int) -> bool:
+def _fill(view: memoryview, segment: Segment, descriptor: int, position: int) -> bool:
     """Fill a buffer from a file; False if the file ends before. Raises OSError."""
-    view = memoryview(buffer)
     done = 0
     with suppress(OSError):
         done = os.preadv(descriptor, [view], position, os.RWF_NOWAIT)

@@ -116,12 +116,19 @@ class ChunkStore(ChunkJudge):
 
     # -- writing -----------------------------------------------------------------------------------
 
-    def append(self, items: Sequence[tuple[bytes, Buffer]], *, unproven: bytes = b"") -> Taken:
+    def append(
+        self,
+        items: Sequence[tuple[bytes, Buffer]],
+        *,
+        unproven: bytes = b"",
+        sums: Sequence[int] = (),
+    ) -> Taken:
         """Store chunks `(key, payload)`; a chunk stored before is replaced.
 
         Args:
             items: what to store.
             unproven: the object whose verdict they take back, if they are blocks that nobody has compared.
+            sums: their checksums (`checksum`), if the caller has them: computing them costs a pass over all bytes.
 
         Returns:
             Whether all of them are stored now. NO if caching is off or there is no room, LATER if another process is making room just now, or holds the
@@ -132,7 +139,7 @@ class ChunkStore(ChunkJudge):
         """
         if not self._caching:
             return Taken.NO
-        weighed = weigh(items)
+        weighed = weigh(items, sums)
         room = sum(item.room for item in weighed)
         return self._with_room(room, lambda engine: self._append(engine, weighed, unproven))
 

@@ -27,8 +27,8 @@ from vfs.transfer.state import Job
 from vfs.transfer.waiter import Data
 from vfs.types import BLOCK_SIZE, Blob
 
-BATCH_BLOCKS: Final = 4
-"""Blocks given to the store at once (1 MiB): one index transaction for all."""
+BATCH_BLOCKS: Final = 8
+"""Blocks given to the store at once (2 MiB): one index transaction for all."""
 
 
 class Announce(Protocol):
@@ -186,20 +186,22 @@ def _read_part(
     announce: Announce,
 ) -> None:
     batch: list[tuple[int, bytearray]] = []
+    marks: list[int] = []
     unproven = job.state.blob.key if job.state.provable else b""
     try:
         for block in range(job.first, job.stop):
             if job.cancelled or block >= job.stop:
                 return
             data = _read_block(job, place, body, block)
-            announce.arrived(job, [(block, data)], checksum(data))
+            marks.append(checksum(data))
+            announce.arrived(job, [(block, data)], marks[-1])
             batch.append((block, data))
             if len(batch) >= BATCH_BLOCKS:
-                full, batch = batch, []
-                _store(job, full, store, announce, unproven=unproven)
+                full, sums, batch, marks = batch, marks, [], []
+                _store(job, full, store, announce, unproven=unproven, sums=sums)
     finally:
         if batch:
-            _store(job, batch, store, announce, unproven=unproven)
+            _store(job, batch, store, announce, unproven=unproven, sums=marks)
 
 
 def _store(
@@ -209,6 +211,7 @@ def _store(
     announce: Announce,
     *,
     unproven: bytes = b"",
+    sums: Sequence[int] = (),
 ) -> Taken:
     """Give announced blocks to the store; reports whatever comes of it, so that nobody holds them for ever."""
     taken, lasting = Taken.LATER, False
@@ -216,7 +219,7 @@ def _store(
     try:
         if store is not None:
             items = [(job.prefix + block.to_bytes(4, "big"), data) for block, data in blocks]
-            taken = store.append(items, unproven=unproven)
+            taken = store.append(items, unproven=unproven, sums=sums)
             lasting = bool(taken) and store.has_room(job.state.blob.size)
             if not taken and unproven and verdict(store, job.state.blob) == VERIFIED:
                 store.set_verdict(unproven, UNPROVEN)  # of bytes that readers have had

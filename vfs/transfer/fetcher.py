@@ -338,7 +338,8 @@ class Fetcher:
         ahead = state.streams.observe(offset, length, stalled=stalled, ceiling=ceiling)
         self._flows.note(state, trio.current_time())
         if ahead and not state.unsettled:
-            self._fetch_ahead(state, blocks_of(ahead.start, ahead.stop))
+            for piece in ahead:
+                self._fetch_ahead(state, blocks_of(piece.start, piece.stop))
 
     def _fetch_ahead(self, state: BlobState, run: range) -> None:
         extents = locate_run(self._store, state.keys, run.start, len(run))

@@ -73,7 +73,7 @@ def prove(
         own = proven or next(unproven(store, keys, number), None)
         data = memory.get(block)
         kept = _kept(store, own) if own is not None else None
-        if own is not None and kept is not None and data in (None, kept):
+        if own is not None and kept is not None and (data is None or data == kept):
             proof.compared(block, own.stamp)
         proof.took(block)
         if data is None:
@@ -138,8 +138,8 @@ def _drop(store: ChunkStore, prefixes: Sequence[bytes], blocks: Sequence[int]) -
 
 
 def _kept(store: ChunkStore, extent: Extent) -> Data | None:
-    """What the store has of a block; None if that is gone."""
+    """What the store has of a block, good until this thread reads another; None if that is gone."""
     try:
-        return store.read(extent, 0, extent.length)
+        return store.view(extent)
     except StoreError:
         return None

@@ -1,6 +1,10 @@
 """Streams: what is fetched ahead of readers, for every history of reads."""
 
-from hypothesis import given
+import itertools
+import random
+
+import pytest
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from vfs.core.streams import KIB, MIB, Policy, StreamTable
@@ -8,10 +12,17 @@ from vfs.core.streams import KIB, MIB, Policy, StreamTable
 HUGE = 1 << 40
 
 
+def read(
+    table: StreamTable, offset: int, length: int, *, stalled: bool = True, ceiling: int = HUGE
+) -> range:
+    """What one read asks for ahead, of readers who walk on: one range at most."""
+    told = table.observe(offset, length, stalled=stalled, ceiling=ceiling)
+    assert len(told) <= 1
+    return told[0] if told else range(0)
+
+
 def walk(table: StreamTable, start: int, step: int, count: int, *, stalled: bool) -> list[range]:
-    return [
-        table.observe(start + i * step, step, stalled=stalled, ceiling=HUGE) for i in range(count)
-    ]
+    return [read(table, start + i * step, step, stalled=stalled) for i in range(count)]
 
 
 def test_one_read_fetches_nothing_ahead() -> None:
@@ -43,9 +54,7 @@ def test_a_burst_of_parallel_reads_doubles_once() -> None:
     table = StreamTable(HUGE)
     walk(table, 0, 128 * KIB, 2, stalled=True)
     window = 256 * KIB + MIB
-    burst = [
-        table.observe(window + i * 64 * KIB, 64 * KIB, stalled=True, ceiling=HUGE) for i in range(8)
-    ]
+    burst = [read(table, window + i * 64 * KIB, 64 * KIB) for i in range(8)]
     reach = max(r.stop for r in burst if r)
     assert reach <= window + 8 * 64 * KIB + 2 * MIB
 
@@ -69,11 +78,11 @@ def test_kernel_requests_out_of_order_are_one_walk() -> None:
 
 def test_interleaved_walks_each_have_a_window() -> None:
     table = StreamTable(HUGE)
-    starts = [0, 100 * MIB, 200 * MIB, 300 * MIB]
+    starts = [0, 100 * MIB, 350 * MIB, 400 * MIB]
     asked: dict[int, list[range]] = {start: [] for start in starts}
     for i in range(40):
         for start in starts:
-            got = table.observe(start + i * 128 * KIB, 128 * KIB, stalled=True, ceiling=HUGE)
+            got = read(table, start + i * 128 * KIB, 128 * KIB)
             if got:
                 asked[start].append(got)
     for start, ranges in asked.items():
@@ -84,7 +93,7 @@ def test_interleaved_walks_each_have_a_window() -> None:
 def test_ceiling_bounds_what_lies_ahead() -> None:
     table = StreamTable(HUGE)
     for i in range(500):
-        got = table.observe(i * 128 * KIB, 128 * KIB, stalled=True, ceiling=2 * MIB)
+        got = read(table, i * 128 * KIB, 128 * KIB, ceiling=2 * MIB)
         assert not got or got.stop <= (i + 1) * 128 * KIB + 2 * MIB
 
 
@@ -92,13 +101,16 @@ def test_what_failed_may_be_asked_for_again() -> None:
     table = StreamTable(HUGE)
     walk(table, 0, 128 * KIB, 2, stalled=True)
     table.retract(512 * KIB)
-    again = table.observe(256 * KIB, 128 * KIB, stalled=True, ceiling=HUGE)
+    again = read(table, 256 * KIB, 128 * KIB)
     assert again.start == 512 * KIB
 
 
-@given(st.lists(st.integers(0, 1000), min_size=1, max_size=60, unique=True))
-def test_random_access_costs_exactly_what_it_asks_for(places: list[int]) -> None:
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=60, unique=True), st.integers(0, 99))
+def test_random_access_costs_exactly_what_it_asks_for(places: list[int], seed: int) -> None:
     table = StreamTable(HUGE)
+    random.Random(seed).shuffle(places)
+    steps = [b - a for a, b in itertools.pairwise(places)]
+    assume(not any(4 * abs(a - b) <= abs(a) for a, b in itertools.pairwise(steps)))
     for place in places:
         assert not table.observe(place * 10 * MIB, 64 * KIB, stalled=True, ceiling=HUGE)
     assert not table.flowing
@@ -125,13 +137,10 @@ def test_whatever_the_reads_are(history: list[tuple[int, int, bool, int, bool]])
     for offset, length, stalled, ceiling, follow in history:
         offset = min(end, size - 1) if follow else offset
         end = min(offset + length, size)
-        got = table.observe(offset, length, stalled=stalled, ceiling=ceiling)
-        if not got:
-            continue
-        assert 0 <= got.start < got.stop <= size
-        assert len(got) <= min(ceiling, policy.maximum)
-        nearest = min(abs(s.position + min(s.window, ceiling) - got.stop) for s in table._streams)
-        assert nearest == 0 or got.stop == size
+        told = table.observe(offset, length, stalled=stalled, ceiling=ceiling)
+        assert all(0 <= r.start < r.stop <= size for r in told)
+        assert all(one.stop < other.start for one, other in itertools.pairwise(told))
+        assert sum(map(len, told)) <= 2 * min(ceiling, policy.maximum)
         assert len(table._streams) <= policy.streams
 
 
@@ -146,3 +155,108 @@ def test_a_walk_never_asks_twice_and_misses_nothing(kib64: int, count: int, stal
             assert got.start >= covered or covered == 2 * step
             covered = got.stop
     assert covered >= count * step - step
+
+
+# -- what the jumps have in common ----------------------------------------------------------------
+
+
+def play(table: StreamTable, starts: list[int], length: int, step: int) -> tuple[int, int, int]:
+    """Read runs one after the other; returns (reads that waited, bytes fetched, bytes read) of a reader with a cache of everything."""
+    here: list[range] = []
+    waited = fetched = 0
+
+    def fetch(piece: range) -> int:
+        parts = [piece]
+        for known in here:
+            parts = [
+                rest
+                for part in parts
+                for rest in (
+                    range(part.start, min(part.stop, known.start)),
+                    range(max(part.start, known.stop), part.stop),
+                )
+                if rest
+            ]
+        here.extend(parts)
+        return sum(map(len, parts))
+
+    for start in starts:
+        for offset in range(start, start + length, step):
+            new = fetch(range(offset, offset + step))
+            waited += new > 0
+            fetched += new
+            told = table.observe(offset, step, stalled=new > 0, ceiling=128 * MIB)
+            fetched += sum(map(fetch, told))
+    return waited, fetched, len(starts) * length
+
+
+def test_runs_of_one_length_wait_once_each() -> None:
+    """Tensors of 4 MiB in any order: after some, the first read of each brings all of it."""
+    starts = [n * 4 * MIB for n in range(0, 60, 2)]
+    random.Random(5).shuffle(starts)
+    waited, fetched, asked = play(StreamTable(HUGE), starts, 4 * MIB, 256 * KIB)
+    assert waited <= len(starts) + 12
+    assert asked / fetched >= 0.9
+
+
+def test_short_runs_do_not_bring_what_lies_behind_them() -> None:
+    """Column chunks of 768 KiB that nobody reads on from: nothing behind their end is fetched."""
+    starts = [n * 8 * MIB for n in range(60)]
+    random.Random(6).shuffle(starts)
+    _, fetched, asked = play(StreamTable(HUGE), starts, 768 * KIB, 128 * KIB)
+    assert asked / fetched >= 0.85
+
+
+@pytest.mark.parametrize(
+    ("width", "length"),
+    [(17 * MIB, MIB), (17 * MIB, 256 * KIB), (-256 * KIB, 256 * KIB), (-MIB, MIB)],
+)
+def test_strides_are_foretold(width: int, length: int) -> None:
+    starts = [(1 << 34) + n * width for n in range(100)]
+    waited, fetched, asked = play(StreamTable(HUGE), starts, length, min(length, 128 * KIB))
+    assert waited <= 20
+    assert asked / fetched >= 0.8
+
+
+def test_pages_read_backwards_are_a_stride() -> None:
+    """By 4 KiB, from the end of a file, through blocks of 256 KiB: a reader that waits seldom."""
+    table, here, waited = StreamTable(HUGE), set[int](), 0
+    for offset in range(1 << 30, (1 << 30) - 40 * MIB, -4096):
+        block = offset // (256 * KIB)
+        if block in here and not table.flowing:
+            continue
+        stalled = block not in here
+        waited += stalled
+        here.add(block)
+        for told in table.observe(offset, 4096, stalled=stalled, ceiling=64 * MIB):
+            here.update(range(told.start // (256 * KIB), -(-told.stop // (256 * KIB))))
+    assert waited <= 16
+
+
+def test_a_stride_that_breaks_asks_for_nothing_more() -> None:
+    table = StreamTable(HUGE)
+    for n in range(10):
+        table.observe(n * 17 * MIB, MIB, stalled=True, ceiling=HUGE)
+    assert table.flowing
+    assert not table.observe(1 << 39, MIB, stalled=True, ceiling=HUGE)
+    assert not table.flowing
+
+
+@given(
+    st.lists(st.integers(0, 4000), min_size=2, max_size=80),
+    st.lists(st.integers(1, 40), min_size=80, max_size=80),
+    st.integers(1, 4),
+)
+def test_whatever_is_foretold_two_thirds_are_read_or_little_is_lost(
+    places: list[int], lengths: list[int], readers: int
+) -> None:
+    """Runs anywhere, of any length: what was fetched for nothing is bounded by what was read, and the window of each reader."""
+    table, read_bytes, told_bytes = StreamTable(1 << 34), 0, 0
+    for place, length in zip(places, lengths, strict=False):
+        for part in range(length):
+            read_bytes += 64 * KIB
+            told = table.observe(
+                place * MIB + part * 64 * KIB, 64 * KIB, stalled=False, ceiling=8 * MIB
+            )
+            told_bytes += sum(map(len, told))
+    assert told_bytes <= 3 * read_bytes + (len(places) + readers) * 2 * MIB

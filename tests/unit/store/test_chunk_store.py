@@ -358,3 +358,30 @@ def test_the_numbers_of_a_prefix(tmp_path: Path) -> None:
         assert store.numbers(prefix) == numbers
         assert store.numbers(prefix, 2499) == numbers[-3:]
         assert store.numbers(b"\x04") == []
+
+
+def test_a_view_is_the_whole_chunk_and_is_checked(tmp_path: Path) -> None:
+    with open_store(tmp_path / "c") as store:
+        fill(store, [1, 2])
+        one, two = store.locate(key_of(1)), store.locate(key_of(2))
+        assert one is not None
+        assert two is not None
+        assert store.view(one) == payload_of(1)
+        assert store.view(two) == payload_of(2)
+        (segment,) = segment_files(store.directory)
+        with segment.open("r+b") as file:
+            file.seek(one.offset)
+            file.write(b"XX")
+        with pytest.raises(StoreCorrupt):
+            store.view(one)
+        assert store.locate(key_of(1)) is None
+
+
+def test_checksums_that_are_known_are_taken(tmp_path: Path) -> None:
+    with open_store(tmp_path / "c") as store:
+        assert store.append([(key_of(1), payload_of(1)), (key_of(2), payload_of(2))], sums=[7])
+        one, two = store.locate(key_of(1)), store.locate(key_of(2))
+        assert one is not None
+        assert two is not None
+        assert one.checksum == 7
+        assert store.read(two, 0, 10) == payload_of(2)[:10], "what is not told is computed"

@@ -130,10 +130,12 @@ async def test_one_of_those_who_read_all_of_it_at_once_waits_if_nothing_is_store
     place, gate = FaultyPlace(bytes(content)), threading.Event()
     append, waiting = bench.store.append, set[int]()
 
-    def late(items: Sequence[tuple[bytes, Buffer]], *, unproven: bytes) -> Taken:
+    def late(
+        items: Sequence[tuple[bytes, Buffer]], *, unproven: bytes, sums: Sequence[int]
+    ) -> Taken:
         waiting.update(int.from_bytes(key[-4:], "big") for key, _ in items)
         assert gate.wait(30)
-        return append(items, unproven=unproven)
+        return append(items, unproven=unproven, sums=sums)
 
     monkeypatch.setattr(bench.store, "append", late)
     await bench.start()

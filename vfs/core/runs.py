@@ -1,0 +1,115 @@
+"""What the jumps of the readers of one content have in common: how long their walks are, and how far apart they begin.
+
+Purpose: tensors, column chunks, slices of an array are read one after the other, each from its start to its end, with a jump to the
+next; so is a file that is read backwards. Without memory of the last jumps each begins with two reads that wait.
+
+Rules:
+  * A *run* is one walk, from where a stream began to where it stands. How long the next will be is the (lower) median of the last `RUNS`,
+    once there are `FEWEST`, and `LONGEST` at most.
+  * That is believed if they are *regular*, of about one length, or while what was asked for and not read is less than half of what was
+    read; so two thirds of what is fetched are used.
+  * Two jumps of one width, give or take a quarter of it, are a *stride*: the runs that will follow are told, twice as many at each
+    further jump, `STRIDES` at most. The width may be negative.
+
+Invariants: pure; no clock, no I/O. Nothing here costs anything while a stream goes on: all of it happens at a jump.
+"""
+
+from collections.abc import Iterable, Sequence
+from statistics import median_low
+from typing import Final
+
+RUNS: Final = 8
+"""Runs remembered."""
+
+FEWEST: Final = 2
+"""Runs that tell something."""
+
+LONGEST: Final = 8 * 1024 * 1024
+"""Bytes of a run that is foretold; a longer one has a window by then."""
+
+STRIDES: Final = 16
+"""Runs that are foretold at most."""
+
+
+def typical(lengths: Sequence[int], unread: int) -> int:
+    """How long the next run will be, in bytes; 0 if that cannot be told.
+
+    Args:
+        lengths: of the last runs, in any order.
+        unread: bytes that were asked for ahead of them and not read (yet).
+    """
+    if len(lengths) < FEWEST or (2 * unread > sum(lengths) and not regular(lengths)):
+        return 0
+    return min(median_low(lengths), LONGEST)
+
+
+def regular(lengths: Sequence[int]) -> bool:
+    """Whether the last runs are of about one length, so that nothing behind it will be read."""
+    return len(lengths) >= FEWEST and 4 * max(lengths) <= 5 * min(lengths)
+
+
+class Strides:
+    """How far apart the runs of one content begin.
+
+    Attributes:
+        width: bytes from the start of a run to the next, 0 before there are two; negative backwards.
+    """
+
+    __slots__ = ("_asked", "_begun", "_count", "_last", "width")
+
+    def __init__(self) -> None:
+        self.width = 0
+        self._begun = False
+        self._last = 0
+        self._count = 0
+        self._asked = 0
+
+    @property
+    def steady(self) -> bool:
+        """Whether the last jumps were of one width."""
+        return self._count >= 2
+
+    def begin(self, start: int) -> bool:
+        """A run begins; returns whether it was foretold."""
+        step = start - self._last
+        expected = self._begun and self.width and abs(step - self.width) * 4 <= abs(self.width)
+        foretold = bool(expected) and self.steady and not self._beyond(start)
+        if expected:
+            self._count += 1
+        else:
+            self.width = step if self._begun else 0
+            self._count = 1 if self._begun else 0
+            self._asked = start
+        self._begun, self._last = True, start
+        return foretold
+
+    def ahead(self, length: int, size: int, most: int) -> list[range]:
+        """The runs that will follow and were not told yet: of `length` bytes within a content of `size`, `most` bytes in all."""
+        if not self.steady:
+            return []
+        told: list[range] = []
+        for number in range(1, min(1 << (self._count - 1), STRIDES) + 1):
+            start = self._last + number * self.width
+            if start + length <= 0 or start >= size or number * length > most:
+                break
+            if self._beyond(start):
+                told.append(range(max(0, start), min(start + length, size)))
+                self._asked = start
+        return told
+
+    def _beyond(self, start: int) -> bool:
+        """Whether a run lies a good part of a width behind the last that was told."""
+        return abs(start - self._asked) * 2 > abs(self.width) and (start > self._asked) == (
+            self.width > 0
+        )
+
+
+def merged(ranges: Iterable[range]) -> list[range]:
+    """The same bytes in ascending order, ranges that touch made one."""
+    found: list[range] = []
+    for piece in sorted((r for r in ranges if r), key=lambda r: r.start):
+        if found and piece.start <= found[-1].stop:
+            found[-1] = range(found[-1].start, max(found[-1].stop, piece.stop))
+        else:
+            found.append(piece)
+    return found
