@@ -13,7 +13,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 SOAK_ARGS ?=
 
-.PHONY: help demo test lint bench soak clean wheel
+.PHONY: help demo test lint bench bench-field soak clean wheel
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -35,6 +35,9 @@ wheel: $(STAMPS)/venv ## build the wheel, install it into a fresh venv, mount wi
 
 bench: $(STAMPS)/venv $(STAMPS)/bench $(STAMPS)/ceph $(STAMPS)/dvc3 ## measure every row of docs/benchmarks.md
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+bench-field: $(STAMPS)/venv $(STAMPS)/bench $(STAMPS)/ceph $(STAMPS)/field ## measure vfs beside its peers, same data, server and latency
+	@$(BIN)/python -m tests.bench.field $(BENCH_ARGS)
 
 soak: $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph ## the long versions of the random tests (VFS_TEST_SOAK_MINUTES=60)
 	@HYPOTHESIS_PROFILE=soak VFS_TEST_SOAK=1 \
@@ -72,6 +75,10 @@ $(STAMPS)/example: tests/setup/example.sh tests/setup/example.txt tests/setup/me
 
 $(STAMPS)/bench: tests/setup/system.sh
 	@tests/setup/system.sh bench
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/field: tests/setup/field.sh tests/setup/field.txt tests/setup/system.sh | $(STAMPS)/venv
+	@tests/setup/field.sh
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/venv: pyproject.toml tests/setup/venv.sh tests/setup/constraints.txt $(STAMPS)/system
