@@ -1,6 +1,6 @@
 """One peer at one latency in one round: how the rows start it afresh, watch it, and read it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -8,7 +8,6 @@ from tests.bench.field.memory import PeakMemory
 from tests.bench.field.peers.base import Peer, Running
 from tests.bench.field.place import Place
 from tests.bench.field.proxy import Proxy
-from tests.bench.harness import drop_caches
 
 WORKERS = 4
 
@@ -33,6 +32,7 @@ class Course:
     Attributes:
         seed: another one in each round, for what is shuffled.
         wanted: keys of the metrics asked for.
+        cool: makes the kernel forget what it has cached.
     """
 
     peer: Peer
@@ -40,6 +40,7 @@ class Course:
     proxy: Proxy
     seed: int
     wanted: set[str]
+    cool: Callable[[], None]
 
     def wants(self, *keys: str) -> bool:
         """Whether one of these was asked for."""
@@ -49,7 +50,7 @@ class Course:
     def fresh(self) -> Iterator[Running]:
         """The peer with nothing cached, by itself or by the kernel."""
         self.peer.forget(self.place)
-        drop_caches()
+        self.cool()
         running = self.peer.start(self.place)
         try:
             yield running

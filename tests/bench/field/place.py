@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -150,10 +151,10 @@ def program(name: str, package: str) -> str:
 
 
 def first_line(*argv: str) -> str:
-    """What a program says of its version."""
+    """What a program says of its version: its first line with one."""
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    return lines[0].strip() if lines else "?"
+    lines = (done.stdout + "\n" + done.stderr).splitlines()
+    return next((line.strip() for line in lines if re.search(r"\d\.\d", line)), "?")
 
 
 def _end(log: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from tests.bench.field import fio
 from tests.bench.field.took import NoAnswer, Took
 
-_CLIENT = Path(__file__).with_name("client.py")
+CLIENT = Path(__file__).with_name("client.py")
 _PATIENCE = 180.0
 
 
@@ -77,7 +77,7 @@ class Reader:
             {"job": job, "reader": self.name, "options": dict(self.options), **arguments}
         )
         pipe = subprocess.PIPE
-        argv = [self.python, _CLIENT]
+        argv = [self.python, CLIENT]
         with subprocess.Popen(
             argv, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=dict(self.environ), cwd="/"
         ) as client:

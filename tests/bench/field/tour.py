@@ -3,7 +3,7 @@
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,8 @@ from tests.bench.field.place import Place, Unavailable
 from tests.bench.field.proxy import Proxy
 from tests.bench.field.rows import Run, parts
 from tests.bench.field.took import NoAnswer
-from vfs.testing.lfs_server import start_giftless
+from tests.bench.harness import drop_caches
+from vfs.testing.lfs_server import LfsServer, start_giftless
 from vfs.testing.s3_servers import S3Server, ServerFailed
 from vfs.testing.sandbox import Sandbox
 
@@ -28,6 +29,7 @@ class Plan:
 
     Attributes:
         wanted: keys of metrics.
+        cool: makes the kernel forget what it has cached.
         mock: whether MiniStack serves instead of Ceph.
     """
 
@@ -37,6 +39,7 @@ class Plan:
     size: Size
     wanted: set[str]
     mock: bool = False
+    cool: Callable[[], None] = drop_caches
 
 
 @dataclass
@@ -66,6 +69,7 @@ def run(plan: Plan, found: Found) -> None:
                             here.proxy,
                             100 * number + 7,
                             plan.wanted,
+                            plan.cool,
                         )
                         measure(course, latency, found)
 
@@ -78,24 +82,18 @@ def ground(plan: Plan) -> Iterator[Ground]:
         stack.callback(sandbox.close)
         server = stack.enter_context(stores.server(sandbox.root, plan.size, mock=plan.mock))
         upstreams = {"s3": server.port}
-        lfs = any(peer.reads == "LFS objects" for peer in plan.peers)
-        if lfs:
-            try:
-                (sandbox.root / "giftless").mkdir()
-                giftless = start_giftless(sandbox.root / "giftless")
-                stack.callback(giftless.stop)
-                upstreams["lfs"] = giftless.port
-                _trust(sandbox, giftless.helper)
-            except ServerFailed as error:
-                say(f"no LFS server: {error}")
-                lfs = False
+        lfs = _start_lfs(plan, sandbox, stack)
+        if lfs is not None:
+            upstreams["lfs"] = lfs.port
         (sandbox.root / "proxy").mkdir()
         proxy = Proxy(sandbox.root / "proxy", upstreams, sorted({0, *plan.latencies}))
         stack.callback(proxy.stop)
+        if lfs is not None:
+            _trust(sandbox, lfs, [proxy.endpoint("lfs", latency) for latency in plan.latencies])
         say("making the data")
         repository = stores.make_repository(sandbox, plan.size)
         buckets = stores.fill(sandbox, repository, server, plan.size)
-        yield Ground(sandbox, proxy, server, repository, buckets, lfs)
+        yield Ground(sandbox, proxy, server, repository, buckets, lfs is not None)
 
 
 def prepared(plan: Plan, here: Ground, found: Found) -> Iterator[tuple[Peer, Place]]:
@@ -160,5 +158,25 @@ def _at(here: Ground, place: Place, latency: int) -> Place:
     return replace(place, s3=here.proxy.endpoint("s3", latency), lfs=lfs)
 
 
-def _trust(sandbox: Sandbox, helper: str) -> None:
-    sandbox.git(sandbox.root, "config", "--global", "credential.helper", helper)
+def _start_lfs(plan: Plan, sandbox: Sandbox, stack: ExitStack) -> LfsServer | None:
+    """A Git LFS server, if a peer wants one and it can be had."""
+    if not any(peer.reads == "LFS objects" for peer in plan.peers):
+        return None
+    directory = sandbox.root / "giftless"
+    directory.mkdir()
+    try:
+        server = start_giftless(directory)
+    except ServerFailed as error:
+        say(f"no LFS server: {error}")
+        return None
+    stack.callback(server.stop)
+    return server
+
+
+def _trust(sandbox: Sandbox, server: LfsServer, endpoints: list[str]) -> None:
+    """Give Git the server's token for the proxy's addresses."""
+    known = server.credentials.read_text().strip()
+    user = known.removeprefix("http://").rpartition("@")[0]
+    lines = [known, *(url.replace("http://", f"http://{user}@") for url in endpoints)]
+    server.credentials.write_text("\n".join(lines) + "\n")
+    sandbox.git(sandbox.root, "config", "--global", "credential.helper", server.helper)

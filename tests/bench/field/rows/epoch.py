@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from tests.bench.field import data
 from tests.bench.field.course import WORKERS, Course
 from tests.bench.field.found import Kind
+from tests.bench.field.peers.vfs_mount import Vfs
 from tests.bench.field.took import NoAnswer
-from tests.bench.harness import drop_caches
 
 
 def in_order(course: Course) -> Iterator[tuple[str, float]]:
@@ -37,7 +37,7 @@ def shuffled(course: Course) -> Iterator[tuple[str, float]]:
         for metric, cold in (("epoch_warm", True), ("epoch_hot", False)):
             if course.wants(metric):
                 if cold:
-                    drop_caches()
+                    course.cool()
                 order = data.shuffled(names, course.seed + (1 if cold else 2))
                 yield metric, running.reader.epoch(order, WORKERS, size.epoch).rate
 
@@ -55,11 +55,13 @@ def hinted(course: Course) -> Iterator[tuple[str, float]]:
 
 
 def traced(course: Course) -> Iterator[tuple[str, float]]:
-    """Cold, after an epoch in the same order that the mount has a trace of."""
-    if course.peer.kind is not Kind.OURS:
+    """Cold, in the order of the run before, by a stage whose last run was traced; nothing is told beforehand."""
+    if not isinstance(course.peer, Vfs):
         raise NoAnswer("no such thing")
-    raise NoAnswer("not built: a mount learns nothing from a former run by itself")
-    yield
+    size = course.place.size
+    order = data.shuffled(data.names(size), course.seed)
+    took = course.peer.traced_epoch(course.place, order, WORKERS, size.epoch, course.cool)
+    yield "epoch_traced", took.rate
 
 
 PARTS = [

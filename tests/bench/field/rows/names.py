@@ -8,7 +8,6 @@ from tests.bench.field import data
 from tests.bench.field.course import Course
 from tests.bench.field.found import Kind
 from tests.bench.field.took import NoAnswer
-from tests.bench.harness import drop_caches
 
 _FIRST = 9  # files, each in another place
 
@@ -24,7 +23,7 @@ def first_bytes(course: Course) -> Iterator[tuple[str, float]]:
 def ready(course: Course) -> Iterator[tuple[str, float]]:
     """From starting it to the end of the first `ls`; then the whole listing."""
     course.peer.forget(course.place)
-    drop_caches()
+    course.cool()
     began = perf_counter()
     running = course.peer.start(course.place)
     try:
@@ -33,9 +32,9 @@ def ready(course: Course) -> Iterator[tuple[str, float]]:
         list(running.reader.root.iterdir())
         yield "ready", perf_counter() - began
         yield "list_cold", running.reader.listing("small").rate
-        drop_caches()
+        course.cool()
         yield "list_again", running.reader.listing("small").rate
-        drop_caches()
+        course.cool()
         names = data.shuffled(data.names(course.place.size), course.seed)
         yield "stat", running.reader.stats(names).rate
     finally:
