@@ -15,7 +15,7 @@ SOAK_ARGS ?=
 # A wheel of PyTorch, or what an index has.
 TORCH ?= torch
 
-.PHONY: help demo test test-torch lint bench soak clean wheel
+.PHONY: help demo test test-torch lint bench bench-field soak clean wheel
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -41,6 +41,9 @@ test-torch: $(STAMPS)/venv $(STAMPS)/servers ## the PyTorch adapter with the rea
 
 bench: $(STAMPS)/venv $(STAMPS)/bench $(STAMPS)/ceph $(STAMPS)/dvc3 ## measure every row of docs/benchmarks.md
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+bench-field: $(STAMPS)/venv $(STAMPS)/bench $(STAMPS)/ceph $(STAMPS)/field ## measure vfs beside its peers, same data, server and latency
+	@$(BIN)/python -m tests.bench.field $(BENCH_ARGS)
 
 soak: $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph ## the long versions of the random tests (VFS_TEST_SOAK_MINUTES=60)
 	@HYPOTHESIS_PROFILE=soak VFS_TEST_SOAK=1 \
@@ -78,6 +81,10 @@ $(STAMPS)/example: tests/setup/example.sh tests/setup/example.txt tests/setup/me
 
 $(STAMPS)/bench: tests/setup/system.sh
 	@tests/setup/system.sh bench
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/field: tests/setup/field.sh tests/setup/field.txt tests/setup/system.sh | $(STAMPS)/venv
+	@tests/setup/field.sh
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/venv: pyproject.toml tests/setup/venv.sh tests/setup/constraints.txt $(STAMPS)/system

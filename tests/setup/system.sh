@@ -5,12 +5,13 @@
 #   ceph     a real S3 server (Ceph RADOS Gateway) for the tests of S3 remotes
 #   servers  real SSH, HTTP and WebDAV servers for repositories mounted by URL and for remotes; Node for Azurite
 #   bench    tools that measure
+#   field-*  one peer of `make bench-field` each, and what delays requests there
 #   device   installs nothing: is there a FUSE device? (an image is built without one)
 #
 # Only root installs. Anybody else is told the exact command, and the exit code is 1.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-group=${1:?usage: system.sh base|ceph|servers|bench|device}
+group=${1:?usage: system.sh base|ceph|servers|bench|field-*|device}
 missing=()
 
 need_command() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
@@ -59,6 +60,18 @@ case $group in
     need_command fio fio
     need_command bindfs bindfs
     ;;
+  field-s3fs) need_command s3fs s3fs ;;
+  field-squashfs)
+    need_command squashfuse squashfuse
+    need_command mksquashfs squashfs-tools
+    ;;
+  field-restic) need_command restic restic ;;
+  field-borg)
+    need_command borg borgbackup
+    [ -e /usr/lib/python3/dist-packages/_pyfuse3.py ] || missing+=(python3-pyfuse3)
+    ;;
+  field-sshfs) need_command sshfs sshfs ;;
+  field-delay) [ -e /usr/lib/nginx/modules/ngx_http_lua_module.so ] || missing+=(libnginx-mod-http-lua) ;;
   device)
     if [ ! -e /dev/fuse ]; then
       echo "/dev/fuse does not exist: the kernel has no FUSE, or this container was started without" >&2
