@@ -19,7 +19,7 @@ from vfs_cli.exits import SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, repo_option
 from vfs_cli.output import Output
-from vfs_cli.parameters import DIRECTORY, REV
+from vfs_cli.parameters import ADDRESS, DIRECTORY, REV
 from vfs_cli.progress import Progress
 from vfs_cli.switch import note_problems
 from vfs_cli.text import printable
@@ -38,6 +38,7 @@ _KNOWN = f"allow_other, allow_root, {', '.join(_FLAGS)}, ro, or a setting such a
         ("vfs mount --rev worktree /mnt/now", "follows pointers that are not committed yet"),
         ("vfs mount --repo https://host/r.git /mnt/r", "without a clone of your own"),
         ("vfs mount -o allow_other /mnt/data", "readable for every user"),
+        ("vfs mount --metrics-listen 9464 /mnt/data", "Prometheus finds its metrics on this port"),
     ),
     exits=(*SNAPSHOT, MountPointRefused, DaemonError),
 )
@@ -56,6 +57,13 @@ _KNOWN = f"allow_other, allow_root, {', '.join(_FLAGS)}, ro, or a setting such a
     help="How to talk to the kernel (default: the fastest).",
 )
 @click.option(
+    "--metrics-listen", "listen", type=ADDRESS, metavar="ADDR",
+    help="Give metrics to Prometheus at HOST:PORT, PORT (of this machine alone) or the path of a Unix socket.",
+)  # fmt: skip
+@click.option(
+    "--log-json", "log_json", is_flag=True, help="Log JSON objects, one a line, instead of lines for people."
+)  # fmt: skip
+@click.option(
     "-o", "options", multiple=True, metavar="OPTION,…",
     help="Mount options: allow_other, allow_root, nodev, nosuid, noexec, or SETTING=VALUE.",
 )  # fmt: skip
@@ -66,6 +74,8 @@ def command(
     rev: str,
     foreground: bool,
     transport: str | None,
+    listen: str | None,
+    log_json: bool,
     options: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -76,7 +86,7 @@ def command(
     """
     from vfs.daemon.start import start_mount
 
-    parsed = parse_options(options, transport)
+    parsed = _with_settings(parse_options(options, transport), listen, log_json)
     point = _mount_point(mountpoint)
     with Progress(quiet=as_json or foreground) as progress:
 
@@ -117,6 +127,17 @@ def parse_options(options: tuple[str, ...], transport: str | None = None) -> Mou
             "allow_other and allow_root exclude each other", hint="allow_other includes root"
         )
     return result
+
+
+def _with_settings(options: MountOptions, listen: str | None, log_json: bool) -> MountOptions:
+    """The options with what has an option of its own and is a setting."""
+    added = []
+    if listen is not None:
+        local = "/" in listen and not listen.startswith("[")
+        added.append(("metrics.listen", os.path.abspath(listen) if local else listen))
+    if log_json:
+        added.append(("log.json", "true"))
+    return options._replace(settings=(*options.settings, *added))
 
 
 def _explained(error: DaemonError, options: MountOptions) -> DaemonError:

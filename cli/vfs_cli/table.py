@@ -87,6 +87,8 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("mount", "vfs_cli.mount", "show a revision as a directory"),
             Verb("switch", "vfs_cli.switch", "show another revision in a mount"),
             Verb("umount", "vfs_cli.umount", "take mounts down"),
+            Verb("top", "vfs_cli.top", "watch what mounts do"),
+            Verb("stats", "vfs_cli.stats", "every figure of a mount"),
         ),
     ),
     (

@@ -48,6 +48,8 @@ class Settings:
     max_background: int = 64
     push_small: int = DEFAULT_PUSH_SMALL
     remote_default: str = ""
+    metrics_listen: str = ""
+    log_json: bool = False
     trace_ignore: str = ""
 
 

@@ -42,6 +42,7 @@ from vfs.errors import (
     VfsError,
     only_vfs_error,
 )
+from vfs.log.requests import begin
 
 MAX_CLIENTS = 64
 REQUEST_SECONDS = 10.0
@@ -209,6 +210,7 @@ class _Conversation:
 
     async def _outcome(self) -> Result | Failure:
         verb = self._request.verb
+        begin()  # this task is the request's own
         try:
             return Result(await self._handler(self._request.args, self._progress))
         except VfsError as error:

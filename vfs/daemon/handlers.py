@@ -7,6 +7,8 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from vfs.daemon.measures import Measures
+from vfs.metrics.samples import encode
 from vfs.threads import Pool, run_in
 
 Progress = Callable[[dict[str, Any]], Awaitable[None]]
@@ -37,6 +39,10 @@ class Verbs(Protocol):
     async def unmount(self, *, lazy: bool) -> None:
         """Unmount and end."""
 
+    @property
+    def measures(self) -> Measures:
+        """What it measures."""
+
 
 def handlers(service: Verbs) -> dict[str, Handler]:
     """The verbs of one mount."""
@@ -64,7 +70,15 @@ def handlers(service: Verbs) -> dict[str, Handler]:
     async def handed(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
         return service.handed()
 
+    async def metrics(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        return {"samples": encode(await service.measures.taken())}
+
+    async def top(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        return await service.measures.top(int(args.get("files", 20)))
+
     return {
+        "metrics": metrics,
+        "top": top,
         "status": status,
         "switch": switch,
         "prefetch": prefetch,

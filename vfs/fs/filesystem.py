@@ -11,13 +11,19 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from vfs.core.inodes import FileNode, FileTable, number_for
+from vfs.errors import VfsError
 from vfs.fs.attributes import MODES, MOVING, ROOT, Attributes
 from vfs.fs.directories import DirectoryNode, DirectoryTable, Listing, View
 from vfs.fs.errors import FsError
+from vfs.fs.heat import MOST_PENDING, Heat
+from vfs.fs.names import Names
 from vfs.fs.reader import Data, Reader
 from vfs.fs.snapshots import NAME as SNAPSHOTS
 from vfs.fs.snapshots import RevisionsNode, RevisionSource, Snapshots
+from vfs.fs.stalls import Stall, Stalls
 from vfs.fs.statistics import Counters
+from vfs.log import about
+from vfs.log.requests import concerns, request
 from vfs.transfer import WHOLE_SIZE
 from vfs.types import Blob, Entry, Kind
 
@@ -53,6 +59,9 @@ class FileSystem:
         self.files = FileTable(large=WHOLE_SIZE)
         self.reader = reader
         self.counters = Counters()
+        self.heat = Heat()
+        self.stalls = Stalls(self.heat)
+        self.names = Names(self.files, self.directories)
         self._handles: dict[int, _DirectoryHandle] = {}
         self._next_handle = 1
         self._reported: set[tuple[bytes, str]] = set()
@@ -70,7 +79,8 @@ class FileSystem:
         if name == SNAPSHOTS and parent == ROOT:
             return self._revisions_attributes(self.snapshots.root)
         if node.view.build is not None:
-            await node.view.ready()
+            with request():
+                await node.view.ready()
         listing = self.directories.listing(node)
         if listing is None:  # the directory left the snapshot: nothing below it is cached
             raise FsError(errno.ENOENT)
@@ -84,7 +94,8 @@ class FileSystem:
         revisions = self.snapshots.get(parent)
         if revisions is None:
             raise FsError(errno.ESTALE)
-        found = await self.snapshots.lookup(revisions, name)
+        with request():
+            found = await self.snapshots.lookup(revisions, name)
         if found is None:
             raise FsError(errno.ENOENT)  # not cached: the revision may be made at any time
         if isinstance(found, RevisionsNode):
@@ -148,7 +159,7 @@ class FileSystem:
             raise FsError(errno.EIO)
         blob = Blob(entry.digest, entry.size)
         if count:
-            inode = self.files.remember(blob, kind, entry.mtime, entry.origin)
+            inode = self.files.remember(blob, kind, entry.mtime, entry.origin, node.inode)
         else:
             inode = number_for(blob, kind)
         return Attributes(inode, MODES[kind], entry.size, entry.mtime)
@@ -164,11 +175,9 @@ class FileSystem:
     def _report(self, node: DirectoryNode, entry: Entry) -> None:
         """Say once per path and problem why it cannot be served."""
         path = node.path + b"/" + entry.name
-        if (path, entry.problem) not in self._reported and len(self._reported) < 10_000:
-            self._reported.add((path, entry.problem))
-            log.warning(
-                "cannot serve %s: %s", path.decode("utf-8", "backslashreplace"), entry.problem
-            )
+        if self._is_new(path, entry.problem):
+            shown = path.decode("utf-8", "backslashreplace")
+            log.warning("cannot serve %s: %s", shown, entry.problem, extra=about(path=shown))
 
     # -- directories -------------------------------------------------------------------------------
 
@@ -176,13 +185,15 @@ class FileSystem:
         """Open a directory; what it lists is fixed until it is rewound. Returns a handle."""
         node = self.directories.get(inode)
         if node is not None:
-            await node.view.ready()
+            with request():
+                await node.view.ready()
             handle = self._handle(node)
         else:
             revisions = self.snapshots.get(inode)
             if revisions is None:
                 raise FsError(errno.ESTALE)
-            names = await self.snapshots.names(revisions)
+            with request():
+                names = await self.snapshots.names(revisions)
             handle = _DirectoryHandle(None, None, 0, names)
         number = self._next_handle
         self._next_handle += 1
@@ -250,6 +261,8 @@ class FileSystem:
         if small is not None:
             self.counters.pushed += 1
             self.counters.pushed_bytes += len(small)
+            if (watched := self.heat.watched) is not None:
+                watched[inode] += len(small)
         return small
 
     def release(self, inode: int) -> None:
@@ -263,14 +276,45 @@ class FileSystem:
             counters = self.counters
             counters.reads += 1
             counters.read_bytes += len(data)
+            if (watched := self.heat.watched) is not None:
+                watched[inode] += len(data)
+                if len(watched) >= MOST_PENDING:
+                    self.heat.overflow()
         return data
 
     async def read(self, inode: int, offset: int, length: int) -> Data:
         """As `read_nowait`, waiting for a disk or a network if need be."""
         self.counters.reads += 1
-        data = await self.reader.read(inode, self._file(inode), offset, length)
+        self.counters.waited += 1
+        file = self._file(inode)
+        with Stall(self.stalls, inode) as stall:
+            try:
+                data = await self.reader.read(inode, file, offset, length, stall)
+            except VfsError as error:
+                await self._explain(inode, error)
+                raise
         self.counters.read_bytes += len(data)
+        if (watched := self.heat.watched) is not None:
+            watched[inode] += len(data)
         return data
+
+    async def _explain(self, inode: int, error: VfsError) -> None:
+        """Say which path a read failed for: who found out why knows contents only, and has logged that once for all of them."""
+        path = (await self.names.paths([inode])).get(inode)
+        if path is None:
+            return
+        concerns(error, path)
+        if error.log_level <= logging.DEBUG and self._is_new(path, error.code):
+            shown = path.decode("utf-8", "backslashreplace")
+            said = about(path=shown, error=error.code)
+            log.info("%s cannot be read: %s", shown, error, extra=said)
+
+    def _is_new(self, path: bytes, problem: str) -> bool:
+        """Whether a problem of a path was not told before; beyond ten thousand nothing is."""
+        if (path, problem) in self._reported or len(self._reported) >= 10_000:
+            return False
+        self._reported.add((path, problem))
+        return True
 
     def _file(self, inode: int) -> FileNode:
         file = self.files.get(inode)

@@ -7,6 +7,7 @@ class Counters(Group):
     """Requests by kind, and what they moved. Only the event loop adds to them.
 
     Attributes:
+        reads: all of them; waited: those of them that could not be answered at once.
         read_bytes: handed out in answers to `reads`.
         pushed: small files given to the kernel when they were opened, so that no read came; pushed_bytes: their bytes.
         errors: requests that failed; an absent name or attribute is no failure.
@@ -17,6 +18,7 @@ class Counters(Group):
     readdirs: int = 0
     opens: int = 0
     reads: int = 0
+    waited: int = 0
     read_bytes: int = 0
     pushed: int = 0
     pushed_bytes: int = 0

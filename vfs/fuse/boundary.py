@@ -15,6 +15,7 @@ import pyfuse3
 
 from vfs.errors import VfsError
 from vfs.fs.errors import FsError
+from vfs.log.requests import told
 
 log = logging.getLogger("vfs.fuse")
 
@@ -36,7 +37,7 @@ def boundary(handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[
             if not isinstance(error, FsError):
                 operations.failed()
             if error.log_level > logging.DEBUG:
-                log.log(error.log_level, "%s: %s", handler.__name__, error)
+                told(log, handler.__name__, error)
             raise pyfuse3.FUSEError(error.errno) from None
         except Exception as error:
             operations.failed()

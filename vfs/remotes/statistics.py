@@ -1,11 +1,9 @@
 """What a remote was asked and how it answered: counts, bytes, errors, latencies.
 
 Rule: measured next to the driver, so every attempt counts, waiting for a slot does not. Latency is
-the time to the answer's head. Memory is bounded: latencies go into a histogram of logarithmic
-buckets, so a percentile is right to about 9 %.
+the time to the answer's head. Memory is bounded: latencies go into a histogram (`vfs.metrics`).
 """
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,12 +12,9 @@ from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
 from vfs.errors import VfsError
+from vfs.metrics import Distribution, Histogram
 from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Remote, Writable
 from vfs.remotes.bulk import heads_in_threads
-
-_PER_OCTAVE = 4
-_SMALLEST = 1e-5  # seconds
-_BUCKETS = _PER_OCTAVE * 25  # up to about 330 s
 
 
 class RemoteStatistics(NamedTuple):
@@ -31,6 +26,8 @@ class RemoteStatistics(NamedTuple):
         sent: bytes of objects that went out, where they are known.
         errors: failed attempts by `VfsError.code`.
         latency: seconds to the head of an answer, by percentile (50, 90, 99); 0 without data.
+        answers: the same as a histogram.
+        pending: requests that have no answer yet.
     """
 
     requests: int
@@ -38,30 +35,8 @@ class RemoteStatistics(NamedTuple):
     sent: int
     errors: Mapping[str, int]
     latency: Mapping[int, float]
-
-
-class Histogram:
-    """Counts of durations in buckets whose bounds grow by 2^(1/4)."""
-
-    def __init__(self) -> None:
-        self._counts = [0] * _BUCKETS
-        self._total = 0
-
-    def add(self, seconds: float) -> None:
-        """Count one duration."""
-        position = math.log2(max(seconds, _SMALLEST) / _SMALLEST) * _PER_OCTAVE
-        self._counts[min(int(position), _BUCKETS - 1)] += 1
-        self._total += 1
-
-    def percentile(self, percent: float) -> float:
-        """The duration that `percent` of all do not exceed (middle of its bucket)."""
-        wanted = max(1, math.ceil(self._total * percent / 100))
-        seen = 0
-        for bucket, count in enumerate(self._counts):
-            seen += count
-            if count and seen >= wanted:
-                return float(_SMALLEST * 2 ** ((bucket + 0.5) / _PER_OCTAVE))
-        return 0.0
+    answers: Distribution
+    pending: int
 
 
 class Statistics:
@@ -89,6 +64,8 @@ class Statistics:
                 self._sent,
                 MappingProxyType(dict(self._errors)),
                 MappingProxyType({p: self._latency.percentile(p) for p in (50, 90, 99)}),
+                self._latency.distribution(),
+                self.pending,
             )
 
     def began(self) -> None:

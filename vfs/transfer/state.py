@@ -12,6 +12,7 @@ from typing import Final
 from vfs.core.ranges import block_count, run_length
 from vfs.core.streams import StreamTable
 from vfs.errors import VfsError
+from vfs.log.requests import current
 from vfs.store import Taken
 from vfs.transfer.blocks import WHOLE_SIZE, Keys, place_name, provable
 from vfs.transfer.handed import HandedOut
@@ -49,6 +50,7 @@ class Job:
         attempt: how many places (or versions) have been asked, this one included.
         received: bytes its answers have brought; written by its thread.
         handed: another place has been asked for its blocks; it has no slot any more.
+        request: the id in the log of what asked for it (`vfs.log.requests`).
         rival: the GET whose blocks it took over, which may still bring them.
         given: the places (`where`) that its blocks were taken away from, because nothing came.
         tries: attempts that failed within the running request; written by its thread.
@@ -81,6 +83,7 @@ class Job:
         "prefix",
         "progress",
         "received",
+        "request",
         "rival",
         "running",
         "source",
@@ -106,6 +109,7 @@ class Job:
         self.source: Source | None = None
         self.body: Body | None = None
         self.ended = threading.Event()
+        self.request = current()
         self.attempt = 1
         self.received = 0
         self.handed = False

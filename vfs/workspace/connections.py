@@ -17,7 +17,7 @@ from pathlib import Path
 from vfs.config import Settings
 from vfs.git import GitCredentials
 from vfs.remotes import Remote, RemoteSpec, open_lfs, open_remote
-from vfs.remotes.statistics import Statistics
+from vfs.remotes.statistics import RemoteStatistics, Statistics
 from vfs.workspace.packed import ListedTrees, PackedSource
 from vfs.workspace.renewal import Renewal
 from vfs.workspace.stores import RemoteRef
@@ -85,6 +85,12 @@ class Connections:
             asked = dict(self._asked)
         owing = {ref.name for ref, statistics in asked.items() if statistics.pending}
         return sorted(owing or {ref.name for ref in asked if not ref.local})
+
+    def statistics(self) -> list[tuple[str, RemoteStatistics]]:
+        """As `Session.remote_statistics`."""
+        with self._guard:
+            asked = dict(self._asked)
+        return [(ref.name, one.snapshot()) for ref, one in asked.items()]
 
     def close(self) -> None:
         """Close everything."""

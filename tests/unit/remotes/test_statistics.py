@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vfs.errors import ObjectMissing
+from vfs.metrics import Histogram
 from vfs.remotes.local import LocalRemote
-from vfs.remotes.statistics import Histogram, Statistics, StatisticsRemote
+from vfs.remotes.statistics import Statistics, StatisticsRemote
 
 DURATIONS = st.lists(st.floats(1e-5, 300), min_size=1, max_size=200)
 
