@@ -26,7 +26,7 @@ from vfs_cli.options import (
     repo_option,
 )
 from vfs_cli.output import Output
-from vfs_cli.parameters import DIRECTORY, FILE, REV
+from vfs_cli.parameters import ADDRESS, DIRECTORY, FILE, REV
 from vfs_cli.progress import Progress
 from vfs_cli.switch import note_problems
 from vfs_cli.text import printable
@@ -46,6 +46,7 @@ _KNOWN = f"allow_other, allow_root, {', '.join(_FLAGS)}, ro, or a setting such a
         ("vfs mount --repo https://host/r.git /mnt/r", "without a clone of your own"),
         ("vfs mount -o allow_other /mnt/data", "readable for every user"),
         ("vfs mount --fuse-socket /run/vfs-helper.sock /mnt/data", "without any privilege"),
+        ("vfs mount --metrics-listen 9464 /mnt/data", "Prometheus finds its metrics on this port"),
     ),
     exits=(*SNAPSHOT, MountPointRefused, DaemonError),
 )
@@ -76,6 +77,13 @@ _KNOWN = f"allow_other, allow_root, {', '.join(_FLAGS)}, ro, or a setting such a
     help="Have `vfs fuse-helper`, which listens there, make the mount.",
 )
 @click.option(
+    "--metrics-listen", "listen", type=ADDRESS, metavar="ADDR",
+    help="Give metrics to Prometheus at HOST:PORT, PORT (of this machine alone) or the path of a Unix socket.",
+)  # fmt: skip
+@click.option(
+    "--log-json", "log_json", is_flag=True, help="Log JSON objects, one a line, instead of lines for people."
+)  # fmt: skip
+@click.option(
     "-o", "options", multiple=True, metavar="OPTION,…",
     help="Mount options: allow_other, allow_root, nodev, nosuid, noexec, or SETTING=VALUE.",
 )  # fmt: skip
@@ -90,6 +98,8 @@ def command(
     transport: str | None,
     fuse_fd: int | None,
     fuse_socket: str | None,
+    listen: str | None,
+    log_json: bool,
     options: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -102,7 +112,8 @@ def command(
 
     chosen = click.get_current_context().meta.get(SETTINGS, {})
     options = (*options, *(f"{key}={text}" for key, text in chosen.items()))
-    parsed = _made_elsewhere(parse_options(options, transport), fuse_fd, fuse_socket)
+    given = _with_settings(parse_options(options, transport), listen, log_json)
+    parsed = _made_elsewhere(given, fuse_fd, fuse_socket)
     point = _mount_point(mountpoint) if parsed.made_here else Path.cwd() / mountpoint
     with Progress(quiet=as_json or foreground) as progress:
 
@@ -166,6 +177,17 @@ def _made_elsewhere(
     if fuse_socket is not None and options.allow_root:
         raise UsageError("a helper has no allow_root", hint="-o allow_other includes root")
     return result
+
+
+def _with_settings(options: MountOptions, listen: str | None, log_json: bool) -> MountOptions:
+    """The options with what has an option of its own and is a setting."""
+    added = []
+    if listen is not None:
+        local = "/" in listen and not listen.startswith("[")
+        added.append(("metrics.listen", os.path.abspath(listen) if local else listen))
+    if log_json:
+        added.append(("log.json", "true"))
+    return options._replace(settings=(*options.settings, *added))
 
 
 def _explained(error: DaemonError, options: MountOptions) -> DaemonError:

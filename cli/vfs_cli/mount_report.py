@@ -59,6 +59,8 @@ def _lines(status: Data, now: float) -> Iterator[tuple[str, str]]:
     store = _group(status, "store")
     if store.get("limit"):
         yield "cache", _cache(store)
+    if status.get("metrics"):
+        yield "metrics", str(status["metrics"])
     if status.get("log"):
         yield "log", str(status["log"])
 

@@ -89,6 +89,8 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("offline", "vfs_cli.offline", "let a mount ask no remote, or again"),
             Verb("umount", "vfs_cli.umount", "take mounts down"),
             Verb("fuse-helper", "vfs_cli.fuse_helper", "make mounts for daemons that may not"),
+            Verb("top", "vfs_cli.top", "watch what mounts do"),
+            Verb("stats", "vfs_cli.stats", "every figure of a mount"),
         ),
     ),
     (

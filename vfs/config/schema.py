@@ -4,9 +4,10 @@ Rule: a value that names a place on this machine, or claims its disk or memory, 
 `.vfs/config.yaml` comes with a clone, so anybody who can push could set it.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from vfs.config.units import (
     GIB,
@@ -21,6 +22,12 @@ from vfs.config.units import (
 )
 
 Value = int | float | str | Path
+
+LOOPBACK: Final = "127.0.0.1"
+"""Where is listened if no host is named: what a mount tells is not for the network."""
+
+MOST_SOCKET_PATH: Final = 107
+"""Bytes (`sun_path` in unix(7))."""
 
 
 TRANSPORTS = ("auto", "direct", "pyfuse3")
@@ -78,6 +85,32 @@ def parse_transport(text: str) -> str:
     return text
 
 
+def parse_flag(text: str) -> bool:
+    """Yes or no. Raises ValueError, saying what was expected."""
+    if text.lower() in ("true", "yes", "on", "1"):
+        return True
+    if text.lower() in ("false", "no", "off", "0"):
+        return False
+    raise ValueError("expected true or false")
+
+
+def parse_listen(text: str) -> str:
+    """Where to listen: `HOST:PORT`, `:PORT` and `PORT` (of this machine alone), or the path of a Unix socket; empty for nowhere.
+
+    Raises ValueError, saying what was expected.
+    """
+    if not text or text.startswith("/"):
+        if "\0" in text or len(text.encode()) > MOST_SOCKET_PATH:
+            raise ValueError(f"expected a path of at most {MOST_SOCKET_PATH} bytes")
+        return text
+    host, _, port = text.rpartition(":")
+    if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
+        raise ValueError("expected HOST:PORT, PORT, or the absolute path of a socket")
+    if not re.fullmatch(r"[A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9]+)?\]", host):
+        raise ValueError("expected a name or address before the port ([::1]:9464 for IPv6)")
+    return f"{host or LOOPBACK}:{int(port)}"
+
+
 def parse_patterns(text: str) -> str:
     """Patterns with white space between them; whether they mean anything is seen where they are used."""
     return text
@@ -116,6 +149,10 @@ SETTINGS = (
             "how a mount talks to the kernel: direct, pyfuse3, or auto for the fastest that works"),
     Setting("remote.default", "remote_default", parse_name, None, None, False,
             "the remote that is pushed to and asked first, of either layout"),
+    Setting("metrics.listen", "metrics_listen", parse_listen, None, None, True,
+            "where a mount gives its metrics to Prometheus"),
+    Setting("log.json", "log_json", parse_flag, None, None, False,
+            "mounts log JSON objects instead of lines"),
     Setting("trace.ignore", "trace_ignore", parse_patterns, None, None, False,
             "patterns of paths that are left out of what runs touched"),
 )  # fmt: skip

@@ -52,6 +52,8 @@ class Settings:
     push_small: int = DEFAULT_PUSH_SMALL
     transport: str = "auto"
     remote_default: str = ""
+    metrics_listen: str = ""
+    log_json: bool = False
     trace_ignore: str = ""
 
 

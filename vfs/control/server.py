@@ -45,6 +45,7 @@ from vfs.errors import (
     VfsError,
     only_vfs_error,
 )
+from vfs.log.requests import begin
 
 MAX_CLIENTS = 64
 REQUEST_SECONDS = 10.0
@@ -229,6 +230,7 @@ class _Conversation:
     async def _outcome(self) -> Result | Failure:
         verb = self._request.verb
         handler, args = self._handler, self._request.args
+        begin()  # this task is the request's own
         try:
             if isinstance(handler, Dialogue):
                 return Result(await handler.handler(args, self._progress, self._portions))

@@ -14,7 +14,7 @@ Invariants: pure; callers that share one between threads lock around it.
 import math
 from typing import Final, NamedTuple
 
-from vfs.core.durations import Durations
+from vfs.metrics import Histogram
 
 FLOOR: Final = 0.05  # seconds
 MEDIANS: Final = 4
@@ -56,7 +56,7 @@ class Lateness:
     __slots__ = ("_durations", "_fresh", "after")
 
     def __init__(self) -> None:
-        self._durations = Durations(KEEP)
+        self._durations = Histogram(KEEP)
         self._fresh = 0
         self.after = math.inf
 

@@ -19,10 +19,12 @@ _RECORD: Final = Struct("<IQqIIBB")
 """lookup count, size, mtime, origin, directory, kind, algorithm; the digest value follows."""
 
 _LOOKUPS: Final = Struct("<I")
-_NEWEST: Final = Struct("<II")
-"""Origin and directory."""
+_FOUND: Final = Struct("<II")
+"""Origin and directory, which the newest lookup sets."""
+
 _SIZE: Final = Struct("<Q")
 _MOST_LOOKUPS: Final = 0xFFFF_FFFF
+_MOST_DIRECTORIES: Final = 0xFFFF_FFFF
 
 FILE_BIT: Final = 1 << 62
 """Set in every file inode number; directory numbers count up from 1 and never reach it."""
@@ -43,12 +45,13 @@ _HEADS: Final = tuple(bytes((role & 7, role >> 3)) for role in range(128))
 
 
 class FileNode(NamedTuple):
-    """A file or symlink inode, unpacked."""
+    """A file or symlink inode, unpacked; `directory` is the inode of the one in which it was looked up last."""
 
     blob: Blob
     kind: Kind
     mtime: int
     origin: int
+    directory: int = 0
 
 
 def number_for(blob: Blob, kind: Kind) -> int:
@@ -86,27 +89,25 @@ class FileTable:
         return inode in self._records
 
     def remember(self, blob: Blob, kind: Kind, mtime: int, origin: int, directory: int = 0) -> int:
-        """Count one lookup of a content, in the directory of that inode; returns its inode number."""
+        """Count one lookup of a content, in the directory of an inode; returns its inode number."""
         digest, size, _ = blob
         inode = number_for(blob, kind)
         length = _SIZE.pack(size)
         tail = _HEADS[digest.algorithm << 3 | kind] + digest.value
         while (known := self._records.get(inode)) is not None:
             if known[28:] == tail and known[4:12] == length:
-                # The newest origin wins: it is the one a user can still repair. So does the newest directory.
+                # The newest origin wins: it is the one a user can still repair.
                 count = min(_LOOKUPS.unpack_from(known)[0] + 1, _MOST_LOOKUPS)
-                self._records[inode] = (
-                    _LOOKUPS.pack(count)
-                    + known[4:20]
-                    + _NEWEST.pack(origin, directory & _MOST_LOOKUPS)
-                    + tail
-                )
+                found = _FOUND.pack(origin, directory & _MOST_DIRECTORIES)
+                self._records[inode] = _LOOKUPS.pack(count) + known[4:20] + found + tail
                 return inode
             inode = FILE_BIT | ((inode + 1) & _HASH_MASK)
         if size > self._above:
             self._large.add(inode)
         self._records[inode] = (
-            _RECORD.pack(1, size, mtime, origin, directory & _MOST_LOOKUPS, kind, digest.algorithm)
+            _RECORD.pack(
+                1, size, mtime, origin, directory & _MOST_DIRECTORIES, kind, digest.algorithm
+            )
             + digest.value
         )
         return inode
@@ -116,14 +117,9 @@ class FileTable:
         record = self._records.get(inode)
         if record is None:
             return None
-        _, size, mtime, origin, _, kind, algorithm = _RECORD.unpack_from(record)
+        _, size, mtime, origin, directory, kind, algorithm = _RECORD.unpack_from(record)
         digest = Digest(_ALGORITHMS[algorithm], record[_RECORD.size :])
-        return FileNode(Blob(digest, size), _KINDS[kind], mtime, origin)
-
-    def directory(self, inode: int) -> int:
-        """The inode of the directory in which it was looked up last; 0 if that is not known."""
-        record = self._records.get(inode)
-        return 0 if record is None else int(_RECORD.unpack_from(record)[4])
+        return FileNode(Blob(digest, size), _KINDS[kind], mtime, origin, directory)
 
     def forget(self, inode: int, lookups: int) -> bool:
         """Take back `lookups`; returns True if the inode is gone."""

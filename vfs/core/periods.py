@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vfs.core.costs import UNKNOWN, Cost, Costs, Sums
-from vfs.core.durations import Durations
+from vfs.metrics import Histogram
 from vfs.types import Blob
 
 VERSION: Final = 1
@@ -35,7 +35,7 @@ class Picture:
     numbers: Numbers = field(default_factory=dict)
     places: Mapping[str, int] = field(default_factory=dict)
     remotes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    waits: Durations = field(default_factory=Durations)
+    waits: Histogram = field(default_factory=Histogram)
     directories: Sums = field(default_factory=dict)
     files: Costs = field(default_factory=dict)
 

@@ -161,7 +161,8 @@ class Accounts:
     def _place(self, blob: Blob) -> bytes | None:
         """The directory in which the kernel looked a content up last."""
         for inode in self._fs.files.showing(blob):
-            node = self._fs.directories.get(self._fs.files.directory(inode))
+            file = self._fs.files.get(inode)
+            node = self._fs.directories.get(file.directory if file is not None else 0)
             if node is None:
                 continue
             if node.view is self._fs.directories.main:

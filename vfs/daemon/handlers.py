@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from vfs.control.server import Dialogue
 from vfs.daemon.accounts import Accounts
+from vfs.daemon.measures import Measures
 from vfs.daemon.orders import Orders
 from vfs.threads import Pool, run_in
 
@@ -48,6 +49,10 @@ class Verbs(Protocol):
     @property
     def accounts(self) -> Accounts:
         """What it did, and what that cost."""
+
+    @property
+    def measures(self) -> Measures:
+        """What it measures."""
 
 
 def handlers(service: Verbs) -> dict[str, Handler | Dialogue]:
@@ -91,4 +96,5 @@ def handlers(service: Verbs) -> dict[str, Handler | Dialogue]:
         "ahead": ahead,
         "order": Dialogue(service.orders.follow),
         **service.accounts.verbs(),
+        **service.measures.verbs(),
     }

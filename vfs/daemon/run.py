@@ -4,18 +4,20 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import trio
 
 from vfs import log as logs
-from vfs.config import Settings, load_settings, runtime_dir, state_dir
+from vfs.config import Settings, default_settings, load_settings, runtime_dir, state_dir
 from vfs.control.protocol import Failure, Progress, Result, encode_reply, failure_of
 from vfs.control.registry import mount_id
 from vfs.daemon.attachment import attachment_for
 from vfs.daemon.ending import Ending
+from vfs.daemon.exporter import Exporter
 from vfs.daemon.memory import give_back, one_heap
 from vfs.daemon.mountpoint import (
     data_above,
@@ -25,7 +27,7 @@ from vfs.daemon.mountpoint import (
 from vfs.daemon.request import MountRequest
 from vfs.daemon.service import Service
 from vfs.descriptors import raise_limit
-from vfs.errors import VfsError, only_vfs_error
+from vfs.errors import DaemonError, VfsError, only_vfs_error
 from vfs.workspace import Workspace, open_workspace
 
 log = logging.getLogger("vfs.daemon")
@@ -102,10 +104,15 @@ def run(request: MountRequest, reporter: Reporter) -> None:
     one_heap()
     gc.set_threshold(COLLECT_AFTER, 20, 50)
     log_file = state_dir() / f"{mount_id(request.mountpoint)}.log"
-    close_log = logs.setup(log_file, request.foreground)
+    release = logs.hold()  # how the log looks is a setting as well
+    settings, refused = _settings(request)
+    close_log = logs.setup(log_file, request.foreground, as_json=settings.log_json)
+    release()
     ending = Ending()
     try:
-        workspace = open_workspace(request.repo, _settings(request))
+        if refused is not None:
+            raise refused
+        workspace = open_workspace(request.repo, settings)
         try:
             _serve(request, reporter, workspace, log_file, ending)
         finally:
@@ -138,13 +145,36 @@ def _serve(
     give_back()
     sys.setswitchinterval(SWITCH_INTERVAL)
     gc.freeze()  # what is alive now lives as long as the mount: no collection need look at it
-    ending.mounting()
-    attachment.attach(f"vfs:{workspace.name}")
-    service = Service(request, workspace, snapshot, log_file, logs.Recent(), attachment)
-    service.mount()
-    log.info("mounted %s at %s", workspace.name, request.mountpoint)
-    trio.run(service.run, _announce(service, reporter), ending)
-    log.info("unmounted %s", request.mountpoint)
+    recent = logs.Recent()
+    with _exporting(request, workspace.settings.metrics_listen) as exporter:
+        ending.mounting()
+        attachment.attach(f"vfs:{workspace.name}")
+        service = Service(request, workspace, snapshot, log_file, recent, attachment, exporter)
+        service.mount()
+        log.info("mounted %s at %s", workspace.name, request.mountpoint)
+        trio.run(service.run, _announce(service, reporter), ending)
+        log.info("unmounted %s", request.mountpoint)
+
+
+@contextmanager
+def _exporting(request: MountRequest, address: str) -> Iterator[Exporter | None]:
+    """The metrics at an address; a mount that was not itself told of it goes on without, if it cannot be had.
+
+    Raises:
+        DaemonError: it cannot be had, and the command line named it.
+    """
+    exporter = None
+    try:
+        exporter = Exporter(address) if address else None
+    except DaemonError as error:
+        if any(key == "metrics.listen" for key, _ in request.options.settings):
+            raise
+        log.warning("%s (%s)", error, error.hint)
+    try:
+        yield exporter
+    finally:
+        if exporter is not None:
+            exporter.close()
 
 
 def _announce(service: Service, reporter: Reporter) -> Callable[[], None]:
@@ -173,6 +203,11 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _settings(request: MountRequest) -> Settings:
+def _settings(request: MountRequest) -> tuple[Settings, VfsError | None]:
+    """The settings; the built-in ones and why, if those that are written cannot be used."""
     root = Path(request.repo)
-    return load_settings(root if root.is_dir() else None, dict(request.options.settings))
+    try:
+        found = load_settings(root if root.is_dir() else None, dict(request.options.settings))
+    except VfsError as error:
+        return default_settings(), error
+    return found, None

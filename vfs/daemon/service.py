@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import trio
 
+from vfs import log as logs
 from vfs import own_mount
 from vfs.control.mountinfo import mount_at
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
@@ -23,9 +24,11 @@ from vfs.daemon import online
 from vfs.daemon.accounts import Accounts
 from vfs.daemon.attachment import Attachment
 from vfs.daemon.ending import SIGNALS, Ending
+from vfs.daemon.exporter import Exporter
 from vfs.daemon.foreseen import fetch_ahead
 from vfs.daemon.guesses import Guesses
 from vfs.daemon.handlers import handlers
+from vfs.daemon.measures import Measures
 from vfs.daemon.orders import Orders
 from vfs.daemon.prefetch import pin_named, selected
 from vfs.daemon.presence import Presence
@@ -78,12 +81,14 @@ class Service:
         log_file: Path | None,
         recent: Recent,
         attachment: Attachment,
+        exporter: Exporter | None = None,
     ) -> None:
         self._request = request
         self._attachment = attachment
         self._workspace = workspace
         self._snapshot = snapshot
         self._recent = recent
+        self._exporter = exporter
         self._switching = trio.Lock()
         self._tuning: Tuning | None = None
         self._bad_inodes, self._bad_inodes_in = trio.open_memory_channel[int](math.inf)
@@ -114,6 +119,15 @@ class Service:
             socket=socket_path(request.mountpoint),
         )
         self._shown_since = record.started
+        self.measures = Measures(
+            self.filesystem,
+            self._fetcher,
+            self._store,
+            workspace,
+            transport=lambda: self._transport.name,
+            started=record.started,
+            problems=lambda: len(self._snapshot.broken),
+        )
         self._presence = Presence(record, handlers(self))
         self._seen: bytes | None = None
         self._reserve = Reserve()
@@ -169,6 +183,8 @@ class Service:
                     nursery.start_soon(once, what, work)
                 for seconds, what, work in self._repeatedly():
                     nursery.start_soon(repeatedly, seconds, what, work)
+                if self._exporter is not None:
+                    nursery.start_soon(self._exporter.run, self.measures.taken_in_thread)
                 await nursery.start(self._presence.keep)
                 ready()
                 await self._transport.serve()
@@ -220,6 +236,7 @@ class Service:
             "read_ahead_kib": self._tuning.read_ahead_kib if self._tuning else None,
             "max_background": self._tuning.max_background if self._tuning else None,
             "refused": list(self._tuning.refused) if self._tuning else [],
+            "metrics": self._exporter.url if self._exporter else None,
         }
 
     def statistics(self) -> dict[str, Any]:
@@ -370,6 +387,8 @@ class Service:
     async def _maintain(self) -> None:
         """Let the chunk store write down what was touched and let go of what others evicted, or found wrong."""
         await run_in(Pool.CONTROL, self._store.maintain)
+        self.measures.tick()
+        logs.settle()
         self._reserve.refill()
         self._fetcher.heed(lambda: map(self._fetcher.own, self.filesystem.files.large()))
 

@@ -11,13 +11,19 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from vfs.core.inodes import FileNode, FileTable
+from vfs.errors import VfsError
 from vfs.fs.attributes import MODES, MOVING, ROOT, Attributes
 from vfs.fs.directories import DirectoryNode, DirectoryTable, Listing, View
 from vfs.fs.errors import FsError
+from vfs.fs.heat import MOST_PENDING, Heat
+from vfs.fs.names import Names
 from vfs.fs.reader import Data, Reader
 from vfs.fs.snapshots import NAME as SNAPSHOTS
 from vfs.fs.snapshots import RevisionsNode, RevisionSource, Snapshots
+from vfs.fs.stalls import Stall, Stalls
 from vfs.fs.statistics import Counters
+from vfs.log import about
+from vfs.log.requests import concerns, request
 from vfs.transfer import WHOLE_SIZE
 from vfs.types import Blob, Entry, Kind
 
@@ -64,6 +70,9 @@ class FileSystem:
         self.reader = reader
         self.counters = Counters()
         self.observe: Callable[[int, int], None] | None = None
+        self.heat = Heat()
+        self.stalls = Stalls(self.heat)
+        self.names = Names(self.files, self.directories)
         self._reported: set[tuple[bytes, str]] = set()
 
     # -- names -------------------------------------------------------------------------------------
@@ -76,7 +85,8 @@ class FileSystem:
         node = self.directories.get(parent)
         if node is None:
             return await self._lookup_revision(parent, name)
-        await node.view.ready()
+        with request():
+            await node.view.ready()
         return self._lookup(node, name)
 
     def lookup_nowait(self, parent: int, name: bytes) -> Attributes | None:
@@ -105,7 +115,8 @@ class FileSystem:
         revisions = self.snapshots.get(parent)
         if revisions is None:
             raise FsError(errno.ESTALE)
-        found = await self.snapshots.lookup(revisions, name)
+        with request():
+            found = await self.snapshots.lookup(revisions, name)
         if found is None:
             raise FsError(errno.ENOENT)  # not cached: the revision may be made at any time
         if isinstance(found, RevisionsNode):
@@ -179,11 +190,9 @@ class FileSystem:
     def _report(self, node: DirectoryNode, entry: Entry) -> None:
         """Say once per path and problem why it cannot be served."""
         path = node.path + b"/" + entry.name
-        if (path, entry.problem) not in self._reported and len(self._reported) < 10_000:
-            self._reported.add((path, entry.problem))
-            log.warning(
-                "cannot serve %s: %s", path.decode("utf-8", "backslashreplace"), entry.problem
-            )
+        if self._is_new(path, entry.problem):
+            shown = path.decode("utf-8", "backslashreplace")
+            log.warning("cannot serve %s: %s", shown, entry.problem, extra=about(path=shown))
 
     # -- directories -------------------------------------------------------------------------------
 
@@ -191,7 +200,8 @@ class FileSystem:
         """Return when a directory can be listed; raises what building its snapshot raises."""
         node = self.directories.get(inode)
         if node is not None:
-            await node.view.ready()
+            with request():
+                await node.view.ready()
         elif self.snapshots.get(inode) is None:
             raise FsError(errno.ESTALE)
 
@@ -289,6 +299,8 @@ class FileSystem:
         if small is not None:
             self.counters.pushed += 1
             self.counters.pushed_bytes += len(small)
+            if (watched := self.heat.watched) is not None:
+                watched[inode] += len(small)
         return small
 
     def release(self, inode: int) -> None:
@@ -305,14 +317,45 @@ class FileSystem:
             counters = self.counters
             counters.reads += 1
             counters.read_bytes += len(data)
+            if (watched := self.heat.watched) is not None:
+                watched[inode] += len(data)
+                if len(watched) >= MOST_PENDING:
+                    self.heat.overflow()
         return data
 
     async def read(self, inode: int, offset: int, length: int) -> Data:
         """As `read_nowait`, waiting for a disk or a network if need be."""
         self.counters.reads += 1
-        data = await self.reader.read(inode, self._file(inode), offset, length)
+        self.counters.waited += 1
+        file = self._file(inode)
+        with Stall(self.stalls, inode) as stall:
+            try:
+                data = await self.reader.read(inode, file, offset, length, stall)
+            except VfsError as error:
+                await self._explain(inode, error)
+                raise
         self.counters.read_bytes += len(data)
+        if (watched := self.heat.watched) is not None:
+            watched[inode] += len(data)
         return data
+
+    async def _explain(self, inode: int, error: VfsError) -> None:
+        """Say which path a read failed for: who found out why knows contents only, and has logged that once for all of them."""
+        path = (await self.names.paths([inode])).get(inode)
+        if path is None:
+            return
+        concerns(error, path)
+        if error.log_level <= logging.DEBUG and self._is_new(path, error.code):
+            shown = path.decode("utf-8", "backslashreplace")
+            said = about(path=shown, error=error.code)
+            log.info("%s cannot be read: %s", shown, error, extra=said)
+
+    def _is_new(self, path: bytes, problem: str) -> bool:
+        """Whether a problem of a path was not told before; beyond ten thousand nothing is."""
+        if (path, problem) in self._reported or len(self._reported) >= 10_000:
+            return False
+        self._reported.add((path, problem))
+        return True
 
     def _file(self, inode: int) -> FileNode:
         file = self.files.get(inode)

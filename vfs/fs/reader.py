@@ -16,6 +16,7 @@ import trio
 from vfs.core.inodes import FileNode
 from vfs.core.ranges import blocks_of
 from vfs.errors import DataUnavailable, RemoteUnavailable, StoreError, VfsError
+from vfs.fs.stalls import Stall
 from vfs.store import BAD, BAD_FILE, UNPROVEN, VERIFIED, ChunkStore, Extent
 from vfs.threads import Pool, run_in, run_within
 from vfs.transfer import WHOLE_SIZE, Fetcher, LocalFile, Place, Replaced
@@ -181,8 +182,10 @@ class Reader:
             return self._store.read_nowait(extent, offset - first * BLOCK_SIZE, end - offset)
         return self._gather_nowait(file, offset, end)
 
-    async def read(self, inode: int, node: FileNode, offset: int, length: int) -> Data:
-        """Bytes of a file, fetched if they must be.
+    async def read(
+        self, inode: int, node: FileNode, offset: int, length: int, stall: Stall | None = None
+    ) -> Data:
+        """Bytes of a file, fetched if they must be, which `stall` is told.
 
         Raises:
             VfsError: no place has them, in time; the message names path-independent facts (remote, key, attempt).
@@ -205,6 +208,8 @@ class Reader:
             except StoreError as error:  # damaged or vanished: the store has dropped it
                 self._say_once(error)
                 file.extents.clear()
+        if stall is not None:
+            stall.missed = True
         first, file.fetched = not file.fetched, True
         data = await self._fetcher.read(file.blob, self._places(node), offset, end - offset)
         if first and node.blob.size > WHOLE_SIZE:

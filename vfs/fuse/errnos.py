@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from vfs.errors import VfsError
 from vfs.fs.errors import FsError
+from vfs.log.requests import told
 
 log = logging.getLogger("vfs.fuse")
 
@@ -25,7 +26,7 @@ def errno_of(error: Exception, handler: str, failed: Callable[[], None]) -> int:
         if not isinstance(error, FsError):
             failed()
         if error.log_level > logging.DEBUG:
-            log.log(error.log_level, "%s: %s", handler, error)
+            told(log, handler, error)
         return error.errno
     failed()
     log.error("internal error in %s (this is a bug)", handler, exc_info=error)

@@ -20,6 +20,7 @@ from typing import BinaryIO, TypeVar
 
 from vfs.core.attempts import attempt_failed
 from vfs.errors import ObjectChanged, RemoteUnavailable
+from vfs.log import about
 from vfs.remotes.backoff import Backoff
 from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Remote, Writable
 from vfs.remotes.bulk import heads_in_threads
@@ -151,7 +152,10 @@ class RetryRemote:
         delay = self.backoff.delay(
             min(failed, self.backoff.attempts), self._chance(), error.retry_after
         )
-        log.info("%s; attempt %d failed, next in %.2f s", error.message, failed, delay)
+        log.info(
+            "%s; attempt %d failed, next in %.2f s",
+            error.message, failed, delay, extra=about(remote=self.url, key=key, attempt=failed),
+        )  # fmt: skip
         self._sleep(delay)
         if self._closed.is_set():
             raise self._given_up(error, key, failed) from error

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
-from vfs.core.durations import Durations
 from vfs.errors import VfsError
+from vfs.metrics import Distribution, Histogram
 from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Remote, Writable
 from vfs.remotes.bulk import heads_in_threads
 from vfs.remotes.cancel import is_cancelled
@@ -27,6 +27,8 @@ class RemoteStatistics(NamedTuple):
         sent: bytes of objects that went out, where they are known.
         errors: failed attempts by `VfsError.code`.
         latency: seconds to the head of an answer, by percentile (50, 90, 99); 0 without data.
+        answers: the same as a histogram.
+        pending: requests that have no answer yet.
         hedges: second requests for what was late (`vfs.remotes.hedge`); counted among `requests` too.
         hedges_won: those whose answer came first.
         wasted: bytes, of those received, that were dropped because somebody else had brought them.
@@ -37,6 +39,8 @@ class RemoteStatistics(NamedTuple):
     sent: int
     errors: Mapping[str, int]
     latency: Mapping[int, float]
+    answers: Distribution
+    pending: int
     hedges: int = 0
     hedges_won: int = 0
     wasted: int = 0
@@ -55,7 +59,7 @@ class Statistics:
         self._received = 0
         self._sent = 0
         self._errors: dict[str, int] = {}
-        self._latency = Durations()
+        self._latency = Histogram()
         self._hedges = 0
         self._hedges_won = 0
         self._wasted = 0
@@ -70,6 +74,8 @@ class Statistics:
                 self._sent,
                 MappingProxyType(dict(self._errors)),
                 MappingProxyType({p: self._latency.percentile(p) for p in (50, 90, 99)}),
+                self._latency.distribution(),
+                self.pending,
                 self._hedges,
                 self._hedges_won,
                 self._wasted,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import trio
 
 from vfs.core.costs import CostTable
-from vfs.core.durations import Durations
+from vfs.metrics import Histogram
 from vfs.transfer.state import Job
 from vfs.transfer.statistics import FetchCounters
 from vfs.types import Blob
@@ -46,7 +46,7 @@ class Accounting:
     def __init__(self, counters: FetchCounters) -> None:
         self.counters = counters
         self.costs = CostTable()
-        self.waits = Durations()
+        self.waits = Histogram()
         self.waiting = 0
         self.stalled = 0.0
         self.spells: set[Spell] = set()

@@ -76,7 +76,7 @@ class Claims:
         for run in runs:
             again = Job(state, run, level, whole=job.whole)
             again.attempt = job.attempt + 1
-            again.given, again.rival = job.given, rival
+            again.given, again.rival, again.request = job.given, rival, job.request
             self.submit(again)
 
     def _request_whole(self, state: BlobState, level: Level) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 import trio
 
 from vfs.errors import ObjectChanged, RemoteUnavailable, VfsError
+from vfs.log.requests import resume
 from vfs.store import ChunkStore, Taken
 from vfs.transfer.accounting import Accounting
 from vfs.transfer.attempt import attempt
@@ -198,6 +199,7 @@ class Engine:
 
     async def _work(self, job: Job, lane: Lane) -> None:
         """One GET, from its slot to the end of its job."""
+        resume(job.request)
         source = job.source
         assert source is not None
         assert self._inbox is not None

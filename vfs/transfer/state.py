@@ -13,6 +13,7 @@ from vfs.core.ranges import block_count, run_length
 from vfs.core.streams import StreamTable
 from vfs.core.turns import Turn
 from vfs.errors import VfsError
+from vfs.log.requests import current
 from vfs.store import Taken
 from vfs.transfer.blocks import WHOLE_SIZE, Keys, place_name, provable
 from vfs.transfer.handed import HandedOut
@@ -47,6 +48,7 @@ class Job:
         attempt: how many places (or versions) have been asked, this one included.
         received: bytes its answers have brought; written by its thread.
         handed: another place has been asked for its blocks; it has no slot any more.
+        request: the id in the log of what asked for it (`vfs.log.requests`).
         rival: the GET whose blocks it took over, which may still bring them.
         given: the places (`where`) that its blocks were taken away from, because nothing came.
         tries: attempts that failed within the running request; written by its thread.
@@ -80,6 +82,7 @@ class Job:
         "prefix",
         "progress",
         "received",
+        "request",
         "rival",
         "running",
         "source",
@@ -107,6 +110,7 @@ class Job:
         self.source: Source | None = None
         self.body: Body | None = None
         self.ended = threading.Event()
+        self.request = current()
         self.attempt = 1
         self.received = 0
         self.handed = False

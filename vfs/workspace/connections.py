@@ -98,10 +98,14 @@ class Connections:
         return sorted(owing or {ref.name for ref in asked if not ref.local})
 
     def statistics(self) -> dict[str, RemoteStatistics]:
-        """What each remote was asked, by name."""
+        """What each remote was asked, by name; of several of one name the last."""
+        return dict(self.each_statistics())
+
+    def each_statistics(self) -> list[tuple[str, RemoteStatistics]]:
+        """As `Session.remote_statistics`."""
         with self._guard:
             asked = dict(self._asked)
-        return {ref.name: statistics.snapshot() for ref, statistics in asked.items()}
+        return [(ref.name, statistics.snapshot()) for ref, statistics in asked.items()]
 
     def close(self) -> None:
         """Close everything; what is asked for from now on is opened anew."""

@@ -17,6 +17,7 @@ from vfs.core.lru import Lru
 from vfs.errors import StoreError
 from vfs.git import Repository
 from vfs.remotes import Remote
+from vfs.remotes.statistics import RemoteStatistics
 from vfs.types import Digest
 from vfs.workspace.connections import Connections
 from vfs.workspace.origins import GitOrigin, Origins
@@ -155,6 +156,10 @@ class Session:
     def silent_remotes(self) -> list[str]:
         """Names of the remotes that owe an answer now; while none does (they are between two attempts), of all that were asked."""
         return self.connections.silent()
+
+    def remote_statistics(self) -> list[tuple[str, RemoteStatistics]]:
+        """What each remote that was asked was asked and how it answered, by name; several may have one name."""
+        return self.connections.each_statistics()
 
     def path_in_tree(self, tree: bytes, digest: Digest) -> bytes | None:
         """Some path at which a catalog tree has a content; an index of the last trees is kept.

@@ -4,8 +4,8 @@ import json
 
 from vfs.control.protocol import path_fields
 from vfs.core.costs import UNKNOWN, Cost
-from vfs.core.durations import Histogram
 from vfs.core.periods import MOST_DIRECTORIES, MOST_FILES, Picture, named, report, with_read
+from vfs.metrics import Histogram
 from vfs.types import Algorithm, Blob, Digest
 
 

@@ -1,4 +1,4 @@
-"""Counters that any layer may keep and `vfs status` shows.
+"""Counters that any layer may keep; `vfs.metrics.table` says under which names they are shown.
 
     class FetchCounters(Counters):
         requests: int = 0

@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vfs.core.durations import Durations
+from vfs.metrics import Histogram
 
 DURATIONS = st.lists(st.floats(1e-5, 300), min_size=1, max_size=200)
 
 
 @given(DURATIONS, st.sampled_from([50, 90, 99, 100]))
 def test_percentiles_are_right_to_one_bucket(durations: list[float], percent: int) -> None:
-    counted = Durations()
+    counted = Histogram()
     for duration in durations:
         counted.add(duration)
     ordered = sorted(durations)
@@ -19,7 +19,7 @@ def test_percentiles_are_right_to_one_bucket(durations: list[float], percent: in
 
 
 def test_nothing_and_extremes() -> None:
-    counted = Durations()
+    counted = Histogram()
     assert counted.percentile(50) == 0.0
     for seconds in (0.0, -1.0, 1e9):
         counted.add(seconds)
@@ -29,7 +29,7 @@ def test_nothing_and_extremes() -> None:
 
 @given(st.floats(0.001, 0.1), st.floats(2, 50))
 def test_what_was_seen_lately_counts_more(before: float, factor: float) -> None:
-    counted = Durations(keep=100)
+    counted = Histogram(keep=100)
     for _ in range(1000):
         counted.add(before)
     assert counted.count <= 100

@@ -1,0 +1,5 @@
+"""`vfs top`: what mounts do, live."""
+
+from vfs_cli.top.command import command
+
+__all__ = ["command"]
