@@ -10,6 +10,7 @@ from vfs.config.schema import TRANSPORTS
 from vfs.control.client import call
 from vfs.control.mountinfo import is_mounted
 from vfs.control.registry import MountOptions, MountRecord, repository_root
+from vfs.descriptors import given
 from vfs.errors import (
     DaemonError,
     MountPointRefused,
@@ -39,6 +40,7 @@ _KNOWN = f"allow_other, allow_root, {', '.join(_FLAGS)}, ro, or a setting such a
         ("vfs mount --rev worktree /mnt/now", "follows pointers that are not committed yet"),
         ("vfs mount --repo https://host/r.git /mnt/r", "without a clone of your own"),
         ("vfs mount -o allow_other /mnt/data", "readable for every user"),
+        ("vfs mount -f /dev/fd/3", "serve descriptor 3, which somebody else mounted"),
     ),
     exits=(*SNAPSHOT, MountPointRefused, DaemonError),
 )
@@ -138,7 +140,7 @@ def _explained(error: DaemonError, options: MountOptions) -> DaemonError:
 def _mount_point(text: str) -> Path:
     """The mount point, absolute; a symlink is followed unless something is mounted there that may not answer."""
     plain = Path(os.path.normpath(Path.cwd() / text))
-    return plain if is_mounted(plain) else Path(os.path.realpath(plain))
+    return plain if given(plain) is not None or is_mounted(plain) else Path(os.path.realpath(plain))
 
 
 def _source(repo: str | None) -> str:

@@ -45,6 +45,8 @@ def _lines(status: Data, now: float) -> Iterator[tuple[str, str]]:
         )
     if "files" in status:
         yield "holds", f"{count(status['files'], 'file')}, {format_size(status.get('size', 0))}"
+    if status.get("transport"):
+        yield "transport", str(status["transport"])
     yield "read", _read(requests, transfer)
     yield "fetched", _fetched(transfer)
     yield "in flight", _in_flight(transfer)

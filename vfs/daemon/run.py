@@ -25,7 +25,7 @@ from vfs.daemon.mountpoint import (
 )
 from vfs.daemon.request import MountRequest
 from vfs.daemon.service import Service
-from vfs.descriptors import raise_limit
+from vfs.descriptors import given, raise_limit
 from vfs.errors import VfsError, only_vfs_error
 from vfs.workspace import Workspace, open_workspace
 
@@ -128,8 +128,9 @@ def run(request: MountRequest, reporter: Reporter) -> None:
 def _serve(
     request: MountRequest, reporter: Reporter, workspace: Workspace, log_file: Path, ending: Ending
 ) -> None:
-    check_directory(request.mountpoint)
-    check_right(request.mountpoint, allow_other=request.options.allow_other)
+    if given(request.mountpoint) is None:
+        check_directory(request.mountpoint)
+        check_right(request.mountpoint, allow_other=request.options.allow_other)
     snapshot = workspace.snapshot(request.rev, reporter.progress)
     refuse_own_places(request.mountpoint, workspace)
     for problem in snapshot.problems[:100]:

@@ -30,7 +30,7 @@ from vfs.daemon.request import MountRequest
 from vfs.daemon.revisions import Revisions, view_of
 from vfs.daemon.status import memory, plain, problems
 from vfs.daemon.upkeep import Work, once, repeatedly
-from vfs.descriptors import Reserve
+from vfs.descriptors import Reserve, given
 from vfs.fs.counted import CountedFileSystem
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
@@ -277,6 +277,9 @@ class Service:
         """
         with trio.CancelScope(shield=True):  # the kernel may end us before the answer is out
             mountpoint = self._presence.record.mountpoint
+            if given(mountpoint) is not None:  # it is not ours to take off its directory
+                self._stop()
+                return
             await run_in(Pool.KERNEL, partial(unmount, mountpoint, lazy=lazy))
             if lazy:
                 self._transport.detached()

@@ -15,6 +15,7 @@ from vfs.control.registry import MountOptions, MountRecord, find_mounts
 from vfs.control.unmount import unmount
 from vfs.daemon.ending import HEARD
 from vfs.daemon.request import MountRequest, encode
+from vfs.descriptors import given
 from vfs.errors import DaemonError, MountPointRefused
 
 OnProgress = Callable[[dict[str, Any]], None]
@@ -96,6 +97,8 @@ def _free(mountpoint: Path, rev: str) -> Path:
         MountPointRefused: something that lives is mounted there.
     """
     plain = Path(os.path.abspath(mountpoint))
+    if given(plain) is not None:
+        return plain
     if not is_mounted(plain):
         plain = Path(os.path.realpath(plain))
     if not is_mounted(plain):
@@ -148,7 +151,7 @@ def _daemon(request: MountRequest, progress: OnProgress) -> "Iterator[subprocess
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                pass_fds=[theirs],
+                pass_fds=[theirs, *_handed_on(request)],
                 bufsize=0,
                 start_new_session=True,
                 cwd="/",
@@ -165,6 +168,12 @@ def _daemon(request: MountRequest, progress: OnProgress) -> "Iterator[subprocess
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_ENDING)
             raise
+
+
+def _handed_on(request: MountRequest) -> list[int]:
+    """The descriptor that the daemon is to serve, if somebody else mounted it."""
+    number = given(request.mountpoint)
+    return [] if number is None else [number]
 
 
 def _await_ready(
