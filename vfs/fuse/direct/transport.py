@@ -62,7 +62,8 @@ class DirectTransport:
             self.close()
             raise
         self._notifications = Notifications(self._device)
-        self._session = Session(self._device, self._fs, self._notifications.drop_content)
+        told = self._notifications
+        self._session = Session(self._device, self._fs, told.drop_content, lambda: told.writing)
 
     def _agree(self) -> None:
         """Answer INIT, once more if the kernel speaks a newer major version."""
@@ -118,6 +119,7 @@ class DirectTransport:
         """End `serve` soon, once what waits was answered; from the event loop."""
         if not self._stopping:
             self._stopping = True
+            self._notifications.end()
             self._session.stop()
 
     def detached(self) -> None:
