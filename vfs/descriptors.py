@@ -10,6 +10,7 @@ Thread-safe.
 import contextlib
 import errno
 import os
+import re
 import resource
 import weakref
 from collections.abc import Callable
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 MOST: Final = 1 << 20
 """A limit is raised to this at most: programs that we start may go through all numbers up to it."""
+
+_GIVEN: Final = re.compile(r"/dev/fd/([0-9]{1,9})")
 
 _SHORT: Final = (errno.EMFILE, errno.ENFILE)
 
@@ -34,6 +37,12 @@ class Descriptor:
 
     def __del__(self) -> None:
         os.close(self.number)
+
+
+def given(path: str | os.PathLike[str]) -> int | None:
+    """The number in a path of the form `/dev/fd/N`: a descriptor that whoever started this process opened; None for any other path."""
+    found = _GIVEN.fullmatch(os.fspath(path))
+    return int(found[1]) if found else None
 
 
 class Keeper(Protocol):

@@ -10,6 +10,7 @@ from vfs.config.schema import TRANSPORTS
 from vfs.control.client import call
 from vfs.control.mountinfo import is_mounted
 from vfs.control.registry import MountOptions, MountRecord, repository_root
+from vfs.descriptors import given
 from vfs.errors import (
     DaemonError,
     MountPointRefused,
@@ -210,7 +211,7 @@ def _explained(error: DaemonError, options: MountOptions) -> DaemonError:
 def _mount_point(text: str) -> Path:
     """The mount point, absolute; a symlink is followed unless something is mounted there that may not answer."""
     plain = Path(os.path.normpath(Path.cwd() / text))
-    return plain if is_mounted(plain) else Path(os.path.realpath(plain))
+    return plain if given(plain) is not None or is_mounted(plain) else Path(os.path.realpath(plain))
 
 
 def _source(repo: str | None) -> str:

@@ -45,6 +45,8 @@ def _lines(status: Data, now: float) -> Iterator[tuple[str, str]]:
         )
     if "files" in status:
         yield "holds", f"{count(status['files'], 'file')}, {format_size(status.get('size', 0))}"
+    if status.get("transport"):
+        yield "transport", str(status["transport"])
     if status.get("offline"):
         yield "offline", "no remote is asked: `vfs offline off` goes online"
     yield "read", _read(requests, transfer)

@@ -7,6 +7,7 @@ costs a daemon memory and its start time.
 import logging
 from typing import Final
 
+from vfs.descriptors import given
 from vfs.errors import DaemonError
 from vfs.fs.filesystem import FileSystem
 from vfs.fuse.direct.transport import DirectTransport
@@ -33,7 +34,7 @@ def mounted(kind: str, filesystem: FileSystem, plan: Plan) -> tuple[Transport, s
         try:
             direct.mount()
         except DaemonError as error:
-            if kind == DIRECT:
+            if kind == DIRECT or given(plan.mountpoint) is not None:  # INIT comes once
                 raise
             notice = f"served through pyfuse3, which is slower: {error.message}"
         else:

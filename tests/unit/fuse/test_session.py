@@ -66,8 +66,11 @@ class Device:
         self.kernel = kernel
         self.filesystem = filesystem
         self.source = source
+        self.session: Session
+        self.ended = trio.Event()
         self.dropped: list[int] = []
         self.has_dropped = trio.Event()
+        self.needed = False
         self._unique = 100
 
     def drop(self, inode: int) -> None:
@@ -123,8 +126,8 @@ async def device(nursery: trio.Nursery) -> AsyncIterator[Device]:
         source = Source()
         filesystem = tree_of(source)
         device = Device(ours, filesystem, source)
-        session = Session(theirs.fileno(), filesystem, device.drop)
-        ended = trio.Event()
+        session = Session(theirs.fileno(), filesystem, device.drop, lambda: device.needed)
+        device.session, ended = session, device.ended
 
         async def serve() -> None:
             await session.serve()
@@ -271,6 +274,30 @@ async def test_a_listing_that_may_change_is_dropped_after_its_end(
     assert device.dropped == [node]
 
 
+async def test_what_was_read_is_answered_before_the_end(device: Device) -> None:
+    node = await device.slow()
+    number = device.send(Opcode.LOOKUP, b"file\0", node)
+    await device.find(b"file")
+    device.session.stop()
+    await trio.testing.wait_all_tasks_blocked()
+    assert not device.ended.is_set()
+    device.source.built.set()
+    assert (await device.answer())[:2] == (number, 0)
+    await device.ended.wait()
+
+
+async def test_requests_are_answered_while_somebody_waits_for_a_lock_of_the_kernel(
+    device: Device,
+) -> None:
+    """A thread that tells the kernel to forget a name waits for whoever looks one up there."""
+    device.needed = True
+    device.session.stop()
+    assert await device.find(b"file") > 0
+    assert not device.ended.is_set()
+    device.needed = False
+    await device.ended.wait()
+
+
 messages = st.one_of(
     st.binary(max_size=200),
     st.builds(
@@ -293,7 +320,7 @@ def test_no_message_ends_the_loop_or_goes_unanswered(sent: list[bytes]) -> None:
             theirs.setblocking(False)
             filesystem = tree_of(Source())
             device = Device(ours, filesystem, Source())
-            session = Session(theirs.fileno(), filesystem, device.drop)
+            session = Session(theirs.fileno(), filesystem, device.drop, lambda: False)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(session.serve)
                 for message in sent:

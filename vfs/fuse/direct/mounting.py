@@ -8,7 +8,6 @@ Source: `fuse(4)`, `fusermount3(1)`, `Documentation/filesystems/fuse.rst`; the h
 import contextlib
 import errno
 import os
-import re
 import select
 import socket
 import subprocess
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from vfs.config.environment import environment
-from vfs.descriptors import again
+from vfs.descriptors import again, given
 from vfs.errors import DaemonError
 from vfs.fuse.direct.negotiation import LARGEST_READ
 from vfs.fuse.transport import SUBTYPE, Plan
@@ -25,7 +24,6 @@ from vfs.sandbox import kernel
 _DEVICE: Final = "/dev/fuse"
 _HELPER: Final = "fusermount3"
 _SECONDS: Final = 30
-_GIVEN: Final = re.compile(r"/dev/fd/([0-9]+)")
 _FLAGS: Final = {
     "ro": kernel.READ_ONLY,
     "nosuid": kernel.NOSUID,
@@ -34,12 +32,6 @@ _FLAGS: Final = {
 }
 _ALWAYS: Final = frozenset({"nosuid", "nodev"})
 _HINT: Final = "run `vfs doctor`: it checks /dev/fuse, fusermount3 and /etc/fuse.conf"
-
-
-def given_descriptor(mountpoint: Path) -> int | None:
-    """The descriptor that a mount point of the form `/dev/fd/N` names, which somebody else mounted."""
-    found = _GIVEN.fullmatch(str(mountpoint))
-    return int(found[1]) if found else None
 
 
 def mount(plan: Plan) -> int:
@@ -54,9 +46,9 @@ def mount(plan: Plan) -> int:
             "-o allow_root is libfuse's own check at each open, and the direct transport has no opens",
             hint="vfs mount --transport pyfuse3, or -o allow_other",
         )
-    given = given_descriptor(plan.mountpoint)
-    if given is not None:
-        return _taken(given)
+    number = given(plan.mountpoint)
+    if number is not None:
+        return _taken(number)
     if os.geteuid() == 0:
         try:
             return again(_mount_2, plan, options)

@@ -6,6 +6,7 @@ Its calls block until the kernel has the lock of the directory or page, and belo
 import errno
 import logging
 import os
+import threading
 from typing import Final
 
 from vfs.errors import VfsError
@@ -19,15 +20,31 @@ _BARRIER: Final = b"?"
 
 
 class Notifications:
-    """The kernel's ear."""
+    """The kernel's ear; thread-safe.
+
+    After `end` nothing is written any more. A write that had begun may wait for a lock that the kernel holds for a request, so requests are to be answered while `writing`.
+    """
 
     def __init__(self, device: int) -> None:
         self._device = device
+        self._lock = threading.Lock()
+        self._writers = 0
+        self._ended = False
+
+    @property
+    def writing(self) -> bool:
+        """Whether a thread is telling the kernel something."""
+        return self._writers > 0
+
+    def end(self) -> None:
+        """The mount goes: nothing needs to be forgotten any more."""
+        with self._lock:
+            self._ended = True
 
     def drop_name(self, directory: int, name: bytes) -> None:
         """Forget a name."""
         try:
-            os.write(self._device, wire.invalidate_entry(directory, name))
+            self._tell(wire.invalidate_entry(directory, name))
         except OSError as error:
             if error.errno not in _ABSENT:
                 raise VfsError(f"the kernel refused to drop a name: {error}") from error
@@ -36,7 +53,7 @@ class Notifications:
         """Forget a directory's attributes and its listing."""
         self.drop_name(inode, _BARRIER)
         try:
-            os.write(self._device, wire.invalidate_inode(inode, 0, 0))
+            self._tell(wire.invalidate_inode(inode, 0, 0))
         except OSError as error:
             if error.errno not in _ABSENT:
                 raise VfsError(f"the kernel refused to drop a listing: {error}") from error
@@ -44,6 +61,17 @@ class Notifications:
     def drop_content(self, inode: int) -> None:
         """Forget the pages of a file, or the listing of a directory that may change at any time."""
         try:
-            os.write(self._device, wire.invalidate_inode(inode, 0, 0))
+            self._tell(wire.invalidate_inode(inode, 0, 0))
         except OSError as error:
             log.debug("inode %d: %s", inode, error)
+
+    def _tell(self, message: bytes) -> None:
+        with self._lock:
+            if self._ended:
+                return
+            self._writers += 1
+        try:
+            os.write(self._device, message)
+        finally:
+            with self._lock:
+                self._writers -= 1

@@ -48,6 +48,9 @@ BURST: Final = 64
 SPIN: Final = 30e-6
 """Seconds to poll for the next request: about what a client needs to wake up and send it."""
 
+_NEEDED_SECONDS: Final = 0.005
+"""How often is looked for requests after `stop`."""
+
 _GONE: Final = frozenset({errno.ENODEV, errno.ECONNABORTED, errno.ENOTCONN, errno.EBADF})
 """Of a read: unmounted, aborted."""
 
@@ -62,7 +65,11 @@ class Session:
     """What serves one device; on the event loop only."""
 
     def __init__(
-        self, device: int, filesystem: FileSystem, drop_listing: Callable[[int], None]
+        self,
+        device: int,
+        filesystem: FileSystem,
+        drop_listing: Callable[[int], None],
+        needed: Callable[[], bool],
     ) -> None:
         """Serve a descriptor of `/dev/fuse`, which does not block and on which INIT was answered.
 
@@ -70,10 +77,13 @@ class Session:
             device: the descriptor; whoever made it closes it.
             filesystem: what is served.
             drop_listing: makes the kernel forget the listing of a directory; called in a worker thread.
+            needed: after `stop`, requests are answered as long as it says so: somebody waits for a lock that the kernel holds for one.
         """
         self._device = device
         self._counters = filesystem.counters
         self._drop_listing = drop_listing
+        self._needed = needed
+        self._stopped = False
         self._buffer = bytearray(BUFFER_SIZE)
         self._into = [self._buffer]
         self._handlers = Handlers(filesystem, self._buffer, self._listed_what_changes)
@@ -94,19 +104,25 @@ class Session:
         """Until the device ends, or `stop` is called and what waits was answered."""
         async with trio.open_nursery() as self._upkeep:
             async with trio.open_nursery() as self._requests:
-                with self._reading:
-                    await self._read_on()
+                await self._read_on()
             self._upkeep.cancel_scope.cancel()
 
     def stop(self) -> None:
-        """Read no more requests."""
+        """Read no more requests, as soon as none is needed."""
+        self._stopped = True
         self._reading.cancel()
 
     async def _read_on(self) -> None:
         while self._answer_burst():
-            while len(self._waiting) >= MOST_REQUESTS:
-                await self._fewer.park()
-            await trio.lowlevel.wait_readable(self._device)
+            if self._stopped:
+                if not self._needed():
+                    return
+                await trio.sleep(_NEEDED_SECONDS)
+                continue
+            with trio.CancelScope() as self._reading:
+                while len(self._waiting) >= MOST_REQUESTS:
+                    await self._fewer.park()
+                await trio.lowlevel.wait_readable(self._device)
         self._requests.cancel_scope.cancel()  # nobody waits for answers any more
 
     # -- reading -----------------------------------------------------------------------------------

@@ -6,9 +6,10 @@ import os
 import select
 from typing import Final
 
+from vfs.descriptors import given
 from vfs.errors import DaemonError
 from vfs.fs.filesystem import FileSystem
-from vfs.fuse.direct.mounting import given_descriptor, is_over, mount, unmount
+from vfs.fuse.direct.mounting import is_over, mount, unmount
 from vfs.fuse.direct.negotiation import negotiate
 from vfs.fuse.direct.notifications import Notifications
 from vfs.fuse.direct.session import Session
@@ -37,7 +38,7 @@ class DirectTransport:
         """Prepare a mount."""
         self._fs = filesystem
         self._plan = plan
-        self._attached = given_descriptor(plan.mountpoint) is None
+        self._attached = given(plan.mountpoint) is None
         self._stopping = False
         self._device = -1
         self._notifications: Notifications
@@ -61,7 +62,8 @@ class DirectTransport:
             self.close()
             raise
         self._notifications = Notifications(self._device)
-        self._session = Session(self._device, self._fs, self._notifications.drop_content)
+        told = self._notifications
+        self._session = Session(self._device, self._fs, told.drop_content, lambda: told.writing)
 
     def _agree(self) -> None:
         """Answer INIT, once more if the kernel speaks a newer major version."""
@@ -117,6 +119,7 @@ class DirectTransport:
         """End `serve` soon, once what waits was answered; from the event loop."""
         if not self._stopping:
             self._stopping = True
+            self._notifications.end()
             self._session.stop()
 
     def detached(self) -> None:
