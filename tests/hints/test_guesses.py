@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from tests.hints.conftest import FILES, NAMES, fetched, status
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.latency import LateServer
-from vfs.testing.mounts import Mount, MountFactory, wait_until
+from vfs.testing.mounts import Mount, wait_until
 
 pytestmark = pytest.mark.fuse
 
@@ -63,6 +64,14 @@ def test_the_second_run_of_a_script_is_foretold_by_the_first(
     wait_until(lambda: not status(mount)["orders"], "the end of the guess")
 
 
+def test_what_was_read_right_before_an_unmount_is_kept(mount: Mount) -> None:
+    script = mount.sandbox.root / "train.py"
+    script.write_text(READ)
+    run(mount, script, NAMES[::-1])
+    mount.umount()
+    assert len(traces(mount)) == 1
+
+
 def test_a_run_that_goes_another_way_is_not_followed(mount: Mount, late: LateServer) -> None:
     order = list(NAMES)
     random.Random(5).shuffle(order)
@@ -87,20 +96,38 @@ def test_who_reads_along_a_directory_finds_what_follows(mount: Mount, late: Late
 
 
 def test_a_walk_that_breaks_off_is_given_up(mount: Mount, late: LateServer) -> None:
-    odd = [name for pair in zip(NAMES[10:90:2], NAMES[199:110:-2], strict=False) for name in pair]
+    """It begins in order, and then leaps about below what it might have come to."""
+    names = [f"s{n:04}" for n in range(3000)]
+    mount.umount()
+    repository = HandmadeRepository(mount.sandbox, mount.sandbox.root / "long", remote_url=late.url)
+    repository.commit(directories={"data": {name: name.encode() for name in names}})
+    root = late.log.parent / "root"
+    shutil.rmtree(root)
+    shutil.copytree(repository.remote, root)
+    late.log.write_text("")
+    mount.repository = repository.root
+    mount.start()
     script = mount.sandbox.root / "walk.py"
-    script.write_text(READ + "import time; time.sleep(float(sys.argv[2]))")
-    for name in NAMES[:4]:
-        assert name in FILES
-    run(mount, script, NAMES[:5] + odd, "0")
-    assert not status(mount)["orders"]
+    script.write_text(READ + "sys.stdout.flush(); sys.stdin = open(sys.argv[2]); sys.stdin.read()")
+    gate = mount.sandbox.root / "gate"
+    os.mkfifo(gate)
+    child = subprocess.Popen(
+        [sys.executable, script, mount.path, gate], env=mount.sandbox.environ, stdin=subprocess.PIPE
+    )
+    try:
+        assert child.stdin is not None
+        child.stdin.write("\n".join([*names[:40], *names[2999:2900:-3]]).encode())
+        child.stdin.close()
+        with open(gate, "wb"):  # it has read all, and lives
+            wait_until(lambda: not status(mount)["orders"], "the end of the guess", timeout=60)
+            assert child.poll() is None
+        assert fetched(late) < 1000
+    finally:
+        child.kill()
+        child.wait()
 
 
-def test_what_is_here_is_not_guessed_at(
-    repository: HandmadeRepository, mounts: MountFactory, late: LateServer
-) -> None:
-    mount = mounts(repository.root)
-    mount.cli("prefetch", "--mount", mount.path, check=False)
+def test_what_is_here_is_not_guessed_at(mount: Mount, late: LateServer) -> None:
     for name in NAMES:
         (mount.path / "data" / name).read_bytes()
     before = fetched(late)

@@ -70,7 +70,8 @@ class Guesses:
     ) -> None:
         self._orders = orders
         self._repository = repository
-        self._directories = directories
+        self._known_now = directories
+        self._known_once: Sequence[bytes] = ()
         self._processes: dict[int, _Watched] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -107,12 +108,20 @@ class Guesses:
         watched = self._processes[pid] = _Watched(self._asked)
         return watched
 
+    def _directories(self) -> Sequence[bytes]:
+        """What the kernel knows; before an unmount it forgets all of it, so then what it has known."""
+        found = self._known_now()
+        if len(found) >= len(self._known_once):
+            self._known_once = found
+        return self._known_once
+
     @property
     def _asked(self) -> int:
         return self._orders.fetcher.statistics().requests
 
     async def _consider(self, pid: int, watched: _Watched) -> None:
         """A process has opened some files: look who it is, and what it will open next."""
+        self._directories()
         if not watched.identified and pid:
             watched.identified = True
             program = await run_in(Pool.CONTROL, traces.identify, pid, self._repository)
@@ -144,7 +153,7 @@ class Guesses:
             trace = await run_in(Pool.CONTROL, traces.load, watched.program)
             paths = await run_in(Pool.DISK, guessing.from_trace, snapshot, touched, trace)
         if not paths:
-            directories = list(self._directories())
+            directories = self._directories()
             last = touched[-FIRST:]
             paths = await run_in(Pool.DISK, guessing.from_directories, snapshot, last, directories)
         if paths:
@@ -172,6 +181,7 @@ class Guesses:
 
     async def tidy(self) -> None:
         """Keep what programs opened that have ended."""
+        self._directories()
         ended = await run_in(Pool.CONTROL, traces.ended, list(self._processes))
         gone = [w for pid in ended if (w := self._processes.pop(pid, None)) is not None]
         left = set(map(id, self._processes.values()))
@@ -183,7 +193,7 @@ class Guesses:
         touched = list(watched.reads.touches)
         if watched.program is None or len(touched) < LEAST:
             return
-        directories = list(self._directories())
+        directories = self._directories()
         snapshot = self._orders.snapshot()
         paths = await run_in(Pool.CONTROL, guessing.named, snapshot, touched, directories)
         if len(paths) >= LEAST:
