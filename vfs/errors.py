@@ -193,15 +193,6 @@ class Offline(VfsError):
     errno = _errno.ENETDOWN
     exit_code = 24
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint or OFFLINE_HINT)
-
-
-OFFLINE_HINT = (
-    "`vfs offline off` lets a mount ask its remotes again; for commands, leave out --offline and look at VFS_OFFLINE and "
-    "`transfer.offline`"
-)
-
 
 class StoreError(VfsError):
     """The chunk store or catalog on this machine failed."""

@@ -6,8 +6,15 @@ network, and would be waited for. Thread-safe.
 """
 
 import threading
+from typing import Final
 
 from vfs.errors import Offline
+
+HINT: Final = (
+    "`vfs offline off` lets a mount ask its remotes again; for commands, leave out --offline and look at VFS_OFFLINE and "
+    "`transfer.offline`"
+)
+"""What to do about what is not here."""
 
 _offline = threading.Event()
 
@@ -34,4 +41,4 @@ def refuse(what: str) -> None:
         Offline: it may not be.
     """
     if _offline.is_set():
-        raise Offline(f"{what} was not asked: vfs is offline here")
+        raise Offline(f"{what} was not asked: vfs is offline here", hint=HINT)

@@ -4,7 +4,7 @@ Rules:
   * the one that waits goes on waiting in its own thread; when it is late, a second request starts in a thread of its own;
   * the first answer wins. If that is the second request's, it ends the first one's wait; if it is the first one's, the second
     request is ended. What the loser brings is closed unread;
-  * a first request that fails while a second one is under way waits for that.
+  * a first request that fails while a second one is under way waits for that, for a while.
 Invariant: of two answers exactly one is used, and the other is discarded.
 """
 
@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from vfs.core.hedging import Allowance, Kind, Lateness, link_is_slow
 from vfs.errors import VfsError
@@ -24,6 +24,8 @@ from vfs.remotes.statistics import Statistics
 T = TypeVar("T")
 
 log = logging.getLogger("vfs.remotes")
+
+_GRACE: Final = 1.0  # seconds that a second request has once the first has failed
 
 
 class Hedges:
@@ -128,7 +130,7 @@ class Race(Generic[T]):
         self._over = False
         self._won: T | None = None
         self._rival: Cancel | None = None
-        self._done = threading.Event()
+        self._done: threading.Event | None = None  # made with the second request, which is rare
         self._alarm: Alarm | None = None
 
     def wait(self, waited: float = 0.0) -> None:
@@ -155,9 +157,9 @@ class Race(Generic[T]):
         return won
 
     def failed(self) -> T | None:
-        """The first request has failed: the answer of the second one, once that has come; None if there is none."""
-        if self._rival is not None:
-            self._done.wait()
+        """The first request has failed: the answer of the second one, if that comes soon; None if there is none."""
+        if self._done is not None:
+            self._done.wait(max(_GRACE, self._hedges.after(self.kind)))
         return self.first()
 
     def late(self, now: float) -> float:
@@ -167,17 +169,17 @@ class Race(Generic[T]):
                 return float("inf")
             if not self._hedges.start():
                 return now + self._hedges.after(self.kind)
-            self._rival = rival = Cancel(fresh=True)
+            self._rival, self._done = rival, done = Cancel(fresh=True), threading.Event()
         thread = threading.Thread(
             target=contextvars.Context().run,
-            args=(self._run, rival),
+            args=(self._run, rival, done),
             name="vfs-hedged",
             daemon=True,
         )
         thread.start()
         return float("inf")
 
-    def _run(self, rival: Cancel) -> None:
+    def _run(self, rival: Cancel, done: threading.Event) -> None:
         found = None
         CURRENT.set(rival)
         started = self._hedges.clock()
@@ -194,7 +196,7 @@ class Race(Generic[T]):
         self._hedges.ended(won=won)
         if won and self.kind.what != "rest":
             self._hedges.took(self.kind, self._hedges.clock() - started)
-        self._done.set()
+        done.set()
         if won:
             self._end()
         elif found is not None:

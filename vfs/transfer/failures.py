@@ -18,6 +18,7 @@ from vfs.errors import (
     RemoteUnavailable,
     VfsError,
 )
+from vfs.offline import HINT
 from vfs.remotes.backoff import Backoff
 from vfs.transfer.source import Source
 from vfs.transfer.state import BlobState, Job
@@ -76,9 +77,8 @@ def unavailable(blob: Blob, sources: Sequence[Source]) -> tuple[VfsError, float]
     ):
         hint = "was the data pushed? run `dvc push` where it was added"
     if any(isinstance(source.error, Offline) for source in sources):
-        return Offline(
-            f"{blob.digest} is not on this machine, and vfs is offline: `vfs offline off` lets it be fetched"
-        ), until
+        message = f"{blob.digest} is not on this machine, and vfs is offline"
+        return Offline(f"{message}: `vfs offline off` lets it be fetched", hint=HINT), until
     if all(isinstance(source.error, ContentMismatch) for source in sources):
         return ContentMismatch(f"{blob.digest} is damaged everywhere ({reasons})", hint=hint), until
     return DataUnavailable(f"no place has {blob.digest} ({reasons})", hint=hint), until

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from vfs.errors import DataUnavailable, Offline, RemoteUnavailable, VfsError
 from vfs.formats.hashing import believable
 from vfs.formats.values import ImportSource, Out, UrlSource
-from vfs.offline import is_offline
+from vfs.offline import HINT, is_offline
 from vfs.types import Algorithm, Digest, Entry, Kind, Problem
 from vfs.workspace.directory import Directory, TreeDirectory
 from vfs.workspace.listings import Listing, Listings
@@ -117,7 +117,7 @@ class OutGrafter:
                 hint="is the remote reachable? `vfs doctor` checks",
             )
         if size is None and is_offline():
-            raise Offline(f"the size of {digest} is not known")
+            raise Offline(f"the size of {digest} is not known", hint=HINT)
         if size is None:
             reasons = (
                 f" ({'; '.join(asked.reasons)})" if asked is not None and asked.reasons else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vfs.config import Settings, load_settings
-from vfs.config.schema import SETTINGS, parse_value
+from vfs.config.schema import SETTINGS, parse_truth, parse_value
 from vfs.config.units import GIB, MIB
 from vfs.errors import ConfigError
 
@@ -98,6 +98,7 @@ def test_a_tracked_file_cannot_set_what_belongs_to_the_machine(
     assert isinstance(setting, Setting)
     section, name = setting.key.split(".")
     value = "/etc" if setting.low is None else str(int(setting.low))
+    value = "true" if setting.parse is parse_truth else value
     before = load_settings(world.repo)
     world.tracked(f"{section}:\n  {name}: {value}\n")
     with caplog.at_level(logging.WARNING, "vfs.config"):
