@@ -28,7 +28,7 @@ from vfs.testing.sandbox import Sandbox
 
 SOAK = bool(os.environ.get("VFS_TEST_SOAK"))
 MINUTES = float(os.environ.get("VFS_TEST_BUDGET_MINUTES") or (10 if SOAK else 0.5))
-READERS, FILES = (64, 1000) if SOAK else (16, 250)
+READERS, FILES = (64, 1000) if SOAK else (16, 400)
 LARGE = FILES // 20  # every twentieth file is read in parts
 MIB = 1 << 20
 MEMORY = 64 * MIB
@@ -164,9 +164,7 @@ def show(seen: list[Look], read: int) -> None:
         )
 
 
-@pytest.mark.parametrize(
-    "limit", [1024 * MIB, 64 * MIB if SOAK else 32 * MIB], ids=["roomy", "tight"]
-)
+@pytest.mark.parametrize("limit", [1024 * MIB, 64 * MIB], ids=["roomy", "tight"])
 def test_budgets_hold_and_nothing_grows(
     sandbox: Sandbox, handmade: HandmadeRepository, mounts: MountFactory, limit: int
 ) -> None:
