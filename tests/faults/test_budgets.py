@@ -168,6 +168,7 @@ def show(seen: list[Look], read: int) -> None:
 def test_budgets_hold_and_nothing_grows(
     sandbox: Sandbox, handmade: HandmadeRepository, mounts: MountFactory, limit: int
 ) -> None:
+    mounts.allow("is no longer in the cache; fetching it")  # evicted between two looks
     data = contents()
     settle(sandbox, limit)
     handmade.commit(directories={"data": data}, tag="v1")
