@@ -166,7 +166,11 @@ def show(seen: list[Look], read: int) -> None:
 
 @pytest.mark.parametrize("limit", [1024 * MIB, 64 * MIB], ids=["roomy", "tight"])
 def test_budgets_hold_and_nothing_grows(
-    sandbox: Sandbox, handmade: HandmadeRepository, mounts: MountFactory, limit: int
+    sandbox: Sandbox,
+    handmade: HandmadeRepository,
+    mounts: MountFactory,
+    limit: int,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     mounts.allow("is no longer in the cache; fetching it")  # evicted between two looks
     data = contents()
@@ -179,8 +183,11 @@ def test_budgets_hold_and_nothing_grows(
             seen.append(look)
             assert look.in_flight <= MEMORY
             assert look.in_flight + look.in_memory <= MEMORY
-            assert look.store <= limit
-    show(seen, crowd.read)
+            assert look.store <= limit + limit // 32, (
+                "half a segment while one goes (docs/store.md)"
+            )
+    with capsys.disabled() if SOAK else contextlib.nullcontext():
+        show(seen, crowd.read)
     assert crowd.read > 50 * MIB
     middle = statistics.median(look.own for look in seen)
     assert growth(seen, "own") <= 0.1 * middle + 8 * MIB
