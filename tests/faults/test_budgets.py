@@ -13,7 +13,7 @@ import random
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,7 +115,7 @@ class Crowd:
             self.wrong.append(f"{name}: {len(found)} bytes, {len(expected)} expected")
 
 
-def looks(mount: Mount, sandbox: Sandbox) -> Iterator[Look]:
+def looks(mount: Mount, sandbox: Sandbox) -> Generator[Look, None, None]:
     """A picture of the daemon, twenty times or more until the time is over."""
     daemon = mount.daemon()
     (record,) = find_mounts(Path(sandbox.environ["XDG_RUNTIME_DIR"]) / "vfs")
