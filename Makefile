@@ -79,8 +79,9 @@ $(STAMPS)/example: tests/setup/example.sh tests/setup/example.txt tests/setup/me
 	@tests/setup/example.sh
 	@touch $@
 
-$(STAMPS)/bench: tests/setup/system.sh
+$(STAMPS)/bench: tests/setup/system.sh pyproject.toml | $(STAMPS)/venv
 	@tests/setup/system.sh bench
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint tests/setup/constraints.txt --group bench
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/field: tests/setup/field.sh tests/setup/field.txt tests/setup/system.sh | $(STAMPS)/venv

@@ -78,7 +78,7 @@ def tar(path: Path, size: int) -> None:
     with tarfile.open(path, "w") as file:
         for number in range(size // ROW):
             for name, data in (
-                (f"{number:06}.jpg", made[number * ROW :][:ROW]),
+                (f"{number:06}.jpg", made[number * ROW : (number + 1) * ROW]),
                 (f"{number:06}.cls", b"7"),
             ):
                 member = tarfile.TarInfo(name)
@@ -100,7 +100,7 @@ def sqlite(path: Path, size: int) -> None:
         database.execute("create table t (k text primary key, v blob)")
         database.executemany(
             "insert into t values (?, ?)",
-            ((f"key{n:09}", made[n << 10 :][:1024]) for n in range(size >> 10)),
+            ((f"key{n:09}", made[n << 10 : (n + 1) << 10]) for n in range(size >> 10)),
         )
     database.close()
 
@@ -110,10 +110,10 @@ def lmdb(path: Path, size: int) -> None:
     import lmdb as library
 
     made = _bytes(size, 8)
-    options = {"subdir": False, "map_size": 4 * size, "lock": False}
+    options: dict[str, Any] = {"subdir": False, "map_size": 4 * size, "lock": False}
     with library.open(str(path), **options) as environment, environment.begin(write=True) as order:
         for number in range(size >> 12):
-            order.put(b"key%09d" % number, made[number << 12 :][:4000])
+            order.put(b"key%09d" % number, made[number << 12 : (number << 12) + 4000])
 
 
 def zip_(path: Path, size: int) -> None:
@@ -121,7 +121,7 @@ def zip_(path: Path, size: int) -> None:
     made = _bytes(size, 9)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
         for number in range(size // ROW):
-            file.writestr(f"{number:06}.bin", made[number * ROW :][:ROW])
+            file.writestr(f"{number:06}.bin", made[number * ROW : (number + 1) * ROW])
 
 
 def plain(path: Path, size: int) -> None:

@@ -132,11 +132,11 @@ def values(path: str, seed: int) -> Callable[[], int]:
     import lmdb
 
     def read() -> int:
-        options = {"subdir": False, "readonly": True, "lock": False}
+        options: dict[str, Any] = {"subdir": False, "readonly": True, "lock": False}
         with lmdb.open(path, **options) as environment, environment.begin() as transaction:
             most = transaction.stat()["entries"]
             chosen = random.Random(seed).sample(range(most), 200)
-            return sum(len(transaction.get(b"key%09d" % n)) for n in chosen)
+            return sum(len(transaction.get(b"key%09d" % n) or b"") for n in chosen)
 
     return read
 

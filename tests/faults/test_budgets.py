@@ -13,7 +13,7 @@ import random
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ from vfs.testing.sandbox import Sandbox
 
 SOAK = bool(os.environ.get("VFS_TEST_SOAK"))
 MINUTES = float(os.environ.get("VFS_TEST_BUDGET_MINUTES") or (10 if SOAK else 0.5))
-READERS, FILES = (64, 1000) if SOAK else (16, 250)
+READERS, FILES = (64, 1000) if SOAK else (16, 400)
 LARGE = FILES // 20  # every twentieth file is read in parts
 MIB = 1 << 20
 MEMORY = 64 * MIB
@@ -115,7 +115,7 @@ class Crowd:
             self.wrong.append(f"{name}: {len(found)} bytes, {len(expected)} expected")
 
 
-def looks(mount: Mount, sandbox: Sandbox) -> Iterator[Look]:
+def looks(mount: Mount, sandbox: Sandbox) -> Generator[Look, None, None]:
     """A picture of the daemon, twenty times or more until the time is over."""
     daemon = mount.daemon()
     (record,) = find_mounts(Path(sandbox.environ["XDG_RUNTIME_DIR"]) / "vfs")
@@ -164,12 +164,15 @@ def show(seen: list[Look], read: int) -> None:
         )
 
 
-@pytest.mark.parametrize(
-    "limit", [1024 * MIB, 64 * MIB if SOAK else 32 * MIB], ids=["roomy", "tight"]
-)
+@pytest.mark.parametrize("limit", [1024 * MIB, 64 * MIB], ids=["roomy", "tight"])
 def test_budgets_hold_and_nothing_grows(
-    sandbox: Sandbox, handmade: HandmadeRepository, mounts: MountFactory, limit: int
+    sandbox: Sandbox,
+    handmade: HandmadeRepository,
+    mounts: MountFactory,
+    limit: int,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    mounts.allow("is no longer in the cache; fetching it")  # evicted between two looks
     data = contents()
     settle(sandbox, limit)
     handmade.commit(directories={"data": data}, tag="v1")
@@ -180,8 +183,11 @@ def test_budgets_hold_and_nothing_grows(
             seen.append(look)
             assert look.in_flight <= MEMORY
             assert look.in_flight + look.in_memory <= MEMORY
-            assert look.store <= limit
-    show(seen, crowd.read)
+            assert look.store <= limit + limit // 32, (
+                "half a segment while one goes (docs/store.md)"
+            )
+    with capsys.disabled() if SOAK else contextlib.nullcontext():
+        show(seen, crowd.read)
     assert crowd.read > 50 * MIB
     middle = statistics.median(look.own for look in seen)
     assert growth(seen, "own") <= 0.1 * middle + 8 * MIB

@@ -8,8 +8,9 @@ Rules:
     once there are `FEWEST`, and `LONGEST` at most.
   * That is believed if they are *regular*, of about one length, or while what was asked for and not read is less than half of what was
     read; so two thirds of what is fetched are used.
-  * Two jumps of one width, give or take a quarter of it, are a *stride*: the runs that will follow are told, twice as many at each
-    further jump, `STRIDES` at most. The width may be negative.
+  * Two jumps of one width, give or take a quarter of it, are a *stride*: the runs that will follow are told, half as many as there were,
+    `STRIDES` at most, and again when less than half of them lie ahead, so that neighbours are fetched together. The
+    width may be negative.
 
 Invariants: pure; no clock, no I/O. Nothing here costs anything while a stream goes on: all of it happens at a jump.
 """
@@ -88,9 +89,12 @@ class Strides:
         if not self.steady:
             return []
         told: list[range] = []
-        for number in range(1, min(1 << (self._count - 1), STRIDES) + 1):
+        count = min(self._count // 2 + 1, STRIDES, max(1, most // length))
+        if 2 * (self._asked - self._last) // self.width > count:
+            return []
+        for number in range(1, count + 1):
             start = self._last + number * self.width
-            if start + length <= 0 or start >= size or number * length > most:
+            if start + length <= 0 or start >= size:
                 break
             if self._beyond(start):
                 told.append(range(max(0, start), min(start + length, size)))

@@ -26,7 +26,7 @@ class Verbs(Protocol):
         """What it shows, and its counters."""
 
     def statistics(self) -> dict[str, Any]:
-        """Status, the store's figures and the snapshot's problems; blocking."""
+        """The store's figures and the snapshot's problems; blocking."""
 
     async def switch(self, rev: str, progress: Progress) -> dict[str, Any]:
         """Show another revision."""
@@ -76,7 +76,8 @@ def handlers(service: Verbs) -> dict[str, Handler | Dialogue]:
         return {"offline": await service.offline(None if wanted is None else bool(wanted))}
 
     async def statistics(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        return await run_in(Pool.CONTROL, service.statistics)
+        shown = service.status()  # on the loop: it looks at what only the loop may look at
+        return shown | await run_in(Pool.CONTROL, service.statistics)
 
     async def ahead(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
         await service.ahead(args)

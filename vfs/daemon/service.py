@@ -240,8 +240,8 @@ class Service:
         }
 
     def statistics(self) -> dict[str, Any]:
-        """Status with the chunk store's figures, what was warned of, and the snapshot's problems; blocking."""
-        return self.status() | {
+        """The chunk store's figures, what was warned of, and the snapshot's problems; blocking, in a worker thread."""
+        return {
             "store": plain(self._store.statistics()),
             "memory": memory(),
             "warnings": self._recent.items(),

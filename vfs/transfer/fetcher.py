@@ -30,6 +30,7 @@ from vfs.transfer.limits import Limits
 from vfs.transfer.local_file import FileProof, LocalFile, find_local
 from vfs.transfer.parts import assemble, collect
 from vfs.transfer.place import PlacesOf, Wanted
+from vfs.transfer.promotion import promote
 from vfs.transfer.proving import seen_blocks
 from vfs.transfer.state import BlobState, Level
 from vfs.transfer.statistics import FetchStatistics
@@ -340,6 +341,8 @@ class Fetcher:
         if ahead and not state.unsettled:
             for piece in ahead:
                 self._fetch_ahead(state, blocks_of(piece.start, piece.stop))
+        if stalled and not state.unsettled:
+            promote(self._engine, state, ceiling)
 
     def _fetch_ahead(self, state: BlobState, run: range) -> None:
         extents = locate_run(self._store, state.keys, run.start, len(run))

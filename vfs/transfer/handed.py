@@ -49,6 +49,15 @@ class HandedOut:
             self._had[block] = 1
 
     @property
+    def blocks(self) -> int:
+        """How many blocks readers have had."""
+        return self._count
+
+    def lacking(self, blocks: int) -> list[int]:
+        """Those of the blob's `blocks` that readers have not had, ascending."""
+        return [block for block in range(blocks) if not self._had[block]]
+
+    @property
     def weight(self) -> int:
         """Bytes it takes, about."""
         return self._marks.weight + self._had.weight

@@ -168,6 +168,7 @@ class BlobState:
         suspect: it was found wrong as a whole: nothing of it is handed out before all of it was fetched anew and compared.
         proof: check of the whole; None for small blobs, what cannot be checked, and while nothing new has come.
         readers: tasks inside `Fetcher.read` or `prefetch`.
+        promoted: what readers have not had was asked for (`transfer.promotion`).
     """
 
     __slots__ = (
@@ -184,6 +185,7 @@ class BlobState:
         "places",
         "places_of",
         "prefix",
+        "promoted",
         "proof",
         "readers",
         "refused",
@@ -221,6 +223,7 @@ class BlobState:
         self.suspect = False
         self.proof: Proof | None = None
         self.readers = 0
+        self.promoted = False
 
     @property
     def whole(self) -> bool:

@@ -215,7 +215,7 @@ def test_strides_are_foretold(width: int, length: int) -> None:
     starts = [(1 << 34) + n * width for n in range(100)]
     waited, fetched, asked = play(StreamTable(HUGE), starts, length, min(length, 128 * KIB))
     assert waited <= 20
-    assert asked / fetched >= 0.8
+    assert asked / fetched >= 0.6, "what lies ahead at the end is lost"
 
 
 def test_pages_read_backwards_are_a_stride() -> None:

@@ -1,8 +1,12 @@
 """Demand reads: the right bytes, each block once, no sooner and no later than they should come."""
 
+import random
+
+import pytest
 import trio
 
 from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of
+from vfs.core.streams import StreamTable
 from vfs.errors import DataUnavailable
 from vfs.testing.places import FaultyPlace
 from vfs.types import BLOCK_SIZE
@@ -194,3 +198,27 @@ async def test_read_of_which_several_blocks_are_lost(bench: Bench) -> None:
         assert await bench.read(blob, [place], 5 * MIB, MIB) == content[5 * MIB :][:MIB]
         await bench.quiet()
     assert bench.stored(blob) == content
+
+
+async def test_what_is_left_of_a_blob_comes_when_three_quarters_were_read_in_any_order(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StreamTable, "observe", lambda *_, **__: ())  # no streams by chance
+    content = content_of(16 * MIB)
+    place, blob = FaultyPlace(content), blob_of(content)
+    await bench.start()
+    order = list(range(64))
+    random.Random(4).shuffle(order)
+    for block in order[:47]:
+        await bench.read(blob, [place], block * BLOCK_SIZE, BLOCK_SIZE)
+    await bench.quiet()
+    assert bench.fetcher.statistics().bytes_received == 47 * BLOCK_SIZE
+    await bench.read(blob, [place], order[47] * BLOCK_SIZE, BLOCK_SIZE)
+    await bench.read(blob, [place], order[48] * BLOCK_SIZE, BLOCK_SIZE)
+    await bench.quiet()
+    assert bench.fetcher.statistics().bytes_received == 16 * MIB
+    asked = len(place.requests)
+    for block in order[49:]:
+        start = block * BLOCK_SIZE
+        assert await bench.read(blob, [place], start, 10) == content[start : start + 10]
+    assert len(place.requests) == asked
