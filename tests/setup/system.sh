@@ -5,12 +5,13 @@
 #   ceph     a real S3 server (Ceph RADOS Gateway) for the tests of S3 remotes
 #   servers  real SSH, HTTP and WebDAV servers for repositories mounted by URL and for remotes; Node for Azurite
 #   bench    tools that measure
+#   image    what builds the image without a Docker engine
 #   device   installs nothing: is there a FUSE device? (an image is built without one)
 #
 # Only root installs. Anybody else is told the exact command, and the exit code is 1.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-group=${1:?usage: system.sh base|ceph|servers|bench|device}
+group=${1:?usage: system.sh base|ceph|servers|bench|image|device}
 missing=()
 
 need_command() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
@@ -57,6 +58,10 @@ case $group in
   bench)
     need_command fio fio
     need_command bindfs bindfs
+    ;;
+  image)
+    need_command buildah buildah
+    need_command debootstrap debootstrap
     ;;
   device)
     if [ ! -e /dev/fuse ]; then
