@@ -70,6 +70,7 @@ say "ordinary user, entry point, health check; no compiler, pip or uv"
 
 # --- what it does ----------------------------------------------------------------------------------
 
+# In a subshell, which it replaces, so that killing that ends all of it:
 # in_image NAMESPACES DEVICE CAPABILITIES UID COMMAND…: runs a command in the image's tree, as an engine would.
 #   NAMESPACES   words for unshare; mounts made in $work/shared reach whoever shares it
 #   DEVICE       yes: there is a /dev/fuse for everybody
@@ -78,7 +79,7 @@ in_image() {
   local namespaces=$1 device=$2 capabilities=$3 uid=$4
   shift 4
   # shellcheck disable=SC2086
-  unshare --mount --propagation unchanged --pid --fork --kill-child bash -euc '
+  exec unshare --mount --propagation unchanged --pid --fork --kill-child bash -euc '
     root=$1 work=$2 device=$3 capabilities=$4 uid=$5 namespaces=$6; shift 6
     mount --bind "$root" "$root"
     cd "$root"
@@ -93,7 +94,9 @@ in_image() {
     mount --bind "$work/repository" srv/repository
     privileges="--no-new-privs"
     [ "$capabilities" = -all ] || privileges=
-    exec chroot . env -i PATH=/opt/vfs/bin:/usr/bin:/bin VFS_CACHE_DIR=/tmp/cache HOME=/tmp/home \
+    pivot_root . mnt # in a chroot no user namespace may be made
+    umount --lazy /mnt
+    exec env -i PATH=/opt/vfs/bin:/usr/bin:/bin VFS_CACHE_DIR=/tmp/cache HOME=/tmp/home \
       setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all --bounding-set="$capabilities" $privileges \
       $namespaces sh -c "mkdir -p /tmp/home; cd /tmp/home; exec \"\$@\"" sh "$@"
   ' bash "$root" "$work" "$device" "$capabilities" "$uid" "$namespaces" "$@"
@@ -122,11 +125,11 @@ unshare --mount --propagation private bash -euc '
   grep -q "the capability CAP_SYS_ADMIN was taken away" <<<"$said" || fail "vfs doctor: $said"
   say "without device and capability, vfs doctor names both"
 
-  in_image "" yes -all,+sys_admin 1000 vfs demo >"$work/demo.txt" 2>&1 || fail "vfs demo: $(cat "$work/demo.txt")"
+  (in_image "" yes -all,+sys_admin 1000 vfs demo) >"$work/demo.txt" 2>&1 || fail "vfs demo: $(cat "$work/demo.txt")"
   tr "\n" " " <"$work/demo.txt" | grep -q "byte read was compared" || fail "vfs demo: $(cat "$work/demo.txt")"
   say "with the device and CAP_SYS_ADMIN alone, user 1000 runs vfs demo"
 
-  in_image "" yes all 0 vfs fuse-helper --socket /srv/shared/sock --directory /srv/shared --uid 1000 --allow-other >"$work/helper.txt" 2>&1 &
+  in_image "" yes +all 0 vfs fuse-helper --socket /srv/shared/sock --directory /srv/shared --uid 1000 --allow-other >"$work/helper.txt" 2>&1 &
   helper=$!
   trap "kill $helper 2>/dev/null || true" EXIT
   for attempt in $(seq 200); do grep -q listening "$work/helper.txt" && break; sleep 0.1; done
@@ -136,6 +139,7 @@ unshare --mount --propagation private bash -euc '
   for attempt in $(seq 300); do [ -e "$work/shared/data/file.txt" ] && break; sleep 0.1; done
   [ "$(cat "$work/shared/data/file.txt")" = "read in version v1" ] || fail "sidecar: $(cat "$work/sidecar.txt" "$work/helper.txt")"
   say "a sidecar without device, capability and privilege serves a mount that the helper made"
+  disown $sidecar
   kill -KILL $sidecar
   for attempt in $(seq 200); do grep -q "is gone: took down" "$work/helper.txt" && break; sleep 0.1; done
   [ -z "$(ls -A "$work/shared/data" 2>&1 | grep -v "No such")" ] || fail "the mount outlived its sidecar"
