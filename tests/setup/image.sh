@@ -120,7 +120,7 @@ unshare --mount --propagation private bash -euc '
   mount --bind "$work/shared" "$work/shared"
   mount --make-shared "$work/shared"
 
-  said=$(in_image "" no -all 1000 vfs doctor 2>&1 || true)
+  said=$( (in_image "" no -all 1000 vfs doctor) 2>&1 || true)
   grep -q "/dev/fuse does not exist" <<<"$said" || fail "vfs doctor: $said"
   grep -q "the capability CAP_SYS_ADMIN was taken away" <<<"$said" || fail "vfs doctor: $said"
   say "without device and capability, vfs doctor names both"
