@@ -15,7 +15,7 @@ SOAK_ARGS ?=
 # A wheel of PyTorch, or what an index has.
 TORCH ?= torch
 
-.PHONY: help demo test test-torch lint bench bench-field soak clean wheel
+.PHONY: help demo test test-torch lint bench bench-field soak clean wheel image-check
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -49,6 +49,9 @@ soak: $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph ## the long ve
 	@HYPOTHESIS_PROFILE=soak VFS_TEST_SOAK=1 \
 	  $(BIN)/python -m pytest tests/fuse/test_machine.py tests/faults tests/tracking/test_kill.py tests/pipeline/test_kill.py tests/pipeline/test_private_kill.py tests/compat/test_generated_pipelines.py -o timeout=14400 \
 	  -o faulthandler_timeout=0 $(SOAK_ARGS)
+
+image-check: $(STAMPS)/image ## build the image without a Docker engine and prove what it does (root; 10 minutes the first time)
+	@tests/setup/image.sh
 
 clean: ## remove everything that was built or installed here
 	rm -rf .venv .tools .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -86,6 +89,10 @@ $(STAMPS)/bench: tests/setup/system.sh pyproject.toml | $(STAMPS)/venv
 
 $(STAMPS)/field: tests/setup/field.sh tests/setup/field.txt tests/setup/system.sh | $(STAMPS)/venv
 	@tests/setup/field.sh
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/image: tests/setup/system.sh
+	@tests/setup/system.sh image
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/venv: pyproject.toml tests/setup/venv.sh tests/setup/constraints.txt $(STAMPS)/system

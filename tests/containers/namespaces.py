@@ -41,6 +41,12 @@ _ALONE = (
 Words = Sequence[str | Path]
 
 
+def opened(device: Path) -> Words:
+    """What runs a command where every user can reach Python and this checkout, and /dev/fuse is `device`."""
+    needed = sorted({str(ROOT), sys.prefix, sys.base_prefix})
+    return (sys.executable, Path(__file__).with_name("opened.py"), device, *needed, "--")
+
+
 class _Held:
     """A process that is there until it is told to end."""
 
@@ -113,20 +119,12 @@ class Pod(_Held):
         propagation: str = "private",
     ) -> None:
         """In namespaces made inside of `inside`, whose mounts it sees; `propagation`: private, or slave to see what happens there later."""
-        needed = {str(ROOT), sys.prefix, sys.base_prefix}
         no_device = sandbox.root / "no-device"
         no_device.touch(mode=0)
-        opened: Words = (
-            sys.executable,
-            Path(__file__).with_name("opened.py"),
-            no_device,
-            *sorted(needed),
-        )
         self.process = subprocess.Popen(
             [
                 *inside.enter,
-                *opened,
-                "--",
+                *opened(no_device),
                 *_AS_USER,
                 *_ALONE,
                 "--propagation",

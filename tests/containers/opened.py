@@ -1,9 +1,9 @@
 """Makes this checkout and its Python reachable for every user in a mount namespace of its own, and runs a command there.
 
-    python opened.py NO-DEVICE PATH… -- COMMAND…
+    python opened.py DEVICE PATH… -- COMMAND…
 
 They may lie below a directory that is closed to others, such as root's home. That is covered by an empty one, and what is needed is bound
-back into it. /dev/fuse is covered by the file NO-DEVICE. Run as root.
+back into it. /dev/fuse is covered by DEVICE. Run as root, in a namespace that sends nothing out.
 """
 
 import os
@@ -11,15 +11,12 @@ import sys
 
 from vfs.sandbox import kernel
 
-_SLAVE = 0x80000  # MS_SLAVE of <linux/mount.h>
-
 
 def main() -> None:
-    no_device, words = os.fsencode(sys.argv[1]), sys.argv[2:]
+    device, words = os.fsencode(sys.argv[1]), sys.argv[2:]
     paths, command = words[: words.index("--")], words[words.index("--") + 1 :]
     kernel.unshare(kernel.NEW_NAMESPACE)
-    kernel.mount(b"none", b"/", None, kernel.RECURSIVE | _SLAVE, b"")
-    kernel.mount(no_device, b"/dev/fuse", None, kernel.BIND, b"")
+    kernel.mount(device, b"/dev/fuse", None, kernel.BIND, b"")
     needed = [(path, os.open(path, os.O_PATH)) for path in paths if _closed_above(path)]
     for top in sorted({_closed_above(path) for path, _ in needed}):
         kernel.mount(b"none", os.fsencode(top), b"tmpfs", 0, b"mode=755")

@@ -6,12 +6,13 @@
 #   servers  real SSH, HTTP and WebDAV servers for repositories mounted by URL and for remotes; Node for Azurite
 #   bench    tools that measure
 #   field-*  one peer of `make bench-field` each, and what delays requests there
+#   image    what builds the image without a Docker engine
 #   device   installs nothing: is there a FUSE device? (an image is built without one)
 #
 # Only root installs. Anybody else is told the exact command, and the exit code is 1.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-group=${1:?usage: system.sh base|ceph|servers|bench|field-*|device}
+group=${1:?usage: system.sh base|ceph|servers|bench|field-*|image|device}
 missing=()
 
 need_command() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
@@ -72,6 +73,10 @@ case $group in
     ;;
   field-sshfs) need_command sshfs sshfs ;;
   field-delay) [ -e /usr/lib/nginx/modules/ngx_http_lua_module.so ] || missing+=(libnginx-mod-http-lua) ;;
+  image)
+    need_command buildah buildah
+    need_command debootstrap debootstrap
+    ;;
   device)
     if [ ! -e /dev/fuse ]; then
       echo "/dev/fuse does not exist: the kernel has no FUSE, or this container was started without" >&2

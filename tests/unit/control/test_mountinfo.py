@@ -22,7 +22,8 @@ LINE = (
 
 
 def test_a_line_is_read_with_its_escapes_and_optional_fields() -> None:
-    assert parse_mounts(LINE) == [KernelMount(Path("/mnt/my data\\x"), "0:47", 1000, "/repo")]
+    expected = KernelMount(Path("/mnt/my data\\x"), "0:47", 1000, "/repo", 1000)
+    assert parse_mounts(LINE) == [expected]
     plain = LINE.replace(b" shared:1 master:2", b"")
     assert parse_mounts(plain) == parse_mounts(LINE)
 
