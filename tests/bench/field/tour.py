@@ -124,22 +124,20 @@ def measure(course: Course, latency: int, found: Found) -> None:
 
 
 def _measure(course: Course, latency: int, found: Found, metrics: Sequence[str], part: Run) -> None:
-    name, began, given = course.peer.name, time.perf_counter(), set()
+    name, began, why = course.peer.name, time.perf_counter(), ""
+    given: set[str] = set()
     try:
         for metric, value in part(course):
             given.add(metric)
             if metric in course.wanted:
                 found.add(name, latency, metric, value)
-        why = "no such figure"
     except Exception as error:  # noqa: BLE001 - one that fails must not hide the others
         if not isinstance(error, NoAnswer | AssertionError | OSError):
             traceback.print_exc()
         why = brief(error) if isinstance(error, NoAnswer) else f"failed: {brief(error)}"
-    for metric in metrics:
-        if metric not in given and metric in course.wanted:
+        for metric in course.wanted.intersection(metrics) - given:
             found.lacks(name, latency, metric, why)
-    told = "" if given.issuperset(course.wanted.intersection(metrics)) else f", {why}"
-    say(f"  {metrics[0]}: {time.perf_counter() - began:.1f} s{told}")
+    say(f"  {metrics[0]}: {time.perf_counter() - began:.1f} s{why and ', '}{why}")
 
 
 def brief(error: BaseException) -> str:

@@ -71,6 +71,8 @@ def best_mount(found: Found, latency: int, metric: Metric) -> tuple[str, float] 
 
 def least(metric: Metric, latency: int) -> float | None:
     """The ratio aimed at."""
+    if metric.key.endswith("_used"):
+        return None
     if metric.key == "seq_cold":
         return 0.9
     if metric.key == "epoch_hinted":
