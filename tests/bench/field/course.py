@@ -34,7 +34,8 @@ class Course:
     Attributes:
         seed: another one in each round, for what is shuffled.
         wanted: keys of the metrics asked for.
-        cool: makes the kernel forget what it has cached.
+        cool: makes the kernel forget all that it has cached.
+        cool_names: makes it forget names, but not what is open, such as the caches of a daemon.
     """
 
     peer: Peer
@@ -43,6 +44,7 @@ class Course:
     seed: int
     wanted: set[str]
     cool: Callable[[], None]
+    cool_names: Callable[[], None]
 
     def wants(self, *keys: str) -> bool:
         """Whether one of these was asked for."""

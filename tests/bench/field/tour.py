@@ -17,7 +17,7 @@ from tests.bench.field.place import Place, Unavailable
 from tests.bench.field.proxy import Proxy
 from tests.bench.field.rows import Run, parts
 from tests.bench.field.took import NoAnswer
-from tests.bench.harness import drop_caches
+from tests.bench.harness import drop_caches, drop_names
 from vfs.testing.lfs_server import LfsServer, start_giftless
 from vfs.testing.s3_servers import S3Server, ServerFailed
 from vfs.testing.sandbox import Sandbox
@@ -29,7 +29,7 @@ class Plan:
 
     Attributes:
         wanted: keys of metrics.
-        cool: makes the kernel forget what it has cached.
+        cool, cool_names: make the kernel forget what it has cached.
         mock: whether MiniStack serves instead of Ceph.
     """
 
@@ -40,6 +40,7 @@ class Plan:
     wanted: set[str]
     mock: bool = False
     cool: Callable[[], None] = drop_caches
+    cool_names: Callable[[], None] = drop_names
 
 
 @dataclass
@@ -70,6 +71,7 @@ def run(plan: Plan, found: Found) -> None:
                             100 * number + 7,
                             plan.wanted,
                             plan.cool,
+                            plan.cool_names,
                         )
                         measure(course, latency, found)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from tests.bench.field.course import Course, Watched
 from tests.bench.field.data import BIG
-from tests.bench.field.peers.base import Running
+from tests.bench.field.peers.base import Kind, Running
 
 _KIB = 1 << 10
 Figures = Iterator[tuple[str, float]]
@@ -22,7 +22,8 @@ def sequential(course: Course) -> Figures:
             yield "seq_cold_memory", watched.memory / 1e6
         if watched.seconds:
             yield "seq_cold_used", watched.seconds / took.bytes * 1e9
-        yield from _warm(course, running)
+        if course.peer.kind is not Kind.LIBRARY:
+            yield from _warm(course, running)
 
 
 def _warm(course: Course, running: Running) -> Figures:
