@@ -91,7 +91,9 @@ def ground(plan: Plan) -> Iterator[Ground]:
         proxy = Proxy(sandbox.root / "proxy", upstreams, sorted({0, *plan.latencies}))
         stack.callback(proxy.stop)
         if lfs is not None:
-            _trust(sandbox, lfs, [proxy.endpoint("lfs", latency) for latency in plan.latencies])
+            _trust(
+                sandbox, lfs, [proxy.endpoint("lfs", latency) for latency in {0, *plan.latencies}]
+            )
         say("making the data")
         repository = stores.make_repository(sandbox, plan.size)
         buckets = stores.fill(sandbox, repository, server, plan.size)
