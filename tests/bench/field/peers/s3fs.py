@@ -26,7 +26,7 @@ class S3fs(Peer):
     def start(self, place: Place) -> Running:
         options = (
             f"passwd_file={place.directory / 'password'},url={place.s3},use_path_request_style,ro,"
-            "parallel_count=8,multireq_max=20,complement_stat,compat_dir"
+            "parallel_count=8,multireq_max=20,complement_stat"
         )
         bucket = place.buckets["plain"]
         argv: list[str | Path] = [
