@@ -142,6 +142,11 @@ def drop_caches() -> None:
     Path("/proc/sys/vm/drop_caches").write_text("3", encoding="ascii")
 
 
+def drop_names() -> None:
+    """Make the kernel forget names and attributes, and pages of files that nobody has open; root only."""
+    Path("/proc/sys/vm/drop_caches").write_text("2", encoding="ascii")
+
+
 def touch_memory(size: int) -> None:
     """Make a virtual machine own `size` bytes: the first use of a page costs many times what later uses do."""
     with mmap.mmap(-1, size) as memory:

@@ -75,7 +75,8 @@ def main(words: list[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     found, began, before = Found(), time.time(), os.getloadavg()
     ended = True
     try:
@@ -95,6 +96,8 @@ def main(words: list[str]) -> int:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # what was started is being taken down
     raise KeyboardInterrupt
 
 

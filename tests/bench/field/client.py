@@ -150,6 +150,15 @@ def first(job: Job) -> Job:
     return {"delays": delays}
 
 
+def forget(job: Job) -> Job:
+    """Make the kernel forget the pages of files."""
+    for name in job["names"]:
+        descriptor = os.open(f"{job['options']['root']}/{name}", os.O_RDONLY)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+    return {}
+
+
 def stats(job: Job) -> Job:
     """`stat` of each file below a directory."""
     root = job["options"]["root"]
@@ -238,7 +247,7 @@ def _hinted(job: Job) -> Iterator[None]:
 
 JOBS = {
     "sequential": sequential, "random": at_random, "first": first, "stats": stats,
-    "listing": listing, "epoch": epoch,
+    "listing": listing, "forget": forget, "epoch": epoch,
 }  # fmt: skip
 
 

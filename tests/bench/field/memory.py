@@ -1,4 +1,7 @@
-"""The largest resident set of a peer while it works: all of its processes and their children, looked at twenty times a second."""
+"""The largest resident set of a peer while it works, and its processor time: all of its processes and their children.
+
+Memory is looked at twenty times a second.
+"""
 
 import contextlib
 import threading
@@ -43,14 +46,27 @@ class PeakMemory:
 
 def resident(roots: Iterable[int]) -> int:
     """Resident bytes of processes and all of their children now."""
-    seen: set[int] = set()
     total = 0
+    for process in _family(roots):
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total
+
+
+def spent(roots: Iterable[int]) -> float:
+    """Processor seconds that processes and their children have used so far."""
+    total = 0.0
+    for process in _family(roots):
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def _family(roots: Iterable[int]) -> Iterable[psutil.Process]:
+    found: dict[int, psutil.Process] = {}
     for root in roots:
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(root)
-            for each in (process, *process.children(recursive=True)):
-                with contextlib.suppress(psutil.Error):
-                    if each.pid not in seen:
-                        seen.add(each.pid)
-                        total += each.memory_info().rss
-    return total
+            found |= {each.pid: each for each in (process, *process.children(recursive=True))}
+    return found.values()

@@ -68,6 +68,9 @@ class Reader:
         """`stat` of each of these."""
         raise NoAnswer("no directory to look into")
 
+    def forget(self, names: list[str]) -> None:
+        """Make the kernel forget the pages of files, not their names."""
+
     def _took(self, job: str, **arguments: Any) -> Took:
         answer = self._ask(job, **arguments)
         return Took(answer["seconds"], answer["bytes"], answer["count"])
@@ -143,6 +146,9 @@ class Files(Reader):
 
     def stats(self, names: list[str]) -> Took:
         return self._took("stats", names=names)
+
+    def forget(self, names: list[str]) -> None:
+        self._ask("forget", names=names)
 
     def _big(self, path: str, job: fio.Job) -> Took:
         spent = self.bring([path])

@@ -17,7 +17,7 @@ from tests.bench.field.place import Place, Unavailable
 from tests.bench.field.proxy import Proxy
 from tests.bench.field.rows import Run, parts
 from tests.bench.field.took import NoAnswer
-from tests.bench.harness import drop_caches
+from tests.bench.harness import drop_caches, drop_names
 from vfs.testing.lfs_server import LfsServer, start_giftless
 from vfs.testing.s3_servers import S3Server, ServerFailed
 from vfs.testing.sandbox import Sandbox
@@ -29,7 +29,7 @@ class Plan:
 
     Attributes:
         wanted: keys of metrics.
-        cool: makes the kernel forget what it has cached.
+        cool, cool_names: make the kernel forget what it has cached.
         mock: whether MiniStack serves instead of Ceph.
     """
 
@@ -40,6 +40,7 @@ class Plan:
     wanted: set[str]
     mock: bool = False
     cool: Callable[[], None] = drop_caches
+    cool_names: Callable[[], None] = drop_names
 
 
 @dataclass
@@ -70,6 +71,7 @@ def run(plan: Plan, found: Found) -> None:
                             100 * number + 7,
                             plan.wanted,
                             plan.cool,
+                            plan.cool_names,
                         )
                         measure(course, latency, found)
 
@@ -89,7 +91,9 @@ def ground(plan: Plan) -> Iterator[Ground]:
         proxy = Proxy(sandbox.root / "proxy", upstreams, sorted({0, *plan.latencies}))
         stack.callback(proxy.stop)
         if lfs is not None:
-            _trust(sandbox, lfs, [proxy.endpoint("lfs", latency) for latency in plan.latencies])
+            _trust(
+                sandbox, lfs, [proxy.endpoint("lfs", latency) for latency in {0, *plan.latencies}]
+            )
         say("making the data")
         repository = stores.make_repository(sandbox, plan.size)
         buckets = stores.fill(sandbox, repository, server, plan.size)
@@ -124,22 +128,20 @@ def measure(course: Course, latency: int, found: Found) -> None:
 
 
 def _measure(course: Course, latency: int, found: Found, metrics: Sequence[str], part: Run) -> None:
-    name, began, given = course.peer.name, time.perf_counter(), set()
+    name, began, why = course.peer.name, time.perf_counter(), ""
+    given: set[str] = set()
     try:
         for metric, value in part(course):
             given.add(metric)
             if metric in course.wanted:
                 found.add(name, latency, metric, value)
-        why = "no such figure"
     except Exception as error:  # noqa: BLE001 - one that fails must not hide the others
         if not isinstance(error, NoAnswer | AssertionError | OSError):
             traceback.print_exc()
         why = brief(error) if isinstance(error, NoAnswer) else f"failed: {brief(error)}"
-    for metric in metrics:
-        if metric not in given and metric in course.wanted:
+        for metric in course.wanted.intersection(metrics) - given:
             found.lacks(name, latency, metric, why)
-    told = "" if given.issuperset(course.wanted.intersection(metrics)) else f", {why}"
-    say(f"  {metrics[0]}: {time.perf_counter() - began:.1f} s{told}")
+    say(f"  {metrics[0]}: {time.perf_counter() - began:.1f} s{why and ', '}{why}")
 
 
 def brief(error: BaseException) -> str:

@@ -56,6 +56,13 @@ def yardstick(found: Found, latency: int, metric: Metric) -> tuple[str, float] |
     if metric.key == "epoch_hinted":
         warm = found.value(OURS, latency, "epoch_warm")
         return None if warm is None else (f"{OURS}, all of it here", warm)
+    if metric.key == "switch":  # no other mount can; those that copy do
+        others = [
+            (p.name, found.value(p.name, latency, metric.key))
+            for p in found.peers
+            if p.kind is Kind.COPY
+        ]
+        return best(metric, [(name, value) for name, value in others if value is not None])
     return best_mount(found, latency, metric)
 
 
@@ -71,6 +78,8 @@ def best_mount(found: Found, latency: int, metric: Metric) -> tuple[str, float] 
 
 def least(metric: Metric, latency: int) -> float | None:
     """The ratio aimed at."""
+    if metric.key.endswith("_used"):
+        return None
     if metric.key == "seq_cold":
         return 0.9
     if metric.key == "epoch_hinted":

@@ -16,6 +16,7 @@ def _found() -> Found:
             PeerInfo("rclone", Kind.MOUNT, "plain objects", True, "2"),
             PeerInfo("squashfuse", Kind.MOUNT, "an image", False, "3"),
             PeerInfo("obstore", Kind.LIBRARY, "plain objects", True, "4"),
+            PeerInfo("dvc pull", Kind.COPY, "DVC's objects", True, "5"),
             PeerInfo("s3fs", Kind.MOUNT, "plain objects", True, absent="no `s3fs`: a | reason"),
         ]
     )
@@ -35,6 +36,8 @@ def _found() -> Found:
         ("rclone", "epoch_shuffled", [101.0]),
         ("vfs", "epoch_warm", [1000.0]),
         ("vfs", "epoch_hinted", [850.0]),
+        ("vfs", "switch", [1.0]),
+        ("dvc pull", "switch", [4.0]),
     ):
         for value in values:
             found.add(peer, 20, metric, value)
@@ -64,6 +67,7 @@ def test_each_row_has_its_yardstick() -> None:
     assert by_key["seq_cold_memory"].reached is True  # 1.5 times as much
     assert by_key["epoch_shuffled"].reached is False  # 9.9 times
     assert by_key["epoch_hinted"].theirs == 1000.0
+    assert (by_key["switch"].yardstick, by_key["switch"].ratio) == ("dvc pull", 4.0)
     assert by_key["epoch_hinted"].reached is True
 
 
@@ -71,8 +75,13 @@ def test_the_tables_tell_what_is_not_there() -> None:
     text = "\n".join(report(_found(), [20]))
     assert "| s3fs | mount | plain objects | **not here**: no `s3fs`: a \\| reason |" in text
     assert "- obstore, stat, list_cold: no directory" in text
-    assert "| warm sequential, kernel cold | 100 MB/s | squashfuse: 400 MB/s | **0.25 x** |" in text
-    assert "| cold sequential, 256 KiB, MB/s | **90** | 200 (0.45 x) | - | 100 (0.9 x) |" in text
+    assert (
+        "| warm sequential, no page in the kernel | 100 MB/s | squashfuse: 400 MB/s | **0.25 x** |"
+        in text
+    )
+    assert (
+        "| cold sequential, 256 KiB, MB/s | **90** | 200 (0.45 x) | - | 100 (0.9 x) | - |" in text
+    )
 
 
 def test_the_document_has_every_round() -> None:

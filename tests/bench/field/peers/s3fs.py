@@ -26,9 +26,9 @@ class S3fs(Peer):
     def start(self, place: Place) -> Running:
         options = (
             f"passwd_file={place.directory / 'password'},url={place.s3},use_path_request_style,ro,"
-            "parallel_count=8,multireq_max=20,complement_stat,compat_dir"
+            "parallel_count=8,multireq_max=20,complement_stat"
         )
-        bucket = f"{place.buckets['plain']}:/v1"
+        bucket = place.buckets["plain"]
         argv: list[str | Path] = [
             program("s3fs", _INSTALL),
             bucket,
@@ -39,4 +39,6 @@ class S3fs(Peer):
         ]
         made = mount(place, argv)
         pids = [process.pid for process in made.processes]
-        return Running(Files(directory=made.point, environ=place.environ), lambda: pids, made.stop)
+        return Running(
+            Files(directory=made.point / "v1", environ=place.environ), lambda: pids, made.stop
+        )

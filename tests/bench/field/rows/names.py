@@ -15,7 +15,8 @@ _FIRST = 9  # files, each in another place
 def first_bytes(course: Course) -> Iterator[tuple[str, float]]:
     """To the first byte of files all over the data set; the first of them, which may set up connections, is left out."""
     listed = data.names(course.place.size)
-    some = listed[3 :: max(1, len(listed) // _FIRST)]
+    count = 3 if course.peer.kind is Kind.COPY else _FIRST  # each of which is a command
+    some = listed[3 :: max(1, len(listed) // count)]
     with course.fresh() as running:
         yield "first_byte", median(running.reader.first(some)[1:])
 
@@ -32,9 +33,9 @@ def ready(course: Course) -> Iterator[tuple[str, float]]:
         list(running.reader.root.iterdir())
         yield "ready", perf_counter() - began
         yield "list_cold", running.reader.listing("small").rate
-        course.cool()
+        course.cool_names()
         yield "list_again", running.reader.listing("small").rate
-        course.cool()
+        course.cool_names()
         names = data.shuffled(data.names(course.place.size), course.seed)
         yield "stat", running.reader.stats(names).rate
     finally:
