@@ -76,12 +76,17 @@ def describe(output: Output, title: str, periods: Sequence[Data]) -> None:
         output.line(f"({left_out} earlier periods: --json or --html has all)")
     headings = ("", *(str(period.get("name"))[:24] for period in shown))
     output.table(headings, [[label, *map(tell, shown)] for label, tell in ROWS])
-    last = shown[-1]
+    last = costly(shown)
     for name, heading in (("directories", "DIRECTORY"), ("files", "FILE")):
         rows = [_row(row) for row in (last.get(name) or ())[:_MOST_ROWS]]
         if rows:
             output.line(f"{name} that cost most, of {last.get('name')}:")
             output.table((heading, "WAITED", "STALLED", "REQUESTS", "FETCHED", "READ"), rows)
+
+
+def costly(periods: Sequence[Data]) -> Data:
+    """The last period that cost anything; else the last."""
+    return next((one for one in reversed(periods) if one.get("directories")), periods[-1])
 
 
 def path_of(row: Data, unknown: str = "(nobody looked it up)") -> str:
