@@ -11,7 +11,7 @@ from vfs.drawing.draw import draw
 from vfs.drawing.page import figure
 from vfs.drawing.page import page as whole
 from vfs.drawing.svg import Markup, element
-from vfs_cli.report_text import ROWS, group, path_of, seconds
+from vfs_cli.report_text import ROWS, costly, group, path_of, seconds
 from vfs_cli.text import date, format_size
 
 Data = Mapping[str, Any]
@@ -30,7 +30,7 @@ def page(title: str, periods: Sequence[Data]) -> str:
     parts += [_figure(chart) for chart in _charts(periods)]
     if periods:
         for name in ("directories", "files"):
-            parts.append(_costs(name, periods[-1]))
+            parts.append(_costs(name, costly(periods)))
     return whole(f"What was read: {title}", *parts)
 
 
@@ -55,7 +55,7 @@ def _charts(periods: Sequence[Data]) -> list[Chart]:
         }),
     ]  # fmt: skip
     if periods:
-        last = periods[-1]
+        last = costly(periods)
         for title, field in (("Fetched", "fetched"), ("Stalled", "stalled")):
             unit = "MiB" if field == "fetched" else "seconds"
             rows = [
@@ -63,9 +63,8 @@ def _charts(periods: Sequence[Data]) -> list[Chart]:
                 for row in (last.get("directories") or ())[:_MOST]
             ]
             series = Series(str(last.get("name")), "", rows)
-            charts.append(
-                Chart(f"{title} by directory", "bar_horizontal_sorted", unit, "", (series,))
-            )
+            name = f"{title} by directory, {last.get('name')}"
+            charts.append(Chart(name, "bar_horizontal_sorted", unit, "", (series,)))
     return charts
 
 
@@ -112,4 +111,4 @@ def _costs(name: str, period: Data) -> Markup:
         return Markup("")
     heads = (element("th", {}, text) for text in (name, "waited", "stalled", "requests", "fetched"))
     table = element("table", {"cellpadding": 4.0}, element("tr", {}, *heads), *rows)
-    return figure(f"{name.capitalize()} that cost most", table)
+    return figure(f"{name.capitalize()} that cost most, {period.get('name')}", table)

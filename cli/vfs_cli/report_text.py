@@ -12,7 +12,8 @@ from vfs_cli.text import date, format_size, printable
 Data = Mapping[str, Any]
 
 _MOST_PERIODS: Final = 8
-_MOST_ROWS: Final = 15
+_DIRECTORIES: Final = 15
+_FILES: Final = 5
 
 
 def group(report: Data, name: str) -> Data:
@@ -76,12 +77,29 @@ def describe(output: Output, title: str, periods: Sequence[Data]) -> None:
         output.line(f"({left_out} earlier periods: --json or --html has all)")
     headings = ("", *(str(period.get("name"))[:24] for period in shown))
     output.table(headings, [[label, *map(tell, shown)] for label, tell in ROWS])
-    last = shown[-1]
-    for name, heading in (("directories", "DIRECTORY"), ("files", "FILE")):
-        rows = [_row(row) for row in (last.get(name) or ())[:_MOST_ROWS]]
-        if rows:
+    last = costly(shown)
+    for name, heading, most in (
+        ("directories", "DIRECTORY", _DIRECTORIES),
+        ("files", "FILE", _FILES),
+    ):
+        shown_rows = (last.get(name) or ())[:most]
+        if shown_rows:
+            read = any("read" in row for row in shown_rows)
             output.line(f"{name} that cost most, of {last.get('name')}:")
-            output.table((heading, "WAITED", "STALLED", "REQUESTS", "FETCHED", "READ"), rows)
+            heads = (
+                heading,
+                "WAITED",
+                "STALLED",
+                "REQUESTS",
+                "FETCHED",
+                *(["READ"] if read else []),
+            )
+            output.table(heads, [_row(row)[: len(heads)] for row in shown_rows])
+
+
+def costly(periods: Sequence[Data]) -> Data:
+    """The last period that cost anything; else the last."""
+    return next((one for one in reversed(periods) if one.get("directories")), periods[-1])
 
 
 def path_of(row: Data, unknown: str = "(nobody looked it up)") -> str:

@@ -119,6 +119,7 @@ def _facts(workspace: "Workspace", target: Target, place: bytes, found: Any) -> 
         layout=found.layout,
         source=found.source,
         nowhere=found.nowhere,
+        broken=found.broken,
         problem=found.problem,
         hint=found.hint,
         verified=found.verified,
@@ -188,7 +189,7 @@ def _show(
 
 def _cost(cost: Data) -> str:
     if not any(cost.values()):
-        return "nothing: every read was answered at once"
+        return "nothing: no read of it had to wait, and nothing was fetched"
     waited = f"{count(int(cost['waits']), 'read')} waited {float(cost['stalled']):.3g} s"
     came = f"{format_size(int(cost['fetched']))} in {count(int(cost['requests']), 'request')}"
     ahead = int(cost["read_ahead"]) + int(cost["warm_up"])

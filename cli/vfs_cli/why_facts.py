@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vfs.core.gets import gets
-from vfs.core.ranges import block_count, run_length
+from vfs.packed import Located
+from vfs.packed.place import parts_of, runs_of
 from vfs.packed.plan import Plan
 from vfs.transfer.blocks import scoped
 from vfs.types import BLOCK_SIZE, Blob, Entry
@@ -31,7 +32,7 @@ class Found:
         requests, layout, source: of what must come.
         segments: of the chunk store that hold what is there.
         places: of a file, in the order in which they are asked.
-        packs: of a packed remote that was asked, and how many requests a read would make of it.
+        packs: of a packed remote that was asked: where in which packs it lies, run by run.
         rows: of a directory: where what is lacking comes from.
         cost: what the daemon says; empty if there is none.
     """
@@ -52,7 +53,7 @@ class Found:
     hint: str = ""
     segments: list[int] = field(default_factory=list)
     places: list[Told] = field(default_factory=list)
-    packs: list[str] = field(default_factory=list)
+    packs: list[dict[str, Any]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     cost: dict[str, Any] = field(default_factory=dict)
 
@@ -102,9 +103,7 @@ class Found:
             yield "lacking", _row(row)
         if self.packs:
             more = f" and {len(self.packs) - _PACKS} more" if len(self.packs) > _PACKS else ""
-            yield "packs", ", ".join(self.packs[:_PACKS]) + more
-        if self.broken:
-            yield "broken", f"{count(self.broken, 'path')} cannot be served: vfs doctor -v"
+            yield "packs", ", ".join(map(_pack, self.packs[:_PACKS])) + more
 
     def _stored(self) -> str:
         percent = 100 if not self.size else 100 * self.resident // self.size
@@ -120,6 +119,11 @@ def _place(told: Told) -> str:
     asked = {True: "has it", False: "does not have it", None: "not asked"}[told.here]
     note = f": {told.note}" if told.note else ""
     return f"{told.where} [{told.layout}] {asked}{note}"
+
+
+def _pack(run: dict[str, Any]) -> str:
+    name = run["pack"].rpartition("/")[2][:16]
+    return f"{name}… from {run['offset']}, {format_size(run['length'])} in {count(run['chunks'], 'chunk')}"
 
 
 def _row(row: dict[str, Any]) -> str:
@@ -148,6 +152,8 @@ def _of_file(workspace: Workspace, shown: Snapshot, entry: Entry, *, ask: bool) 
     found = Found(entry.kind.name.lower(), blob, blob.size, verified=here.verified)
     found.resident, found.segments = here.size, here.segments
     found.places = [*told_places(workspace.session, places, blob, ask=ask)]
+    located = next((told.located for told in found.places if told.located is not None), None)
+    found.packs = [] if located is None else _packs(located, blob.size)
     own = next((told for told in found.places if told.local and told.here), None)
     if own is not None:
         found.local = blob.size - here.size
@@ -169,11 +175,22 @@ def _add_remote(found: Found, blob: Blob, lacking: list[int], *, ask: bool) -> N
     runs = [*gets(blob.size, lacking)]
     found.requests = len(runs)
     if first.located is not None:
-        plan, whole = Plan(), Plan()
+        plan = Plan()
         plan.add(first.located, [(run.start * BLOCK_SIZE, run.stop * BLOCK_SIZE) for run in runs])
-        every = range(block_count(blob.size))
-        whole.add(first.located, [(0, run_length(blob.size, every))])
-        found.requests, found.packs = plan.requests, whole.packs
+        found.requests = plan.requests
+
+
+def _packs(located: Located, size: int) -> list[dict[str, Any]]:
+    """Where a content lies in packs: runs of chunks that lie back to back."""
+    return [
+        {
+            "pack": located.packs[run[0].chunk.pack].key,
+            "offset": run[0].chunk.offset,
+            "length": run[-1].chunk.offset + run[-1].chunk.stored - run[0].chunk.offset,
+            "chunks": len(run),
+        }
+        for run in runs_of(parts_of(located, 0, size))
+    ]
 
 
 def _of_directory(

@@ -46,6 +46,7 @@ class Facts:
         layout: `packed`, `plain` or "": of where the rest comes from first.
         nowhere: contents that no place has, as far as was asked.
         problem: why it cannot be served; `hint` what helps.
+        broken: paths below a directory that cannot be served.
         verified: `yes`, `no`, `bad`.
         waits, stalled, asked_for, fetched: reads that waited so far, seconds of that, GETs, and bytes that came.
         read: bytes of the reads that came to the fetcher.
@@ -65,6 +66,7 @@ class Facts:
     requests: int = 0
     layout: str = ""
     nowhere: int = 0
+    broken: int = 0
     problem: str = ""
     hint: str = ""
     verified: str = "no"
@@ -96,6 +98,14 @@ def broken(facts: Facts) -> Advice | None:
     if not facts.problem:
         return None
     return Advice("broken", f"it cannot be served: {facts.problem}", facts.hint or "vfs doctor")
+
+
+def partly_broken(facts: Facts) -> Advice | None:
+    """Some of a directory cannot be read at all."""
+    if not facts.broken:
+        return None
+    said = f"{facts.broken} of its paths cannot be served"
+    return Advice("partly-broken", said, "vfs doctor -v")
 
 
 def bad(facts: Facts) -> Advice | None:
@@ -195,13 +205,13 @@ def read_ahead(facts: Facts) -> Advice | None:
 
 def nothing(facts: Facts) -> Advice | None:
     """There is nothing to gain."""
-    if facts.missing or facts.problem or facts.verified == "bad":
+    if facts.missing or facts.problem or facts.broken or facts.verified == "bad":
         return None
     return Advice("here", "all of it is on this machine; reading it asks no remote")
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    broken, bad, nowhere, not_storing, evicted, cache_too_small, not_here,
+    broken, partly_broken, bad, nowhere, not_storing, evicted, cache_too_small, not_here,
     many_small, jumping, slow_remote, read_ahead, nothing,
 )  # fmt: skip
 

@@ -111,25 +111,11 @@ def report(
             "lookups": int(numbers.get("lookups", 0)),
             "errors": int(numbers.get("errors", 0)),
         },
-        "fetched": {
-            "bytes": fetched,
-            "demand": int(numbers.get("fetch.bytes_demand", 0)),
-            "read_ahead": int(numbers.get("fetch.bytes_read_ahead", 0)),
-            "warm_up": int(numbers.get("fetch.bytes_warm_up", 0)),
-            "requests": sum(one.get("requests", 0) for one in done.remotes.values()),
-            "gets": gets,
-            "failed_requests": int(numbers.get("fetch.failed_requests", 0)),
-            "by_place": dict(done.places),
-        },
+        "fetched": _fetched(done),
         "remotes": {name: dict(one) for name, one in done.remotes.items() if any(one.values())},
         "amplification": ratio(fetched, asked),
         "hit_rate": None if not reads else round(max(0.0, 1 - waits / reads), 4),
-        "stalled": {
-            "seconds": round(float(numbers.get("stalled", 0)), 4),
-            "reads": waits,
-            "longest": round(longest, 4),
-            **{f"p{p}": round(done.waits.percentile(p), 4) for p in (50, 90, 99)},
-        },
+        "stalled": _stalled(done, waits, longest),
         "first_byte": None if first is None else round(first, 4),
         "rates": {
             "bytes_per_second": None if not busy else round(fetched / busy),
@@ -138,6 +124,29 @@ def report(
         },
         **_directories(done, fields),
         "files": [_file(blob, done.files[blob], paths, fields) for blob in done.dearest()],
+    }
+
+
+def _fetched(done: Picture) -> dict[str, Any]:
+    numbers = done.numbers
+    return {
+        "bytes": int(numbers.get("fetch.bytes_received", 0)),
+        "demand": int(numbers.get("fetch.bytes_demand", 0)),
+        "read_ahead": int(numbers.get("fetch.bytes_read_ahead", 0)),
+        "warm_up": int(numbers.get("fetch.bytes_warm_up", 0)),
+        "requests": sum(one.get("requests", 0) for one in done.remotes.values()),
+        "gets": int(numbers.get("asked", 0)),
+        "failed_requests": int(numbers.get("fetch.failed_requests", 0)),
+        "by_place": dict(done.places),
+    }
+
+
+def _stalled(done: Picture, waits: int, longest: float) -> dict[str, Any]:
+    return {
+        "seconds": round(float(done.numbers.get("stalled", 0)), 4),
+        "reads": waits,
+        "longest": round(longest, 4),
+        **{f"p{p}": round(done.waits.percentile(p), 4) for p in (50, 90, 99)},
     }
 
 

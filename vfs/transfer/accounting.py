@@ -61,6 +61,7 @@ class Accounting:
         cost = self.costs.of(blob)
         cost.reads += 1
         cost.asked += size
+        self.costs.directory(blob)  # now: the kernel may forget it at any time
 
     @contextmanager
     def wait(self, blob: Blob) -> Iterator[None]:

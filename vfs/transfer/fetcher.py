@@ -20,7 +20,6 @@ from vfs.errors import ContentMismatch, RemoteUnavailable, StoreCorrupt, StoreEr
 from vfs.offline import is_offline
 from vfs.store import VERIFIED, ChunkStore
 from vfs.threads import Pool, run_in, run_within
-from vfs.transfer.accounting import Accounting
 from vfs.transfer.blocks import Keys, here, locate_run, scoped
 from vfs.transfer.bringing import Bringer
 from vfs.transfer.engine import PATIENCE, Engine
@@ -80,6 +79,7 @@ class Fetcher:
             on_bad=on_bad,
         )
         self.bringer = Bringer(self._engine, scope)
+        self.accounting = self._engine.accounting
         self._flows = Flows()
         self._condemned = store.condemned
 
@@ -113,7 +113,7 @@ class Fetcher:
             return b""
         state = self._engine.state(self.own(blob), places)
         state.readers += 1
-        self._engine.accounting.read(state.blob, end - offset)
+        self.accounting.read(state.blob, end - offset)
         try:
             try:
                 return await self._read(state, offset, end)
@@ -252,10 +252,7 @@ class Fetcher:
             False if no place tells which version it has; unless that would be `in_vain`, because there is nothing else to serve.
         """
         try:
-            with (
-                self._engine.accounting.wait(state.blob),
-                trio.move_on_after(self._deadline) as scope,
-            ):
+            with self.accounting.wait(state.blob), trio.move_on_after(self._deadline) as scope:
                 if not (in_vain or await self._answered(state, waiter)):
                     return False
                 await waiter.wait()
@@ -388,11 +385,6 @@ class Fetcher:
             // len(counted)
         )
 
-    @property
-    def accounting(self) -> Accounting:
-        """What was fetched, and what each content cost of it."""
-        return self._engine.accounting
-
     def statistics(self) -> FetchStatistics:
         """A picture of now."""
         engine = self._engine
@@ -401,7 +393,7 @@ class Fetcher:
             in_flight_bytes=engine.budget.held,
             in_flight_requests=len(engine.running),
             queued=engine.queued,
-            waiting_readers=engine.accounting.waiting,
+            waiting_readers=self.accounting.waiting,
             checking=engine.checking,
             memory_cached=engine.memory.weight,
             places=dict(engine.received),

@@ -5,6 +5,7 @@ Rule: blocking. What is found is of this moment, and nothing is read but the ind
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from vfs.core.ranges import block_count, run_length
@@ -12,11 +13,13 @@ from vfs.errors import RemoteError, VfsError
 from vfs.objects import ObjectCache
 from vfs.objects.presence import absent
 from vfs.packed import Located
+from vfs.state.homes import homes_directory
 from vfs.store import BAD, BAD_FILE, VERIFIED, ChunkStore
 from vfs.transfer import Place
 from vfs.transfer.blocks import WHOLE_SIZE, Keys, here, kept_editions, locate_run, verdict
 from vfs.transfer.local_file import open_local
 from vfs.types import Algorithm, Blob
+from vfs.workspace.home_place import HomePlace
 from vfs.workspace.origins import DvcOrigin, GitOrigin, Origin
 from vfs.workspace.places import FilePlace, GitPlace, PackedRemotePlace, RemotePlace
 from vfs.workspace.session import Session
@@ -111,7 +114,7 @@ class Source(NamedTuple):
 
     Attributes:
         label: of the place; "" if there is none.
-        layout: `file` (read where it lies), `git`, `packed`, `plain`.
+        layout: `file` (read where it lies), `git` (of this machine, but through the chunk store), `packed`, `plain`.
     """
 
     label: str
@@ -134,7 +137,7 @@ class Sources:
         """The source of each of some contents of one origin."""
         if isinstance(origin, GitOrigin):
             return [Source("git", "git")] * len(blobs)
-        if isinstance(origin, DvcOrigin) and not origin.store.homes[0]:
+        if isinstance(origin, DvcOrigin):
             return self._of_dvc(origin, blobs)
         return [self._first(self._workspace.places_of(origin, blob)) for blob in blobs]
 
@@ -153,7 +156,23 @@ class Sources:
         )
         caches = [ObjectCache(directory) for directory in store.caches]
         gone = absent(caches, [blob.digest for blob in blobs if blob.digest.algorithm in _MD5])
-        return [remote if blob.digest in gone else Source("dvc-cache", "file") for blob in blobs]
+        if store.homes[0] and homes_directory(Path(store.homes[1])).is_dir():
+            homes = {
+                blob.digest
+                for blob in blobs
+                if blob.digest in gone and HomePlace(store, blob).is_here()
+            }
+        else:
+            homes = set()
+        own = Source(HomePlace.label, "git")
+        return [
+            Source("dvc-cache", "file")
+            if blob.digest not in gone
+            else own
+            if blob.digest in homes
+            else remote
+            for blob in blobs
+        ]
 
     def _first(self, places: Sequence[Place]) -> Source:
         for place in places:

@@ -32,6 +32,11 @@ def test_what_cannot_be_served_has_its_own_hint() -> None:
     assert (advice.code, advice.command) == ("broken", "vfs pull p")
 
 
+def test_some_of_a_directory_cannot_be_served() -> None:
+    (advice,) = advise(replace(HERE, broken=3))
+    assert (advice.code, advice.command) == ("partly-broken", "vfs doctor -v")
+
+
 def test_wrong_content() -> None:
     assert codes(replace(HERE, verified="bad")) == ["bad-content"]
 
