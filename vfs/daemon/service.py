@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
@@ -22,7 +22,6 @@ from vfs.control.mountinfo import mount_at
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
 from vfs.control.unmount import unmount
 from vfs.daemon.ending import SIGNALS, Ending
-from vfs.daemon.exporter import Exporter
 from vfs.daemon.foreseen import fetch_ahead
 from vfs.daemon.handlers import handlers
 from vfs.daemon.measures import Measures
@@ -49,6 +48,9 @@ from vfs.workspace.patience import BRIEF
 from vfs.workspace.scope import scope_of
 from vfs.workspace.workspace import WORKTREE
 
+if TYPE_CHECKING:
+    from vfs.daemon.exporter import Exporter
+
 log = logging.getLogger("vfs.daemon")
 
 FOLLOW_SECONDS: Final = 1.0
@@ -71,7 +73,7 @@ class Service:
         snapshot: Snapshot,
         log_file: Path | None,
         recent: Recent,
-        exporter: Exporter | None = None,
+        exporter: "Exporter | None" = None,
     ) -> None:
         self._request = request
         self._workspace = workspace
