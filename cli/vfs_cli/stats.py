@@ -21,6 +21,9 @@ from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import MOUNT_POINT
 
+_WIDTH = 28
+"""Of what stands before a value."""
+
 
 @click.command(
     "stats",
@@ -138,14 +141,14 @@ def _changes(reading: Reading, earlier: Reading) -> Iterator[Sample]:
 
 def _metric(output: Output, metric: Metric, samples: list[Sample]) -> None:
     if metric.name == "vfs_build_info":
-        output.line(f"  {metric.title:<26} {', '.join(samples[0].labels)}")
+        output.line(f"  {metric.title:<{_WIDTH}} {', '.join(samples[0].labels)}")
         return
     if not metric.labels:
-        output.line(f"  {metric.title:<26} {shown(samples[0].value, metric.unit)}")
+        output.line(f"  {metric.title:<{_WIDTH}} {shown(samples[0].value, metric.unit)}")
         return
     told = [f"{' '.join(one.labels)} {shown(one.value, metric.unit)}" for one in samples]
     if metric.kind is Kind.HISTOGRAM:
         for text in told:
-            output.line(f"  {metric.title:<26} {text}")
+            output.line(f"  {metric.title:<{_WIDTH}} {text}")
     else:
-        output.line(f"  {metric.title:<26} {', '.join(told)}")
+        output.line(f"  {metric.title:<{_WIDTH}} {', '.join(told)}")

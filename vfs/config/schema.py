@@ -64,13 +64,6 @@ def parse_path(text: str) -> Path:
     return Path(text)
 
 
-def parse_truth(text: str) -> bool:
-    """True or false. Raises ValueError, saying what was expected."""
-    if text.lower() not in ("true", "false"):
-        raise ValueError("expected true or false")
-    return text.lower() == "true"
-
-
 def parse_name(text: str) -> str:
     """The name of a remote, in lower case as DVC has them. Raises ValueError, saying what was expected."""
     if not text or len(text) > 200 or not text.isprintable():
@@ -135,7 +128,7 @@ SETTINGS = (
             "seconds until a reader gets an I/O error when no place answers"),
     Setting("transfer.max_bandwidth", "max_bandwidth", parse_rate, None, None, False,
             "most bytes a second from remotes, and to them, of one mount or command; 0 is no limit"),
-    Setting("transfer.offline", "offline", parse_truth, None, None, True,
+    Setting("transfer.offline", "offline", parse_flag, None, None, True,
             "whether nothing is asked of any remote: what is on this machine works, all else fails at once"),
     Setting("transfer.hedge", "hedge", parse_count, 0, 50, False,
             "of a hundred requests, how many may be sent a second time because they are late; 0 turns it off"),

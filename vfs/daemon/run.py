@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -17,7 +17,6 @@ from vfs.control.protocol import Failure, Progress, Result, encode_reply, failur
 from vfs.control.registry import mount_id
 from vfs.daemon.attachment import attachment_for
 from vfs.daemon.ending import Ending
-from vfs.daemon.exporter import Exporter
 from vfs.daemon.memory import give_back, one_heap
 from vfs.daemon.mountpoint import (
     data_above,
@@ -29,6 +28,9 @@ from vfs.daemon.service import Service
 from vfs.descriptors import raise_limit
 from vfs.errors import DaemonError, VfsError, only_vfs_error
 from vfs.workspace import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from vfs.daemon.exporter import Exporter
 
 log = logging.getLogger("vfs.daemon")
 
@@ -157,15 +159,20 @@ def _serve(
 
 
 @contextmanager
-def _exporting(request: MountRequest, address: str) -> Iterator[Exporter | None]:
+def _exporting(request: MountRequest, address: str) -> "Iterator[Exporter | None]":
     """The metrics at an address; a mount that was not itself told of it goes on without, if it cannot be had.
 
     Raises:
         DaemonError: it cannot be had, and the command line named it.
     """
+    if not address:
+        yield None
+        return
+    from vfs.daemon.exporter import Exporter  # with a web server, which most mounts do without
+
     exporter = None
     try:
-        exporter = Exporter(address) if address else None
+        exporter = Exporter(address)
     except DaemonError as error:
         if any(key == "metrics.listen" for key, _ in request.options.settings):
             raise

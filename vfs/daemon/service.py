@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
@@ -24,7 +24,6 @@ from vfs.daemon import online
 from vfs.daemon.accounts import Accounts
 from vfs.daemon.attachment import Attachment
 from vfs.daemon.ending import SIGNALS, Ending
-from vfs.daemon.exporter import Exporter
 from vfs.daemon.foreseen import fetch_ahead
 from vfs.daemon.guesses import Guesses
 from vfs.daemon.handlers import handlers
@@ -55,6 +54,9 @@ from vfs.workspace.patience import BRIEF
 from vfs.workspace.scope import scope_of
 from vfs.workspace.workspace import WORKTREE
 
+if TYPE_CHECKING:
+    from vfs.daemon.exporter import Exporter
+
 log = logging.getLogger("vfs.daemon")
 
 FOLLOW_SECONDS: Final = 1.0
@@ -81,7 +83,7 @@ class Service:
         log_file: Path | None,
         recent: Recent,
         attachment: Attachment,
-        exporter: Exporter | None = None,
+        exporter: "Exporter | None" = None,
     ) -> None:
         self._request = request
         self._attachment = attachment

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vfs.config import Settings, load_settings
-from vfs.config.schema import SETTINGS, parse_truth, parse_value
+from vfs.config.schema import SETTINGS, parse_flag, parse_listen, parse_value
 from vfs.config.units import GIB, MIB
 from vfs.errors import ConfigError
 
@@ -98,7 +98,7 @@ def test_a_tracked_file_cannot_set_what_belongs_to_the_machine(
     assert isinstance(setting, Setting)
     section, name = setting.key.split(".")
     value = "/etc" if setting.low is None else str(int(setting.low))
-    value = "true" if setting.parse is parse_truth else value
+    value = "true" if setting.parse is parse_flag else value
     before = load_settings(world.repo)
     world.tracked(f"{section}:\n  {name}: {value}\n")
     with caplog.at_level(logging.WARNING, "vfs.config"):
@@ -185,3 +185,36 @@ def test_bounds_can_be_reached() -> None:
         if setting.low is not None and setting.high is not None:
             assert parse_value(setting, str(int(setting.low))) == setting.low
             assert parse_value(setting, str(int(setting.high))) == setting.high
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("9464", "127.0.0.1:9464"),
+        (":9464", "127.0.0.1:9464"),
+        ("0.0.0.0:9464", "0.0.0.0:9464"),
+        ("localhost:0", "localhost:0"),
+        ("[::1]:9464", "[::1]:9464"),
+        ("/run/vfs.sock", "/run/vfs.sock"),
+    ],
+)
+def test_where_metrics_are_given(text: str, address: str) -> None:
+    assert parse_listen(text) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["host", "host:", "host:99999", "::1:9464", "a b:1", "user@host:1", "http://h:1", "/" + "x" * 200, "x:-1"],
+)  # fmt: skip
+def test_where_they_cannot_be(text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        parse_listen(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("No", False), ("1", True), ("off", False)]
+)
+def test_yes_and_no(text: str, value: bool) -> None:
+    assert parse_flag(text) is value
+    with pytest.raises(ValueError, match="true or false"):
+        parse_flag(text + "?")
