@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from vfs.core.ranges import block_count
 from vfs.errors import VfsError
 from vfs.store import Taken
-from vfs.transfer.blocks import here, scoped
+from vfs.transfer.blocks import WHOLE_SIZE, here, scoped
 from vfs.transfer.filling import STRETCH_BLOCKS, fill
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.state import Level
@@ -42,6 +42,10 @@ class Bringer:
             all(here(self._engine.store, keys, range(first, min(first + STRETCH_BLOCKS, count))))
             for first in range(0, count, STRETCH_BLOCKS)
         )
+
+    def is_small_and_here(self, blob: Blob) -> bool:
+        """Whether a small blob is in the store (loop-safe)."""
+        return blob.size <= WHOLE_SIZE and self.is_resident(blob)
 
     def _is_here(self, blob: Blob, places: PlacesOf) -> bool:
         if self.is_resident(blob):
