@@ -242,6 +242,9 @@ class Order:
 
     async def _bring(self, receive: "trio.MemoryReceiveChannel[Item]") -> None:
         async for item in receive:
+            if self._bringer.is_small_and_here(item.blob):  # it came along with another
+                self._fetched += 1
+                continue
             try:
                 taken = await self._bringer.bring(item.blob, item.places)
             except VfsError:

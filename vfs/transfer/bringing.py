@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from vfs.core.gets import stretches
+from vfs.core.gets import WHOLE_SIZE, stretches
 from vfs.core.ranges import block_count
 from vfs.errors import VfsError
 from vfs.store import Taken
@@ -40,6 +40,10 @@ class Bringer:
         own = scoped(blob, self._scope)
         count, keys = block_count(own.size), self._engine.usable(own)
         return all(all(here(self._engine.store, keys, run)) for run in stretches(count))
+
+    def is_small_and_here(self, blob: Blob) -> bool:
+        """Whether a small blob is in the store (loop-safe)."""
+        return blob.size <= WHOLE_SIZE and self.is_resident(blob)
 
     def _is_here(self, blob: Blob, places: PlacesOf) -> bool:
         if self.is_resident(blob):

@@ -29,6 +29,6 @@ def test_what_is_behind_is_bounded(steps: list[tuple[int, bool]]) -> None:
         name = bytes((number,))
         known.come(name)
         known.leave(name, behind=behind)
-        last = [n for n in last if n != name] + [name] * behind
-    assert {n for n in (bytes((i,)) for i in range(10)) if known.of(n)} == set(last[-3:])
+        last = ([n for n in last if n != name] + [name] * behind)[-3:]
+    assert {n for n in (bytes((i,)) for i in range(10)) if known.of(n)} == set(last)
     assert len(known) <= 3
