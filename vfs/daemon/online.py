@@ -21,7 +21,7 @@ async def go(workspace: Workspace, places_changed: Callable[[], None], *, offlin
         return False
     if offline:
         go_offline()
-        await run_in(Pool.CONTROL, workspace.session.connections.close)
+        await run_in(Pool.CONTROL, workspace.session.connections.disconnect)
     else:
         go_online()
     places_changed()

@@ -107,13 +107,19 @@ class Connections:
             asked = dict(self._asked)
         return [(ref.name, statistics.snapshot()) for ref, statistics in asked.items()]
 
-    def close(self) -> None:
-        """Close everything; what is asked for from now on is opened anew."""
+    def disconnect(self) -> None:
+        """Close all connections, so that what waits for them fails; what is asked for from now on is opened anew."""
         with self._guard:
             remotes, self._remotes = list(self._remotes.values()), {}
-            packed, self._packed = list(self._packed.values()), {}
+            self._packed = {}  # closed once nobody reads from them
         for remote in remotes:
             remote.close()
+
+    def close(self) -> None:
+        """Close everything."""
+        with self._guard:
+            packed = list(self._packed.values())
+        self.disconnect()
         for source in packed:
             source.reader.close()
         self._close_unused()
