@@ -8,7 +8,7 @@ Rules:
     once there are `FEWEST`, and `LONGEST` at most.
   * That is believed if they are *regular*, of about one length, or while what was asked for and not read is less than half of what was
     read; so two thirds of what is fetched are used.
-  * Two jumps of one width, give or take a quarter of it, are a *stride*: the runs that will follow are told, half as many as there were,
+  * Two jumps of one width, give or take `SHIFT` or a quarter of it, are a *stride*: the runs that will follow are told, half as many as there were,
     `STRIDES` at most, and again when less than half of them lie ahead, so that neighbours are fetched together. The
     width may be negative.
 
@@ -28,6 +28,12 @@ FEWEST: Final = 2
 LONGEST: Final = 8 * 1024 * 1024
 """Bytes of a run that is foretold; a longer one has a window by then."""
 
+LATELY: Final = 4
+"""Runs that show whether they are regular: headers and indexes that were read before are soon forgotten."""
+
+SHIFT: Final = 256 * 1024
+"""Bytes by which a run may begin elsewhere than expected: the kernel reads whole pages, and ahead."""
+
 STRIDES: Final = 16
 """Runs that are foretold at most."""
 
@@ -36,17 +42,20 @@ def typical(lengths: Sequence[int], unread: int) -> int:
     """How long the next run will be, in bytes; 0 if that cannot be told.
 
     Args:
-        lengths: of the last runs, in any order.
+        lengths: of the last runs, in the order of their beginning.
         unread: bytes that were asked for ahead of them and not read (yet).
     """
-    if len(lengths) < FEWEST or (2 * unread > sum(lengths) and not regular(lengths)):
+    if regular(lengths):
+        return min(median_low(lengths[-LATELY:]), LONGEST)
+    if len(lengths) < FEWEST or 2 * unread > sum(lengths):
         return 0
     return min(median_low(lengths), LONGEST)
 
 
 def regular(lengths: Sequence[int]) -> bool:
     """Whether the last runs are of about one length, so that nothing behind it will be read."""
-    return len(lengths) >= FEWEST and 4 * max(lengths) <= 5 * min(lengths)
+    lately = lengths[-LATELY:]
+    return len(lately) >= FEWEST and 4 * max(lately) <= 5 * min(lately)
 
 
 class Strides:
@@ -73,7 +82,7 @@ class Strides:
     def begin(self, start: int) -> bool:
         """A run begins; returns whether it was foretold."""
         step = start - self._last
-        expected = self._begun and self.width and abs(step - self.width) * 4 <= abs(self.width)
+        expected = self.width and abs(step - self.width) <= min(abs(self.width) // 4, SHIFT)
         foretold = bool(expected) and self.steady and not self._beyond(start)
         if expected:
             self._count += 1
