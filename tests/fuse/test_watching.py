@@ -154,7 +154,7 @@ def test_lines_of_one_request_have_one_id(
     repository: HandmadeRepository, mounts: MountFactory, proxy: FaultyProxy
 ) -> None:
     mounts.allow("WARNING")
-    mount = mounts(repository.root, "v1", "--log-json", "-o", "transfer.deadline=3,transfer.request_timeout=1")  # fmt: skip
+    mount = mounts(repository.root, "v1", "--log-json", "-o", "transfer.deadline=10,transfer.request_timeout=4")  # fmt: skip
     proxy.plan(status(503), status(503))
     assert (mount.path / "images" / "001.jpg").read_bytes() == SMALL["001.jpg"]
     proxy.always(stall(0))
