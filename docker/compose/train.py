@@ -23,7 +23,10 @@ def main(directory: Path, epochs: int) -> None:
         size = sum(map(len, contents.values()))
         digest = hashlib.sha256(b"".join(contents[path] for path in paths)).hexdigest()[:16]
         rate = size / seconds / 1e6
-        print(f"epoch {epoch}: {len(paths)} files, {size} bytes, {rate:.1f} MB/s, {digest}", flush=True)
+        print(
+            f"epoch {epoch}: {len(paths)} files, {size} bytes, {rate:.1f} MB/s, {digest}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
