@@ -53,8 +53,7 @@ say "built; $(engine images --format '{{.Size}}' vfs)"
 container=$(engine from --pull-never vfs)
 root=$(engine mount "$container")
 work=$(mktemp -d)
-helper=
-trap '[ -z "$helper" ] || kill "$helper" 2>/dev/null || true; engine rm "$container" >/dev/null; rm -rf "$work"' EXIT
+trap 'engine rm "$container" >/dev/null; rm -rf "$work"' EXIT
 
 # --- what is in it ---------------------------------------------------------------------------------
 
@@ -70,7 +69,10 @@ say "ordinary user, entry point, health check; no compiler, pip or uv"
 
 # --- what it does ----------------------------------------------------------------------------------
 
-# In a subshell, which it replaces, so that killing that ends all of it:
+# Ends a container that runs in the background: its first process, and with that all of its process namespace.
+end() { [ ! -e "/proc/$1" ] || kill -KILL $(cat "/proc/$1/task/$1/children"); }
+
+# In a subshell, which it replaces:
 # in_image NAMESPACES DEVICE CAPABILITIES UID COMMAND…: runs a command in the image's tree, as an engine would.
 #   NAMESPACES   words for unshare; mounts made in $work/shared reach whoever shares it
 #   DEVICE       yes: there is a /dev/fuse for everybody
@@ -113,7 +115,7 @@ done
 chown -R 1000:1000 "$work/repository"
 chmod 755 "$work"
 
-export -f in_image say fail
+export -f in_image end say fail
 export root work
 # All of it in a mount namespace that sends nothing out; the shared directory is shared within it.
 unshare --mount --propagation private bash -euc '
@@ -131,7 +133,8 @@ unshare --mount --propagation private bash -euc '
 
   in_image "" yes +all 0 vfs fuse-helper --socket /srv/shared/sock --directory /srv/shared --uid 1000 --allow-other >"$work/helper.txt" 2>&1 &
   helper=$!
-  trap "kill $helper 2>/dev/null || true" EXIT
+  sidecar=
+  trap "end $helper; [ -z \"\$sidecar\" ] || end \$sidecar" EXIT
   for attempt in $(seq 200); do grep -q listening "$work/helper.txt" && break; sleep 0.1; done
   in_image "unshare --user --map-current-user --pid --fork --kill-child --mount --mount-proc" no -all 1000 \
     vfs mount --foreground --fuse-socket /srv/shared/sock --repo /srv/repository --rev v1 -o allow_other /srv/shared/data >"$work/sidecar.txt" 2>&1 &
@@ -139,10 +142,9 @@ unshare --mount --propagation private bash -euc '
   for attempt in $(seq 300); do [ -e "$work/shared/data/file.txt" ] && break; sleep 0.1; done
   [ "$(cat "$work/shared/data/file.txt")" = "read in version v1" ] || fail "sidecar: $(cat "$work/sidecar.txt" "$work/helper.txt")"
   say "a sidecar without device, capability and privilege serves a mount that the helper made"
-  disown $sidecar
-  kill -KILL $sidecar
+  end $sidecar
   for attempt in $(seq 200); do grep -q "is gone: took down" "$work/helper.txt" && break; sleep 0.1; done
-  [ -z "$(ls -A "$work/shared/data" 2>&1 | grep -v "No such")" ] || fail "the mount outlived its sidecar"
+  [ ! -e "$work/shared/data" ] || fail "the mount outlived its sidecar"
   say "killed with its namespaces, it leaves no mount"
 '
 say "done"
