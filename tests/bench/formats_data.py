@@ -132,7 +132,8 @@ def plain(path: Path, size: int) -> None:
 def _bytes(size: int, seed: int) -> bytes:
     import numpy
 
-    return numpy.random.default_rng(seed).bytes(size)
+    made: bytes = numpy.random.default_rng(seed).bytes(size)
+    return made
 
 
 MAKERS: Final[dict[str, Callable[[Path, int], None]]] = {

@@ -9,7 +9,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -34,13 +33,13 @@ from vfs.daemon.presence import Presence
 from vfs.daemon.progress import SendProgress, reporting
 from vfs.daemon.request import MountRequest
 from vfs.daemon.revisions import Revisions, view_of
+from vfs.daemon.shown import Shown
 from vfs.daemon.status import memory, plain, problems, remotes
 from vfs.daemon.upkeep import Work, once, repeatedly
 from vfs.descriptors import Reserve
 from vfs.fs.counted import CountedFileSystem
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
-from vfs.fs.switch import SwitchReport, drop_last, invalidate, swap
 from vfs.fuse.selection import mounted
 from vfs.fuse.transport import Plan, Transport
 from vfs.fuse.tuning import Tuning
@@ -50,9 +49,7 @@ from vfs.threads import Pool, run_in
 from vfs.transfer import Fetcher, Place
 from vfs.types import Blob
 from vfs.workspace import Snapshot, Workspace
-from vfs.workspace.patience import BRIEF
 from vfs.workspace.scope import scope_of
-from vfs.workspace.workspace import WORKTREE
 
 if TYPE_CHECKING:
     from vfs.daemon.exporter import Exporter
@@ -88,10 +85,8 @@ class Service:
         self._request = request
         self._attachment = attachment
         self._workspace = workspace
-        self._snapshot = snapshot
         self._recent = recent
         self._exporter = exporter
-        self._switching = trio.Lock()
         self._tuning: Tuning | None = None
         self._bad_inodes, self._bad_inodes_in = trio.open_memory_channel[int](math.inf)
         settings = workspace.settings
@@ -104,8 +99,17 @@ class Service:
         kind = CountedFileSystem if request.counted else FileSystem
         self.filesystem = kind(view_of(snapshot), self._revisions, reader)
         self._transport: Transport
+        self._presence: Presence
         self._transport_notice: str | None = None
-        self.orders = Orders(self._fetcher, workspace, lambda: self._snapshot)
+        self._shown = Shown(
+            workspace,
+            self._revisions,
+            self.filesystem,
+            lambda: self._transport,
+            lambda rev: self._presence.shows(rev),
+            snapshot,
+        )
+        self.orders = Orders(self._fetcher, workspace, lambda: self._shown.snapshot)
         self._guesses = Guesses(self.orders, workspace.name.encode(), self._known_directories)
         self.filesystem.observe = self._touched
         asked = workspace.session.connections.statistics
@@ -120,7 +124,6 @@ class Service:
             log=log_file,
             socket=socket_path(request.mountpoint),
         )
-        self._shown_since = record.started
         self.measures = Measures(
             self.filesystem,
             self._fetcher,
@@ -128,10 +131,9 @@ class Service:
             workspace,
             transport=lambda: self._transport.name,
             started=record.started,
-            problems=lambda: len(self._snapshot.broken),
+            problems=lambda: len(self._shown.snapshot.broken),
         )
         self._presence = Presence(record, handlers(self))
-        self._seen: bytes | None = None
         self._reserve = Reserve()
         self._reserve.refill()
 
@@ -204,8 +206,8 @@ class Service:
         yield MAINTAIN_SECONDS, "cannot tidy the cache", self._maintain
         yield MAINTAIN_SECONDS, "cannot keep what was read", self._guesses.tidy
         yield TIDY_SECONDS, "cannot tidy the catalog", self._tidy_catalog
-        yield self._revisions.again, "cannot look again for what is missing", self._heal
-        yield FOLLOW_SECONDS, "cannot follow the working tree", self._follow
+        yield self._revisions.again, "cannot look again for what is missing", self._shown.heal
+        yield FOLLOW_SECONDS, "cannot follow the working tree", self._shown.follow
 
     # -- verbs ---------------------------------------------------------------------------------------
 
@@ -219,7 +221,7 @@ class Service:
             "commit": view.commit,
             "pid": self._presence.record.pid,
             "started": self._presence.record.started,
-            "shown_since": self._shown_since,
+            "shown_since": self._shown.since,
             "files": view.totals.files,
             "size": view.totals.size,
             "log": None if self._presence.record.log is None else str(self._presence.record.log),
@@ -230,7 +232,7 @@ class Service:
             "orders": self.orders.figures(),
             "remotes": remotes(self._workspace.session.connections.statistics()),
             "offline": is_offline(),
-            "problems": len(self._snapshot.broken),
+            "problems": len(self._shown.snapshot.broken),
             "notices": [
                 *self._workspace.notices,
                 *([self._transport_notice] if self._transport_notice else []),
@@ -247,7 +249,7 @@ class Service:
             "store": plain(self._store.statistics()),
             "memory": memory(),
             "warnings": self._recent.items(),
-            "problem_list": problems(self._snapshot.problems),
+            "problem_list": problems(self._shown.snapshot.problems),
         }
 
     def handed(self) -> dict[str, Any]:
@@ -262,54 +264,12 @@ class Service:
 
     async def switch(self, rev: str, progress: SendProgress) -> dict[str, Any]:
         """Show another revision; returns when a path opened anew shows it."""
-        started = trio.current_time()
-        async with self._switching:
-            async with reporting(progress) as report:
-                snapshot = online.complete(await self._revisions.snapshot(rev, report))
-            built = trio.current_time()
-            shown = await self._show(snapshot)
-        return {
-            "rev": snapshot.rev,
-            "commit": snapshot.commit,
-            "build_seconds": round(built - started, 4),
-            "switch_seconds": round(trio.current_time() - built, 4),
-            "directories": shown.directories,
-            "names": shown.names,
-            "problems": len(snapshot.broken),
-        }
-
-    async def _show(self, snapshot: Snapshot) -> SwitchReport:
-        """Steps 2 to 5 of a switch (`docs/concurrency.md`); not to be cut short by a client that leaves."""
-        with trio.CancelScope(shield=True):
-            shown = self._snapshot
-            moved = await run_in(Pool.CONTROL, self._workspace.supersede, shown, snapshot)
-            known = swap(self.filesystem.directories, view_of(snapshot))
-            if moved:
-                self.filesystem.reader.places_changed()
-            self._snapshot = snapshot
-            notifier = self._transport.notifications()
-            report = await run_in(
-                Pool.KERNEL,
-                lambda: invalidate(
-                    known, snapshot.root, notifier, lambda: self._transport.stopping
-                ),
-            )
-            for inode in report.gone:
-                node = self.filesystem.directories.get(inode)
-                if node is not None:
-                    self.filesystem.directories.retire(node)
-            if report.last:
-                await run_in(Pool.KERNEL, drop_last, report, notifier)
-            self.filesystem.counters.switches += 1
-            self._shown_since = time.time()
-            await self._presence.shows(snapshot.rev)
-        log.info("shows %s (%s)", snapshot.rev, snapshot.commit)
-        return report
+        return await self._shown.switch(rev, progress)
 
     async def prefetch(self, args: dict[str, Any], progress: SendProgress) -> dict[str, Any]:
         """Fetch whole files into the chunk store."""
         rev = args.get("rev")
-        snapshot = await self._revisions.snapshot(rev, None) if rev else self._snapshot
+        snapshot = await self._revisions.snapshot(rev, None) if rev else self._shown.snapshot
         selection = await run_in(Pool.CONTROL, selected, self._workspace, snapshot, args)
         with pin_named(args):
             async with reporting(progress) as report:
@@ -320,7 +280,7 @@ class Service:
 
     async def ahead(self, args: dict[str, Any]) -> None:
         """Fetch what a command will probably read: `files`, each a path and how much was read of it the last time."""
-        await fetch_ahead(self._fetcher, self._workspace, self._snapshot, args["files"])
+        await fetch_ahead(self._fetcher, self._workspace, self._shown.snapshot, args["files"])
 
     async def offline(self, wanted: bool | None) -> bool:
         """Ask no remote, or do again; whether it is offline then."""
@@ -331,7 +291,7 @@ class Service:
             and not wanted
         ):
             with trio.move_on_after(HEAL_SECONDS):
-                await self._heal()
+                await self._shown.heal()
         return is_offline()
 
     async def unmount(self, *, lazy: bool) -> None:
@@ -402,36 +362,6 @@ class Service:
         """For the first time; not at once, so that a short mount pays nothing."""
         await trio.sleep(TIDY_SECONDS / 60)
         await self._tidy_catalog()
-
-    async def _heal(self) -> None:
-        """Look again for what could not be served, or was lost, since the snapshot was built."""
-        lost = await run_in(Pool.CONTROL, self._workspace.mend)
-        if lost or self._snapshot.may_heal:
-            await self._renew(self._snapshot.commit or self._snapshot.rev)
-
-    async def _follow(self) -> None:
-        """Show edits of the working tree while the mount shows `worktree`."""
-        if self._snapshot.rev != WORKTREE:
-            self._seen = None
-            return
-        now = await run_in(Pool.LOOK, self._workspace.repository.worktree_fingerprint)
-        if now != self._seen and await self._renew(WORKTREE):
-            self._seen = now
-
-    async def _renew(self, rev: str) -> bool:
-        """Build the snapshot that is shown once more, and show it if it differs.
-
-        It is built without the lock: a remote that hangs must not keep `vfs switch` waiting. False if another snapshot was
-        shown meanwhile: then nothing is changed.
-        """
-        shown = self._snapshot
-        found = await self._revisions.snapshot(rev, patience=BRIEF)
-        async with self._switching:
-            if self._snapshot is not shown:
-                return False
-            if found.identity != shown.identity:
-                await self._show(replace(found, rev=shown.rev))
-        return True
 
 
 def _mount_options(options: MountOptions) -> Iterator[str]:
