@@ -114,16 +114,7 @@ class Service:
         self.filesystem.observe = self._touched
         asked = workspace.session.connections.statistics
         self.accounts = Accounts(self.filesystem, self._fetcher, asked)
-        record = MountRecord(
-            id=mount_id(request.mountpoint),
-            mountpoint=request.mountpoint,
-            repo=workspace.name,
-            rev=snapshot.rev,
-            pid=os.getpid(),
-            started=time.time(),
-            log=log_file,
-            socket=socket_path(request.mountpoint),
-        )
+        record = _record(request, workspace.name, snapshot.rev, log_file)
         self.measures = Measures(
             self.filesystem,
             self._fetcher,
@@ -362,6 +353,20 @@ class Service:
         """For the first time; not at once, so that a short mount pays nothing."""
         await trio.sleep(TIDY_SECONDS / 60)
         await self._tidy_catalog()
+
+
+def _record(request: MountRequest, repo: str, rev: str, log_file: Path | None) -> MountRecord:
+    """What tells other processes of the mount."""
+    return MountRecord(
+        id=mount_id(request.mountpoint),
+        mountpoint=request.mountpoint,
+        repo=repo,
+        rev=rev,
+        pid=os.getpid(),
+        started=time.time(),
+        log=log_file,
+        socket=socket_path(request.mountpoint),
+    )
 
 
 def _mount_options(options: MountOptions) -> Iterator[str]:
