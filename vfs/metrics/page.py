@@ -24,7 +24,7 @@ metrics are. Each mount needs an address of its own: if the one on the command l
 on without and its log says so. There is no password: who can reach the address can read the figures. They hold no paths, no URLs and no secrets; a remote is called by its
 name in the configuration, one that has none by the scheme of its URL.
 
-Whoever asks, asks without waiting readers: figures of the event loop are taken on it in less than a millisecond, the others in a thread. At most 8 scrapers are served at once, each for 10 seconds;
+Whoever asks, asks without waiting readers: figures of the event loop are taken on it in one short step, the others in a thread. At most 8 scrapers are served at once, each for 10 seconds;
 then its connection is cut.
 
 ## What is counted, and what is not
