@@ -127,7 +127,7 @@ def verified(mount: Mount) -> set[bytes]:
 def test_disk_smaller_than_the_data(
     small_cache: Path, handmade: HandmadeRepository, mounts: MountFactory
 ) -> None:
-    mounts.allow("full", "space", "room", "StoreFull", "caching")
+    mounts.allow("full", "space", "room", "StoreFull", "caching", "no longer in the cache")
     handmade.commit(directories={"data": FILES}, tag="v1")
     mount = mounts(handmade.root, "v1")
     read_all(mount)

@@ -156,7 +156,9 @@ class TestWhy:
         sizes = {d: sum(len(v) for k, v in SMALL.items() if k.startswith(d)) for d in ("d0", "d1", "d2")}  # fmt: skip
         assert one["size"] == sum(sizes.values())
         assert (one["resident"]["bytes"], one["cost"]["fetched"]) == (sizes["d1"], sizes["d1"])
-        assert one["cost"]["waits"] == one["cost"]["requests"] == 80
+        assert (
+            0 < one["cost"]["waits"] <= one["cost"]["requests"] == 80
+        )  # some came ahead of their read
         (other,) = told(mount, "why", mount.path / "data/d2")
         assert other["cost"] == dict.fromkeys(other["cost"], 0)
         assert "small-files" in [advice["code"] for advice in other["advice"]]
@@ -196,7 +198,8 @@ class TestReport:
         one, two = told(mount, "report", mount.path)
         assert (one["name"], two["name"]) == ("one", "two")
         assert one["asked"]["bytes"] == one["fetched"]["bytes"] == total
-        assert (one["amplification"], one["stalled"]["reads"]) == (1.0, len(SMALL))
+        assert one["amplification"] == 1.0
+        assert 0 < one["stalled"]["reads"] <= len(SMALL)  # what follows in a directory comes ahead
         assert one["first_byte"] > 0
         assert one["stalled"]["seconds"] >= one["stalled"]["longest"] >= one["first_byte"]
         assert (two["fetched"]["bytes"], two["fetched"]["requests"], two["first_byte"]) == (0, 0, None)  # fmt: skip

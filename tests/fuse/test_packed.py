@@ -36,7 +36,8 @@ def test_small_files(repository: HandmadeRepository, mounts: MountFactory) -> No
     assert found == SMALL
     told = json.loads(mount.cli("status", mount.path, "--json").stdout)
     assert told["transfer"]["failed_requests"] == 0
-    assert 0 < told["transfer"]["places"]["shared"] < 100_000, "neighbours come along"
+    # of 3.4 MB; what is fetched ahead asks for some dozens before their neighbours bring them
+    assert 0 < told["transfer"]["places"]["shared"] < 400_000, "neighbours come along"
 
 
 def test_any_part_of_a_large_file(repository: HandmadeRepository, mounts: MountFactory) -> None:

@@ -101,6 +101,7 @@ class Service:
         self._transport: Transport
         self._presence: Presence
         self._transport_notice: str | None = None
+        record = _record(request, workspace.name, snapshot.rev, log_file)
         self._shown = Shown(
             workspace,
             self._revisions,
@@ -108,13 +109,13 @@ class Service:
             lambda: self._transport,
             lambda rev: self._presence.shows(rev),
             snapshot,
+            record.started,
         )
         self.orders = Orders(self._fetcher, workspace, lambda: self._shown.snapshot)
         self._guesses = Guesses(self.orders, workspace.name.encode(), self._known_directories)
         self.filesystem.observe = self._touched
         asked = workspace.session.connections.statistics
         self.accounts = Accounts(self.filesystem, self._fetcher, asked)
-        record = _record(request, workspace.name, snapshot.rev, log_file)
         self.measures = Measures(
             self.filesystem,
             self._fetcher,

@@ -41,10 +41,11 @@ class Shown:
         transport: Callable[[], Transport],
         tell: Callable[[str], Awaitable[None]],
         snapshot: Snapshot,
+        since: float,
     ) -> None:
-        """Begin with a snapshot; `tell` is told of revisions that are shown later."""
+        """Begin with a snapshot, shown since a time; `tell` is told of revisions that are shown later."""
         self.snapshot = snapshot
-        self.since = time.time()
+        self.since = since
         self._workspace = workspace
         self._revisions = revisions
         self._filesystem = filesystem
