@@ -79,6 +79,7 @@ class Order:
     """See the module."""
 
     def __init__(self, orders: Orders, wishes: Wishes) -> None:
+        self.by_client = False  # nobody told it, it was guessed
         self._orders = orders
         self._bringer = orders.fetcher.bringer
         self._outlooks = orders.workspace.store.outlooks
@@ -163,11 +164,12 @@ class Order:
         """The first position that is not passed."""
         return self._window.cursor
 
-    def touched(self, inode: int) -> None:
-        """A file is being read, by whomever."""
+    def touched(self, inode: int) -> bool:
+        """A file is being read, by whomever; whether it is one of those that come."""
         position = self._positions.get(inode)
         if position is not None and self._untold_cursor:
             self._move(position)
+        return position is not None
 
     def _move(self, position: int) -> None:
         """Readers have come to a position."""

@@ -55,6 +55,7 @@ class Orders:
             UsageError: the client does not keep to the rules.
         """
         async with self.following(Wishes.of(args)) as order:
+            order.by_client = True
             await order.run(progress, portions)
         return order.figures()
 
@@ -69,10 +70,12 @@ class Orders:
             self._orders.remove(order)
             order.end()
 
-    def touched(self, inode: int) -> None:
-        """A file is being read."""
+    def touched(self, inode: int) -> bool:
+        """A file is being read; whether a client has told that it would be."""
+        told = False
         for order in self._orders:
-            order.touched(inode)
+            told |= order.touched(inode) and order.by_client
+        return told
 
     def figures(self) -> list[dict[str, Any]]:
         """How each order does, for `vfs status`."""

@@ -135,9 +135,8 @@ class Service:
 
     def _touched(self, inode: int, pid: int) -> None:
         """A process is about to read a file."""
-        if self.orders:
-            self.orders.touched(inode)
-        self._guesses.touched(inode, pid)
+        if not self.orders.touched(inode):  # of what is told nothing need be guessed
+            self._guesses.touched(inode, pid)
 
     def _known_directories(self) -> list[bytes]:
         """Of the main view, those that the kernel came to know last first."""

@@ -192,13 +192,15 @@ async def test_what_the_store_took_is_not_fetched_again_for_what_it_did_not(
     append = bench.store.append
     refused: list[list[int]] = []
 
-    def crowded(items: Sequence[tuple[bytes, Buffer]], *, unproven: bytes = b"") -> Taken:
+    def crowded(
+        items: Sequence[tuple[bytes, Buffer]], *, unproven: bytes = b"", sums: Sequence[int] = ()
+    ) -> Taken:
         numbers = [int.from_bytes(key[-4:], "big") for key, _ in items]
         if max(numbers) >= 64 and len(refused) < 2:
             refused.append(numbers)
             bench.evict(blob, range(48))
             return Taken.LATER
-        return append(items, unproven=unproven)
+        return append(items, unproven=unproven, sums=sums)
 
     monkeypatch.setattr(bench.store, "append", crowded)
     await bench.start()
