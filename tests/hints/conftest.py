@@ -50,7 +50,7 @@ def mount(
 ) -> Mount:
     """It, mounted; this process finds the mount as commands in the sandbox do."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", mounts.sandbox.environ["XDG_RUNTIME_DIR"])
-    return mounts(repository.root)
+    return mounts(repository.root, "HEAD", "-o", "transfer.hedge=0")  # requests are counted
 
 
 @pytest.fixture
