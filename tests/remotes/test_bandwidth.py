@@ -101,12 +101,13 @@ def test_uploads_to_s3(ministack: S3Server, part: int, monkeypatch: pytest.Monke
 
 
 def test_over_ssh(ssh_server: SshServer, open_ssh: OpenSsh) -> None:
+    """A second's worth, of which a quarter may come at once."""
     remote = BandwidthRemote(open_ssh(), Bandwidth(RATE))
     remote.put("warm", b"x")
-    assert seconds(lambda: remote.put("k", DATA[:4_000_000])) > 0.8
+    assert seconds(lambda: remote.put("k", DATA[:4_000_000])) > 0.7
     assert LIMIT.get() is None
     with remote.get("k") as body:
-        assert seconds(lambda: read_body(body, 4_000_000)) > 0.8
+        assert seconds(lambda: read_body(body, 4_000_000)) > 0.7
 
 
 def test_demands_go_first() -> None:
