@@ -38,6 +38,9 @@ def test_small_files(repository: HandmadeRepository, mounts: MountFactory) -> No
     assert told["transfer"]["failed_requests"] == 0
     # of 3.4 MB; what is fetched ahead asks for some dozens before their neighbours bring them
     assert 0 < told["transfer"]["places"]["shared"] < 400_000, "neighbours come along"
+    assert told["remotes"]["shared"]["received"] < 1.1 * sum(map(len, SMALL.values())), told[
+        "remotes"
+    ]
 
 
 def test_any_part_of_a_large_file(repository: HandmadeRepository, mounts: MountFactory) -> None:

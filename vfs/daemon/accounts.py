@@ -8,7 +8,6 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from vfs.control.protocol import path_fields, path_of
@@ -17,7 +16,7 @@ from vfs.core.periods import Picture, cost_fields, report
 from vfs.errors import UnknownPath, VfsError
 from vfs.fs.directories import Listing, find_directory, join
 from vfs.fs.filesystem import FileSystem
-from vfs.fs.snapshots import NAME as SNAPSHOTS
+from vfs.fs.names import names_in, place_of
 from vfs.remotes.statistics import RemoteStatistics
 from vfs.threads import Pool, run_in
 from vfs.transfer import Fetcher
@@ -30,9 +29,6 @@ Handler = Callable[[dict[str, Any], Progress], Awaitable[dict[str, Any]]]
 MOST_FINISHED: Final = 64
 MOST_OPEN: Final = 64
 """Periods of runs that go on; the oldest goes when there are more."""
-
-MOST_LISTED: Final = 200_000
-"""Entries of a directory that are looked at for names."""
 
 FIRST: Final = "since the mount"
 """The name of the period before the first mark."""
@@ -165,11 +161,7 @@ class Accounts:
             node = self._fs.directories.get(file.directory if file is not None else 0)
             if node is None:
                 continue
-            if node.view is self._fs.directories.main:
-                return node.path
-            return join(
-                join(SNAPSHOTS, node.view.label.encode("utf-8", "surrogateescape")), node.path
-            )
+            return place_of(node, self._fs.directories.main)
         return None
 
     async def _paths(self, wanted: Iterable[Blob]) -> dict[Blob, bytes]:
@@ -191,13 +183,6 @@ def _named(root: Listing, wanted: Mapping[bytes, set[Blob]]) -> dict[Blob, bytes
         listing = None
         with suppress(VfsError):
             listing = find_directory(root, place)
-        by_content = {(blob.digest, blob.size): blob for blob in blobs}
-        for entry, _ in islice(listing.entries() if listing is not None else (), MOST_LISTED):
-            if entry.digest is None:
-                continue
-            blob = by_content.pop((entry.digest, entry.size), None)
-            if blob is not None:
-                found[blob] = join(place, entry.name)
-                if not by_content:
-                    break
+        names = names_in(listing, {blob.digest for blob in blobs}) if listing is not None else {}
+        found |= {blob: join(place, names[blob.digest]) for blob in blobs if blob.digest in names}
     return found

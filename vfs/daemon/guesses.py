@@ -117,7 +117,7 @@ class Guesses:
 
     @property
     def _asked(self) -> int:
-        return self._orders.fetcher.statistics().requests
+        return self._orders.fetcher.accounting.counters.requests
 
     async def _consider(self, pid: int, watched: _Watched) -> None:
         """A process has opened some files: look who it is, and what it will open next."""
@@ -181,6 +181,8 @@ class Guesses:
 
     async def tidy(self) -> None:
         """Keep what programs opened that have ended."""
+        if not self._processes:
+            return
         self._directories()
         ended = await run_in(Pool.CONTROL, traces.ended, list(self._processes))
         gone = [w for pid in ended if (w := self._processes.pop(pid, None)) is not None]

@@ -65,6 +65,9 @@ MAINTAIN_SECONDS: Final = 5.0
 HEAL_SECONDS: Final = 5.0
 """How long going online looks for what could not be served; what takes longer is looked for in the background."""
 
+MOST_DIRECTORIES: Final = 4096
+"""In so many of those that the kernel came to know last is looked for what programs read."""
+
 TIDY_SECONDS: Final = 3600.0
 """How often the catalog is tidied, which looks for what is not needed once a day at most, or while it is too large."""
 
@@ -141,8 +144,7 @@ class Service:
     def _known_directories(self) -> list[bytes]:
         """Of the main view, those that the kernel came to know last first."""
         table = self.filesystem.directories
-        known = sorted(table.known(table.main), key=lambda node: -node.inode)
-        return [node.path for node in known]
+        return [node.path for node in table.newest(table.main, MOST_DIRECTORIES)]
 
     def _content_is_bad(self, blob: Blob) -> None:
         """A large content was wrong as a whole after parts of it were read: nothing may keep them."""

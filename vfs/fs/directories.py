@@ -10,6 +10,7 @@ Owner: the event loop. `_resolve` may be called from the switch's thread on an e
 import math
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, NamedTuple, Protocol, Self
 
 from vfs.core.known_names import KnownNames
@@ -183,6 +184,11 @@ class DirectoryTable:
     def known(self, view: View) -> list[DirectoryNode]:
         """Every directory of the view that the kernel knows, parents before children."""
         return sorted((n for n in self._nodes.values() if n.view is view), key=lambda n: n.path)
+
+    def newest(self, view: View, most: int) -> list[DirectoryNode]:
+        """At most so many directories of the view, those first that the kernel came to know last; costs no more than it returns, but for other views."""
+        nodes = reversed(self._nodes.values())  # numbers only grow
+        return list(islice((node for node in nodes if node.view is view), most))
 
     def forget(self, inode: int, lookups: int) -> None:
         """Take back lookups; the node goes when none are left (the mount's root stays)."""

@@ -14,12 +14,12 @@ from typing import Final
 from vfs.core.inodes import FileTable
 from vfs.core.lru import Lru
 from vfs.errors import VfsError
-from vfs.fs.directories import DirectoryTable, Listing, join
+from vfs.fs.directories import DirectoryNode, DirectoryTable, Listing, View, join
 from vfs.fs.snapshots import NAME as SNAPSHOTS
 from vfs.threads import Pool, run_in
 from vfs.types import Digest
 
-MOST_LOOKED: Final = 100_000
+MOST_LOOKED: Final = 200_000
 """Entries of a directory that are looked through."""
 
 _KEPT: Final = 4096
@@ -62,12 +62,8 @@ class Names:
         contents = {node.blob.digest for node in nodes.values()}
         names: dict[Digest, bytes] = {}
         if listing is not None:
-            names = await run_in(Pool.DISK, _search, listing, contents)
-        above = parent.path
-        if parent.view is not self._directories.main:
-            above = join(
-                join(SNAPSHOTS, parent.view.label.encode("utf-8", "surrogateescape")), above
-            )
+            names = await run_in(Pool.DISK, names_in, listing, contents)
+        above = place_of(parent, self._directories.main)
         paths = {}
         for inode, node in nodes.items():
             path = join(above, names.get(node.blob.digest, b""))
@@ -76,7 +72,14 @@ class Names:
         return paths
 
 
-def _search(listing: Listing, contents: Collection[Digest]) -> dict[Digest, bytes]:
+def place_of(node: DirectoryNode, main: View) -> bytes:
+    """The path of a directory in the mount that shows a view."""
+    if node.view is main:
+        return node.path
+    return join(join(SNAPSHOTS, node.view.label.encode("utf-8", "surrogateescape")), node.path)
+
+
+def names_in(listing: Listing, contents: Collection[Digest]) -> dict[Digest, bytes]:
     """Names of contents in a directory; in a worker thread."""
     names: dict[Digest, bytes] = {}
     with suppress(VfsError):  # a lost page of the catalog is told by whoever needs it

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.fs.listings import DictListing, Tree
 from vfs.errors import StoreError
+from vfs.fs.attributes import ROOT
 from vfs.fs.directories import DirectoryTable, Listing, View, find_directory, join
 from vfs.fs.switch import drop_last, invalidate, swap
 
@@ -104,6 +105,17 @@ def test_switching_to_an_equal_snapshot_touches_nothing(tree: Tree) -> None:
         lambda: False,
     )
     assert report == (0, 0, [], [])
+
+
+def test_the_newest_directories_of_a_view_come_first() -> None:
+    view = View(cast("Listing", DictListing({b"a": {}, b"b": {}, b"c": {}})), "1", None)
+    table = DirectoryTable(view)
+    root = table.get(ROOT)
+    assert root is not None
+    for name in (b"b", b"a", b"c"):
+        table.child(root, name)
+    assert [node.path for node in table.newest(view, 2)] == [b"c", b"a"]
+    assert [node.path for node in table.newest(view, 9)] == [b"c", b"a", b"b", b""]
 
 
 def test_a_directory_that_vanished_and_came_back_has_a_new_inode() -> None:
