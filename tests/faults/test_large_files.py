@@ -154,7 +154,7 @@ def test_what_an_earlier_process_left_whole_is_checked_when_it_is_read(
     handmade: HandmadeRepository, mount: Mount, mounts: MountFactory, damage: bytes, verdict: str
 ) -> None:
     """It died before it could hash the whole."""
-    mounts.allow(f"{md5(LARGE)}")
+    mounts.allow(f"{md5(LARGE)}", "there is no such file")
     content = damage + LARGE[len(damage) :]
     digest = Digest(Algorithm.MD5, bytes.fromhex(md5(LARGE)))
     blob = Blob(digest, len(LARGE), scope_of(Repository.open(handmade.root)))

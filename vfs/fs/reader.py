@@ -113,13 +113,12 @@ class Reader:
 
     def meet(self, inode: int, node: FileNode) -> bool:
         """A file is read of whose opening nobody may have told us; False if it is known already."""
-        if inode in self._files:
-            return False
+        known = inode in self._files  # an attribute may have been asked of it
         file = self._file(inode, node)
         file.used = True
         self._examine(file, node)
         self._trim()
-        return True
+        return not known
 
     def _examine(self, file: OpenFile, node: FileNode) -> None:
         """Have what is there of a large content looked at, once."""
