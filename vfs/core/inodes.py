@@ -13,7 +13,7 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Final, NamedTuple
 
-from vfs.types import Algorithm, Blob, Digest, Kind
+from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest, Kind
 
 _RECORD: Final = Struct("<IQqIIBB")
 """lookup count, size, mtime, origin, directory, kind, algorithm; the digest value follows."""
@@ -23,6 +23,11 @@ _FOUND: Final = Struct("<II")
 """Origin and directory, which the newest lookup sets."""
 
 _SIZE: Final = Struct("<Q")
+_SIZE_AT: Final = 4
+_DIGEST_AT: Final = _RECORD.size - 1
+"""Where `Digest.key` begins: the algorithm, then the value."""
+
+_FIRST_BLOCK: Final = bytes(4)
 _MOST_LOOKUPS: Final = 0xFFFF_FFFF
 _MOST_DIRECTORIES: Final = 0xFFFF_FFFF
 
@@ -120,6 +125,16 @@ class FileTable:
         _, size, mtime, origin, directory, kind, algorithm = _RECORD.unpack_from(record)
         digest = Digest(_ALGORITHMS[algorithm], record[_RECORD.size :])
         return FileNode(Blob(digest, size), _KINDS[kind], mtime, origin, directory)
+
+    def only_block(self, inode: int) -> tuple[bytes, int] | None:
+        """The key in the chunk store of a content that is one block, and its size; None of any other inode. As `Blob.key` and `get`, without making them."""
+        record = self._records.get(inode)
+        if record is None:
+            return None
+        (size,) = _SIZE.unpack_from(record, _SIZE_AT)
+        if size > BLOCK_SIZE:
+            return None
+        return record[_DIGEST_AT:] + size.to_bytes(8, "big") + _FIRST_BLOCK, size
 
     def forget(self, inode: int, lookups: int) -> bool:
         """Take back `lookups`; returns True if the inode is gone."""

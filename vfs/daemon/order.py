@@ -8,7 +8,7 @@ Rules (`docs/concurrency.md`, "Known order"):
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from typing import Any, Final, NamedTuple, Protocol
 
 import trio
@@ -87,6 +87,7 @@ class Order:
         self._run = 0
         self._part = 0  # what is being resolved belongs to this part of what was told
         self._changed = _Bell()
+        self._parcels: dict[Hashable, list[Item]] = {}  # under way, and what comes with each
         self._fetched = self._here = self._failed = self._late = 0
         self._forget()
 
@@ -100,7 +101,7 @@ class Order:
 
     async def run(self, progress: Send, portions: AsyncIterator[dict[str, Any]]) -> None:
         """Until the client has gone (which cancels this)."""
-        send, receive = trio.open_memory_channel[Item](0)
+        send, receive = trio.open_memory_channel[tuple[Item, Hashable]](0)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._resolve)
             nursery.start_soon(self._take, send)
@@ -221,7 +222,7 @@ class Order:
         self._window.add(0 if item is None else item.blob.size for item in found)
         self._changed.ring()
 
-    async def _take(self, send: "trio.MemorySendChannel[Item]") -> None:
+    async def _take(self, send: "trio.MemorySendChannel[tuple[Item, Hashable]]") -> None:
         """Hand on what is to be fetched and is not here."""
         while True:
             share = self._orders.share
@@ -235,26 +236,35 @@ class Order:
             wanted = [(item.blob, item.places) for item in items]
             missing = await run_in(Pool.DISK, self._bringer.missing, wanted)
             for position, item, absent in zip(positions, items, missing, strict=True):
-                if not absent:
+                if absent is None:
                     self._here += 1
                 elif part != self._part or position < self._window.cursor:
                     self._late += 1
+                elif absent.parcel in self._parcels:
+                    self._parcels[absent.parcel].append(item)
                 else:
-                    await send.send(item)
+                    if absent.parcel is not None:
+                        self._parcels[absent.parcel] = []
+                    await send.send((item, absent.parcel))
 
-    async def _bring(self, receive: "trio.MemoryReceiveChannel[Item]") -> None:
-        async for item in receive:
-            if self._bringer.is_small_and_here(item.blob):  # it came along with another
-                self._fetched += 1
-                continue
-            try:
-                taken = await self._bringer.bring(item.blob, item.places)
-            except VfsError:
-                self._failed += 1
-            else:
-                self._fetched += 1
-                if not taken:
-                    await trio.sleep(PAUSE)
+    async def _bring(self, receive: "trio.MemoryReceiveChannel[tuple[Item, Hashable]]") -> None:
+        async for item, parcel in receive:
+            await self._bring_one(item)
+            for other in self._parcels.pop(parcel, ()):
+                await self._bring_one(other)
+
+    async def _bring_one(self, item: Item) -> None:
+        if self._bringer.is_small_and_here(item.blob):  # it came along with another
+            self._fetched += 1
+            return
+        try:
+            taken = await self._bringer.bring(item.blob, item.places)
+        except VfsError:
+            self._failed += 1
+        else:
+            self._fetched += 1
+            if not taken:
+                await trio.sleep(PAUSE)
 
     async def _report(self, progress: Send) -> None:
         """Ask the client for more, once there is room for a good deal."""

@@ -311,8 +311,8 @@ class FileSystem:
         """Bytes of a file that are at hand, shorter than `length` only at its end; None: `read` brings them."""
         reader = self.reader
         data = reader.read_nowait(inode, offset, length)
-        if data is None and reader.meet(inode, self._file(inode)):
-            data = reader.read_nowait(inode, offset, length)
+        if data is None and inode not in reader:
+            data = self._read_unmet(inode, offset, length)
         if data is not None:
             counters = self.counters
             counters.reads += 1
@@ -321,6 +321,15 @@ class FileSystem:
                 watched[inode] += len(data)
                 if len(watched) >= MOST_PENDING:
                     self.heat.overflow()
+        return data
+
+    def _read_unmet(self, inode: int, offset: int, length: int) -> Data | None:
+        """Bytes of a file of which the reader remembers nothing; of a small one that is at hand it never needs to."""
+        block, reader = self.files.only_block(inode), self.reader
+        data = None if block is None else reader.read_block_nowait(*block, offset, length)
+        if data is None:
+            reader.meet(inode, self._file(inode))
+            data = reader.read_nowait(inode, offset, length)
         return data
 
     async def read(self, inode: int, offset: int, length: int) -> Data:

@@ -111,14 +111,14 @@ class Reader:
             return content
         return None
 
-    def meet(self, inode: int, node: FileNode) -> bool:
-        """A file is read of whose opening nobody may have told us; False if it is known already."""
-        known = inode in self._files  # an attribute may have been asked of it
-        file = self._file(inode, node)
-        file.used = True
-        self._examine(file, node)
+    def __contains__(self, inode: int) -> bool:
+        """Whether anything is remembered of a file."""
+        return inode in self._files
+
+    def meet(self, inode: int, node: FileNode) -> None:
+        """A file is read of whose opening nobody has told us."""
+        self._file(inode, node).used = True
         self._trim()
-        return not known
 
     def _examine(self, file: OpenFile, node: FileNode) -> None:
         """Have what is there of a large content looked at, once."""
@@ -164,6 +164,14 @@ class Reader:
             self._fetcher.advance(file.blob, offset, end - offset)
         return data
 
+    def read_block_nowait(self, key: bytes, size: int, offset: int, length: int) -> Data | None:
+        """As `read_nowait`, of a content that is one block of the chunk store, by its key there; nothing is remembered of it."""
+        end = min(offset + length, size)
+        if offset >= end:
+            return b""
+        extent = self._store.locate(key)
+        return self._store.read_nowait(extent, offset, end - offset) if extent is not None else None
+
     def _at_hand(self, file: OpenFile, offset: int, end: int) -> Data | None:
         local = file.local
         if local is not None:
@@ -193,6 +201,7 @@ class Reader:
         if offset >= end:
             return b""
         file = self._file(inode, node)
+        self._examine(file, node)  # perhaps nobody has told us that it was opened
         resident = self._resident(file, offset, end)
         if file.blob.scope and not file.usable.editions:
             file.looked = None  # `dvc pull` may have mended it

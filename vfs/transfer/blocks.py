@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 from blake3 import blake3
 
 from vfs.core import gets
-from vfs.store import BAD, BAD_FILE, FILE, UNPROVEN, ChunkStore, Extent
+from vfs.core.ranges import block_count
+from vfs.store import BAD, BAD_FILE, FILE, UNPROVEN, VERIFIED, ChunkStore, Extent
 from vfs.transfer.handed import HandedOut
 from vfs.types import SHARED, Algorithm, Blob, Digest
 
@@ -116,6 +117,9 @@ def verdict(store: ChunkStore, blob: Blob) -> int | None:
         found = store.verdict(blob.proven_key)
     if found in (None, UNPROVEN) and store.verdict(blob.key + FILE) == BAD_FILE:
         return BAD_FILE
+    if found is None and blob.size <= WHOLE_SIZE and provable(blob):  # compared before it was kept
+        whole = here(store, Keys(blob.key), range(block_count(blob.size)))
+        return VERIFIED if all(whole) else None
     return found
 
 

@@ -3,12 +3,13 @@
 Rules:
   * What is resident, or lies here as a plain file, is told apart in a worker thread, many at a time, without asking any remote.
   * Each file is brought by itself (`fill`); what another job already brings is waited for. Cancelling withdraws what was asked for.
+  * Of files that come together (`Generous.parcel`) one is brought first: bringing the others meanwhile would cost a job each, for nothing.
   * What fails fails for itself: who reads the file asks again, and is told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vfs.core.gets import WHOLE_SIZE, stretches
 from vfs.core.ranges import block_count
@@ -16,12 +17,22 @@ from vfs.errors import VfsError
 from vfs.store import Taken
 from vfs.transfer.blocks import here, scoped
 from vfs.transfer.filling import fill
-from vfs.transfer.place import PlacesOf, Wanted
+from vfs.transfer.place import Generous, Place, PlacesOf, Wanted
 from vfs.transfer.state import Level
 from vfs.types import Blob
 
 if TYPE_CHECKING:
     from vfs.transfer.engine import Engine
+
+
+class Missing(NamedTuple):
+    """A file that is not here.
+
+    Attributes:
+        parcel: with what it comes; None: alone.
+    """
+
+    parcel: Hashable
 
 
 class Bringer:
@@ -31,9 +42,9 @@ class Bringer:
         self._engine = engine
         self._scope = scope
 
-    def missing(self, items: Sequence[Wanted]) -> list[bool]:
-        """For each whether a remote has to be asked for it; blocking, in a worker thread."""
-        return [not self._is_here(scoped(blob, self._scope), places) for blob, places in items]
+    def missing(self, items: Sequence[Wanted]) -> list[Missing | None]:
+        """For each whether a remote has to be asked for it, and with what it comes; blocking, in a worker thread."""
+        return [self._missing(scoped(blob, self._scope), places) for blob, places in items]
 
     def is_resident(self, blob: Blob) -> bool:
         """Whether all of a blob is in the store (loop-safe for small ones)."""
@@ -45,12 +56,14 @@ class Bringer:
         """Whether a small blob is in the store (loop-safe)."""
         return blob.size <= WHOLE_SIZE and self.is_resident(blob)
 
-    def _is_here(self, blob: Blob, places: PlacesOf) -> bool:
+    def _missing(self, blob: Blob, places_of: PlacesOf) -> Missing | None:
         if self.is_resident(blob):
-            return True
+            return None
         with suppress(VfsError):  # it has no place: the reader is told why
-            return any(place.is_here() for place in places())
-        return True
+            places = places_of()
+            if not any(place.is_here() for place in places):
+                return Missing(_parcel(places) if blob.size <= WHOLE_SIZE else None)
+        return None
 
     async def bring(self, blob: Blob, places: PlacesOf) -> Taken:
         """Until all of a blob is in the store, or it was not taken.
@@ -65,3 +78,13 @@ class Bringer:
             return await fill(self._engine, state, level=Level.AHEAD)
         finally:
             state.readers -= 1
+
+
+def _parcel(places: Sequence[Place]) -> Hashable:
+    """With what a file comes, if a place gives more than it must."""
+    for place in places:
+        if isinstance(place, Generous):
+            with suppress(VfsError):  # who brings it meets the error
+                parcel: Hashable = place.parcel()
+                return parcel
+    return None

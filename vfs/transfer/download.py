@@ -81,22 +81,19 @@ def download(job: Job, source: Source, store: ChunkStore, announce: Announce) ->
 
 def keep_companions(place: Generous, store: ChunkStore) -> None:
     """Store what came along with an answer, as far as it is what it should be: the next read finds it there."""
-    blobs: list[Blob] = []
     blocks: list[tuple[bytes, Buffer]] = []
     with contextlib.suppress(VfsError):  # whoever wants them meets the error
         for blob, data in place.companions():
             count = block_count(blob.size)
             fits = len(data) == blob.size <= WHOLE_SIZE
             if fits and None in store.locate_run(blob.key, 0, count) and _is(blob, data):
-                blobs.append(blob)
                 view = memoryview(data)
                 blocks += (
                     (blob.key + n.to_bytes(4, "big"), view[n * BLOCK_SIZE :][:BLOCK_SIZE])
                     for n in range(count)
                 )
-    if blocks and store.append(blocks):
-        for blob in blobs:
-            store.set_verdict(blob.key, VERIFIED)
+    if blocks:
+        store.append(blocks)
 
 
 def _is(blob: Blob, data: Buffer) -> bool:
@@ -173,9 +170,7 @@ def _read_whole(
             hint="the object there is damaged; push it again from a clone that has it",
         )
     announce.arrived(job, blocks, 0)
-    taken = _store(job, blocks, store, announce)
-    if taken and store is not None and hasher is not None:
-        store.set_verdict(blob.key, VERIFIED)
+    _store(job, blocks, store, announce)
 
 
 def _read_part(

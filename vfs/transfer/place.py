@@ -4,7 +4,7 @@ Rule: the fetcher knows places only by these protocols. The methods block and ar
 a time; they raise `vfs.errors` classes and nothing else. Retries, backoff and time-outs are inside them.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from types import TracebackType
 from typing import Protocol, Self, TypeAlias, runtime_checkable
 
@@ -89,6 +89,13 @@ class Place(Protocol):
 @runtime_checkable
 class Generous(Protocol):
     """A place whose answers bring more than was asked for."""
+
+    def parcel(self) -> Hashable:
+        """Names what comes with an answer: blobs with the same come together. None: it comes alone. As blocking as an answer.
+
+        Raises:
+            VfsError: it cannot be found out.
+        """
 
     def companions(self) -> Iterable[tuple[Blob, Buffer]]:
         """Other blobs, whole and small, that came with the last answer, each once; nobody has compared them with their digests.

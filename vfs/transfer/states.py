@@ -79,13 +79,16 @@ class States:
         """Before a blob comes in: let go of the longest unused idle ones, as many as must."""
         over = sum(s.weight for s in self) - MOST_WEIGHT if blob.size > WHOLE_SIZE else 0
         many = len(self._states) - MOST + 1
+        gone = []
         for handed in (False, True):  # of the latter it would not be known any more who has had all
-            for key, state in [*self._states.items()] if many > 0 or over > 0 else ():
+            for key, state in self._states.items():
                 if many <= 0 and over <= 0:
-                    return
+                    break
                 if bool(state.handed) is handed and state.idle and (many > 0 or state.weight):
                     many, over = many - 1, over - state.weight
-                    self._let_go(key)
+                    gone.append(key)
+        for key in gone:
+            self._let_go(key)
 
     def _let_go(self, key: bytes) -> None:
         state = self._states.pop(key)

@@ -37,6 +37,9 @@ _INDEXED_FILES = 4_000_000
 _LEARN = 16_384
 _POSITION_BITS = 24
 
+Window = tuple[bytes, int]
+"""A pack, and which of its windows."""
+
 
 class DigestIndex:
     """Where in a catalog tree a content may be."""
@@ -137,7 +140,7 @@ class PackedSource:
         self._trees = trees
         self._manifests: Lru[Pointer, Manifest] = Lru(_MANIFESTS)
         self._missing: Lru[Pointer, float] = Lru(_MOST_MISSING)
-        self._given: Lru[tuple[bytes, int], None] = Lru(_MOST_GIVEN)
+        self._given: Lru[Window, None] = Lru(_MOST_GIVEN)
         self._lock = threading.Lock()
 
     def listing(self, digest: Digest, catalog: Catalog, seen: int | None) -> Iterator[bytes]:
@@ -174,6 +177,15 @@ class PackedSource:
         """Which chunks a content has; raises as `place`."""
         return self._locate(blob)
 
+    def parcel(self, blob: Blob) -> Window | None:
+        """The window of a pack with which a small file comes, and others do; None of a file that has several chunks. Errors as in `place`."""
+        manifest, file, _ = self._find(blob)
+        return self._window(manifest, file) if len(file.chunks) == 1 else None
+
+    def _window(self, manifest: Manifest, file: PackedFile) -> Window:
+        chunk = file.chunks[0]
+        return manifest.root.packs[chunk.pack].id, chunk.offset // self.reader.windows.window
+
     def companions(self, blob: Blob) -> Iterator[tuple[Blob, Buffer]]:
         """Small files around one that was read, whose chunks came in the same windows; each window's once.
 
@@ -185,14 +197,14 @@ class PackedSource:
         if len(file.chunks) != 1:
             return
         block, at = manifest.around(path)
-        windows, opener, algorithm = set(), Decompressor(), blob.digest.algorithm
+        windows, opener, algorithm = set[Window](), Decompressor(), blob.digest.algorithm
         for run in (range(at + 1, len(block)), range(at - 1, -1, -1)):
             for number in run[:MOST_COMPANIONS]:
                 one = block[number]
                 if len(one.chunks) != 1 or one.chunks[0].pack != file.chunks[0].pack:
                     continue
                 pack, chunk = manifest.root.packs[one.chunks[0].pack], one.chunks[0]
-                window = pack.id, chunk.offset // self.reader.windows.window
+                window = self._window(manifest, one)
                 stored = self.reader.windows.peek(pack, chunk.offset, chunk.stored)
                 if stored is None or len(stored) < chunk.stored or self._was_given(window):
                     break
@@ -203,7 +215,7 @@ class PackedSource:
             for window in windows:
                 self._given.put(window, None)
 
-    def _was_given(self, window: tuple[bytes, int]) -> bool:
+    def _was_given(self, window: Window) -> bool:
         with self._lock:
             return window in self._given
 

@@ -236,6 +236,7 @@ class PackedRemotePlace(DeferredPlace):
     def __init__(self, session: Session, ref: RemoteRef, blob: Blob) -> None:
         super().__init__(ref.name, lambda: [session.packed(ref).place(blob)])
         self.companions = lambda: session.packed(ref).companions(blob)
+        self.parcel = lambda: session.packed(ref).parcel(blob)
         self.ref = ref
 
 

@@ -11,14 +11,19 @@ from vfs.types import BLOCK_SIZE, Blob
 WANTED, GOOD, LIE = content_of(8000, 1), content_of(8000, 2), content_of(8000, 3)
 
 
-class GenerousPlace(FaultyPlace):
+class Parcelled(FaultyPlace):
+    def parcel(self) -> str:
+        return "all of it"
+
+
+class GenerousPlace(Parcelled):
     def companions(self) -> Iterator[tuple[Blob, bytes]]:
         yield blob_of(GOOD), GOOD
         yield blob_of(LIE), LIE[:-1] + b"x"
         raise ContentMismatch("the rest is damaged")
 
 
-class GreatPlace(FaultyPlace):
+class GreatPlace(Parcelled):
     """Files of one chunk each; a chunk may be larger than a block."""
 
     SIZES = (BLOCK_SIZE, BLOCK_SIZE + 1, 1 << 20, (4 << 20) + 1)
@@ -55,3 +60,15 @@ async def test_what_came_along_is_checked_and_stored(bench: Bench) -> None:
     liar = FaultyPlace(LIE)
     assert await bench.read(blob_of(LIE), [liar], 0, 8000) == LIE
     assert len(liar.requests) == 1
+
+
+async def test_of_what_comes_together_one_is_missing_first(bench: Bench) -> None:
+    await bench.start()
+    bringer = bench.fetcher.bringer
+    wanted = [(blob_of(content), lambda content=content: [GenerousPlace(content)]) for content in (WANTED, GOOD)]
+    alone = (blob_of(LIE), lambda: [FaultyPlace(LIE)])
+    found = bringer.missing([*wanted, alone])
+    assert [one.parcel for one in found if one is not None] == ["all of it", "all of it", None]
+    await bringer.bring(*wanted[0])
+    assert bringer.is_small_and_here(blob_of(GOOD))
+    assert bringer.missing(wanted) == [None, None]

@@ -12,7 +12,7 @@ import select
 import time
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import trio
 import trio.lowlevel
@@ -45,8 +45,11 @@ BUFFER_SIZE: Final = 1 << 17
 BURST: Final = 64
 """Requests answered in a row before the loop runs other tasks (about 2 ms of work)."""
 
-SPIN: Final = 30e-6
-"""Seconds to poll for the next request: about what a client needs to wake up and send it."""
+SPIN: Final = 100e-6
+"""Seconds to poll for the next request, if the last one came that soon: about what a client needs to wake up, work and send it."""
+
+SOON: Final = 2 * SPIN
+"""The same as seen by who did not poll, but was woken up."""
 
 _NEEDED_SECONDS: Final = 0.005
 """How often is looked for requests after `stop`."""
@@ -54,8 +57,8 @@ _NEEDED_SECONDS: Final = 0.005
 _GONE: Final = frozenset({errno.ENODEV, errno.ECONNABORTED, errno.ENOTCONN, errno.EBADF})
 """Of a read: unmounted, aborted."""
 
-_TRANSIENT: Final = frozenset({errno.EINTR, errno.EAGAIN, errno.ENOENT})
-"""Of a read: nothing is there, or the request was taken back while it was read."""
+_TRANSIENT: Final = frozenset({errno.EINTR, errno.ENOENT})
+"""Of a read: the request was taken back while it was read."""
 
 _UNWANTED: Final = frozenset({errno.ENOENT, *_GONE})
 """Of an answer: the caller does not wait for it any more."""
@@ -93,6 +96,7 @@ class Session:
         }
         self._waiting = Waiting()
         self._fewer = trio.lowlevel.ParkingLot()
+        self._soon = True  # the last request came soon after the answer before it
         self._poll = select.poll()
         self._poll.register(device, select.POLLIN)
         self._reading = trio.CancelScope()
@@ -122,7 +126,9 @@ class Session:
             with trio.CancelScope() as self._reading:
                 while len(self._waiting) >= MOST_REQUESTS:
                     await self._fewer.park()
+                began = time.perf_counter()
                 await trio.lowlevel.wait_readable(self._device)
+                self._soon = time.perf_counter() - began < SOON
         self._requests.cancel_scope.cancel()  # nobody waits for answers any more
 
     # -- reading -----------------------------------------------------------------------------------
@@ -131,10 +137,14 @@ class Session:
         """Answer what comes, until nothing does or other tasks should run; False if the device has ended."""
         device, into, readv = self._device, self._into, os.readv
         for _ in range(BURST):
-            if len(self._waiting) >= MOST_REQUESTS or not self._comes_soon():
+            if len(self._waiting) >= MOST_REQUESTS:
                 break
             try:
                 size = readv(device, into)
+            except BlockingIOError:
+                if not self._comes_soon():
+                    break
+                continue
             except OSError as error:
                 if error.errno in _TRANSIENT:
                     continue
@@ -147,13 +157,14 @@ class Session:
         return True
 
     def _comes_soon(self) -> bool:
-        poll, now = self._poll.poll, time.perf_counter
-        if poll(0):
-            return True
-        until = now() + SPIN
-        while now() < until:
-            if poll(0):
-                return True
+        """Poll, if that has paid the last time; a client that does something else between its reads costs nothing."""
+        if self._soon:
+            poll, now = self._poll.poll, time.perf_counter
+            until = now() + SPIN
+            while now() < until:
+                if poll(0):
+                    return True
+            self._soon = False
         return False
 
     def _answer(self, size: int) -> None:
@@ -169,16 +180,16 @@ class Session:
             handler = self._table.get(opcode)
             if handler is None:
                 raise FsError(errno.ENOSYS)
-            answer = handler(node, size)
+            answer: Any = handler(node, size)
         except Exception as error:
             if opcode not in UNANSWERED:
                 self._refuse(unique, self._errno_of(error, opcode))
             return
-        if answer.__class__ is CoroutineType:
+        if isinstance(answer, CoroutineType):
             scope = self._waiting.begin(unique, caller)
             self._requests.start_soon(self._finish, unique, opcode, scope, answer)
         elif answer is not None:
-            self._send(unique, cast("Data", answer))
+            self._send(unique, answer)
 
     async def _finish(
         self,
