@@ -14,18 +14,18 @@ from tests.compat.pipeline_strategies import edits, pipelines, write
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = [pytest.mark.dvc, pytest.mark.slow]
-SOAK = 25 if os.environ.get("VFS_TEST_SOAK") else 1
+SOAK = 60 if os.environ.get("VFS_TEST_SOAK") else 1
 EDITS = 2
 
 
 @given(data=st.data())
-@settings(max_examples=5 * SOAK, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=2 * SOAK, deadline=None, phases=(Phase.explicit, Phase.generate))
 def test_in_place(data: st.DataObject, shared_sandbox: Sandbox, template: Path, dvc3: Path) -> None:
     _beside_dvc(data, shared_sandbox, template, dvc3, in_place=True)
 
 
 @given(data=st.data())
-@settings(max_examples=4 * SOAK, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=2 * SOAK, deadline=None, phases=(Phase.explicit, Phase.generate))
 def test_in_private_views(
     data: st.DataObject, shared_sandbox: Sandbox, template: Path, dvc3: Path
 ) -> None:

@@ -19,7 +19,7 @@ from vfs.testing.handmade import HandmadeRepository, md5
 pytestmark = pytest.mark.slow
 
 SOAK = bool(os.environ.get("VFS_TEST_SOAK"))
-KILLS = 100 if SOAK else 8
+KILLS = 100 if SOAK else 4
 ROUNDS = 100 if SOAK else 2  # of five commands each
 CHOOSER = random.Random(11)
 COMMON = {f"common/{n}": CHOOSER.randbytes(100) for n in range(50)}

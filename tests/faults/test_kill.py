@@ -17,7 +17,7 @@ from vfs.testing.processes import wait_ended
 pytestmark = [pytest.mark.fuse, pytest.mark.slow]
 
 KILLS = 50
-SWITCHES = 25 if os.environ.get("VFS_TEST_SOAK") else 5
+SWITCHES = 25 if os.environ.get("VFS_TEST_SOAK") else 3
 CHOOSER = random.Random(5)
 SMALL = {f"class-{n % 9}/{n:04d}.bin": CHOOSER.randbytes(200 + 37 * n) for n in range(250)}
 LARGE = {f"large/{n}.bin": CHOOSER.randbytes((6 << 20) * n + n) for n in range(1, 4)}

@@ -23,7 +23,7 @@ from vfs.testing.web_servers import StoreServer
 
 pytestmark = pytest.mark.slow
 
-KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 10
+KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 4
 CHOOSER = random.Random(7)
 VERSIONS = [{f"{v}/{n:02d}": CHOOSER.randbytes(4000) for n in range(40)} for v in range(5)]
 LAST = {name: data for files in VERSIONS for name, data in list(files.items())[:5]} | {

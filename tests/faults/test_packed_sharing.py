@@ -20,7 +20,7 @@ from vfs.types import Algorithm, Digest
 
 pytestmark = pytest.mark.slow
 
-KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 10
+KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 4
 CHOOSER = random.Random(7)
 FILES = {f"{n % 7}/{n:03d}": CHOOSER.randbytes(6000 + n) for n in range(300)}
 SECOND = {name: data for name, data in FILES.items() if name[0] != "3"} | {"new": b"new"}

@@ -20,7 +20,7 @@ from vfs.testing.sandbox import Sandbox
 pytestmark = pytest.mark.slow
 
 SOAK = bool(os.environ.get("VFS_TEST_SOAK"))
-KILLS = 100 if SOAK else 20
+KILLS = 100 if SOAK else 6
 CHOOSER = random.Random(7)
 FILES = {f"{n % 7}/{n:03d}": CHOOSER.randbytes(2000 + n) for n in range(300)}
 OBJECTS = len(FILES) + 1
@@ -62,7 +62,7 @@ def test_fetch_is_killed(made: HandmadeRepository, seed: int) -> None:
     assert {path.stat().st_mode & 0o777 for _, path in objects(one.cache)} == {0o444}
 
 
-@pytest.mark.parametrize("seed", range(100 if SOAK else 5))
+@pytest.mark.parametrize("seed", range(100 if SOAK else 3))
 def test_checkout_is_killed(made: HandmadeRepository, seed: int) -> None:
     """What was there stays until all of the new version can be renamed into place."""
     second = {name: data for name, data in FILES.items() if name[0] != "3"} | {"new": b"new"}

@@ -330,7 +330,7 @@ COMMON = settings(
 def test_random_histories() -> None:
     few = settings(
         COMMON,
-        max_examples=8,
+        max_examples=5,
         stateful_step_count=25,
         derandomize=True,
         phases=(Phase.explicit, Phase.generate),

@@ -18,7 +18,7 @@ from vfs.testing.clones import check_store, objects
 from vfs.testing.mounts import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.fuse]
-KILLS = int(os.environ.get("VFS_TEST_KILLS", 100 if os.environ.get("VFS_TEST_SOAK") else 10))
+KILLS = int(os.environ.get("VFS_TEST_KILLS", 100 if os.environ.get("VFS_TEST_SOAK") else 4))
 KINDS = ("vfs", "daemon", "program", "command")
 STAGES = 3
 

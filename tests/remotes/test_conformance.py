@@ -137,6 +137,7 @@ class TestGoogle(RemoteSuite):
 
 @pytest.mark.azure
 class TestAzure(RemoteSuite):
+    many = 5_100  # more than a page
     unstorable = "\\"
 
     @pytest.fixture

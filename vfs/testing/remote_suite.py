@@ -98,7 +98,7 @@ class RemoteSuite:
     lists = True
     deletes = True
     precise = True
-    many = 10_000
+    many = 2_100  # three pages of S3
     big = (32 << 20) + 12_345
     unstorable = "\0"
     version = "no-such-version"
