@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from vfs.core import inodes
 from vfs.core.inodes import FILE_BIT, FileTable, number_for
-from vfs.types import Algorithm, Blob, Digest, Kind
+from vfs.types import BLOCK_SIZE, Algorithm, Blob, Digest, Kind
 
 digests = st.builds(
     lambda algorithm, value: Digest(algorithm, value * 16),
@@ -44,6 +44,15 @@ def test_lookups_and_forgets_balance(steps: list[tuple[bool, tuple[Digest, Kind]
             assert node is not None
             assert (node.blob.digest, node.kind, node.origin) == (known, role, origin)
             assert (node.blob.size, node.mtime) == (5, 9)
+
+
+@given(contents, st.sampled_from([0, 1, 255, BLOCK_SIZE, BLOCK_SIZE + 1, 1 << 40]))
+def test_the_only_block_of_a_small_content(content: tuple[Digest, Kind], size: int) -> None:
+    """Its key is the one under which the fetcher stores it."""
+    table, blob = FileTable(large=LARGE), Blob(content[0], size)
+    found = table.only_block(table.remember(blob, content[1], 9, 3))
+    assert found == ((blob.key + bytes(4), size) if size <= BLOCK_SIZE else None)
+    assert table.only_block(FILE_BIT | 1) is None
 
 
 def test_numbers_cannot_be_chosen() -> None:

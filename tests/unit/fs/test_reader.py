@@ -136,6 +136,21 @@ async def test_a_local_file_that_cannot_be_read_is_none(
     assert "bug" not in caplog.text
 
 
+async def test_of_a_small_file_that_is_at_hand_nothing_is_remembered(bench: Bench) -> None:
+    content = content_of(5000)
+    reader, node = reader_of(bench, content)
+    filesystem = FileSystem(View(DictListing({}), "", None), cast("RevisionSource", None), reader)
+    inode = filesystem.files.remember(node.blob, Kind.FILE, 0, 0)
+    assert filesystem.read_nowait(inode, 0, 10) is None
+    assert await filesystem.read(inode, 0, 10) == content[:10]
+    await bench.quiet()
+    reader.forget(inode)
+    assert filesystem.read_nowait(inode, 4000, 8000) == content[4000:]
+    assert filesystem.read_nowait(inode, 5000, 10) == b""
+    assert inode not in reader
+    assert filesystem.counters.waited == 1
+
+
 async def test_what_is_remembered_may_be_forgotten_during_a_read(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,7 +65,10 @@ async def test_what_came_along_is_checked_and_stored(bench: Bench) -> None:
 async def test_of_what_comes_together_one_is_missing_first(bench: Bench) -> None:
     await bench.start()
     bringer = bench.fetcher.bringer
-    wanted = [(blob_of(content), lambda content=content: [GenerousPlace(content)]) for content in (WANTED, GOOD)]
+    wanted = [
+        (blob_of(content), lambda content=content: [GenerousPlace(content)])
+        for content in (WANTED, GOOD)
+    ]
     alone = (blob_of(LIE), lambda: [FaultyPlace(LIE)])
     found = bringer.missing([*wanted, alone])
     assert [one.parcel for one in found if one is not None] == ["all of it", "all of it", None]
