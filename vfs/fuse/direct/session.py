@@ -68,7 +68,7 @@ class Session:
         self,
         device: int,
         filesystem: FileSystem,
-        drop_listing: Callable[[int], None],
+        drop_pages: Callable[[int], None],
         needed: Callable[[], bool],
     ) -> None:
         """Serve a descriptor of `/dev/fuse`, which does not block and on which INIT was answered.
@@ -76,17 +76,17 @@ class Session:
         Args:
             device: the descriptor; whoever made it closes it.
             filesystem: what is served.
-            drop_listing: makes the kernel forget the listing of a directory; called in a worker thread.
+            drop_pages: makes the kernel forget the pages of a file or the listing of a directory; called in a worker thread.
             needed: after `stop`, requests are answered as long as it says so: somebody waits for a lock that the kernel holds for one.
         """
         self._device = device
         self._counters = filesystem.counters
-        self._drop_listing = drop_listing
+        self._drop_pages = drop_pages
         self._needed = needed
         self._stopped = False
         self._buffer = bytearray(BUFFER_SIZE)
         self._into = [self._buffer]
-        self._handlers = Handlers(filesystem, self._buffer, self._listed_what_changes)
+        self._handlers = Handlers(filesystem, self._buffer, self._changes)
         self._table: dict[int, Handler] = {
             **self._handlers.table,
             Opcode.INTERRUPT: self._interrupted,
@@ -234,9 +234,9 @@ class Session:
         """Count it for `vfs status`."""
         self._counters.errors += 1
 
-    # -- listings that change without a switch -----------------------------------------------------
+    # -- pages that are not to stay ----------------------------------------------------------------
 
-    def _listed_what_changes(self, inode: int, seconds: float) -> None:
+    def _changes(self, inode: int, seconds: float) -> None:
         if inode not in self._changing:
             self._changing.add(inode)
             self._upkeep.start_soon(self._drop_later, inode, seconds)
@@ -244,4 +244,4 @@ class Session:
     async def _drop_later(self, inode: int, seconds: float) -> None:
         await trio.sleep(seconds)
         self._changing.discard(inode)
-        await run_in(Pool.KERNEL, self._drop_listing, inode)
+        await run_in(Pool.KERNEL, self._drop_pages, inode)
