@@ -9,9 +9,6 @@ from vfs.fs.switch import Notifier
 SUBTYPE: Final = "vfs"
 """The mount's type is `fuse.vfs` in `/proc/self/mountinfo`."""
 
-MOST_REQUESTS: Final = 1000
-"""Requests answered at once. Those that wait for a remote take their share of it, so it must be far more than readers hang."""
-
 
 class Plan(NamedTuple):
     """A mount to make.

@@ -231,6 +231,44 @@ async def test_requests_that_wait_are_in_nobodys_way(device: Device) -> None:
     assert device.quiet()
 
 
+async def test_who_is_told_to_end_is_let_go_however_many_wait(
+    device: Device, ended_process: int
+) -> None:
+    """An interrupt comes the way that requests come, so the reader never stops."""
+    node = await device.slow()
+    number = device.send(Opcode.LOOKUP, b"file\0", node, ended_process)
+    for _ in range(1_050):
+        device.send(Opcode.LOOKUP, b"file\0", node)
+        await trio.lowlevel.checkpoint()
+    device.send(Opcode.INTERRUPT, struct.pack("=Q", number), unique=number | 1)
+    with trio.fail_after(10):
+        assert await device.answer() == (number, errno.EINTR, b"")
+        device.kernel.close()  # the others are given up with the device
+        await device.ended.wait()
+
+
+async def test_what_goes_wrong_while_a_request_is_given_up_ends_nothing(
+    device: Device, ended_process: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler that is cancelled and fails as well raises both at once."""
+
+    async def lookup(*_: object) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise RuntimeError("while it ended")
+
+    monkeypatch.setattr(device.filesystem, "lookup_nowait", lambda *_: None)
+    monkeypatch.setattr(device.filesystem, "lookup", lookup)
+    number = device.send(Opcode.LOOKUP, b"file\0", 1, ended_process)
+    device.send(Opcode.INTERRUPT, struct.pack("=Q", number), unique=number | 1)
+    assert await device.answer() == (number, errno.EIO, b"")
+    monkeypatch.undo()
+    assert await device.find(b"file") > 0
+
+
 async def test_a_request_of_a_process_that_was_told_to_end_is_answered_once(
     device: Device, ended_process: int
 ) -> None:

@@ -34,7 +34,6 @@ from vfs.fuse.direct.wire import (
     parse_number,
 )
 from vfs.fuse.errnos import errno_of
-from vfs.fuse.transport import MOST_REQUESTS
 from vfs.threads import Pool, run_in
 
 log = logging.getLogger("vfs.fuse")
@@ -92,7 +91,6 @@ class Session:
             Opcode.INTERRUPT: self._interrupted,
         }
         self._waiting = Waiting()
-        self._fewer = trio.lowlevel.ParkingLot()
         self._poll = select.poll()
         self._poll.register(device, select.POLLIN)
         self._reading = trio.CancelScope()
@@ -120,8 +118,6 @@ class Session:
                 await trio.sleep(_NEEDED_SECONDS)
                 continue
             with trio.CancelScope() as self._reading:
-                while len(self._waiting) >= MOST_REQUESTS:
-                    await self._fewer.park()
                 await trio.lowlevel.wait_readable(self._device)
         self._requests.cancel_scope.cancel()  # nobody waits for answers any more
 
@@ -131,7 +127,7 @@ class Session:
         """Answer what comes, until nothing does or other tasks should run; False if the device has ended."""
         device, into, readv = self._device, self._into, os.readv
         for _ in range(BURST):
-            if len(self._waiting) >= MOST_REQUESTS or not self._comes_soon():
+            if not self._comes_soon():
                 break
             try:
                 size = readv(device, into)
@@ -190,17 +186,14 @@ class Session:
         """Answer a request that waits. No checkpoint between its last await and the answer."""
         try:
             with scope:
-                try:
-                    answer = await answering
-                except Exception as error:
-                    self._refuse(unique, self._errno_of(error, opcode))
-                    return
+                answer = await answering
                 self._send(unique, answer or b"")
                 return
             self._refuse(unique, errno.EINTR)
+        except Exception as error:  # from around the scope: what is cancelled may fail as well
+            self._refuse(unique, self._errno_of(error, opcode))
         finally:
             self._waiting.end(unique)
-            self._fewer.unpark()
 
     def _interrupted(self, _: int, size: int) -> None:
         """A signal came to whoever made a request."""

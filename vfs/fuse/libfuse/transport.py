@@ -5,6 +5,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import pyfuse3
 import trio
@@ -14,9 +15,12 @@ from vfs.fs.filesystem import FileSystem
 from vfs.fs.xattrs import Xattrs
 from vfs.fuse.libfuse.operations import Notifications, Operations
 from vfs.fuse.libfuse.polling import Poller, stand_in
-from vfs.fuse.transport import MOST_REQUESTS, SUBTYPE, Plan
+from vfs.fuse.transport import SUBTYPE, Plan
 
 log = logging.getLogger("vfs.fuse")
+
+MOST_REQUESTS: Final = 1000
+"""Requests answered at once. Those that wait for a remote take their share of it, so it must be far more than readers hang."""
 
 
 class LibfuseTransport:
