@@ -126,7 +126,9 @@ async def device(nursery: trio.Nursery) -> AsyncIterator[Device]:
         source = Source()
         filesystem = tree_of(source)
         device = Device(ours, filesystem, source)
-        session = Session(theirs.fileno(), filesystem, device.drop, lambda: device.needed)
+        session = Session(
+            theirs.fileno(), filesystem, device.drop, lambda: device.needed, callers_seen=True
+        )
         device.session, ended = session, device.ended
 
         async def serve() -> None:
@@ -232,7 +234,7 @@ async def test_requests_that_wait_are_in_nobodys_way(device: Device) -> None:
 
 
 async def test_who_is_told_to_end_is_let_go_however_many_wait(
-    device: Device, ended_process: int
+    device: Device, ended_process: int, autojump_clock: trio.testing.MockClock
 ) -> None:
     """An interrupt comes the way that requests come, so the reader never stops."""
     node = await device.slow()
@@ -248,7 +250,10 @@ async def test_who_is_told_to_end_is_let_go_however_many_wait(
 
 
 async def test_what_goes_wrong_while_a_request_is_given_up_ends_nothing(
-    device: Device, ended_process: int, monkeypatch: pytest.MonkeyPatch
+    device: Device,
+    ended_process: int,
+    autojump_clock: trio.testing.MockClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A handler that is cancelled and fails as well raises both at once."""
 
@@ -270,7 +275,7 @@ async def test_what_goes_wrong_while_a_request_is_given_up_ends_nothing(
 
 
 async def test_a_request_of_a_process_that_was_told_to_end_is_answered_once(
-    device: Device, ended_process: int
+    device: Device, ended_process: int, autojump_clock: trio.testing.MockClock
 ) -> None:
     node = await device.slow()
     number = device.send(Opcode.LOOKUP, b"file\0", node, ended_process)
@@ -358,7 +363,9 @@ def test_no_message_ends_the_loop_or_goes_unanswered(sent: list[bytes]) -> None:
             theirs.setblocking(False)
             filesystem = tree_of(Source())
             device = Device(ours, filesystem, Source())
-            session = Session(theirs.fileno(), filesystem, device.drop, lambda: False)
+            session = Session(
+                theirs.fileno(), filesystem, device.drop, lambda: False, callers_seen=True
+            )
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(session.serve)
                 for message in sent:

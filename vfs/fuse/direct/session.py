@@ -69,6 +69,8 @@ class Session:
         filesystem: FileSystem,
         drop_pages: Callable[[int], None],
         needed: Callable[[], bool],
+        *,
+        callers_seen: bool,
     ) -> None:
         """Serve a descriptor of `/dev/fuse`, which does not block and on which INIT was answered.
 
@@ -77,6 +79,7 @@ class Session:
             filesystem: what is served.
             drop_pages: makes the kernel forget the pages of a file or the listing of a directory; called in a worker thread.
             needed: after `stop`, requests are answered as long as it says so: somebody waits for a lock that the kernel holds for one.
+            callers_seen: callers are numbered as in this process's namespace.
         """
         self._device = device
         self._counters = filesystem.counters
@@ -90,7 +93,7 @@ class Session:
             **self._handlers.table,
             Opcode.INTERRUPT: self._interrupted,
         }
-        self._waiting = Waiting()
+        self._waiting = Waiting(seen=callers_seen)
         self._poll = select.poll()
         self._poll.register(device, select.POLLIN)
         self._reading = trio.CancelScope()

@@ -1,5 +1,6 @@
 """The direct transport: mount, agree with the kernel, serve, unmount."""
 
+from vfs.descriptors import given
 from vfs.fs.filesystem import FileSystem
 from vfs.fuse.direct.beginning import begin, end
 from vfs.fuse.direct.notifications import Notifications
@@ -36,7 +37,13 @@ class DirectTransport:
         self._device, _ = begin(self._plan)
         self._notifications = Notifications(self._device)
         told = self._notifications
-        self._session = Session(self._device, self._fs, told.drop_content, lambda: told.writing)
+        self._session = Session(
+            self._device,
+            self._fs,
+            told.drop_content,
+            lambda: told.writing,
+            callers_seen=given(self._plan.mountpoint) is None,  # numbered as who mounted sees them
+        )
 
     async def serve(self) -> None:
         """Answer requests until the file system is unmounted or `stop` is called."""
