@@ -66,8 +66,5 @@ class Transport(Protocol):
     def stop(self) -> None:
         """End `serve` soon, once what waits was answered; from the event loop."""
 
-    def detached(self) -> None:
-        """Somebody took the mount off its directory, where another may be by the time of `close`."""
-
-    def close(self) -> None:
-        """Unmount (lazily, if files are open). Call once, after `serve`."""
+    def close(self, *, unmount: bool) -> None:
+        """Give the device up; unmount (lazily, if files are open) if the mount is on its directory still. Call once, after `serve`."""

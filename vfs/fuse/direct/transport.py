@@ -17,7 +17,6 @@ class DirectTransport:
         """Prepare a mount."""
         self._fs = filesystem
         self._plan = plan
-        self._attached = True
         self._stopping = False
         self._device = -1
         self._notifications: Notifications
@@ -70,10 +69,6 @@ class DirectTransport:
             self._notifications.end()
             self._session.stop()
 
-    def detached(self) -> None:
-        """Somebody took the mount off its directory, where another may be by the time of `close`."""
-        self._attached = False
-
-    def close(self) -> None:
-        """Unmount (lazily, if files are open). Call once, after `serve`."""
-        end(self._device, self._plan, attached=self._attached)
+    def close(self, *, unmount: bool) -> None:
+        """Give the device up; unmount (lazily, if files are open) if the mount is on its directory still. Call once, after `serve`."""
+        end(self._device, self._plan, attached=unmount)
