@@ -80,7 +80,8 @@ def transport(kind: str, tried: "Callable[[], Agreement] | None" = None) -> Find
             return bad(name, error.message, "vfs config mount.transport auto")
         return note(name, f"mounts are served through pyfuse3, which is slower: {error.message}")
     except DaemonError as error:
-        return bad(name, f"no mount can be made: {error.message}", error.hint or "")
+        fix = "mend what is said of fuse-device, fusermount3 and right-to-mount"
+        return bad(name, f"no mount can be made: {error.message}", fix)
     if kind == "pyfuse3":
         return note(
             name,
