@@ -22,7 +22,7 @@ from vfs.errors import UnknownRevision
 from vfs.fs.directories import Listing, Unbuilt, View
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
-from vfs.fuse.direct.session import Session
+from vfs.fuse.direct.session import BUFFER_SIZE, Session
 from vfs.fuse.direct.wire import NAMES, UNANSWERED, Opcode
 from vfs.store import ChunkStore
 from vfs.transfer import Fetcher
@@ -184,6 +184,21 @@ async def test_what_is_not_done(device: Device, opcode: int, number: int) -> Non
 
 async def test_a_first_open_for_writing_is_refused(device: Device) -> None:
     assert (await device.ask(Opcode.OPEN, struct.pack("=II", os.O_RDWR, 0)))[0] == errno.EROFS
+
+
+async def test_a_message_that_has_no_room_is_answered(device: Device) -> None:
+    """The kernel sends none; what is cut off is not taken for a whole one."""
+    assert await device.ask(Opcode.LOOKUP, b"file\0" + bytes(150_000)) == (errno.EIO, b"")
+    assert await device.find(b"file") > 0
+
+
+async def test_as_many_forgets_as_a_message_holds(device: Device) -> None:
+    inode = await device.find(b"file")
+    count = (BUFFER_SIZE - 48) // 16
+    pairs = struct.pack("=QQ", inode, 1) + struct.pack("=QQ", 1, 1) * (count - 1)
+    device.send(Opcode.BATCH_FORGET, struct.pack("=II", count, 0) + pairs)
+    assert (await device.ask(Opcode.GETATTR, bytes(16), inode))[0] == errno.ESTALE
+    assert (await device.ask(Opcode.GETATTR, bytes(16), 1))[0] == 0, "the root is never forgotten"
 
 
 async def test_forgets_have_no_answer(device: Device) -> None:
