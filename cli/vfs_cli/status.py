@@ -15,7 +15,7 @@ from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import NAME, TARGET
-from vfs_cli.status_mounts import show_mount, show_mounts
+from vfs_cli.status_mounts import all_usable, show_mount, show_mounts
 from vfs_cli.status_stages import Stages, show_stages
 from vfs_cli.target import Target, choose, mounted, opening
 from vfs_cli.text import count, readable
@@ -38,6 +38,7 @@ _MARKS = {"modified": "M ", "deleted": "D ", "new": "A "}
         ("vfs status --remote", "also what the remotes lack; the only form that asks them"),
         ("vfs status -q || vfs commit", "in a script"),
         ("vfs status /mnt/data", "one mount: what it shows, what it fetched, what went wrong"),
+        ("vfs status -q /mnt/data", "in a script: whether it answers and serves all that it shows"),
         ("vfs status --mounts", "all mounts of this user"),
         ("vfs status --json", "the same for programs"),
     ),
@@ -84,13 +85,15 @@ def command(
     output = Output(as_json)
     record = None if mounts or glob else _mount(targets)
     if record is not None:
-        show_mount(output, record, verbose=verbose)
+        _end(show_mount(output, record, verbose=verbose, quiet=quiet))
         return
     if verbose:
         raise UsageError("--verbose is about one mount", hint="vfs status --verbose MOUNTPOINT")
     root = repository_root(Path.cwd())
     if mounts or root is None or not (root / ".git").exists():
-        if not show_mounts(output, None) and not output.json:
+        if quiet:
+            _end(not all_usable())
+        elif not show_mounts(output, None) and not output.json:
             output.line("nothing is mounted")
         return
     asking = ask or remote is not None
@@ -105,8 +108,13 @@ def command(
         differs |= show_remotes(output, target, targets, remote, glob=glob, quiet=quiet)
     if not targets and not quiet:
         show_mounts(output, root)
-    if quiet:
-        raise click.exceptions.Exit(FOUND_WRONG if differs else 0)
+    _end(quiet and differs)
+
+
+def _end(wrong: bool) -> None:
+    """With the code that tells a script."""
+    if wrong:
+        raise click.exceptions.Exit(FOUND_WRONG)
 
 
 def _mount(targets: tuple[str, ...]) -> MountRecord | None:

@@ -16,13 +16,31 @@ from vfs_cli.text import age, count
 _ANSWER_SECONDS = 5.0
 
 
-def show_mount(output: Output, record: MountRecord, *, verbose: bool) -> None:
-    """One mount, with all it tells."""
+def show_mount(output: Output, record: MountRecord, *, verbose: bool, quiet: bool) -> bool:
+    """One mount, with all it tells; whether something of it cannot be served. Quietly, it prints nothing."""
     status = call(record, "statistics", timeout=_ANSWER_SECONDS)
+    if quiet:
+        return bool(status.get("problems"))
     if output.json:
         output.document("mount", {"state": "ready", **status})
     else:
         describe(output, status, time.time(), verbose=verbose)
+    return False
+
+
+def all_usable() -> bool:
+    """Whether no mount of this user is dead, or shows what cannot be served.
+
+    Raises:
+        VfsError: a daemon does not answer.
+    """
+    records = find_mounts()
+    broken = [
+        record
+        for record in records
+        if call(record, "status", timeout=_ANSWER_SECONDS).get("problems")
+    ]
+    return not broken and not dead_mounts(records, os.geteuid())
 
 
 def show_mounts(output: Output, repo: Path | None) -> bool:

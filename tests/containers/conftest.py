@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.containers.namespaces import USER, VFS, Namespace, Pod, give
@@ -107,7 +108,14 @@ def pod(node: Namespace, sandbox: Sandbox, repository: HandmadeRepository) -> It
 
 
 def _served(sandbox: Sandbox) -> bool:
-    return any("fuse-helper" not in process.cmdline() for process in daemons(sandbox))
+    return any(_serves(process) for process in daemons(sandbox))
+
+
+def _serves(process: psutil.Process) -> bool:
+    try:
+        return "fuse-helper" not in process.cmdline()
+    except psutil.Error:  # it ended meanwhile
+        return False
 
 
 @pytest.fixture

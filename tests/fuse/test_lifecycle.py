@@ -44,13 +44,10 @@ def test_umount_8(mount: Mount) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may unmount without a helper")
-def test_root_unmounts_without_fusermount3(
+def test_root_unmounts_without_helpers(
     mount: Mount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = mount.daemon()
-    umount = shutil.which("umount")
-    assert umount is not None
-    (tmp_path / "umount").symlink_to(umount)
     monkeypatch.setenv("PATH", str(tmp_path))
     with open(mount.path / "big.bin", "rb"), pytest.raises(MountPointRefused, match="busy"):
         unmount(mount.path, lazy=False)
@@ -93,6 +90,28 @@ def test_a_detached_daemon_that_is_told_to_stop_leaves_its_successor_alone(mount
         assert not wait_ended([process], 60)
     assert (mount.path / "big.bin").read_bytes() == DATA
     assert mount.daemon().is_running()
+
+
+def test_the_place_is_free_once_others_detached_the_mount(mount: Mount) -> None:
+    """As after `vfs umount --lazy`, a moment later."""
+    process = mount.daemon()
+    with (mount.path / "big.bin").open("rb", buffering=0) as file:
+        subprocess.run(["fusermount3", "-u", "-z", mount.path], check=True)
+        wait_until(lambda: "took the mount off" in mount.log(), "the daemon to see it")
+        mount.start("v1")
+        assert os.pread(file.fileno(), len(DATA), 0) == DATA
+        process.terminate()
+        assert not wait_ended([process], 60)
+    assert (mount.path / "big.bin").read_bytes() == DATA
+    assert mount.daemon().is_running()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may abort a mount")
+def test_an_aborted_mount_leaves_nothing_dead(mount: Mount) -> None:
+    process = mount.daemon()
+    with (mount.path / "big.bin").open("rb"):
+        subprocess.run(["umount", "-f", mount.path], check=False)  # busy, so it stays mounted
+        gone(mount, process)
 
 
 def test_umount_lazily_with_nothing_open(mount: Mount) -> None:

@@ -1,6 +1,7 @@
 """Nothing can be changed through a mount: every writing call is refused with EROFS."""
 
 import errno
+import mmap
 import os
 import socket
 import subprocess
@@ -9,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from vfs.testing.handmade import HandmadeRepository
-from vfs.testing.mounts import Mount, MountFactory
+from vfs.testing.mounts import Mount, MountFactory, wait_until
 from vfs.testing.refusals import refused
 
 pytestmark = pytest.mark.fuse
@@ -88,6 +89,19 @@ def writable(mount: Mount, module_mounts: MountFactory) -> Mount:
 def test_a_remount_for_writing_changes_nothing(what: str, writable: Mount) -> None:
     with refused(errno.EROFS):
         WRITES[what](writable.raw)
+
+
+def test_what_is_written_to_a_mapping_is_refused_and_does_not_stay(
+    writable: Mount, module_mounts: MountFactory
+) -> None:
+    """Where opening is not asked for, the kernel asks when it writes back: who waits for that hears of it, and nobody goes on reading it."""
+    module_mounts.allow("is lost: the mount is read-only")
+    path = writable.path / "big.bin"
+    assert path.read_bytes() == b"data" * 1000  # opening it again costs no message
+    with refused(errno.EROFS), path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapping:
+        mapping[:4] = b"lost"
+        mapping.flush()
+    wait_until(lambda: path.read_bytes() == b"data" * 1000, "the content to be back")
 
 
 def test_access_says_so_too(mount: Mount) -> None:

@@ -1,14 +1,17 @@
-"""Unmounting a directory through fusermount3, for root also through umount(8); blocking."""
+"""Unmounting a directory: as root by umount2(2), else, or where that is refused, through fusermount3; blocking."""
 
 import os
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from vfs.descriptors import again
 from vfs.errors import DaemonError, MountPointRefused
+from vfs.sandbox import kernel
 
 _SECONDS: Final = 30
 _TRIES: Final = 6
@@ -23,12 +26,13 @@ def unmount(mountpoint: Path, *, lazy: bool) -> None:
         MountPointRefused: it is busy.
         DaemonError: no helper is there, or they refuse.
     """
-    commands = [["fusermount3", "-u", *(["-z"] if lazy else [])]]
+    command = ["fusermount3", "-u", *(["-z"] if lazy else []), "--", str(mountpoint)]
+    ways = [partial(_run, command)]
     if os.geteuid() == 0:
-        commands.append(["umount", *(["--lazy"] if lazy else [])])
+        ways.insert(0, partial(_call, mountpoint, lazy=lazy))
     reasons = []
-    for command in commands:
-        reason = _patiently([*command, "--", str(mountpoint)])
+    for way in ways:
+        reason = _patiently(way)
         if not reason:
             return
         if "busy" in reason:
@@ -41,14 +45,22 @@ def unmount(mountpoint: Path, *, lazy: bool) -> None:
     raise DaemonError(f"cannot unmount {mountpoint}: {'; '.join(reasons)}", hint=hint)
 
 
-def _patiently(command: list[str]) -> str:
-    """As `_run`, and again while it is busy, which may pass."""
+def _patiently(way: Callable[[], str]) -> str:
+    """Why it failed, "" if it did not; tried again while it is busy, which may pass."""
     for _ in range(_TRIES - 1):
-        reason = _run(command)
+        reason = way()
         if "busy" not in reason:
             return reason
         time.sleep(_REST)
-    return _run(command)
+    return way()
+
+
+def _call(mountpoint: Path, *, lazy: bool) -> str:
+    try:
+        kernel.unmount(os.fsencode(mountpoint), kernel.NO_FOLLOW | (kernel.DETACH if lazy else 0))
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return ""
 
 
 def _run(command: list[str]) -> str:

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from vfs.control.mountinfo import mount_at
+from vfs.control.mountinfo import Life, look, mount_at
 from vfs.control.registry import MountOptions
 from vfs.control.unmount import unmount
 from vfs.daemon.mountpoint import check_directory, check_right
@@ -17,6 +17,7 @@ from vfs.daemon.request import MountRequest
 from vfs.errors import DaemonError, MountPointRefused, UsageError, VfsError
 from vfs.fuse.tuning import Tuning, tune
 from vfs.fuse_helper.client import Helper
+from vfs.mount_table import KernelMount
 
 _DEVICE: Final = os.makedev(10, 229)
 """`/dev/fuse`: `Documentation/admin-guide/devices.txt` of Linux."""
@@ -35,6 +36,7 @@ class Attachment:
         self._options = options
         self.served = mountpoint
         self.source = ""
+        self._made: KernelMount | None = None
 
     def check(self) -> None:
         """Refuse at once what would be refused when everything else is ready. Raises VfsError."""
@@ -44,6 +46,18 @@ class Attachment:
     def attach(self, source: str) -> None:
         """Have it made, if it is not this process that makes it. Raises VfsError: it is not made."""
         self.source = source
+
+    def mounted(self) -> KernelMount | None:
+        """It was mounted; the kernel's line of it, if it can be seen from here."""
+        self._made = mount_at(self._mountpoint)
+        return self._made
+
+    def is_there(self) -> bool:
+        """Whether it is on its directory still: nobody has taken it off, or mounted over it."""
+        if self._made is None:
+            return True
+        found = mount_at(self._mountpoint)
+        return found is not None and found.device == self._made.device
 
     def tune(self, read_ahead: int, max_background: int) -> Tuning:
         """Raise the kernel's limits where we may; blocking."""
@@ -63,6 +77,12 @@ class Attachment:
     def release(self) -> None:
         """Serving ends: nobody else is to be left with a dead mount, if it can be helped."""
 
+    def clear(self) -> None:
+        """Serving has ended: take down what was left dead, as `umount -f` leaves a mount that is in use; blocking."""
+        if self.is_there() and look(self._mountpoint) is Life.DEAD:
+            with contextlib.suppress(VfsError):
+                unmount(self._mountpoint, lazy=True)
+
 
 class Passed(Attachment):
     """A mount that whoever started us has made, and whose descriptor we inherited."""
@@ -76,6 +96,13 @@ class Passed(Attachment):
         """As `Attachment.check`: it must be a descriptor of FUSE's device."""
         check_descriptor(self._number)
         os.set_inheritable(self._number, False)
+
+    def is_there(self) -> bool:
+        """As `Attachment.is_there`: that is for whoever made it to know."""
+        return True
+
+    def clear(self) -> None:
+        """As `Attachment.clear`: it is not ours to take down."""
 
     def unmount(self, *, lazy: bool) -> None:
         """As `Attachment.unmount`, where we see the mount and may."""
@@ -117,6 +144,13 @@ class Helped(Attachment):
         """As `Attachment.tune`, by the helper, who may."""
         data = self._helper.tune(read_ahead, max_background)
         return Tuning(data["read_ahead_kib"], data["max_background"], tuple(data["refused"]))
+
+    def is_there(self) -> bool:
+        """As `Attachment.is_there`: the helper looks, when it is asked for something."""
+        return True
+
+    def clear(self) -> None:
+        """As `Attachment.clear`: the helper does it."""
 
     def unmount(self, *, lazy: bool) -> None:
         """As `Attachment.unmount`, by the helper."""

@@ -5,7 +5,7 @@ that it can be asked for things, for as long as the trouble lasts.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import trio
@@ -28,9 +28,16 @@ LEAVE_SECONDS = 5.0
 class Presence:
     """The socket and the record of one mount."""
 
-    def __init__(self, record: MountRecord, handlers: Mapping[str, Handler | Dialogue]) -> None:
+    def __init__(
+        self,
+        record: MountRecord,
+        handlers: Mapping[str, Handler | Dialogue],
+        is_there: Callable[[], bool],
+    ) -> None:
+        """`is_there` says whether the mount is on its directory still; blocking."""
         self.record = record
         self._handlers = handlers
+        self._is_there = is_there
         self._outdated = False
         self._left = False
         self._writing = trio.Lock()
@@ -62,6 +69,12 @@ class Presence:
             with suppress(VfsError):
                 await run_in(Pool.CONTROL, unregister, self.record)
 
+    async def _look_for_the_mount(self) -> None:
+        """Somebody may have detached it, as `umount -l` does: what is open there is served on, and the place is free."""
+        if not self._left and not await run_in(Pool.CONTROL, self._is_there):
+            await self.leave()
+            log.info("somebody took the mount off its directory; serving what is open")
+
     async def _register(self, record: MountRecord) -> None:
         async with self._writing:
             if not self._left:
@@ -84,6 +97,7 @@ class Presence:
                 log.info("commands are taken at %s", record.socket)
                 while await run_in(Pool.CONTROL, _is_found, record) or self._left:
                     await trio.sleep(LOOK_SECONDS)
+                    await self._look_for_the_mount()
                     if self._outdated:
                         await self.shows(self.record.rev)
                 log.warning("the control socket or the mount record is gone; making them anew")

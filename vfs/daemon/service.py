@@ -17,7 +17,6 @@ import trio
 
 from vfs import log as logs
 from vfs import own_mount
-from vfs.control.mountinfo import mount_at
 from vfs.control.registry import MountOptions, MountRecord, mount_id, socket_path
 from vfs.daemon import online
 from vfs.daemon.accounts import Accounts
@@ -128,7 +127,7 @@ class Service:
             started=record.started,
             problems=lambda: len(self._shown.snapshot.broken),
         )
-        self._presence = Presence(record, handlers(self))
+        self._presence = Presence(record, handlers(self), attachment.is_there)
         self._reserve = Reserve()
         self._reserve.refill()
 
@@ -163,7 +162,7 @@ class Service:
         )
         kind = request.options.transport or settings.transport
         self._transport, self._transport_notice = mounted(kind, self.filesystem, plan)
-        mount = mount_at(request.mountpoint)
+        mount = self._attachment.mounted()
         if mount is not None:
             own_mount.serve(mount.path, mount.number)
 
@@ -188,7 +187,8 @@ class Service:
                 nursery.cancel_scope.cancel()
         finally:
             self._attachment.release()
-            self._transport.close()
+            self._transport.close(unmount=self._attachment.is_there())
+            self._attachment.clear()
 
     def _once(self) -> Iterator[tuple[str, Work]]:
         yield "raising the kernel's limits", self._tune
@@ -296,7 +296,6 @@ class Service:
         with trio.CancelScope(shield=True):  # the kernel may end us before the answer is out
             await run_in(Pool.KERNEL, partial(self._attachment.unmount, lazy=lazy))
             if lazy:
-                self._transport.detached()
                 await self._presence.leave()
                 log.info("detached; serving what is open")
         if not lazy:

@@ -9,9 +9,6 @@ from vfs.fs.switch import Notifier
 SUBTYPE: Final = "vfs"
 """The mount's type is `fuse.vfs` in `/proc/self/mountinfo`."""
 
-MOST_REQUESTS: Final = 1000
-"""Requests answered at once. Those that wait for a remote take their share of it, so it must be far more than readers hang."""
-
 
 class Plan(NamedTuple):
     """A mount to make.
@@ -69,8 +66,5 @@ class Transport(Protocol):
     def stop(self) -> None:
         """End `serve` soon, once what waits was answered; from the event loop."""
 
-    def detached(self) -> None:
-        """Somebody took the mount off its directory, where another may be by the time of `close`."""
-
-    def close(self) -> None:
-        """Unmount (lazily, if files are open). Call once, after `serve`."""
+    def close(self, *, unmount: bool) -> None:
+        """Give the device up; unmount (lazily, if files are open) if the mount is on its directory still. Call once, after `serve`."""

@@ -186,6 +186,7 @@ def _machine(settings: Settings, root: Path | None) -> Iterator[Finding]:
     yield fuse.fuse_device()
     yield fuse.fusermount()
     yield fuse.right_to_mount()
+    yield fuse.transport(settings.transport)
     yield fuse.allow_other()
     ours = [mount for mount in vfs_mounts() if mount.uid in (uid, None)]
     mounts = find_mounts()

@@ -7,11 +7,16 @@ Each function takes the places it looks at, so that tests can show it any machin
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from vfs.errors import DaemonError
 from vfs.mount_table import KernelMount
 from vfs_cli.doctor.finding import Finding, bad, note, ok
+
+if TYPE_CHECKING:
+    from vfs.fuse.direct.negotiation import Agreement
 
 _CAP_SYS_ADMIN = 21  # <linux/capability.h>
 
@@ -60,6 +65,33 @@ def right_to_mount(status: Path = Path("/proc/self/status")) -> Finding:
         fix = "in a container: --device /dev/fuse --cap-add SYS_ADMIN"
         return bad(name, "nobody may mount here: the capability CAP_SYS_ADMIN was taken away", fix)
     return ok(name, "mounting is not forbidden")
+
+
+def transport(kind: str, tried: "Callable[[], Agreement] | None" = None) -> Finding:
+    """Which transport would serve a mount here, by `mount.transport`, and why? Tries the direct one: makes a mount and takes it down."""
+    from vfs.fuse.direct.beginning import tried as try_it
+    from vfs.fuse.direct.negotiation import TooOld
+
+    name = "transport"
+    try:
+        agreed = (tried or try_it)()
+    except TooOld as error:
+        if kind == "direct":
+            return bad(name, error.message, "vfs config mount.transport auto")
+        return note(name, f"mounts are served through pyfuse3, which is slower: {error.message}")
+    except DaemonError as error:
+        fix = "mend what is said of fuse-device, fusermount3 and right-to-mount"
+        return bad(name, f"no mount can be made: {error.message}", fix)
+    if kind == "pyfuse3":
+        return note(
+            name,
+            "mounts are served through pyfuse3, as mount.transport says; the direct transport works here and is faster",
+            "vfs config mount.transport auto",
+        )
+    how = f"FUSE protocol 7.{agreed.minor}"
+    return ok(
+        name, f"mounts are served on /dev/fuse itself (direct, {how}); -o allow_root takes pyfuse3"
+    )
 
 
 def allow_other(config: Path = Path("/etc/fuse.conf"), uid: int | None = None) -> Finding:

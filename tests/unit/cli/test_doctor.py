@@ -12,6 +12,8 @@ import pytest
 from tests.unit.cli.conftest import Done
 from vfs.config import Settings
 from vfs.config.units import GIB, TIB
+from vfs.errors import DaemonError
+from vfs.fuse.direct.negotiation import Agreement, TooOld
 from vfs.mount_table import KernelMount
 from vfs_cli.doctor import fuse, machine
 from vfs_cli.doctor.finding import State
@@ -107,6 +109,36 @@ def test_the_right_to_mount(tmp_path: Path) -> None:
     found = fuse.right_to_mount(status)
     assert (found.state, "--cap-add SYS_ADMIN" in found.fix) == (State.BAD, True)
     assert fuse.right_to_mount(tmp_path / "none").state is State.OK
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "state", "said"),
+    [
+        ("auto", Agreement(45, 0, b""), State.OK, "direct, FUSE protocol 7.45"),
+        ("pyfuse3", Agreement(45, 0, b""), State.NOTE, "as mount.transport says"),
+        ("auto", TooOld(7, 30), State.NOTE, "pyfuse3, which is slower: the kernel's FUSE protocol"),
+        ("direct", TooOld(7, 30), State.BAD, "needs 7.31"),
+        ("auto", DaemonError("cannot mount", hint="x"), State.BAD, "no mount can be made: cannot"),
+    ],
+)
+def test_which_transport_would_serve(
+    kind: str, outcome: Agreement | DaemonError, state: State, said: str
+) -> None:
+    def tried() -> Agreement:
+        if isinstance(outcome, DaemonError):
+            raise outcome
+        return outcome
+
+    found = fuse.transport(kind, tried)
+    assert (found.state, said in found.message) == (state, True), found
+
+
+@pytest.mark.fuse
+def test_the_transport_is_really_tried_and_nothing_is_left_mounted() -> None:
+    before = Path("/proc/self/mountinfo").read_bytes()
+    found = fuse.transport("auto")
+    assert (found.state, "FUSE protocol 7." in found.message) == (State.OK, True), found
+    assert b"vfs-try" not in before + Path("/proc/self/mountinfo").read_bytes()
 
 
 def test_fusermount(tmp_path: Path) -> None:

@@ -73,6 +73,22 @@ def test_status_of_one_mount(vfs: Vfs, daemons: Daemons, world: Path) -> None:
     assert vfs("status", "-v").code == 2
 
 
+@pytest.mark.parametrize("words", ["", "--json", "--verbose"])
+def test_a_quiet_status_says_by_its_end_whether_a_mount_can_be_used(
+    vfs: Vfs, daemons: Daemons, world: Path, words: str
+) -> None:
+    async def broken(args: Data, progress: object) -> Data:
+        return STATUS | {"problems": 2}
+
+    assert vfs("status", "-q") == Done(0, "", "")
+    daemons.start(world / "a", world / "repo", status=status, statistics=status)
+    assert vfs("status", "-q", *words.split(), world / "a") == Done(0, "", "")
+    assert vfs("status", "-q", "--mounts") == Done(0, "", "")
+    daemons.start(world / "b", world / "repo", status=broken, statistics=broken)
+    assert vfs("status", "-q", *words.split(), world / "b") == Done(1, "", "")
+    assert vfs("status", "-q", "--mounts") == Done(1, "", "")
+
+
 def test_status_of_a_daemon_that_tells_little(vfs: Vfs, daemons: Daemons, world: Path) -> None:
     daemons.start(world / "a", world / "repo", status=status, statistics=status)
     done = vfs("status", world / "a")

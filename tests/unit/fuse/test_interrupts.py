@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from vfs.fuse.direct.interrupts import ENDING, Waiting, asks_to_end
+from vfs.fuse.direct.interrupts import ENDING, UNSEEN_SECONDS, Waiting, asks_to_end
 
 
 def status(pending: int, shared: int) -> str:
@@ -20,12 +20,24 @@ def test_only_what_asks_a_program_to_end(number: signal.Signals) -> None:
     assert not asks_to_end(status(0, 0))
 
 
-async def test_a_request_of_a_process_that_is_gone_is_ended() -> None:
-    waiting = Waiting()
-    scope = waiting.begin(5, caller=1 << 30)
-    await waiting.interrupt(5)
-    assert scope.cancel_called
-    waiting.end(5)
+UNSEEN = 1 << 30
+"""No process here has this number."""
+
+
+@pytest.mark.parametrize(("caller", "seen"), [(UNSEEN, True), (1, False)])
+async def test_who_cannot_be_looked_at_is_let_go_after_a_while(
+    autojump_clock: trio.testing.MockClock, caller: int, seen: bool
+) -> None:
+    """In another container, or numbered by another one's numbers: a child's signal must not fail what would be answered soon."""
+    waiting = Waiting(seen=seen)
+    scope = waiting.begin(5, caller)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(waiting.interrupt, 5)
+        await trio.sleep(UNSEEN_SECONDS - 0.1)
+        assert not scope.cancel_called
+        await trio.sleep(1)
+        assert scope.cancel_called
+        waiting.end(5)
     assert not waiting.holds(5)
 
 
@@ -33,7 +45,7 @@ async def test_a_caller_without_such_a_signal_is_looked_at_again(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """The kernel interrupts once; the look-out ends with the request."""
-    waiting = Waiting()
+    waiting = Waiting(seen=True)
     scope = waiting.begin(6, caller=1)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(waiting.interrupt, 6)

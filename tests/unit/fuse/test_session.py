@@ -22,7 +22,7 @@ from vfs.errors import UnknownRevision
 from vfs.fs.directories import Listing, Unbuilt, View
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Reader
-from vfs.fuse.direct.session import Session
+from vfs.fuse.direct.session import BUFFER_SIZE, Session
 from vfs.fuse.direct.wire import NAMES, UNANSWERED, Opcode
 from vfs.store import ChunkStore
 from vfs.transfer import Fetcher
@@ -126,7 +126,9 @@ async def device(nursery: trio.Nursery) -> AsyncIterator[Device]:
         source = Source()
         filesystem = tree_of(source)
         device = Device(ours, filesystem, source)
-        session = Session(theirs.fileno(), filesystem, device.drop, lambda: device.needed)
+        session = Session(
+            theirs.fileno(), filesystem, device.drop, lambda: device.needed, callers_seen=True
+        )
         device.session, ended = session, device.ended
 
         async def serve() -> None:
@@ -184,6 +186,21 @@ async def test_a_first_open_for_writing_is_refused(device: Device) -> None:
     assert (await device.ask(Opcode.OPEN, struct.pack("=II", os.O_RDWR, 0)))[0] == errno.EROFS
 
 
+async def test_a_message_that_has_no_room_is_answered(device: Device) -> None:
+    """The kernel sends none; what is cut off is not taken for a whole one."""
+    assert await device.ask(Opcode.LOOKUP, b"file\0" + bytes(150_000)) == (errno.EIO, b"")
+    assert await device.find(b"file") > 0
+
+
+async def test_as_many_forgets_as_a_message_holds(device: Device) -> None:
+    inode = await device.find(b"file")
+    count = (BUFFER_SIZE - 48) // 16
+    pairs = struct.pack("=QQ", inode, 1) + struct.pack("=QQ", 1, 1) * (count - 1)
+    device.send(Opcode.BATCH_FORGET, struct.pack("=II", count, 0) + pairs)
+    assert (await device.ask(Opcode.GETATTR, bytes(16), inode))[0] == errno.ESTALE
+    assert (await device.ask(Opcode.GETATTR, bytes(16), 1))[0] == 0, "the root is never forgotten"
+
+
 async def test_forgets_have_no_answer(device: Device) -> None:
     inode = await device.find(b"file")
     await device.find(b"file")
@@ -231,8 +248,49 @@ async def test_requests_that_wait_are_in_nobodys_way(device: Device) -> None:
     assert device.quiet()
 
 
+async def test_who_is_told_to_end_is_let_go_however_many_wait(
+    device: Device, ended_process: int, autojump_clock: trio.testing.MockClock
+) -> None:
+    """An interrupt comes the way that requests come, so the reader never stops."""
+    node = await device.slow()
+    number = device.send(Opcode.LOOKUP, b"file\0", node, ended_process)
+    for _ in range(1_050):
+        device.send(Opcode.LOOKUP, b"file\0", node)
+        await trio.lowlevel.checkpoint()
+    device.send(Opcode.INTERRUPT, struct.pack("=Q", number), unique=number | 1)
+    with trio.fail_after(10):
+        assert await device.answer() == (number, errno.EINTR, b"")
+        device.kernel.close()  # the others are given up with the device
+        await device.ended.wait()
+
+
+async def test_what_goes_wrong_while_a_request_is_given_up_ends_nothing(
+    device: Device,
+    ended_process: int,
+    autojump_clock: trio.testing.MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A handler that is cancelled and fails as well raises both at once."""
+
+    async def lookup(*_: object) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise RuntimeError("while it ended")
+
+    monkeypatch.setattr(device.filesystem, "lookup_nowait", lambda *_: None)
+    monkeypatch.setattr(device.filesystem, "lookup", lookup)
+    number = device.send(Opcode.LOOKUP, b"file\0", 1, ended_process)
+    device.send(Opcode.INTERRUPT, struct.pack("=Q", number), unique=number | 1)
+    assert await device.answer() == (number, errno.EIO, b"")
+    monkeypatch.undo()
+    assert await device.find(b"file") > 0
+
+
 async def test_a_request_of_a_process_that_was_told_to_end_is_answered_once(
-    device: Device, ended_process: int
+    device: Device, ended_process: int, autojump_clock: trio.testing.MockClock
 ) -> None:
     node = await device.slow()
     number = device.send(Opcode.LOOKUP, b"file\0", node, ended_process)
@@ -320,7 +378,9 @@ def test_no_message_ends_the_loop_or_goes_unanswered(sent: list[bytes]) -> None:
             theirs.setblocking(False)
             filesystem = tree_of(Source())
             device = Device(ours, filesystem, Source())
-            session = Session(theirs.fileno(), filesystem, device.drop, lambda: False)
+            session = Session(
+                theirs.fileno(), filesystem, device.drop, lambda: False, callers_seen=True
+            )
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(session.serve)
                 for message in sent:

@@ -6,6 +6,7 @@ It raises errors of the domain; the session turns them into errnos (`docs/concur
 """
 
 import errno
+import logging
 import os
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
@@ -17,6 +18,8 @@ from vfs.fs.reader import Data
 from vfs.fs.xattrs import Xattrs
 from vfs.fuse.direct import wire
 from vfs.fuse.direct.wire import HEADER_SIZE, READ_IN, Opcode
+
+log = logging.getLogger("vfs.fuse")
 
 Answer = Data | None
 Handler = Callable[[int, int], "Answer | Coroutine[Any, Any, Answer]"]
@@ -33,7 +36,6 @@ REFUSED: Final = (
     Opcode.RENAME,
     Opcode.RENAME2,
     Opcode.LINK,
-    Opcode.WRITE,
     Opcode.SETXATTR,
     Opcode.REMOVEXATTR,
     Opcode.CREATE,
@@ -59,7 +61,7 @@ class Handlers:
         Args:
             filesystem: what is served.
             buffer: what requests are read into.
-            changing: told of a directory whose listing was read to its end, though it may change without a switch, and how long the kernel may keep it.
+            changing: told of an inode whose pages are not to stay, and how long the kernel may keep them: a listing, read to its end, that may change without a switch; a file that somebody wrote to.
         """
         self._fs = filesystem
         self._buffer = buffer
@@ -74,6 +76,7 @@ class Handlers:
             Opcode.READLINK: self.readlink,
             Opcode.OPEN: self.open,
             Opcode.READ: self.read,
+            Opcode.WRITE: self.write,
             Opcode.STATFS: self.statfs,
             Opcode.GETXATTR: self.getxattr,
             Opcode.LISTXATTR: self.listxattr,
@@ -205,6 +208,16 @@ class Handlers:
     def nothing(self, inode: int, size: int) -> Answer:
         """There is nothing to do."""
         return b""
+
+    def write(self, inode: int, size: int) -> Answer:
+        """Refused, as all that would change something; what lies changed in the page cache is dropped, or readers would get it for ever."""
+        self._changing(inode, 0.0)
+        if wire.parse_is_mapped_write(self._buffer, size):
+            log.warning(
+                "what was written to a mapping of inode %d is lost: the mount is read-only, though somebody remounted it for writing",
+                inode,
+            )
+        raise FsError(errno.EROFS)
 
     def refuse(self, inode: int, size: int) -> Answer:
         """The file system is read-only."""

@@ -4,6 +4,9 @@ The kernel interrupts a request at any signal. A read of a regular file is not d
 the Go runtime preempts, and programs do not expect EINTR of it. So the pending signals of the caller decide. A signal whose default ends the process is
 SIGKILL for each of its threads by then.
 
+A caller in another process namespace cannot be looked at, and where another process made the mount, the numbers are those of that one's namespace. Whether
+such a caller is to end, nobody can say: it is let go if its request takes long.
+
 Source: `proc_pid_status(5)`, `signal(7)`; `complete_signal` of Linux.
 """
 
@@ -19,6 +22,9 @@ ENDING: Final = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, 
 AGAIN_SECONDS: Final = 0.5
 """How often an interrupted caller is looked at again: the kernel interrupts a request once."""
 
+UNSEEN_SECONDS: Final = 2.0
+"""How long a request of a caller that cannot be looked at goes on after a signal: longer than most wait, shorter than who kills a program does."""
+
 _ENDING_MASK: Final = sum(1 << number - 1 for number in ENDING)
 _PENDING: Final = ("SigPnd:", "ShdPnd:")
 
@@ -32,17 +38,20 @@ def asks_to_end(status: str) -> bool:
     return bool(pending & _ENDING_MASK)
 
 
-def _is_to_end(thread: int) -> bool:
+def _is_to_end(thread: int) -> bool | None:
+    """None if it cannot be looked at: it still waits, so it is in a namespace that we do not see."""
     try:
         return asks_to_end(Path(f"/proc/{thread}/status").read_text("utf-8", "replace"))
-    except (OSError, ValueError, IndexError):  # it is gone, or in a namespace that we do not see
-        return True
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 class Waiting:
     """The requests that wait, each with what ends its waiting."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, seen: bool) -> None:
+        """`seen`: callers are numbered as in this process's namespace."""
+        self._seen = seen
         self._scopes: dict[int, tuple[trio.CancelScope, int]] = {}
 
     def __len__(self) -> int:
@@ -64,9 +73,11 @@ class Waiting:
 
     async def interrupt(self, unique: int) -> None:
         """A signal came to the caller of a request: end its waiting as soon as one asks the caller to end."""
+        until = trio.current_time() + UNSEEN_SECONDS
         while (found := self._scopes.get(unique)) is not None:
             scope, caller = found
-            if _is_to_end(caller):
+            ends = _is_to_end(caller) if self._seen else None
+            if ends or (ends is None and trio.current_time() >= until):
                 scope.cancel()
                 return
             await trio.sleep(AGAIN_SECONDS)

@@ -34,7 +34,6 @@ from vfs.fuse.direct.wire import (
     parse_number,
 )
 from vfs.fuse.errnos import errno_of
-from vfs.fuse.transport import MOST_REQUESTS
 from vfs.threads import Pool, run_in
 
 log = logging.getLogger("vfs.fuse")
@@ -71,31 +70,33 @@ class Session:
         self,
         device: int,
         filesystem: FileSystem,
-        drop_listing: Callable[[int], None],
+        drop_pages: Callable[[int], None],
         needed: Callable[[], bool],
+        *,
+        callers_seen: bool,
     ) -> None:
         """Serve a descriptor of `/dev/fuse`, which does not block and on which INIT was answered.
 
         Args:
             device: the descriptor; whoever made it closes it.
             filesystem: what is served.
-            drop_listing: makes the kernel forget the listing of a directory; called in a worker thread.
+            drop_pages: makes the kernel forget the pages of a file or the listing of a directory; called in a worker thread.
             needed: after `stop`, requests are answered as long as it says so: somebody waits for a lock that the kernel holds for one.
+            callers_seen: callers are numbered as in this process's namespace.
         """
         self._device = device
         self._counters = filesystem.counters
-        self._drop_listing = drop_listing
+        self._drop_pages = drop_pages
         self._needed = needed
         self._stopped = False
         self._buffer = bytearray(BUFFER_SIZE)
         self._into = [self._buffer]
-        self._handlers = Handlers(filesystem, self._buffer, self._listed_what_changes)
+        self._handlers = Handlers(filesystem, self._buffer, self._changes)
         self._table: dict[int, Handler] = {
             **self._handlers.table,
             Opcode.INTERRUPT: self._interrupted,
         }
-        self._waiting = Waiting()
-        self._fewer = trio.lowlevel.ParkingLot()
+        self._waiting = Waiting(seen=callers_seen)
         self._soon = True  # the last request came soon after the answer before it
         self._poll = select.poll()
         self._poll.register(device, select.POLLIN)
@@ -124,8 +125,6 @@ class Session:
                 await trio.sleep(_NEEDED_SECONDS)
                 continue
             with trio.CancelScope() as self._reading:
-                while len(self._waiting) >= MOST_REQUESTS:
-                    await self._fewer.park()
                 began = time.perf_counter()
                 await trio.lowlevel.wait_readable(self._device)
                 self._soon = time.perf_counter() - began < SOON
@@ -137,8 +136,6 @@ class Session:
         """Answer what comes, until nothing does or other tasks should run; False if the device has ended."""
         device, into, readv = self._device, self._into, os.readv
         for _ in range(BURST):
-            if len(self._waiting) >= MOST_REQUESTS:
-                break
             try:
                 size = readv(device, into)
             except BlockingIOError:
@@ -201,17 +198,14 @@ class Session:
         """Answer a request that waits. No checkpoint between its last await and the answer."""
         try:
             with scope:
-                try:
-                    answer = await answering
-                except Exception as error:
-                    self._refuse(unique, self._errno_of(error, opcode))
-                    return
+                answer = await answering
                 self._send(unique, answer or b"")
                 return
             self._refuse(unique, errno.EINTR)
+        except Exception as error:  # from around the scope: what is cancelled may fail as well
+            self._refuse(unique, self._errno_of(error, opcode))
         finally:
             self._waiting.end(unique)
-            self._fewer.unpark()
 
     def _interrupted(self, _: int, size: int) -> None:
         """A signal came to whoever made a request."""
@@ -245,9 +239,9 @@ class Session:
         """Count it for `vfs status`."""
         self._counters.errors += 1
 
-    # -- listings that change without a switch -----------------------------------------------------
+    # -- pages that are not to stay ----------------------------------------------------------------
 
-    def _listed_what_changes(self, inode: int, seconds: float) -> None:
+    def _changes(self, inode: int, seconds: float) -> None:
         if inode not in self._changing:
             self._changing.add(inode)
             self._upkeep.start_soon(self._drop_later, inode, seconds)
@@ -255,4 +249,4 @@ class Session:
     async def _drop_later(self, inode: int, seconds: float) -> None:
         await trio.sleep(seconds)
         self._changing.discard(inode)
-        await run_in(Pool.KERNEL, self._drop_listing, inode)
+        await run_in(Pool.KERNEL, self._drop_pages, inode)

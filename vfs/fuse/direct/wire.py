@@ -26,6 +26,12 @@ ANSWER_SIZE: Final = ANSWER.size
 READ_IN: Final = Struct("=QQIIQII")
 """`fuse_read_in`: handle, offset, size, flags of the read, lock owner, flags of the open, padding."""
 
+_WRITE_IN: Final = Struct("=QQIIQII")
+"""`fuse_write_in`: handle, offset, size, flags of the write, lock owner, flags of the open, padding."""
+
+_MAPPED_WRITE: Final = 1
+"""`FUSE_WRITE_CACHE`: the kernel writes a changed page back."""
+
 _ATTRIBUTES: Final = "QQQqqqIIIIIIIIII"
 """`fuse_attr`: number, size, blocks, access, modification and change time; their nanoseconds; mode, links, uid, gid, device, block size, flags."""
 
@@ -140,6 +146,13 @@ def parse_read(data: Buffer, size: int) -> tuple[int, int]:
         raise Malformed(f"a read of {size} bytes")
     _, offset, length, _, _, _, _ = READ_IN.unpack_from(data, HEADER_SIZE)
     return offset, length
+
+
+def parse_is_mapped_write(data: Buffer, size: int) -> bool:
+    """Whether WRITE is of a page that was changed through a mapping, rather than a call that waits for its end."""
+    if size < HEADER_SIZE + _WRITE_IN.size:
+        raise Malformed(f"a write of {size} bytes")
+    return bool(_WRITE_IN.unpack_from(data, HEADER_SIZE)[3] & _MAPPED_WRITE)
 
 
 def parse_number(data: Buffer, size: int) -> int:

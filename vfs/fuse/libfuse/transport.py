@@ -5,6 +5,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import pyfuse3
 import trio
@@ -14,9 +15,12 @@ from vfs.fs.filesystem import FileSystem
 from vfs.fs.xattrs import Xattrs
 from vfs.fuse.libfuse.operations import Notifications, Operations
 from vfs.fuse.libfuse.polling import Poller, stand_in
-from vfs.fuse.transport import MOST_REQUESTS, SUBTYPE, Plan
+from vfs.fuse.transport import SUBTYPE, Plan
 
 log = logging.getLogger("vfs.fuse")
+
+MOST_REQUESTS: Final = 1000
+"""Requests answered at once. Those that wait for a remote take their share of it, so it must be far more than readers hang."""
 
 
 class LibfuseTransport:
@@ -29,7 +33,6 @@ class LibfuseTransport:
         self._mountpoint = plan.mountpoint
         self._initialised = trio.Event()
         self._stopping = False
-        self._attached = True
         self._operations = Operations(filesystem, Xattrs(filesystem), self._initialised.set)
         self._options = {*plan.all_options, f"fsname={plan.escaped_source}", f"subtype={SUBTYPE}"}
 
@@ -79,13 +82,9 @@ class LibfuseTransport:
             self._stopping = True
             pyfuse3.terminate()
 
-    def detached(self) -> None:
-        """Somebody took the mount off its directory, where another may be by the time of `close`."""
-        self._attached = False
-
-    def close(self) -> None:
-        """Unmount (lazily, if files are open) and free the session. Call once, after `serve`."""
-        pyfuse3.close(unmount=self._attached)
+    def close(self, *, unmount: bool) -> None:
+        """Free the session; unmount (lazily, if files are open) if the mount is on its directory still. Call once, after `serve`."""
+        pyfuse3.close(unmount=unmount)
 
 
 @contextlib.contextmanager
