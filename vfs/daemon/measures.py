@@ -145,7 +145,7 @@ class Measures:
         samples.add("vfs_cache_hits_total", at_once + stalls.served)
         samples.add("vfs_cache_misses_total", stalls.missed)
         samples.add("vfs_read_wait_seconds", stalls.lasted.distribution())
-        samples.add("vfs_reader_stall_seconds_total", stalls.seconds())
+        samples.add("vfs_reader_stall_seconds_total", stalls.seconds(time.monotonic()))
         samples.add("vfs_readers_waiting", stalls.waiting)
 
     def _of_fetching(self, samples: Samples) -> None:
