@@ -165,6 +165,7 @@ def test_when_everything_stalls_requests_do_not_multiply(opened: Opened) -> None
     for thread in threads:
         thread.join(20)
         assert not thread.is_alive()
+    wait_until(lambda: "vfs-hedged" not in {one.name for one in threading.enumerate()}, "their end")
 
 
 def _read_in_vain(place: Place) -> None:
