@@ -20,8 +20,8 @@ from vfs.errors import (
 from vfs_cli.exits import SNAPSHOT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import (
-    SETTINGS,
     bandwidth_option,
+    chosen,
     json_option,
     offline_option,
     repo_option,
@@ -111,8 +111,7 @@ def command(
     """
     from vfs.daemon.start import start_mount
 
-    chosen = click.get_current_context().meta.get(SETTINGS, {})
-    options = (*options, *(f"{key}={text}" for key, text in chosen.items()))
+    options = (*options, *(f"{key}={text}" for key, text in chosen().items()))
     given = _with_settings(parse_options(options, transport), listen, log_json)
     parsed = _made_elsewhere(given, fuse_fd, fuse_socket)
     point = _mount_point(mountpoint) if parsed.made_here else Path.cwd() / mountpoint

@@ -52,6 +52,12 @@ rev_option: Decorator = click.option(
 )
 
 
+def chosen() -> dict[str, str]:
+    """The settings that options of the current command stand for, by their keys."""
+    context = click.get_current_context(silent=True)
+    return {} if context is None else dict(context.meta.get(SETTINGS, {}))
+
+
 def _set(context: click.Context, key: str, value: str | None) -> None:
     """A setting for this command alone (`vfs_cli.target.opening`)."""
     if value:

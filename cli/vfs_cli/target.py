@@ -18,13 +18,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import click
-
 from vfs.control.client import call
 from vfs.control.mountinfo import dead_mounts
 from vfs.control.registry import MountRecord, containing, find_mount, find_mounts, repository_root
 from vfs.errors import DaemonError, NoSuchMount, NotARepository, UnknownPath, UsageError
-from vfs_cli.options import SETTINGS
+from vfs_cli.options import chosen
 
 if TYPE_CHECKING:
     from vfs.workspace import Snapshot, Workspace
@@ -255,9 +253,9 @@ def opening(target: Target, jobs: int | None = None) -> Iterator[Callable[[], "W
             from vfs.workspace import open_workspace
 
             root = Path(target.repo)
-            context = click.get_current_context(silent=True)
-            chosen = context.meta.get(SETTINGS, {}) if context is not None else {}
-            settings = load_settings(root if root.is_absolute() and root.is_dir() else None, chosen)
+            settings = load_settings(
+                root if root.is_absolute() and root.is_dir() else None, chosen()
+            )
             settings = settings if jobs is None else replace(settings, jobs=jobs)
             found = open_workspace(target.repo, settings)
             stack.callback(found.close)

@@ -84,6 +84,7 @@ def test_on_and_off(relay: TcpRelay, repository: HandmadeRepository, mounts: Mou
     assert b"offline" in refused.stderr
     assert sorted(path.name for path in (mount.path / "d").iterdir()) == ["a", "c"]
     assert b"offline" in mount.cli("status", mount.path).stdout
+    assert b"none was asked" in mount.cli("doctor", "--mount", mount.path, check=False).stdout
     assert (
         b"offline" in mount.cli("prefetch", "other.bin", "--mount", mount.path, check=False).stderr
     )
@@ -172,4 +173,8 @@ def test_commands(
         assert b"offline" in done.stderr
     done = vfs(sandbox, "get", root, "small.bin", *options, "-o", sandbox.root / "out", check=False)
     assert done.returncode == Offline.exit_code
+    done = vfs(sandbox, "doctor", "--repo", root, "--rev", "v3", *options, check=False)
+    assert b"none was asked: vfs is offline here" in done.stdout
+    assert b"note  problem: d: " in done.stdout
+    assert b"BAD   problem" not in done.stdout
     assert relay.connections == 0

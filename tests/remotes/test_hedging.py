@@ -18,6 +18,7 @@ from vfs.remotes.cancel import CURRENT, Cancel
 from vfs.testing.faulty_proxy import Answer, Fault, FaultyProxy, Request, Upstream, drip, stall
 from vfs.testing.git_servers import SshServer
 from vfs.testing.mounts import wait_until
+from vfs.testing.s3_servers import S3Server
 from vfs.testing.web_servers import StoreServer
 
 SMALL = random.Random(1).randbytes(20_000)
@@ -164,6 +165,7 @@ def test_when_everything_stalls_requests_do_not_multiply(opened: Opened) -> None
     for thread in threads:
         thread.join(20)
         assert not thread.is_alive()
+    wait_until(lambda: "vfs-hedged" not in {one.name for one in threading.enumerate()}, "their end")
 
 
 def _read_in_vain(place: Place) -> None:
@@ -212,6 +214,30 @@ def test_the_slowest_reads_stay_near_the_usual_ones(opened: Opened) -> None:
     assert times[int(len(times) * 0.99)] < 2.0
     assert said.received == 560 * len(SMALL) + said.wasted
     assert place.statistics.pending == 0
+
+
+@pytest.mark.parametrize("how", ["silent", "stops", "drips"])
+def test_a_page_of_a_listing_that_does_not_come(ministack: S3Server, how: str) -> None:
+    bucket, keys = ministack.new_bucket(), ["a", "b", "c"]
+    for key in keys:
+        ministack.client().put_object(Bucket=bucket, Key=key, Body=b"")
+    statistics = Statistics()
+    with FaultyProxy(ministack.port) as proxy:
+        options = {**ministack.options, "endpointurl": proxy.endpoint}
+        spec = RemoteSpec("test", f"s3://{bucket}", options)
+        with closing(open_remote(spec, timeout=20.0, statistics=statistics, hedge=20)) as remote:
+            for _ in range(WARM_UP + 5):
+                list(remote.list())
+            pages, asked = statistics.snapshot().requests, len(proxy.requests)
+            proxy.plan({"silent": silent(proxy), "stops": stall(100), "drips": drip(0.02)}[how])
+            started = time.monotonic()
+            assert [info.key for info in remote.list()] == keys
+            assert time.monotonic() - started < 5
+            said = statistics.snapshot()
+            assert (said.hedges, said.hedges_won) == (1, 1)
+            assert said.requests - pages == len(proxy.requests) - asked == 2
+            assert said.errors == {}
+            assert statistics.pending == 0
 
 
 def test_over_ssh_too(ssh_server: SshServer, open_ssh: OpenSsh) -> None:

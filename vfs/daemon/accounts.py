@@ -129,7 +129,7 @@ class Accounts:
                 }
                 for name, one in self._remotes().items()
             },
-            accounting.waits.copy(),
+            accounting.waits.lasted.copy(),
             accounting.costs.directories(),
             accounting.costs.files(),
         )

@@ -2,15 +2,18 @@
 
 Rules:
   * The address is bound before the mount is made, so that who asked for it hears that it cannot be.
-  * A scraper has a thread of its own, of `MOST_SCRAPERS`, and `SECONDS` in all; then its connection is cut, whatever it does. None of that concerns
-    the mount: figures are taken as `vfs.daemon.measures` says.
+  * A scraper has a thread of its own, of `MOST_SCRAPERS`, and `SECONDS` in all; then its connection is cut, whatever it does. Of what it asks no more
+    than `MOST_ASKED` is read, and one answer follows another by `PAUSE` at the soonest, whoever asks. So none of them takes processor time or memory
+    that the mount needs; figures are taken as `vfs.daemon.measures` says.
   * Who names no host is served on this machine only. What is told has no paths, no URLs and nothing secret (`vfs.metrics.table`), but there is no
-    password either.
+    password either: an address that others can reach is told of (`Exporter.notice`).
 
 prometheus-client is imported when there is something to serve.
 """
 
 import errno
+import io
+import ipaddress
 import logging
 import os
 import socket
@@ -38,6 +41,10 @@ log = logging.getLogger("vfs.daemon")
 PATH: Final = "/metrics"
 MOST_SCRAPERS: Final = 8
 SECONDS: Final = 10.0
+PAUSE: Final = 0.05
+MOST_ASKED: Final = 16 << 10
+"""Bytes of a request line and headers; what follows is not read."""
+
 _LOOK: Final = 0.2
 
 Take = Callable[[], list[Sample]]
@@ -48,6 +55,7 @@ class Exporter:
 
     Attributes:
         url: where the metrics are; for a Unix socket its path.
+        notice: what is to be told of the address; "" if there is nothing.
     """
 
     def __init__(self, address: str) -> None:
@@ -57,6 +65,9 @@ class Exporter:
         if self._file is None:
             port = str(self._server.listening.getsockname()[1])  # the one that was free, for 0
         self.url = address if self._file is not None else f"http://{host}:{port}{PATH}"
+        self.notice = ""
+        if not _only_here(self._server.listening):
+            self.notice = f"metrics at {self.url} are for everybody who can reach this address: there is no password"
 
     async def run(self, take: Callable[[trio.lowlevel.TrioToken], list[Sample]]) -> None:
         """Serve until cancelled; `take` is called in threads."""
@@ -80,6 +91,14 @@ class Exporter:
             with suppress(OSError):
                 if path.lstat().st_ino == inode:
                     path.unlink()
+
+
+def _only_here(listening: socket.socket) -> bool:
+    """Whether only programs of this machine can reach it."""
+    if listening.family == socket.AF_UNIX:
+        return True
+    address = ipaddress.ip_address(listening.getsockname()[0].partition("%")[0])
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _identity(address: str) -> tuple[Path, int]:
@@ -163,10 +182,19 @@ class _Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         self.take: Take = list
         self._began: dict[socket.socket, float] = {}
         self._lock = threading.Lock()
+        self._next = 0.0
+        self._turns = threading.Lock()
 
     def fileno(self) -> int:
         """For the loop that waits for connections."""
         return self.listening.fileno()
+
+    def taken(self) -> list[Sample]:
+        """The samples, in the turn of who asks."""
+        with self._turns:
+            time.sleep(max(0.0, self._next - time.monotonic()))
+            self._next = time.monotonic() + PAUSE
+        return self.take()
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """The next connection."""
@@ -205,10 +233,32 @@ class _Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         self.listening.close()
 
 
+class _Asked(io.RawIOBase):
+    """What a scraper sends, up to a length."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._left = MOST_ASKED
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._connection.recv_into(memoryview(buffer)[: self._left]) if self._left else 0
+        self._left -= count
+        return count
+
+
 class _Handler(BaseHTTPRequestHandler):
     timeout: ClassVar[float | None] = SECONDS
     server_version = "vfs"
     sys_version = ""
+
+    def setup(self) -> None:
+        """Read no more than a request may have."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_Asked(self.connection))
 
     def do_GET(self) -> None:
         if self.path.partition("?")[0] != PATH:
@@ -217,7 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
         encoder: Encoder = encoder_for(self.headers.get("Accept", ""))
         assert isinstance(self.server, _Server)
         try:
-            samples = self.server.take()
+            samples = self.server.taken()
         except (trio.RunFinishedError, VfsError):
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b"the mount has ended\n")
             return

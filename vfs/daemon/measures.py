@@ -145,7 +145,7 @@ class Measures:
         samples.add("vfs_cache_hits_total", at_once + stalls.served)
         samples.add("vfs_cache_misses_total", stalls.missed)
         samples.add("vfs_read_wait_seconds", stalls.lasted.distribution())
-        samples.add("vfs_reader_stall_seconds_total", stalls.seconds())
+        samples.add("vfs_reader_stall_seconds_total", stalls.seconds(time.monotonic()))
         samples.add("vfs_readers_waiting", stalls.waiting)
 
     def _of_fetching(self, samples: Samples) -> None:
@@ -170,7 +170,11 @@ class Measures:
         for name, asked in self._workspace.session.remote_statistics():
             remote = plain_label(name)
             samples.add("vfs_remote_requests_total", asked.requests, remote)
+            samples.add("vfs_remote_hedges_total", asked.hedges, remote)
+            samples.add("vfs_remote_hedges_won_total", asked.hedges_won, remote)
             samples.add("vfs_remote_received_bytes_total", asked.received, remote)
+            samples.add("vfs_remote_wasted_bytes_total", asked.wasted, remote)
+            samples.add("vfs_remote_sent_bytes_total", asked.sent, remote)
             samples.add("vfs_remote_pending_requests", asked.pending, remote)
             samples.add("vfs_remote_request_seconds", asked.answers, remote)
             for code, times in asked.errors.items():

@@ -229,6 +229,7 @@ class Service:
             "notices": [
                 *self._workspace.notices,
                 *([self._transport_notice] if self._transport_notice else []),
+                *([self._exporter.notice] if self._exporter and self._exporter.notice else []),
             ],
             "read_ahead_kib": self._tuning.read_ahead_kib if self._tuning else None,
             "max_background": self._tuning.max_background if self._tuning else None,

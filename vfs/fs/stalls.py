@@ -9,44 +9,26 @@ from types import TracebackType
 
 from vfs.fs.heat import Heat
 from vfs.log.requests import begin, end
-from vfs.metrics import Histogram
+from vfs.metrics import Waits
 
 
-class Stalls:
+class Stalls(Waits):
     """All such reads of a mount.
 
     Attributes:
-        waiting: reads that wait now.
         missed: reads that had to ask for bytes which were not on this machine.
         served: reads that ended, of those that did not.
-        lasted: how long those took that ended.
     """
 
     def __init__(self, heat: Heat) -> None:
+        super().__init__()
         self.heat = heat
-        self.waiting = 0
         self.missed = 0
         self.served = 0
-        self.lasted = Histogram()
-        self._ended = 0.0
-        self._began = 0.0  # the sum of when those began that wait now
 
-    def seconds(self) -> float:
-        """How long readers have waited, all together, those that wait now included."""
-        return self._ended + max(0.0, self.waiting * time.monotonic() - self._began)
-
-    def begins(self, now: float) -> None:
-        """A read begins to wait."""
-        self.waiting += 1
-        self._began += now
-
-    def ends(self, inode: int, began: float, now: float, *, missed: bool) -> None:
-        """It has its bytes, or an error."""
-        self.waiting -= 1
-        self._began = self._began - began if self.waiting else 0.0
-        self._ended += now - began
-        self.lasted.add(now - began)
-        self.heat.waits(inode, now - began)
+    def ended(self, inode: int, began: float, *, missed: bool) -> None:
+        """A read has its bytes, or an error."""
+        self.heat.waits(inode, self.ends(began, time.monotonic()))
         if missed:
             self.missed += 1
         else:
@@ -82,5 +64,5 @@ class Stall:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stalls.ends(self._inode, self._began, time.monotonic(), missed=self.missed)
+        self._stalls.ended(self._inode, self._began, missed=self.missed)
         end(self._token, error)

@@ -5,5 +5,6 @@ Rule: whatever shows figures (`vfs stats`, `vfs top`, Prometheus, `docs/metrics.
 
 from vfs.metrics.counters import Counters
 from vfs.metrics.histogram import BOUNDS, Distribution, Histogram
+from vfs.metrics.waits import Waits
 
-__all__ = ["BOUNDS", "Counters", "Distribution", "Histogram"]
+__all__ = ["BOUNDS", "Counters", "Distribution", "Histogram", "Waits"]

@@ -92,7 +92,9 @@ def _sections() -> tuple[tuple[str, tuple[Panel, ...]], ...]:
         ("Where bytes come from", (
             Panel("Bytes fetched, by why", "Bps", (_line("vfs_fetched_bytes_total", "rank"),)),
             Panel("Bytes from remotes", "Bps", (_line("vfs_remote_received_bytes_total", "remote"),)),
-            Panel("Requests to remotes", "reqps", (_line("vfs_remote_requests_total", "remote"),)),
+            Panel("Requests to remotes", "reqps", (
+                _line("vfs_remote_requests_total", "remote"),
+                Query(_rate("vfs_remote_hedges_total", "remote"), "{{remote}} asked twice"),)),
             Panel("Time until remotes answer", "s", (
                 Query(_quantile("vfs_remote_request_seconds", 0.5, "remote"), "{{remote}} half"),
                 Query(_quantile("vfs_remote_request_seconds", 0.99, "remote"), "{{remote}} 99 %"),)),

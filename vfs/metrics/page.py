@@ -22,10 +22,10 @@ What a mount measures. Made from `vfs/metrics/table.py` by `python -m vfs.metric
 `ADDR` is `HOST:PORT`, `:PORT` or `PORT` (of this machine alone), port 0 for any that is free, or the path of a Unix socket (mode 0600). `vfs status MOUNTPOINT` says where the
 metrics are. Each mount needs an address of its own: if the one on the command line is taken, nothing is mounted; if that of a configuration file is, the mount goes
 on without and its log says so. There is no password: who can reach the address can read the figures. They hold no paths, no URLs and no secrets; a remote is called by its
-name in the configuration, one that has none by the scheme of its URL.
+name in the configuration, one that has none by the scheme of its URL. `vfs mount` and `vfs status` say so of an address that other machines can reach.
 
 Whoever asks, asks without waiting readers: figures of the event loop are taken on it in one short step, the others in a thread. At most 8 scrapers are served at once, each for 10 seconds;
-then its connection is cut.
+then its connection is cut. Answers are 0.05 seconds apart at least, and of a request no more than 16 KiB is read.
 
 ## What is counted, and what is not
 

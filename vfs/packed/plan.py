@@ -34,6 +34,12 @@ class Plan:
             for run in runs_of(parts_of(located, start, end)):
                 self._read(located.packs[run[0].chunk.pack], run)
 
+    def holds(self, pack: bytes, start: int, end: int) -> bool:
+        """Whether reading these bytes of a pack takes no request, because what was read before has brought them."""
+        return all(
+            (pack, number) in self._held for number in range(start // WINDOW, -(-end // WINDOW))
+        )
+
     @property
     def bytes(self) -> int:
         """Bytes that come; a window ends where its pack does, as far as that is known from what was read of it."""

@@ -12,14 +12,15 @@ import io
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import BinaryIO, Final, cast
 
 from vfs.core.bucket import Bucket
 from vfs.core.turns import TURN, Turn
-from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Remote, Writable
+from vfs.remotes.base import Answer, Body, Remote, Writable
+from vfs.remotes.wrapper import WrappedBody, Wrapper
 
 _SHARES: Final = 20  # of a second's worth
 _SMALLEST: Final = 4 << 10  # bytes
@@ -175,14 +176,13 @@ def pieces(body: bytes | BinaryIO) -> bytes | BinaryIO | Iterator[bytes]:
     return paced if paced is body else iter(paced.read, b"")  # type: ignore[union-attr]
 
 
-class BandwidthRemote:
+class BandwidthRemote(Wrapper):
     """The wrapper that keeps to a limit; outside of all others, since waiting here is nobody's fault."""
 
     def __init__(self, inner: Remote, limit: Bandwidth) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._limit = limit
         self._closed = threading.Event()
-        self.url = inner.url
 
     def get(
         self,
@@ -198,47 +198,28 @@ class BandwidthRemote:
             body = self._inner.get(key, start, length, version=version, etag=etag)
         return _PacedBody(body, self._limit, self._closed)
 
-    def head(self, key: str, *, version: str = "") -> ObjectInfo:
-        """As `Remote.head`."""
-        return self._inner.head(key, version=version)
-
     def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
         """As `Remote.heads`."""
         return self._inner.heads(keys)
-
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
-        """As `Remote.list`."""
-        return self._inner.list(prefix, after=after)
 
     def put(self, key: str, body: bytes | BinaryIO, *, if_absent: bool = False) -> bool:
         """As `Remote.put`."""
         with _kept(self._limit):
             return self._inner.put(key, body, if_absent=if_absent)
 
-    def delete(self, keys: Iterable[str]) -> None:
-        """As `Remote.delete`."""
-        self._inner.delete(keys)
-
-    def prepare(self) -> None:
-        """As `Remote.prepare`."""
-        self._inner.prepare()
-
     def close(self) -> None:
         """As `Remote.close`."""
         self._closed.set()
-        self._inner.close()
+        super().close()
 
 
-class _PacedBody(ClosingBody):
+class _PacedBody(WrappedBody):
     """A body that is read at the pace of a limit."""
 
     def __init__(self, body: Body, limit: Bandwidth, stopped: threading.Event) -> None:
-        self.size = body.size
-        self.etag = body.etag
-        self._body = body
+        super().__init__(body)
         self._limit = limit
         self._stopped = stopped
-        self._closed = False
 
     def readinto(self, buffer: Writable, /) -> int:
         """As `Body.readinto`."""
@@ -254,11 +235,6 @@ class _PacedBody(ClosingBody):
         finally:
             self._limit.received(max(0, given - count))
         return count
-
-    def close(self) -> None:
-        """As `Body.close`."""
-        self._closed = True
-        self._body.close()
 
     def _is_unwanted(self) -> bool:
         return self._closed or self._stopped.is_set()

@@ -18,9 +18,9 @@ Keys are relative to the URL of the remote, `/`-separated, valid by `vfs.remotes
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import BinaryIO, NamedTuple, Protocol, Self
+from typing import BinaryIO, NamedTuple, Protocol, Self, TypeVar
 
 from vfs.errors import RemoteError
 
@@ -48,6 +48,21 @@ class ObjectInfo(NamedTuple):
 
 Answer = ObjectInfo | RemoteError | None
 """What `Remote.heads` gives of one key."""
+
+T = TypeVar("T")
+
+
+class Ask(Protocol):
+    """Makes a request that may be made several times: at once, again after a failure, or twice side by side."""
+
+    def __call__(self, request: Callable[[], T], /) -> T:
+        """The answer."""
+        ...
+
+
+def once(request: Callable[[], T], /) -> T:
+    """The plainest `Ask`."""
+    return request()
 
 
 class RemoteSpec(NamedTuple):
@@ -168,10 +183,10 @@ class Remote(Protocol):
         """
         ...
 
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "", ask: Ask = once) -> Iterator[ObjectInfo]:
         """Objects whose key begins with `prefix`, page by page, in no order one may rely on.
 
-        `after` continues an interrupted listing behind that key; it needs a remote that lists
+        Each request, of which every one may be repeated, is made by `ask`; perhaps in other threads. `after` continues an interrupted listing behind that key; it needs a remote that lists
         in order of the UTF-8 bytes, as all of ours do. Names that are no valid keys are left out.
         """
         ...

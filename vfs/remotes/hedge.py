@@ -2,32 +2,32 @@
 
 Purpose: one connection in a hundred that stalls would hold up a reader for as long as it likes; here it costs one more request.
 Rules:
-  * GET and HEAD only, which change nothing; decided by `vfs.core.hedging`, raced by `vfs.remotes.racing`;
+  * GET, HEAD and the pages of listings only, which change nothing; decided by `vfs.core.hedging`, raced by `vfs.remotes.racing`;
   * a body that stalls is gone on with from the byte it stands at, pinned by version and ETag. Between the one's last byte and the
     other's first there is neither a gap nor a doublet: what the second one brings again is read and dropped, and counted as wasted;
   * the wrapper lies inside the limit of requests: a race holds one slot, and the seconds that a request waits for a slot are
     nobody's lateness. Second requests have slots of their own, a quarter as many.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import BinaryIO, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from vfs.core.hedging import Kind, size_class
 from vfs.errors import RemoteUnavailable
-from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Remote, Writable
-from vfs.remotes.bulk import heads_in_threads
+from vfs.remotes.base import Ask, Body, ObjectInfo, Remote, Writable, once
 from vfs.remotes.cancel import CURRENT, Cancel
 from vfs.remotes.racing import Hedges, Race
+from vfs.remotes.wrapper import WrappedBody, Wrapper
 
 T = TypeVar("T")
 
 STRETCH = 256 << 10
 """Bytes of a body that are waited for as one; a connection that drips is late although something comes."""
 
-_HEAD = Kind("head")
+_HEAD, _PAGE = Kind("head"), Kind("page")
 
 
-class HedgeRemote:
+class HedgeRemote(Wrapper):
     """The hedging wrapper.
 
     Args:
@@ -37,10 +37,8 @@ class HedgeRemote:
     """
 
     def __init__(self, inner: Remote, hedges: Hedges, *, jobs: int = 16) -> None:
-        self._inner = inner
+        super().__init__(inner, jobs=jobs)
         self._hedges = hedges
-        self._jobs = jobs
-        self.url = inner.url
 
     def get(
         self,
@@ -71,29 +69,15 @@ class HedgeRemote:
             self._hedges, _HEAD, lambda: self._inner.head(key, version=version), lambda _: None
         )
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
-        """As `Remote.heads`."""
-        return heads_in_threads(self.head, keys, self._jobs)
+    def list(self, prefix: str = "", *, after: str = "", ask: Ask = once) -> Iterator[ObjectInfo]:
+        """As `Remote.list`; a page that is late is asked for again."""
 
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
-        """As `Remote.list`; not hedged: its pages take as long as they are long."""
-        return self._inner.list(prefix, after=after)
+        def first(request: Callable[[], T]) -> T:
+            return _first(self._hedges, _PAGE, request, lambda _: None)
 
-    def put(self, key: str, body: bytes | BinaryIO, *, if_absent: bool = False) -> bool:
-        """As `Remote.put`; never sent twice."""
-        return self._inner.put(key, body, if_absent=if_absent)
-
-    def delete(self, keys: Iterable[str]) -> None:
-        """As `Remote.delete`; never sent twice."""
-        self._inner.delete(keys)
-
-    def prepare(self) -> None:
-        """As `Remote.prepare`."""
-        self._inner.prepare()
-
-    def close(self) -> None:
-        """As `Remote.close`."""
-        self._inner.close()
+        return self._inner.list(
+            prefix, after=after, ask=lambda request: ask(lambda: first(request))
+        )
 
 
 def _first(hedges: Hedges, kind: Kind, work: Callable[[], T], discard: Callable[[T], object]) -> T:
@@ -124,7 +108,7 @@ def _first(hedges: Hedges, kind: Kind, work: Callable[[], T], discard: Callable[
     return found
 
 
-class _HedgedBody(ClosingBody):
+class _HedgedBody(WrappedBody):
     """A body whose stalls are raced."""
 
     def __init__(
@@ -137,11 +121,9 @@ class _HedgedBody(ClosingBody):
         rest: Callable[[int, int, str], Body],
         where: str,
     ) -> None:
-        self.size = body.size
-        self.etag = body.etag
+        super().__init__(body)
         self._pinned = body.etag or etag
         self._hedges = hedges
-        self._body = body
         self._rest = rest
         self._where = where
         end = self.size if length is None else min(self.size, start + length)
@@ -152,7 +134,6 @@ class _HedgedBody(ClosingBody):
         self._asked = 0  # where the second request of this stretch begins
         self._moved = 0
         self._waited = 0.0
-        self._closed = False
 
     def readinto(self, buffer: Writable, /) -> int:
         """As `Body.readinto`."""
@@ -177,9 +158,9 @@ class _HedgedBody(ClosingBody):
 
     def close(self) -> None:
         """As `Body.close`."""
-        self._closed = True
+        self._closed = True  # before a race ends, whose answer would be gone on with
         self._end_race()
-        self._body.close()
+        super().close()
 
     def _begin(self) -> Race[Body]:
         """The next stretch."""

@@ -286,8 +286,9 @@ class HttpResponse:
             self.close()
 
     def read_all(self, limit: int) -> bytes | None:
-        """The whole body; None if it is longer than `limit` or ends early."""
-        data = self._read(limit + 1)
+        """The whole body; None if it is longer than `limit` or ends early, which who cancels the request can see to."""
+        with self._pool._waiting(self._channel):
+            data = self._read(limit + 1)
         return None if self._remaining or len(data) > limit else data
 
     def _read(self, limit: int) -> bytes:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from vfs.errors import ObjectMissing, RemoteError, RemoteUnavailable, Unsupported, VfsError
 from vfs.remotes.answers import translate_answer
-from vfs.remotes.base import Answer, ObjectInfo
+from vfs.remotes.base import Answer, Ask, ObjectInfo, once
 from vfs.remotes.client import HttpClient, checked_url
 from vfs.remotes.http import HttpResponse
 from vfs.remotes.keys import check_key
@@ -130,7 +130,7 @@ class LfsRemote(WebRemote):
                 else:
                     raise error
 
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "", ask: Ask = once) -> Iterator[ObjectInfo]:
         """Never: the API has no words for it.
 
         Raises:

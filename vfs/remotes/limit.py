@@ -5,16 +5,16 @@ a slot is first come, first served as far as threads are; it ends when the remot
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from vfs.errors import RemoteUnavailable
-from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Remote, Writable
-from vfs.remotes.bulk import heads_in_threads
+from vfs.remotes.base import Body, ObjectInfo, Remote, Writable
+from vfs.remotes.wrapper import WrappedBody, Wrapper
 
 
-class LimitRemote:
-    """The limiting wrapper.
+class LimitRemote(Wrapper):
+    """The limiting wrapper; listings are not limited: pages come one by one, at the caller's pace.
 
     Args:
         inner: the remote.
@@ -22,10 +22,8 @@ class LimitRemote:
     """
 
     def __init__(self, inner: Remote, jobs: int) -> None:
-        self._inner = inner
-        self._jobs = jobs
+        super().__init__(inner, jobs=jobs)
         self._slots = _Slots(jobs, inner.url)
-        self.url = inner.url
 
     def get(
         self,
@@ -50,14 +48,6 @@ class LimitRemote:
         with self._slots:
             return self._inner.head(key, version=version)
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
-        """As `Remote.heads`."""
-        return heads_in_threads(self.head, keys, self._jobs)
-
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
-        """As `Remote.list`; not limited: pages come one by one, at the caller's pace."""
-        return self._inner.list(prefix, after=after)
-
     def put(self, key: str, body: bytes | BinaryIO, *, if_absent: bool = False) -> bool:
         """As `Remote.put`."""
         with self._slots:
@@ -67,10 +57,6 @@ class LimitRemote:
         """As `Remote.delete`."""
         with self._slots:
             self._inner.delete(keys)
-
-    def prepare(self) -> None:
-        """As `Remote.prepare`."""
-        self._inner.prepare()
 
     def close(self) -> None:
         """As `Remote.close`."""
@@ -111,13 +97,11 @@ class _Slots:
         self.give()
 
 
-class _SlotBody(ClosingBody):
+class _SlotBody(WrappedBody):
     """A body that owns a slot."""
 
     def __init__(self, body: Body, slots: _Slots) -> None:
-        self.size = body.size
-        self.etag = body.etag
-        self._body = body
+        super().__init__(body)
         self._slots: _Slots | None = slots
         self._lock = threading.Lock()
 
@@ -137,7 +121,7 @@ class _SlotBody(ClosingBody):
         with self._lock:
             slots, self._slots = self._slots, None
         try:
-            self._body.close()
+            super().close()
         finally:
             if slots is not None:
                 slots.give()

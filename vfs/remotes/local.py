@@ -31,7 +31,7 @@ from vfs.errors import (
     UnsafePath,
 )
 from vfs.own_mount import open_other
-from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Writable
+from vfs.remotes.base import Answer, Ask, Body, ClosingBody, ObjectInfo, Writable, once
 from vfs.remotes.bulk import answer_of
 from vfs.remotes.keys import check_key, key_problem
 
@@ -92,13 +92,13 @@ class LocalRemote:
         for key in keys:
             yield key, answer_of(self.head, key)
 
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "", ask: Ask = once) -> Iterator[ObjectInfo]:
         """As `Remote.list`; in order of the keys' bytes."""
         directory, _, start = prefix.rpartition("/")
         if directory and key_problem(directory):
             return
         try:
-            top = self._directory(directory.split("/") if directory else [])
+            top = ask(lambda: self._directory(directory.split("/") if directory else []))
         except ObjectMissing:
             return
         below = f"{directory}/" if directory else ""

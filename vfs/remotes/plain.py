@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from vfs.errors import ConfigError, ObjectMissing, RemoteError, Unsupported
 from vfs.remotes import options
-from vfs.remotes.base import ObjectInfo, RemoteSpec
+from vfs.remotes.base import Ask, ObjectInfo, RemoteSpec, once
 from vfs.remotes.client import HttpClient, checked_url
 from vfs.remotes.http import HttpResponse
 from vfs.remotes.keys import check_key
@@ -68,7 +68,7 @@ class PlainRemote(WebRemote):
             url = self._redirected(url, response.headers.get("Location", ""), key)
         raise RemoteError(f"{self.where(key)}: the server redirects in circles")
 
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "", ask: Ask = once) -> Iterator[ObjectInfo]:
         """Never: HTTP cannot list.
 
         Raises:

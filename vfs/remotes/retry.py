@@ -4,7 +4,7 @@ Rules:
   * only `RemoteUnavailable` is repeated; every other error is final;
   * a broken body goes on at the byte it stopped at, pinned by version and ETag to the object it
     began with: another object there is `ObjectChanged`, never a mixture;
-  * attempts count per request; for bodies, every further `PROGRESS` bytes buy one more, so a huge
+  * attempts count per request, which a page of a listing is; for bodies, every further `PROGRESS` bytes buy one more, so a huge
     object may break often, but a stream that gets nowhere ends;
   * no slot of the concurrency limit is held while waiting (this wrapper is the outermost);
   * each failed attempt is told (`vfs.core.attempts`), so that who runs out of patience can say why,
@@ -15,15 +15,15 @@ Rules:
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, TypeVar
 
 from vfs.core.attempts import attempt_failed
 from vfs.errors import ObjectChanged, RemoteUnavailable
 from vfs.log import about
 from vfs.remotes.backoff import Backoff
-from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Remote, Writable
-from vfs.remotes.bulk import heads_in_threads
+from vfs.remotes.base import Ask, Body, ObjectInfo, Remote, Writable, once
+from vfs.remotes.wrapper import WrappedBody, Wrapper
 
 T = TypeVar("T")
 PROGRESS = 4 << 20  # bytes of a body that buy one more attempt
@@ -31,7 +31,7 @@ PROGRESS = 4 << 20  # bytes of a body that buy one more attempt
 log = logging.getLogger("vfs.remotes")
 
 
-class RetryRemote:
+class RetryRemote(Wrapper):
     """The retrying wrapper.
 
     Args:
@@ -51,12 +51,10 @@ class RetryRemote:
         sleep: Callable[[float], object] | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._inner = inner
+        super().__init__(inner, jobs=jobs)
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
-        self._jobs = jobs
         self._chance = chance
-        self.url = inner.url
         self.backoff = backoff or Backoff()
 
     def get(
@@ -78,23 +76,15 @@ class RetryRemote:
         """As `Remote.head`."""
         return self.repeat(lambda: self._inner.head(key, version=version), key)
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
-        """As `Remote.heads`; every key is repeated for itself."""
-        return heads_in_threads(self.head, keys, self._jobs)
+    def list(self, prefix: str = "", *, after: str = "", ask: Ask = once) -> Iterator[ObjectInfo]:
+        """As `Remote.list`; every page is repeated for itself."""
 
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
-        """As `Remote.list`; goes on behind the last key it gave."""
-        failed = 0
-        while True:
-            try:
-                for found in self._inner.list(prefix, after=after):
-                    failed, after = 0, found.key
-                    yield found
-            except RemoteUnavailable as error:
-                failed += 1
-                self.wait(error, prefix or "listing", failed)
-            else:
-                return
+        def repeated(request: Callable[[], T]) -> T:
+            return self.repeat(request, prefix or "listing")
+
+        return self._inner.list(
+            prefix, after=after, ask=lambda request: ask(lambda: repeated(request))
+        )
 
     def put(self, key: str, body: bytes | BinaryIO, *, if_absent: bool = False) -> bool:
         """As `Remote.put`; a stream that cannot be rewound is sent once."""
@@ -115,14 +105,10 @@ class RetryRemote:
         batch = list(keys)
         self.repeat(lambda: self._inner.delete(batch), "deletion")
 
-    def prepare(self) -> None:
-        """As `Remote.prepare`."""
-        self._inner.prepare()
-
     def close(self) -> None:
         """As `Remote.close`; ends waits."""
         self._closed.set()
-        self._inner.close()
+        super().close()
 
     def repeat(self, work: Callable[[], T], key: str) -> T:
         """`work` until it succeeds, fails for good, or the attempts are used up."""
@@ -169,7 +155,7 @@ class RetryRemote:
         return final
 
 
-class _ResumingBody(ClosingBody):
+class _ResumingBody(WrappedBody):
     """A body that survives its connection."""
 
     def __init__(
@@ -183,11 +169,10 @@ class _ResumingBody(ClosingBody):
         version: str,
         etag: str,
     ) -> None:
-        self.size = body.size
+        super().__init__(body)
         self.etag = body.etag or etag
         self._remote = remote
         self._inner = inner
-        self._body = body
         self._key = key
         self._version = version
         end = self.size if length is None else min(self.size, start + length)
@@ -195,7 +180,6 @@ class _ResumingBody(ClosingBody):
         self._left = max(end - start, 0)
         self._received = 0
         self._failed = 0
-        self._closed = False
 
     def readinto(self, buffer: Writable, /) -> int:
         """As `Body.readinto`."""
@@ -210,11 +194,6 @@ class _ResumingBody(ClosingBody):
                 if self._closed:
                     raise
                 self._again(error)
-
-    def close(self) -> None:
-        """As `Body.close`."""
-        self._closed = True
-        self._body.close()
 
     def _read(self, view: memoryview) -> int:
         count = self._body.readinto(view[: self._left])

@@ -6,16 +6,18 @@ the time to the answer's head. What was given up because another connection was 
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from vfs.errors import VfsError
 from vfs.metrics import Distribution, Histogram
-from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, Remote, Writable
-from vfs.remotes.bulk import heads_in_threads
+from vfs.remotes.base import Ask, Body, ObjectInfo, Remote, Writable, once
 from vfs.remotes.cancel import is_cancelled
+from vfs.remotes.wrapper import WrappedBody, Wrapper
+
+T = TypeVar("T")
 
 
 class RemoteStatistics(NamedTuple):
@@ -121,7 +123,7 @@ class Statistics:
             self._sent += sent
 
 
-class StatisticsRemote:
+class StatisticsRemote(Wrapper):
     """The measuring wrapper.
 
     Args:
@@ -139,11 +141,9 @@ class StatisticsRemote:
         jobs: int = 16,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._inner = inner
+        super().__init__(inner, jobs=jobs)
         self._statistics = statistics
-        self._jobs = jobs
         self._clock = clock
-        self.url = inner.url
 
     def get(
         self,
@@ -164,20 +164,16 @@ class StatisticsRemote:
         with self._measured():
             return self._inner.head(key, version=version)
 
-    def heads(self, keys: Sequence[str]) -> Iterator[tuple[str, Answer]]:
-        """As `Remote.heads`."""
-        return heads_in_threads(self.head, keys, self._jobs)
+    def list(self, prefix: str = "", *, after: str = "", ask: Ask = once) -> Iterator[ObjectInfo]:
+        """As `Remote.list`; every page is a request."""
 
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
-        """As `Remote.list`; one listing counts as one request, however many pages it has."""
-        self._statistics.began()
-        try:
-            yield from self._inner.list(prefix, after=after)
-        except VfsError as error:
-            self._statistics.failed(error)
-            raise
-        finally:
-            self._statistics.answered(None)
+        def measured(request: Callable[[], T]) -> T:
+            with self._measured():
+                return request()
+
+        return self._inner.list(
+            prefix, after=after, ask=lambda request: ask(lambda: measured(request))
+        )
 
     def put(self, key: str, body: bytes | BinaryIO, *, if_absent: bool = False) -> bool:
         """As `Remote.put`."""
@@ -191,14 +187,6 @@ class StatisticsRemote:
         """As `Remote.delete`."""
         with self._measured():
             self._inner.delete(keys)
-
-    def prepare(self) -> None:
-        """As `Remote.prepare`."""
-        self._inner.prepare()
-
-    def close(self) -> None:
-        """As `Remote.close`."""
-        self._inner.close()
 
     @contextmanager
     def _measured(self) -> Iterator[None]:
@@ -214,15 +202,12 @@ class StatisticsRemote:
             self._statistics.answered(None if is_cancelled() else self._clock() - started)
 
 
-class _CountingBody(ClosingBody):
-    """A body whose bytes are counted once, at its end."""
+class _CountingBody(WrappedBody):
+    """A body whose bytes are counted."""
 
     def __init__(self, body: Body, statistics: Statistics) -> None:
-        self.size = body.size
-        self.etag = body.etag
-        self._body = body
+        super().__init__(body)
         self._statistics = statistics
-        self._closed = False
 
     def readinto(self, buffer: Writable, /) -> int:
         """As `Body.readinto`."""
@@ -234,8 +219,3 @@ class _CountingBody(ClosingBody):
             raise
         self._statistics.moved(received=count)
         return count
-
-    def close(self) -> None:
-        """As `Body.close`."""
-        self._closed = True
-        self._body.close()

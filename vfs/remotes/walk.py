@@ -1,12 +1,13 @@
 """Listing a tree of directories in the order of its keys, for stores that know directories only.
 
 Rule: directories ahead are read in threads while earlier ones are handed out, so that a high latency
-is paid for many at once; at most `jobs` requests are under way.
+is paid for many at once; at most `jobs` requests are under way. They belong to the caller's context.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import NamedTuple
 
 from vfs.errors import ObjectMissing
@@ -47,7 +48,7 @@ def walk(
     with ThreadPoolExecutor(max(1, jobs), "vfs-walk") as pool:
         try:
             yield from _Walk(read, after.encode(), pool, jobs).below(
-                pool.submit(read, top), top, start
+                pool.submit(copy_context().run, read, top), top, start
             )
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -80,7 +81,7 @@ class _Walk:
                 yield ObjectInfo(key, entry.size, entry.etag, modified=entry.modified)
                 continue
             for name in directories:
-                ahead.append(self._pool.submit(self._read, name))
+                ahead.append(self._pool.submit(copy_context().run, self._read, name))
                 if len(ahead) >= self._jobs:
                     break
             yield from self.below(ahead.popleft(), key)

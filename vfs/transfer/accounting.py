@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import trio
 
 from vfs.core.costs import CostTable
-from vfs.metrics import Histogram
+from vfs.metrics import Waits
 from vfs.transfer.state import Job
 from vfs.transfer.statistics import FetchCounters
 from vfs.types import Blob
@@ -35,20 +35,16 @@ class Accounting:
     Attributes:
         counters: sums of all.
         costs: by content.
-        waits: how long reads waited.
-        waiting: readers that wait now.
-        stalled: seconds that reads waited, all together.
+        waits: those of reads.
         spells: those of the periods that go on.
-        busy: seconds in which a GET of a remote was under way, up to when the last one ended.
+        busy: seconds in which a GET of a remote was under way, up to when none was.
         gets: seconds that GETs took, all together; asked: how many there were.
     """
 
     def __init__(self, counters: FetchCounters) -> None:
         self.counters = counters
         self.costs = CostTable()
-        self.waits = Histogram()
-        self.waiting = 0
-        self.stalled = 0.0
+        self.waits = Waits()
         self.spells: set[Spell] = set()
         self.busy = self.gets = 0.0
         self.asked = 0
@@ -66,16 +62,13 @@ class Accounting:
     @contextmanager
     def wait(self, blob: Blob) -> Iterator[None]:
         """A read waits for a place."""
-        self.waiting += 1
         self.counters.waits += 1
         began = trio.current_time()
+        self.waits.begins(began)
         try:
             yield
         finally:
-            self.waiting -= 1
-            seconds = trio.current_time() - began
-            self.waits.add(seconds)
-            self.stalled += seconds
+            seconds = self.waits.ends(began, trio.current_time())
             for spell in self.spells:
                 spell.longest = max(spell.longest, seconds)
                 spell.first = seconds if spell.first is None else spell.first
@@ -119,5 +112,12 @@ class Accounting:
     def numbers(self) -> dict[str, int | float]:
         """What `vfs.core.periods` calls numbers."""
         counted = {f"fetch.{name}": value for name, value in self.counters.snapshot().items()}
-        own = {"stalled": self.stalled, "busy": self.busy, "gets": self.gets, "asked": self.asked}
+        going_on = self.waits.waiting or self._running
+        now = trio.current_time() if going_on else 0.0  # before the loop runs nothing does
+        own = {
+            "stalled": self.waits.seconds(now),
+            "busy": self.busy + (now - self._since if self._running else 0.0),
+            "gets": self.gets,
+            "asked": self.asked,
+        }
         return {**counted, **own}

@@ -393,7 +393,7 @@ class Fetcher:
             in_flight_bytes=engine.budget.held,
             in_flight_requests=len(engine.running),
             queued=engine.queued,
-            waiting_readers=self.accounting.waiting,
+            waiting_readers=self.accounting.waits.waiting,
             checking=engine.checking,
             memory_cached=engine.memory.weight,
             places=dict(engine.received),

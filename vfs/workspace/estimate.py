@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final
 
 from vfs.core.gets import gets
-from vfs.core.ranges import run_length
+from vfs.core.ranges import block_count, run_length
 from vfs.errors import VfsError
 from vfs.formats.layout import object_path
 from vfs.formats.manifest_blocks import BLOCK_FILES, ChunkPlace
@@ -33,6 +33,7 @@ MOST_NAMED: Final = 10
 
 _FILES: Final = (Kind.FILE, Kind.EXECUTABLE)
 _NOWHERE: Final = Source("", "")
+_ASSUMED: Final = PackRef(bytes(ID), 1 << 30)
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -82,7 +83,10 @@ class Estimate:
 
     def row(self, source: Source) -> Row:
         """Of a place."""
-        return self.rows.setdefault(source, Row())
+        row = self.rows.get(source)
+        if row is None:
+            row = self.rows[source] = Row()
+        return row
 
     @property
     def remote(self) -> Row:
@@ -96,6 +100,17 @@ class Estimate:
             sum(row.manifests for row in rows),
             any(row.assumed for row in rows),
         )
+
+
+Lacking = tuple[Blob, Sequence[int], int]
+"""A content without its scope, the blocks of it that the chunk store lacks, and their bytes."""
+
+
+def _length(size: int, blocks: Sequence[int]) -> int:
+    """Bytes of some blocks of a content, not none."""
+    if len(blocks) == block_count(size):
+        return size
+    return sum(run_length(size, range(block, block + 1)) for block in blocks)
 
 
 class Estimator:
@@ -151,48 +166,57 @@ class Estimator:
 
     def _batch(self, batch: Sequence[tuple[Entry, Blob]]) -> None:
         blobs = [blob for _, blob in batch]
-        missing: dict[int, list[tuple[Blob, Sequence[int]]]] = {}
+        missing: dict[int, list[Lacking]] = {}
+        found = self._found
+        found.files += len(blobs)
         for (entry, blob), lacking in zip(
             batch, lacking_of(self._workspace.store, blobs), strict=True
         ):
-            self._found.files += 1
-            self._found.size += blob.size
-            gone = sum(run_length(blob.size, range(block, block + 1)) for block in lacking)
-            self._found.resident += blob.size - gone
-            if lacking:
-                missing.setdefault(entry.origin, []).append((blob, lacking))
-            else:
-                self._found.resident_files += 1
+            found.size += blob.size
+            if not lacking:
+                found.resident += blob.size
+                found.resident_files += 1
+                continue
+            gone = _length(blob.size, lacking)
+            found.resident += blob.size - gone
+            plain = blob._replace(scope=b"") if blob.scope else blob
+            missing.setdefault(entry.origin, []).append((plain, lacking, gone))
         for origin, some in missing.items():
             self._of_origin(self._snapshot.origins[origin], some)
 
-    def _of_origin(self, origin: Origin, some: list[tuple[Blob, Sequence[int]]]) -> None:
-        plain = [blob._replace(scope=b"") for blob, _ in some]
+    def _of_origin(self, origin: Origin, some: list[Lacking]) -> None:
+        plain = [blob for blob, _, _ in some]
         sources = self._sources.of(origin, plain)
         if self._ask and isinstance(origin, DvcOrigin):
             sources = self._asked(origin, plain, sources)
-        for (_, lacking), blob, source in zip(some, plain, sources, strict=True):
-            self._add(source, origin, blob, lacking)
+        for (blob, lacking, gone), source in zip(some, sources, strict=True):
+            row = self._found.row(source)
+            row.files += 1
+            row.content += gone
+            if source.layout not in ("file", ""):
+                self._add(row, source, origin, blob, lacking)
 
-    def _add(self, source: Source, origin: Origin, blob: Blob, lacking: Sequence[int]) -> None:
-        row = self._found.row(source)
-        row.files += 1
-        row.content += sum(run_length(blob.size, range(block, block + 1)) for block in lacking)
-        if source.layout == "file" or not source.layout:
-            return
-        runs = [*gets(blob.size, lacking)]
+    def _add(
+        self, row: Row, source: Source, origin: Origin, blob: Blob, lacking: Sequence[int]
+    ) -> None:
+        runs = gets(blob.size, lacking)
         if source.layout != "packed":
-            row.requests += len(runs)
-            row.transfer += sum(run_length(blob.size, run) for run in runs)
+            for run in runs:
+                row.requests += 1
+                row.transfer += run_length(blob.size, run)
             return
-        plan = self._plans.setdefault(source, Plan())
-        ends = [(run.start * BLOCK_SIZE, min(run.stop * BLOCK_SIZE, blob.size)) for run in runs]
-        plan.add(self._located(source, origin, blob, row), ends)
+        plan = self._plans.get(source) or self._plans.setdefault(source, Plan())
+        located = self._located(source, origin, blob, row, plan)
+        if located is not None:
+            ends = ((run.start * BLOCK_SIZE, min(run.stop * BLOCK_SIZE, blob.size)) for run in runs)
+            plan.add(located, ends)
 
     # -- packed remotes ------------------------------------------------------------------------------
 
-    def _located(self, source: Source, origin: Origin, blob: Blob, row: Row) -> Located:
-        """The chunks of a content; unless remotes may be asked, as if all lay in one pack, as they are."""
+    def _located(
+        self, source: Source, origin: Origin, blob: Blob, row: Row, plan: Plan
+    ) -> Located | None:
+        """The chunks of a content; unless remotes may be asked, as if all lay in one pack, as they are: None if what was read before brings them."""
         if self._ask and isinstance(origin, DvcOrigin):
             ref = self._packed_ref(self._now(origin), source)
             return self._located_at(ref, blob, row)
@@ -202,12 +226,14 @@ class Estimator:
             row.requests += 1  # files of a manifest, at least
             row.manifests += 1
         self._positions[source] = start + blob.size
+        if plan.holds(_ASSUMED.id, start, start + blob.size):
+            return None
         chunks = [
             ChunkPlace((start + at).to_bytes(ID, "big"), 0, start + at, size, size)
             for at in range(0, blob.size, BLOCK_SIZE)
             for size in [min(BLOCK_SIZE, blob.size - at)]
         ]
-        return Located([PackRef(bytes(ID), 1 << 30)], chunks)
+        return Located([_ASSUMED], chunks)
 
     def _located_at(self, ref: RemoteRef, blob: Blob, row: Row) -> Located:
         """Ask a remote; a reader will ask the same of it. Raises VfsError."""

@@ -79,20 +79,19 @@ def _verified(store: ChunkStore, blob: Blob, size: int) -> str:
 def lacking_of(store: ChunkStore, blobs: Sequence[Blob]) -> list[Sequence[int]]:
     """The blocks that the chunk store lacks of some contents (with their scopes), in as few look-ups as may be."""
     found: list[Sequence[int]] = [()] * len(blobs)
-    small = [n for n, blob in enumerate(blobs) if blob.size <= WHOLE_SIZE]
+    counts = [block_count(blob.size) if blob.size <= WHOLE_SIZE else 0 for blob in blobs]
     keys = [
-        blobs[n].proven_key + block.to_bytes(4, "big")
-        for n in small
-        for block in range(block_count(blobs[n].size))
+        blob.proven_key + block.to_bytes(4, "big")
+        for blob, count in zip(blobs, counts, strict=True)
+        for block in range(count)
     ]
-    there = iter(store.contains_many(keys))
-    for n in small:
-        count = block_count(blobs[n].size)
-        found[n] = (
-            [block for block, is_here in zip(range(count), there, strict=False) if not is_here]
-            if count
-            else ()
-        )
+    there = store.contains_many(keys)
+    position = 0
+    for n, count in enumerate(counts):
+        answers = there[position : position + count]
+        position += count
+        if not all(answers):
+            found[n] = [block for block, is_here in enumerate(answers) if not is_here]
     for n, blob in enumerate(blobs):
         if blob.size > WHOLE_SIZE:
             every, of = range(block_count(blob.size)), _keys(store, blob)

@@ -25,6 +25,7 @@ from vfs.control.client import call, find_mounts
 from vfs.errors import UsageError, VfsError
 from vfs_cli.doctor.finding import Finding
 from vfs_cli.doctor.redaction import TOLD, Redaction, secrets_of
+from vfs_cli.doctor.stored import stored_secrets
 
 if TYPE_CHECKING:
     from vfs.workspace import Workspace
@@ -64,9 +65,9 @@ def collect(
         paths: names of files may be in it.
     """
     refs = [] if workspace is None else list(_remotes(workspace))
-    secrets = secrets_of(
-        (dict(ref.options) for ref in refs), (ref.url for ref in refs), environment()
-    )
+    options = [dict(ref.options) for ref in refs]
+    secrets = secrets_of(options, (ref.url for ref in refs), environment())
+    secrets |= stored_secrets(Path.home(), environment(), options)
     names = frozenset() if paths or workspace is None else frozenset(_names(workspace))
     redaction = Redaction(secrets, names, paths=paths)
     pieces = [
@@ -206,7 +207,7 @@ def _names(workspace: "Workspace") -> Iterator[str]:
         with suppress(VfsError):
             snapshot = workspace.snapshot(rev, patience=BRIEF)
             for path, _ in islice(snapshot.walk(), MOST_NAMES):
-                yield path.rpartition(b"/")[2].decode("utf-8", "backslashreplace")
+                yield from path.decode("utf-8", "backslashreplace").split("/")
 
 
 def _remote(redaction: Redaction, ref: "RemoteRef") -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from vfs.control.mountinfo import dead_mounts
 from vfs.control.registry import find_mounts
 from vfs.errors import ConfigError, NotARepository, UnknownRevision, VfsError
 from vfs.mount_table import vfs_mounts
+from vfs_cli.asking import ask
 from vfs_cli.doctor import bundle as bundles
 from vfs_cli.doctor import fuse, machine
 from vfs_cli.doctor.finding import Finding, State, bad
@@ -19,7 +21,14 @@ from vfs_cli.exits import MOUNT
 from vfs_cli.failure import FOUND_WRONG
 from vfs_cli.group import VerbCommand
 from vfs_cli.notices import noticed
-from vfs_cli.options import json_option, mount_option, repo_option, rev_option
+from vfs_cli.options import (
+    chosen,
+    json_option,
+    mount_option,
+    offline_option,
+    repo_option,
+    rev_option,
+)
 from vfs_cli.output import Output
 from vfs_cli.parameters import FILE
 from vfs_cli.target import WORKTREE, Target, choose
@@ -47,7 +56,7 @@ _MARKS = {State.OK: "ok  ", State.NOTE: "note", State.BAD: "BAD "}
 @mount_option
 @click.option("--all", "every", is_flag=True, help="Look at every branch and tag as well.")
 @click.option("-v", "--verbose", is_flag=True, help="Name every path that cannot be served.")
-@click.option("--offline", is_flag=True, help="Do not contact remotes.")
+@offline_option
 @click.option(
     "--bundle",
     type=FILE,
@@ -64,7 +73,6 @@ def command(
     mount: str | None,
     every: bool,
     verbose: bool,
-    offline: bool,
     bundle: str | None,
     paths: bool,
     as_json: bool,
@@ -72,15 +80,13 @@ def command(
     """Tell what limits vfs here, and the exact command that mends it.
 
     Looks at the machine and, in a repository or a mount, at REV: which paths cannot be served and why, submodules, and
-    whether the remotes answer. Of many paths it names the first 20; with --verbose or --json, all. Ends with 1 if something will fail ("BAD"), with 0 if there are only notes.
+    whether the remotes answer, unless vfs is offline here or in that mount. Of many paths it names the first 20; with --verbose or --json, all. Ends with 1 if something will fail ("BAD"), with 0 if there are only notes.
     """
     output = Output(as_json)
     worst = False
     found: list[Finding] = []
     with noticed():
-        for finding in _findings(
-            repo, mount, rev, every=every, offline=offline, verbose=verbose or as_json
-        ):
+        for finding in _findings(repo, mount, rev, every=every, verbose=verbose or as_json):
             worst = worst or finding.state is State.BAD
             found.append(finding)
             if bundle is None:
@@ -123,13 +129,7 @@ def _bundle(
 
 
 def _findings(
-    repo: str | None,
-    mount: str | None,
-    rev: str | None,
-    *,
-    every: bool,
-    offline: bool,
-    verbose: bool,
+    repo: str | None, mount: str | None, rev: str | None, *, every: bool, verbose: bool
 ) -> Iterator[Finding]:
     """Everything that was found; what the command line names and is not there is an error, not a finding.
 
@@ -166,15 +166,19 @@ def _findings(
         if rev is not None and rev != WORKTREE:
             workspace.repository.resolve(rev)
         yield from (*early, *_machine(settings, root))
-        yield from repository.check(
-            workspace, target.rev, every=every, offline=offline, verbose=verbose
-        )
+        yield from repository.check(workspace, target.rev, every=every, verbose=verbose)
 
 
 def _settings(target: Target | None, early: list[Finding]) -> Settings:
+    """What is configured; offline as well if the mount that is meant is."""
     root = None if target is None else Path(target.repo)
+    mount = None if target is None else target.mount
     try:
-        return load_settings(root if root and root.is_absolute() and root.is_dir() else None)
+        settings = load_settings(
+            root if root and root.is_absolute() and root.is_dir() else None, chosen()
+        )
+        offline = settings.offline or bool(ask(mount, "status").get("offline"))
+        return replace(settings, offline=offline)
     except ConfigError as error:
         early.append(bad("configuration", error.message, error.hint or "correct the file"))
         return default_settings()

@@ -58,7 +58,7 @@ TOLD: Final = frozenset(
 )
 """Options of remotes whose values are told: flags, numbers, names of regions."""
 
-_SOUNDS_SECRET: Final = re.compile(
+SOUNDS_SECRET: Final = re.compile(
     r"(?i)key|token|secret|passw|passphrase|credential|sas|connection|auth|cookie|session|signature|private"
 )
 _PROXY: Final = re.compile(r"(?i)proxy$")
@@ -204,23 +204,28 @@ def secrets_of(
             if name.lower() not in TOLD:
                 found.update(_pieces(value))
     for url in urls:
-        found.update(_of_url(url))
+        found.update(of_url(url))
     for name, value in environment.items():
-        if _SOUNDS_SECRET.search(name):
+        if SOUNDS_SECRET.search(name):
             found.update(_pieces(value))
         elif _PROXY.search(name) or "://" in value:
-            found.update(_of_url(value))
-    return {one for one in found if len(one) >= LEAST and one.lower() not in ("true", "false")}
+            found.update(of_url(value))
+    return {one for one in found if worth_blotting(one)}
+
+
+def worth_blotting(value: str) -> bool:
+    """Whether a secret is looked for."""
+    return len(value) >= LEAST and value.lower() not in ("true", "false")
 
 
 def _pieces(value: str) -> Iterator[str]:
     """A value, and the values in it if it is a list of fields (`AccountKey=…;EndpointSuffix=…`, `a=b&c=d`) or JSON."""
     value = value.strip()
     yield value
-    yield from _of_url(value)
+    yield from of_url(value)
     for field in re.split(r"[;&\n]", value.removeprefix("?")):
         name, separator, rest = field.partition("=")
-        if (separator and _SOUNDS_SECRET.search(name)) or name.strip().lower() in (
+        if (separator and SOUNDS_SECRET.search(name)) or name.strip().lower() in (
             "sig",
             "signature",
         ):
@@ -231,11 +236,12 @@ def _pieces(value: str) -> Iterator[str]:
         except ValueError:
             return
         for name, one in document.items() if isinstance(document, dict) else ():
-            if isinstance(one, str) and _SOUNDS_SECRET.search(str(name)):
+            if isinstance(one, str) and SOUNDS_SECRET.search(str(name)):
                 yield one
 
 
-def _of_url(url: str) -> Iterator[str]:
+def of_url(url: str) -> Iterator[str]:
+    """What is secret in a URL, if it is one."""
     if "://" not in url:
         return
     try:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from vfs.errors import RemoteUnavailable, UnknownRevision, Unsupported, VfsError
+from vfs.errors import Offline, RemoteUnavailable, UnknownRevision, Unsupported, VfsError
+from vfs.offline import HINT, is_offline
 from vfs.types import Severity
 from vfs_cli.doctor.finding import Finding, bad, note, ok
 from vfs_cli.progress import Progress
@@ -47,16 +48,13 @@ class Seen(NamedTuple):
     remotes: "dict[RemoteRef, None]"
 
 
-def check(
-    workspace: "Workspace", rev: str, *, every: bool, offline: bool, verbose: bool
-) -> Iterator[Finding]:
+def check(workspace: "Workspace", rev: str, *, every: bool, verbose: bool) -> Iterator[Finding]:
     """All checks of one repository; an error of one becomes its finding.
 
     Args:
         workspace: the repository.
         rev: the revision to look at.
         every: look at all branches and tags as well.
-        offline: ask no remote.
         verbose: name every problem, however many there are.
     """
     yield ok("repository", f"{workspace.name} can be read")
@@ -70,7 +68,9 @@ def check(
         return
     yield from submodules(seen, workspace.root)
     yield from problems(seen, verbose=verbose)
-    if not offline:
+    if is_offline():
+        yield note("remotes", "none was asked: vfs is offline here", HINT)
+    else:
         yield from remotes(seen)
 
 
@@ -121,7 +121,7 @@ def _submodules(workspace: "Workspace", snapshot: "Snapshot") -> "list[Submodule
 def problems(seen: Seen, *, verbose: bool) -> Iterator[Finding]:
     """What is wrong with paths, those that cannot be served first; whether remotes have their bytes is not looked at."""
     name, looked = "problems", _names(seen.revisions)
-    broken = [problem for problem in seen.problems if problem.severity is Severity.BROKEN]
+    broken = [problem for problem in seen.problems if _is_broken(problem)]
     if broken:
         codes = Counter(problem.code for problem in broken)
         kinds = ", ".join(f"{number} {code}" for code, number in codes.most_common())
@@ -133,15 +133,20 @@ def problems(seen: Seen, *, verbose: bool) -> Iterator[Finding]:
     ordered = sorted(seen.problems, key=lambda problem: problem.severity)
     shown = ordered if verbose else ordered[:_LISTED]
     for problem in shown:
-        find = bad if problem.severity is Severity.BROKEN else note
+        find = bad if _is_broken(problem) else note
         where = f" (in {_names(seen.problems[problem])})" if several else ""
         path = readable(problem.path)
         named = problem.message.startswith(f"{path}:")  # so it is if a pointer cannot be read
         message = problem.message if named else f"{path}: {problem.message}"
         yield find("problem", message + where, problem.hint or _FIXES.get(problem.code, ""))
     if len(shown) < len(ordered):
-        find = bad if ordered[len(shown)].severity is Severity.BROKEN else note
+        find = bad if any(map(_is_broken, ordered[len(shown) :])) else note
         yield find(name, f"and {len(ordered) - len(shown)} more", "vfs doctor --verbose names all")
+
+
+def _is_broken(problem: "Problem") -> bool:
+    """Whether a path cannot be served; of what only remotes know it is not said while they may not be asked."""
+    return problem.severity is Severity.BROKEN and problem.code != Offline.code
 
 
 def submodules(seen: Seen, root: Path | None) -> Iterator[Finding]:

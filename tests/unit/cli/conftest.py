@@ -17,6 +17,7 @@ import trio
 from vfs.control import mountinfo
 from vfs.control.registry import MountRecord, mount_id, register
 from vfs.control.server import Handler, serve
+from vfs.offline import go_online
 from vfs_cli.group import VerbCommand
 from vfs_cli.main import cli, run
 from vfs_cli.table import VERBS
@@ -124,7 +125,10 @@ def vfs(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Done]:
 
     def call(*args: str | Path) -> Done:
         words = [str(arg) for arg in args]
-        code = run(words)
+        try:
+            code = run(words)
+        finally:
+            go_online()  # as with the end of a process
         assert_declared(words, code)
         sys.stdout.flush()
         sys.stderr.flush()

@@ -175,5 +175,5 @@ def test_a_list_that_cannot_be_read_says_what_is_in_the_way(
             assert hint in done.err.partition("hint: ")[2]
             assert ("was not found" in done.err) == ("dvc push" in done.err) == (code == 16)
         assert message in vfs("ls").err
-        assert hint in vfs("doctor", "--offline").out
+        assert hint in vfs("doctor").out
         assert vfs("log", "data").code == 0

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
@@ -140,6 +141,63 @@ def _closed(connection: socket.socket) -> bool:
         return connection.recv(1) == b""
     except OSError:
         return True
+
+
+async def test_of_an_endless_request_little_is_read() -> None:
+    async with _serving() as exporter:
+        with closing(_connect(exporter)) as endless:
+            endless.sendall(b"GET /metrics HTTP/1.0\r\n" + b"X: y\r\n" * 5000)  # and no end of it
+            answer = await trio.to_thread.run_sync(_ended_or_reset, endless)
+        assert answer in (b"", b"H")  # it is answered by what was read, or not at all
+        text, _ = await trio.to_thread.run_sync(_get, exporter.url)
+        assert "vfs_inodes 3.0" in text
+
+
+def _ended_or_reset(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(1)
+    except ConnectionResetError:
+        return b""
+
+
+async def test_a_flood_of_scrapes_is_answered_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each costs the mount some milliseconds of its processor, so they are paced, not refused."""
+    monkeypatch.setattr(module, "PAUSE", 0.2)
+    times: list[float] = []
+
+    def take() -> list[Sample]:
+        times.append(time.monotonic())
+        return _samples()
+
+    async with _serving(take=take) as exporter:
+
+        async def scrape() -> None:
+            await trio.to_thread.run_sync(_get, exporter.url)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(5):
+                nursery.start_soon(scrape)
+    assert len(times) == 5
+    assert times[-1] - times[0] >= 4 * 0.2 - 0.1
+
+
+@pytest.mark.parametrize(
+    ("address", "open_to_all"),
+    [("127.0.0.1:0", False), ("localhost:0", False), ("0.0.0.0:0", True), ("[::1]:0", False), ("[::]:0", True)],
+)  # fmt: skip
+def test_an_address_that_others_can_reach_is_told_of(address: str, open_to_all: bool) -> None:
+    exporter = Exporter(address)
+    exporter.close()
+    assert ("no password" in exporter.notice) is open_to_all
+    assert open_to_all or not exporter.notice
+
+
+def test_it_listens_where_it_was_asked_to_and_nowhere_else() -> None:
+    with closing(Exporter("127.0.0.2:0")) as exporter:
+        port = exporter._server.listening.getsockname()[1]
+        socket.create_connection(("127.0.0.2", port), 20).close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), 20)
 
 
 async def test_one_that_leaves_is_forgotten() -> None:

@@ -15,7 +15,7 @@ from vfs.packed import Known, PackedRemote, Pusher, learn_packs, read_files
 from vfs.packed.collect import Collector, Garbage
 from vfs.packed.known import Listed
 from vfs.remotes import Remote, RemoteSpec, open_remote
-from vfs.remotes.base import ObjectInfo
+from vfs.remotes.base import Ask, ObjectInfo, once
 from vfs.testing.packed import Files, items_of, pointer_of, push
 
 DAY = 86400.0
@@ -65,7 +65,7 @@ class Clocked:
             self.put_at[key] = self.now
         return done
 
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "", ask: Ask = once) -> Iterator[ObjectInfo]:
         self._count()
         for info in self._remote.list(prefix, after=after):
             yield info._replace(modified=self.put_at[info.key])

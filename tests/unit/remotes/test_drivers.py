@@ -1,6 +1,7 @@
 """The pure parts of the drivers: options, listings, signatures, walks; and whom credentials are told."""
 
 import sys
+from contextvars import ContextVar
 
 import pytest
 
@@ -183,3 +184,16 @@ def test_walking_a_tree_that_changes() -> None:
     assert [info.key for info in walk(read, after="a/1")] == ["a/2", "z"]
     assert [info.key for info in walk(read, "a/")] == ["a/1", "a/2"]
     assert list(walk(read, "nowhere/")) == []
+
+
+def test_directories_are_read_in_the_callers_context() -> None:
+    """So who waits for the listing hears of its failed attempts, and a limit of bandwidth is kept to."""
+    seen, mine = list[str](), ContextVar("mine", default="")
+
+    def read(directory: str) -> list[Named]:
+        seen.append(mine.get())
+        return [] if directory else [Named(name, True) for name in "abc"]
+
+    mine.set("x")
+    assert list(walk(read)) == []
+    assert seen == ["x"] * 4

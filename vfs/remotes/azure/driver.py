@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import BinaryIO
 from urllib.parse import quote, urlencode
 
@@ -25,7 +26,7 @@ from vfs.errors import (
 from vfs.remotes import options
 from vfs.remotes.azure.accounts import Authorization, find_account
 from vfs.remotes.azure.listing import MAX_PAGE, BadListing, parse_page
-from vfs.remotes.base import ObjectInfo, RemoteSpec
+from vfs.remotes.base import Ask, ObjectInfo, RemoteSpec, once
 from vfs.remotes.bulk import in_threads
 from vfs.remotes.client import HttpClient
 from vfs.remotes.http import HttpResponse
@@ -87,18 +88,12 @@ class AzureRemote(WebRemote):
             query["versionid"] = version
         return self.call(method, self._blob(key, **query), key=key, headers=headers)
 
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "", ask: Ask = once) -> Iterator[ObjectInfo]:
         """As `Remote.list`; to continue, Azure lists from the start again."""
         below = f"{self._prefix}/" if self._prefix else ""
         query = {"restype": "container", "comp": "list", "prefix": below + prefix}
         while True:
-            data = self.text("GET", self._with(self._container, query), MAX_PAGE)
-            try:
-                objects, marker = parse_page(data)
-            except BadListing as error:
-                raise RemoteUnavailable(
-                    f"{self._label}: the listing cannot be used: {error}"
-                ) from None
+            objects, marker = ask(partial(self._page, self._with(self._container, query)))
             for found in objects:
                 key = strip_prefix(found.key, self._prefix)
                 if key is not None and key.startswith(prefix) and (not after or key > after):
@@ -106,6 +101,14 @@ class AzureRemote(WebRemote):
             if not marker or marker == query.get("marker"):
                 return
             query["marker"] = marker
+
+    def _page(self, url: str) -> tuple[Sequence[ObjectInfo], str]:
+        """Objects, and what the next page is asked for with."""
+        data = self.text("GET", url, MAX_PAGE)
+        try:
+            return parse_page(data)
+        except BadListing as error:
+            raise RemoteUnavailable(f"{self._label}: the listing cannot be used: {error}") from None
 
     def put(self, key: str, body: bytes | BinaryIO, *, if_absent: bool = False) -> bool:
         """As `Remote.put`."""

@@ -13,6 +13,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode
 
@@ -20,7 +21,7 @@ from vfs.config import environment
 from vfs.errors import ObjectMissing, RemoteError, RemoteUnavailable, VfsError
 from vfs.remotes import options
 from vfs.remotes.answers import translate_answer
-from vfs.remotes.base import ObjectInfo, RemoteSpec
+from vfs.remotes.base import Ask, ObjectInfo, RemoteSpec, once
 from vfs.remotes.bulk import in_threads
 from vfs.remotes.client import HttpClient, checked_url
 from vfs.remotes.gs.tokens import Tokens
@@ -82,14 +83,14 @@ class GoogleRemote(WebRemote):
         put = seconds(_text(found, "updated"))
         return ObjectInfo(key, _size(found), _text(found, "etag"), _text(found, "generation"), put)
 
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "", ask: Ask = once) -> Iterator[ObjectInfo]:
         """As `Remote.list`."""
         below = f"{self._prefix}/" if self._prefix else ""
         query = {"prefix": below + prefix, "maxResults": str(_PAGE), "fields": _FIELDS}
         if after:
             query["startOffset"] = below + after
         while True:
-            page = self._json(f"{self._objects}?{urlencode(query)}", "")
+            page = ask(partial(self._json, f"{self._objects}?{urlencode(query)}", ""))
             for item in page.get("items", ()):
                 key = strip_prefix(_text(item, "name"), self._prefix)
                 # The first one may be `after` itself, and not every emulator knows `startOffset`.

@@ -11,12 +11,13 @@ followed: a signature would not be valid elsewhere, and a token must not go else
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import BinaryIO
 from urllib.parse import quote
 
 from vfs.errors import RemoteError, RemoteUnavailable, VfsError
 from vfs.remotes.answers import Unsatisfiable
-from vfs.remotes.base import ObjectInfo, RemoteSpec
+from vfs.remotes.base import Ask, ObjectInfo, RemoteSpec, once
 from vfs.remotes.http import HttpResponse
 from vfs.remotes.keys import check_key, join, strip_prefix
 from vfs.remotes.reads import RangedReads
@@ -61,12 +62,13 @@ class S3Remote(RangedReads):
         with contextlib.suppress(VfsError):
             self._sessions.current()
 
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "", ask: Ask = once) -> Iterator[ObjectInfo]:
         """As `Remote.list`."""
         below = f"{self._prefix}/" if self._prefix else ""
         token, previous = "", ""
         while True:
-            page = self._page(page_query(below + prefix, below + after if after else "", token))
+            query = page_query(below + prefix, below + after if after else "", token)
+            page = ask(partial(self._page, query))
             for found in page.objects:
                 key = strip_prefix(found.key, self._prefix)
                 # Not every server honours `prefix` and `start-after`.

@@ -11,6 +11,7 @@ import secrets
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from vfs.errors import (
@@ -22,7 +23,7 @@ from vfs.errors import (
     VfsError,
 )
 from vfs.remotes.bandwidth import LIMIT, sent
-from vfs.remotes.base import Answer, Body, ClosingBody, ObjectInfo, RemoteSpec, Writable
+from vfs.remotes.base import Answer, Ask, Body, ClosingBody, ObjectInfo, RemoteSpec, Writable, once
 from vfs.remotes.bulk import heads_in_threads
 from vfs.remotes.cancel import is_fresh
 from vfs.remotes.keys import check_key, join
@@ -106,9 +107,11 @@ class SshRemote:
         """As `Remote.heads`."""
         return heads_in_threads(self.head, keys, self._jobs)
 
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "", ask: Ask = once) -> Iterator[ObjectInfo]:
         """As `Remote.list`."""
-        return walk(self._read, prefix, after, self._jobs)
+        return walk(
+            lambda directory: ask(partial(self._read, directory)), prefix, after, self._jobs
+        )
 
     def put(self, key: str, body: bytes | BinaryIO, *, if_absent: bool = False) -> bool:
         """As `Remote.put`."""
@@ -192,7 +195,7 @@ class SshRemote:
 
     def _read(self, directory: str) -> Sequence[Named]:
         path = join(self._root.rstrip("/"), directory).rstrip("/") or "/"
-        entries = self._link.run(lambda sftp: sftp.readdir(path), self._where(directory))
+        entries = self._readers().run(lambda sftp: sftp.readdir(path), self._where(directory))
         found = []
         for entry in entries:
             name, attributes = str(entry.filename), entry.attrs

@@ -15,12 +15,13 @@ import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import BinaryIO
 from urllib.parse import quote, unquote, urlsplit
 
 from vfs.errors import AccessDenied, ObjectMissing, RemoteError, RemoteUnavailable, VfsError
 from vfs.remotes import options
-from vfs.remotes.base import ObjectInfo, RemoteSpec
+from vfs.remotes.base import Ask, ObjectInfo, RemoteSpec, once
 from vfs.remotes.client import HttpClient, checked_url
 from vfs.remotes.http import HttpResponse
 from vfs.remotes.keys import check_key
@@ -73,9 +74,9 @@ class WebdavRemote(WebRemote):
             raise ObjectMissing(f"{self.where(key)}: WebDAV keeps no versions")
         return self.call(method, url, key=key, headers=headers)
 
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "", ask: Ask = once) -> Iterator[ObjectInfo]:
         """As `Remote.list`."""
-        return walk(self._read, prefix, after, self.jobs)
+        return walk(lambda directory: ask(partial(self._read, directory)), prefix, after, self.jobs)
 
     def put(self, key: str, body: bytes | BinaryIO, *, if_absent: bool = False) -> bool:
         """As `Remote.put`."""
