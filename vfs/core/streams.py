@@ -122,6 +122,11 @@ class StreamTable:
         """Whether any stream is confirmed and has bytes left to ask for, or the next are known."""
         return self._strides.steady or any(s.window and s.ahead < self._size for s in self._streams)
 
+    @property
+    def backwards(self) -> bool:
+        """Whether runs follow each other from the end to the start."""
+        return self._strides.steady and self._strides.width < 0
+
     def retract(self, start: int) -> None:
         """Bytes from `start` that were said to be asked for never were (or failed): they may be asked for again."""
         for stream in self._streams:
