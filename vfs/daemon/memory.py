@@ -24,6 +24,24 @@ def give_back() -> None:
     _call("malloc_trim", 0)
 
 
+class Calm:
+    """Tells when what was freed should go back: once, after what was being fetched has come to rest.
+
+    Buffers of blocks come and go in all sizes while readers wait, and what lies between those that live stays with the process: a third of what
+    a daemon holds whose cache is smaller than what is read. Giving it back meanwhile would make readers wait, and it would be taken again at once.
+    """
+
+    def __init__(self) -> None:
+        self._fetched = 0
+        self._moved = False
+
+    def has_come(self, fetched: int) -> bool:
+        """Whether to give back now; to be asked every few seconds with the bytes that were fetched so far."""
+        moved, self._fetched = fetched != self._fetched, fetched
+        due, self._moved = self._moved and not moved, moved
+        return due
+
+
 def _call(name: str, *numbers: int) -> None:
     """Call a function of glibc; other C libraries (musl) have none of that name and give memory back by themselves."""
     function = getattr(ctypes.CDLL(None), name, None)
