@@ -6,6 +6,7 @@ was fetched; what several processes want is counted once.
 
     python -m tests.bench [--large] formats
     FORMATS=tensors,strides python -m tests.bench formats
+    READ_AHEAD=128KiB python -m tests.bench formats     # what the kernel reads ahead (`mount.read_ahead`)
 """
 
 import json
@@ -83,6 +84,7 @@ def run(bench: Bench) -> Iterator[Row]:
     size = (512 if bench.large else 64) * MIB
     chosen = [name for name in os.environ.get("FORMATS", "").split(",") if name]
     cases = [case for case in CASES if not chosen or case.reader in chosen]
+    _settle(bench, os.environ.get("READ_AHEAD", ""))
     with ExitStack() as stack:
         directory = Path(tempfile.mkdtemp(prefix="vfs-rgw-"))
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
@@ -110,6 +112,14 @@ def run(bench: Bench) -> Iterator[Row]:
         for case in cases:
             for link, (_, mount) in mounts.items():
                 yield from _measure(bench, case, link, mount, size)
+
+
+def _settle(bench: Bench, read_ahead: str) -> None:
+    """What the user has set, if anything."""
+    if read_ahead:
+        settings = Path(bench.sandbox.environ["XDG_CONFIG_HOME"]) / "vfs" / "config.yaml"
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(f"mount:\n  read_ahead: {read_ahead}\n")
 
 
 def _make(

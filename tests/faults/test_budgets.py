@@ -3,8 +3,8 @@
 `make soak`: 64 readers over 1,000 open files for ten minutes (`VFS_TEST_BUDGET_MINUTES`); `make test`: fewer for half a minute. Each once with a cache that
 holds all of the data, and once with one that is smaller than it, so that something is evicted all the time. What was seen is printed (`pytest -s`).
 
-Rule: a budget that the user sets is never exceeded at any look; what has no budget (memory of the process, descriptors) has a slope of
-about nothing over the second half, by linear regression.
+Rule: a budget that the user sets is never exceeded at any look; what has no budget (descriptors, memory of the process beside what it holds for readers) has
+a slope of about nothing over the second half, by linear regression. In the first minutes memory grows to what the largest burst of parallel reads needs, and stays.
 """
 
 import contextlib
@@ -46,6 +46,11 @@ class Look(NamedTuple):
     in_memory: int
     descriptors: int
     store: int
+
+    @property
+    def beside(self) -> int:
+        """Its memory beside blocks that are under way or wait to be hashed, which have a budget."""
+        return self.own - self.in_flight - self.in_memory
 
 
 def contents() -> dict[str, bytes]:
@@ -115,6 +120,19 @@ class Crowd:
             self.wrong.append(f"{name}: {len(found)} bytes, {len(expected)} expected")
 
 
+@pytest.mark.parametrize("rate", [0, 100_000])
+def test_a_leak_is_seen(rate: int) -> None:
+    """100 kB a second, beside bursts of megabytes."""
+    made = random.Random(5)
+    seen = []
+    for second in range(0, 600, 10):
+        burst = made.randrange(0, 12 * MIB)
+        grown = min(second, 60) * MIB // 2 + rate * second
+        own = 40 * MIB + grown + burst + made.randrange(3 * MIB)
+        seen.append(Look(second, own, own, burst, 0, 60, 0))
+    assert (growth(seen, "beside") > most_growth(seen)) == bool(rate)
+
+
 def looks(mount: Mount, sandbox: Sandbox) -> Generator[Look, None, None]:
     """A picture of the daemon, twenty times or more until the time is over."""
     daemon = mount.daemon()
@@ -148,6 +166,11 @@ def growth(seen: list[Look], field: str) -> float:
     seconds = [look.seconds for look in half]
     slope, _ = statistics.linear_regression(seconds, [getattr(look, field) for look in half])
     return slope * (seconds[-1] - seconds[0])
+
+
+def most_growth(seen: list[Look]) -> float:
+    """Bytes that memory may grow by in the second half: each burst that is larger than those before makes it grow, which a short run has not behind it."""
+    return (8 if seen[-1].seconds >= 120 else 32) * MIB
 
 
 def show(seen: list[Look], read: int) -> None:
@@ -189,7 +212,6 @@ def test_budgets_hold_and_nothing_grows(
     with capsys.disabled() if SOAK else contextlib.nullcontext():
         show(seen, crowd.read)
     assert crowd.read > 50 * MIB
-    middle = statistics.median(look.own for look in seen)
-    assert growth(seen, "own") <= 0.1 * middle + 8 * MIB
+    assert growth(seen, "beside") <= most_growth(seen)
     assert growth(seen, "descriptors") <= 0.1 * seen[-1].descriptors + 8
     assert max(look.own for look in seen) <= 100 * MIB + 2 * MEMORY

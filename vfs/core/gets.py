@@ -15,6 +15,9 @@ WHOLE_SIZE: Final = 4 * 1024 * 1024
 PART_BLOCKS: Final = 4 * 1024 * 1024 // BLOCK_SIZE
 """Blocks of the longest GET: 4 MiB keeps 16 of them within a quarter of the byte budget."""
 
+FAR_BLOCKS: Final = PART_BLOCKS // 2
+"""A demand for a block this far (2 MiB) down a running GET does not wait for it."""
+
 STRETCH_BLOCKS: Final = 8 * PART_BLOCKS
 """Blocks of a large content asked for at once (32 MiB)."""
 
@@ -22,6 +25,11 @@ STRETCH_BLOCKS: Final = 8 * PART_BLOCKS
 def parts(blocks: Iterable[int]) -> Iterator[range]:
     """The GETs that bring blocks of a large content, which are wanted at once."""
     return coalesce(blocks, PART_BLOCKS)
+
+
+def parts_backwards(blocks: Iterable[int]) -> list[range]:
+    """The same for a reader who comes from behind: what is read first is asked for first, and no GET is so long that its end would not be waited for."""
+    return sorted(coalesce(blocks, FAR_BLOCKS), key=lambda run: -run.start)
 
 
 def stretches(count: int, first: int = 0) -> Iterator[range]:

@@ -7,8 +7,8 @@ Rules:
   * A read that meets no stream starts one. It causes no read-ahead, so random access costs exactly what it asks for, unless the last
     streams tell how far this one will go, or where the next will begin (`vfs.core.runs`).
   * While all of them end after about one length, what is asked for ends there too.
-  * A read that goes on where a stream stands (at its position or up to one block beyond) confirms it; from then on it has
-    a window of `initial`. Reading the same bytes again does not.
+  * A read that goes on where a stream stands (at its position or up to 64 KiB beyond, or four times its own length if that is less: in a file of some hundred
+    blocks much lies near by chance) confirms it; from then on it has a window of `initial`. Reading the same bytes again does not.
   * A confirmed stream tolerates skips: `forward` beyond its position (or anywhere in what was asked for), `back` behind.
   * The window doubles when a read had to wait (`stalled`) after the bytes of the previous growth were used up. So one
     burst of parallel reads doubles it once, and a reader that never waits keeps the window that serves it.
@@ -28,6 +28,9 @@ from vfs.core.runs import RUNS, Strides, merged, regular, typical
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
+NEAR_LENGTHS: Final = 4
+"""Lengths of a read that it may be from where a new stream stands to confirm it."""
+
 NOTHING: Final[Sequence[range]] = ()
 
 
@@ -38,7 +41,8 @@ class Policy:
     Attributes:
         initial: first window; four kernel requests of 256 KiB.
         maximum: largest window: covers 1 GB/s at 60 ms.
-        near: how far from the expected place a read may be to confirm a new stream.
+        onward: how far beyond the expected place a read may be to confirm a new stream.
+        near: how far before it a read may be that belongs to a new stream; kernel requests come out of order.
         forward: skip tolerated by a confirmed stream beyond its position.
         back: how far behind its position a read still belongs to a stream; kernel requests come out of order.
         streams: streams remembered per content.
@@ -46,6 +50,7 @@ class Policy:
 
     initial: int = MIB
     maximum: int = 64 * MIB
+    onward: int = 64 * KIB
     near: int = 256 * KIB
     forward: int = MIB
     back: int = MIB
@@ -104,7 +109,7 @@ class StreamTable:
         """
         self._count += 1
         end = min(offset + length, self._size)
-        stream = self._find(offset)
+        stream = self._find(offset, min(self._policy.onward, NEAR_LENGTHS * length))
         if stream is None:
             return self._start(offset, end, ceiling)
         stream.used = self._count
@@ -122,26 +127,31 @@ class StreamTable:
         """Whether any stream is confirmed and has bytes left to ask for, or the next are known."""
         return self._strides.steady or any(s.window and s.ahead < self._size for s in self._streams)
 
+    @property
+    def backwards(self) -> bool:
+        """Whether runs follow each other from the end to the start."""
+        return self._strides.steady and self._strides.width < 0
+
     def retract(self, start: int) -> None:
         """Bytes from `start` that were said to be asked for never were (or failed): they may be asked for again."""
         for stream in self._streams:
             if stream.ahead > start:
                 stream.ahead = max(start, stream.position)
 
-    def _find(self, offset: int) -> Stream | None:
-        """The stream a read belongs to: the one whose position is nearest, among those that would have it."""
+    def _find(self, offset: int, near: int) -> Stream | None:
+        """The stream a read belongs to: the one whose position is nearest, among those that would have it; `near` it, if it is new."""
         best: Stream | None = None
         for stream in self._streams:
-            if self._belongs(stream, offset) and (
+            if self._belongs(stream, offset, near) and (
                 best is None or abs(stream.position - offset) < abs(best.position - offset)
             ):
                 best = stream
         return best
 
-    def _belongs(self, stream: Stream, offset: int) -> bool:
+    def _belongs(self, stream: Stream, offset: int, near: int) -> bool:
         policy = self._policy
         if not stream.window:
-            return -policy.near <= offset - stream.position <= policy.near
+            return -policy.near <= offset - stream.position <= near
         reach = max(stream.position + policy.forward, stream.ahead)
         return offset >= stream.position - policy.back and offset <= reach
 

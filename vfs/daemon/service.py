@@ -26,6 +26,7 @@ from vfs.daemon.foreseen import fetch_ahead
 from vfs.daemon.guesses import Guesses
 from vfs.daemon.handlers import handlers
 from vfs.daemon.measures import Measures
+from vfs.daemon.memory import Calm, give_back
 from vfs.daemon.orders import Orders
 from vfs.daemon.prefetch import pin_named, selected
 from vfs.daemon.presence import Presence
@@ -129,6 +130,7 @@ class Service:
         )
         self._presence = Presence(record, handlers(self), attachment.is_there)
         self._reserve = Reserve()
+        self._calm = Calm()
         self._reserve.refill()
 
     def _places(self, origin: int, blob: Blob) -> Sequence[Place]:
@@ -345,6 +347,8 @@ class Service:
         self.measures.tick()
         logs.settle()
         self._reserve.refill()
+        if self._calm.has_come(self._fetcher.statistics().bytes_received):
+            await run_in(Pool.CONTROL, give_back)
         self._fetcher.heed(lambda: map(self._fetcher.own, self.filesystem.files.large()))
 
     async def _tidy_catalog(self) -> None:

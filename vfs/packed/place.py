@@ -2,10 +2,10 @@
 
 Rules: every chunk is checked against its id before a byte of it is given. Short runs of chunks come through windows that
 all places of a remote share, longer ones are streamed with one GET per run. Memory: one chunk per body, and the
-edges of ranges, which the next range begins with.
+edges of ranges, which the next range begins with. A chunk in which one range ends and another, which is fetched at the same time, begins comes once:
+with the latter, whose first bytes it holds (`Edges`); who ends in it takes it from there, and asks for it if that has not begun by then.
 """
 
-import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -16,17 +16,14 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from vfs.core.lru import Lru
 from vfs.errors import ContentMismatch, FormatError, ObjectChanged, ObjectMissing, RemoteUnavailable
 from vfs.formats.manifest_blocks import ChunkPlace
 from vfs.formats.packs import PackRef, open_chunk
 from vfs.formats.zstd import Buffer, Decompressor
+from vfs.packed.edges import Edges
 from vfs.packed.windows import Windows
 from vfs.remotes import Body, Remote
 from vfs.remotes.base import ClosingBody, Writable
-
-EDGES = 32 << 20
-"""Bytes of chunks at the edges of ranges that are kept."""
 
 
 class Located:
@@ -60,19 +57,7 @@ class PackReader:
     def __init__(self, remote: Remote, directory: Path) -> None:
         self.remote = remote
         self.windows = Windows(remote, directory)
-        self._edges: Lru[bytes, bytes] = Lru(EDGES)
-        self._lock = threading.Lock()
-
-    def edge(self, chunk: ChunkPlace) -> bytes | None:
-        """A chunk that was kept."""
-        with self._lock:
-            return self._edges.get(chunk.id)
-
-    def keep(self, chunk: ChunkPlace, data: Buffer) -> None:
-        """Keep a chunk of which only a part was wanted."""
-        if len(data) <= EDGES // 8:
-            with self._lock:
-                self._edges.put(chunk.id, bytes(data), len(data))
+        self.edges = Edges()
 
     def close(self) -> None:
         """Give the disk back."""
@@ -157,6 +142,7 @@ class _PackedBody(ClosingBody):
     Attributes:
         size: of the whole content.
         etag: `Located.version`.
+        followed: whether what lies behind the range is being fetched as well; to be set before the first read.
     """
 
     def __init__(
@@ -169,6 +155,7 @@ class _PackedBody(ClosingBody):
     ) -> None:
         self.size = located.ends[-1] if located.ends else 0
         self.etag = located.version
+        self.followed: Callable[[], bool] = lambda: False
         self._reader = reader
         self._again = again
         self._end = start + length
@@ -177,6 +164,11 @@ class _PackedBody(ClosingBody):
         self._pieces: Iterator[Buffer] = self._chunks(located)
         self._stream: Body | None = None
         self._closed = False
+        self._first = next(
+            (p.chunk.id for p in parts_of(located, start, self._end) if p.first), b""
+        )
+        if self._first:
+            reader.edges.begin(self._first)
 
     def readinto(self, buffer: Writable, /) -> int:
         """As `Body.readinto`.
@@ -196,6 +188,8 @@ class _PackedBody(ClosingBody):
     def close(self) -> None:
         """As `Body.close`."""
         self._closed = True
+        self._reader.edges.leave(self._first)
+        self._first = b""
         self._pieces = _closed(
             self._reader.remote.url
         )  # those there were hold this body, and so the reader
@@ -215,20 +209,31 @@ class _PackedBody(ClosingBody):
             yield from self._read(newer)
 
     def _read(self, located: Located) -> Iterator[Buffer]:
-        for run in runs_of(parts_of(located, self._position, self._end)):
-            while run and (known := self._reader.edge(run[0].chunk)) is not None:
+        parts = list(parts_of(located, self._position, self._end))
+        shared = len(parts) > 1 and parts[-1].stop < parts[-1].chunk.plain and self.followed()
+        last = parts.pop() if shared else None
+        for run in runs_of(iter(parts)):
+            while run and (known := self._reader.edges.get(run[0].chunk.id)) is not None:
                 part = run.pop(0)
                 yield memoryview(known)[part.first : part.stop]
             if not run:
                 continue
             self._check_open()
             pack = located.packs[run[0].chunk.pack]
-            start, last = run[0].chunk.offset, run[-1].chunk
-            length = last.offset + last.stored - start
+            start, length = extent_of(run)
             if length <= self._reader.windows.window:
                 yield from self._from_window(pack, run, start, length)
             else:
                 yield from self._streamed(pack, run, start, length)
+        if last is not None:
+            known = self._reader.edges.wait(last.chunk.id, lambda: self._closed)
+            self._check_open()
+            if known is not None:
+                yield memoryview(known)[: last.stop]
+            else:
+                yield from self._streamed(
+                    located.packs[last.chunk.pack], [last], *extent_of([last])
+                )
 
     def _check_open(self) -> None:
         if self._closed:
@@ -265,7 +270,7 @@ class _PackedBody(ClosingBody):
         except FormatError as error:
             raise ContentMismatch(f"{self._reader.remote.url}: {error.message}") from error
         if not part.whole:
-            self._reader.keep(chunk, plain)
+            self._reader.edges.keep(chunk.id, plain)
         return memoryview(plain)[part.first : part.stop]
 
 
@@ -299,6 +304,12 @@ def parts_of(located: Located, start: int, end: int) -> Iterator[Part]:
         if position >= end:
             return
         yield Part(chunk, max(0, start - position), min(chunk.plain, end - position))
+
+
+def extent_of(run: list[Part]) -> tuple[int, int]:
+    """Where parts that lie back to back begin in their pack, and their length."""
+    start, last = run[0].chunk.offset, run[-1].chunk
+    return start, last.offset + last.stored - start
 
 
 def runs_of(parts: Iterator[Part]) -> Iterator[list[Part]]:

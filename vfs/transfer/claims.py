@@ -2,24 +2,23 @@
 
 Rules:
   * A block that a job already brings is waited for, unless it would come too late: a queued job of lower rank loses it
-    to the demand; a running GET is cut off before it when it is `FAR_BLOCKS` or more down the line.
+    to the demand; a running GET is cut off before it when it is `FAR_BLOCKS` or more down the line, unless it was not
+    begun for a reader and one waits for what lies before: then it is one walk that has caught up with it (the kernel reads ahead), and no request is quicker.
   * Neighbours that wait in a queue at one rank become one job of at most `PART_BLOCKS`.
+  * While readers come from behind, GETs have at most `FAR_BLOCKS` and those nearest to them go first. So none is cut off by who waits for its end, and
+    nothing is sent twice.
   * A small blob is one job and never split.
 
 Invariant: a block loses its owner only to get another in the same call, to arrive, or to fail. Loop only; no awaits.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Final
 
-from vfs.core.gets import PART_BLOCKS, parts
+from vfs.core.gets import FAR_BLOCKS, PART_BLOCKS, parts, parts_backwards
 from vfs.core.ranges import coalesce, without
 from vfs.transfer.lanes import Budget
 from vfs.transfer.state import BlobState, Job, Level
 from vfs.transfer.statistics import FetchCounters
-
-FAR_BLOCKS: Final = 8
-"""A demand for a block this far (2 MiB) down a running GET does not wait for it."""
 
 
 class Claims:
@@ -55,7 +54,7 @@ class Claims:
             self._request_whole(state, level)
         else:
             free = self._claim(state, [b for b in blocks if b not in state.arrived], level)
-            for run in parts(free):
+            for run in parts_backwards(free) if state.streams.backwards else parts(free):
                 self.submit(Job(state, run, level))
 
     def withdraw(self, state: BlobState, blocks: Iterable[int], level: Level) -> None:
@@ -114,12 +113,12 @@ class Claims:
         return sorted(free)
 
     def _too_far(self, job: Job, inside: range, level: Level) -> bool:
-        return (
-            job.running
-            and level is Level.DEMAND
-            and not job.whole
-            and inside.start - job.progress >= FAR_BLOCKS
-        )
+        if not job.running or level is not Level.DEMAND or job.whole:
+            return False
+        reached = job.reached
+        before = range(max(reached, inside.start - FAR_BLOCKS), inside.start)
+        overtaken = job.level is not Level.DEMAND and job.state.demanded(before)
+        return inside.start - reached >= FAR_BLOCKS and not overtaken
 
     def _take(self, job: Job, inside: range) -> None:
         """Split a job that was taken out of its queue: `inside` is left without an owner, the rest is queued again."""
@@ -158,7 +157,7 @@ class Claims:
             or left.given != job.given
         ):
             return False
-        if job.stop - left.first > PART_BLOCKS:
+        if job.stop - left.first > (FAR_BLOCKS if job.state.streams.backwards else PART_BLOCKS):
             return False
         left.stop = job.stop
         job.state.own(left)

@@ -21,7 +21,7 @@ from vfs.formats.hashing import hasher_for
 from vfs.store import BAD, UNPROVEN, VERIFIED, ChunkStore, Taken, checksum
 from vfs.transfer.blocks import WHOLE_SIZE, edition_of, verdict
 from vfs.transfer.local_file import unreadable, verdict_key
-from vfs.transfer.place import Body, Buffer, Generous, Place
+from vfs.transfer.place import Body, Buffer, Continued, Generous, Place
 from vfs.transfer.source import Source
 from vfs.transfer.state import Job
 from vfs.transfer.waiter import Data
@@ -130,7 +130,10 @@ def _open(job: Job, place: Place, store: ChunkStore) -> tuple[Body, bool]:
         if descriptor is not None:
             _check_trusted(job.state.blob, place, descriptor, store)
             return _FileBody(descriptor, start, job.size), False
-    return place.get(start, job.size, etag=job.asked), True
+    body = place.get(start, job.size, etag=job.asked)
+    if isinstance(body, Continued):
+        body.followed = lambda: job.stop in job.state.owners
+    return body, True
 
 
 def _check_trusted(blob: Blob, place: Place, descriptor: int, store: ChunkStore) -> None:

@@ -105,6 +105,17 @@ class Generous(Protocol):
         """
 
 
+@runtime_checkable
+class Continued(Protocol):
+    """A body that need not bring what its end shares with a range that follows it.
+
+    Attributes:
+        followed: whether what lies behind is being fetched as well; asked at the first read, in its thread.
+    """
+
+    followed: Callable[[], bool]
+
+
 PlacesOf: TypeAlias = Callable[[], Sequence[Place]]
 """Finds the places of a blob; may touch the disk, so it is called in a worker thread."""
 

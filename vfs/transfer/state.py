@@ -21,7 +21,7 @@ from vfs.transfer.place import Body, PlacesOf
 from vfs.transfer.proof import Proof
 from vfs.transfer.source import Source
 from vfs.transfer.waiter import Data, Waiter
-from vfs.types import Blob
+from vfs.types import BLOCK_SIZE, Blob
 
 VERDICT: Final = -1
 """What stands for the proof of the whole among the blocks a waiter waits for."""
@@ -130,6 +130,11 @@ class Job:
     def run(self) -> range:
         """The blocks it covers now."""
         return range(self.first, self.stop)
+
+    @property
+    def reached(self) -> int:
+        """The first block that its thread has not read to the end, as far as is known; it may have read on since its last announcement."""
+        return max(self.progress, self.first + self.received // BLOCK_SIZE)
 
     @property
     def size(self) -> int:

@@ -105,6 +105,42 @@ def test_what_failed_may_be_asked_for_again() -> None:
     assert again.start == 512 * KIB
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_pages_of_a_database_that_lie_near_by_chance_are_no_walk(seed: int) -> None:
+    """Rows by an index: a few pages of 4 KiB each, anywhere in a file that has only 256 blocks."""
+    block, made = 256 * KIB, random.Random(seed)
+    table, touched, here = StreamTable(64 * MIB), set[int](), set[int]()
+    for _ in range(400):
+        offset = made.randrange(64 * MIB // 4096) * 4096
+        stalled = offset // block not in here
+        touched.add(offset // block)
+        here.add(offset // block)
+        for told in table.observe(offset, 4096, stalled=stalled, ceiling=HUGE):
+            here.update(range(told.start // block, -(-told.stop // block)))
+    assert len(here) <= 1.1 * len(touched)
+
+
+def test_of_what_is_read_at_random_most_is_used() -> None:
+    """A quarter of the blocks of 64 MiB, eight times."""
+    block, fetched, wanted = 256 * KIB, 0, 0
+    for seed in range(8):
+        table, here = StreamTable(64 * MIB), set[int]()
+        for number in random.Random(seed).sample(range(256), 64):
+            stalled = number not in here
+            here.add(number)
+            wanted += 1
+            for told in table.observe(number * block, block, stalled=stalled, ceiling=HUGE):
+                here.update(range(told.start // block, -(-told.stop // block)))
+        fetched += len(here)
+    assert wanted / fetched >= 0.75
+
+
+def test_small_reads_that_follow_each_other_are_a_walk() -> None:
+    table = StreamTable(HUGE)
+    asked = walk(table, 0, 4096, 3, stalled=True)
+    assert any(asked)
+
+
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=60, unique=True), st.integers(0, 99))
 def test_random_access_costs_exactly_what_it_asks_for(places: list[int], seed: int) -> None:
     table = StreamTable(HUGE)

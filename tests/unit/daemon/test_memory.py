@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from vfs.daemon.memory import Calm
+
 _PROGRAM = """
 import threading
 import psutil
@@ -26,3 +28,29 @@ def test_what_a_thread_needed_goes_back() -> None:
         [sys.executable, "-c", _PROGRAM], check=True, stdout=subprocess.PIPE
     ).stdout
     assert int(grown) < 5 << 20, "15 MB were needed for a moment"
+
+
+def test_memory_goes_back_once_after_what_was_fetched_has_come() -> None:
+    calm = Calm()
+    asked = [calm.has_come(fetched) for fetched in (0, 0, 10, 20, 20, 20, 30, 30, 30)]
+    assert asked == [False, False, False, False, True, False, False, True, False]
+
+
+_BUFFERS = """
+import resource
+from vfs.daemon.memory import one_heap
+one_heap()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(200):
+    buffers = [bytearray(1 << 18) for _ in range(8)]
+    del buffers
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc")
+def test_buffers_of_blocks_are_not_given_back_each_time() -> None:
+    faults = subprocess.run(
+        [sys.executable, "-c", _BUFFERS], check=True, stdout=subprocess.PIPE
+    ).stdout
+    assert int(faults) < 5_000, "100,000 pages were used"

@@ -5,6 +5,7 @@ from trio.testing import MockClock
 
 from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of
 from vfs.testing.places import FaultyPlace
+from vfs.transfer.state import Level
 from vfs.types import BLOCK_SIZE, Blob
 
 
@@ -78,6 +79,49 @@ async def test_demand_far_down_a_running_request_cuts_it_off(bench: Bench) -> No
     assert (3 * MIB, BLOCK_SIZE) in place.ranges
     assert bench.fetcher.statistics().cut_off == 1
     assert bench.fetcher.statistics().bytes_received == 4 * MIB
+
+
+async def test_a_walk_that_has_caught_up_with_a_running_request_waits_for_it(bench: Bench) -> None:
+    """The kernel asks for two megabytes ahead of a reader: what is under way comes no sooner if it is asked for once more."""
+    content = content_of(5 * MIB)
+    place = FaultyPlace(content)
+    place.hold_at(BLOCK_SIZE)
+    await bench.start()
+    blob = blob_of(content)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.fetcher.prefetch, [(blob, lambda: [place])])
+        await begun(place, 2)
+        for start in range(0, 4 * MIB, MIB):
+            nursery.start_soon(bench.read, blob, [place], start, MIB)
+            await bench.until(lambda at=start: bench.fetcher.statistics().reads == at // MIB + 1)  # type: ignore[misc]
+        place.release()
+    await bench.quiet()
+    assert sorted(place.ranges) == [(0, 4 * MIB), (4 * MIB, MIB)]
+    assert bench.fetcher.statistics().cut_off == 0
+
+
+async def test_what_a_request_has_read_already_is_not_asked_for_again(bench: Bench) -> None:
+    """Its thread may be megabytes ahead of what the loop has heard of."""
+    content = content_of(5 * MIB)
+    place = FaultyPlace(content)
+    await bench.start()
+    blob, engine = blob_of(content), bench.fetcher._engine
+    place.hold()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.fetcher.prefetch, [(blob, lambda: [place])])
+        await begun(place, 2)
+        place.hold_at(3 * MIB)
+        state = engine.known(blob)
+        assert state is not None
+        with place._changed:
+            place._hold_all = False
+            place._changed.notify_all()
+        place.wait_for(lambda: place.sent >= 3 * MIB)  # the loop hears nothing meanwhile
+        engine.request(state, [11], Level.DEMAND)
+        place.release()
+    await bench.quiet()
+    assert place.sent == len(content)
+    assert engine.counters.cut_off == 0
 
 
 async def test_budget_bounds_bytes_in_flight(bench: Bench) -> None:
