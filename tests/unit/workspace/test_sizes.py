@@ -18,6 +18,7 @@ from vfs import own_mount
 from vfs.catalog import Catalog, Fact
 from vfs.daemon.revisions import view_of
 from vfs.remotes import ObjectInfo
+from vfs.remotes.base import Ask, once
 from vfs.remotes.local import LocalRemote
 from vfs.testing.handmade import HandmadeRepository, md5, object_path, pointer
 from vfs.testing.sandbox import Sandbox
@@ -36,10 +37,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return head(self, key, version=version)
 
     def counted_list(
-        self: LocalRemote, prefix: str = "", *, after: str = ""
+        self: LocalRemote, prefix: str = "", *, after: str = "", ask: Ask = once
     ) -> Iterator[ObjectInfo]:
         counts["lists"] += 1
-        return listing(self, prefix, after=after)
+        return listing(self, prefix, after=after, ask=ask)
 
     monkeypatch.setattr(LocalRemote, "head", counted_head)
     monkeypatch.setattr(LocalRemote, "list", counted_list)
