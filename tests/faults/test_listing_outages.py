@@ -166,7 +166,7 @@ def test_an_interrupted_mount_leaves_nothing(
 def test_doctor_says_how_long_it_waited(repository: HandmadeRepository, proxy: FaultyProxy) -> None:
     """Not that `transfer.deadline` set the time: it waits a few seconds, whatever that is."""
     proxy.always(hangup())
-    argv = ["doctor", "--offline", "--json", "--repo", str(repository.root), "--rev", "v2"]
+    argv = ["doctor", "--json", "--repo", str(repository.root), "--rev", "v2"]
     done = repository.sandbox.run([sys.executable, "-m", "vfs_cli", *argv], check=False)
     found = [json.loads(line) for line in done.stdout.splitlines()]
     hints = {one["fix"] for one in found if "did not come within 5 s" in one["message"]}

@@ -72,8 +72,6 @@ def download(job: Job, source: Source, store: ChunkStore, announce: Announce) ->
                 _read_whole(job, place, body, store if keep else None, announce)
             else:
                 _read_part(job, place, body, store if keep else None, announce)
-        if keep and job.whole and isinstance(place, Generous):
-            keep_companions(place, store)
     finally:
         job.body = None
         job.ended.set()
@@ -173,7 +171,11 @@ def _read_whole(
             hint="the object there is damaged; push it again from a clone that has it",
         )
     announce.arrived(job, blocks, 0)
-    _store(job, blocks, store, announce)
+    try:  # who reads has the bytes; who waits for the store may want what came along next
+        if store is not None and isinstance(place, Generous):
+            keep_companions(place, store)
+    finally:
+        _store(job, blocks, store, announce)
 
 
 def _read_part(
