@@ -329,8 +329,7 @@ class FileSystem:
         data = None if block is None else reader.read_block_nowait(*block, offset, length)
         if data is None:
             reader.meet(inode, self._file(inode))
-            data = reader.read_nowait(inode, offset, length)
-        return data
+        return data if block is not None else reader.read_nowait(inode, offset, length)
 
     async def read(self, inode: int, offset: int, length: int) -> Data:
         """As `read_nowait`, waiting for a disk or a network if need be."""
