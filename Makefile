@@ -6,6 +6,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Thousands of processes are started here; compiling all they import each time takes longer than what they do.
+unexport PYTHONDONTWRITEBYTECODE
 
 STAMPS := .tools/stamps
 BIN := .venv/bin
