@@ -139,7 +139,9 @@ async def device(nursery: trio.Nursery) -> AsyncIterator[Device]:
         yield device
         source.built.set()
         ours.close()
-        await ended.wait()  # without a deadline: some tests have a clock that does not wait for the thread of `drop`
+        await (
+            ended.wait()
+        )  # without a deadline: some tests have a clock that does not wait for the thread of `drop`
 
 
 @pytest.fixture
