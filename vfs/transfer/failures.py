@@ -91,16 +91,15 @@ def named(place: str, error: VfsError | None) -> str:
     return text if begins else f"{place}: {text}"
 
 
-def late(state: BlobState, block: int, job: Job | None, seconds: float) -> VfsError:
+def late(state: BlobState, block: int, seconds: float) -> VfsError:
     """The error of who waited for a block for so long: where it was looked for, how often, and what came of it.
 
     Args:
         state: the blob.
-        block: that did not come.
-        job: that was to bring it.
+        block: that did not come; the job that was to bring it owns it still.
         seconds: waited in vain.
     """
-    sources = state.sources or ()
+    sources, job = state.sources or (), state.owners.get(block)
     asked = [s for s in sources if s.error is None or not ordinary(s, s.error)] or sources
     reasons = [_trouble(source, job) for source in asked]
     if not reasons:

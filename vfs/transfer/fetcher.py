@@ -27,7 +27,7 @@ from vfs.transfer.failures import RETRY_AFTER, late, refusal, unproven, wrong, w
 from vfs.transfer.flows import Flows
 from vfs.transfer.limits import Limits
 from vfs.transfer.local_file import FileProof, LocalFile, find_local
-from vfs.transfer.parts import assemble, collect
+from vfs.transfer.parts import Parts, assemble, collect
 from vfs.transfer.place import PlacesOf, Wanted
 from vfs.transfer.promotion import promote
 from vfs.transfer.proving import seen_blocks
@@ -35,8 +35,8 @@ from vfs.transfer.state import BlobState, Level
 from vfs.transfer.statistics import FetchStatistics
 from vfs.transfer.waiter import Data, Waiter
 from vfs.transfer.warmup import PrefetchReport, WarmUp
-from vfs.transfer.whole import Judge, judge_read, judged_within, prove_whole, verify
-from vfs.types import Algorithm, Blob
+from vfs.transfer.whole import Judge, judge_read, judged_within, let_store, prove_whole, verify
+from vfs.types import BLOCK_SIZE, Algorithm, Blob
 
 log = logging.getLogger("vfs.transfer")
 
@@ -207,7 +207,7 @@ class Fetcher:
     async def _read(self, state: BlobState, offset: int, end: int, *, stored: bool = True) -> Data:
         """Without `stored`, only from memory and places: what the store names may be gone again before it is read."""
         blocks, told = blocks_of(offset, end), False
-        while (found := collect(self._engine, state, blocks, stored=stored)).missing:
+        while (found := await self._find(state, blocks, stored=stored)).missing:
             if state.suspect:
                 self._engine.refuse(state)
                 await self._judge(state, prove_whole)
@@ -239,6 +239,12 @@ class Fetcher:
                 return await self._read(state, offset, end, stored=stored)
         return await assemble(self._store, found, offset, end)
 
+    async def _find(self, state: BlobState, blocks: range, *, stored: bool) -> Parts:
+        while True:
+            found = collect(self._engine, state, blocks, stored=stored)
+            if not await let_store(self._engine, state, len(found.missing) * BLOCK_SIZE):
+                return found
+
     def _left(self, state: BlobState, blocks: range) -> dict[str, bytes]:
         """The editions that an earlier process has left, if no place has answered and they have all of the blocks."""
         left = {} if state.editions or state.suspect else state.left()
@@ -257,7 +263,7 @@ class Fetcher:
                     return False
                 await waiter.wait()
             if scope.cancelled_caught:
-                self._give_up(state, waiter)
+                self._refuse_later(state, late(state, min(waiter.pending), self._deadline))
             return True
         finally:
             state.leave(waiter)
@@ -280,10 +286,6 @@ class Fetcher:
         """Wait until all of a blob was compared; what was wrong before is fetched anew for that."""
         if not await judged_within(self._deadline, judge, self._engine, state):
             self._refuse_later(state, unproven(state, f"not within {self._deadline:g} s"))
-
-    def _give_up(self, state: BlobState, waiter: Waiter) -> None:
-        block = min(waiter.pending)
-        self._refuse_later(state, late(state, block, state.owners.get(block), self._deadline))
 
     def _refuse_later(self, state: BlobState, error: VfsError) -> None:
         """Raise the error of a deadline, and again to who asks within seconds: the kernel does, for the same pages."""
@@ -379,11 +381,8 @@ class Fetcher:
         if count == 0:
             return 100
         counted = range(0, count, -(-count // MOST_COUNTED))
-        return (
-            len(seen_blocks(self._store, self._engine.keys(self.own(blob)), counted))
-            * 100
-            // len(counted)
-        )
+        found = seen_blocks(self._store, self._engine.keys(self.own(blob)), counted)
+        return len(found) * 100 // len(counted)
 
     def statistics(self) -> FetchStatistics:
         """A picture of now."""

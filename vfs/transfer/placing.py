@@ -198,7 +198,7 @@ class Placing:
             state.unplaced.append(job)
             self._look_after(state)
         else:
-            error = late(state, job.first, job, now - min(source.since for source in failing))
+            error = late(state, job.first, now - min(source.since for source in failing))
             if state.wanted(job.run):
                 self._journal.write(state.blob, error)
             self._lose(job, error)

@@ -9,7 +9,7 @@ from vfs.transfer.engine import Engine
 from vfs.transfer.failures import stopping
 from vfs.transfer.filling import fill
 from vfs.transfer.proof import Proof
-from vfs.transfer.state import BlobState
+from vfs.transfer.state import BlobState, Level
 from vfs.transfer.waiter import Waiter
 
 Judge = Callable[[Engine, BlobState], Awaitable[None]]
@@ -69,6 +69,31 @@ async def judge_read(engine: Engine, state: BlobState) -> None:
                 state.leave(waiter)
         elif not await engine.verification.judged(state):
             return
+
+
+async def let_store(engine: Engine, state: BlobState, size: int) -> bool:
+    """Before a reader asks for `size` bytes more of a blob: let what is hashed next be stored, if so much waits for it that more would push some out.
+
+    So who reads in order never outruns the hashing, however long a thread is held up in the store; it is left behind in the end (`Watch`).
+
+    Returns:
+        Whether it had to wait: other blocks may be here.
+
+    Raises:
+        VfsError: the blob was found wrong meanwhile, or the end is near.
+    """
+    if not size or state.proof is None or engine.budget.allows(Level.AHEAD, size):
+        return False
+    waiter = Waiter({state.proof.reach}, keep=False)
+    if not waiter.pending <= state.arrived.keys():
+        return False
+    state.wait_for(waiter)
+    try:
+        with engine.accounting.wait(state.blob):
+            await waiter.wait()
+    finally:
+        state.leave(waiter)
+    return True
 
 
 async def judged_within(seconds: float, judge: Judge, engine: Engine, state: BlobState) -> bool:

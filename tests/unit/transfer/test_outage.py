@@ -1,6 +1,7 @@
 """A place that fails for a passing reason is asked again until the deadline of who waits."""
 
 import functools
+import re
 import time
 
 import pytest
@@ -110,8 +111,9 @@ async def test_the_error_names_place_key_attempts_and_cause(bench: Bench, fast: 
     await bench.start(deadline=20)
     with pytest.raises(RemoteUnavailable) as caught:
         await bench.read(blob_of(content), [place], 5 * MIB, 10)
-    attempts = len(place.requests)
-    assert f"store: object: attempt {attempts}: HTTP 503" in str(caught.value)
+    told = re.search(r"store: object: attempt (\d+): HTTP 503", str(caught.value))
+    assert told is not None
+    assert 1 < int(told[1]) <= len(place.requests) <= int(told[1]) + 1, "one may just have begun"
     assert "within 20 s" in str(caught.value)
     assert blob_of(content).digest.hex in str(caught.value)
 

@@ -1,14 +1,18 @@
 """What the store does not keep is compared with its digest as well."""
 
+import threading
+from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 import trio
 
 from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of, leave
 from vfs.errors import ContentMismatch
-from vfs.store import BAD, VERIFIED
+from vfs.store import BAD, VERIFIED, Taken
 from vfs.testing.places import FaultyPlace
+from vfs.transfer.waiter import Data
 from vfs.types import BLOCK_SIZE, Blob
 
 pytestmark = pytest.mark.slow
@@ -62,6 +66,38 @@ async def test_what_is_read_in_order_is_checked_whatever_the_store_keeps(
     await bench.quiet()
     assert bench.bad == [blob]
     assert (engine.budget.held, engine.budget.owed, engine.memory.weight) == (0, 0, 0)
+
+
+async def test_who_reads_in_order_does_not_outrun_a_thread_that_stores(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers have what has come, stored or not; what comes behind it waits to be hashed, and must not be pushed out by what they ask for."""
+    content, blob, place = await _wrong_at_its_end(bench, 12 * MIB)
+    engine, append, begun, go = bench.fetcher._engine, bench.store.append, threading.Event(), threading.Event()  # fmt: skip
+    first = (16).to_bytes(4, "big")
+
+    def held_up(chunks: Sequence[tuple[bytes, Data]], **options: Any) -> Taken:
+        if any(key.endswith(first) for key, _ in chunks):
+            begun.set()
+            go.wait(60)
+        return append(chunks, **options)
+
+    monkeypatch.setattr(bench.store, "append", held_up)
+
+    async def read() -> None:
+        with pytest.raises(ContentMismatch):  # noqa: PT012 - the last read at the latest
+            for offset in range(0, len(content), MIB):
+                await bench.read(blob, [place], offset, MIB)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await bench.until(begun.is_set)
+        state = engine.known(blob)
+        assert state is not None
+        await bench.until(lambda: bool(state.storing))  # somebody waits for that
+        go.set()
+    await bench.quiet()
+    assert bench.bad == [blob]
 
 
 @pytest.mark.parametrize("limit", [0, 12 * MIB, 1 << 30])
