@@ -1,6 +1,7 @@
 """Commands that are run by one process which has loaded DVC end and print as those that are started."""
 
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vfs.testing.clones import Clone
-from vfs.testing.dvc_server import dvc_server
+from vfs.testing.program_server import SCRIPT, VFS, dvc_server
 
 pytestmark = pytest.mark.dvc
 
@@ -35,6 +36,52 @@ def test_as_the_program_itself(one: Clone) -> None:
         assert served.returncode == started.returncode, words
         assert (served.stdout, served.stderr) == (started.stdout, started.stderr)
         assert b"mine" in served.stdout or words[0] != "remote"
+
+
+@pytest.mark.parametrize("program", [VFS, (SCRIPT,)], ids=["module", "script"])
+def test_vfs_as_the_program_itself(one: Clone, program: tuple[str, ...]) -> None:
+    (one.root / "data" / "6").write_bytes(b"new")
+    for words in (
+        ["status"],
+        ["status", "--json"],
+        ["add", "nothing"],
+        ["no-such-verb"],
+        ["ls", "--no-such"],
+    ):
+        served = one.sandbox.run([*program, *words], cwd=one.root, check=False)
+        run = subprocess.run(
+            [*program, *words],
+            cwd=one.root,
+            env=one.sandbox.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        assert served.returncode == run.returncode, words
+        assert (served.stdout, served.stderr) == (run.stdout, run.stderr)
+
+
+@pytest.mark.parametrize("where", ["home/.gitconfig", "config/git/ignore"])
+def test_git_is_configured_as_in_the_sandbox(one: Clone, where: str) -> None:
+    """libgit2 looks for its configuration when it is loaded, which it is before there is a sandbox."""
+    (one.root / "hidden").mkdir()
+    shutil.copy(one.root / "data.dvc", one.root / "hidden" / "data.dvc")
+    words = [*VFS, "ls", "--rev", "worktree", "-R"]
+    assert b"hidden/data" in one.sandbox.run(words, cwd=one.root).stdout
+    file = one.sandbox.root / where
+    file.parent.mkdir(exist_ok=True)
+    (one.sandbox.root / "ignored").write_text("hidden\n")
+    said = (
+        f"[core]\n    excludesFile = {one.sandbox.root}/ignored\n"
+        if "gitconfig" in where
+        else "hidden\n"
+    )
+    before = file.read_text() if file.exists() else ""
+    file.write_text(before + said)
+    try:
+        assert b"hidden/data" not in one.sandbox.run(words, cwd=one.root).stdout
+    finally:
+        file.write_text(before)
 
 
 class TooLate(Exception):

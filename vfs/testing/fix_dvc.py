@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vfs.testing.builders import BUILDERS, Tools
-from vfs.testing.dvc_server import dvc_server
+from vfs.testing.program_server import dvc_server
 from vfs.testing.real_repository import RepositoryCase
 from vfs.testing.sandbox import RUN_BY, Sandbox
 
@@ -42,9 +42,9 @@ def dvc2() -> Iterator[Path]:
 def _served(dvc: Path) -> Iterator[Path]:
     """A program whose commands in a sandbox are run by one process that has loaded it."""
     with dvc_server(dvc) as server:
-        RUN_BY[dvc] = server.run
+        RUN_BY[str(dvc),] = server.run
         yield dvc
-        del RUN_BY[dvc]
+        del RUN_BY[str(dvc),]
 
 
 @pytest.fixture

@@ -12,8 +12,11 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-# Programs that need not be started: whoever runs their commands instead (`vfs.testing.dvc_server`).
-RUN_BY: "dict[Path, Callable[..., subprocess.CompletedProcess[bytes]]]" = {}
+from vfs.testing.program_server import started
+
+# Programs that need not be started, by the words that start them: whoever runs their commands instead (`vfs.testing.program_server`).
+RUN_BY: "dict[tuple[str, ...], Callable[..., subprocess.CompletedProcess[bytes]]]" = {}
+_BEFORE_IT_RUNS = ("LANG", "LC_", "PYTHON", "LD_", "MALLOC_")  # what a program cannot be told later
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "CI")
 
 
@@ -62,18 +65,13 @@ class Sandbox:
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command; with `check`, an exit code other than 0 fails the test with its output."""
         where, environ = cwd or self.root, {**self.environ, **(env or {})}
-        if isinstance(argv[0], Path) and (run := RUN_BY.get(argv[0])):
-            done = run(argv[1:], where, environ, stdin or b"")
+        words = tuple(map(str, argv))
+        served = next((one for one in RUN_BY if words[: len(one)] == one), None)
+        if served is not None and _early(environ) == _early(_environment(self.root)):
+            run, arguments = RUN_BY[served], argv[len(served) :]
+            done = run(arguments, where, environ, stdin or b"", timeout)
         else:
-            done = subprocess.run(
-                argv,
-                cwd=where,
-                env=environ,
-                input=stdin or b"",
-                capture_output=True,
-                timeout=timeout,
-                check=False,
-            )
+            done = started(argv, where, environ, stdin or b"", timeout)
         if check and done.returncode != 0:
             output = (done.stdout + done.stderr).decode(errors="replace")
             raise CommandFailed(f"{argv} in {cwd} ended with {done.returncode}:\n{output}")
@@ -82,6 +80,10 @@ class Sandbox:
     def git(self, cwd: Path, *arguments: str | bytes | Path, stdin: bytes | None = None) -> bytes:
         """Run git in `cwd` and return what it printed, without the final newline."""
         return self.run(["git", *arguments], cwd=cwd, stdin=stdin).stdout.rstrip(b"\n")
+
+
+def _early(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name.startswith(_BEFORE_IT_RUNS)}
 
 
 def _environment(root: Path) -> dict[str, str]:
