@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -83,11 +84,15 @@ def test_umount_lazily_keeps_open_files(mount: Mount) -> None:
 
 def test_a_detached_daemon_that_is_told_to_stop_leaves_its_successor_alone(mount: Mount) -> None:
     process = mount.daemon()
-    with (mount.path / "big.bin").open("rb", buffering=0):
+    file = (mount.path / "big.bin").open("rb", buffering=0)  # noqa: SIM115 - closed below
+    try:
         mount.cli("umount", "--lazy", mount.path)
         mount.start("v1")
         process.terminate()
         assert not wait_ended([process], 60)
+    finally:
+        with suppress(OSError):  # nobody is there to hear of it
+            file.close()
     assert (mount.path / "big.bin").read_bytes() == DATA
     assert mount.daemon().is_running()
 

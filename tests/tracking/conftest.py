@@ -4,11 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from vfs.state.files import RACY
+from vfs.testing.mounts import wait_until
 from vfs.testing.sandbox import Sandbox
 
 VFS = Path(sys.executable).parent / "vfs"
@@ -55,6 +58,8 @@ class Clone:
                 full = os.path.join(directory, name)
                 if b"/.git/" not in full and not os.path.islink(full):
                     os.utime(full, (old, old))
+        now = time.time_ns()
+        wait_until(lambda: time.time_ns() > now + RACY, "the state of the last one to be old")
 
     def metadata(self) -> dict[str, bytes]:
         """All pointers and `.gitignore` files."""
