@@ -84,7 +84,7 @@ def test_umount_lazily_keeps_open_files(mount: Mount) -> None:
 
 def test_a_detached_daemon_that_is_told_to_stop_leaves_its_successor_alone(mount: Mount) -> None:
     process = mount.daemon()
-    file = (mount.path / "big.bin").open("rb", buffering=0)  # noqa: SIM115 - closed below
+    file = (mount.path / "big.bin").open("rb", buffering=0)
     try:
         mount.cli("umount", "--lazy", mount.path)
         mount.start("v1")
