@@ -118,7 +118,7 @@ def test_who_waits_for_a_remote_says_so_at_once(
     (world / "config" / "vfs" / "config.yaml").write_text("transfer: {deadline: 2}")
     (repo / "data.dvc").write_text(f"outs:\n- md5: {'0' * 32}.dir\n  path: data\n")
     reason = f"there is no directory {world / 'remote'}"
-    end = f"{reason}; the setting `transfer.deadline` says for how long"
+    end = f"{reason}; the setting `transfer.deadline` says for how long, `vfs doctor` what is wrong"
     first, error, _ = vfs("cat", "big.bin").err.splitlines()
     assert first.startswith("warning: waiting for data: remote r ")
     assert first.endswith(end)
@@ -126,7 +126,7 @@ def test_who_waits_for_a_remote_says_so_at_once(
     first, *_, last = vfs("ls", "data", "--rev", "worktree").err.splitlines()
     assert (
         first == "warning: waiting for remote r "
-        f"({reason}); the setting `transfer.deadline` says for how long"
+        f"({reason}) for 2 s at most; the setting `transfer.deadline` says for how long, `vfs doctor` what is wrong"
     )
     assert last.count("000.dir: ") == last.count(reason) == 1
 
