@@ -1,5 +1,6 @@
 """What a snapshot names and nobody can serve: each verb says so, on its path, and ends with its code."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,6 +130,20 @@ def test_who_waits_for_a_remote_says_so_at_once(
         f"({reason}) for 2 s at most; the setting `transfer.deadline` says for how long, `vfs doctor` what is wrong"
     )
     assert last.count("000.dir: ") == last.count(reason) == 1
+
+
+def test_a_remote_that_is_away_may_have_it_all_the_same(
+    vfs: Vfs, repo: Path, tracked: bytes, world: Path
+) -> None:
+    shutil.copytree(world / "remote", world / "other")
+    (world / "remote").rename(world / "away")
+    local = f"['remote \"z\"']\nurl = {world / 'other'}\n"
+    (repo / ".dvc" / "config.local").write_text(local)
+    (why,) = vfs("why", "big.bin", "--ask-remotes", "--json").documents
+    places = {place["place"]: place for place in why["places"]}
+    assert (places["r"]["has"], places["z"]["has"]) == (None, True)
+    assert "there is no directory" in places["r"]["note"]
+    assert "[plain] not known: " in vfs("why", "big.bin", "--ask-remotes").out
 
 
 REFUSED = b"<Error><Code>SignatureDoesNotMatch</Code><Message>wrong</Message></Error>"
