@@ -1,6 +1,5 @@
 """What `add`, `commit`, `remove` and `move` have in common: options, the locked repository, the end that says what Git is to take."""
 
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from vfs_cli.exits import READ, SNAPSHOT, Errors
 from vfs_cli.output import Output
 from vfs_cli.progress import Progress
 from vfs_cli.target import Target, choose, opening
+from vfs_cli.text import shell_word
 
 if TYPE_CHECKING:
     from vfs.tracking.add import Added
@@ -111,8 +111,7 @@ def show_written(
         for file in written:
             output.document("written", path_fields(file))
     elif written and not staged:
-        files = [target.typed(file).decode("utf-8", "surrogateescape") for file in written]
         output.line("")
         output.line("To track the changes with Git, run:")
         output.line("")
-        output.line("    git add " + " ".join(map(shlex.quote, files)))
+        output.line("    git add " + " ".join(shell_word(target.typed(file)) for file in written))
