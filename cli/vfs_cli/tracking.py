@@ -18,6 +18,7 @@ from vfs.errors import (
 )
 from vfs_cli.exits import READ, SNAPSHOT, Errors
 from vfs_cli.output import Output
+from vfs_cli.parameters import Seconds
 from vfs_cli.progress import Progress
 from vfs_cli.target import Target, choose, opening
 from vfs_cli.text import shell_word
@@ -40,7 +41,7 @@ WRITE: Errors = (
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 wait_option: Decorator = click.option(
-    "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS",
+    "--wait", type=Seconds(0), default=0.0, metavar="SECONDS",
     help="Wait so long for another `dvc` or `vfs` command to end.",
 )  # fmt: skip
 
