@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _ANSWER_SECONDS = 5.0
 
+_SAMPLE = 1 << 20
+"""Bytes that must have come for their rate to say more of the link than of how long requests took."""
+
 Data = dict[str, Any]
 
 
@@ -35,13 +38,14 @@ def mount_of(repo: str, mount: MountRecord | None) -> MountRecord | None:
 
 
 def rates(mount: MountRecord | None) -> Mapping[str, Any]:
-    """What a daemon has measured of fetching: `rates` of the last of its periods that has some."""
-    periods = ask(mount, "report").get("periods") or []
-    for period in reversed(periods):
-        found = period.get("rates") or {}
-        if found.get("bytes_per_second"):
-            return dict(found)
-    return {}
+    """What a daemon has measured of fetching: of its periods, the last that tells how long a request takes, and the last that tells a rate."""
+    found: dict[str, Any] = {}
+    for period in reversed(ask(mount, "report").get("periods") or []):
+        measured = dict(period.get("rates") or {})
+        if (period.get("fetched") or {}).get("bytes", 0) < _SAMPLE:
+            measured.pop("bytes_per_second", None)
+        found = {name: value for name, value in measured.items() if value} | found
+    return found
 
 
 def of_stage(root: "Path", address: str, shown: "Snapshot") -> tuple[list[bytes], bool]:

@@ -4,6 +4,7 @@ Rule: completion runs at every press of Tab, so it imports nothing heavy and sta
 """
 
 import contextlib
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -37,7 +38,8 @@ class Text(_Type):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The text as it is."""
         if not value:
-            self.fail(f"a {self.name} may not be empty", param, ctx)
+            article = "an" if self.name[0] in "aeiou" else "a"
+            self.fail(f"{article} {self.name} may not be empty", param, ctx)
         return str(value)
 
     def shell_complete(
@@ -58,6 +60,19 @@ class Text(_Type):
     def words(self, ctx: click.Context, incomplete: str) -> Iterator[str]:
         """Our own words."""
         return iter(())
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds; what is no number compares with no bound, so it would pass them all."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Within the bounds."""
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return float(seconds)
 
 
 class Revision(Text):

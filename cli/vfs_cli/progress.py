@@ -1,6 +1,6 @@
 """Progress of long work: one line on standard error, rewritten in place, on a terminal only.
 
-Elsewhere nothing is said, but for one line when a remote is waited for.
+Elsewhere nothing is said, but for one line when a remote is waited for; on a terminal that line stays as well.
 """
 
 import sys
@@ -12,7 +12,7 @@ from vfs_cli.failure import warn
 from vfs_cli.text import format_size, printable
 
 _INTERVAL = 0.1
-_WAITING = "waiting for"  # `vfs.workspace.pointers.WAITING`, which would be dear to import
+_WAITING = "waiting for"  # `vfs.workspace.patience.WAITING`, which would be dear to import
 _BYTE_STAGES = frozenset({"fetch", "read", "download", "verify"})
 
 
@@ -23,7 +23,7 @@ class Progress:
         self._shown = False
         self._last = 0.0
         self._active = not quiet and sys.stderr.isatty()
-        self._silent = quiet or self._active
+        self._silent = quiet
 
     def __enter__(self) -> "Progress":
         return self
@@ -56,6 +56,7 @@ class Progress:
         """Take a report as the library gives it; may be called from any thread."""
         if not self._silent and stage.startswith(_WAITING):
             self._silent = True
+            self.clear()
             warn(waiting(stage.rpartition(",")[0] or stage), as_json=False)
         now = time.monotonic()
         if not self._active or now - self._last < _INTERVAL:
@@ -68,7 +69,7 @@ class Progress:
 
 def waiting(what: str) -> str:
     """The sentence that says what is waited for."""
-    return f"{what}; the setting `transfer.deadline` says for how long"
+    return f"{what}; the setting `transfer.deadline` says for how long, `vfs doctor` what is wrong"
 
 
 def describe(stage: str, done: int, total: int | None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from vfs.control.registry import MountRecord, find_mount, find_mounts
+from vfs.control.registry import MountRecord, find_mounts
 from vfs.errors import NoSuchMount
 from vfs.metrics.histogram import BOUNDS, Distribution
 from vfs.metrics.samples import Reading, Sample
@@ -19,7 +19,8 @@ from vfs_cli.group import VerbCommand
 from vfs_cli.measured import read, shown
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
-from vfs_cli.parameters import MOUNT_POINT
+from vfs_cli.parameters import MOUNT_POINT, Seconds
+from vfs_cli.target import mounted
 
 _WIDTH = 28
 """Of what stands before a value."""
@@ -38,7 +39,7 @@ _WIDTH = 28
 )  # fmt: skip
 @click.argument("mountpoint", type=MOUNT_POINT, required=False, metavar="[MOUNTPOINT]")
 @click.option(
-    "--interval", type=click.FloatRange(0.1, 86400), metavar="SECONDS",
+    "--interval", type=Seconds(0.1, 86400), metavar="SECONDS",
     help="Go on until Ctrl-C; with text, tell what changed within each interval.",
 )  # fmt: skip
 @click.option(
@@ -71,9 +72,10 @@ def the_mount(mountpoint: str | None) -> MountRecord:
 
     Raises:
         NoSuchMount: none fits, or several do.
+        DaemonError: the daemon of the one that fits is gone.
     """
     try:
-        return find_mount(mountpoint, Path.cwd())
+        return mounted(mountpoint, Path.cwd())
     except NoSuchMount:
         records = find_mounts()
         if mountpoint is not None or len(records) != 1:

@@ -105,10 +105,8 @@ def _outside(text: str, said: str, hint: str) -> UsageError:
         return UsageError(
             f"{said}; it lies in the mount at {point}", hint=f"cd {point}, or --mount {point}"
         )
-    for dead in dead_mounts(records, os.geteuid()):
-        if place.is_relative_to(dead.path):
-            lost = gone(dead.path)
-            return UsageError(f"{said}; {lost.message}", hint=lost.hint)
+    if (lost := _lost(place, records)) is not None:
+        return UsageError(f"{said}; {lost.message}", hint=lost.hint)
     return UsageError(
         f"{said}, nor in a mount", hint=f"{hint}; `vfs status --mounts` lists the mounts"
     )
@@ -133,6 +131,14 @@ def mounted(path: str | None, cwd: Path) -> MountRecord:
         raise
 
 
+def _lost(place: Path, records: list[MountRecord]) -> DaemonError | None:
+    """The error of a mount whose daemon is gone, if a place lies in one."""
+    for dead in dead_mounts(records, os.geteuid()):
+        if place.is_relative_to(dead.path):
+            return gone(dead.path)
+    return None
+
+
 def gone(path: Path) -> DaemonError:
     """The error of a mount whose daemon is gone."""
     return DaemonError(
@@ -145,6 +151,7 @@ def locate(path: str, repo: str | None, mount: str | None, rev: str | None) -> t
 
     Raises:
         UsageError, UnknownPath, NoSuchMount, NotARepository: as `choose` and `Target.path`.
+        DaemonError: the path lies in a mount whose daemon is gone.
     """
     cwd = Path.cwd()
     place = Path(os.path.normpath(cwd / path))
@@ -152,7 +159,12 @@ def locate(path: str, repo: str | None, mount: str | None, rev: str | None) -> t
         target = choose(None, None, rev, place)
         wanted = target.path(".")
         return target._replace(here=b""), wanted
-    target = choose(repo, mount, rev, cwd)
+    try:
+        target = choose(repo, mount, rev, cwd)
+    except NotARepository:
+        if (lost := _lost(place, find_mounts())) is not None:
+            raise lost from None
+        raise
     return target, target.path(path)
 
 

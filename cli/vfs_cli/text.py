@@ -4,11 +4,22 @@ Rule: names and messages may come from a hostile repository; whatever goes to a 
 escaped, so that it can neither move the cursor nor pretend to be another line.
 """
 
+import os
 import time
 
 from vfs.config.units import format_size
 
-__all__ = ["age", "columns", "count", "date", "format_size", "printable", "readable", "wrapped"]
+__all__ = [
+    "age",
+    "columns",
+    "count",
+    "date",
+    "format_size",
+    "printable",
+    "readable",
+    "shell_word",
+    "wrapped",
+]
 
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
 _CONTROL |= {
@@ -25,6 +36,20 @@ def printable(text: str) -> str:
 def readable(path: bytes) -> str:
     """A path for a terminal or a sentence."""
     return printable(path.decode("utf-8", "backslashreplace"))
+
+
+def shell_word(path: bytes) -> str:
+    """A path in a command that is told, as a shell takes it; what cannot be shown is escaped as Bash and Zsh do."""
+    import shlex  # not needed by most
+
+    path = b"./" + path if path.startswith(b"-") else path
+    text = os.fsdecode(path)
+    if printable(text) == text:
+        return shlex.quote(text)
+    plain = (
+        chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\{byte:03o}" for byte in path
+    )
+    return f"$'{''.join(plain)}'"
 
 
 def count(number: int, noun: str) -> str:

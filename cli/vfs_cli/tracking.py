@@ -1,6 +1,5 @@
 """What `add`, `commit`, `remove` and `move` have in common: options, the locked repository, the end that says what Git is to take."""
 
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +18,10 @@ from vfs.errors import (
 )
 from vfs_cli.exits import READ, SNAPSHOT, Errors
 from vfs_cli.output import Output
+from vfs_cli.parameters import Seconds
 from vfs_cli.progress import Progress
 from vfs_cli.target import Target, choose, opening
+from vfs_cli.text import shell_word
 
 if TYPE_CHECKING:
     from vfs.tracking.add import Added
@@ -40,7 +41,7 @@ WRITE: Errors = (
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 wait_option: Decorator = click.option(
-    "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS",
+    "--wait", type=Seconds(0), default=0.0, metavar="SECONDS",
     help="Wait so long for another `dvc` or `vfs` command to end.",
 )  # fmt: skip
 
@@ -111,8 +112,7 @@ def show_written(
         for file in written:
             output.document("written", path_fields(file))
     elif written and not staged:
-        files = [target.typed(file).decode("utf-8", "surrogateescape") for file in written]
         output.line("")
         output.line("To track the changes with Git, run:")
         output.line("")
-        output.line("    git add " + " ".join(map(shlex.quote, files)))
+        output.line("    git add " + " ".join(shell_word(target.typed(file)) for file in written))

@@ -19,7 +19,7 @@ from vfs_cli.output import Output
 from vfs_cli.parameters import PATH
 from vfs_cli.progress import Progress
 from vfs_cli.target import Target, locate, opened, snapshot
-from vfs_cli.text import count, format_size, readable
+from vfs_cli.text import count, format_size, readable, shell_word
 
 if TYPE_CHECKING:
     from vfs.workspace import Snapshot, Workspace
@@ -143,11 +143,11 @@ def _arguments(target: Target, place: bytes) -> str:
     cwd = Path.cwd()
     if any(cwd.is_relative_to(top) for top in target.tops):
         rev = [] if target.mount is not None or target.rev == "HEAD" else ["--rev", target.rev]
-        return shlex.join([*rev, readable(target.typed(place)) or ":/"])
+        return " ".join([*map(shlex.quote, rev), shell_word(target.typed(place) or b":/")])
     by = ["--repo", target.repo, "--rev", target.rev]
     if target.mount is not None:
         by = ["--mount", str(target.mount.mountpoint)]
-    return shlex.join([*by, ":/" + readable(place)])
+    return " ".join([*map(shlex.quote, by), shell_word(b":/" + place)])
 
 
 def _document(

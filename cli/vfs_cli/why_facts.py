@@ -116,7 +116,8 @@ class Found:
 
 
 def _place(told: Told) -> str:
-    asked = {True: "has it", False: "does not have it", None: "not asked"}[told.here]
+    unknown = "not known" if told.note else "not asked"
+    asked = {True: "has it", False: "does not have it", None: unknown}[told.here]
     note = f": {told.note}" if told.note else ""
     return f"{told.where} [{told.layout}] {asked}{note}"
 
@@ -170,7 +171,7 @@ def _add_remote(found: Found, blob: Blob, lacking: list[int], *, ask: bool) -> N
     if not remotes:
         found.nowhere = int(bool(lacking) and (ask or not found.places))
         return
-    first = remotes[0]
+    first = next((told for told in remotes if told.here), remotes[0])
     found.source, found.layout = first.label, first.layout
     runs = [*gets(blob.size, lacking)]
     found.requests = len(runs)

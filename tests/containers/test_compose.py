@@ -79,6 +79,12 @@ def test_its_services_do_what_they_are_there_for(
           "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
           "PATH": f"{Path(VFS[0]).parent}:{os.environ['PATH']}"}  # fmt: skip
     script = TOP / "make_dataset.sh"
+    refusing = sandbox.root / "refusing"
+    refusing.mkdir()
+    (refusing / "vfs").write_text(f'#!/bin/sh\ntest "$1" != push && exec {" ".join(VFS)} "$@"\n')
+    (refusing / "vfs").chmod(0o755)
+    cut_off = s3 | {"PATH": f"{refusing}:{s3['PATH']}"}
+    assert sandbox.run(["sh", script], cwd=repository, env=cut_off, check=False).returncode == 1
     done = sandbox.run(["sh", script], cwd=repository, env=s3)
     assert b"v1 and v2 are pushed" in done.stdout
     assert b"there already" in sandbox.run(["sh", script], cwd=repository, env=s3).stdout

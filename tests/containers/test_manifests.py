@@ -11,6 +11,8 @@ import yaml
 
 from tests.containers.conftest import TWO, MakePod
 from tests.containers.namespaces import ROOT, USER, VFS, Namespace
+from vfs.config.schema import DEFAULT_CATALOG_LIMIT
+from vfs.config.units import parse_size
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.mounts import wait_until
 from vfs.testing.sandbox import Sandbox
@@ -63,6 +65,20 @@ def test_only_who_mounts_is_privileged() -> None:
                 m for m in container["volumeMounts"] if m.get("mountPropagation") == "Bidirectional"
             ]
             assert bool(sends) == security.get("privileged", False)
+
+
+def test_the_cache_of_a_pod_stays_within_its_volume() -> None:
+    """Kubernetes evicts a pod that takes more, training and all; by itself the limit is a part of the node's disk."""
+    path = TOP / "sidecar" / "training.yaml"
+    [spec] = [document["spec"]["template"]["spec"] for document in documents(path)]
+    [volume] = [volume for volume in spec["volumes"] if volume["name"] == "cache"]
+    [limit] = [
+        argument.partition("=")[2]
+        for argument in spec["initContainers"][0]["args"]
+        if argument.startswith("cache.limit=")
+    ]
+    room = parse_size(volume["emptyDir"]["sizeLimit"] + "B")
+    assert parse_size(limit) + DEFAULT_CATALOG_LIMIT < room
 
 
 def _arguments(path: Path, name: str, places: dict[str, str]) -> list[str]:

@@ -110,6 +110,22 @@ def test_plain_iterators(mount: Mount, late: LateServer) -> None:
     assert list(hinted(iter(()))) == []
 
 
+def test_plain_iterators_of_paths_below_the_working_directory(
+    mount: Mount, late: LateServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(mount.path.parent)
+    pairs = [[f"{mount.path.name}/data/{name}" for name in NAMES[n : n + 2]] for n in (0, 2, 4)]
+    for pair in hinted(iter(pairs), path_of=list, ahead=100):
+        wait_until(lambda: fetched(late) == 6, "all of it")
+        for path in pair:
+            assert Path(path).read_bytes() == FILES[Path(path).name]
+
+
+def test_who_names_what_is_not_in_the_mount_is_told(mount: Mount) -> None:
+    with pytest.warns(RuntimeWarning, match="/elsewhere/1 is not in it"):
+        assert list(Prefetcher(mount.path, ["data/1", "/elsewhere/1", "/elsewhere/2"]))
+
+
 def test_what_cannot_be_had_ends_nothing(
     mount: Mount, late: LateServer, mounts: MountFactory
 ) -> None:
@@ -119,7 +135,8 @@ def test_what_cannot_be_had_ends_nothing(
         if not path.name.endswith(".dir"):
             path.unlink()
     order = ["nothing", *NAMES, "../../etc/passwd", ""]
-    with Prefetcher(mount.path / "data", order, ahead=1000):
+    told = pytest.warns(RuntimeWarning, match="etc/passwd is not in it")
+    with told, Prefetcher(mount.path / "data", order, ahead=1000):
         wait_until(lambda: status(mount)["orders"][0]["known"] == len(order), "the whole order")
         wait_until(
             lambda: sum(status(mount)["orders"][0][k] for k in ("fetched", "failed")) == 200,

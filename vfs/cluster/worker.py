@@ -45,7 +45,7 @@ from vfs.sandbox.removal import remove
 from vfs.sandbox.trace import Touch, save
 from vfs.tracking.project import told
 from vfs.tracking.record import record
-from vfs.workspace.pointers import WAITING
+from vfs.workspace.patience import WAITING
 
 if TYPE_CHECKING:
     from vfs.workspace import Workspace

@@ -68,6 +68,7 @@ class Prefetcher(Generic[T]):
         self._link: Link | None = None
         self._feed: Feed[T] | None = None
         self._warned = False
+        self._astray = ""  # the first path that is not in the mount
 
     def __len__(self) -> int:
         """Items of a whole epoch."""
@@ -98,6 +99,7 @@ class Prefetcher(Generic[T]):
             elif link.until - feed.pulled >= step:
                 feed.pull(link.until)
                 link.wake()
+                self._look(link)
             try:
                 item, position = feed.next()
             except StopIteration:
@@ -127,12 +129,11 @@ class Prefetcher(Generic[T]):
         if self._found is None:
             return ()
         name = self._found[1]
-        paths = cast(
-            "Name | Sequence[Name]", item if self._path_of is None else self._path_of(item)
-        )
-        if isinstance(paths, str | bytes | os.PathLike):
-            return (name(paths),)
-        return [name(path) for path in paths]
+        paths = _paths(item, self._path_of)
+        names = [name(path) for path in paths]
+        if not self._astray and "" in names:
+            self._astray = os.fsdecode(paths[names.index("")]) or "''"
+        return names
 
     # -- the mount ---------------------------------------------------------------------------------
 
@@ -184,12 +185,14 @@ class Prefetcher(Generic[T]):
     def _look(self, link: Link) -> None:
         if link.trouble is not None:
             self._warn(link.trouble)
+        elif self._astray:
+            self._warn(f"{self._astray} is not in it", "not all")
 
-    def _warn(self, error: VfsError | OSError) -> None:
+    def _warn(self, why: VfsError | OSError | str, which: str = "no") -> None:
         if not self._warned:
             self._warned = True
             warnings.warn(
-                f"no files are fetched ahead of reading {os.fsdecode(self._place)}: {error}",
+                f"{which} files are fetched ahead of reading {os.fsdecode(self._place)}: {why}",
                 RuntimeWarning,
                 stacklevel=4,
             )
@@ -213,7 +216,7 @@ def hinted(
 
     Args:
         paths: in the order in which they will be read; asked for as far ahead as the mount looks.
-        mount: as of `Prefetcher`; None: where the first path lies.
+        mount: as of `Prefetcher`; None: where the first path lies, and relative paths are relative to the working directory.
         ahead: as of `Prefetcher`.
         **wishes: as of `Prefetcher`.
     """
@@ -223,14 +226,26 @@ def hinted(
             first = next(source)
         except StopIteration:
             return
-        named = cast("Name", wishes["path_of"](first) if wishes.get("path_of") else first)
-        mount = os.path.dirname(os.path.abspath(os.fsdecode(named)))
-        source = _chained(first, source)
+        path_of = _absolute(wishes.get("path_of"))
+        mount = os.path.dirname(os.path.normpath(next(iter(path_of(first)), os.getcwd())))
+        source, wishes["path_of"] = _chained(first, source), path_of
     prefetcher = Prefetcher(mount, source, ahead=ahead, **wishes)
     try:
         yield from prefetcher
     finally:
         prefetcher.close()
+
+
+def _paths(item: T, path_of: PathOf[T] | None) -> Sequence[Name]:
+    """Those of an item."""
+    found = cast("Name | Sequence[Name]", item if path_of is None else path_of(item))
+    return (found,) if isinstance(found, str | bytes | os.PathLike) else found
+
+
+def _absolute(path_of: PathOf[T] | None) -> Callable[[T], Sequence[str]]:
+    """The same paths, from the working directory of now."""
+    here = os.getcwd()
+    return lambda item: [os.path.join(here, os.fsdecode(path)) for path in _paths(item, path_of)]
 
 
 def _chained(first: T, rest: Iterator[T]) -> Iterator[T]:

@@ -1,7 +1,7 @@
-"""No kind of warning fills the log: of each at most so many a minute, then one line that tells how many were left out.
+"""No kind of record fills the log: of each at most so many a minute, then one line that tells how many were left out.
 
-A kind is a logger, a level, and a message before its values are put in (with the class of error that it tells of). What is below a warning is not limited:
-it says what the mount does, which is little.
+A kind is a logger, a level, and a message before its values are put in (with the class of error that it tells of). Only what helps to look for a bug
+(`DEBUG`) is not limited, since who asked for it wants all.
 """
 
 import logging
@@ -66,13 +66,14 @@ class RateLimit(logging.Filter):
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record may be written; counts those that may not."""
-        if record.levelno < logging.WARNING or hasattr(record, _SUMMARY):
+        """Whether a record may be written; counts warnings and errors, written or not."""
+        if record.levelno < logging.INFO or hasattr(record, _SUMMARY):
             return True
         self.settle()
         kind = _kind(record)
         with self._lock:
-            self.counted[record.levelname.lower()] += 1
+            if record.levelno >= logging.WARNING:
+                self.counted[record.levelname.lower()] += 1
             window = self._windows.get(kind)
             if window is None:
                 window = self._windows[kind] = _Window(self._clock())

@@ -33,7 +33,7 @@ from vfs.formats.layout import object_path
 from vfs.own_mount import open_other
 from vfs.types import Digest
 from vfs.workspace.patience import BRIEF, PATIENCE, Patience
-from vfs.workspace.pointers import WAITING, Progress
+from vfs.workspace.pointers import Progress
 from vfs.workspace.session import Session
 from vfs.workspace.stores import DvcStore, RemoteRef
 
@@ -129,9 +129,7 @@ class ListedObject:
             left = max((self._patience.left(ref) for ref in silent), default=0.0)
             if not left:
                 raise self._nowhere(silent, time.monotonic() - started)
-            names = ", ".join(ref.name for ref in silent)
-            why = self._answers[silent[0]].message.rpartition(": ")[2]
-            stage = f"{WAITING} remote {names} ({why}), attempt"
+            stage = self._patience.stage([ref.name for ref in silent], self._answers[silent[0]])
             self._progress(stage, self._attempts.total(), None)
             asked = (getattr(self._answers[ref], "retry_after", None) for ref in silent)
             self._patience.rest(rounds, left, max((s for s in asked if s), default=None))

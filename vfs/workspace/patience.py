@@ -7,7 +7,7 @@ down cost one deadline, and a remote that is slow but moves costs nothing. The p
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
@@ -19,6 +19,9 @@ from vfs.remotes.backoff import Backoff
 
 BRIEF: Final = 5.0
 """Seconds for work that nobody waits for and that is done again: enough for one round of attempts."""
+
+WAITING: Final = "waiting for"
+"""How a stage begins in which nothing is done but waiting for somebody."""
 
 _RESTS: Final = Backoff(base=0.5, cap=2.0)
 _LOOK = 0.5  # seconds; how soon who waits sees that the build was given up
@@ -58,6 +61,11 @@ class Patience:
     def alive(self, place: object) -> None:
         """A place gave a sign of life."""
         self._since.pop(place, None)
+
+    def stage(self, names: Iterable[str], why: VfsError) -> str:
+        """What is told meanwhile: whom the build waits for, why, and for how long."""
+        reason = why.message.rpartition(": ")[2]
+        return f"{WAITING} remote {', '.join(names)} ({reason}) for {self.seconds:g} s at most, attempt"
 
     def rest(self, rounds: int, longest: float, retry_after: float | None) -> None:
         """Sleep after so many rounds in which no place gave anything, for `longest` seconds at most."""

@@ -12,7 +12,7 @@ repeats itself (a "Git bomb") is summarised once, and `MAX_POINTERS` ends the wa
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from vfs.core.paths import MAX_PATH
 from vfs.errors import FormatError, RemoteError, StoreError
@@ -50,9 +50,6 @@ FETCHED_AT_ONCE = 1000
 _BATCH = 4096
 
 T = TypeVar("T")
-
-WAITING: Final = "waiting for"
-"""How a stage begins in which nothing is done but waiting for somebody."""
 
 Progress = Callable[[str, int, int | None], object]
 

@@ -121,8 +121,8 @@ class Sizes:
             left = max((self._patience.left(ref) for ref in asking), default=0.0)
             if not taking.unknown or not left:
                 return answers if taking.unknown else {}
-            names = ", ".join(ref.name for ref in asking)
-            self._progress(f"waiting for remote {names}, attempt", rounds, None)
+            stage = self._patience.stage([ref.name for ref in asking], answers[asking[0]])
+            self._progress(stage, rounds, None)
             wanted = (getattr(answers[ref], "retry_after", None) for ref in asking)
             self._patience.rest(rounds, left, max((s for s in wanted if s), default=None))
 

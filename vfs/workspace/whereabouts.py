@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from vfs.core.ranges import block_count, run_length
-from vfs.errors import RemoteError, VfsError
+from vfs.errors import AccessDenied, RemoteError, RemoteUnavailable, VfsError
 from vfs.objects import ObjectCache
 from vfs.objects.presence import absent
 from vfs.packed import Located
@@ -200,7 +200,7 @@ class Told(NamedTuple):
         where: the same with URL and key, without credentials.
         layout: as of a `Source`.
         local: whether it is on this machine.
-        here: whether the content is there; None: nobody asked.
+        here: whether the content is there; None: nobody asked, or it gave no answer.
         note: what it answered, or why it cannot be asked.
         packs: of a packed remote that was asked: the chunks' packs.
         located: the same, for a plan.
@@ -243,6 +243,8 @@ def _asked(session: Session, place: Place, blob: Blob, found: Told) -> Told:
         with place.get(0, 1) as body:  # whatever it is, it has to be found first
             body.readinto(memoryview(bytearray(1)))
         return found._replace(here=True)
+    except (RemoteUnavailable, AccessDenied) as error:  # it may have it
+        return found._replace(note=error.message)
     except RemoteError as error:
         return found._replace(here=False, note=error.message)
     except VfsError as error:

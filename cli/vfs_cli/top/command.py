@@ -14,7 +14,7 @@ from vfs_cli.exits import MOUNT
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
-from vfs_cli.parameters import MOUNT_POINT
+from vfs_cli.parameters import MOUNT_POINT, Seconds
 from vfs_cli.stats import the_mount
 from vfs_cli.top.rates import document, line
 from vfs_cli.top.watching import Seen, Watch
@@ -38,7 +38,7 @@ _DIGITS = tuple("123456789")
 )
 @click.argument("mountpoint", type=MOUNT_POINT, required=False, metavar="[MOUNTPOINT]")
 @click.option(
-    "--interval", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, metavar="SECONDS",
+    "--interval", type=Seconds(0.1, 3600), default=1.0, show_default=True, metavar="SECONDS",
     help="How often to look.",
 )  # fmt: skip
 @click.option("--once", is_flag=True, help="Print one line for each mount, and end.")

@@ -1,5 +1,6 @@
 """What a snapshot names and nobody can serve: each verb says so, on its path, and ends with its code."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,7 +119,7 @@ def test_who_waits_for_a_remote_says_so_at_once(
     (world / "config" / "vfs" / "config.yaml").write_text("transfer: {deadline: 2}")
     (repo / "data.dvc").write_text(f"outs:\n- md5: {'0' * 32}.dir\n  path: data\n")
     reason = f"there is no directory {world / 'remote'}"
-    end = f"{reason}; the setting `transfer.deadline` says for how long"
+    end = f"{reason}; the setting `transfer.deadline` says for how long, `vfs doctor` what is wrong"
     first, error, _ = vfs("cat", "big.bin").err.splitlines()
     assert first.startswith("warning: waiting for data: remote r ")
     assert first.endswith(end)
@@ -126,9 +127,23 @@ def test_who_waits_for_a_remote_says_so_at_once(
     first, *_, last = vfs("ls", "data", "--rev", "worktree").err.splitlines()
     assert (
         first == "warning: waiting for remote r "
-        f"({reason}); the setting `transfer.deadline` says for how long"
+        f"({reason}) for 2 s at most; the setting `transfer.deadline` says for how long, `vfs doctor` what is wrong"
     )
     assert last.count("000.dir: ") == last.count(reason) == 1
+
+
+def test_a_remote_that_is_away_may_have_it_all_the_same(
+    vfs: Vfs, repo: Path, tracked: bytes, world: Path
+) -> None:
+    shutil.copytree(world / "remote", world / "other")
+    (world / "remote").rename(world / "away")
+    local = f"['remote \"z\"']\nurl = {world / 'other'}\n"
+    (repo / ".dvc" / "config.local").write_text(local)
+    (why,) = vfs("why", "big.bin", "--ask-remotes", "--json").documents
+    places = {place["place"]: place for place in why["places"]}
+    assert (places["r"]["has"], places["z"]["has"]) == (None, True)
+    assert "there is no directory" in places["r"]["note"]
+    assert "[plain] not known: " in vfs("why", "big.bin", "--ask-remotes").out
 
 
 REFUSED = b"<Error><Code>SignatureDoesNotMatch</Code><Message>wrong</Message></Error>"

@@ -243,7 +243,7 @@ def test_mount_options() -> None:
             parse_options((bad,))
 
 
-@pytest.mark.parametrize("verb", ["switch", "status", "umount", "ls"])
+@pytest.mark.parametrize("verb", ["switch", "status", "umount", "ls", "stats", "top", "why"])
 def test_a_dead_mount_is_named(
     vfs: Vfs, world: Path, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
@@ -258,12 +258,15 @@ def test_a_dead_mount_is_named(
     dead = KernelMount(point, "0:1", os.geteuid(), str(repo))
     monkeypatch.setattr(mountinfo, "vfs_mounts", lambda: [dead])
     monkeypatch.setattr(mountinfo, "look", lambda path: mountinfo.Life.DEAD)
-    monkeypatch.chdir(repo)
+    monkeypatch.chdir(world if verb == "why" else repo)
     words: dict[str, list[str | Path]] = {
         "switch": ["switch", "v1"],
         "status": ["status", point],
         "umount": ["umount"],
         "ls": ["ls", "--mount", point],
+        "stats": ["stats", point],
+        "top": ["top", point],
+        "why": ["why", point / "file"],
     }
     done = vfs(*words[verb])
     assert done.code == 19

@@ -156,6 +156,13 @@ def test_stats_of_the_only_mount(vfs: Vfs, daemons: Daemons, world: Path) -> Non
     assert re.search(r"^  bytes read +2\.0 KiB$", text, re.MULTILINE)
 
 
+@pytest.mark.parametrize("words", [["top", "--once"], ["stats", "--count", "1"]])
+def test_an_interval_is_a_number(vfs: Vfs, words: list[str]) -> None:
+    done = vfs(*words, "--interval", "nan")
+    assert (done.code, done.out) == (2, "")
+    assert "'nan' is no number of seconds" in done.err
+
+
 def test_intervals_tell_what_came_in_between(vfs: Vfs, daemons: Daemons, world: Path) -> None:
     point = _daemon(daemons, world)
     text = vfs("stats", point, "--interval", "0.1", "--count", "2").out

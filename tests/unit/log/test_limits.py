@@ -61,9 +61,16 @@ def test_other_kinds_are_counted_for_themselves() -> None:
     assert not any(map(limit.filter, kinds))
 
 
-def test_information_is_not_limited() -> None:
-    limit = _limit(_Clock(), [], limit=1)
-    assert all(limit.filter(_record("said", level=logging.INFO)) for _ in range(10))
+def test_what_an_outage_says_of_each_attempt_is_limited_as_well() -> None:
+    """Attempts and files that cannot be read are told of as information, as many as there are."""
+    clock, said = _Clock(), list[str]()
+    limit = _limit(clock, said, limit=1)
+    attempts = [_record("attempt %d", number, level=logging.INFO) for number in range(10)]
+    assert [limit.filter(attempt) for attempt in attempts] == [True] + [False] * 9
+    assert all(limit.filter(_record("called", level=logging.DEBUG)) for _ in range(10))
+    limit.settle(all_of_them=True)
+    assert said == ["left out 9 more like: attempt %d"]
+    assert not limit.counted
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 40)), max_size=200), st.integers(1, 5))

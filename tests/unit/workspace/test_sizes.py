@@ -239,6 +239,9 @@ def test_a_short_outage_while_sizes_are_asked_is_not_seen(sandbox: Sandbox, open
 
     def progress(stage: str, done: int, total: int | None) -> None:
         if stage.startswith("waiting for remote") and away.exists():
+            assert stage.endswith(
+                f"(there is no directory {repository.remote}) for 120 s at most, attempt"
+            )
             away.rename(repository.remote)
 
     assert found(opened(repository.root).snapshot("main", progress)) == expected
