@@ -16,6 +16,7 @@ from vfs.packed import PackedRemote, Pointer
 from vfs.remotes import RemoteSpec, open_remote
 from vfs.testing.clones import Clone, check_store, handmade_clone, objects
 from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.variants import soak
 from vfs.types import Algorithm, Digest
 
 pytestmark = pytest.mark.slow
@@ -180,7 +181,7 @@ def test_what_nobody_has_is_named_and_the_rest_goes(made: HandmadeRepository, pa
     assert check_packed(packed) == 2
 
 
-@pytest.mark.parametrize("count", [20, 1500])
+@pytest.mark.parametrize("count", [20, soak(1500)])
 def test_what_is_damaged_is_named_and_the_rest_goes(
     handmade: HandmadeRepository, packed: Path, count: int
 ) -> None:
@@ -208,7 +209,7 @@ def test_what_is_damaged_is_named_and_the_rest_goes(
     assert check_packed(packed) == 3
 
 
-@pytest.mark.parametrize("scope", ["--all-commits", "--all-tags"])
+@pytest.mark.parametrize("scope", ["--all-commits", soak("--all-tags")])
 def test_one_layout_is_filled_from_the_other(
     made: HandmadeRepository, packed: Path, scope: str
 ) -> None:

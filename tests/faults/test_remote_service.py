@@ -175,6 +175,7 @@ def eventually(path: Path) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_wrong_secret(sandbox: Sandbox, rgw: S3Server, mounts: MountFactory) -> None:
     """A server that checks signatures: refused clearly, without the secret in any message."""
