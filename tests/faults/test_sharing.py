@@ -205,17 +205,18 @@ def test_a_stale_listing_costs_an_upload_and_nothing_else(
     made = HandmadeRepository(
         sandbox, tmp_path / "repo", remote_url=f"s3://{bucket}/p", remote_options=ministack.options
     )
-    made.commit(directories={"data": FILES})
+    files = dict(list(FILES.items())[:40])
+    made.commit(directories={"data": files})
     one = handmade_clone(made, "one", cached=True)
     client = ministack.client()
-    assert figures(one.vfs("push", "--json"))["files"] == OBJECTS
+    assert figures(one.vfs("push", "--json"))["files"] == 41
     listed = client.list_objects_v2(Bucket=bucket)["Contents"]
     for item in listed:  # somebody empties the bucket
         client.delete_object(Bucket=bucket, Key=item["Key"])
-    assert figures(one.vfs("push", "--json"))["files"] == OBJECTS
+    assert figures(one.vfs("push", "--json"))["files"] == 41
     two = handmade_clone(made, "two", cached=False)
     two.vfs("fetch")
-    assert check_store(two.cache) == OBJECTS
+    assert check_store(two.cache) == 41
 
 
 # Disks -------------------------------------------------------------------------------------------
