@@ -30,7 +30,13 @@ ON_EACH = frozenset(
 """Files whose subject is what the kernel is told; the others run on the default alone."""
 
 SAME_ON_BOTH = frozenset(
-    {"test_descriptors", "test_own_mount", "test_refused_and_hung", "test_snapshots"}
+    {
+        "test_descriptors",
+        "test_lifecycle",
+        "test_own_mount",
+        "test_refused_and_hung",
+        "test_snapshots",
+    }
 )
 """Those of them that find nothing the others do not find on libfuse too: there in `make test-all` alone."""
 

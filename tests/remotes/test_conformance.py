@@ -15,6 +15,7 @@ from vfs.testing.cloud_servers import CloudServer, start_gcs
 from vfs.testing.git_servers import USER, SshServer
 from vfs.testing.remote_suite import RemoteSuite
 from vfs.testing.s3_servers import S3Server
+from vfs.testing.variants import soak
 from vfs.testing.web_servers import StoreServer
 
 
@@ -163,6 +164,14 @@ class TestMiniStackWithoutPrefix(RemoteSuite):
     @pytest.fixture
     def remote(self, ministack: S3Server, open_s3: OpenS3) -> Remote:
         return open_s3(ministack, prefix="")
+
+    @pytest.mark.soak  # as with a prefix
+    def test_an_object_of_many_parts(self, remote: Remote) -> None:
+        super().test_an_object_of_many_parts(remote)
+
+    @pytest.mark.parametrize("size", ["small", soak("big")])
+    def test_an_interrupted_upload_leaves_nothing_visible(self, remote: Remote, size: str) -> None:
+        super().test_an_interrupted_upload_leaves_nothing_visible(remote, size)
 
 
 @pytest.mark.s3

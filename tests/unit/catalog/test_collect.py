@@ -267,7 +267,7 @@ COLLECTOR = """
     trees = 0
     print("ready", flush=True)
     for number, _ in enumerate(iter(sys.stdin.readline, "")):
-        catalog.build_tree(entries(8_000, changed=number), mtime=1)
+        catalog.build_tree(entries(20_000, changed=number), mtime=1)
         found = catalog.collect(RULES, 0, recent=-1)
         trees += 0 if found is None else found.trees
         print(trees, flush=True)
@@ -276,10 +276,10 @@ COLLECTOR = """
 
 
 @pytest.mark.slow
-def test_one_process_collects_while_another_lists_40_000_entries(tmp_path: Path) -> None:
+def test_one_process_collects_while_another_lists_100_000_entries(tmp_path: Path) -> None:
     catalog = Catalog.open(tmp_path)
     catalog._pages.limit = 1  # every page comes from the file
-    wanted = entries(40_000)
+    wanted = entries(100_000)
     tree = catalog.build_tree(wanted, mtime=1)
     with python(COLLECTOR, tmp_path) as other:
         assert other.stdin is not None
@@ -290,7 +290,7 @@ def test_one_process_collects_while_another_lists_40_000_entries(tmp_path: Path)
             other.stdin.flush()
             assert [entry for entry, _ in tree.children()] == wanted
             again = catalog.build_tree(entries(20_000, changed=number), mtime=1)  # at the same time
-            assert sum(1 for _ in again.walk()) == 8_000
+            assert sum(1 for _ in again.walk()) == 20_000
             trees = int(line(other.stdout))
         assert trees > 0, "something was collected meanwhile"
         other.stdin.close()
