@@ -28,7 +28,7 @@ help: ## show the targets
 demo: $(STAMPS)/venv ## mount a small repository with two data versions and switch between them
 	@$(BIN)/vfs demo
 
-test: lint wheel $(SUITE) ## lint, wheel, the test suite (every mechanism; under 20 minutes on 2 cores)
+test: lint wheel $(SUITE) ## lint, wheel, the test suite (every mechanism)
 	@HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-all: lint wheel $(SUITE) ## the same, with the long tests and all variants of the others (marked soak)
