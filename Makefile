@@ -17,7 +17,10 @@ SOAK_ARGS ?=
 # A wheel of PyTorch, or what an index has.
 TORCH ?= torch
 
-.PHONY: help demo test test-torch lint bench bench-field soak clean wheel image-check
+# All that a test may need.
+SUITE := $(addprefix $(STAMPS)/,venv dvc3 dvc2 ceph servers azurite giftless example)
+
+.PHONY: help demo test test-all test-torch lint bench bench-field soak clean wheel image-check
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -25,8 +28,11 @@ help: ## show the targets
 demo: $(STAMPS)/venv ## mount a small repository with two data versions and switch between them
 	@$(BIN)/vfs demo
 
-test: lint wheel $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph $(STAMPS)/servers $(STAMPS)/azurite $(STAMPS)/giftless $(STAMPS)/example ## lint, wheel, whole test suite
+test: lint wheel $(SUITE) ## lint, wheel, the test suite (every mechanism)
 	@HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-all: lint wheel $(SUITE) ## the same, with the long tests and all variants of the others (marked soak)
+	@HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -m "" $(PYTEST_ARGS)
 
 lint: $(STAMPS)/venv ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .
@@ -49,7 +55,7 @@ bench-field: $(STAMPS)/venv $(STAMPS)/bench $(STAMPS)/ceph $(STAMPS)/field ## me
 
 soak: $(STAMPS)/venv $(STAMPS)/dvc3 $(STAMPS)/dvc2 $(STAMPS)/ceph ## the long versions of the random tests (VFS_TEST_SOAK_MINUTES=60)
 	@HYPOTHESIS_PROFILE=soak VFS_TEST_SOAK=1 \
-	  $(BIN)/python -m pytest tests/fuse/test_machine.py tests/faults tests/tracking/test_kill.py tests/pipeline/test_kill.py tests/pipeline/test_private_kill.py tests/compat/test_generated_pipelines.py -o timeout=14400 \
+	  $(BIN)/python -m pytest -m "" tests/fuse/test_machine.py tests/faults tests/tracking/test_kill.py tests/pipeline/test_kill.py tests/pipeline/test_private_kill.py tests/compat/test_generated_pipelines.py -o timeout=14400 \
 	  -o faulthandler_timeout=0 $(SOAK_ARGS)
 
 image-check: $(STAMPS)/image ## build the image without a Docker engine and prove what it does (root; 10 minutes the first time)

@@ -19,6 +19,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 settings.register_profile(
     "ci",
+    max_examples=40,  # always the same ones: more of them find nothing on the next day
     derandomize=True,
     deadline=None,
     database=None,

@@ -33,6 +33,7 @@ class Absent(Ratarmount):
         raise Unavailable("install it")
 
 
+@pytest.mark.soak
 @pytest.mark.fuse
 @pytest.mark.slow
 def test_a_run_measures_what_it_can_and_tells_the_rest() -> None:

@@ -70,10 +70,19 @@ def source(sandbox: Sandbox, dvc3: Path) -> Clone:
     return made
 
 
+@pytest.fixture(scope="session")
+def begun(shared_sandbox: Sandbox, dvc3: Path) -> Path:
+    """A repository in which nothing is tracked yet."""
+    return begin(shared_sandbox, dvc3, "begun").root
+
+
 @pytest.fixture
-def pair(sandbox: Sandbox, dvc3: Path) -> Pair:
+def pair(begun: Path, sandbox: Sandbox, dvc3: Path) -> Pair:
     """Two alike repositories: in one dvc is used, in the other vfs."""
-    return begin(sandbox, dvc3, "theirs"), begin(sandbox, dvc3, "ours")
+    theirs, ours = (sandbox.root / name for name in ("theirs", "ours"))
+    for root in (theirs, ours):
+        shutil.copytree(begun, root, symlinks=True)
+    return Clone(sandbox, theirs, dvc3), Clone(sandbox, ours, dvc3)
 
 
 @pytest.fixture(scope="session")

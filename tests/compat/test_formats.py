@@ -16,6 +16,7 @@ from vfs.formats.pointer import parse_pointer
 from vfs.formats.values import Out
 from vfs.testing.real_repository import RepositoryCase
 from vfs.testing.sandbox import Sandbox
+from vfs.testing.variants import soak
 from vfs.types import Algorithm, Problem
 
 pytestmark = pytest.mark.dvc
@@ -69,7 +70,9 @@ def read(root: Path) -> tuple[list[list[object]], list[Problem]]:
     return rows, problems
 
 
-@pytest.mark.parametrize("name", ["names", "shapes", "pipeline", "legacy", "imports"])
+@pytest.mark.parametrize(
+    "name", [soak("names"), "shapes", soak("pipeline"), "legacy", soak("imports")]
+)
 def test_same_outs(
     name: str,
     real_repository: Callable[[str], RepositoryCase],

@@ -13,6 +13,7 @@ from tests.compat.conftest import version
 from vfs.testing.clones import Clone, check_store, objects
 from vfs.testing.s3_servers import S3Server
 from vfs.testing.sandbox import Sandbox
+from vfs.testing.variants import soak
 
 pytestmark = [pytest.mark.dvc, pytest.mark.slow]
 
@@ -184,7 +185,7 @@ def test_the_run_cache_and_strangers_stay(one: Clone) -> None:
     assert (one.cache / "ab/notes.txt").exists()
 
 
-@pytest.mark.parametrize("kind", ["local", "s3"])
+@pytest.mark.parametrize("kind", ["local", soak("s3")])
 def test_a_remote(kind: str, one: Clone, request: pytest.FixtureRequest) -> None:
     """Old versions go, then listings of colleagues that are young keep their old files."""
     if kind == "s3":
@@ -260,7 +261,7 @@ def test_what_a_pin_names_stays_in_the_cache(one: Clone, sandbox: Sandbox) -> No
     assert gc(one, "--workspace", "--older-than", "0")["removed"] == 2 * EACH - 1
 
 
-@pytest.mark.parametrize("where", ["cache", "store", "packs"])
+@pytest.mark.parametrize("where", ["cache", soak("store"), "packs"])
 def test_a_pin_keeps_what_its_pointers_name(one: Clone, sandbox: Sandbox, where: str) -> None:
     """The list in the cache; on a remote the whole directory, of whatever layout."""
     (sandbox.root / "packs").mkdir()

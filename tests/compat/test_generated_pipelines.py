@@ -18,6 +18,7 @@ SOAK = 60 if os.environ.get("VFS_TEST_SOAK") else 1
 EDITS = 2
 
 
+@pytest.mark.soak
 @given(data=st.data())
 @settings(max_examples=2 * SOAK, deadline=None, phases=(Phase.explicit, Phase.generate))
 def test_in_place(data: st.DataObject, shared_sandbox: Sandbox, template: Path, dvc3: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from tests.compat.imports import Pair, begin, both, change, files, same, texts
 from vfs.testing.clones import Clone, check_store
 from vfs.testing.sandbox import Sandbox
+from vfs.testing.variants import all_but
 
 pytestmark = [pytest.mark.dvc, pytest.mark.slow]
 
@@ -192,6 +193,7 @@ def test_get_and_list(source: Clone, sandbox: Sandbox) -> None:
     assert not source.cache.exists()
 
 
+@pytest.mark.soak
 def test_a_source_that_is_a_url(source: Clone, pair: Pair) -> None:
     _, ours = pair
     (source.root / "code" / "link").symlink_to("run.sh")
@@ -218,8 +220,9 @@ def test_a_source_that_is_a_url(source: Clone, pair: Pair) -> None:
     three.dvc("pull", "-q", "a", "code", "linked", "text")
 
 
+@pytest.mark.parametrize("count", all_but((120,), (1, 50, 120, 199, 200)))
 def test_killed_imports_leave_nothing_and_can_be_repeated(
-    sandbox: Sandbox, dvc3: Path, pair: Pair
+    sandbox: Sandbox, dvc3: Path, pair: Pair, count: int
 ) -> None:
     source = begin(sandbox, dvc3, "source")
     for number in range(200):

@@ -8,12 +8,13 @@ import pytest
 
 from vfs.testing.clones import Clone, check_store, objects
 from vfs.testing.sandbox import Sandbox
+from vfs.testing.variants import soak
 
 pytestmark = [pytest.mark.dvc]
-MANY = 2_500
+MANY = 1_100  # processes take 512 and more
 
 
-@pytest.fixture(params=["dvc", "packed"])
+@pytest.fixture
 def one(request: pytest.FixtureRequest, sandbox: Sandbox, dvc3: Path) -> Clone:
     """A repository with data that nobody pushed, and a remote of either layout."""
     root = sandbox.root / "one"
@@ -37,6 +38,7 @@ def commit(clone: Clone) -> None:
     clone.git("commit", "-q", "-m", "v1")
 
 
+@pytest.mark.parametrize("one", ["dvc", soak("packed")], indirect=True)
 def test_round_trip(one: Clone) -> None:
     one.vfs("add", "data")
     assert "up to date" in one.dvc("status")
@@ -50,6 +52,7 @@ def test_round_trip(one: Clone) -> None:
     assert "up to date" in two.dvc("status")
 
 
+@pytest.mark.parametrize("one", [soak("dvc"), "packed"], indirect=True)
 def test_what_is_damaged_is_named(one: Clone) -> None:
     one.vfs("add", "data")
     commit(one)

@@ -316,7 +316,7 @@ VARIABLES = (
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.sampled_from(["one", "two", "three"]), STAGE, max_size=3))
 def test_generated_pipelines(reader: DvcReader, stages: dict[str, Any]) -> None:
     files = {"params.yaml": VARIABLES, "dvc.yaml": dump_yaml({"stages": stages}).decode()}

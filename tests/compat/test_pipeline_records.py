@@ -85,7 +85,7 @@ LOCKED = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.sampled_from(["a", "b@1", "c"]), LOCKED, min_size=1), st.data())
 def test_generated_locks(
     reader: DvcReader, recorded: dict[str, Locked], data: st.DataObject
@@ -110,7 +110,7 @@ def test_generated_locks(
     assert edited.decode() == told
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.dictionaries(st.sampled_from(["a", "b", "c*", "1"]) | st.integers(0, 2), VALUE, max_size=4),
     st.lists(st.lists(st.sampled_from(["a", "b", "c*", "*", "0", "1", "-1", "?"]), min_size=1, max_size=3).map(".".join), max_size=2),

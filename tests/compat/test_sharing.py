@@ -11,6 +11,7 @@ from vfs.testing.clones import Clone, check_store
 from vfs.testing.real_repository import RepositoryCase
 from vfs.testing.s3_servers import S3Server
 from vfs.testing.sandbox import Sandbox
+from vfs.testing.variants import soak
 
 pytestmark = [pytest.mark.dvc, pytest.mark.slow]
 
@@ -47,7 +48,7 @@ def second_version(clone: Clone) -> None:
     clone.git("commit", "-q", "-a", "-m", "v2")
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture
 def one(request: pytest.FixtureRequest, sandbox: Sandbox, dvc3: Path) -> Clone:
     """A repository whose remote is a directory, or a bucket."""
     if request.param == "local":
@@ -57,6 +58,7 @@ def one(request: pytest.FixtureRequest, sandbox: Sandbox, dvc3: Path) -> Clone:
     return start(sandbox, dvc3, url, server.options)
 
 
+@pytest.mark.parametrize("one", [soak("local"), "s3"], indirect=True)
 def test_dvc_pulls_what_we_pushed(one: Clone) -> None:
     one.vfs("push")
     two = one.clone("two")
@@ -74,6 +76,7 @@ def test_dvc_pulls_what_we_pushed(one: Clone) -> None:
     assert "Everything is up to date" in one.dvc("push")
 
 
+@pytest.mark.parametrize("one", ["local", soak("s3")], indirect=True)
 def test_we_fetch_what_dvc_pushed(one: Clone) -> None:
     one.dvc("push", "-q")
     second_version(one)
@@ -117,7 +120,7 @@ def objects(clone: Clone) -> list[tuple[str, int]]:
     return [(str(path), path.stat().st_mode & 0o777) for path in base.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("name", ["legacy", "imports"])
+@pytest.mark.parametrize("name", ["legacy", soak("imports")])
 def test_everything_that_dvc_pulls_can_be_fetched(
     name: str, real_repository: Callable[[str], RepositoryCase], sandbox: Sandbox, dvc3: Path
 ) -> None:
@@ -135,7 +138,7 @@ def test_everything_that_dvc_pulls_can_be_fetched(
         assert not lacking, tag
 
 
-@pytest.mark.parametrize("link", ["copy", "hardlink", "symlink"])
+@pytest.mark.parametrize("link", [soak("copy"), "hardlink", soak("symlink")])
 def test_dvc_finds_what_we_checked_out_up_to_date(sandbox: Sandbox, dvc3: Path, link: str) -> None:
     """In every kind of link, over both versions, and the other way round."""
     one = start(sandbox, dvc3, str(sandbox.root / "remote"), {})

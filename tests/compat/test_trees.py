@@ -14,6 +14,7 @@ from vfs.testing.mounts import Mount, MountFactory, vfs
 from vfs.testing.real_repository import RepositoryCase
 from vfs.testing.sandbox import Sandbox
 from vfs.testing.trees import Tree, capture, explain
+from vfs.testing.variants import all_but
 
 pytestmark = [pytest.mark.fuse, pytest.mark.dvc, pytest.mark.slow]
 
@@ -25,7 +26,7 @@ def mounted(mount: Mount, below: str = "") -> Tree:
     return capture(root, skip=lambda path: path == b".snapshots")
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", all_but(("imports", "legacy", "shapes"), sorted(BUILDERS)))
 def test_each_commit_mounted_from_an_empty_cache(
     name: str, real_repository: RealRepositories, mounts: MountFactory
 ) -> None:
@@ -36,7 +37,7 @@ def test_each_commit_mounted_from_an_empty_cache(
         mount.umount()
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", all_but(("legacy", "shapes"), sorted(BUILDERS)))
 def test_each_commit_by_switching_back_and_forth(
     name: str, real_repository: RealRepositories, mounts: MountFactory
 ) -> None:
@@ -48,7 +49,7 @@ def test_each_commit_by_switching_back_and_forth(
         assert explain(case.revisions[rev], mounted(mount)) == "", f"{name} at {rev}"
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", all_but(("imports", "shapes"), sorted(BUILDERS)))
 def test_each_commit_below_snapshots(
     name: str, real_repository: RealRepositories, mounts: MountFactory
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from vfs.testing.clones import Clone
 from vfs.testing.sandbox import Sandbox
+from vfs.testing.variants import soak
 
 pytestmark = pytest.mark.dvc
 
@@ -81,7 +82,7 @@ def test_outs_of_a_stage_that_never_ran(make: Make) -> None:
     assert "out2" not in one.vfs("status")
 
 
-@pytest.mark.parametrize("verb", ["add later", "commit later.dvc", "commit"])
+@pytest.mark.parametrize("verb", [soak("add later"), soak("commit later.dvc"), "commit"])
 def test_they_are_recorded_as_by_dvc(make: Make, verb: str) -> None:
     pointers = []
     for name in ("ours", "theirs"):

@@ -14,8 +14,8 @@ from vfs.testing.sandbox import Sandbox
 pytestmark = pytest.mark.fuse
 
 PAGE = 4096
-ONE = {f"{n % 7}/{n:04d}": b"%d" % n for n in range(2000)}
-TWO = ONE | {f"{n % 7}/{n:04d}": b"new %d" % n for n in range(0, 2000, 5)}
+ONE = {f"{n % 7}/{n:04d}": b"%d" % n for n in range(800)}
+TWO = ONE | {f"{n % 7}/{n:04d}": b"new %d" % n for n in range(0, 800, 5)}
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_while_mounted(mount: Mount) -> None:
 
 
 def test_while_not_mounted(mount: Mount) -> None:
-    for seed in range(3):
+    for seed in range(2):
         mount.umount()
         spoil(mount.sandbox, seed)
         mount.start("v2")

@@ -11,6 +11,7 @@ from vfs.errors import FormatError
 from vfs.testing.clones import check_store, objects
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.team import NOW, Team
+from vfs.testing.variants import soak
 from vfs.testing.web_servers import StoreServer
 
 pytestmark = pytest.mark.slow
@@ -46,7 +47,7 @@ def test_at_once(team: Team) -> None:
     assert team.condemning() == []
 
 
-@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize("cached", [soak(True), False])
 def test_who_pushes_between_sends_it_again(team: Team, cached: bool) -> None:
     """From the cache, or what a collection of the cache left to the remote, from there."""
     team.gc()
@@ -59,7 +60,7 @@ def test_who_pushes_between_sends_it_again(team: Team, cached: bool) -> None:
     assert check_store(team.remote) == 10
 
 
-@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize("cached", [soak(True), False])
 def test_fsck_names_and_mends_it(team: Team, cached: bool) -> None:
     """As a push would: from the cache, or from the remote itself."""
     team.gc()
@@ -158,7 +159,7 @@ def test_what_is_damaged_is_named_with_a_hint(team: Team) -> None:
     assert "remove it" in said
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packed", [soak(False), True])
 def test_a_clock_that_is_ahead(team: Team, packed: bool) -> None:
     """What counts is the remote's clock."""
     name, place = "store", team.remote

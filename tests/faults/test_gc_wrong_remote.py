@@ -44,6 +44,7 @@ def test_a_directory(handmade: HandmadeRepository) -> None:
     assert figures(one) == (GARBAGE - 1, 1)
 
 
+@pytest.mark.soak
 def test_s3(sandbox: Sandbox, ministack: S3Server, tmp_path: Path) -> None:
     """Its ETags are MD5s; where they are not, an object that is read says so, and the size has to do."""
     bucket = ministack.new_bucket()

@@ -137,9 +137,33 @@ POISONS: dict[str, Poison] = {
 
 @pytest.fixture
 def secret(handmade: HandmadeRepository) -> Path:
-    path = handmade.root.parent / "secret"
+    return secret_beside(handmade)
+
+
+def secret_beside(repo: HandmadeRepository) -> Path:
+    path = repo.root.parent / "secret"
     path.write_bytes(SECRET)
     return path
+
+
+def good_files(repo: HandmadeRepository) -> dict[str, bytes]:
+    oid, size, count = repo.put_directory({"a": b"a", "sub/b": b"b"})
+    return {
+        ".dvc/config": repo.config(),
+        "git.txt": b"git",
+        "l:out-link": b"/tmp",
+        "good.bin.dvc": pointer("good.bin", repo.put(b"good data"), 9),
+        "dir.dvc": pointer("dir", oid, size, count),
+    }
+
+
+@pytest.fixture(scope="module")
+def shared(module_handmade: HandmadeRepository, module_mounts: MountFactory) -> Mount:
+    """A mount that is switched from one poison to the next: each is met by a daemon that has met the others."""
+    secret_beside(module_handmade)
+    module_mounts.allow("WARNING")
+    module_handmade.commit_raw(good_files(module_handmade), tag="clean")
+    return module_mounts(module_handmade.root, "clean")
 
 
 def contents(mount: Mount) -> dict[str, bytes]:
@@ -169,36 +193,23 @@ def check(mount: Mount, text: bytes) -> None:
 
 
 @pytest.mark.parametrize("what", POISONS)
-def test_the_rest_is_served(
-    what: str, handmade: HandmadeRepository, mounts: MountFactory, secret: Path
-) -> None:
-    mounts.allow("WARNING")
-    repo = handmade
-    oid, size, count = repo.put_directory({"a": b"a", "sub/b": b"b"})
-    good = {
-        ".dvc/config": repo.config(),
-        "git.txt": b"git",
-        "l:out-link": b"/tmp",
-        "good.bin.dvc": pointer("good.bin", repo.put(b"good data"), 9),
-        "dir.dvc": pointer("dir", oid, size, count),
-    }
-    repo.commit_raw(good, tag="clean")
-    repo.commit_raw({**good, **POISONS[what](repo)}, tag="poisoned")
-    mount = mounts(repo.root, "poisoned")
+def test_the_rest_is_served(what: str, module_handmade: HandmadeRepository, shared: Mount) -> None:
+    """A mount that begins with poison is that of `test_all_of_it_at_once`."""
+    repo, mount = module_handmade, shared
+    head = repo.commit_raw({**good_files(repo), **POISONS[what](repo)})
+    assert mount.daemon().is_running(), "the poison before ended it"
+    mount.switch(head)
     check(mount, b"git")
     mount.switch("clean")
     check(mount, b"git")
     assert os.stat(mount.path / "good.bin").st_size == 9
-    mount.switch("poisoned")
+    mount.switch(head)
     check(mount, b"git")
 
 
 def heavy(repo: HandmadeRepository) -> dict[str, bytes]:
     """What is small on its way and large when it is read."""
-    zeros = {}
-    for size in (2 << 30, 250 << 20):  # one beyond the limit of a listing, one below it
-        oid = repo.put_zeros(size)
-        zeros[f"zeros{size}.dvc"] = pointer(f"zeros{size}", oid, 5, 1)
+    oid = repo.put_zeros(250 << 20)  # below the limit of a listing; `lies` is beyond it
     repo.put_sparse(f"{OID}.dir", 2 << 30)
     outs = b"".join(
         b"- md5: %032x\n  size: 5\n  hash: md5\n  path: f%d\n" % (n, n) for n in range(90_000)
@@ -207,7 +218,7 @@ def heavy(repo: HandmadeRepository) -> dict[str, bytes]:
     open_listing = raw_listing(b'[{"md5": "' + b"0" * (64 << 20))(repo)
     deep_listing = raw_listing(b"[" + b"[" * (64 << 20))(repo)
     return {
-        **zeros,
+        "zeros.dvc": pointer("zeros", oid, 5, 1),
         "lies.dvc": pointer("lies", OID + ".dir", 5, 1),
         "outs.dvc": b"outs:\n" + outs,
         "values.dvc": b"outs: " + nested,
@@ -226,13 +237,7 @@ def test_memory_stays_bounded(
     """The daemon's peak, whatever a stranger's repository holds; docs/semantics.md states it."""
     mounts.allow("WARNING")
     repo = handmade
-    oid, size, count = repo.put_directory({"a": b"a", "sub/b": b"b"})
-    good = {
-        ".dvc/config": repo.config(),
-        "git.txt": b"git",
-        "good.bin.dvc": pointer("good.bin", repo.put(b"good data"), 9),
-        "dir.dvc": pointer("dir", oid, size, count),
-    }
+    good = good_files(repo)
     repo.commit_raw(good, tag="clean")
     repo.commit_raw({**heavy(repo), **good}, tag="heavy")
     mount = mounts(repo.root, "heavy")
@@ -259,14 +264,7 @@ def test_all_of_it_at_once(
     """Every poison in a directory of its own, and still each good path is served."""
     mounts.allow("WARNING")
     repo = handmade
-    oid, size, count = repo.put_directory({"a": b"a", "sub/b": b"b"})
-    blobs = {
-        ".dvc/config": repo.config(),
-        "git.txt": b"git",
-        "l:out-link": b"/tmp",
-        "good.bin.dvc": pointer("good.bin", repo.put(b"good data"), 9),
-        "dir.dvc": pointer("dir", oid, size, count),
-    }
+    blobs = good_files(repo)
     for number, poison in enumerate(POISONS.values()):
         for path, data in poison(repo).items():
             prefix, name = ("l:", path[2:]) if path.startswith("l:") else ("", path)

@@ -20,6 +20,7 @@ from vfs.testing.mounts import Mount, MountFactory, daemons, is_mounted, wait_un
 from vfs.testing.refusals import refused
 from vfs.testing.s3_servers import S3Server
 from vfs.testing.sandbox import Sandbox
+from vfs.testing.variants import soak
 
 pytestmark = [pytest.mark.fuse, pytest.mark.s3]
 
@@ -77,7 +78,7 @@ def test_a_switch_outlasts_a_restart(
             assert (mount.path / "more" / "c").read_bytes() == b"c"
 
 
-@pytest.mark.parametrize("fault", [stall(0), hangup()], ids=["silent", "hang-up"])
+@pytest.mark.parametrize("fault", [stall(0), soak(hangup())], ids=["silent", "hang-up"])
 def test_a_switch_ends_at_the_deadline(
     repository: HandmadeRepository,
     proxy: FaultyProxy,
@@ -133,7 +134,9 @@ def test_ctrl_c_ends_waiting(
     assert asking.wait(5) != 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, soak(signal.SIGTERM), soak(signal.SIGHUP), signal.SIGKILL]
+)
 def test_an_interrupted_mount_leaves_nothing(
     repository: HandmadeRepository,
     proxy: FaultyProxy,
@@ -174,7 +177,7 @@ def test_doctor_says_how_long_it_waited(repository: HandmadeRepository, proxy: F
     assert "waited for only 5 s here; mounts and reads wait for `transfer.deadline`" in hints.pop()
 
 
-@pytest.mark.parametrize("fault", [stall(0), hangup()], ids=["silent", "hang-up"])
+@pytest.mark.parametrize("fault", [soak(stall(0)), hangup()], ids=["silent", "hang-up"])
 def test_a_first_look_below_snapshots_breaks_only_the_paths_that_wait(
     repository: HandmadeRepository,
     proxy: FaultyProxy,

@@ -7,6 +7,7 @@ import pytest
 
 from vfs.testing.clones import Clone, handmade_clone, objects
 from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.variants import soak
 
 
 def a_directory(path: Path) -> None:
@@ -21,8 +22,17 @@ def a_link_to_nothing(path: Path) -> None:
     path.symlink_to("nothing")
 
 
-@pytest.mark.parametrize("count", [20, 1500])
-@pytest.mark.parametrize("odd", [a_directory, a_pipe, a_link_to_nothing])
+@pytest.mark.parametrize(
+    ("odd", "count"),
+    [
+        (a_directory, 20),
+        (a_pipe, 20),
+        (a_pipe, 1500),  # by processes
+        (a_link_to_nothing, 20),
+        soak(a_directory, 1500),
+        soak(a_link_to_nothing, 1500),
+    ],
+)
 def test_on_the_remote(handmade: HandmadeRepository, odd: object, count: int) -> None:
     handmade.commit(directories={"data": {f"{n:04d}": b"%d" % n for n in range(count)}})
     one = handmade_clone(handmade, "one", cached=False)

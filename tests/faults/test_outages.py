@@ -17,6 +17,7 @@ from vfs.testing.processes import wait_ended
 from vfs.testing.refusals import refused
 from vfs.testing.s3_servers import SECRET_KEY, S3Server
 from vfs.testing.sandbox import Sandbox
+from vfs.testing.variants import soak
 
 pytestmark = [pytest.mark.fuse, pytest.mark.s3]
 
@@ -73,7 +74,7 @@ def check(reading: dict[str, Future[bytes]]) -> None:
         assert reading[name].result(60) == data
 
 
-@pytest.mark.parametrize("fault", [status(503), hangup()], ids=["503", "hang-up"])
+@pytest.mark.parametrize("fault", [status(503), soak(hangup())], ids=["503", "hang-up"])
 def test_readers_outlast_a_service_that_refuses(
     repository: HandmadeRepository,
     proxy: FaultyProxy,

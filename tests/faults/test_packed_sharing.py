@@ -16,15 +16,17 @@ from vfs.packed import PackedRemote, Pointer
 from vfs.remotes import RemoteSpec, open_remote
 from vfs.testing.clones import Clone, check_store, handmade_clone, objects
 from vfs.testing.handmade import HandmadeRepository
+from vfs.testing.variants import soak
 from vfs.types import Algorithm, Digest
 
 pytestmark = pytest.mark.slow
 
-KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 4
+KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 3
 CHOOSER = random.Random(7)
 FILES = {f"{n % 7}/{n:03d}": CHOOSER.randbytes(6000 + n) for n in range(300)}
 SECOND = {name: data for name, data in FILES.items() if name[0] != "3"} | {"new": b"new"}
-LARGE = CHOOSER.randbytes(40 << 20)  # more than one pack
+LARGE = CHOOSER.randbytes(9 << 20)
+TWO_PACKS = CHOOSER.randbytes(40 << 20)
 POINTERS = 3
 OBJECTS = len({**FILES, **SECOND}) + 1 + 2  # and the large one, and two listings
 
@@ -40,11 +42,21 @@ def packed(handmade: HandmadeRepository) -> Path:
 @pytest.fixture
 def made(handmade: HandmadeRepository, packed: Path) -> HandmadeRepository:
     """A repository with a directory in two versions and a file; the packed remote is the default, DVC's has the data."""
+    return versions(handmade, packed, LARGE)
+
+
+@pytest.fixture
+def larger(handmade: HandmadeRepository, packed: Path) -> HandmadeRepository:
+    """The same, whose file takes more than one pack."""
+    return versions(handmade, packed, TWO_PACKS)
+
+
+def versions(made: HandmadeRepository, packed: Path, large: bytes) -> HandmadeRepository:
     config = f"remotes: {{team: {{url: {packed}}}}}\nremote: {{default: team}}\n".encode()
     plain = {".vfs/config.yaml": config}
-    handmade.commit(plain=plain, directories={"data": FILES}, files={"large": LARGE}, tag="v1")
-    handmade.commit(plain=plain, directories={"data": SECOND}, files={"large": LARGE}, tag="v2")
-    return handmade
+    made.commit(plain=plain, directories={"data": FILES}, files={"large": large}, tag="v1")
+    made.commit(plain=plain, directories={"data": SECOND}, files={"large": large}, tag="v2")
+    return made
 
 
 def figures(said: str) -> dict[str, int]:
@@ -79,8 +91,9 @@ def duration(clone: Clone, *arguments: str) -> float:
     return time.monotonic() - began
 
 
-def test_push_is_killed(made: HandmadeRepository, packed: Path) -> None:
+def test_push_is_killed(larger: HandmadeRepository, packed: Path) -> None:
     """At any moment there is no manifest without its packs, and the next run completes."""
+    made = larger
     one = handmade_clone(made, "one", cached=True)
     made.lose_remote()
     whole = duration(one, "push", "--all-commits")
@@ -180,7 +193,7 @@ def test_what_nobody_has_is_named_and_the_rest_goes(made: HandmadeRepository, pa
     assert check_packed(packed) == 2
 
 
-@pytest.mark.parametrize("count", [20, 1500])
+@pytest.mark.parametrize("count", [20, soak(1500)])
 def test_what_is_damaged_is_named_and_the_rest_goes(
     handmade: HandmadeRepository, packed: Path, count: int
 ) -> None:
@@ -208,7 +221,7 @@ def test_what_is_damaged_is_named_and_the_rest_goes(
     assert check_packed(packed) == 3
 
 
-@pytest.mark.parametrize("scope", ["--all-commits", "--all-tags"])
+@pytest.mark.parametrize("scope", ["--all-commits", soak("--all-tags")])
 def test_one_layout_is_filled_from_the_other(
     made: HandmadeRepository, packed: Path, scope: str
 ) -> None:
@@ -226,7 +239,8 @@ def test_one_layout_is_filled_from_the_other(
     assert os.listdir(one.root / ".git" / "vfs" / "spool") == []
 
 
-def test_two_clones_push_at_once(made: HandmadeRepository, packed: Path) -> None:
+def test_two_clones_push_at_once(larger: HandmadeRepository, packed: Path) -> None:
+    made = larger
     clones = [handmade_clone(made, name, cached=True) for name in ("one", "two")]
     made.lose_remote()
     argv = [sys.executable, "-m", "vfs_cli", "push", "--all-commits"]

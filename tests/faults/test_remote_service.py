@@ -27,6 +27,7 @@ from vfs.testing.mounts import Mount, MountFactory, wait_until
 from vfs.testing.refusals import refused
 from vfs.testing.s3_servers import S3Server
 from vfs.testing.sandbox import Sandbox
+from vfs.testing.variants import soak
 
 pytestmark = [pytest.mark.fuse, pytest.mark.s3]
 
@@ -97,12 +98,12 @@ def test_everything_over_s3(mount: Mount) -> None:
     "faults",
     [
         [status(503)],
-        [status(500), status(503)],
-        [status(429, ("Retry-After", "0"))],
-        [reset(0)],
+        soak([status(500), status(503)]),
+        soak([status(429, ("Retry-After", "0"))]),
+        soak([reset(0)]),
         [reset(20_000)],
         [truncate(30_000)],
-        [hangup(), hangup()],
+        soak([hangup(), hangup()]),
         [garbage()],
         [stall(10_000)],
     ],
@@ -175,6 +176,7 @@ def eventually(path: Path) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_wrong_secret(sandbox: Sandbox, rgw: S3Server, mounts: MountFactory) -> None:
     """A server that checks signatures: refused clearly, without the secret in any message."""

@@ -10,6 +10,7 @@ import pytest
 from vfs.testing.clones import Clone
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.sandbox import Sandbox
+from vfs.testing.variants import soak
 
 FILES = {f"{number}": b"%d" % number * 100 for number in range(20)}
 
@@ -47,8 +48,10 @@ def read_only(place: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", place], check=True)
 
 
-@pytest.mark.parametrize("blocked", [fill_up, read_only])
-@pytest.mark.parametrize("state", ["there", "lost"])
+@pytest.mark.parametrize(
+    ("state", "blocked"),
+    [("there", read_only), ("lost", fill_up), soak("there", fill_up), soak("lost", read_only)],
+)
 def test_nothing_can_be_written(one: Clone, disk: Path, blocked: object, state: str) -> None:
     if state == "lost":
         subprocess.run(["rm", "-r", one.root / ".git/vfs/state"], check=True)

@@ -12,6 +12,7 @@ import pytest
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.holders import held
 from vfs.testing.mounts import Mount, MountFactory, wait_until
+from vfs.testing.variants import soak
 
 pytestmark = pytest.mark.fuse
 
@@ -80,7 +81,7 @@ def test_sigterm_ends_the_daemon(mount: Mount) -> None:
     wait_until(lambda: not daemon.is_running() or daemon.status() == "zombie", "its end")
 
 
-@pytest.mark.parametrize("what", ["chunks", "catalog"])
+@pytest.mark.parametrize("what", [soak("chunks"), "catalog"])
 def test_an_unmount_ends_the_daemon_while_another_process_stands_at_the_gate(
     what: str, handmade: HandmadeRepository, mount: Mount
 ) -> None:
@@ -106,8 +107,11 @@ def test_a_switch_is_made_in_memory_and_the_log_names_who_is_in_the_way(
     assert f"process {stopped} (python" in mount.log()
 
 
-@pytest.mark.parametrize("stopped", ["catalog", "chunks/index"], indirect=True)
-@pytest.mark.parametrize("revision", ["v1", "v2"])
+@pytest.mark.parametrize(
+    ("revision", "stopped"),
+    [("v1", "chunks/index"), ("v2", "catalog"), soak("v1", "catalog"), soak("v2", "chunks/index")],
+    indirect=["stopped"],
+)
 def test_a_second_mount_comes_up_and_both_end(
     revision: str, handmade: HandmadeRepository, mount: Mount, mounts: MountFactory, stopped: int
 ) -> None:
@@ -119,7 +123,7 @@ def test_a_second_mount_comes_up_and_both_end(
 
 
 @pytest.mark.usefixtures("stopped")
-@pytest.mark.parametrize("revision", ["v1", "v3"])
+@pytest.mark.parametrize("revision", [soak("v1"), "v3"])
 def test_ls_of_a_commit(revision: str, handmade: HandmadeRepository) -> None:
     found = vfs(handmade, "ls", "--rev", revision, "small")
     assert found.returncode == 0, found.stderr

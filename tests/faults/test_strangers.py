@@ -10,6 +10,7 @@ import pytest
 
 from vfs.testing.handmade import HandmadeRepository, md5, object_path, pointer
 from vfs.testing.mounts import Mount, MountFactory, wait_until
+from vfs.testing.variants import soak
 
 pytestmark = pytest.mark.fuse
 
@@ -47,7 +48,7 @@ def stranger(handmade: HandmadeRepository) -> HandmadeRepository:
     return made
 
 
-@pytest.mark.parametrize("emptied", [False, True])
+@pytest.mark.parametrize("emptied", [soak(False), True])
 def test_a_wrong_remote(
     ours: Mount, stranger: HandmadeRepository, mounts: MountFactory, emptied: bool
 ) -> None:
@@ -70,7 +71,7 @@ def test_a_wrong_remote(
     assert (ours.path / "large.bin").read_bytes() == LARGE
 
 
-@pytest.mark.parametrize("how", ["copied", "linked"])
+@pytest.mark.parametrize("how", ["copied", soak("linked")])
 def test_a_repository_that_has_our_scope(
     ours: Mount,
     handmade: HandmadeRepository,
@@ -106,8 +107,11 @@ def test_what_ours_has_proved_is_theirs_too(
     assert os.getxattr(theirs.path / "theirs.bin", "user.vfs.verified") == b"yes"
 
 
-@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
-@pytest.mark.parametrize("there", [True, False], ids=["wrong", "missing"])
+@pytest.mark.parametrize(
+    ("there", "data"),
+    [(True, LARGE), (False, SMALL), soak(True, SMALL), soak(False, LARGE)],
+    ids=["wrong-large", "missing-small", "wrong-small", "missing-large"],
+)
 def test_another_key_on_a_version_aware_remote(
     handmade: HandmadeRepository, mounts: MountFactory, data: bytes, there: bool
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from vfs.testing.mounts import MountFactory, daemons, is_mounted, vfs, wait_until
 from vfs.testing.sandbox import Sandbox
+from vfs.testing.variants import soak
 
 pytestmark = [pytest.mark.fuse, pytest.mark.slow]
 
@@ -63,7 +64,7 @@ def test_ends_as_the_command_that_failed(
     assert os.listdir(temporary) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, soak(signal.SIGTERM)])
 @pytest.mark.parametrize("moment", ["while it builds", "while it is mounted"])
 def test_cleans_up_when_interrupted(
     sandbox: Sandbox, temporary: Path, number: signal.Signals, moment: str

@@ -342,7 +342,7 @@ if SOAK:
 
     @pytest.mark.timeout(3600)
     def test_random_histories_of_large_files() -> None:
-        some = settings(COMMON, max_examples=12, stateful_step_count=25)
+        some = settings(COMMON, max_examples=8, stateful_step_count=25)
         run_state_machine_as_test(LargeMachine, settings=some)
 
     @pytest.mark.timeout(SOAK_MINUTES * 60 + 3600)

@@ -8,6 +8,7 @@ import pytest
 from vfs.testing.clones import Clone, handmade_clone
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.mounts import Mount, MountFactory, is_mounted
+from vfs.testing.variants import soak
 
 pytestmark = pytest.mark.fuse
 
@@ -42,7 +43,7 @@ def inside(clone: Clone, mounts: MountFactory, place: str, life: str) -> Mount:
     return mount
 
 
-@pytest.mark.parametrize("life", ["alive", "dead"])
+@pytest.mark.parametrize("life", ["alive", soak("dead")])
 def test_every_verb_passes_over_it(clone: Clone, mounts: MountFactory, life: str) -> None:
     plain = looks(clone)
     inside(clone, mounts, "in side [*]", life)
@@ -57,7 +58,7 @@ def test_every_verb_passes_over_it(clone: Clone, mounts: MountFactory, life: str
     assert looks(clone) == plain
 
 
-@pytest.mark.parametrize("life", ["alive", "dead"])
+@pytest.mark.parametrize("life", [soak("alive"), "dead"])
 def test_a_tracked_directory_is_what_lies_around_it(
     clone: Clone, mounts: MountFactory, life: str
 ) -> None:
@@ -77,7 +78,7 @@ def test_a_tracked_directory_is_what_lies_around_it(
     assert is_mounted(mount.path)
 
 
-@pytest.mark.parametrize("life", ["alive", "dead"])
+@pytest.mark.parametrize("life", ["alive", soak("dead")])
 def test_nothing_on_it_is_tracked_or_overwritten(
     clone: Clone, mounts: MountFactory, life: str
 ) -> None:

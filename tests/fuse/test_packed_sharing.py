@@ -11,6 +11,7 @@ from vfs.testing.clones import Clone, check_store
 from vfs.testing.mounts import MountFactory
 from vfs.testing.s3_servers import S3Server
 from vfs.testing.sandbox import Sandbox
+from vfs.testing.variants import soak
 
 pytestmark = [pytest.mark.fuse, pytest.mark.slow]
 
@@ -21,7 +22,7 @@ FILES["data/and again"] = FILES["data/again"]
 LARGE = CHANCE.randbytes(5 << 20)
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture
 def one(request: pytest.FixtureRequest, sandbox: Sandbox) -> Clone:
     """A repository with data that nobody pushed, and a packed remote: a directory, or a bucket."""
     root = sandbox.root / "one"
@@ -54,6 +55,7 @@ def figures(said: str) -> dict[str, int]:
     return dict(json.loads(said.splitlines()[0]))
 
 
+@pytest.mark.parametrize("one", [soak("local"), "s3"], indirect=True)
 def test_round_trip(one: Clone, mounts: MountFactory) -> None:
     first = one.data
     assert "200" not in one.vfs("push")  # 199 files: two hold the same
@@ -88,6 +90,7 @@ def test_round_trip(one: Clone, mounts: MountFactory) -> None:
     assert figures(one.vfs("push", "--all-commits", "--json"))["files"] == 0
 
 
+@pytest.mark.parametrize("one", ["local", soak("s3")], indirect=True)
 def test_one_file_into_a_directory_that_is_not_here(one: Clone) -> None:
     """What the manifest of the version before says need not be in the cache."""
     one.vfs("push")
@@ -102,6 +105,7 @@ def test_one_file_into_a_directory_that_is_not_here(one: Clone) -> None:
     assert three.data == one.data | {"data/more": b"more"}
 
 
+@pytest.mark.parametrize("one", ["local", soak("s3")], indirect=True)
 def test_two_change_one_directory_and_merge(one: Clone) -> None:
     """The merge driver fetches the list of the other side from the packed remote."""
     one.vfs("push")

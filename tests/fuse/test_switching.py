@@ -12,6 +12,7 @@ import pytest
 from vfs.testing.handmade import HandmadeRepository, md5, pointer
 from vfs.testing.mounts import Mount, MountFactory
 from vfs.testing.refusals import refused
+from vfs.testing.variants import soak
 
 pytestmark = pytest.mark.fuse
 
@@ -253,7 +254,7 @@ def test_listing_and_content_agree_after_each_switch(mount: Mount) -> None:
         assert expected[rev](names), (rev, names)
 
 
-@pytest.mark.parametrize("tracked", [True, False])
+@pytest.mark.parametrize("tracked", [True, soak(False)])
 def test_an_open_file_follows_its_data_to_another_remote(
     handmade: HandmadeRepository, mounts: MountFactory, tracked: bool
 ) -> None:

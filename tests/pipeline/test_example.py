@@ -91,6 +91,7 @@ def test_a_second_clone_has_nothing_to_run(cleo: Clone) -> None:
     assert cleo.git("status", "--porcelain") == ""
 
 
+@pytest.mark.soak
 def test_a_second_clone_makes_the_same_bytes(cleo: Clone) -> None:
     """Nobody ever gave it what the stages made: only the data is fetched."""
     cleo.vfs("pull", "data")
@@ -101,6 +102,7 @@ def test_a_second_clone_makes_the_same_bytes(cleo: Clone) -> None:
     assert check_store(cleo.cache) > 2400
 
 
+@pytest.mark.soak
 def test_what_was_lost_is_made_again(cleo: Clone) -> None:
     """Outs of a stage and all that would give them back are gone."""
     cleo.vfs("pull")

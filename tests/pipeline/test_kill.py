@@ -15,7 +15,7 @@ from tests.pipeline.conftest import Work
 from vfs.testing.clones import check_store, objects
 
 pytestmark = pytest.mark.slow
-KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 6
+KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 4
 STAGES = 6
 
 

@@ -9,11 +9,18 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.conftest import Work
+from vfs.testing.variants import soak
 
 
 @pytest.fixture(params=[True, False], ids=["in-place", "private"])
 def in_place(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
+
+
+private_mostly = pytest.mark.parametrize(
+    "in_place", [soak(True), False], ids=["in-place", "private"], indirect=True
+)
+"""Of what is decided before it matters where a command runs."""
 
 
 CHAIN = """\
@@ -56,6 +63,7 @@ def test_only_what_changed_runs(work: Work) -> None:
     assert "2 stages: nothing to run" in work.vfs("status")
 
 
+@private_mostly
 def test_a_stage_whose_outs_stay_the_same_stops_the_change(work: Work) -> None:
     work.pipeline(
         "  one: {cmd: 'head -c 1 a > b', deps: [a], outs: [b]}\n"
@@ -170,6 +178,7 @@ def test_the_lock_is_free_while_a_command_runs(work: Work) -> None:
     assert ("'d.dvc' (created)" in said) != work.in_place
 
 
+@private_mostly
 def test_keep_going_and_side_by_side(work: Work) -> None:
     work.pipeline(
         "  bad: {cmd: 'echo said; false', deps: [a], outs: [x]}\n"
@@ -185,6 +194,7 @@ def test_keep_going_and_side_by_side(work: Work) -> None:
     assert "good" not in work.outcomes("bad", code=23)
 
 
+@private_mostly
 def test_independent_stages_run_at_once(work: Work) -> None:
     """Each waits for the other: one after the other they would never end."""
     meet = "while [ ! -e {other} ]; do :; done"
@@ -195,6 +205,7 @@ def test_independent_stages_run_at_once(work: Work) -> None:
     assert work.outcomes("-j", "2") == {"one": "ran", "two": "ran"}
 
 
+@private_mostly
 def test_what_is_refused_runs_nothing(work: Work) -> None:
     work.pipeline("  one: {cmd: touch ran, outs: [ran]}\n  two: {cmd: cp a z, deps: [a], outs: [params.yaml]}\n")  # fmt: skip
     assert "dvc.yaml:3: stage 'two': the out params.yaml is tracked by Git" in work.vfs("repro", code=9)  # fmt: skip
@@ -250,6 +261,7 @@ def test_sigterm_is_passed_on(work: Work, waiting: Callable[[Path], None]) -> No
     assert (work.signs / "told").exists()
 
 
+@private_mostly
 def test_two_do_not_run_one_stage(work: Work, waiting: Callable[[Path], None]) -> None:
     work.pipeline(f"  one:\n    cmd: touch {work.signs}/begun; while [ ! -e {work.signs}/go ]; do sleep 0.01; done; cp a b\n    deps: [a]\n    outs: [b]\n")  # fmt: skip
     process = work.start("repro")
@@ -260,6 +272,7 @@ def test_two_do_not_run_one_stage(work: Work, waiting: Callable[[Path], None]) -
     assert process.returncode == 0
 
 
+@private_mostly
 def test_a_frozen_stage_is_recorded_never_run(work: Work) -> None:
     work.pipeline("  one: {cmd: cat a > b, deps: [a], outs: [b], frozen: true}\n")
     assert "frozen, so it does not run, and b is not there" in work.vfs("repro", code=23)

@@ -15,6 +15,7 @@ from tests.sandbox.conftest import Result, World, as_root
 from vfs.sandbox.removal import remove
 from vfs.sandbox.trace import IGNORED, Of, Touch, Trace, load
 from vfs.testing.mounts import wait_until
+from vfs.testing.variants import soak
 
 PYTHON = "/usr/bin/python3 -S"
 FUSE = 'mount --bind "$0" /dev/fuse; exec "$@"'
@@ -140,6 +141,7 @@ def test_nested_and_in_the_background(world: World, traced: Traced) -> None:
     assert done.what == {"last": "created", "ready": "created"}
 
 
+@pytest.mark.parametrize("world", [soak("root"), "user"], indirect=True)
 def test_ten_thousand_files(world: World, traced: Traced) -> None:
     names = [f"d{n % 50}/f{n}" for n in range(10_000)]
     for name in names:
@@ -221,6 +223,7 @@ def test_python_environments_and_caches_are_not_watched(world: World, traced: Tr
     assert whole(trace) == {"p/no": Touch.GHOST}
 
 
+@pytest.mark.parametrize("world", [soak("root"), "user"], indirect=True)
 def test_races_of_names(world: World, traced: Traced) -> None:
     """Files that are made, renamed, replaced and removed while others are read."""
     names = [f"in/{number}" for number in range(500)]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.conftest import AS_USER, World, as_root
+from vfs.testing.variants import soak
 
 PYTHON = "/usr/bin/python3 -I -S -c"
 NAMES = [
@@ -193,6 +194,7 @@ def test_several_runs_in_one_view_and_a_scratch_elsewhere(world: World) -> None:
     assert not (world.tree / "one").exists()
 
 
+@pytest.mark.parametrize("world", [soak("root"), "user"], indirect=True)
 def test_a_gigabyte_is_written_once(world: World) -> None:
     """It lies in the scratch, and is renamed to where it stays."""
     free = os.statvfs(world.tree)
@@ -279,6 +281,7 @@ INNER = """\
 import os, shutil, sys
 from vfs.errors import Unsupported
 from vfs.sandbox.view import View
+from vfs.testing.variants import soak
 
 tree, scratch = os.getcwd(), sys.argv[1]
 view = View(tree, scratch)

@@ -21,7 +21,7 @@ from vfs.testing.trees import capture
 
 pytestmark = [pytest.mark.dvc, pytest.mark.slow]
 
-KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 8
+KILLS = 100 if os.environ.get("VFS_TEST_SOAK") else 5
 
 
 def fill(clone: Clone) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.tracking.conftest import Clone
 from vfs.testing.sandbox import CommandFailed, Sandbox
 from vfs.testing.trees import capture, not_data
+from vfs.testing.variants import soak
 
 pytestmark = [pytest.mark.dvc, pytest.mark.slow]
 
@@ -112,7 +113,7 @@ def test_a_checkout_never_takes_the_only_copy(added: Clone) -> None:
     assert added.read("large.bin") == before
 
 
-@pytest.mark.parametrize("other", ["nothing", "second", "without"])
+@pytest.mark.parametrize("other", [soak("nothing"), "second", soak("without")])
 def test_what_a_remote_lost_after_the_push_is_not_lost(
     added: Clone, sandbox: Sandbox, other: str
 ) -> None:

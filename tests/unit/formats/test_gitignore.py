@@ -29,7 +29,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None)
 @given(name=NAME, other=NAME)
 def test_git_agrees(root: Path, name: str, other: str) -> None:
     names = [name.encode(), other.encode()]

@@ -37,7 +37,7 @@ RUNS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(st.lists(st.tuples(NAMES, RUNS), min_size=1, max_size=6))
 def test_as_the_long_way(entries: list[tuple[str, Locked]]) -> None:
     old: bytes | None = None

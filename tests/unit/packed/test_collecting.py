@@ -17,6 +17,7 @@ from vfs.packed.known import Listed
 from vfs.remotes import Remote, RemoteSpec, open_remote
 from vfs.remotes.base import Ask, ObjectInfo, once
 from vfs.testing.packed import Files, items_of, pointer_of, push
+from vfs.testing.variants import soak
 
 DAY = 86400.0
 
@@ -355,7 +356,7 @@ def test_it_is_killed_before_each_request(tmp_path: Path) -> None:
         settle(place, MIXED)
 
 
-@pytest.mark.parametrize("began", ["before", "then"])
+@pytest.mark.parametrize("began", ["before", soak("then")])
 def test_a_push_before_each_request_loses_nothing(tmp_path: Path, began: str) -> None:
     """One that looked at the remote before the collection began, or one that begins and ends between two of its requests.
 

@@ -161,7 +161,7 @@ async def test_a_get_of_the_old_version_brings_nothing_after_the_new_was_seen(be
 async def test_a_place_that_is_none_any_more(bench: Bench) -> None:
     """The configuration names another one: a GET that runs, what was handed out, and what is stored of the old one end with it."""
     old, new = FaultyPlace(LIES, label="old"), FaultyPlace(CONTENT, label="new")
-    old.hold_at(1 * MIB)
+    old.hold_at(2 * MIB)  # which are stored at once
     places, got = [old], list[bytes]()
 
     async def read() -> None:
@@ -170,8 +170,8 @@ async def test_a_place_that_is_none_any_more(bench: Bench) -> None:
     await bench.start()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(read)
-        await bench.until(lambda: old.sent == MIB)
-        await bench.until(lambda: bench.resident(OURS) == [0, 1, 2, 3])
+        await bench.until(lambda: old.sent == 2 * MIB)
+        await bench.until(lambda: bench.resident(OURS) == list(range(8)))
         places[:] = [new]
         bench.fetcher.places_changed()
         await bench.until(lambda: bool(got))

@@ -10,6 +10,7 @@ from tests.unit.transfer.bench import MIB, Bench, blob_of, content_of
 from vfs.errors import ObjectChanged, RemoteUnavailable, VfsError
 from vfs.store import VERIFIED
 from vfs.testing.places import FaultyPlace, Request
+from vfs.testing.variants import soak
 from vfs.types import BLOCK_SIZE
 
 pytestmark = pytest.mark.slow
@@ -89,7 +90,7 @@ class Readers:
 
 
 @pytest.mark.parametrize(
-    ("seed", "memory"), [(0, 2 * MIB), (1, 16 * MIB), (2, 256 * MIB), (3, 64 * MIB)]
+    ("seed", "memory"), [(0, 2 * MIB), soak(1, 16 * MIB), soak(2, 256 * MIB), (3, 64 * MIB)]
 )
 async def test_storm(bench: Bench, seed: int, memory: int) -> None:
     if seed == 3:
