@@ -53,6 +53,16 @@ def test_is_not_listed_by_the_root(mount: Mount) -> None:
     assert (mount.path / ".snapshots").is_dir()
 
 
+def test_a_file_of_that_name_is_below_its_revision(
+    mounts: MountFactory, handmade: HandmadeRepository
+) -> None:
+    handmade.commit(plain={".snapshots": b"mine", "n.txt": b"1"}, tag="v1")
+    root = mounts(handmade.root, "v1").path
+    assert os.listdir(root) == [".dvc", "n.txt"]
+    assert (root / ".snapshots/v1/n.txt").read_bytes() == b"1"
+    assert (root / ".snapshots/v1/.snapshots").read_bytes() == b"mine"
+
+
 def test_any_revision(mount: Mount, history: HandmadeRepository) -> None:
     head = history.head
     for rev, number in (

@@ -249,10 +249,12 @@ class FileSystem:
             listing = node.past[version]
         else:  # it changed too often since
             raise FsError(errno.ESTALE)
-        high = version << VERSION_SHIFT
+        high, place = version << VERSION_SHIFT, SNAPSHOTS if node.inode == ROOT else b""
         yield from _dots(after, high)
-        if listing is not None:
-            for entry, position in listing.entries(max(0, after - DOTS)):
+        if listing is None:
+            return
+        for entry, position in listing.entries(max(0, after - DOTS)):
+            if entry.name != place:  # else the kernel would have it in the place, for ever
                 found = self._listed(node, listing, entry, current)
                 yield Named(entry.name, found, high | position + DOTS)
 
@@ -262,8 +264,7 @@ class FileSystem:
             raise FsError(errno.ESTALE)
         high = version << VERSION_SHIFT
         yield from _dots(after, high)
-        at = max(0, after - DOTS)
-        for position, name in enumerate(names[at:], at + DOTS + 1):
+        for position, name in enumerate(names[max(0, after - DOTS) :], max(after, DOTS) + 1):
             yield Named(name, _unlinked(name, Kind.DIRECTORY), high | position)
 
     def _listed(

@@ -76,12 +76,7 @@ class Reader:
     """Contents of the inodes of one mount."""
 
     def __init__(
-        self,
-        store: ChunkStore,
-        fetcher: Fetcher,
-        places_of: PlacesOf,
-        *,
-        push_small: int,
+        self, store: ChunkStore, fetcher: Fetcher, places_of: PlacesOf, *, push_small: int
     ) -> None:
         self._store = store
         self._fetcher = fetcher
@@ -90,9 +85,7 @@ class Reader:
         self._said: set[type[VfsError]] = set()
         self._scratch = memoryview(bytearray(LARGEST_READ))
         self._files: dict[int, OpenFile] = {}
-        self._idle: OrderedDict[int, None] = (
-            OrderedDict()
-        )  # those without opens, longest unused first
+        self._idle = OrderedDict[int, None]()  # those without opens, longest unused first
 
     # -- open and close ----------------------------------------------------------------------------
 
@@ -212,7 +205,7 @@ class Reader:
             return data
         if resident is not None:
             try:
-                return await run_in(Pool.DISK, self._gather, resident, offset, end)
+                return await self._gather_waiting(file, resident, offset, end)
             except StoreError as error:  # damaged or vanished: the store has dropped it
                 self._say_once(error)
                 file.extents.clear()
@@ -246,6 +239,14 @@ class Reader:
             if not self._store.read_into_nowait(extent, start - base, part):
                 return None
         return filled
+
+    async def _gather_waiting(
+        self, file: OpenFile, extents: Sequence[Extent], offset: int, end: int
+    ) -> Data:
+        data = await run_in(Pool.DISK, self._gather, extents, offset, end)
+        if file.fetched:
+            self._fetcher.advance(file.blob, offset, end - offset)
+        return data
 
     def _gather(self, extents: Sequence[Extent], offset: int, end: int) -> Data:
         """Read blocks, waiting for the disk; for worker threads."""

@@ -10,7 +10,7 @@ Rules and invariants: `docs/concurrency.md`, "Fetching". All methods belong to t
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import trio
 
@@ -225,9 +225,7 @@ class Fetcher:
                 told = True
             if not await self._wait(state, waiter, in_vain=not left):
                 state.answered(self._left(state, blocks))
-            elif (
-                state.retracted == retracted
-            ):  # else what was found is of another version than what has come
+            elif state.retracted == retracted:  # else what was found is of another version
                 found.data.update(waiter.data)
                 break
         if not told:
@@ -240,10 +238,12 @@ class Fetcher:
         return await assemble(self._store, found, offset, end)
 
     async def _find(self, state: BlobState, blocks: range, *, stored: bool) -> Parts:
-        while True:
-            found = collect(self._engine, state, blocks, stored=stored)
-            if not await let_store(self._engine, state, len(found.missing) * BLOCK_SIZE):
-                return found
+        with trio.move_on_after(self._deadline):
+            while True:
+                found = collect(self._engine, state, blocks, stored=stored)
+                if not await let_store(self._engine, state, len(found.missing) * BLOCK_SIZE):
+                    return found
+        self._refuse_later(state, late(state, min(found.missing), self._deadline))
 
     def _left(self, state: BlobState, blocks: range) -> dict[str, bytes]:
         """The editions that an earlier process has left, if no place has answered and they have all of the blocks."""
@@ -287,7 +287,7 @@ class Fetcher:
         if not await judged_within(self._deadline, judge, self._engine, state):
             self._refuse_later(state, unproven(state, f"not within {self._deadline:g} s"))
 
-    def _refuse_later(self, state: BlobState, error: VfsError) -> None:
+    def _refuse_later(self, state: BlobState, error: VfsError) -> NoReturn:
         """Raise the error of a deadline, and again to who asks within seconds: the kernel does, for the same pages."""
         self._engine.counters.timeouts += 1
         self._engine.journal.write(state.blob, error)

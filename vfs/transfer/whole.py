@@ -75,18 +75,20 @@ async def let_store(engine: Engine, state: BlobState, size: int) -> bool:
     """Before a reader asks for `size` bytes more of a blob: let what is hashed next be stored, if so much waits for it that more would push some out.
 
     So who reads in order never outruns the hashing, however long a thread is held up in the store; it is left behind in the end (`Watch`).
+    What has come may also wait for the rest of its batch, which a place does not send: the caller has a deadline.
 
     Returns:
         Whether it had to wait: other blocks may be here.
 
     Raises:
-        VfsError: the blob was found wrong meanwhile, or the end is near.
+        VfsError: the blob was found wrong meanwhile, a deadline has passed seconds ago for another read, or the end is near.
     """
     if not size or state.proof is None or engine.budget.allows(Level.AHEAD, size):
         return False
     waiter = Waiter({state.proof.reach}, keep=False)
     if not waiter.pending <= state.arrived.keys():
         return False
+    engine.refuse(state)
     state.wait_for(waiter)
     try:
         with engine.accounting.wait(state.blob):

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 import trio
 
-from tests.unit.fs.listings import DictListing
+from tests.unit.fs.listings import DictListing, Tree
 from vfs.errors import UnknownRevision
 from vfs.fs.directories import Listing, Unbuilt, View
 from vfs.fs.errors import FsError
@@ -49,6 +49,18 @@ def source() -> Source:
 def filesystem(source: Source) -> FileSystem:
     main = View(cast("Listing", DictListing({})), "main", "c")
     return FileSystem(main, source, cast("Reader", None))
+
+
+async def test_a_name_of_the_snapshot_does_not_take_the_place(source: Source) -> None:
+    """A listing would hand the kernel a file of that name, for ever; it is below the revision instead."""
+    tree: Tree = {b".snapshots": b"mine", b"in": {b".snapshots": b"below"}}
+    main = View(cast("Listing", DictListing(tree)), "main", "c")
+    filesystem = FileSystem(main, source, cast("Reader", None))
+    assert [named.name for named in await filesystem.readdir(1, 0)] == [b".", b"..", b"in"]
+    below = (await filesystem.lookup(1, b"in")).inode
+    assert b".snapshots" in [named.name for named in await filesystem.readdir(below, 0)]
+    other = filesystem.directories.open_root(View(main.root, "other", "d")).inode
+    assert b".snapshots" in [named.name for named in await filesystem.readdir(other, 0)]
 
 
 async def test_looking_at_names_builds_nothing(filesystem: FileSystem, source: Source) -> None:

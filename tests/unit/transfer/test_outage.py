@@ -11,6 +11,8 @@ from trio.testing import MockClock
 from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of
 from vfs.errors import AccessDenied, ConfigError, DataUnavailable, RemoteUnavailable
 from vfs.testing.places import FaultyPlace
+from vfs.transfer.state import Level
+from vfs.types import BLOCK_SIZE
 
 RATE = 10
 """Seconds of trio's clock in a real one."""
@@ -138,6 +140,43 @@ async def test_the_same_page_is_refused_at_once_after_the_deadline(
     place.release()
     await bench.until(lambda: trio.current_time() - failed > 4)
     assert await bench.read(blob, [place], 5 * MIB, 10) == content[5 * MIB :][:10]
+
+
+async def test_who_waits_for_a_batch_that_does_not_get_full_has_a_deadline_too(
+    bench: Bench, fast: MockClock
+) -> None:
+    """Some of what is hashed next has come, its GET hangs, and other readers have taken all room there is."""
+    content, other = content_of(12 * MIB), content_of(13 * MIB, seed=1)
+    blob, place, busy = blob_of(content), FaultyPlace(content), FaultyPlace(other, label="busy")
+    await bench.start(memory_limit=16 * MIB, deadline=10)
+    await bench.read(blob, [place], 0, 16 * BLOCK_SIZE)
+    await bench.quiet()
+    place.hold_at(17 * BLOCK_SIZE + 1)
+    busy.hold()
+    engine = bench.fetcher._engine
+    state = engine.known(blob)
+    assert state is not None
+
+    async def read(block: int, count: int) -> None:
+        with pytest.raises(RemoteUnavailable, match="block 17: not there within 10 s"):
+            await bench.read(blob, [place], block * BLOCK_SIZE, count * BLOCK_SIZE)
+
+    async def take_all_room() -> None:
+        with pytest.raises(RemoteUnavailable):
+            await bench.read(blob_of(other), [busy], 0, len(other))
+
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read, 16, 3)
+            await bench.until(lambda: 16 in state.arrived)
+            nursery.start_soon(take_all_room)
+            await bench.until(lambda: not engine.budget.allows(Level.AHEAD, BLOCK_SIZE))
+            await read(17, 1)
+        with pytest.raises(RemoteUnavailable):  # at once
+            await bench.read(blob, [place], 17 * BLOCK_SIZE, BLOCK_SIZE)
+    place.release()
+    busy.release()
+    await bench.quiet()
 
 
 async def test_nobody_waits_any_more(bench: Bench, fast: MockClock) -> None:
