@@ -281,7 +281,6 @@ INNER = """\
 import os, shutil, sys
 from vfs.errors import Unsupported
 from vfs.sandbox.view import View
-from vfs.testing.variants import soak
 
 tree, scratch = os.getcwd(), sys.argv[1]
 view = View(tree, scratch)
