@@ -79,6 +79,7 @@ def test_epochs_and_resuming(mount: Mount, late: LateServer) -> None:
         assert name in NAMES[40:50]
         wait_until(lambda: fetched(late) >= 8, "the window")
         read(mount, name)
+    wait_until(lambda: fetched(late) >= 10, "the server to write down the last one")
     assert fetched(late) == 10
     seen = []
     for name in coming:
