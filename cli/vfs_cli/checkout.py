@@ -10,7 +10,7 @@ from vfs.control.registry import find_mounts
 from vfs.errors import FormatError, NoSuchMount, RepositoryBusy, UnknownPath, WouldOverwrite
 from vfs_cli.exits import CACHE, MOUNT, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, wait_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import REV
 from vfs_cli.sharing import (
@@ -20,7 +20,6 @@ from vfs_cli.sharing import (
     glob_option,
     show_checkout,
     targets_argument,
-    wait_option,
     working,
 )
 from vfs_cli.target import WORKTREE

@@ -7,10 +7,10 @@ import click
 from vfs.errors import RepositoryBusy, UnknownPath
 from vfs_cli.exits import CACHE, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option, offline_option
+from vfs_cli.options import json_option, offline_option, wait_option
 from vfs_cli.output import Output
 from vfs_cli.run_cache import fetch_runs, run_cache_option, show_runs
-from vfs_cli.sharing import Options, conclude, sharing_options, show, wait_option, working
+from vfs_cli.sharing import Options, conclude, sharing_options, show, working
 
 
 @click.command(

@@ -3,13 +3,13 @@
 import click
 
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, wait_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import FILE
 from vfs_cli.pipelines import pipelines
 from vfs_cli.progress import Progress
 from vfs_cli.stage import meant
-from vfs_cli.tracking import WRITE, show_written, wait_option
+from vfs_cli.tracking import WRITE, show_written
 
 
 @click.command(

@@ -9,10 +9,10 @@ from vfs.errors import RepositoryBusy
 from vfs_cli.exits import CACHE, READ, SNAPSHOT
 from vfs_cli.failure import FOUND_WRONG
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, wait_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import NAME, REV
-from vfs_cli.sharing import Options, wait_option, working
+from vfs_cli.sharing import Options, working
 from vfs_cli.text import count, readable
 
 if TYPE_CHECKING:

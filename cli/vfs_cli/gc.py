@@ -13,10 +13,10 @@ from vfs.errors import DaemonError, RepositoryBusy, UsageError
 from vfs_cli.exits import CACHE, READ, SNAPSHOT
 from vfs_cli.gc_packed import show_garbage
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, wait_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import NAME, REV, Text
-from vfs_cli.sharing import wait_option, working
+from vfs_cli.sharing import working
 from vfs_cli.text import count, date, format_size
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from vfs_cli.importing import (
     out_name,
     out_option,
 )
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, wait_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import NAME, PATH, REPO
-from vfs_cli.tracking import WRITE, show, wait_option
+from vfs_cli.tracking import WRITE, show
 
 
 @click.command(

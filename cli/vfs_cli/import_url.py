@@ -5,10 +5,10 @@ import click
 from vfs.errors import UsageError
 from vfs_cli.group import VerbCommand
 from vfs_cli.importing import force_option, importing, no_download_option, out_name
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, wait_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import FILE, NAME, PATH
-from vfs_cli.tracking import WRITE, show, wait_option
+from vfs_cli.tracking import WRITE, show
 
 
 @click.command(

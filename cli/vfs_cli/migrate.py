@@ -5,9 +5,9 @@ import click
 from vfs.errors import RepositoryBusy, UnknownPath, WouldOverwrite
 from vfs_cli.exits import CACHE, READ, SNAPSHOT
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, wait_option
 from vfs_cli.output import Output
-from vfs_cli.sharing import wait_option, working
+from vfs_cli.sharing import working
 from vfs_cli.text import count, readable
 
 _SHOWN = 20

@@ -3,11 +3,11 @@
 import click
 
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, wait_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import FILE
 from vfs_cli.progress import Progress
-from vfs_cli.tracking import WRITE, show, wait_option, working
+from vfs_cli.tracking import WRITE, show, working
 
 
 @click.command(

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from vfs_cli.parameters import MOUNT_POINT, REPO, REV
+from vfs_cli.parameters import MOUNT_POINT, REPO, REV, Seconds
 
 SETTINGS = "vfs.settings"
 """Where in a command's `click.Context.meta` its settings are, by their keys."""
@@ -29,6 +29,10 @@ repo_option: Decorator = click.option(
     metavar="DIR|GIT-URL",
     help="The repository (default: the one of this directory).",
 )
+wait_option: Decorator = click.option(
+    "--wait", type=Seconds(0), default=0.0, metavar="SECONDS",
+    help="Wait so long for another `dvc` or `vfs` command to end.",
+)  # fmt: skip
 offline_option: Decorator = click.option(
     "--offline",
     is_flag=True,

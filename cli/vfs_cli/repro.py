@@ -7,13 +7,13 @@ import click
 
 from vfs.errors import UsageError
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, wait_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import FILE, NAME, REV
 from vfs_cli.pipelines import RUN, Teller, Work, executor, pipelines, setting, view_options
 from vfs_cli.progress import Progress
 from vfs_cli.repro_rev import Again, at_revision
-from vfs_cli.tracking import show_written, wait_option
+from vfs_cli.tracking import show_written
 
 if TYPE_CHECKING:
     from vfs.pipeline.graph import Graph

@@ -8,11 +8,11 @@ import click
 from vfs.errors import UsageError, VfsError
 from vfs_cli.declaring import definition, stage_options
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, wait_option
 from vfs_cli.output import Output
 from vfs_cli.pipelines import RUN, Teller, executor, pipelines, setting, view_options
 from vfs_cli.progress import Progress
-from vfs_cli.tracking import show_written, wait_option
+from vfs_cli.tracking import show_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from vfs.control.protocol import path_fields
 from vfs.errors import DataUnavailable, Unsupported, VfsError
 from vfs_cli.options import bandwidth_option
 from vfs_cli.output import Output
-from vfs_cli.parameters import NAME, PATH, REV, Seconds
+from vfs_cli.parameters import NAME, PATH, REV
 from vfs_cli.progress import Progress
 from vfs_cli.target import Target, choose, opened
 from vfs_cli.text import count, format_size, readable
@@ -34,10 +34,6 @@ glob_option = click.option("--glob", is_flag=True, help="Targets are patterns; '
 allow_missing_option = click.option(
     "--allow-missing", is_flag=True, help="Leave out what cannot be had; that is no failure then."
 )
-wait_option = click.option(
-    "--wait", type=Seconds(0), default=0.0, metavar="SECONDS",
-    help="Wait so long for another `dvc` or `vfs` command to end.",
-)  # fmt: skip
 
 
 class Options(NamedTuple):

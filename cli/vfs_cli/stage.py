@@ -8,12 +8,12 @@ from vfs.errors import UnknownPath, UsageError
 from vfs_cli.declaring import definition, stage_options
 from vfs_cli.failure import FOUND_WRONG
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, wait_option
 from vfs_cli.output import Output
 from vfs_cli.pipelines import Work, pipelines
 from vfs_cli.progress import Progress
 from vfs_cli.stage_text import show_list, show_stage
-from vfs_cli.tracking import WRITE, show_written, wait_option
+from vfs_cli.tracking import WRITE, show_written
 
 if TYPE_CHECKING:
     from vfs.pipeline.nodes import Node

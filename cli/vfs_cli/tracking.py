@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import click
-
 from vfs.control.protocol import path_fields
 from vfs.errors import (
     RepositoryBusy,
@@ -18,7 +16,6 @@ from vfs.errors import (
 )
 from vfs_cli.exits import READ, SNAPSHOT, Errors
 from vfs_cli.output import Output
-from vfs_cli.parameters import Seconds
 from vfs_cli.progress import Progress
 from vfs_cli.target import Target, choose, opening
 from vfs_cli.text import shell_word
@@ -39,11 +36,6 @@ WRITE: Errors = (
 """Recording what lies in the working tree."""
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-wait_option: Decorator = click.option(
-    "--wait", type=Seconds(0), default=0.0, metavar="SECONDS",
-    help="Wait so long for another `dvc` or `vfs` command to end.",
-)  # fmt: skip
 
 
 class Work(NamedTuple):

@@ -4,9 +4,9 @@ import click
 
 from vfs_cli.freeze import set_frozen
 from vfs_cli.group import VerbCommand
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, wait_option
 from vfs_cli.parameters import FILE
-from vfs_cli.tracking import WRITE, wait_option
+from vfs_cli.tracking import WRITE
 
 
 @click.command(

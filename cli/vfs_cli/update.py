@@ -8,11 +8,11 @@ from vfs.control.protocol import path_fields
 from vfs.errors import UsageError, VfsError
 from vfs_cli.group import VerbCommand
 from vfs_cli.importing import force_option
-from vfs_cli.options import json_option
+from vfs_cli.options import json_option, wait_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import FILE, NAME
 from vfs_cli.progress import Progress
-from vfs_cli.tracking import WRITE, Work, show, wait_option, working
+from vfs_cli.tracking import WRITE, Work, show, working
 
 if TYPE_CHECKING:
     from vfs.tracking.project import Project

@@ -6,9 +6,10 @@ import pytest
 
 from vfs.testing.clones import check_store, objects
 from vfs.testing.handmade import HandmadeRepository, object_path
+from vfs.testing.program_server import VFS
 from vfs.testing.s3_servers import S3Server
 from vfs.testing.sandbox import Sandbox
-from vfs.testing.team import NOW, VFS, Team
+from vfs.testing.team import NOW, Team
 
 pytestmark = pytest.mark.slow
 

@@ -231,7 +231,6 @@ def heavy(repo: HandmadeRepository) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.soak
 def test_memory_stays_bounded(
     handmade: HandmadeRepository, mounts: MountFactory, secret: Path
 ) -> None:

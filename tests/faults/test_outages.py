@@ -210,7 +210,6 @@ def readable(path: Path) -> bool:
     return True
 
 
-@pytest.mark.soak
 @pytest.mark.slow
 def test_keys_are_corrected_in_the_local_configuration(
     sandbox: Sandbox, rgw: S3Server, mounts: MountFactory

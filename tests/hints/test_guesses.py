@@ -72,7 +72,6 @@ def test_what_was_read_right_before_an_unmount_is_kept(mount: Mount) -> None:
     assert len(traces(mount)) == 1
 
 
-@pytest.mark.soak
 def test_a_run_that_goes_another_way_is_not_followed(mount: Mount, late: LateServer) -> None:
     order = list(NAMES)
     random.Random(5).shuffle(order)
@@ -96,7 +95,6 @@ def test_who_reads_along_a_directory_finds_what_follows(mount: Mount, late: Late
     assert fetched(late) == len(FILES)
 
 
-@pytest.mark.soak
 def test_a_walk_that_breaks_off_is_given_up(mount: Mount, late: LateServer) -> None:
     """It begins in order, and then leaps about below what it might have come to."""
     names = [f"s{n:04}" for n in range(3000)]

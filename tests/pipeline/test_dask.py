@@ -128,7 +128,6 @@ def test_a_worker_that_is_killed(shared: Work, cluster: Cluster, waiting: Wait) 
     assert not tree.exists()  # what it had left
 
 
-@pytest.mark.soak
 def test_a_client_that_ends(shared: Work, cluster: Cluster, waiting: Wait) -> None:
     work, signs = shared, shared.signs
     work.pipeline(
@@ -223,7 +222,6 @@ def test_what_fails(shared: Work, cluster: Cluster) -> None:
     )
 
 
-@pytest.mark.soak
 def test_large_outs_that_no_cache_keeps(shared: Work, cluster: Cluster) -> None:
     work = shared
     work.pipeline(
@@ -284,7 +282,6 @@ def test_no_scheduler(work: Work) -> None:
     assert b"pip install 'vfs[dask]'" in done.stderr
 
 
-@pytest.mark.soak
 def test_workers_that_come_later(shared: Work, lone: Cluster) -> None:
     """As many stages are handed out as they can take; and a remote that they wait for is named."""
     work = shared

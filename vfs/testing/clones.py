@@ -5,7 +5,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,6 +14,7 @@ import psutil
 
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.processes import wait_ended
+from vfs.testing.program_server import VFS
 from vfs.testing.sandbox import Sandbox
 
 
@@ -33,9 +33,7 @@ class Clone:
 
     def vfs(self, *arguments: str, code: int = 0) -> str:
         """Run vfs, which must end with `code`; what it printed."""
-        done = self.sandbox.run(
-            [sys.executable, "-m", "vfs_cli", *arguments], cwd=self.root, check=False
-        )
+        done = self.sandbox.run([*VFS, *arguments], cwd=self.root, check=False)
         output = (done.stdout + done.stderr).decode()
         assert done.returncode == code, output
         return output
@@ -43,7 +41,7 @@ class Clone:
     def killed(self, when: Callable[[], bool], *arguments: str) -> None:
         """Run vfs and kill it as soon as something is true, if it has not ended by then."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "vfs_cli", *arguments],
+            [*VFS, *arguments],
             cwd=self.root,
             env=self.sandbox.environ,
             stdout=subprocess.DEVNULL,

@@ -8,7 +8,6 @@ import contextlib
 import json
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from vfs.testing.processes import wait_ended
+from vfs.testing.program_server import VFS
 from vfs.testing.sandbox import Sandbox
 
 _SUSPICIOUS = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|^Traceback ")
@@ -94,7 +94,7 @@ def vfs(
     sandbox: Sandbox, *arguments: str | Path, check: bool = True, timeout: float = 120
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the command as installed in the Python that runs the tests."""
-    argv: Sequence[str | Path] = [sys.executable, "-m", "vfs_cli", *arguments]
+    argv: Sequence[str | Path] = [*VFS, *arguments]
     return sandbox.run(argv, check=check, timeout=timeout)
 
 

@@ -11,7 +11,6 @@ from vfs.testing.handmade import HandmadeRepository
 
 NOW = ("--workspace", "-r", "store", "--older-than", "1ms")
 OLD = {f"f{number}": b"old %d" % number for number in range(4)}
-VFS = (sys.executable, "-m", "vfs_cli")
 NEW = {f"f{number}": b"new %d" % number for number in range(4)}
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 
-def soak(*values: Any, id: str | None = None) -> Any:  # noqa: A002 - as pytest calls it
+def soak(*values: Any) -> Any:
     """A variant that `make test-all` alone runs."""
-    return pytest.param(*values, marks=pytest.mark.soak, id=id)
+    return pytest.param(*values, marks=pytest.mark.soak)
 
 
 def all_but(few: Iterable[Any], every: Iterable[Any]) -> list[Any]:

@@ -85,10 +85,10 @@ async def let_store(engine: Engine, state: BlobState, size: int) -> bool:
     """
     if not size or state.proof is None or engine.budget.allows(Level.AHEAD, size):
         return False
-    waiter = Waiter({state.proof.reach}, keep=False)
-    if not waiter.pending <= state.arrived.keys():
+    if (first := state.proof.reach) not in state.arrived:
         return False
     engine.refuse(state)
+    waiter = Waiter({first}, keep=False)
     state.wait_for(waiter)
     try:
         with engine.accounting.wait(state.blob):
