@@ -4,6 +4,7 @@
 time, `soak` many new ones; without it Hypothesis explores as usual.
 """
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -41,3 +42,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.path for item in items if {"slow", "dvc", "s3"} & {m.name for m in item.iter_markers()}
     }
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected lives to the end: no search for circular garbage need look at it."""
+    gc.collect()
+    gc.freeze()

@@ -21,7 +21,15 @@ for top, _, names in os.walk("src"):
         with open(os.path.join(top, name), "rb") as file:
             hashlib.sha256(file.read()).digest()
 """
+_UNIT = """\
+{includes}
+int main(void) {{ return 0; }}
+"""
 LINES = (
+    (
+        "a build, 100 C files of 100 headers each",
+        "for unit in src/d*/unit.c; do cc -c -o .dvc/tmp/unit.o $unit; done",
+    ),
     ("a Python program that hashes them", f"{sys.executable} -I -S .git/build.py"),
     ("`tar`, packed by `gzip -1`", "tar c src | gzip -1 > /dev/null"),
     ("`wc`", "find src -type f -print0 | xargs -0 wc > /dev/null"),
