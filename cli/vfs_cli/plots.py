@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from vfs.errors import ConfigError, UsageError
+from vfs.errors import ConfigError
 from vfs_cli.group import VerbCommand
 from vfs_cli.options import mount_option, repo_option
 from vfs_cli.output import Output
+from vfs_cli.pages import write_page
 from vfs_cli.parameters import FILE, NAME
 from vfs_cli.values import (
     EXITS,
@@ -101,7 +102,8 @@ def command(
 
         said = [f"{rev}: {error.message}" for (rev, _), error in drawn.problems.items()]
         title = "Plots: " + ", ".join(wanted)
-        output.line(str(_write(out, html(title, shown, said))))
+        file = Path(out, "index.html") if os.path.isdir(out) else Path(out)
+        output.line(str(write_page(file, html(title, shown, said))))
     else:
         output.note("no plots")
     tell(output, target, drawn.problems)
@@ -117,16 +119,3 @@ def _document(output: Output, problems: Any, shown: Any) -> None:
     ]
     whole = {"errors": errors, "data": document(shown)}
     output.line(to_json({key: value for key, value in whole.items() if value}))
-
-
-def _write(out: str, page: str) -> Path:
-    """Write the page; its absolute path. Raises UsageError."""
-    path = Path(os.path.abspath(out))
-    try:
-        if path.is_dir():
-            path = path / "index.html"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    return path

@@ -15,6 +15,7 @@ from vfs_cli.group import VerbCommand
 from vfs_cli.log_runs import stage_of
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
+from vfs_cli.pages import write_page
 from vfs_cli.parameters import FILE, NAME, TARGET
 from vfs_cli.report_text import describe
 from vfs_cli.target import mounted
@@ -74,7 +75,7 @@ def command(
     if html is not None:
         from vfs_cli.report_page import page
 
-        output.line(str(_write(html, page(title, periods))))
+        output.line(str(write_page(Path(html), page(title, periods), private=True)))
     elif output.json:
         for period in periods:
             output.document("report", dict(period))
@@ -131,18 +132,3 @@ def _stored(root: Path, address: str | None) -> tuple[str, list[Report]]:
         f"{which} run here in a private view, so nothing was counted",
         hint=f"vfs repro -f {address or ''}".rstrip(),
     )
-
-
-def _write(file: str, text: str) -> Path:
-    """Write a page that only the user may read: it has names of files. Raises UsageError."""
-    path = Path(os.path.abspath(file))
-    try:
-        with open(path, "w", encoding="utf-8", opener=_private) as stream:
-            stream.write(text)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    return path
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
