@@ -65,7 +65,21 @@ def with_object(path: str, template: str) -> Poison:
     return lambda repo: {path: template.format(oid=repo.put(b"fine!")).encode()}
 
 
+def pipeline(declared: str, lock: Poison) -> Poison:
+    """A lock counts only beside a `dvc.yaml` that declares its stages."""
+    return lambda repo: {"dvc.yaml": declared.encode(), **lock(repo)}
+
+
+def locked(stage: str, path: str) -> Poison:
+    lines = (
+        f"  {stage}:\n    cmd: x\n    outs:\n    - path: {path}\n"
+        "      hash: md5\n      md5: {oid}\n      size: 5\n"
+    )
+    return with_object("dvc.lock", "schema: '2.0'\nstages:\n" + lines)
+
+
 OID = "0" * 32
+STAGE = "stages:\n  s:\n    cmd: x\n    outs:\n    - {}\n"
 
 POISONS: dict[str, Poison] = {
     "out above the repository": plain("bad.dvc", out("../../outside", OID)),
@@ -80,8 +94,10 @@ POISONS: dict[str, Poison] = {
     "digest that is a path": plain("bad.dvc", out("bad", "../../../../etc/passwd")),
     "digest that is too short": plain("bad.dvc", out("bad", "'12'")),
     "digest that is a number": plain("bad.dvc", out("bad", "12")),
-    "size that is negative": plain("bad.dvc", out("bad", OID).replace(b"5", b"-5")),
-    "size beyond all limits": plain("bad.dvc", out("bad", OID).replace(b"5", b"9" * 30)),
+    "size that is negative": plain("bad.dvc", out("bad", OID).replace(b"size: 5", b"size: -5")),
+    "size beyond all limits": plain(
+        "bad.dvc", out("bad", OID).replace(b"size: 5", b"size: " + b"9" * 30)
+    ),
     "pointer that is binary": plain("bad.dvc", bytes(range(256)) * 9),
     "pointer that is empty": plain("bad.dvc", b""),
     "pointer that is a list": plain("bad.dvc", b"- 1\n- 2\n"),
@@ -91,15 +107,13 @@ POISONS: dict[str, Poison] = {
     "pointer with a Python tag": plain("bad.dvc", b"outs: !!python/object/apply:os.system [id]\n"),
     "pointer of deep nesting": plain("bad.dvc", b"outs: " + b"[" * 5000 + b"]" * 5000),
     "pointer that is a link to a secret": plain("l:bad.dvc", b"../secret"),
-    "lock that is garbage": plain("dvc.lock", b"\xff\xfe{{{"),
-    "lock that names a place outside": with_object(
-        "dvc.lock",
-        "schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: ../../evil\n"
-        "      hash: md5\n      md5: {oid}\n      size: 5\n",
+    "lock that is garbage": pipeline(STAGE.format("o"), plain("dvc.lock", b"\xff\xfe{{{")),
+    "lock that names a place outside": pipeline(
+        STAGE.format("../../evil"), locked("s", "../../evil")
     ),
-    "pipeline with a template bomb": plain(
-        "dvc.yaml",
-        b"vars:\n- a: ${a}\nstages:\n  s:\n    foreach: ${a}\n    do:\n      cmd: ${a}\n",
+    "pipeline with a template bomb": pipeline(
+        "vars:\n- a: ${a}\nstages:\n  s:\n    foreach: ${a}\n    do:\n      cmd: ${a}\n",
+        locked("s@1", "o"),
     ),
     "listing with an entry above": listing("../evil", "ok"),
     "listing with an absolute entry": listing("/etc/cron.d/evil", "ok"),
@@ -133,6 +147,12 @@ POISONS: dict[str, Poison] = {
         "bad.dvc", "outs:\n- md5: {oid}\n  hash: md5\n  size: 5\n  path: out-link/through\n"
     ),
 }
+
+HARMLESS = {"pointer that is empty", "pointer that is a link to a secret"}
+"""What names nothing, so that nothing is wrong with a path."""
+
+OWN = ("bad", "dvc.lock", "twice", "git.txt", "out-link/through")
+"""Where what is wrong with a poison may be told: at its own path."""
 
 
 @pytest.fixture
@@ -200,6 +220,10 @@ def test_the_rest_is_served(what: str, module_handmade: HandmadeRepository, shar
     assert mount.daemon().is_running(), "the poison before ended it"
     mount.switch(head)
     check(mount, b"git")
+    told = json.loads(mount.cli("status", "--json", mount.path).stdout)["problem_list"]
+    assert bool(told) == (what not in HARMLESS)
+    for problem in told:
+        assert problem["path"].startswith(OWN), problem
     mount.switch("clean")
     check(mount, b"git")
     assert os.stat(mount.path / "good.bin").st_size == 9

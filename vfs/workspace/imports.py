@@ -11,7 +11,7 @@ its hash compared before it is shown; then it is remembered like any other listi
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -39,10 +39,11 @@ from vfs.workspace.taken import Taking
 
 
 class Source(NamedTuple):
-    """What an import's source has at the imported path, and which of Git's files DVC does not see."""
+    """What an import's source has at the imported path, which of Git's files DVC does not see, and what is wrong there."""
 
     found: Entry | Directory
     hides: Callable[[bytes], bool]
+    problems: Sequence[Problem] = ()
 
 
 OpenSource = Callable[[ImportRef, Trail], Source]
@@ -92,7 +93,11 @@ class ImportGrafter:
         try:
             self._progress("import", 0, None)
             source_has = self._open_source(ref, self._trail)
-            return self._of_source(out, source_has, ref, DvcOrigin(store, out.remote))
+            made = self._of_source(out, source_has, ref, DvcOrigin(store, out.remote))
+            told = {problem.path for problem in made.problems}
+            further = _further(source_has.problems, ref, out.path)
+            more = (problem for problem in further if problem.path not in told)
+            return made._replace(problems=(*made.problems, *more))
         except DataUnavailable:
             raise  # the source answered: it has something else
         except VfsError as error:
@@ -290,3 +295,13 @@ def _other(ref: ImportRef, actual: str, wanted: Digest) -> DataUnavailable:
         f"{ref_text(ref)} has {actual}, the pointer says {wanted}",
         hint="run `vfs update` and commit the pointer",
     )
+
+
+def _further(problems: Sequence[Problem], ref: ImportRef, path: bytes) -> Iterator[Problem]:
+    """What is wrong with imports that the source has itself, told of the import's own paths."""
+    for problem in problems:
+        below = problem.path.removeprefix(ref.path) if ref.path else b"/" + problem.path
+        inside = problem.path.startswith(ref.path) and below[:1] in (b"", b"/")
+        if problem.code == "import-source" and inside:
+            message = f"{ref_text(ref)}: {problem.message}"
+            yield problem._replace(path=path + below, message=message)

@@ -274,7 +274,7 @@ class Workspace:
             trail=further,
         )
         snapshot = workspace._snapshot(plan, progress)
-        return Source(snapshot.resolve(ref.path), snapshot.hides)
+        return Source(snapshot.resolve(ref.path), snapshot.hides, snapshot.problems)
 
     def _workspace_of(self, ref: ImportRef) -> "Workspace":
         """The repository an import names, opened once; the commit it needs is in it."""

@@ -229,6 +229,25 @@ def test_a_source_out_of_reach(
     assert workspace.snapshot("main").problems == ()
 
 
+def test_the_source_of_a_source_out_of_reach(
+    source: HandmadeRepository, importer: HandmadeRepository, sandbox: Sandbox, opened: Open
+) -> None:
+    """Who imports a file from where it is an import too is told why it cannot be had."""
+    known = f"md5: {md5(b'weights')}\n  hash: md5\n  size: 7"
+    middle = HandmadeRepository(sandbox, sandbox.root / "middle")
+    pointer = imported("m", "../source", source.head, "model.bin", hash_line=known)
+    middle.commit_raw({**config(middle), "m.dvc": pointer})
+    pointer = imported("own", "../middle", middle.head, "m", hash_line=known)
+    importer.commit_raw({**config(importer), "own.dvc": pointer})
+    shutil.move(source.root, source.root.with_name("hidden"))
+    workspace = opened(importer.root)
+    (problem,) = workspace.snapshot("main").problems
+    assert (problem.path, problem.code) == (b"own", "import-source")
+    assert str(source.root) in problem.message
+    shutil.move(source.root.with_name("hidden"), source.root)
+    assert workspace.snapshot("main").problems == ()
+
+
 def test_a_source_that_never_answers_is_asked_once(
     importer: HandmadeRepository, opened: Open
 ) -> None:
