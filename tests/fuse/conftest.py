@@ -6,47 +6,35 @@ import pytest
 
 from tests.fuse.lifecycle import DATA
 from vfs.testing.handmade import HandmadeRepository
-from vfs.testing.mounts import Mount, MountFactory
-from vfs.testing.variants import all_but
-
-TRANSPORTS = ("direct", "pyfuse3")
+from vfs.testing.mounts import TRANSPORTS, Mount, MountFactory
+from vfs.testing.variants import soak
 
 ON_EACH = frozenset(
     {
-        "test_descriptors",
-        "test_lifecycle",
         "test_machine",
         "test_names",
-        "test_own_mount",
         "test_read_only",
         "test_readdir",
         "test_reading",
-        "test_refused_and_hung",
-        "test_snapshots",
         "test_stat",
         "test_switching",
     }
 )
-"""Files whose subject is what the kernel is told; the others run on the default alone."""
+"""Files whose subject is what the kernel is told: on both transports in `make test`. The others run there on the direct one, and on pyfuse3 in `make test-all`."""
 
-SAME_ON_BOTH = frozenset(
-    {
-        "test_descriptors",
-        "test_lifecycle",
-        "test_own_mount",
-        "test_refused_and_hung",
-        "test_snapshots",
-    }
+NOT_CHOSEN = frozenset(
+    {"test_beginning", "test_demo", "test_readme", "test_silence", "test_transports"}
 )
-"""Those of them that find nothing the others do not find on libfuse too: there in `make test-all` alone."""
+"""Files whose subject is one transport, or what serves where nobody chooses."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrize `transport` (`vfs.testing.fix_mount`), which all mounts of a test are made with."""
     file = Path(str(metafunc.module.__file__)).stem
-    if "transport" in metafunc.fixturenames and file in ON_EACH:
-        few = ("direct",) if file in SAME_ON_BOTH else TRANSPORTS
-        metafunc.parametrize("transport", all_but(few, TRANSPORTS), scope="module")
+    if "transport" in metafunc.fixturenames and file not in NOT_CHOSEN:
+        direct, older = TRANSPORTS
+        chosen = TRANSPORTS if file in ON_EACH else (direct, soak(older))
+        metafunc.parametrize("transport", chosen, scope="module")
 
 
 @pytest.fixture

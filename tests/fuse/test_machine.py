@@ -11,6 +11,7 @@ Hypothesis chooses the steps; `vfs.testing.model` says what each must give. The 
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import random
@@ -35,7 +36,7 @@ from vfs.store import ChunkStore
 from vfs.store.layout import DATA_START
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.model import Handle, Model, consistent
-from vfs.testing.mounts import MountFactory, wait_until
+from vfs.testing.mounts import TRANSPORTS, MountFactory, wait_until
 from vfs.testing.processes import wait_ended
 from vfs.testing.sandbox import Sandbox
 
@@ -64,6 +65,7 @@ class MountMachine(RuleBasedStateMachine):
     """The real thing and the model, step by step."""
 
     options: tuple[str, ...] = PATIENCE
+    transport: str
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +73,7 @@ class MountMachine(RuleBasedStateMachine):
         self.cache_lost = False
         self.descriptors: list[tuple[int, Handle]] = []
         self.sandbox = Sandbox.temporary()
-        self.mounts = MountFactory(self.sandbox)
+        self.mounts = MountFactory(self.sandbox, self.transport)
         self.mounts.allow("WARNING")  # damage and outages are warned about; errors are not allowed
         self.repository = HandmadeRepository(self.sandbox, self.sandbox.root / "repository")
         self.mount = self.mounts.prepare(self.repository.root)
@@ -319,6 +321,11 @@ class LargeMachine(MountMachine):
         self._commit(files)
 
 
+def on(transport: str, machine: type[MountMachine] = MountMachine) -> type[MountMachine]:
+    """The machine with all of its mounts made through a transport."""
+    return type(machine.__name__, (machine,), {"transport": transport})
+
+
 SOAK = bool(os.environ.get("VFS_TEST_SOAK"))
 SOAK_MINUTES = float(os.environ.get("VFS_TEST_SOAK_MINUTES") or 60)
 COMMON = settings(
@@ -327,30 +334,31 @@ COMMON = settings(
 
 
 @pytest.mark.timeout(600)
-def test_random_histories() -> None:
+def test_random_histories(transport: str) -> None:
     few = settings(
         COMMON,
-        max_examples=5,
+        max_examples=5 if transport == "direct" else 2,
         stateful_step_count=25,
         derandomize=True,
         phases=(Phase.explicit, Phase.generate),
     )
-    run_state_machine_as_test(MountMachine, settings=few)
+    run_state_machine_as_test(on(transport), settings=few)
 
 
 if SOAK:
 
     @pytest.mark.timeout(3600)
-    def test_random_histories_of_large_files() -> None:
+    def test_random_histories_of_large_files(transport: str) -> None:
         some = settings(COMMON, max_examples=8, stateful_step_count=25)
-        run_state_machine_as_test(LargeMachine, settings=some)
+        run_state_machine_as_test(on(transport, LargeMachine), settings=some)
 
     @pytest.mark.timeout(SOAK_MINUTES * 60 + 3600)
     def test_random_histories_for_an_hour(capsys: pytest.CaptureFixture[str]) -> None:
         until, histories = time.monotonic() + SOAK_MINUTES * 60, 0
+        turns = itertools.cycle(TRANSPORTS)
         while time.monotonic() < until:
             many = settings(COMMON, max_examples=10, stateful_step_count=60)
-            run_state_machine_as_test(MountMachine, settings=many)
+            run_state_machine_as_test(on(next(turns)), settings=many)
             histories += many.max_examples
             with capsys.disabled():
                 print(f"{histories} random histories", flush=True)

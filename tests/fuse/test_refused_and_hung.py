@@ -27,16 +27,18 @@ mknod -m 666 "$1/fuse" c 10 229
 mount --bind "$1/fuse" /dev/fuse
 exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all,+dac_read_search \
   --ambient-caps=-all,+dac_read_search -- sh -eu -c '
-    "$1" -m vfs_cli mount --repo "$2" "$3"
+    "$1" -m vfs_cli mount --transport "$5" --repo "$2" "$3"
     head -c 1000 "$3/big.bin" | cmp - "$4"
     stat -c "stat: %u %a" "$3/big.bin"
     grep -F " $3 " /proc/self/mountinfo
     "$1" -m vfs_cli umount "$3"
-  ' sh "$2" "$3" "$4" "$5"
+  ' sh "$2" "$3" "$4" "$5" "$6"
 """
 
 
-def test_as_an_ordinary_user(repository: HandmadeRepository, sandbox: Sandbox) -> None:
+def test_as_an_ordinary_user(
+    repository: HandmadeRepository, sandbox: Sandbox, transport: str
+) -> None:
     """Without any right to mount, through fusermount3; in a private mount namespace.
 
     The namespace has a /dev/fuse that everybody may open, as every desktop and server has it.
@@ -64,6 +66,7 @@ def test_as_an_ordinary_user(repository: HandmadeRepository, sandbox: Sandbox) -
                 repository.root,
                 point,
                 head,
+                transport,
             ]
         )
     finally:

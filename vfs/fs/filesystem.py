@@ -311,9 +311,8 @@ class FileSystem:
     def read_nowait(self, inode: int, offset: int, length: int) -> Data | None:
         """Bytes of a file that are at hand, shorter than `length` only at its end; None: `read` brings them."""
         reader = self.reader
-        data = reader.read_nowait(inode, offset, length)
-        if data is None and inode not in reader:
-            data = self._read_unmet(inode, offset, length)
+        read = reader.read_nowait if inode in reader.files else self._read_unmet
+        data = read(inode, offset, length)
         if data is not None:
             counters = self.counters
             counters.reads += 1

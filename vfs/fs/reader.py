@@ -73,7 +73,7 @@ class OpenFile:
 
 
 class Reader:
-    """Contents of the inodes of one mount."""
+    """Contents of the inodes of one mount; `files` is what is remembered of them."""
 
     def __init__(
         self, store: ChunkStore, fetcher: Fetcher, places_of: PlacesOf, *, push_small: int
@@ -84,7 +84,7 @@ class Reader:
         self._push_small = push_small
         self._said: set[type[VfsError]] = set()
         self._scratch = memoryview(bytearray(LARGEST_READ))
-        self._files: dict[int, OpenFile] = {}
+        self.files: dict[int, OpenFile] = {}
         self._idle = OrderedDict[int, None]()  # those without opens, longest unused first
 
     # -- open and close ----------------------------------------------------------------------------
@@ -104,10 +104,6 @@ class Reader:
             return content
         return None
 
-    def __contains__(self, inode: int) -> bool:
-        """Whether anything is remembered of a file."""
-        return inode in self._files
-
     def meet(self, inode: int, node: FileNode) -> None:
         """A file is read of whose opening nobody has told us."""
         self._file(inode, node).used = True
@@ -121,7 +117,7 @@ class Reader:
 
     def release(self, inode: int) -> None:
         """Count a close."""
-        file = self._files.get(inode)
+        file = self.files.get(inode)
         if file is not None:
             file.opens -= 1
             if file.opens <= 0:
@@ -131,7 +127,7 @@ class Reader:
 
     def forget(self, inode: int) -> None:
         """The kernel dropped the inode and with it every page it had."""
-        file = self._files.pop(inode, None)
+        file = self.files.pop(inode, None)
         self._idle.pop(inode, None)
         if file is not None:
             self._leave(file)
@@ -145,7 +141,7 @@ class Reader:
 
     def read_nowait(self, inode: int, offset: int, length: int) -> Data | None:
         """Bytes that are at hand, or None if reading would wait for a disk or a network."""
-        file = self._files.get(inode)
+        file = self.files.get(inode)
         if file is None:
             return None
         file.used = True
@@ -162,8 +158,14 @@ class Reader:
         end = min(offset + length, size)
         if offset >= end:
             return b""
-        extent = self._store.locate(key)
-        return self._store.read_nowait(extent, offset, end - offset) if extent is not None else None
+        return self._filled(self._store.locate(key), offset, end - offset)
+
+    def _filled(self, extent: Extent | None, offset: int, length: int) -> Data | None:
+        """Bytes of one block, in a buffer that the next call fills anew: a transport replies before that."""
+        filled = self._scratch[:length]
+        if extent is None or not self._store.read_into_nowait(extent, offset, filled):
+            return None
+        return filled
 
     def _at_hand(self, file: OpenFile, offset: int, end: int) -> Data | None:
         local = file.local
@@ -175,12 +177,10 @@ class Reader:
         if self._held_back(file, offset, end):
             return None
         first, last = offset // BLOCK_SIZE, (end - 1) // BLOCK_SIZE
-        if first == last:
-            extent = file.extents.get(first) or self._locate(file, first)
-            if extent is None:
-                return None
-            return self._store.read_nowait(extent, offset - first * BLOCK_SIZE, end - offset)
-        return self._gather_nowait(file, offset, end)
+        if first != last:
+            return self._gather_nowait(file, offset, end)
+        extent = file.extents.get(first) or self._locate(file, first)
+        return self._filled(extent, offset - first * BLOCK_SIZE, end - offset)
 
     async def read(
         self, inode: int, node: FileNode, offset: int, length: int, stall: Stall | None = None
@@ -332,7 +332,7 @@ class Reader:
 
     def places_changed(self) -> None:
         """Contents may now be had from other places: look again for what was not found."""
-        for file in self._files.values():
+        for file in self.files.values():
             if file.local is None:
                 file.looked = None
         self._fetcher.places_changed()
@@ -342,10 +342,10 @@ class Reader:
         return lambda: self._places_of(node.origin, node.blob)
 
     def _file(self, inode: int, node: FileNode) -> OpenFile:
-        file = self._files.get(inode)
+        file = self.files.get(inode)
         if file is None:
             blob = self._fetcher.own(node.blob)
-            file = self._files[inode] = OpenFile(blob, self._fetcher.usable(blob))
+            file = self.files[inode] = OpenFile(blob, self._fetcher.usable(blob))
             self._idle[inode] = None
         return file
 
@@ -353,12 +353,12 @@ class Reader:
         """Let go of files without opens beyond the limit, the longest unread first, as far as a second chance tells."""
         while len(self._idle) > MOST_FILES:
             inode = self._idle.popitem(last=False)[0]
-            file = self._files[inode]
+            file = self.files[inode]
             if file.used:
                 file.used = False
                 self._idle[inode] = None
             else:
-                del self._files[inode]
+                del self.files[inode]
 
     # -- facts for people --------------------------------------------------------------------------
 
@@ -369,7 +369,7 @@ class Reader:
 
     async def cached_percent(self, inode: int, node: FileNode) -> int:
         """How much of a file can be read without the network, in percent."""
-        file = self._files.get(inode)
+        file = self.files.get(inode)
         if file is not None and file.local is not None:
             return 100
         percent = await run_in(Pool.DISK, self._fetcher.resident_percent, node.blob)
@@ -384,7 +384,7 @@ class Reader:
 
     async def verified(self, inode: int, node: FileNode) -> str:
         """`yes`, `no` or `bad`: whether the whole content was checked against its digest."""
-        file, large = self._files.get(inode), node.blob.size > WHOLE_SIZE
+        file, large = self.files.get(inode), node.blob.size > WHOLE_SIZE
         blob = self._fetcher.own(node.blob)
         found = self._fetcher.verdict(blob)
         if large and found in (None, UNPROVEN):  # small ones are hashed when they are found

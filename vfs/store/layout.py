@@ -29,7 +29,7 @@ RECORD_MAGIC: Final = b"chnk"
 
 _SEGMENT_HEADER: Final = struct.Struct("<8sIIQQQ")  # magic, version, id, nonce, capacity, created
 _RECORD: Final = struct.Struct("<4sHHIIQ")  # magic, key length, 0, length, check, checksum
-_ENTRY: Final = struct.Struct("<IIIIQ")  # segment, offset, length, flags, checksum
+ENTRY: Final = struct.Struct("<IIIIQ")  # segment, offset, length, flags, checksum
 _INFO: Final = struct.Struct("<QQQQI")  # nonce, size, capacity, created, sealed
 _STATE: Final = struct.Struct(
     "<IIIIQQ"
@@ -63,14 +63,14 @@ class Entry(NamedTuple):
 
     def pack(self) -> bytes:
         """The 24 bytes stored."""
-        return _ENTRY.pack(*self)
+        return ENTRY.pack(*self)
 
 
 def unpack_entry(value: bytes) -> Entry | None:
     """Inverse of `Entry.pack`; None for foreign bytes."""
-    if len(value) != _ENTRY.size:
+    if len(value) != ENTRY.size:
         return None
-    return Entry._make(_ENTRY.unpack(value))
+    return Entry._make(ENTRY.unpack(value))
 
 
 class SegmentInfo(NamedTuple):

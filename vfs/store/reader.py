@@ -22,11 +22,11 @@ from vfs.errors import StoreCorrupt, StoreError
 from vfs.store.engine import Engine
 from vfs.store.layout import (
     ALIGNMENT_SHIFT,
+    ENTRY,
     TOUCH_SHIFT,
     TOUCH_SLOTS,
     Entry,
     checksum,
-    unpack_entry,
 )
 from vfs.store.segments import MOST_PENDING, Extent, Segment
 
@@ -135,11 +135,10 @@ class ChunkReader:
     def _extent(self, engine: Engine, key: bytes, value: bytes | None) -> Extent | None:
         if value is None:
             return None
-        entry = unpack_entry(value)
-        if entry is None:
+        if len(value) != ENTRY.size:
             engine.strays.add(key)
             return None
-        number, offset, length, stamp, digest = entry
+        number, offset, length, stamp, digest = ENTRY.unpack(value)
         if self._bad and (number, offset) in self._bad:
             return None
         segment = engine.table.known(number) or engine.segment(number)
@@ -206,18 +205,21 @@ class ChunkReader:
         Returns:
             Whether all of `view` was filled; if not, its content is undefined.
         """
-        segment = extent.segment
+        segment, start, whole = extent[:3]
         file = segment.file
         length = len(view)
         stamp = segment.stamp
-        if file is None or offset < 0 or offset + length > extent.length:
+        verified = segment.verified
+        if file is None or offset < 0 or offset + length > whole:
             return False
+        slot = start >> ALIGNMENT_SHIFT
         if (
-            segment.is_verified(extent.offset)
-            and segment.touched[extent.offset >> TOUCH_SHIFT & _TOUCH_MASK]
+            slot >> 3 < len(verified)
+            and verified[slot >> 3] & 1 << (slot & 7)
+            and segment.touched[start >> TOUCH_SHIFT & _TOUCH_MASK]
         ):
             try:
-                count = os.preadv(file.number, [view], extent.offset + offset, os.RWF_NOWAIT)
+                count = os.preadv(file.number, [view], start + offset, os.RWF_NOWAIT)
                 changed = os.fstat(file.number).st_ctime_ns
             except OSError:
                 count = -1

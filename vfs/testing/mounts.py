@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 import psutil
 
@@ -19,6 +20,7 @@ from vfs.testing.program_server import VFS
 from vfs.testing.sandbox import Sandbox
 
 _SUSPICIOUS = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|^Traceback ")
+TRANSPORTS: Final = ("direct", "pyfuse3")
 _PATIENCE = 20.0  # seconds until a condition that must come true counts as failed
 
 

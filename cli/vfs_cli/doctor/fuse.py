@@ -45,6 +45,10 @@ def fusermount(path: str | None = None) -> Finding:
     name = "fusermount3"
     helper = shutil.which("fusermount3", path=path)
     if helper is None:
+        there = shutil.which("fusermount3", os.F_OK, path)
+        if there is not None:
+            fix = f"join the group of {there}, or: sudo chmod 4755 {there}"
+            return bad(name, f"{there} may not be run by this user", fix)
         return bad(name, "fusermount3 is not installed", "sudo apt-get install fuse3")
     if os.geteuid() != 0 and not os.stat(helper).st_mode & 0o4000:
         return bad(name, f"{helper} is not setuid root", f"sudo chmod u+s {helper}")

@@ -143,7 +143,8 @@ def test_the_transport_is_really_tried_and_nothing_is_left_mounted() -> None:
 
 def test_fusermount(tmp_path: Path) -> None:
     assert fuse.fusermount(str(tmp_path)).fix == "sudo apt-get install fuse3"
-    (tmp_path / "fusermount3").touch(mode=0o4755)
+    (tmp_path / "fusermount3").touch(mode=0o600)
+    assert "may not be run by this user" in fuse.fusermount(str(tmp_path)).message
     (tmp_path / "fusermount3").chmod(0o4755)
     assert fuse.fusermount(str(tmp_path)).state is State.OK
 

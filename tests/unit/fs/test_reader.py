@@ -147,7 +147,7 @@ async def test_of_a_small_file_that_is_at_hand_nothing_is_remembered(bench: Benc
     reader.forget(inode)
     assert filesystem.read_nowait(inode, 4000, 8000) == content[4000:]
     assert filesystem.read_nowait(inode, 5000, 10) == b""
-    assert inode not in reader
+    assert inode not in reader.files
     assert filesystem.counters.waited == 1
 
 

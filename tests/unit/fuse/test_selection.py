@@ -26,6 +26,17 @@ def test_checks_at_each_open_are_not_for_the_direct_one() -> None:
     assert "pyfuse3" in str(refused.value.hint)
 
 
+def test_a_helper_that_this_user_may_not_run_is_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only a group may run it: so the other transport is tried, or the reason is told."""
+    (tmp_path / "fusermount3").touch(mode=0o600)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(DaemonError, match="fusermount3: Permission denied"):
+        mount(Plan(tmp_path, "vfs:x"))
+
+
 def test_a_source_with_commas_is_one_option() -> None:
     plan = Plan(Path("/m"), "vfs:/a,allow_other\\b\nü")
     assert plan.escaped_source == "vfs:/a\\,allow_other\\\\b??"

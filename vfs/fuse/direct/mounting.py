@@ -55,7 +55,10 @@ def mount(plan: Plan) -> int:
         except OSError as error:
             if error.errno != errno.EPERM:
                 raise _refused(plan, error.strerror or str(error)) from error
-    return again(_helped, plan, options)
+    try:
+        return again(_helped, plan, options)
+    except OSError as error:  # a group that this user is not in, too little memory
+        raise _refused(plan, f"{_HELPER}: {error.strerror or error}") from error
 
 
 def _taken(descriptor: int) -> int:

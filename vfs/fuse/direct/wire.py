@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from vfs.fs.attributes import BLOCK, IO_SIZE, Attributes
 
-Buffer = bytes | bytearray | memoryview
+Buffer = bytes | bytearray
 
 HEADER: Final = Struct("=IIQQIIIHH")
 """`fuse_in_header`: length, opcode, unique, node, uid, gid, pid, extension, padding."""
@@ -133,11 +133,10 @@ def parse_caller(data: Buffer) -> int:
 
 def parse_name(data: Buffer, size: int, start: int = HEADER_SIZE) -> bytes:
     """The name that ends a request."""
-    name = bytes(data[start:size])
-    end = name.find(b"\0")
-    if end <= 0:
+    end = data.find(b"\0", start, size)
+    if end <= start:
         raise Malformed("a request without the name it should have")
-    return name[:end]
+    return bytes(data[start:end])
 
 
 def parse_read(data: Buffer, size: int) -> tuple[int, int]:
