@@ -11,7 +11,7 @@ GOALS = {100_000: (4.0, 250.0), 1_000_000: (40.0, 800.0)}
 
 
 def run(bench: Bench) -> Iterator[Row]:
-    """100,000 files; with --large also 1,000,000."""
+    """100,000 files; but for `--short` also 1,000,000."""
     for count in (100_000, 1_000_000) if bench.large else (100_000,):
         yield from _one(bench, count)
 

@@ -1,6 +1,6 @@
 """A cold epoch over files of 8 KiB through a mount, S3 (Ceph, in memory) that answers 20 ms later: packed, and DVC's layout.
 
-3,000 files (`--large`: 20,000). DVC's layout is read for 200 files only: it takes a round trip each. Files are read by one reader.
+20,000 files (`--short`: 3,000). DVC's layout is read for 200 files only: it takes a round trip each. Files are read by one reader.
 """
 
 import random

@@ -4,7 +4,7 @@ Each is made by its own library (`formats_data`) and read as people do (`formats
 everything before the clock starts. Beside it stands `cat` of the same file in the same run, equally cold. *Useful* is what the readers wanted of what
 was fetched; what several processes want is counted once.
 
-    python -m tests.bench [--large] formats
+    python -m tests.bench [--short] formats
     FORMATS=tensors,strides python -m tests.bench formats
     READ_AHEAD=128KiB python -m tests.bench formats     # what the kernel reads ahead (`mount.read_ahead`)
 """

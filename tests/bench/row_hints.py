@@ -1,7 +1,7 @@
 """A shuffled epoch over small files through a mount, S3 (Ceph, in memory) that answers 20 ms later: plain, by the trace
 of the run before, hinted, and fully cached.
 
-3,000 files of 8 KiB (`--large`: 20,000), read by one reader that does nothing else, several epochs, each with another order; packed, and DVC's layout
+20,000 files of 8 KiB (`--short`: 3,000), read by one reader that does nothing else, several epochs, each with another order; packed, and DVC's layout
 (a tenth of them, as each takes a round trip). The chunk cache is emptied before each run, all ways in turns.
 """
 

@@ -1,4 +1,4 @@
-"""One million files of 1 KiB, tracked, pushed in packs, mounted and fetched in another clone (`--large`): seconds, memory.
+"""One million files of 1 KiB, tracked, pushed in packs, mounted and fetched in another clone (not with `--short`): seconds, memory.
 
 Each verb runs once as its own process; memory is the most that it had resident, pages of mapped tables included.
 """
@@ -28,7 +28,7 @@ class Step(NamedTuple):
 
 
 def run(bench: Bench) -> Iterator[Row]:
-    """The rows; nothing without `--large`."""
+    """The rows; nothing with `--short`."""
     if not bench.large:
         return
     root = bench.sandbox.root

@@ -1,6 +1,6 @@
 """Push, fetch, checkout and pull in DVC's layout, with the real dvc beside each on the same data.
 
-20,000 files of 8 KiB, and 20 of 64 MiB (`--large`), by a local directory and by an S3 server (Ceph) on loopback. One run
+20,000 files of 8 KiB, and 20 of 64 MiB (not with `--short`), by a local directory and by an S3 server (Ceph) on loopback. One run
 each: a step takes seconds to minutes. Both tools work in the same repository and clones of it, one after the other, each with
 its own remote and cache.
 """

@@ -97,7 +97,7 @@ def _dvc(bench: Bench, root: Path) -> str:
     dvc = Path(__file__).resolve().parents[2] / ".tools" / "dvc3" / "bin" / "dvc"
     dvc = Path(os.environ.get("VFS_TEST_DVC3") or dvc)
     if not bench.large:
-        return "dvc checkout: with --large"
+        return "dvc checkout: not with --short"
     clone = bench.sandbox.root / "clone"
     bench.sandbox.git(bench.sandbox.root, "clone", "-q", root, clone)
     values = []
