@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, settings
 
 import vfs.testing
 
+gc.disable()  # until all is collected: that makes no garbage
+
 # Tests interrupt commands as Ctrl-C and a closed terminal do: a shell that put us into the background, or `nohup`, has them ignore that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -48,3 +50,4 @@ def pytest_collection_finish() -> None:
     """What was collected lives to the end: no search for circular garbage need look at it."""
     gc.collect()
     gc.freeze()
+    gc.enable()
