@@ -8,7 +8,7 @@ import pytest
 
 from vfs.fuse.direct import negotiation, wire
 
-HEADER = Path("/usr/include/linux/fuse.h").read_text(encoding="ascii")  # of linux-libc-dev
+HEADER = Path("/usr/include/linux/fuse.h").read_text(encoding="utf-8")  # of linux-libc-dev
 NUMBERS = {
     name: eval(number.replace("ULL", ""), {})
     for pattern in (r"^\s*FUSE_(\w+)\s*=\s*(\d+),", r"^#define FUSE_(\w+)\s+(\d+|\(1(?:ULL)? << \d+\))$")
