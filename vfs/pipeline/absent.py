@@ -7,11 +7,13 @@ import os
 from typing import TYPE_CHECKING
 
 from vfs.formats.dirlisting import dump_listing
+from vfs.formats.pointer import parse_pointer
 from vfs.formats.pointer_text import Described
 from vfs.formats.stage_values import DeclaredOut, Locked, LockedItem
 from vfs.formats.values import Out
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.stages import lock_of
+from vfs.tracking import writes
 from vfs.tracking.project import Project, is_inside
 from vfs.tracking.record import Entries, listed, listing_digest, record
 from vfs.tracking.status import never_here
@@ -52,6 +54,15 @@ class NotHere:
             if out.path is None or not out.cached or item is None or item.digest is None:
                 continue
             self._claims[out.path] = claim_of(stage, out, item)
+        self.version += 1
+        self.refresh()
+
+    def committed(self, pointer: bytes) -> None:
+        """A pointer says something else now. Raises FormatError, StoreError."""
+        data = writes.read(self._project.absolute(pointer)) or b""
+        outs = parse_pointer(data, pointer).outs
+        known = [out for out in outs if out.digest is not None and out.files is None]
+        self._claims |= {out.path: Claim(out, pointer) for out in known}
         self.version += 1
         self.refresh()
 

@@ -223,6 +223,8 @@ class Walk:
             if differs:
                 with self._runner.locked(self._options.wait):
                     self.walked.written += commit(project, differs).written
+                if self._runner.absent is not None:
+                    self._runner.absent.committed(source.file)
                 self._runner.measure.forget(differs)
 
     def _check_tracked(self) -> None:
