@@ -249,6 +249,26 @@ def test_a_fresh_clone_runs_what_changed_and_fetches_what_is_read(work: Work) ->
     assert clone.read("dvc.lock") == lock
 
 
+def test_parameters_that_a_stage_made_need_not_be_here(work: Work) -> None:
+    work.write("found/deep.json", '{"x": 3}\n')
+    work.vfs("add", "found")
+    published(
+        work,
+        "  tune: {cmd: 'echo \"best: {lr: $(wc -l < a)}\" > best.yaml', deps: [a], outs: [best.yaml]}\n"
+        "  train: {cmd: 'cat best.yaml found/deep.json > b', params: [best.yaml: [best.lr], found/deep.json: null], outs: [b]}\n",
+    )
+    clone = clone_of(work, "clone")
+    assert "cannot be judged: it depends on a part of what is not here" in clone.vfs("status")
+    assert set(clone.outcomes().values()) == {"unchanged"}
+    clone.vfs("status", "-q")
+    clone.pipeline(clone.read("dvc.yaml").removeprefix("stages:\n").replace("cat best", "tac best"))
+    assert clone.outcomes("--no-checkout") == {"tune": "unchanged", "train": "ran"}
+    assert not (clone.root / "best.yaml").exists()
+    assert set(clone.outcomes("--rev", "HEAD", "-f").values()) == {"ran"}
+    clone.vfs("checkout", "b")
+    assert clone.read("b") == 'best: {lr: 1}\n{"x": 3}\n'
+
+
 def test_a_packed_remote_is_asked_too(work: Work) -> None:
     work.vfs("remote", "add", "--packed", "-d", "team", str(work.sandbox.root / "team"))
     work.pipeline("  one: {cmd: cat a > b, deps: [a], outs: [b]}\n")

@@ -4,8 +4,10 @@ Rule: digests are those of the records. Only what lies inside a tracked director
 """
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vfs.errors import DataUnavailable
 from vfs.formats.dirlisting import dump_listing
 from vfs.formats.pointer import parse_pointer
 from vfs.formats.pointer_text import Described
@@ -14,10 +16,11 @@ from vfs.formats.values import Out
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.stages import lock_of
 from vfs.tracking import writes
-from vfs.tracking.project import Project, is_inside
+from vfs.tracking.caches import Caches
+from vfs.tracking.project import Project, is_inside, told
 from vfs.tracking.record import Entries, listed, listing_digest, record
 from vfs.tracking.status import never_here
-from vfs.types import Algorithm
+from vfs.types import Algorithm, Digest
 from vfs.workspace.outs import Claim
 
 if TYPE_CHECKING:
@@ -113,6 +116,26 @@ class NotHere:
         if path not in known:
             known[path] = self._look(path, missing)
         return known[path]
+
+    def read(self, path: bytes, digest: Digest, limit: int) -> bytes:
+        """The bytes of a small file that is not here (`of`), from a cache; a remote is asked last.
+
+        Raises:
+            DataUnavailable: no place has it.
+            ContentMismatch: a cache has something else.
+        """
+        claim = next(one for one in self.around([path]) if is_inside(path, one.out.path))
+        caches = Caches(self._project.store_of(claim))
+        if caches.holder(digest) is None:
+            from vfs.pipeline.elsewhere import fetch  # with the drivers of remotes
+
+            fetch(self._project, [claim._replace(out=replace(claim.out, path=path, digest=digest, is_tree=False))])  # fmt: skip
+        holder = caches.holder(digest)
+        if holder is None:
+            raise DataUnavailable(
+                f"{told(path)} is recorded and cannot be had", hint="vfs pull says why"
+            )
+        return holder.read(digest, limit=limit)
 
     def _look(self, path: bytes, missing: dict[bytes, Claim]) -> Described | None:
         owner = path

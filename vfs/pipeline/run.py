@@ -126,7 +126,7 @@ class Runner:
         self.puller: Puller | None = None
         self.absent = NotHere(project) if setting.executor.lazy else None
         self.measure = Measure(project, self.absent)
-        self.parameters = Parameters(project)
+        self.parameters = Parameters(project, self.measure)
         self.restorer = Restorer(project)
         self._project = project
         self._setting = setting
