@@ -378,6 +378,17 @@ def test_in_place_judges_as_dvc(work: Work) -> None:
     ]
 
 
+def test_a_directory_that_never_was_here_is_no_out_of_a_run_in_place(work: Work) -> None:
+    published(
+        work,
+        "  one: {cmd: mkdir d; cp a d/x, deps: [a], outs: [d]}\n  two: {cmd: cat d/x > b, deps: [d], outs: [b]}\n",
+    )
+    assert clone_of(work, "pulls").outcomes("--pull") == {"one": "pulled", "two": "pulled"}
+    clone = clone_of(work, "clone")
+    assert clone.outcomes("--in-place") == {"one": "ran", "two": "restored"}
+    assert clone.read("d/x") == clone.read("b") == "a\n"
+
+
 def test_real_dvc_agrees(work: Work, dvc3: Path) -> None:
     work.write("data/x", "x\n")
     work.vfs("add", "data")

@@ -7,6 +7,7 @@ Rules (DVC's, source: `stage/__init__.py`, `output.py`, `dependency/param.py`):
 * Of an out that is both, *not in cache* is told.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -178,6 +179,8 @@ class Judge:
                 return NOT_IN_CACHE
             return _compared(item, self._measure.of(place, item.digest))
         if status is None:
+            if not os.path.lexists(place.absolute):
+                return self._lost(out, item)  # also what never was here
             status = self._look(stage, out.path, item)
         return NOT_IN_CACHE if status.missing or status.unlisted else status.change or ""
 
