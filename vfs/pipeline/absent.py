@@ -18,7 +18,7 @@ from vfs.pipeline.stages import lock_of
 from vfs.tracking import writes
 from vfs.tracking.caches import Caches
 from vfs.tracking.project import Project, is_inside, told
-from vfs.tracking.record import Entries, listed, listing_digest, record
+from vfs.tracking.record import Entries, listed, listing_digest, never_seen, record
 from vfs.tracking.status import never_here
 from vfs.types import Algorithm, Digest
 from vfs.workspace.outs import Claim
@@ -116,6 +116,29 @@ class NotHere:
         if path not in known:
             known[path] = self._look(path, missing)
         return known[path]
+
+    def check_whole(self, path: bytes) -> None:
+        """Refuse a path of which files were never checked out and others were: a view does not show the rest.
+
+        Raises:
+            DataUnavailable: there are such files.
+            VfsError: a list that is needed cannot be had.
+        """
+        project = self._project
+        for claim in self.around([path]):
+            out = claim.out
+            if not out.is_tree or not os.path.isdir(project.absolute(out.path)):
+                continue
+            here = record(project, out.path, out.digest, store=False)
+            if here.content.digest == out.digest:
+                continue
+            names = (out.path + b"/" + name for name in never_seen(project, claim, here.entries))
+            gone = [name for name in names if is_inside(name, path)]
+            if gone:
+                raise DataUnavailable(
+                    f"{told(path)} is not all here: {len(gone)} of its files were never checked out, first {told(gone[0])}",
+                    hint=f"vfs pull {told(out.path)} brings the rest",
+                )
 
     def read(self, path: bytes, digest: Digest, limit: int) -> bytes:
         """The bytes of a small file that is not here (`of`), from a cache; a remote is asked last.

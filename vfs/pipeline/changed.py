@@ -125,7 +125,7 @@ class Judge:
                     yield Reason("dep", dep.written, "", change)
                 continue
             place = place_of(self._project, definition.wdir, dep.written, dep.path)
-            found = self._measure.of(place, None if item is None else item.digest)
+            found = self._measure.dep(place, None if item is None else item.digest)
             change = _compared(item, found)
             if change:
                 yield Reason("dep", dep.written, "", change)
@@ -182,6 +182,8 @@ class Judge:
             if not os.path.lexists(place.absolute):
                 return self._lost(out, item)  # also what never was here
             status = self._look(stage, out.path, item)
+        if status.not_here and not self._measure.lazy:
+            return self._lost(out, item)
         return NOT_IN_CACHE if status.missing or status.unlisted else status.change or ""
 
     def _is_absent(self, out: DeclaredOut, item: LockedItem) -> bool:

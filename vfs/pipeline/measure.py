@@ -104,6 +104,13 @@ class Measure:
             self._known[path] = known
         return known
 
+    def dep(self, place: Place, old: Digest | None = None) -> Described | None:
+        """As `of`, of what a stage depends on. Raises DataUnavailable, too, if some of it is here, and some is recorded and never was."""
+        found = self.of(place, old)
+        if found is not None and found.digest != old and self.absent is not None and place.path:
+            self.absent.check_whole(place.path)
+        return found
+
     def recorded(self, place: Place) -> Described | None:
         """What is recorded of what is not here, if it counts as if it were. Raises VfsError."""
         if self.lazy and self.absent is not None and place.path is not None:
