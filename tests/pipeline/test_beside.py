@@ -1,6 +1,8 @@
 """A stage beside another run of it: what goes on after an interruption, and the real DVC."""
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +47,28 @@ def test_what_a_command_leaves_in_the_background_holds_nothing(work: Work) -> No
     work.vfs("repro")
     work.vfs("repro", "-f")
     (work.signs / "go").touch()
+
+
+def test_what_waits_beside_it_is_not_begun_after_ctrl_c(
+    work: Work, waiting: Callable[[Path], None]
+) -> None:
+    """It waits for what another process writes, in a thread, which no signal ends."""
+    work.pipeline(
+        f"  one: {{cmd: touch {work.signs}/begun; sleep 1000, deps: [a], outs: [b]}}\n"
+        f"  two: {{cmd: touch {work.signs}/ran c, deps: [a], outs: [c]}}\n"
+    )
+    with subprocess.Popen(["sleep", "1000"]) as other:
+        mark = {str(work.root / "c"): {"pid": other.pid, "cmd": "dvc repro"}}
+        work.write(".dvc/tmp/rwlock", json.dumps({"write": mark, "read": {}}))
+        process = work.start("repro", "-j", "2", "--wait", "60")
+        waiting(work.signs / "begun")
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stdout is not None
+        assert any(b"stage 'one' was interrupted" in line for line in process.stdout)
+        other.kill()
+    said = process.communicate()[0]
+    assert process.returncode == 130, said
+    assert not (work.signs / "ran").exists()
 
 
 @pytest.mark.dvc

@@ -96,6 +96,11 @@ def test_a_diamond(shared: Work, cluster: Cluster) -> None:
     found = work.outcomes("--executor", cluster.url, "--no-checkout")
     assert (found["left"], found["right"]) == ("unchanged", "ran")
     assert not (work.root / "r").exists()
+    work.vfs("pull", "data")
+    (work.root / "data/x").unlink()
+    work.write("data/x", "another\n")  # which nobody committed or pushed
+    assert work.outcomes("--executor", cluster.url)["last"] == "ran"
+    assert work.read("all") == "another\ny\n"
 
 
 def test_a_worker_that_is_killed(shared: Work, cluster: Cluster, waiting: Wait) -> None:

@@ -249,6 +249,26 @@ def test_a_fresh_clone_runs_what_changed_and_fetches_what_is_read(work: Work) ->
     assert clone.read("dvc.lock") == lock
 
 
+def test_parameters_that_a_stage_made_need_not_be_here(work: Work) -> None:
+    work.write("found/deep.json", '{"x": 3}\n')
+    work.vfs("add", "found")
+    published(
+        work,
+        "  tune: {cmd: 'echo \"best: {lr: $(wc -l < a)}\" > best.yaml', deps: [a], outs: [best.yaml]}\n"
+        "  train: {cmd: 'cat best.yaml found/deep.json > b', params: [best.yaml: [best.lr], found/deep.json: null], outs: [b]}\n",
+    )
+    clone = clone_of(work, "clone")
+    assert "cannot be judged: it depends on a part of what is not here" in clone.vfs("status")
+    assert set(clone.outcomes().values()) == {"unchanged"}
+    clone.vfs("status", "-q")
+    clone.pipeline(clone.read("dvc.yaml").removeprefix("stages:\n").replace("cat best", "tac best"))
+    assert clone.outcomes("--no-checkout") == {"tune": "unchanged", "train": "ran"}
+    assert not (clone.root / "best.yaml").exists()
+    assert set(clone.outcomes("--rev", "HEAD", "-f").values()) == {"ran"}
+    clone.vfs("checkout", "b")
+    assert clone.read("b") == 'best: {lr: 1}\n{"x": 3}\n'
+
+
 def test_a_packed_remote_is_asked_too(work: Work) -> None:
     work.vfs("remote", "add", "--packed", "-d", "team", str(work.sandbox.root / "team"))
     work.pipeline("  one: {cmd: cat a > b, deps: [a], outs: [b]}\n")
@@ -356,6 +376,44 @@ def test_in_place_judges_as_dvc(work: Work) -> None:
     assert [(one["outcome"], one["reasons"]) for one in found if one["type"] == "stage"] == [
         ("would-run", [{"kind": "out", "path": "b", "change": "not in cache"}])
     ]
+
+
+def test_a_directory_that_never_was_here_is_no_out_of_a_run_in_place(work: Work) -> None:
+    published(
+        work,
+        "  one: {cmd: mkdir d; cp a d/x, deps: [a], outs: [d]}\n  two: {cmd: cat d/x > b, deps: [d], outs: [b]}\n",
+    )
+    assert clone_of(work, "pulls").outcomes("--pull") == {"one": "pulled", "two": "pulled"}
+    clone = clone_of(work, "clone")
+    assert clone.outcomes("--in-place") == {"one": "ran", "two": "restored"}
+    assert clone.read("d/x") == clone.read("b") == "a\n"
+
+
+def test_a_directory_that_is_here_in_part_is_no_dep(work: Work) -> None:
+    """A view does not show the rest of it, and nobody deleted that."""
+    work.write("data/x", "x\n")
+    work.write("data/y", "y\n")
+    work.vfs("add", "data")
+    published(
+        work,
+        "  one: {cmd: mkdir d; cp a d/x; cp a d/y, deps: [a], outs: [d]}\n"
+        "  two: {cmd: cat data/* d/* > b, deps: [data, d], outs: [b]}\n"
+        "  three: {cmd: cat data/x > c, deps: [data/x], outs: [c]}\n",
+    )
+    clone = clone_of(work, "clone")
+    clone.vfs("pull", "d/x", "data/x")
+    lock = clone.read("dvc.lock")
+    said = "data is not all here: 1 of its files were never checked out, first data/y"
+    assert said in clone.vfs("repro", "-s", "two", code=16)
+    assert f"cannot be judged: {said}" in clone.vfs("status")
+    assert clone.outcomes("-s", "three") == {"three": "restored"}
+    clone.vfs("pull", "data")
+    assert "d is not all here" in clone.vfs("repro", "-f", "-s", "two", code=16)
+    assert clone.outcomes("--in-place", "two") == {"one": "restored", "two": "ran"}
+    assert clone.read("dvc.lock") == lock
+    (clone.root / "data/y").unlink()
+    assert clone.outcomes() == {"one": "unchanged", "two": "ran", "three": "unchanged"}
+    assert clone.read("b") == "x\na\na\n"
 
 
 def test_real_dvc_agrees(work: Work, dvc3: Path) -> None:

@@ -209,6 +209,10 @@ def test_independent_stages_run_at_once(work: Work) -> None:
 def test_what_is_refused_runs_nothing(work: Work) -> None:
     work.pipeline("  one: {cmd: touch ran, outs: [ran]}\n  two: {cmd: cp a z, deps: [a], outs: [params.yaml]}\n")  # fmt: skip
     assert "dvc.yaml:3: stage 'two': the out params.yaml is tracked by Git" in work.vfs("repro", code=9)  # fmt: skip
+    for more in (("-k",), ("-j", "2"), ("-k", "-j", "2")):
+        said = work.vfs("repro", *more, code=9)
+        assert said.count("'two': the out params.yaml is tracked by Git") == 1, said
+        assert "Running" not in said
     work.pipeline("  one: {cmd: touch ran, outs: [ran]}\n  two: {cmd: x, deps: [z], outs: [z]}\n")
     assert "'z' is a dependency and an out" in work.vfs("repro", code=9)
     work.pipeline("  one: {cmd: touch ran, outs: [ran]}\n  two: {cmd: x, bad: 1}\n")

@@ -71,7 +71,7 @@ class Workers:
                 hint="data comes and goes by the remote; run this stage without --executor",
             )
         _check_persistent(project, stage, means, needed)
-        before = recording.inputs(project, stage, means.measure, Parameters(project))
+        before = recording.inputs(project, stage, means.measure, Parameters(project, means.measure))
         push(project, needed, means.check)
         outs = {claim.out.path for claim in absent.around([b""])}
         plain = plain_persistent(stage)

@@ -142,7 +142,9 @@ class _Work:
         """Run it. Raises as `Executor.room` and `Room.run`, StageFailed: its inputs are others."""
         project, stage, task = self._project, self._stage, self._task
         try:
-            before = recording.inputs(project, stage, self._measure, Parameters(project))
+            before = recording.inputs(
+                project, stage, self._measure, Parameters(project, self._measure)
+            )
         except DataUnavailable as error:
             raise DataUnavailable(f"on a worker, {error.message}", hint=_HINT) from error
         differs = recording.changed(task.before, before) or recording.changed(before, task.before)

@@ -1,14 +1,16 @@
 """Where the stages of a `dvc.yaml` stand in its text, so that a change of one leaves the comments of the others alone.
 
-ruamel.yaml has a comment belong to whatever ends above it: with a stage goes the comment above the next one, and what is added to it comes after that.
+ruamel.yaml has a comment belong to whatever ends above it: with a stage goes the comment above the next one, and what is added to it comes after that. So it is with
+keys and items of one stage: their comments are lifted off before it is changed, and put back (`lifted`, `put_back`).
 
 Rules:
 
-* The comment lines directly above a key are the key's, unless they are indented deeper than it: then they are of what ends there.
+* The comment lines directly above a key, or an item of a list, are its own, unless they are indented deeper than it: then they are of what ends there.
 * A comment between empty lines, and one at the end, is nobody's and stays.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 _BREAKS = frozenset("\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")  # of `splitlines`
@@ -106,6 +108,63 @@ class Text:
         while not self._lines[end - 1].strip() or _is_comment(self._lines[end - 1], key.column):
             end -= 1
         return end
+
+
+Place = tuple[str, ...]
+"""A key of a stage, or a key and an item of its list."""
+
+Lifted = dict[Place, tuple[int, list[str]]]
+"""The lines of comments, and the column of what they stand above."""
+
+
+def lifted(text: bytes, entry: Any) -> tuple[bytes, Lifted]:
+    """The text of a stage without the comments directly above its keys and items, and these.
+
+    Args:
+        text: a document.
+        entry: the stage in it, as ruamel.yaml reads it.
+    """
+    lines = text.decode().split("\n")
+    found: Lifted = {}
+    gone: set[int] = set()
+    for place, line, column in _places(lines, entry):
+        begin = line
+        while _is_comment(lines[begin - 1], column):
+            begin -= 1
+        if begin < line and place not in found:
+            found[place] = column, lines[begin:line]
+            gone.update(range(begin, line))
+    return "\n".join(one for at, one in enumerate(lines) if at not in gone).encode(), found
+
+
+def put_back(text: bytes, entry: Any, comments: Lifted) -> bytes:
+    """The text of a stage with comments above the keys and items that it has still. Arguments as for `lifted`."""
+    lines = text.decode().split("\n")
+    above: dict[int, list[str]] = {}
+    for place, line, column in _places(lines, entry):
+        before, own = comments.pop(place, (column, []))
+        above[line] = [one if before == column else " " * column + one.lstrip() for one in own]
+    return "\n".join(
+        one for at, line in enumerate(lines) for one in (*above.get(at, ()), line)
+    ).encode()
+
+
+def item_of(value: Any) -> str:
+    """What an item of a list is about: itself, or the key of its flags."""
+    return f"{next(iter(value), None)!r}:" if isinstance(value, dict) else repr(value)
+
+
+def _places(lines: list[str], entry: Any) -> Iterator[tuple[Place, int, int]]:
+    """The keys of a stage and the items of its lists, with line and column, where each begins a line."""
+    for key, (line, column) in _keys(entry).items():
+        if not lines[line][:column].strip():
+            yield (str(key),), line, column
+        if not isinstance(entry[key], list):
+            continue
+        for index, (at, *_) in (entry[key].lc.data or {}).items():
+            bare = lines[at].lstrip(" ")
+            if at > line and bare.startswith("-"):
+                yield (str(key), item_of(entry[key][index])), at, len(lines[at]) - len(bare)
 
 
 def _keys(mapping: Any) -> dict[Any, _Key]:

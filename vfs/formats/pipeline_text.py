@@ -15,7 +15,7 @@ from vfs.errors import FormatError
 from vfs.formats.expansion import is_group
 from vfs.formats.fields import clip
 from vfs.formats.pipeline_schema import NOT_IN_NAMES, PLOT_KEYS
-from vfs.formats.pipeline_splice import Text
+from vfs.formats.pipeline_splice import Lifted, Text, item_of, lifted, put_back
 from vfs.formats.pointer_text import dump_yaml, load_yaml
 from vfs.formats.stage_values import DeclaredOut, DeclaredParams, Definition, OutKind
 from vfs.formats.variables import DEFAULT_FILE
@@ -169,10 +169,15 @@ def _spliced(old: bytes, file: str, name: str, change: Callable[[Any], None] | N
         assert text is not None
         return text.without(name)
     entry: Any = {"stages": {name: {}}}
+    comments: Lifted = {}
     if text is not None and name in document["stages"]:
-        entry = load_yaml(begin + text.entry(name), file)
+        before = begin + text.entry(name)
+        bare, comments = lifted(before, load_yaml(before, file)["stages"][name])
+        entry = load_yaml(bare, file)
     change(entry["stages"][name])
     made = dump_yaml(entry)
+    if comments:
+        made = put_back(made, load_yaml(made, file)["stages"][name], comments)
     if text is None:
         return old.removesuffix(b"\n") + b"\n" + made
     return text.replaced(name, made.removeprefix(begin))
@@ -245,7 +250,7 @@ def _apply(new: Any, old: Any) -> None:
         for key in [key for key in old if key not in new]:
             del old[key]
         return
-    if list(map(_item, new)) != list(map(_item, old)):
+    if list(map(item_of, new)) != list(map(item_of, old)):
         _replace(new, old)
     for index, value in enumerate(new):
         if _alike(value, old[index]):
@@ -257,16 +262,11 @@ def _apply(new: Any, old: Any) -> None:
 def _replace(new: Any, old: Any) -> None:
     """Let a parsed list have other items; those that stay keep their comments, which ruamel.yaml keeps by their place."""
     comments = old.ca.items if hasattr(old, "ca") else {}
-    stay = {_item(value): (value, comments.get(index)) for index, value in enumerate(old)}
-    found = [stay.pop(_item(value), (value, None)) for value in new]
+    stay = {item_of(value): (value, comments.get(index)) for index, value in enumerate(old)}
+    found = [stay.pop(item_of(value), (value, None)) for value in new]
     old[:] = [value for value, _ in found]
     comments.clear()
     comments.update((index, one) for index, (_, one) in enumerate(found) if one is not None)
-
-
-def _item(value: Any) -> str:
-    """What an item of a list is about: itself, or the key of its flags."""
-    return f"{next(iter(value), None)!r}:" if isinstance(value, dict) else repr(value)
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -4,18 +4,23 @@ Rule: digests are those of the records. Only what lies inside a tracked director
 """
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vfs.errors import DataUnavailable
 from vfs.formats.dirlisting import dump_listing
+from vfs.formats.pointer import parse_pointer
 from vfs.formats.pointer_text import Described
 from vfs.formats.stage_values import DeclaredOut, Locked, LockedItem
 from vfs.formats.values import Out
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.stages import lock_of
-from vfs.tracking.project import Project, is_inside
-from vfs.tracking.record import Entries, listed, listing_digest, record
+from vfs.tracking import writes
+from vfs.tracking.caches import Caches
+from vfs.tracking.project import Project, is_inside, told
+from vfs.tracking.record import Entries, listed, listing_digest, never_seen, record
 from vfs.tracking.status import never_here
-from vfs.types import Algorithm
+from vfs.types import Algorithm, Digest
 from vfs.workspace.outs import Claim
 
 if TYPE_CHECKING:
@@ -52,6 +57,15 @@ class NotHere:
             if out.path is None or not out.cached or item is None or item.digest is None:
                 continue
             self._claims[out.path] = claim_of(stage, out, item)
+        self.version += 1
+        self.refresh()
+
+    def committed(self, pointer: bytes) -> None:
+        """A pointer says something else now. Raises FormatError, StoreError."""
+        data = writes.read(self._project.absolute(pointer)) or b""
+        outs = parse_pointer(data, pointer).outs
+        known = [out for out in outs if out.digest is not None and out.files is None]
+        self._claims |= {out.path: Claim(out, pointer) for out in known}
         self.version += 1
         self.refresh()
 
@@ -102,6 +116,49 @@ class NotHere:
         if path not in known:
             known[path] = self._look(path, missing)
         return known[path]
+
+    def check_whole(self, path: bytes) -> None:
+        """Refuse a path of which files were never checked out and others were: a view does not show the rest.
+
+        Raises:
+            DataUnavailable: there are such files.
+            VfsError: a list that is needed cannot be had.
+        """
+        project = self._project
+        for claim in self.around([path]):
+            out = claim.out
+            if not out.is_tree or not os.path.isdir(project.absolute(out.path)):
+                continue
+            here = record(project, out.path, out.digest, store=False)
+            if here.content.digest == out.digest:
+                continue
+            names = (out.path + b"/" + name for name in never_seen(project, claim, here.entries))
+            gone = [name for name in names if is_inside(name, path)]
+            if gone:
+                raise DataUnavailable(
+                    f"{told(path)} is not all here: {len(gone)} of its files were never checked out, first {told(gone[0])}",
+                    hint=f"vfs pull {told(out.path)} brings the rest",
+                )
+
+    def read(self, path: bytes, digest: Digest, limit: int) -> bytes:
+        """The bytes of a small file that is not here (`of`), from a cache; a remote is asked last.
+
+        Raises:
+            DataUnavailable: no place has it.
+            ContentMismatch: a cache has something else.
+        """
+        claim = next(one for one in self.around([path]) if is_inside(path, one.out.path))
+        caches = Caches(self._project.store_of(claim))
+        if caches.holder(digest) is None:
+            from vfs.pipeline.elsewhere import fetch  # with the drivers of remotes
+
+            fetch(self._project, [claim._replace(out=replace(claim.out, path=path, digest=digest, is_tree=False))])  # fmt: skip
+        holder = caches.holder(digest)
+        if holder is None:
+            raise DataUnavailable(
+                f"{told(path)} is recorded and cannot be had", hint="vfs pull says why"
+            )
+        return holder.read(digest, limit=limit)
 
     def _look(self, path: bytes, missing: dict[bytes, Claim]) -> Described | None:
         owner = path

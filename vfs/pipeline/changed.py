@@ -7,6 +7,7 @@ Rules (DVC's, source: `stage/__init__.py`, `output.py`, `dependency/param.py`):
 * Of an out that is both, *not in cache* is told.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -124,7 +125,7 @@ class Judge:
                     yield Reason("dep", dep.written, "", change)
                 continue
             place = place_of(self._project, definition.wdir, dep.written, dep.path)
-            found = self._measure.of(place, None if item is None else item.digest)
+            found = self._measure.dep(place, None if item is None else item.digest)
             change = _compared(item, found)
             if change:
                 yield Reason("dep", dep.written, "", change)
@@ -178,7 +179,11 @@ class Judge:
                 return NOT_IN_CACHE
             return _compared(item, self._measure.of(place, item.digest))
         if status is None:
+            if not os.path.lexists(place.absolute):
+                return self._lost(out, item)  # also what never was here
             status = self._look(stage, out.path, item)
+        if status.not_here and not self._measure.lazy:
+            return self._lost(out, item)
         return NOT_IN_CACHE if status.missing or status.unlisted else status.change or ""
 
     def _is_absent(self, out: DeclaredOut, item: LockedItem) -> bool:

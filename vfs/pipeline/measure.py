@@ -89,10 +89,9 @@ class Measure:
             DataUnavailable, UnsafePath: it cannot be read or tracked.
         """
         path = place.path
-        if self.lazy and self.absent is not None and path is not None:
-            recorded = self.absent.of(path)
-            if recorded is not None:
-                return recorded
+        recorded = self.recorded(place)
+        if recorded is not None:
+            return recorded
         if not os.path.exists(place.absolute):
             return None
         if path is None or (os.path.islink(place.absolute) and os.path.isdir(place.absolute)):
@@ -104,6 +103,19 @@ class Measure:
             known = self._file(path) or record(self._project, path, old, store=False).content
             self._known[path] = known
         return known
+
+    def dep(self, place: Place, old: Digest | None = None) -> Described | None:
+        """As `of`, of what a stage depends on. Raises DataUnavailable, too, if some of it is here, and some is recorded and never was."""
+        found = self.of(place, old)
+        if found is not None and found.digest != old and self.absent is not None and place.path:
+            self.absent.check_whole(place.path)
+        return found
+
+    def recorded(self, place: Place) -> Described | None:
+        """What is recorded of what is not here, if it counts as if it were. Raises VfsError."""
+        if self.lazy and self.absent is not None and place.path is not None:
+            return self.absent.of(place.path)
+        return None
 
     def _file(self, path: bytes) -> Described | None:
         """A file; whoever names one means it, also if a `.dvcignore` hides it in its directory."""

@@ -43,7 +43,7 @@ def inputs(project: Project, stage: Stage, measure: Measure, parameters: Paramet
             deps[dep.written] = _at_url(project, stage, dep.written)
             continue
         place = place_of(project, definition.wdir, dep.written, dep.path)
-        found = measure.of(place, old.digest if old else None)
+        found = measure.dep(place, old.digest if old else None)
         if found is None:
             raise DataUnavailable(
                 f"{_who(stage)} needs {dep.written}, which is not there",

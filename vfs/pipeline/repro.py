@@ -105,6 +105,7 @@ class Walk:
         self._options = options
         self._heard = heard
         self._checked = False
+        self._refused: VfsError | None = None
         self._left_out: set[Node] = set()
         self.walked = Walked()
 
@@ -138,7 +139,7 @@ class Walk:
         try:
             work()
         except VfsError as error:
-            if not isinstance(node, Stage):
+            if not isinstance(node, Stage) or error is self._refused:
                 raise
             if not self._options.keep_going:
                 self._heard.stopped(node, error)
@@ -222,10 +223,14 @@ class Walk:
             if differs:
                 with self._runner.locked(self._options.wait):
                     self.walked.written += commit(project, differs).written
+                if self._runner.absent is not None:
+                    self._runner.absent.committed(source.file)
                 self._runner.measure.forget(differs)
 
     def _check_tracked(self) -> None:
-        """Refuse outs that Git tracks, once, before anything runs. Raises FormatError."""
+        """Refuse outs that Git tracks before anything runs, whichever stage comes to it first. Raises FormatError."""
+        if self._refused is not None:
+            raise self._refused
         if self._checked:
             return
         self._checked = True
@@ -241,10 +246,11 @@ class Walk:
             return
         out = next(path for path in owners if (found + b"/").startswith(path + b"/"))
         name = out.decode("utf-8", "backslashreplace")
-        raise refusal(
+        self._refused = refusal(
             owners[out], f"the out {name} is tracked by Git",
             f"git rm -r --cached {name}; or declare it with `cache: false`",
         )  # fmt: skip
+        raise self._refused
 
     # Several jobs ---------------------------------------------------------------------------------
 

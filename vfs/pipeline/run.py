@@ -126,7 +126,7 @@ class Runner:
         self.puller: Puller | None = None
         self.absent = NotHere(project) if setting.executor.lazy else None
         self.measure = Measure(project, self.absent)
-        self.parameters = Parameters(project)
+        self.parameters = Parameters(project, self.measure)
         self.restorer = Restorer(project)
         self._project = project
         self._setting = setting
@@ -303,6 +303,7 @@ class Runner:
         return Done(Outcome.VERIFIED, written, run)
 
     def _command(self, stage: Stage, room: Room, name: str, lock: tuple[int, ...]) -> None:
+        self._attending.check()  # a thread beside the main one is not ended by a signal
         definition, setting = stage.definition, self._setting
         command = definition.command
         lines = tuple(command.splitlines()) if isinstance(command, str) else command

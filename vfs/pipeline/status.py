@@ -117,7 +117,7 @@ def judged(
             judge = Judge(
                 project,
                 measure,
-                Parameters(project),
+                Parameters(project, measure),
                 known,
                 checkout=False,
                 ask=open_workspace is not None,
@@ -139,5 +139,5 @@ def _silent(stage: str, done: int, total: int | None) -> None:
 
 def _no_workspace() -> "Workspace":
     raise DataUnavailable(
-        "it depends on a part of what is not here, of which no cache has the list (vfs fetch and vfs repro bring it)"
+        "it depends on a part of what is not here, which no cache tells (vfs fetch and vfs repro bring it)"
     )

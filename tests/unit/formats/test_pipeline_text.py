@@ -122,10 +122,47 @@ def test_items_of_a_list_that_stay_keep_their_comments() -> None:
 """
     entry = {"cmd": "x", "deps": ["a", "aa", "b"], "outs": ["p", {"o": {"cache": False}}, "q"]}
     new = with_stage(old, "dvc.yaml", "s", entry, replace=True).decode()
-    assert "- a  # first\n    # about b\n    - aa\n    - b\n" in new
+    assert "- a  # first\n    - aa\n    # about b\n    - b\n" in new
     assert "outs:  # outs\n    - p  # p\n    - o:\n        cache: false  # why\n    - q\n" in new
     entry = {"cmd": "x", "deps": [["a"], ["a"]], "outs": ["p", "p"]}
     assert b"- p  # p\n    - p\n" in with_stage(old, "dvc.yaml", "s", entry, replace=True)
+
+
+ABOVE = b"""stages:
+  s:
+    # what it does
+    cmd: x
+    # what it needs
+    deps:
+    - a
+  # about b
+    - b
+
+    # what it makes
+    outs:
+    # the model
+    - o
+    # what it is
+    desc: d
+"""
+
+
+@pytest.mark.parametrize(
+    ("deps", "expected"),
+    [
+        (["a"], ABOVE.replace(b"  # about b\n    - b\n", b"")),
+        (["b"], ABOVE.replace(b"    - a\n", b"")),
+        (["a", "b", "c"], ABOVE.replace(b"    - b\n", b"    - b\n    - c\n")),
+        ([], ABOVE[: ABOVE.index(b"    # what it needs")] + ABOVE[ABOVE.index(b"    # what it m") :]),
+    ],
+)  # fmt: skip
+def test_comments_stay_above_what_they_are_about(deps: list[str], expected: bytes) -> None:
+    """Whatever is added or goes above them; the comment of what goes goes with it."""
+    entry = {"cmd": "x", **({"deps": deps} if deps else {}), "outs": ["o"], "desc": "d"}
+    made = with_stage(ABOVE, "dvc.yaml", "s", entry, replace=True)
+    assert [line for line in made.split(b"\n") if line] == [
+        line for line in expected.split(b"\n") if line
+    ]
 
 
 COMMENTED = b"""# The pipeline
