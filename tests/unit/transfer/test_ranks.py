@@ -8,7 +8,6 @@ from vfs.testing.places import FaultyPlace
 from vfs.transfer.state import Level
 from vfs.types import BLOCK_SIZE, Blob
 
-
 APART = (0, 2, 6, 24, 29, 40, 43, 55, 68, 75, 76, 85)
 """No two are as far from each other as two others: in whatever order they are read, that is no stride."""
 
