@@ -22,6 +22,7 @@ from tests.bench.harness import (
 from vfs.testing.mounts import Mount
 
 SIZE = GIB
+TURNS = 6
 
 
 def run(bench: Bench) -> Iterator[Row]:
@@ -46,13 +47,21 @@ def _rate(path: Path) -> float:
 
 
 def _kernel_warm(bench: Bench, mount: Mount, big: Path, source: Path) -> Iterator[Row]:
-    read_through(big)
-    before = _reads(mount)
-    ours = repeat(lambda: _rate(big), 5)
-    extra = _reads(mount) - before
+    """Which file gets its pages first decides which memory they lie in, and that is a fifth of the rate: so by turns."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    extra = 0
     with bindfs(source, bench.sandbox.root / "bindfs") as point:
-        read_through(point / "big.bin")
-        theirs = median(repeat(lambda: _rate(point / "big.bin"), 5))
+        files = [(big, ours), (point / "big.bin", theirs)]
+        for _ in range(TURNS):
+            drop_caches()
+            for path, _ in files:
+                read_through(path)
+            before = _reads(mount)
+            for path, rates in files * 3:
+                rates.append(_rate(path))
+            extra += _reads(mount) - before
+            files.reverse()
     value = median(ours)
     yield Row(
         "warm",
@@ -60,8 +69,8 @@ def _kernel_warm(bench: Bench, mount: Mount, big: Path, source: Path) -> Iterato
         value,
         "GB/s",
         ">= 90 % of bindfs",
-        value >= 0.9 * theirs,
-        f"bindfs: {theirs:.3g} GB/s",
+        value >= 0.9 * median(theirs),
+        f"bindfs: {median(theirs):.3g} GB/s ({spread(theirs)})",
         spread(ours),
     )
     yield Row("warm", "READ requests during that", float(extra), "", "0", extra == 0)
