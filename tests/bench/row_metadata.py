@@ -44,7 +44,7 @@ def _rows(bench: Bench, count: int) -> Iterator[Row]:
     value, ceiling = median(ours), median(theirs)
     yield Row(
         "metadata",
-        f"cold stat of 100,000 files of {count:,}",
+        f"cold stat of 100,000 files, {count:,} in the commit",
         value,
         "files/s",
         ">= 0.8 x no-op daemon",

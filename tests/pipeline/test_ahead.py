@@ -6,8 +6,8 @@ from collections.abc import Callable
 from hashlib import md5
 from pathlib import Path
 
+from tests.pipeline.clones import clone_of, nothing_is_left
 from tests.pipeline.conftest import Work
-from tests.pipeline.test_private import clone_of, nothing_is_left
 from vfs.testing.faulty_proxy import FaultyProxy, Request, stall
 from vfs.testing.mounts import wait_until
 from vfs.testing.web_servers import StoreServer

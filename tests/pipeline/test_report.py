@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
+from tests.pipeline.clones import clone_of
 from tests.pipeline.conftest import Work
-from tests.pipeline.test_private import clone_of
 
 SIZES = {
     "data/a/one": 30_000,

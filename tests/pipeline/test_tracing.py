@@ -5,8 +5,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.pipeline.clones import clone_of, published
 from tests.pipeline.conftest import Work
-from tests.pipeline.test_private import clone_of, published
 
 
 def test_what_is_read_and_not_declared_is_told(work: Work) -> None:

@@ -200,7 +200,7 @@ class ChunkReader:
         return bytes(view[:length])
 
     def read_into_nowait(self, extent: Extent, offset: int, view: memoryview) -> bool:
-        """As `read_nowait`, but fill `view`; for reads that span chunks, whose bytes would be copied twice more.
+        """As `read_nowait`, but fill `view`, which saves a copy, or two of a read that spans chunks.
 
         Returns:
             Whether all of `view` was filled; if not, its content is undefined.
@@ -209,15 +209,9 @@ class ChunkReader:
         file = segment.file
         length = len(view)
         stamp = segment.stamp
-        verified = segment.verified
         if file is None or offset < 0 or offset + length > whole:
             return False
-        slot = start >> ALIGNMENT_SHIFT
-        if (
-            slot >> 3 < len(verified)
-            and verified[slot >> 3] & 1 << (slot & 7)
-            and segment.touched[start >> TOUCH_SHIFT & _TOUCH_MASK]
-        ):
+        if segment.is_verified(start) and segment.touched[start >> TOUCH_SHIFT & _TOUCH_MASK]:
             try:
                 count = os.preadv(file.number, [view], start + offset, os.RWF_NOWAIT)
                 changed = os.fstat(file.number).st_ctime_ns

@@ -49,22 +49,28 @@ def replace(path: bytes, data: bytes, via: bytes, top: bytes) -> None:
     path = os.path.realpath(path)
     directory = os.path.dirname(path)
     try:
+        mode = mode_of(path)
         try:
-            mode = stat.S_IMODE(os.stat(path).st_mode)
-        except FileNotFoundError:
-            mode = 0o666
-        try:
-            _replace(path, data, mode, via)
+            write_whole(path, data, mode, via)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            _replace(path, data, mode, directory)
+            write_whole(path, data, mode, directory)
         _sync(directory)
     except OSError as error:
         raise _failed(path, error) from error
 
 
-def _replace(path: bytes, data: bytes, mode: int, via: bytes) -> None:
+def mode_of(path: bytes) -> int:
+    """The mode that a file keeps when it is replaced, or is made with. Raises OSError."""
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return 0o666
+
+
+def write_whole(path: bytes, data: bytes, mode: int, via: bytes) -> None:
+    """Make or replace a file through a temporary one in the directory `via`, which is gone if that fails. Raises OSError."""
     temporary = os.path.join(via, b".vfs-%s.tmp" % secrets.token_hex(8).encode())
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
