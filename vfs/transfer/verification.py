@@ -76,7 +76,11 @@ class Verification:
         proof.see(block)
         proof.hurried |= not lasting
         reach = proof.reach
-        if not lasting and (block == reach or (block > reach and state.comes(reach))):
+        if lasting:
+            return
+        if proof.busy and block < proof.ordered:  # found in the store, and may be gone from there before it is hashed
+            self._memory.put_unhashed(state.prefix, block, data)
+        elif block == reach or (block > reach and state.comes(reach)):
             self._memory.put_unhashed(state.prefix, block, data)
             self._hold(state, proof)
 
@@ -198,8 +202,7 @@ class Verification:
         """A piece was hashed: None; a block is gone: its number; all is done: whether the blob is right."""
         proof.busy = False
         self._budget.owed -= owed
-        if result is None:
-            self._memory.forget_hashed(state.prefix, run)
+        self._memory.forget_hashed(state.prefix, range(run.start, proof.frontier))
         if state.proof is proof:
             self._go_on(state, proof, result)
         self._freed()

@@ -10,8 +10,12 @@ import trio
 
 from tests.unit.transfer.bench import MIB, Bench, begun, blob_of, content_of, leave
 from vfs.errors import ContentMismatch
-from vfs.store import BAD, VERIFIED, Taken
+from vfs.store import BAD, VERIFIED, ChunkStore, Taken
 from vfs.testing.places import FaultyPlace
+from vfs.transfer import verification
+from vfs.transfer.blocks import Keys
+from vfs.transfer.proof import Proof
+from vfs.transfer.proving import prove
 from vfs.transfer.waiter import Data
 from vfs.types import BLOCK_SIZE, Blob
 
@@ -107,6 +111,49 @@ async def test_who_reads_in_order_does_not_outrun_a_thread_that_stores(
         go.set()
     await bench.quiet()
     assert bench.bad == [blob]
+
+
+async def test_what_is_hashed_from_the_store_and_lost_there_is_still_in_memory(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checker may have found blocks in the store before it is told that they came; they may be evicted before it reads them."""
+    content, blob, place = await _wrong_at_its_end(bench, 12 * MIB)
+    append, stored, reached, lost = bench.store.append, threading.Event(), threading.Event(), threading.Event()  # fmt: skip
+
+    def told_late(chunks: Sequence[tuple[bytes, Data]], **options: Any) -> Taken:
+        taken = append(chunks, **options)
+        if chunks[0][0].endswith(bytes(4)):
+            stored.wait(60)
+        return taken
+
+    def hashed_late(
+        store: ChunkStore, blob: Blob, keys: Keys, proof: Proof, run: range, memory: Any
+    ) -> int | bool | None:
+        if run.start == 0 and 0 not in memory and not reached.is_set():
+            reached.set()
+            lost.wait(60)
+        return prove(store, blob, keys, proof, run, memory)
+
+    monkeypatch.setattr(bench.store, "append", told_late)
+    monkeypatch.setattr(verification, "prove", hashed_late)
+
+    async def read() -> None:
+        with pytest.raises(ContentMismatch):  # noqa: PT012 - the last read at the latest
+            for offset in range(0, len(content), MIB):
+                await bench.read(blob, [place], offset, MIB)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await bench.until(reached.is_set)
+        state = bench.fetcher._engine.known(blob)
+        assert state is not None
+        stored.set()
+        await bench.until(lambda: 0 not in state.arrived)
+        bench.evict(blob, range(64))
+        lost.set()
+    await bench.quiet()
+    assert bench.bad == [blob]
+    assert bench.fetcher._engine.memory.weight == 0
 
 
 @pytest.mark.parametrize("limit", [0, 12 * MIB, 1 << 30])
