@@ -17,7 +17,8 @@ def promote(engine: Engine, state: BlobState, ceiling: int) -> None:
     if state.promoted or 4 * left > state.blocks or left * BLOCK_SIZE > ceiling:
         return
     state.promoted = True
-    wanted = [block for block in state.handed.lacking(state.blocks) if not state.comes(block)]
+    lacking = state.handed.lacking(state.blocks)
+    wanted = [b for b in lacking if not state.comes(b) and engine.at_hand(state, b) is None]
     stored = here(engine.store, state.keys, wanted)
     engine.request(
         state, [b for b, is_here in zip(wanted, stored, strict=True) if not is_here], Level.AHEAD
