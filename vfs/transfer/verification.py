@@ -78,7 +78,8 @@ class Verification:
         reach = proof.reach
         if lasting:
             return
-        if proof.busy and block < proof.ordered:  # found in the store, and may be gone from there before it is hashed
+        if proof.busy and block < proof.ordered:
+            # it was found in the store, and may be gone from there before it is hashed
             self._memory.put_unhashed(state.prefix, block, data)
         elif block == reach or (block > reach and state.comes(reach)):
             self._memory.put_unhashed(state.prefix, block, data)
