@@ -198,7 +198,7 @@ class Reader:
         resident = self._resident(file, offset, end)
         if file.blob.scope and not file.usable.editions:
             file.looked = None  # `dvc pull` may have mended it
-        if resident is None:
+        if resident is None and not await self._fetcher.coming.awaited(file.blob):
             await self._look_for_local_file(file, node)
         data = await self._read_local_file(file, node, offset, end - offset)
         if data is not None:

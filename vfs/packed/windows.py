@@ -48,6 +48,7 @@ class Windows:
         self._free = list(range(self._slots - 1, -1, -1))
         self._full = self._file is None
         self._pending: set[_Key] = set()
+        self._offered: set[_Key] = set()
         self._ahead: Lru[bytes, int] = Lru(1024)
         self._changed = threading.Condition()
 
@@ -87,18 +88,33 @@ class Windows:
         with self._changed:
             return None if self._full else self._look(pack, offset, length)
 
+    def holds(self, pack: PackRef, offset: int, length: int) -> bool:
+        """Whether the windows of a range are here."""
+        with self._changed:
+            run = range(offset // self.window, (offset + length - 1) // self.window + 1)
+            return not self._full and all((pack.id, n) in self._held for n in run)
+
+    def offer(self, pack: PackRef, number: int) -> bool:
+        """Whether a window is here, and nobody was told so before; who is told deals with all that lies in it."""
+        with self._changed:
+            key = (pack.id, number)
+            if key not in self._held or key in self._offered:
+                return False
+            self._offered.add(key)
+            return True
+
     def drop(self, pack: PackRef, offset: int, length: int) -> None:
         """Forget the windows of a range: something in it was wrong."""
         with self._changed:
             for n in range(offset // self.window, (offset + length - 1) // self.window + 1):
-                found = self._held.pop((pack.id, n), None)
-                if found is not None:
-                    self._free.append(found[0])
+                if (pack.id, n) in self._held:
+                    self._free.append(self._let_go((pack.id, n)))
 
     def close(self) -> None:
         """Give the disk back."""
         with self._changed:
             self._held.clear()
+            self._offered.clear()
             self._full = True
             if self._file is not None:
                 self._file.close()
@@ -153,7 +169,7 @@ class Windows:
         if not data or self._file is None or self._full:
             return
         if not self._free:
-            self._free.append(self._held.popitem(last=False)[1][0])
+            self._free.append(self._let_go(next(iter(self._held))))
         slot = self._free.pop()
         try:
             written = os.pwrite(self._file.fileno(), data, slot * self.window)
@@ -165,6 +181,11 @@ class Windows:
         else:
             self._free.append(slot)
             self._full = True
+
+    def _let_go(self, key: _Key) -> int:
+        """Forget a window; its slot."""
+        self._offered.discard(key)
+        return self._held.pop(key)[0]
 
     def _short(self, pack: PackRef, end: int) -> ContentMismatch:
         return ContentMismatch(f"{self._remote.url}: {pack.key} ends before {end}")

@@ -16,6 +16,7 @@ from vfs.core.ranges import block_count
 from vfs.errors import VfsError
 from vfs.store import Taken
 from vfs.transfer.blocks import here, scoped
+from vfs.transfer.failures import refuse
 from vfs.transfer.filling import fill
 from vfs.transfer.place import Generous, Place, PlacesOf, Wanted
 from vfs.transfer.state import Level
@@ -74,7 +75,8 @@ class Bringer:
         state = self._engine.state(scoped(blob, self._scope), places)
         state.readers += 1
         try:
-            self._engine.refuse(state)
+            refuse(state)
+            await self._engine.coming.wait(state.prefix)
             return await fill(self._engine, state, level=Level.AHEAD)
         finally:
             state.readers -= 1

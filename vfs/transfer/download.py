@@ -6,22 +6,23 @@ that comes whole is hashed before anything of it is announced or stored. Nothing
 Invariant: a buffer is never written again once it has been announced.
 """
 
-import contextlib
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 from vfs.core.attempts import LISTENER
-from vfs.core.ranges import block_count, block_length
+from vfs.core.ranges import block_length
 from vfs.core.turns import TURN
 from vfs.errors import ContentMismatch, ObjectMissing, RemoteUnavailable, VfsError
 from vfs.formats.hashing import hasher_for
 from vfs.store import BAD, UNPROVEN, VERIFIED, ChunkStore, Taken, checksum
-from vfs.transfer.blocks import WHOLE_SIZE, edition_of, verdict
+from vfs.transfer.blocks import edition_of, verdict
+from vfs.transfer.companions import keep_companions
 from vfs.transfer.local_file import unreadable, verdict_key
-from vfs.transfer.place import Body, Buffer, Continued, Generous, Place
+from vfs.transfer.place import Body, Continued, Generous, Place
 from vfs.transfer.source import Source
 from vfs.transfer.state import Job
 from vfs.transfer.waiter import Data
@@ -42,6 +43,12 @@ class Announce(Protocol):
 
     def stored(self, job: Job, blocks: list[int], *, taken: Taken, lasting: bool) -> None:
         """Announced blocks are in the store (for long: it has room for all of the blob), or the store did not take them."""
+
+    def coming(self, job: Job, keys: Sequence[bytes]) -> None:
+        """Other small blobs came along and are about to be stored."""
+
+    def came(self, job: Job, keys: Sequence[bytes]) -> None:
+        """Some of them are in the store, or not to be had."""
 
 
 def download(job: Job, source: Source, store: ChunkStore, announce: Announce) -> None:
@@ -75,29 +82,6 @@ def download(job: Job, source: Source, store: ChunkStore, announce: Announce) ->
     finally:
         job.body = None
         job.ended.set()
-
-
-def keep_companions(place: Generous, store: ChunkStore) -> None:
-    """Store what came along with an answer, as far as it is what it should be: the next read finds it there."""
-    blocks: list[tuple[bytes, Buffer]] = []
-    with contextlib.suppress(VfsError):  # whoever wants them meets the error
-        for blob, data in place.companions():
-            count = block_count(blob.size)
-            fits = len(data) == blob.size <= WHOLE_SIZE
-            if fits and None in store.locate_run(blob.key, 0, count) and _is(blob, data):
-                view = memoryview(data)
-                blocks += (
-                    (blob.key + n.to_bytes(4, "big"), view[n * BLOCK_SIZE :][:BLOCK_SIZE])
-                    for n in range(count)
-                )
-    if blocks:
-        store.append(blocks)
-
-
-def _is(blob: Blob, data: Buffer) -> bool:
-    hasher = hasher_for(blob.digest, blob.size)
-    hasher.update(data)
-    return hasher.matches(blob.digest.value)
 
 
 def end_downloads(jobs: list[Job], seconds: float) -> None:
@@ -173,7 +157,9 @@ def _read_whole(
     announce.arrived(job, blocks, 0)
     try:  # who reads has the bytes; who waits for the store may want what came along next
         if store is not None and isinstance(place, Generous):
-            keep_companions(place, store)
+            keep_companions(
+                place, store, partial(announce.coming, job), partial(announce.came, job)
+            )
     finally:
         _store(job, blocks, store, announce)
 

@@ -5,7 +5,6 @@ Rules and invariants: `docs/concurrency.md`, "Fetching". Everything here runs on
 except the tasks (`run`, `_work`, those of `Placing` and `Watch`), so no state is left half-changed across an await.
 """
 
-import copy
 import functools
 import logging
 import math
@@ -21,9 +20,10 @@ from vfs.transfer.accounting import Accounting
 from vfs.transfer.attempt import attempt
 from vfs.transfer.checker import Checker
 from vfs.transfer.claims import Claims, rank
+from vfs.transfer.companions import Coming
 from vfs.transfer.download import end_downloads
 from vfs.transfer.editions import Editions
-from vfs.transfer.failures import RETRY_MISMATCH, Journal, refusal, stopping, unforeseen, wrong
+from vfs.transfer.failures import RETRY_MISMATCH, Journal, stopping, unforeseen, wrong
 from vfs.transfer.inbox import Inbox
 from vfs.transfer.lanes import Budget, Lane, Lanes
 from vfs.transfer.memory import Memory
@@ -64,6 +64,7 @@ class Engine:
         self.journal = Journal()
         self.budget = Budget(memory_limit)
         self.memory = Memory(self.budget)
+        self.coming = Coming(self.accounting)
         self.received: dict[str, int] = {}
         self.running: set[Job] = set()
         self.taking = True
@@ -88,7 +89,9 @@ class Engine:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then nobody is left waiting."""
-        self._inbox = Inbox(self.editions.opened, self._arrived, self._stored, self._broke)
+        self._inbox = Inbox(
+            self.editions.opened, self._arrived, self._stored, self._broke, self.coming
+        )
         self._checker = Checker()
         self.verification = self.editions.verification = Verification(
             self.store,
@@ -122,13 +125,6 @@ class Engine:
         return 0 if self._checker is None else self._checker.pending
 
     # -- blobs ---------------------------------------------------------------------------------------
-
-    def refuse(self, state: BlobState) -> None:
-        """Repeat a recent failure instead of asking all places again for every request of the kernel."""
-        error = refusal(state)
-        if error is not None:
-            raise copy.copy(error)
-        state.refused = None
 
     def at_hand(self, state: BlobState, block: int) -> Data | None:
         """A block that is in memory."""
@@ -374,6 +370,7 @@ class Engine:
         self.closed = True
         self.verification = self.editions.verification = None
         self._nursery = self._placing.nursery = None
+        self.coming.end_all()
         error = stopping()
         for lane in self._lanes:
             lane.drain()

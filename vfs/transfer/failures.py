@@ -1,5 +1,6 @@
 """What is said when places fail, and how often."""
 
+import copy
 import logging
 import math
 import random
@@ -61,6 +62,14 @@ def refusal(state: BlobState) -> VfsError | None:
         return None
     error, until = state.refused
     return error if trio.current_time() < until else None
+
+
+def refuse(state: BlobState) -> None:
+    """Repeat a recent failure instead of asking all places again for every request of the kernel."""
+    error = refusal(state)
+    if error is not None:
+        raise copy.copy(error)
+    state.refused = None
 
 
 def unavailable(blob: Blob, sources: Sequence[Source]) -> tuple[VfsError, float]:

@@ -23,7 +23,7 @@ from vfs.threads import Pool, run_in, run_within
 from vfs.transfer.blocks import Keys, here, locate_run, scoped
 from vfs.transfer.bringing import Bringer
 from vfs.transfer.engine import PATIENCE, Engine
-from vfs.transfer.failures import RETRY_AFTER, late, refusal, unproven, wrong, wrong_file
+from vfs.transfer.failures import RETRY_AFTER, late, refusal, refuse, unproven, wrong, wrong_file
 from vfs.transfer.flows import Flows
 from vfs.transfer.limits import Limits
 from vfs.transfer.local_file import FileProof, LocalFile, find_local
@@ -79,7 +79,7 @@ class Fetcher:
             on_bad=on_bad,
         )
         self.bringer = Bringer(self._engine, scope)
-        self.accounting = self._engine.accounting
+        self.accounting, self.coming = self._engine.accounting, self._engine.coming
         self._flows = Flows()
         self._condemned = store.condemned
 
@@ -209,14 +209,14 @@ class Fetcher:
         blocks, told = blocks_of(offset, end), False
         while (found := await self._find(state, blocks, stored=stored)).missing:
             if state.suspect:
-                self._engine.refuse(state)
+                refuse(state)
                 await self._judge(state, prove_whole)
                 continue
             left = self._left(state, blocks) if stored else {}
             if left and refusal(state) is not None:
                 state.answered(left)
                 continue
-            self._engine.refuse(state)
+            refuse(state)
             retracted, waiter = state.retracted, Waiter(set(found.missing))
             state.wait_for(waiter)
             self._engine.request(state, sorted(found.missing), Level.DEMAND)
@@ -304,7 +304,7 @@ class Fetcher:
         state = self._engine.state(self.own(blob), places)
         state.readers += 1
         try:
-            self._engine.refuse(state)
+            refuse(state)
             await verify(self._engine, state)
             if state.misled:
                 raise wrong(state.blob)

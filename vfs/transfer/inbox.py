@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import trio
 
 from vfs.store import Taken
+from vfs.transfer.companions import Coming
 from vfs.transfer.failures import shielded
 from vfs.transfer.state import Job
 from vfs.transfer.waiter import Data
@@ -20,7 +21,7 @@ from vfs.transfer.waiter import Data
 class Inbox:
     """Announcements of downloads (implements `download.Announce`).
 
-    `on_opened`, `on_arrived`, `on_stored` are called on the loop; `on_failed` is, if one of them raised.
+    `on_opened`, `on_arrived`, `on_stored` and what `companions` does are called on the loop; `on_failed` is, if one of them raised.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Inbox:
         on_arrived: Callable[[Job, Sequence[tuple[int, Data]], int], None],
         on_stored: Callable[[Job, list[int], Taken, bool], None],
         on_failed: Callable[[Job, Exception], None],
+        companions: Coming,
     ) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._news: deque[tuple[Job, Callable[[], None]]] = deque()
@@ -37,6 +39,7 @@ class Inbox:
         self._on_arrived = on_arrived
         self._on_stored = on_stored
         self._on_failed = on_failed
+        self._companions = companions
 
     def opened(self, job: Job, etag: str) -> None:
         """In a worker thread: a place answers."""
@@ -49,6 +52,14 @@ class Inbox:
     def stored(self, job: Job, blocks: list[int], *, taken: Taken, lasting: bool) -> None:
         """In a worker thread: blocks are in the store (for long), or not taken."""
         self._tell(job, lambda: self._on_stored(job, blocks, taken, lasting))
+
+    def coming(self, job: Job, keys: Sequence[bytes]) -> None:
+        """In a worker thread: other blobs came along."""
+        self._tell(job, lambda: self._companions.begin(keys))
+
+    def came(self, job: Job, keys: Sequence[bytes]) -> None:
+        """In a worker thread: some of them are in the store, or not to be had."""
+        self._tell(job, lambda: self._companions.end(keys))
 
     def drain(self) -> None:
         """On the loop: handle everything announced so far."""

@@ -4,9 +4,9 @@ Rule: the fetcher knows places only by these protocols. The methods block and ar
 a time; they raise `vfs.errors` classes and nothing else. Retries, backoff and time-outs are inside them.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias, runtime_checkable
+from typing import NamedTuple, Protocol, Self, TypeAlias, runtime_checkable
 
 from vfs.types import Blob
 
@@ -86,6 +86,18 @@ class Place(Protocol):
         """
 
 
+class Companion(NamedTuple):
+    """A blob that came along.
+
+    Attributes:
+        blob: which one.
+        read: its bytes, which nobody has compared with its digest; raises VfsError if they cannot be used.
+    """
+
+    blob: Blob
+    read: Callable[[], Buffer]
+
+
 @runtime_checkable
 class Generous(Protocol):
     """A place whose answers bring more than was asked for."""
@@ -97,8 +109,8 @@ class Generous(Protocol):
             VfsError: it cannot be found out.
         """
 
-    def companions(self) -> Iterable[tuple[Blob, Buffer]]:
-        """Other blobs, whole and small, that came with the last answer, each once; nobody has compared them with their digests.
+    def companions(self) -> Sequence[Companion]:
+        """Other small blobs that came with an answer, those next to it first; each for one caller only, however many ask at once.
 
         Raises:
             VfsError: what came cannot be used.

@@ -28,6 +28,7 @@ from vfs.store import VERIFIED, Taken
 from vfs.threads import Pool, run_in
 from vfs.transfer.blocks import WHOLE_SIZE, locate_run, provable, scoped
 from vfs.transfer.engine import Engine
+from vfs.transfer.failures import refuse
 from vfs.transfer.filling import fill
 from vfs.transfer.local_file import open_local
 from vfs.transfer.place import PlacesOf, Wanted
@@ -292,7 +293,7 @@ class WarmUp:
         state = self._engine.state(blob, places)
         state.readers += 1
         try:
-            self._engine.refuse(state)
+            refuse(state)
             taken = await fill(self._engine, state, filled, kept=kept)
             if taken:
                 await verify(self._engine, state)

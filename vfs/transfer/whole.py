@@ -6,7 +6,7 @@ import trio
 
 from vfs.store import VERIFIED
 from vfs.transfer.engine import Engine
-from vfs.transfer.failures import stopping
+from vfs.transfer.failures import refuse, stopping
 from vfs.transfer.filling import fill
 from vfs.transfer.proof import Proof
 from vfs.transfer.state import BlobState, Level
@@ -87,7 +87,7 @@ async def let_store(engine: Engine, state: BlobState, size: int) -> bool:
         return False
     if (first := state.proof.reach) not in state.arrived:
         return False
-    engine.refuse(state)
+    refuse(state)
     waiter = Waiter({first}, keep=False)
     state.wait_for(waiter)
     try:

@@ -13,6 +13,7 @@ from array import array
 from binascii import hexlify
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
@@ -20,17 +21,17 @@ from vfs.catalog import Catalog, Tree
 from vfs.core.lru import Lru
 from vfs.errors import ObjectMissing, StoreError
 from vfs.formats.dirlisting import listing_pieces
-from vfs.formats.manifest_blocks import PackedFile
-from vfs.formats.packs import open_chunk
+from vfs.formats.manifest_blocks import ChunkPlace, PackedFile
+from vfs.formats.packs import PackRef, open_chunk
 from vfs.formats.zstd import Buffer, Decompressor
 from vfs.packed import Located, Manifest, PackedPlace, PackedRemote, PackReader, Pointer
 from vfs.remotes import Remote
+from vfs.transfer.place import Companion
 from vfs.types import Blob, Digest
 
 MISSING_SECONDS = 30.0
 """A manifest that was not there is not asked for again so soon: a directory may have a million files."""
 MOST_COMPANIONS = 1024
-_MOST_GIVEN = 100_000
 _MANIFESTS = 64
 _MOST_MISSING = 100_000
 _INDEXED_FILES = 4_000_000
@@ -140,7 +141,6 @@ class PackedSource:
         self._trees = trees
         self._manifests: Lru[Pointer, Manifest] = Lru(_MANIFESTS)
         self._missing: Lru[Pointer, float] = Lru(_MOST_MISSING)
-        self._given: Lru[Window, None] = Lru(_MOST_GIVEN)
         self._lock = threading.Lock()
 
     def listing(self, digest: Digest, catalog: Catalog, seen: int | None) -> Iterator[bytes]:
@@ -183,21 +183,23 @@ class PackedSource:
         return self._window(manifest, file) if len(file.chunks) == 1 else None
 
     def _window(self, manifest: Manifest, file: PackedFile) -> Window:
+        """The window that a small file ends in: when that comes, the one before is here, if they are read in order."""
         chunk = file.chunks[0]
-        return manifest.root.packs[chunk.pack].id, chunk.offset // self.reader.windows.window
+        last = chunk.offset + chunk.stored - 1
+        return manifest.root.packs[chunk.pack].id, last // self.reader.windows.window
 
-    def companions(self, blob: Blob) -> Iterator[tuple[Blob, Buffer]]:
-        """Small files around one that was read, whose chunks came in the same windows; each window's once.
+    def companions(self, blob: Blob) -> list[Companion]:
+        """Small files around one that was read, whose chunks came in the same windows; each window's once, as long as it is kept.
 
         Raises:
-            FormatError: a chunk is damaged.
-            ObjectMissing, RemoteError: as in `place`.
+            ObjectMissing, FormatError, RemoteError: as in `place`.
         """
         manifest, file, path = self._find(blob)
         if len(file.chunks) != 1:
-            return
+            return []
         block, at = manifest.around(path)
-        windows, opener, algorithm = set[Window](), Decompressor(), blob.digest.algorithm
+        windows, ours, opener = self.reader.windows, set[Window](), Decompressor()
+        found: list[Companion] = []
         for run in (range(at + 1, len(block)), range(at - 1, -1, -1)):
             for number in run[:MOST_COMPANIONS]:
                 one = block[number]
@@ -205,19 +207,23 @@ class PackedSource:
                     continue
                 pack, chunk = manifest.root.packs[one.chunks[0].pack], one.chunks[0]
                 window = self._window(manifest, one)
-                stored = self.reader.windows.peek(pack, chunk.offset, chunk.stored)
-                if stored is None or len(stored) < chunk.stored or self._was_given(window):
+                if not windows.holds(pack, chunk.offset, chunk.stored):
                     break
-                windows.add(window)
-                data = open_chunk(stored, chunk.id, chunk.plain, opener)
-                yield Blob(Digest(algorithm, one.value), one.size), data
-        with self._lock:
-            for window in windows:
-                self._given.put(window, None)
+                if window not in ours and not windows.offer(pack, window[1]):
+                    break
+                ours.add(window)
+                read = partial(self._companion, pack, chunk, opener)
+                found.append(
+                    Companion(Blob(Digest(blob.digest.algorithm, one.value), one.size), read)
+                )
+        return found
 
-    def _was_given(self, window: Window) -> bool:
-        with self._lock:
-            return window in self._given
+    def _companion(self, pack: PackRef, chunk: ChunkPlace, opener: Decompressor) -> Buffer:
+        """The bytes of a small file that came along; raises ObjectMissing if they are gone again, FormatError if they are damaged."""
+        stored = self.reader.windows.peek(pack, chunk.offset, chunk.stored)
+        if stored is None or len(stored) < chunk.stored:
+            raise ObjectMissing(f"{self.name}: what came along is gone again")
+        return open_chunk(stored, chunk.id, chunk.plain, opener)
 
     def _manifest(self, pointer: Pointer, *, anew: bool = False) -> Manifest:
         with self._lock:

@@ -1,14 +1,15 @@
 """Blobs that come along with an answer are stored if they are what they should be."""
 
-from collections.abc import Iterator
+from functools import partial
 
 from tests.unit.transfer.bench import Bench, blob_of, content_of
 from vfs.errors import ContentMismatch
 from vfs.store import VERIFIED
 from vfs.testing.places import FaultyPlace
+from vfs.transfer.place import Companion
 from vfs.types import BLOCK_SIZE, Blob
 
-WANTED, GOOD, LIE = content_of(8000, 1), content_of(8000, 2), content_of(8000, 3)
+WANTED, GOOD, LIE, LOST = (content_of(8000, seed) for seed in (1, 2, 3, 4))
 
 
 class Parcelled(FaultyPlace):
@@ -17,10 +18,16 @@ class Parcelled(FaultyPlace):
 
 
 class GenerousPlace(Parcelled):
-    def companions(self) -> Iterator[tuple[Blob, bytes]]:
-        yield blob_of(GOOD), GOOD
-        yield blob_of(LIE), LIE[:-1] + b"x"
-        raise ContentMismatch("the rest is damaged")
+    def companions(self) -> list[Companion]:
+        return [
+            Companion(blob_of(GOOD), lambda: GOOD),
+            Companion(blob_of(LIE), lambda: LIE[:-1] + b"x"),
+            Companion(blob_of(LOST), _damaged),
+        ]
+
+
+def _damaged() -> bytes:
+    raise ContentMismatch("the rest is damaged")
 
 
 class GreatPlace(Parcelled):
@@ -29,10 +36,9 @@ class GreatPlace(Parcelled):
     SIZES = (BLOCK_SIZE, BLOCK_SIZE + 1, 1 << 20, (4 << 20) + 1)
     FILES = tuple(content_of(size, size) for size in SIZES)
 
-    def companions(self) -> Iterator[tuple[Blob, bytes]]:
-        for content in self.FILES:
-            yield Blob(blob_of(content).digest, len(content)), content
-        yield Blob(blob_of(GOOD).digest, len(GOOD) - 1), GOOD
+    def companions(self) -> list[Companion]:
+        found = [Companion(Blob(blob_of(c).digest, len(c)), partial(bytes, c)) for c in self.FILES]
+        return [*found, Companion(Blob(blob_of(GOOD).digest, len(GOOD) - 1), lambda: GOOD)]
 
 
 async def test_one_larger_than_a_block_is_stored_in_blocks(bench: Bench) -> None:

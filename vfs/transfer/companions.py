@@ -1,0 +1,131 @@
+"""What comes along with the answer for a small blob: other small blobs, checked and stored by the thread of that answer.
+
+Rules:
+  * In batches, the nearest first. Who wants one of them meanwhile waits for its batch, which costs no job; for `PATIENCE` at most.
+  * What is not what it should be is not stored: whoever wants it asks for it, and meets the error.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import trio
+
+from vfs.core.ranges import block_count
+from vfs.errors import VfsError
+from vfs.formats.hashing import hasher_for
+from vfs.store import ChunkStore
+from vfs.transfer.accounting import Accounting
+from vfs.transfer.blocks import WHOLE_SIZE
+from vfs.transfer.place import Buffer, Companion, Generous
+from vfs.types import BLOCK_SIZE, Blob
+
+BATCH: Final = 1 << 20
+"""Bytes stored at once."""
+
+PATIENCE: Final = 2.0
+"""Seconds that a reader waits; a thread takes some milliseconds for a batch, unless the disk hangs."""
+
+
+class Coming:
+    """Small blobs that a thread is about to store; on the loop. The waits of readers are told to `accounting`."""
+
+    def __init__(self, accounting: Accounting) -> None:
+        self._accounting = accounting
+        self._blobs: dict[bytes, trio.Event | None] = {}
+
+    def begin(self, keys: Sequence[bytes]) -> None:
+        """They come."""
+        for key in keys:
+            self._blobs.setdefault(key)
+
+    def end(self, keys: Sequence[bytes]) -> None:
+        """They are in the store, or do not come."""
+        for key in keys:
+            if (event := self._blobs.pop(key, None)) is not None:
+                event.set()
+
+    def end_all(self) -> None:
+        """Nothing comes any more."""
+        self.end(list(self._blobs))
+
+    async def awaited(self, blob: Blob) -> bool:
+        """As `wait`, by a reader."""
+        if blob.key not in self._blobs:
+            return False
+        with self._accounting.wait(blob):
+            return await self.wait(blob.key)
+
+    async def wait(self, key: bytes) -> bool:
+        """Until a blob has come, at once if it does not come; whether it was to come."""
+        if key not in self._blobs:
+            return False
+        event = self._blobs[key] = self._blobs[key] or trio.Event()
+        with trio.move_on_after(PATIENCE):
+            await event.wait()
+        return True
+
+
+def keep_companions(
+    place: Generous,
+    store: ChunkStore,
+    begin: Callable[[Sequence[bytes]], None],
+    end: Callable[[Sequence[bytes]], None],
+) -> None:
+    """Store what came along with an answer, as far as it is what it should be; in the thread of the answer.
+
+    Args:
+        place: that gave the answer.
+        store: takes it.
+        begin: told of the keys of all blobs that are about to be stored.
+        end: told of the same, batch by batch, when they are there or are not to be had.
+    """
+    with contextlib.suppress(VfsError):  # whoever wants them meets the error
+        left = [one for one in place.companions() if _is_wanted(store, one.blob)]
+        begin([one.blob.key for one in left])
+        try:
+            for batch in _batches(left):
+                _keep(store, batch)
+                left = left[len(batch) :]
+                end([one.blob.key for one in batch])
+        finally:
+            end([one.blob.key for one in left])
+
+
+def _is_wanted(store: ChunkStore, blob: Blob) -> bool:
+    count = block_count(blob.size)
+    return blob.size <= WHOLE_SIZE and None in store.locate_run(blob.key, 0, count)
+
+
+def _batches(companions: Sequence[Companion]) -> Iterator[list[Companion]]:
+    batch: list[Companion] = []
+    size = 0
+    for one in companions:
+        batch.append(one)
+        size += one.blob.size
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _keep(store: ChunkStore, batch: Sequence[Companion]) -> None:
+    blocks: list[tuple[bytes, Buffer]] = []
+    try:
+        for blob, read in batch:
+            data = memoryview(read())
+            if len(data) == blob.size and _is(blob, data):
+                blocks += (
+                    (blob.key + n.to_bytes(4, "big"), data[n * BLOCK_SIZE :][:BLOCK_SIZE])
+                    for n in range(block_count(blob.size))
+                )
+    finally:
+        if blocks:
+            store.append(blocks)
+
+
+def _is(blob: Blob, data: Buffer) -> bool:
+    hasher = hasher_for(blob.digest, blob.size)
+    hasher.update(data)
+    return hasher.matches(blob.digest.value)
