@@ -34,6 +34,9 @@ class Coming:
         self._accounting = accounting
         self._blobs: dict[bytes, trio.Event | None] = {}
 
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._blobs
+
     def begin(self, keys: Sequence[bytes]) -> None:
         """They come."""
         for key in keys:
@@ -60,7 +63,9 @@ class Coming:
         """Until a blob has come, at once if it does not come; whether it was to come."""
         if key not in self._blobs:
             return False
-        event = self._blobs[key] = self._blobs[key] or trio.Event()
+        event = self._blobs[key]
+        if event is None:
+            event = self._blobs[key] = trio.Event()
         with trio.move_on_after(PATIENCE):
             await event.wait()
         return True

@@ -10,13 +10,14 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from vfs.errors import ContentMismatch, ObjectMissing, Offline, RemoteUnavailable, VfsError
 from vfs.formats.layout import object_path
 from vfs.own_mount import open_other
 from vfs.remotes.base import ObjectInfo
 from vfs.transfer import Body, Place
+from vfs.transfer.place import Companion
 from vfs.types import Algorithm, Blob
 from vfs.workspace.bodies import BytesBody, FileBody
 from vfs.workspace.hanging import LOOKS
@@ -235,9 +236,17 @@ class PackedRemotePlace(DeferredPlace):
 
     def __init__(self, session: Session, ref: RemoteRef, blob: Blob) -> None:
         super().__init__(ref.name, lambda: [session.packed(ref).place(blob)])
-        self.companions = lambda: session.packed(ref).companions(blob)
-        self.parcel = lambda: session.packed(ref).parcel(blob)
         self.ref = ref
+        self._session = session
+        self._blob = blob
+
+    def companions(self) -> list[Companion]:
+        """As `Generous.companions`."""
+        return self._session.packed(self.ref).companions(self._blob)
+
+    def parcel(self) -> Hashable:
+        """As `Generous.parcel`."""
+        return self._session.packed(self.ref).parcel(self._blob)
 
 
 def cache_files(store: DvcStore, blob: Blob) -> list[Place]:

@@ -1,11 +1,16 @@
 """Blobs that come along with an answer are stored if they are what they should be."""
 
+import threading
 from functools import partial
+
+import pytest
+import trio
 
 from tests.unit.transfer.bench import Bench, blob_of, content_of
 from vfs.errors import ContentMismatch
 from vfs.store import VERIFIED
 from vfs.testing.places import FaultyPlace
+from vfs.transfer import companions
 from vfs.transfer.place import Companion
 from vfs.types import BLOCK_SIZE, Blob
 
@@ -81,3 +86,56 @@ async def test_of_what_comes_together_one_is_missing_first(bench: Bench) -> None
     await bringer.bring(*wanted[0])
     assert bringer.is_small_and_here(blob_of(GOOD))
     assert bringer.missing(wanted) == [None, None]
+
+
+class SlowPlace(Parcelled):
+    """What comes along is read when the test lets it."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.let = threading.Event()
+
+    def companions(self) -> list[Companion]:
+        def slowly(content: bytes) -> bytes:
+            assert self.let.wait(60)
+            return content
+
+        return [Companion(blob_of(content), partial(slowly, content)) for content in (GOOD, LIE)]
+
+
+async def test_who_wants_what_is_about_to_be_stored_waits_for_it(bench: Bench) -> None:
+    fetcher, place = await bench.start(), SlowPlace(WANTED)
+    assert not await fetcher.coming.awaited(blob_of(GOOD))
+    assert await bench.read(blob_of(WANTED), [place], 0, 8000) == WANTED
+    await bench.until(lambda: blob_of(GOOD).key in fetcher.coming)
+    waited: list[bool] = []
+
+    async def wait(content: bytes) -> None:
+        waited.append(await fetcher.coming.awaited(blob_of(content)))
+        waited.append(bool(bench.resident(blob_of(content))))
+
+    async with trio.open_nursery() as nursery:
+        for content in (GOOD, LIE, GOOD):
+            nursery.start_soon(wait, content)
+        await bench.until(lambda: fetcher.statistics().waiting_readers == 3)
+        nursery.start_soon(fetcher.bringer.bring, blob_of(GOOD), lambda: [place])
+        assert not waited
+        place.let.set()
+    assert waited == [True] * 6
+    assert len(place.requests) == 1
+    await bench.quiet()
+
+
+async def test_a_thread_that_hangs_is_not_waited_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(companions, "PATIENCE", 0.01)
+    fetcher, place = await bench.start(), SlowPlace(WANTED)
+    assert await bench.read(blob_of(WANTED), [place], 0, 8000) == WANTED
+    await bench.until(lambda: blob_of(GOOD).key in fetcher.coming)
+    assert await fetcher.coming.awaited(blob_of(GOOD))
+    other = FaultyPlace(GOOD)
+    assert await bench.read(blob_of(GOOD), [other], 0, 8000) == GOOD
+    assert len(other.requests) == 1
+    place.let.set()
+    await bench.quiet()
