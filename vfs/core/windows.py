@@ -13,6 +13,28 @@ MOST_AHEAD: Final = 8
 """Windows that one request brings at most, for a reader that goes from one to the next."""
 
 
+Reach = Callable[[int], int]
+"""Where in a pack that ends which begins last before an offset, as far as it is read through windows; the offset itself, if that does."""
+
+
+def alone(offset: int) -> int:
+    """The reach of what is alone in its windows."""
+    return offset
+
+
+def needed(offset: int, length: int, reach: Reach, held: Callable[[int], bool]) -> tuple[int, int]:
+    """The first and the last window that a range of a pack needs: with one that is asked for comes all that begins in it."""
+    first, last = offset // WINDOW, (offset + length - 1) // WINDOW
+    comes = not held(first) and reach((first + 1) * WINDOW) >= offset + length
+    return first, first if comes else last
+
+
+def end_of(run: range, reach: Reach) -> int:
+    """Up to where to ask for windows: with the last comes the rest of what begins in it, a window more at most."""
+    stop = run.stop * WINDOW
+    return min(max(stop, reach(stop)), stop + WINDOW)
+
+
 class Claim(NamedTuple):
     """What to fetch, none if somebody else is about to bring the first of it; and how far the next one may go."""
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
+from vfs.core.windows import WINDOW, Reach, alone
 from vfs.errors import ContentMismatch, FormatError, ObjectChanged, ObjectMissing, RemoteUnavailable
 from vfs.formats.manifest_blocks import ChunkPlace
 from vfs.formats.packs import PackRef, open_chunk
@@ -33,11 +34,15 @@ class Located:
         packs: what the chunks' numbers mean.
         chunks: in order.
         ends: where each chunk ends in the content.
+        reach: of a content of one chunk, what lies behind it in its pack.
     """
 
-    def __init__(self, packs: Sequence[PackRef], chunks: Sequence[ChunkPlace]) -> None:
+    def __init__(
+        self, packs: Sequence[PackRef], chunks: Sequence[ChunkPlace], reach: Reach = alone
+    ) -> None:
         self.packs = packs
         self.chunks = chunks
+        self.reach = reach
         self.ends = list(accumulate(chunk.plain for chunk in chunks))
 
     @cached_property
@@ -221,8 +226,8 @@ class _PackedBody(ClosingBody):
             self._check_open()
             pack = located.packs[run[0].chunk.pack]
             start, length = extent_of(run)
-            if length <= self._reader.windows.window:
-                yield from self._from_window(pack, run, start, length)
+            if length <= WINDOW:
+                yield from self._from_window(pack, run, (start, length, located.reach))
             else:
                 yield from self._streamed(pack, run, start, length)
         if last is not None:
@@ -240,15 +245,15 @@ class _PackedBody(ClosingBody):
             next(_closed(self._reader.remote.url))
 
     def _from_window(
-        self, pack: PackRef, run: list[Part], start: int, length: int
+        self, pack: PackRef, run: list[Part], wanted: tuple[int, int, Reach]
     ) -> Iterator[Buffer]:
-        windows = self._reader.windows
-        data = windows.read(pack, start, length)
+        windows, (start, length, _) = self._reader.windows, wanted
+        data = windows.read(pack, *wanted)
         try:
             pieces = [self._opened(part, data[part.chunk.offset - start :]) for part in run]
         except ContentMismatch:  # the window lay on a disk: once more
             windows.drop(pack, start, length)
-            data = windows.read(pack, start, length)
+            data = windows.read(pack, *wanted)
             pieces = [self._opened(part, data[part.chunk.offset - start :]) for part in run]
         yield from pieces
 

@@ -1,6 +1,7 @@
 """Windows of packs that were fetched for one reader, kept for the next ones.
 
-Rules: thread-safe; a window is fetched once however many ask for it. Windows lie in a file without a name of
+Rules: thread-safe; a window is fetched once however many ask for it. The last of a request comes with the rest of what begins in it (`Reach`), so that
+what lies across two is not asked for once more. Windows lie in a file without a name of
 at most `limit` bytes, least recently used goes first; if the disk takes nothing more, every read is a request. What is in
 them is not trusted: whoever takes a chunk from one checks it, and `drop`s it if it is wrong.
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from vfs.core.lru import Lru
-from vfs.core.windows import MOST_AHEAD, WINDOW, claim
+from vfs.core.windows import MOST_AHEAD, WINDOW, Reach, alone, claim, end_of, needed
 from vfs.errors import ContentMismatch
 from vfs.formats.packs import PackRef
 from vfs.remotes import Remote
@@ -23,6 +24,8 @@ from vfs.remotes.base import read_body
 log = logging.getLogger("vfs.packed")
 
 LIMIT = 256 << 20
+_SPACING = 2 * WINDOW
+"""Bytes of the file for one window and what comes with it; what is not written takes no disk."""
 
 _Key = tuple[bytes, int]
 
@@ -33,16 +36,12 @@ class Windows:
     Args:
         remote: where the packs are.
         directory: for the file; if there can be none, every read is a request.
-        limit: bytes on the disk.
-        window: bytes of one.
+        limit: bytes on the disk, but for what comes with the last windows of requests.
     """
 
-    def __init__(
-        self, remote: Remote, directory: Path, *, limit: int = LIMIT, window: int = WINDOW
-    ) -> None:
+    def __init__(self, remote: Remote, directory: Path, *, limit: int = LIMIT) -> None:
         self._remote = remote
-        self.window = window
-        self._slots = max(2 * MOST_AHEAD, limit // window)
+        self._slots = max(2 * MOST_AHEAD, limit // WINDOW)
         self._file = _unnamed(directory)
         self._held: OrderedDict[_Key, tuple[int, int]] = OrderedDict()  # slot, length
         self._free = list(range(self._slots - 1, -1, -1))
@@ -52,7 +51,7 @@ class Windows:
         self._ahead: Lru[bytes, int] = Lru(1024)
         self._changed = threading.Condition()
 
-    def read(self, pack: PackRef, offset: int, length: int) -> bytes:
+    def read(self, pack: PackRef, offset: int, length: int, reach: Reach = alone) -> bytes:
         """Bytes of a pack; at most two windows.
 
         Raises:
@@ -60,7 +59,6 @@ class Windows:
             ContentMismatch: it ends before.
             RemoteError: as the remote answered.
         """
-        first, last = offset // self.window, (offset + length - 1) // self.window
         while not self._full:
             with self._changed:
                 data = self._look(pack, offset, length)
@@ -68,15 +66,16 @@ class Windows:
                     if len(data) < length:
                         raise self._short(pack, offset + length)
                     return data
-                run = self._claim(pack, first, last)
+                run = self._claim(pack, offset, length, reach)
                 if run is None:
                     self._changed.wait()
                     continue
-            found = self._fetch(pack, run)
-            start = offset - run.start * self.window
-            if start >= 0 and start + length <= len(found):
-                return bytes(found[start : start + length])
-            if last in run and start + length > len(found):
+            end = end_of(run, reach)
+            found = self._fetch(pack, run, end)
+            begin = run.start * WINDOW
+            if begin <= offset and offset + length <= begin + len(found):
+                return bytes(found[offset - begin :][:length])
+            if begin + len(found) < min(end, offset + length):
                 raise self._short(pack, offset + length)
         found = read_body(self._remote.get(pack.key, offset, length), length)
         if len(found) < length:
@@ -89,10 +88,9 @@ class Windows:
             return None if self._full else self._look(pack, offset, length)
 
     def holds(self, pack: PackRef, offset: int, length: int) -> bool:
-        """Whether the windows of a range are here."""
+        """Whether a range of a pack is here."""
         with self._changed:
-            run = range(offset // self.window, (offset + length - 1) // self.window + 1)
-            return not self._full and all((pack.id, n) in self._held for n in run)
+            return not self._full and self._extents(pack, offset, length) is not None
 
     def offer(self, pack: PackRef, number: int) -> bool:
         """Whether a window is here, and nobody was told so before; who is told deals with all that lies in it."""
@@ -106,7 +104,7 @@ class Windows:
     def drop(self, pack: PackRef, offset: int, length: int) -> None:
         """Forget the windows of a range: something in it was wrong."""
         with self._changed:
-            for n in range(offset // self.window, (offset + length - 1) // self.window + 1):
+            for n in range(offset // WINDOW, (offset + length - 1) // WINDOW + 1):
                 if (pack.id, n) in self._held:
                     self._free.append(self._let_go((pack.id, n)))
 
@@ -121,30 +119,42 @@ class Windows:
 
     def _look(self, pack: PackRef, offset: int, length: int) -> bytes | None:
         """The range if its windows are held; a read from the page cache, so the lock is held."""
-        pieces = []
-        position, end = offset, offset + length
-        while position < end:
-            n, start = divmod(position, self.window)
-            found = self._held.get((pack.id, n))
-            if found is None:
-                return None
-            self._held.move_to_end((pack.id, n))
-            slot, held = found
-            count = min(end - position, self.window - start)
-            available = max(0, min(count, held - start))
-            assert self._file is not None
-            pieces.append(os.pread(self._file.fileno(), available, slot * self.window + start))
-            position += count
-        return b"".join(pieces)
+        extents = self._extents(pack, offset, length)
+        if extents is None:
+            return None
+        assert self._file is not None
+        number = self._file.fileno()
+        return b"".join([os.pread(number, count, position) for position, count in extents])
 
-    def _claim(self, pack: PackRef, first: int, last: int) -> range | None:
+    def _extents(self, pack: PackRef, offset: int, length: int) -> list[tuple[int, int]] | None:
+        """Where in the file a range lies (position, count), shorter if the pack ends before; None if some of it is not held."""
+        found: list[tuple[int, int]] = []
+        end = offset + length
+        while offset < end:
+            number, start = divmod(offset, WINDOW)
+            window = self._held.get((pack.id, number))
+            if window is None:
+                return None
+            self._held.move_to_end((pack.id, number))
+            slot, held = window
+            count = max(0, min(end - offset, held - start))
+            found.append((slot * _SPACING + start, count))
+            if held < WINDOW:
+                break
+            offset += count
+        return found
+
+    def _claim(self, pack: PackRef, offset: int, length: int, reach: Reach) -> range | None:
         """Windows for the caller to fetch with one request; None if somebody else is about to bring the first one."""
+
+        def held(number: int) -> bool:
+            return (pack.id, number) in self._held
+
         run, ahead = claim(
-            first,
-            last,
+            *needed(offset, length, reach, held),
             self._ahead.get(pack.id) or 1,
-            lambda n: (pack.id, n) in self._held,
-            lambda n: (pack.id, n) in self._pending,
+            held,
+            lambda number: (pack.id, number) in self._pending,
         )
         if not run:
             return None
@@ -152,13 +162,15 @@ class Windows:
         self._pending.update((pack.id, n) for n in run)
         return run
 
-    def _fetch(self, pack: PackRef, run: range) -> bytearray:
+    def _fetch(self, pack: PackRef, run: range, end: int) -> bytearray:
         try:
-            length = len(run) * self.window
-            data = read_body(self._remote.get(pack.key, run.start * self.window, length), length)
+            start = run.start * WINDOW
+            data = read_body(self._remote.get(pack.key, start, end - start), end - start)
             with self._changed:
-                for i, n in enumerate(run):
-                    self._keep((pack.id, n), data[i * self.window : (i + 1) * self.window])
+                for n in run:
+                    first = n * WINDOW - start
+                    stop = first + WINDOW if n < run[-1] else len(data)
+                    self._keep((pack.id, n), data[first:stop])
             return data
         finally:
             with self._changed:
@@ -172,7 +184,7 @@ class Windows:
             self._free.append(self._let_go(next(iter(self._held))))
         slot = self._free.pop()
         try:
-            written = os.pwrite(self._file.fileno(), data, slot * self.window)
+            written = os.pwrite(self._file.fileno(), data, slot * _SPACING)
         except OSError as error:
             log.warning("windows of packs are not kept: %s", error.strerror)
             written = -1

@@ -30,6 +30,7 @@ class FaultyPlace:
         fail: called with each request's number (from 0) and the request; the error to raise, if any.
         break_at: called likewise; bytes after which the answer breaks off (None: never).
         chunk: most bytes of one `readinto`.
+        here: whether it says that it has the blob on this machine.
         reported_size: what the answers say of the object's size (None: the truth).
     """
 
@@ -51,6 +52,7 @@ class FaultyPlace:
         self.chunk = 1 << 16
         self.reported_size: int | None = None
         self.file: str | None = None
+        self.here = local
         self.sent = 0
         self.open_bodies = 0
         self.most_bodies = 0
@@ -104,7 +106,7 @@ class FaultyPlace:
         return None if self.file is None else os.open(self.file, os.O_RDONLY)
 
     def is_here(self) -> bool:
-        return self.file is not None
+        return self.here or self.file is not None
 
     def get(self, start: int, length: int, *, etag: str = "") -> "FaultyBody":
         request = Request(start, length, etag)

@@ -13,13 +13,16 @@ Invariant: a job that has a waiter is queued, running, or in `BlobState.unplaced
 Loop only; plain functions except the two tasks.
 """
 
+import contextlib
 import logging
 import math
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import trio
 
 from vfs.errors import ContentMismatch, DataUnavailable, ObjectChanged, Offline, VfsError
+from vfs.threads import Pool, run_within
 from vfs.transfer.failures import (
     Journal,
     late,
@@ -37,6 +40,9 @@ from vfs.transfer.state import BlobState, Job, Level
 from vfs.transfer.statistics import FetchCounters
 
 log = logging.getLogger("vfs.transfer")
+
+LOOK_SECONDS: Final = 2.0
+"""How long it may take to tell which places of this machine have a blob."""
 
 
 class Placing:
@@ -130,6 +136,7 @@ class Placing:
             places = await trio.to_thread.run_sync(
                 state.places_of, abandon_on_cancel=True, limiter=self._threads
             )
+            places = await _by_nearness(places)
         except VfsError as failure:
             error = failure
         except Exception:
@@ -138,7 +145,7 @@ class Placing:
         if changed.is_set():
             return await self._find(state)
         if error is None:
-            state.sources = [Source(p) for p in sorted(places, key=lambda place: not place.local)]
+            state.sources = [Source(place) for place in places]
             state.places = tuple(place.where for place in places)
             self._found(state)
         return error
@@ -241,3 +248,17 @@ class Placing:
             self._counters.retries += 1
             self._counters.mismatches += isinstance(error, ContentMismatch)
             self._journal.write(state.blob, error, source.place.label)
+
+
+async def _by_nearness(places: Sequence[Place]) -> Sequence[Place]:
+    """Those of this machine first, but for what is not there: asking it costs a job, so that is for when all others fail."""
+    ranks = [int(not place.local) for place in places]
+    if len(set(ranks)) > 1:
+        with contextlib.suppress(trio.TooSlowError):  # it hangs: who asks it is handed over
+            ranks = await run_within(LOOK_SECONDS, Pool.LOCAL, _ranks, places)
+    return [place for _, place in sorted(zip(ranks, places, strict=True), key=lambda one: one[0])]
+
+
+def _ranks(places: Sequence[Place]) -> list[int]:
+    """Blocking."""
+    return [1 if not place.local else 0 if place.is_here() else 2 for place in places]

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from vfs.catalog import Catalog, Tree
 from vfs.core.lru import Lru
+from vfs.core.windows import WINDOW
 from vfs.errors import ObjectMissing, StoreError
 from vfs.formats.dirlisting import listing_pieces
 from vfs.formats.manifest_blocks import ChunkPlace, PackedFile
@@ -37,6 +38,20 @@ _MOST_MISSING = 100_000
 _INDEXED_FILES = 4_000_000
 _LEARN = 16_384
 _POSITION_BITS = 24
+
+
+def _reach(manifest: Manifest, pack: int, path: bytes, offset: int) -> int:
+    """Where the last small file of a pack ends that begins before an offset, at a path or behind it (`vfs.core.windows.Reach`)."""
+    block, at = manifest.around(path)
+    end = offset
+    for one in block[at:][:MOST_COMPANIONS]:
+        if len(one.chunks) == 1 and one.chunks[0].pack == pack:
+            chunk = one.chunks[0]
+            if chunk.offset >= offset:
+                break
+            end = max(end, chunk.offset + chunk.stored)
+    return end
+
 
 Window = tuple[bytes, int]
 """A pack, and which of its windows."""
@@ -183,10 +198,9 @@ class PackedSource:
         return self._window(manifest, file) if len(file.chunks) == 1 else None
 
     def _window(self, manifest: Manifest, file: PackedFile) -> Window:
-        """The window that a small file ends in: when that comes, the one before is here, if they are read in order."""
+        """The window that a small file begins in, and comes with."""
         chunk = file.chunks[0]
-        last = chunk.offset + chunk.stored - 1
-        return manifest.root.packs[chunk.pack].id, last // self.reader.windows.window
+        return manifest.root.packs[chunk.pack].id, chunk.offset // WINDOW
 
     def companions(self, blob: Blob) -> list[Companion]:
         """Small files around one that was read, whose chunks came in the same windows; each window's once, as long as it is kept.
@@ -244,8 +258,11 @@ class PackedSource:
         return known
 
     def _locate(self, blob: Blob, *, anew: bool = False) -> Located:
-        manifest, file, _ = self._find(blob, anew=anew)
-        return Located(manifest.root.packs, file.chunks)
+        manifest, file, path = self._find(blob, anew=anew)
+        if len(file.chunks) != 1:
+            return Located(manifest.root.packs, file.chunks)
+        reach = partial(_reach, manifest, file.chunks[0].pack, path)
+        return Located(manifest.root.packs, file.chunks, reach)
 
     def _find(self, blob: Blob, *, anew: bool = False) -> tuple[Manifest, PackedFile, bytes]:
         """A file with that content, the manifest that lists it, and its path there."""

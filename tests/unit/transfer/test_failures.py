@@ -46,12 +46,26 @@ async def test_local_places_come_first(bench: Bench) -> None:
     assert local.requests
 
 
+async def test_what_a_local_place_does_not_have_is_asked_of_it_last(bench: Bench) -> None:
+    content = content_of(MIB)
+    empty = missing("dvc-cache")
+    empty.local = True
+    remote = FaultyPlace(content)
+    await bench.start()
+    assert await bench.read(blob_of(content), [empty, remote], 0, 10) == content[:10]
+    assert not empty.requests
+    lost = blob_of(content_of(MIB, 1))
+    with pytest.raises(DataUnavailable, match="dvc-cache has no such object"):
+        await bench.read(lost, [empty, missing()], 0, 10)
+    assert empty.requests
+
+
 async def test_local_cache_without_the_blob_is_no_news(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     content = content_of(MIB)
     local = missing("dvc-cache")
-    local.local = True
+    local.local = local.here = True  # it went a moment ago
     await bench.start()
     await bench.read(blob_of(content), [local, FaultyPlace(content)], 0, 10)
     assert bench.fetcher.statistics().failed_requests == 0
