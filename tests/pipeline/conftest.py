@@ -96,6 +96,13 @@ def work(sandbox: Sandbox, in_place: bool) -> Work:
     return made
 
 
+def forbidden(work: Work, *args: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run vfs where nobody may have a namespace."""
+    limit = "echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --inh-caps=-all --bounding-set=-sys_admin --"
+    words = ["unshare", "-Ur", "sh", "-euc", f'{limit} "$@"', "sh", str(VFS), *args]
+    return work.sandbox.run(words, cwd=work.root, check=False)
+
+
 def without_data(work: Work, stages: str) -> Work:
     """A clone whose `data/x` and `data/y` are on the remote alone, with a pipeline over them."""
     work.write("data/x", "data\n")

@@ -222,9 +222,9 @@ class Walk:
             ]
             if differs:
                 with self._runner.locked(self._options.wait):
-                    self.walked.written += commit(project, differs).written
-                if self._runner.absent is not None:
-                    self._runner.absent.committed(source.file)
+                    keep = self._runner.measure.lazy
+                    self.walked.written += commit(project, differs, keep=keep).written
+                self._runner.absent.committed(source.file)
                 self._runner.measure.forget(differs)
 
     def _check_tracked(self) -> None:

@@ -116,7 +116,7 @@ class Runner:
 
     Attributes:
         puller: brings what is recorded and not here; None: nothing is asked of remotes.
-        absent: what commands find although it is not here; None: nothing.
+        absent: what is recorded and not here; in a private view commands find it all the same.
         guard: held by whichever thread judges or records.
     """
 
@@ -124,8 +124,8 @@ class Runner:
         self, project: Project, setting: Setting, attending: Attending, said: Said
     ) -> None:
         self.puller: Puller | None = None
-        self.absent = NotHere(project) if setting.executor.lazy else None
-        self.measure = Measure(project, self.absent)
+        self.absent = NotHere(project)
+        self.measure = Measure(project, self.absent, lazy=setting.executor.lazy)
         self.parameters = Parameters(project, self.measure)
         self.restorer = Restorer(project)
         self._project = project
@@ -251,6 +251,8 @@ class Runner:
             raise DataUnavailable(
                 f"stage {stage.address()!r} works in {os.fsdecode(stage.definition.wdir)}, which is no directory"
             )
+        if not self.measure.lazy:
+            self.absent.check_here(f"stage {stage.address()!r}", stage.dep_paths)
         return recording.inputs(self._project, stage, self.measure, self.parameters)
 
     def _known(self, stage: Stage, before: Locked) -> Locked | None:
@@ -352,8 +354,7 @@ class Runner:
         written = recording.settle(
             self._project, stage, run, self._locks, cache=cache, here=self._setting.checkout
         )
-        if self.absent is not None:
-            self.absent.made(stage, run)
+        self.absent.made(stage, run)
         return written
 
     def _told(
