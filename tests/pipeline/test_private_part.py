@@ -188,3 +188,16 @@ def test_no_list_is_read_of_what_is_whole(origin: Work) -> None:
         path.unlink()
     assert clone.outcomes("-f", "-s", "all") == {"all": "ran"}
     assert ".dir was not found" in clone.vfs("repro", "-f", "-s", "after", code=16)
+
+
+def test_a_stage_works_in_a_directory_that_is_not_here(origin: Work) -> None:
+    clone = clone_of(origin, "clone")
+    for part in ("", "data/x", "data/sub/one", "data"):
+        if part:
+            clone.vfs("pull", part)
+        clone.pipeline("  one:\n    cmd: cat z ../one > ../../../b\n    wdir: data/sub/deep\n    deps: [z, ../one]\n    outs: [../../../b]\n")  # fmt: skip
+        assert clone.outcomes("-f", "--no-run-cache") == {"one": "ran"}
+        assert clone.read("b") == "sub/deep/z\nsub/one\n"
+        assert (clone.root / "data/sub/deep").exists() is (part == "data")
+    shutil.rmtree(clone.root / "data/sub")
+    assert "works in data/sub/deep, which is no directory" in clone.vfs("repro", "-f", code=16)

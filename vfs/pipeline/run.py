@@ -28,7 +28,7 @@ from vfs.pipeline.clearing import clear
 from vfs.pipeline.executor import Executor, Job, Means, Room
 from vfs.pipeline.history import History, Record
 from vfs.pipeline.logs import kept, printed, show
-from vfs.pipeline.measure import Measure
+from vfs.pipeline.measure import Measure, Place
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.parameters import Parameters
 from vfs.pipeline.restoring import Restorer
@@ -246,14 +246,19 @@ class Runner:
 
     def inputs(self, stage: Stage) -> Locked:
         """What a stage depends on, as it is now. Raises DataUnavailable, FormatError: something of it is missing."""
-        wdir = self._project.absolute(stage.definition.wdir)
-        if not os.path.isdir(wdir):
+        wdir = stage.definition.wdir
+        place = Place(wdir, self._project.absolute(wdir))
+        if not os.path.isdir(place.absolute) and not self._is_recorded_directory(place):
             raise DataUnavailable(
-                f"stage {stage.address()!r} works in {os.fsdecode(stage.definition.wdir)}, which is no directory"
+                f"stage {stage.address()!r} works in {os.fsdecode(wdir)}, which is no directory"
             )
         if not self.measure.lazy:
             self.absent.check_here(f"stage {stage.address()!r}", stage.dep_paths)
         return recording.inputs(self._project, stage, self.measure, self.parameters)
+
+    def _is_recorded_directory(self, place: Place) -> bool:
+        found = None if os.path.lexists(place.absolute) else self.measure.recorded(place)
+        return found is not None and found.is_tree
 
     def _known(self, stage: Stage, before: Locked) -> Locked | None:
         """A run with these inputs whose outs the cache has: the last one, or one of the run cache."""
