@@ -145,9 +145,9 @@ class NotHere:
         Raises:
             VfsError: its list cannot be had, and it is not what that says.
         """
-        out, project = claim.out, self._project
-        if out.path in self._parts:
-            return self._parts[out.path]
+        out, project, parts = claim.out, self._project, self._parts
+        if out.path in parts:
+            return parts[out.path]
         found: Part | None = None
         if self._may_lack(out):
             assert out.digest is not None
@@ -163,7 +163,7 @@ class NotHere:
                 found = part_of(project, out.path, out.digest, entries)
                 if found is not None:
                     self._listings[out.digest] = entries
-        self._parts[out.path] = found
+        parts[out.path] = found
         return found
 
     def _may_lack(self, out: Out) -> bool:
@@ -215,19 +215,20 @@ class NotHere:
         part = self.part(claim)
         return [] if part is None else part.below(below)
 
-    def check_here(self, who: str, paths: "Iterable[bytes]") -> None:
-        """Refuse what a command that runs in the working tree would find only in part.
+    def check_here(self, stage: Stage) -> None:
+        """Refuse a stage whose command would find, in the working tree, a part of what it depends on or goes on with.
 
         Raises:
             DataUnavailable: files never were here, and others are.
             VfsError: as `part`.
         """
-        for path in paths:
+        outs = [out.path for out in stage.definition.outs if out.persist and out.path is not None]
+        for path in (*stage.dep_paths, *outs):
             for claim, files in self.pieces(path):
                 if files:
                     first = told(claim.out.path + b"/" + files[0][0])
                     raise DataUnavailable(
-                        f"{who} needs {told(path)}, which is not all here: {len(files)} of its files were never checked out, first {first}",
+                        f"stage {stage.address()!r} needs {told(path)}, which is not all here: {len(files)} of its files were never checked out, first {first}",
                         hint=f"vfs pull {told(claim.out.path)} brings the rest",
                     )
 

@@ -253,7 +253,7 @@ class Runner:
                 f"stage {stage.address()!r} works in {os.fsdecode(wdir)}, which is no directory"
             )
         if not self.measure.lazy:
-            self.absent.check_here(f"stage {stage.address()!r}", stage.dep_paths)
+            self.absent.check_here(stage)
         return recording.inputs(self._project, stage, self.measure, self.parameters)
 
     def _is_recorded_directory(self, place: Place) -> bool:
