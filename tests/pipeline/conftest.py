@@ -85,6 +85,11 @@ def in_place() -> bool:
 
 @pytest.fixture
 def work(sandbox: Sandbox, in_place: bool) -> Work:
+    return begun(sandbox, in_place=in_place)
+
+
+def begun(sandbox: Sandbox, *, in_place: bool = False) -> Work:
+    """A working tree with a file, parameters and no stage."""
     made = Work(sandbox, sandbox.root / "work", in_place=in_place)
     made.root.mkdir()
     made.git("init", "-q", ".")
