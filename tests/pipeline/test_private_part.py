@@ -195,7 +195,12 @@ def test_no_list_is_read_of_what_is_whole(fresh: Work) -> None:
         path.unlink()
     (clone.root / ".dvc/nothing").mkdir()
     clone.vfs("remote", "add", "-f", "store", str(clone.root / ".dvc/nothing"))
-    assert clone.outcomes("-f", "-s", "all") == {"all": "ran"}
+    for stage in ("all", "part"):
+        assert clone.outcomes("-f", "-s", stage) == {stage: "ran"}
+    (clone.root / "d/x").write_text("x\n")
+    clone.pipeline("  file: {cmd: 'cat d/* > f', deps: [d/x], outs: [f]}\n" + STAGES)
+    assert clone.outcomes("-f", "-s", "file") == {"file": "ran"}
+    assert clone.read("f") == "x\n"  # what of d is not here nobody needs
     assert ".dir was not found" in clone.vfs("repro", "-f", "-s", "after", code=16)
 
 

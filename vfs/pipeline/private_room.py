@@ -172,7 +172,9 @@ class PrivateRoom:
     def _in_part(self) -> Iterator[tuple[bytes, Part | None]]:
         """Outs of which something is here, and what lacks in them. What no dep needs is hidden if nobody here knows; of what it makes the command sees nothing."""
         absent, outs = self._absent, self._stage.definition.outs
-        needed = {claim.out.path for claim in absent.around(self._stage.dep_paths)}
+        needed = {
+            claim.out.path for dep in self._stage.dep_paths for claim, _ in absent.pieces(dep)
+        }
         made = {out.path for out in outs if not out.persist}
         for claim in absent.here:
             path = claim.out.path
