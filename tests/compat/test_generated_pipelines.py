@@ -10,7 +10,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.compat.pipeline_pair import Pair
-from tests.compat.pipeline_strategies import edits, pipelines, write
+from tests.compat.pipeline_strategies import ITEMS, Pipeline, bodies, edits, pipelines, write
 from vfs.testing.sandbox import Sandbox
 
 pytestmark = [pytest.mark.dvc, pytest.mark.slow]
@@ -31,6 +31,57 @@ def test_in_private_views(
     data: st.DataObject, shared_sandbox: Sandbox, template: Path, dvc3: Path
 ) -> None:
     _beside_dvc(data, shared_sandbox, template, dvc3, in_place=False)
+
+
+@given(data=st.data())
+@settings(max_examples=1 * SOAK, deadline=None, phases=(Phase.explicit, Phase.generate))
+def test_in_a_clone_with_a_part(
+    data: st.DataObject, shared_sandbox: Sandbox, template: Path, dvc3: Path
+) -> None:
+    """What dvc decides and records with all of the data here, vfs does with a part."""
+    sandbox, base = (
+        shared_sandbox,
+        Path(tempfile.mkdtemp(prefix="cloned-", dir=shared_sandbox.root)),
+    )
+    origin = Pair(sandbox, dvc3, base / "origin", template)
+    stages = data.draw(pipelines())
+    write(stages, origin.ours)
+    origin.vfs(origin.ours, "repro")
+    origin.vfs(origin.ours, "remote", "add", "-d", "store", str(base / "remote"))
+    origin.vfs(origin.ours, "push")
+    sandbox.git(origin.ours, "add", "-A")
+    sandbox.git(origin.ours, "commit", "-q", "-m", "published")
+    pair = Pair(sandbox, dvc3, base, origin.ours, clones=True)
+    pair.dvc(pair.theirs, "pull", "-q")
+    tracked = sorted(
+        str(path.relative_to(pair.theirs))
+        for place in ("data", *_outs(stages))
+        for path in (pair.theirs / place).rglob("*")
+        if path.is_file() and not sandbox.git(pair.theirs, "ls-files", str(path))
+    )
+    here = data.draw(st.lists(st.sampled_from(tracked), unique=True, max_size=3))
+    if here:
+        pair.vfs(pair.ours, "pull", *here)
+    pair.vfs(pair.ours, "repro", "--dry-run")  # which brings lists; a status asks no remote
+    for step in range(EDITS):
+        pair.compare_status(pair.ours, beside=pair.theirs)
+        pair.both(data.draw(edits(stages, in_place=False, part=True)).make(stages))
+        answer = pair.dvc(pair.theirs, "repro", check=False)
+        if answer.returncode:  # a parameter is gone
+            pair.vfs(pair.ours, "repro", code=9 if b"missing" in answer.stderr else 16)
+            break
+        pair.vfs(pair.ours, "repro", *(["-f"] if step else []))
+        pair.compare_records(part=True)
+    shutil.rmtree(base)
+
+
+def _outs(stages: Pipeline) -> list[str]:
+    return [
+        (out if isinstance(out, str) else next(iter(out))).removeprefix("../").replace("${item}", item)
+        for stage in bodies(stages).values()
+        for out in stage["outs"]
+        for item in ITEMS
+    ]  # fmt: skip
 
 
 def _beside_dvc(

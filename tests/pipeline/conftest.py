@@ -85,6 +85,11 @@ def in_place() -> bool:
 
 @pytest.fixture
 def work(sandbox: Sandbox, in_place: bool) -> Work:
+    return begun(sandbox, in_place=in_place)
+
+
+def begun(sandbox: Sandbox, *, in_place: bool = False) -> Work:
+    """A working tree with a file, parameters and no stage."""
     made = Work(sandbox, sandbox.root / "work", in_place=in_place)
     made.root.mkdir()
     made.git("init", "-q", ".")
@@ -94,6 +99,13 @@ def work(sandbox: Sandbox, in_place: bool) -> Work:
     made.git("add", "-A")
     made.git("commit", "-q", "-m", "init")
     return made
+
+
+def forbidden(work: Work, *args: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run vfs where nobody may have a namespace."""
+    limit = "echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --inh-caps=-all --bounding-set=-sys_admin --"
+    words = ["unshare", "-Ur", "sh", "-euc", f'{limit} "$@"', "sh", str(VFS), *args]
+    return work.sandbox.run(words, cwd=work.root, check=False)
 
 
 def without_data(work: Work, stages: str) -> Work:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.pipeline.clones import clone_of
 from tests.pipeline.cluster import (
     NAMES,
     WORKER,
@@ -101,6 +102,23 @@ def test_a_diamond(shared: Work, cluster: Cluster) -> None:
     work.write("data/x", "another\n")  # which nobody committed or pushed
     assert work.outcomes("--executor", cluster.url)["last"] == "ran"
     assert work.read("all") == "another\ny\n"
+
+
+def test_a_client_that_has_a_part(shared: Work, cluster: Cluster) -> None:
+    """A worker sees what a command here would: all of it, and what was changed."""
+    work = clone_of(shared, "clone")
+    work.vfs("pull", "data/y")
+    work.pipeline("  all: {cmd: cat data/x data/y > all, deps: [data], outs: [all]}\n")
+    assert work.outcomes("--executor", cluster.url) == {"all": "ran"}
+    pointer = work.read("data.dvc")
+    assert work.outcomes("-f", "--no-run-cache") == {"all": "ran"}
+    assert (work.read("all"), work.read("data.dvc")) == ("x\ny\n", pointer)
+    (work.root / "data/y").unlink()
+    work.write("data/y", "another\n")  # which nobody committed or pushed
+    assert work.outcomes("--executor", cluster.url) == {"all": "ran"}
+    assert work.read("all") == "x\nanother\n"
+    assert "nothing to run" in work.vfs("status")
+    assert os.listdir(work.root / "data") == ["y"]
 
 
 def test_a_worker_that_is_killed(shared: Work, cluster: Cluster, waiting: Wait) -> None:

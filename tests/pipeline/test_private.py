@@ -2,12 +2,11 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.pipeline.clones import clone_of, published
-from tests.pipeline.conftest import VFS, Work
+from tests.pipeline.conftest import Work, forbidden
 
 OLD = "  one: {cmd: cat a > b, deps: [a], outs: [b]}\n"
 
@@ -16,13 +15,6 @@ def scratches(work: Work) -> list[str]:
     """What is kept of runs."""
     found = (work.root / ".dvc/tmp").glob("vfs-run-*")
     return sorted(path.name for path in found if path.is_dir())
-
-
-def forbidden(work: Work, *args: str) -> "subprocess.CompletedProcess[bytes]":
-    """Run vfs where nobody may have a namespace."""
-    limit = "echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --inh-caps=-all --bounding-set=-sys_admin --"
-    words = ["unshare", "-Ur", "sh", "-euc", f'{limit} "$@"', "sh", str(VFS), *args]
-    return work.sandbox.run(words, cwd=work.root, check=False)
 
 
 def test_a_failed_stage_leaves_everything_as_it_was(work: Work) -> None:

@@ -196,30 +196,3 @@ def test_a_directory_that_never_was_here_is_no_out_of_a_run_in_place(work: Work)
     clone = clone_of(work, "clone")
     assert clone.outcomes("--in-place") == {"one": "ran", "two": "restored"}
     assert clone.read("d/x") == clone.read("b") == "a\n"
-
-
-def test_a_directory_that_is_here_in_part_is_no_dep(work: Work) -> None:
-    """A view does not show the rest of it, and nobody deleted that."""
-    work.write("data/x", "x\n")
-    work.write("data/y", "y\n")
-    work.vfs("add", "data")
-    published(
-        work,
-        "  one: {cmd: mkdir d; cp a d/x; cp a d/y, deps: [a], outs: [d]}\n"
-        "  two: {cmd: cat data/* d/* > b, deps: [data, d], outs: [b]}\n"
-        "  three: {cmd: cat data/x > c, deps: [data/x], outs: [c]}\n",
-    )
-    clone = clone_of(work, "clone")
-    clone.vfs("pull", "d/x", "data/x")
-    lock = clone.read("dvc.lock")
-    said = "data is not all here: 1 of its files were never checked out, first data/y"
-    assert said in clone.vfs("repro", "-s", "two", code=16)
-    assert f"cannot be judged: {said}" in clone.vfs("status")
-    assert clone.outcomes("-s", "three") == {"three": "restored"}
-    clone.vfs("pull", "data")
-    assert "d is not all here" in clone.vfs("repro", "-f", "-s", "two", code=16)
-    assert clone.outcomes("--in-place", "two") == {"one": "restored", "two": "ran"}
-    assert clone.read("dvc.lock") == lock
-    (clone.root / "data/y").unlink()
-    assert clone.outcomes() == {"one": "unchanged", "two": "ran", "three": "unchanged"}
-    assert clone.read("b") == "x\na\na\n"

@@ -1,4 +1,4 @@
-"""Private views of an ordinary user, in a clone without data."""
+"""Private views of an ordinary user, in a clone without data, or with a part of it."""
 
 import os
 import shutil
@@ -26,9 +26,13 @@ def device() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
-def test_reads_stream(work: Work, device: Path) -> None:
+@pytest.mark.parametrize("part", ["", "data/y"])
+def test_reads_stream(work: Work, device: Path, part: str) -> None:
     stage = "  one: {cmd: 'id -u > b; cat data/x >> b; ls data >> b; touch u', deps: [data], outs: [b]}\n"
-    root = without_data(work, stage).root
+    clone = without_data(work, stage)
+    root = clone.root
+    if part:
+        clone.vfs("pull", part)
     for path in (work.sandbox.root, *work.sandbox.root.rglob("*")):
         os.chown(path, 65534, 65534, follow_symlinks=False)
     words = [*AS_USER, sys.executable, "-m", "vfs_cli", "repro"]
@@ -40,6 +44,6 @@ def test_reads_stream(work: Work, device: Path) -> None:
     assert done.returncode == 0, said
     assert "'u' (created)" in said
     assert (root / "b").read_text() == "65534\ndata\nx\ny\n"
-    assert not (root / "data").exists()
+    assert sorted(path.name for path in (root / "data").glob("*")) == (["y"] if part else [])
     assert os.stat(root / "b").st_uid == 65534
     assert list((work.sandbox.root / "run").glob("vfs-run-*")) == []

@@ -82,6 +82,34 @@ def test_layers(world: World) -> None:
     assert done.what == {}
 
 
+def test_single_files_are_hidden_in_directories_that_are_merged(world: World) -> None:
+    """In those that the tree has, and in those that only lie below; what a hidden directory had is gone, and a tree's own file stays."""
+    for path in ("d/shown", "d/gone", "d/here", "d/below/gone", "d/below/shown", "d/all/x/y", "d/sub/z", "d/was/a/file"):  # fmt: skip
+        world.write(path, "lazy", at=world.lazy)
+    for path in ("d/here", "d/gone-not", "d/sub/own", "d/was"):
+        world.write(path, "tree")
+    hide = [
+        "d/gone",
+        "d/below/gone",
+        "d/all",
+        "d/sub",
+        "d/was/a/file",
+        "d/never",
+        "d/all/x",
+        "none/x",
+    ]
+    done = world.run(
+        "find d | sort; cat d/here; echo more >> d/below/shown; rm d/was; mkdir d/was; echo new > d/gone; mv d/below d/moved",
+        below=[str(world.lazy)],
+        hide=hide,
+    )
+    paths = ["d", "d/below", "d/below/shown", "d/gone-not", "d/here", "d/shown", "d/sub", "d/sub/own", "d/was"]  # fmt: skip
+    assert (done.code, done.output.split()) == (0, [*paths, "tree"]), done
+    assert done.what == {
+        "d/below": "deleted", "d/gone": "created", "d/moved": "created", "d/moved/shown": "created", "d/was": "modified",
+    }  # fmt: skip
+
+
 def test_two_lazy_directories(world: World) -> None:
     second = world.sandbox.root / "second"
     world.write("a", "first", at=world.lazy)

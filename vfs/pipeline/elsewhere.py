@@ -1,7 +1,7 @@
 """Outs and remotes: whether one has what is recorded and not here, bringing it, and pushing what workers need. Loads the drivers of remotes."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from vfs.sharing.push import Push, pushed, remote_of
 from vfs.sharing.used import Used
 from vfs.tracking.checkout import Checkout, How
 from vfs.tracking.project import Project, told
-from vfs.tracking.targets import Selection, Wanted
+from vfs.tracking.targets import Inside, Selection, Wanted
 from vfs.tracking.uses import Use
 from vfs.workspace.outs import Claim
 from vfs.workspace.packed_stores import with_packed
@@ -24,6 +24,21 @@ def bring(project: Project, claims: Sequence[Claim]) -> bool:
     if not claims or not fetch(project, claims):
         return False
     uses = _uses(project, claims)
+    checkout = Checkout(project.workspace, project.table, How(), project.progress)
+    return not checkout.run(uses).troubles
+
+
+def bring_parts(project: Project, claim: Claim, paths: Iterable[bytes]) -> bool:
+    """As `bring`, of some files of a directory; nothing else in it is touched."""
+    inside = Inside()
+    for path in paths:
+        inside.add(os.fsdecode(path), path)
+    uses = [use._replace(wanted=Wanted(claim, inside)) for use in _uses(project, [claim])]
+    try:
+        if Fetch(project.workspace, None, project.progress).run(Used(uses, [], [])).troubles:
+            return False
+    except VfsError:
+        return False
     checkout = Checkout(project.workspace, project.table, How(), project.progress)
     return not checkout.run(uses).troubles
 

@@ -29,14 +29,21 @@ def _bring(project: Project, stage: Stage, means: Means) -> None:
     absent = means.measure.absent
     assert absent is not None
     paths = persistent(stage.definition.outs)
-    claims = [absent.missing[path] for path in paths if path in absent.missing]
-    if not claims:
+    wanted = [claim for claim in absent.around(paths) if claim.out.path in paths]
+    claims = [claim for claim in wanted if claim.out.path in absent.missing]
+    parts = [(one, part) for one in wanted if one not in claims and (part := absent.part(one))]
+    parts = [(claim, part) for claim, part in parts if part.unseen]
+    if not claims and not parts:
         return
-    from vfs.pipeline.elsewhere import bring  # with the drivers of remotes
+    from vfs.pipeline.elsewhere import bring, bring_parts  # with the drivers of remotes
 
-    if not bring(project, claims):
+    brought = not claims or bring(project, claims)
+    for claim, part in parts:
+        brought = brought and bring_parts(project, claim, (path for path, _ in part.unseen))
+    if not brought:
+        out = (claims or [claim for claim, _ in parts])[0].out
         raise DataUnavailable(
-            f"stage {stage.address()!r} goes on with {told(claims[0].out.path)}, which is recorded and cannot be had",
+            f"stage {stage.address()!r} goes on with {told(out.path)}, which is recorded and cannot be had",
             hint="vfs pull says why; without it (remove its entry in dvc.lock) the stage begins anew",
         )
     absent.refresh()

@@ -10,7 +10,7 @@ Rules:
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from vfs.sandbox.changes import is_opaque
@@ -28,14 +28,14 @@ class Layers(NamedTuple):
         upper: what it wrote.
         below: the working tree, and what lies below it.
         outs: that were moved: nothing of them is anywhere else.
-        hide: paths that only the working tree shows, of what is below.
+        hide: paths of what is below the working tree that it hides.
     """
 
     made: bytes
     upper: bytes
     below: Sequence[bytes]
     outs: Sequence[bytes]
-    hide: Sequence[bytes]
+    hide: Collection[bytes]
 
 
 def resolve(top: bytes, path: bytes, layers: Layers) -> None:
@@ -122,6 +122,6 @@ def _found(path: bytes, layers: Layers) -> bytes | None:
     if any(is_opaque(os.path.join(layers.upper, one)) for one in above(path)):
         return None
     tree, *below = layers.below
-    if is_there(tree, path) or any(is_inside(path, one) for one in layers.hide):
+    if is_there(tree, path) or any(one in layers.hide for one in (path, *above(path))):
         below = []
     return next((os.path.join(d, path) for d in (tree, *below) if is_there(d, path)), None)

@@ -36,13 +36,15 @@ class Measure:
     """Measures paths of one working tree.
 
     Attributes:
-        absent: what commands find although it is not here; None: nothing.
-        lazy: it counts as if it were here.
+        absent: what is recorded and not here; None: nobody wants to know.
+        lazy: commands find it all the same, so it counts as if it were here.
     """
 
-    def __init__(self, project: Project, absent: "NotHere | None" = None) -> None:
+    def __init__(
+        self, project: Project, absent: "NotHere | None" = None, *, lazy: bool = True
+    ) -> None:
         self.absent = absent
-        self.lazy = absent is not None
+        self.lazy = lazy and absent is not None
         self._project = project
         self._known: dict[bytes, Described] = {}
 
@@ -89,11 +91,8 @@ class Measure:
             DataUnavailable, UnsafePath: it cannot be read or tracked.
         """
         path = place.path
-        recorded = self.recorded(place)
-        if recorded is not None:
-            return recorded
         if not os.path.exists(place.absolute):
-            return None
+            return self.recorded(place)
         if path is None or (os.path.islink(place.absolute) and os.path.isdir(place.absolute)):
             return _outside(os.path.realpath(place.absolute))
         if (self._project.form if old is None else old.algorithm) is not Algorithm.MD5:
@@ -105,11 +104,16 @@ class Measure:
         return known
 
     def dep(self, place: Place, old: Digest | None = None) -> Described | None:
-        """As `of`, of what a stage depends on. Raises DataUnavailable, too, if some of it is here, and some is recorded and never was."""
-        found = self.of(place, old)
-        if found is not None and found.digest != old and self.absent is not None and place.path:
-            self.absent.check_whole(place.path)
-        return found
+        """What a command finds at a place: as `of`, with what of it is recorded and not here. Raises as that; VfsError: a list that is needed cannot be had."""
+        recorded = self.recorded(place)
+        if recorded is None or place.path is None:
+            return self.of(place, old)
+        if old is None or old.algorithm is Algorithm.MD5 or self._lacks(place.path):
+            return recorded
+        return self.of(place, old)
+
+    def _lacks(self, path: bytes) -> bool:
+        return self.absent is not None and bool(self.absent.pieces(path))
 
     def recorded(self, place: Place) -> Described | None:
         """What is recorded of what is not here, if it counts as if it were. Raises VfsError."""
@@ -130,7 +134,7 @@ class Measure:
 
     def is_recorded(self, out: Out) -> bool:
         """Whether what lies at the place of an out is what its pointer says, or nothing does."""
-        found = self.of(Place(out.path, self._project.absolute(out.path)), out.digest)
+        found = self.dep(Place(out.path, self._project.absolute(out.path)), out.digest)
         return found is None or out.files is not None or found.digest == out.digest
 
 

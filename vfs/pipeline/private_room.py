@@ -1,7 +1,7 @@
 """One stage in a private view: what comes before its command, while it runs, and afterwards. `vfs.pipeline.private` makes it, and has the rules."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
@@ -27,6 +27,7 @@ from vfs.sandbox.changes import Change, What
 from vfs.sandbox.trace import IGNORED, Trace
 from vfs.sandbox.view import View
 from vfs.tracking.links import failed
+from vfs.tracking.part import Part
 from vfs.tracking.project import Project, is_inside, told
 
 
@@ -52,6 +53,7 @@ class PrivateRoom:
         self._unread: list[bytes] = []  # of its deps, and of what it opened
         self._sought: list[bytes] = []  # of whatever it looked for
         self.ghosts: list[bytes] = []
+        self._parts = dict(self._in_part())
 
     # Before and while -----------------------------------------------------------------------------
 
@@ -60,7 +62,7 @@ class PrivateRoom:
         if self._views.impossible is None:
             below = self._below()
             try:
-                return self._in_view(job, attending, below)
+                return self._in_view(job, attending, below, self._hidden() if below else [])
             except Unsupported as error:
                 self._views.impossible = error
         if self._needs_below():
@@ -71,13 +73,15 @@ class PrivateRoom:
             self.notes.append(f"{why.message}; commands run in the working tree{hint}")
         return self._in_place(job, attending)
 
-    def _in_view(self, job: Job, attending: Attending, below: list[bytes]) -> int:
+    def _in_view(
+        self, job: Job, attending: Attending, below: list[bytes], hidden: list[bytes]
+    ) -> int:
         project, stage = self._project, self._stage
         try:
             scratches.begin(self._scratch)
             persist = persistent(stage.definition.outs)
             self._view = view = View(
-                project.top, self._scratch, below=below, hide=self._hidden() if below else (),
+                project.top, self._scratch, below=below, hide=hidden,
                 through=[b".git", os.path.join(project.root, b".dvc")],
                 without=[path for path in stage.out_paths if path not in persist],
                 unwatched=IGNORED,
@@ -87,7 +91,7 @@ class PrivateRoom:
         streams = job.streams
         counting = Counting(self._views.lower if below else None)
         self._made = True
-        with self._ahead(below), attending.held(), attending.running(view):
+        with self._ahead(below, hidden), attending.held(), attending.running(view):
             status = view.run(
                 job.commands, job.cwd, job.env,
                 stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr,
@@ -105,12 +109,11 @@ class PrivateRoom:
         self.report = counting.report(stage, self.trace)
         return status.code
 
-    def _ahead(self, below: list[bytes]) -> AbstractContextManager[None]:
+    def _ahead(self, below: list[bytes], hidden: list[bytes]) -> AbstractContextManager[None]:
         """What the last run read that is not here is fetched meanwhile."""
         if not below:
             return nullcontext()
-        hidden = frozenset(self._hidden())
-        wanted = partial(foreseen, self._project.top, self._stage.address(), hidden)
+        wanted = partial(foreseen, self._project.top, self._stage.address(), frozenset(hidden))
         return self._views.lower.ahead(wanted)
 
     def _in_place(self, job: Job, attending: Attending) -> int:
@@ -123,8 +126,9 @@ class PrivateRoom:
 
     def _below(self) -> list[bytes]:
         """The mount, if anything of it would be seen."""
-        absent = self._absent
-        if not any(not _in_any(path, self._stage.out_paths) for path in absent.missing):
+        absent, outs = self._absent, self._stage.out_paths
+        rest = any(part is not None and part.unseen for part in self._parts.values())
+        if not rest and not any(not _in_any(path, outs) for path in absent.missing):
             return []
         try:
             below = self._views.lower.layer(absent.version)
@@ -143,27 +147,42 @@ class PrivateRoom:
 
     def _check_deps(self, below: bytes) -> None:
         """Refuse a dep that the mount cannot show. Raises DataUnavailable."""
-        absent = self._absent
-        for claim in absent.around(self._stage.dep_paths):
-            path = claim.out.path
-            if path not in absent.missing or os.path.lexists(self._project.absolute(path)):
-                continue
-            try:
-                os.lstat(os.path.join(below, path))
-            except OSError as error:
-                raise DataUnavailable(
-                    f"stage {self._stage.address()!r} needs {told(path)}, which is recorded and cannot be had ({error.strerror})",
-                    hint="vfs pull says why",
-                ) from error
+        for dep in self._stage.dep_paths:
+            for claim, files in self._absent.pieces(dep):
+                path = claim.out.path
+                needed = path if files is None else os.path.join(path, files[0][0])
+                try:
+                    os.lstat(os.path.join(below, needed))
+                except OSError as error:
+                    raise DataUnavailable(
+                        f"stage {self._stage.address()!r} needs {told(needed)}, which is recorded and cannot be had ({error.strerror})",
+                        hint="vfs pull says why",
+                    ) from error
 
     def _hidden(self) -> list[bytes]:
-        """Tracked directories that are here: what lacks in them was deleted."""
-        absolute = self._project.absolute
-        return [path for path in self._absent.here if os.path.isdir(absolute(path))]
+        """What of tracked directories that are here was deleted: all that lacks in them, if none of it never was here."""
+        found: list[bytes] = []
+        for path, part in self._parts.items():
+            if part is not None and part.unseen:
+                found += (path + b"/" + name for name in part.hidden())
+            elif os.path.isdir(self._project.absolute(path)):
+                found.append(path)
+        return found
+
+    def _in_part(self) -> Iterator[tuple[bytes, Part | None]]:
+        """Outs of which something is here, and what lacks in them. What no dep needs is hidden if nobody here knows; of what it makes the command sees nothing."""
+        absent, outs = self._absent, self._stage.definition.outs
+        needed = {
+            claim.out.path for dep in self._stage.dep_paths for claim, _ in absent.pieces(dep)
+        }
+        made = {out.path for out in outs if not out.persist}
+        for claim in absent.here:
+            path = claim.out.path
+            yield path, None if path in made else absent.part(claim, ask=path in needed)
 
     def _needs_below(self) -> bool:
         """Whether the stage depends on what is not here."""
-        return any(self._absent.of(path) is not None for path in self._stage.dep_paths)
+        return any(map(self._absent.pieces, self._stage.dep_paths))
 
     @property
     def _absent(self) -> NotHere:
@@ -214,7 +233,7 @@ class PrivateRoom:
         persist = persistent(stage.definition.outs)
         layers = Layers(
             os.path.join(self._scratch, b"made"), view.upper, (project.top, *view.below),
-            [path for path in stage.out_paths if path not in persist], view.hide,
+            [path for path in stage.out_paths if path not in persist], frozenset(view.hide),
         )  # fmt: skip
         move_outs(stage, layers)
         changes = self._changes(view)

@@ -7,14 +7,15 @@ Rules (DVC's, source: `stage/__init__.py`, `stage/run.py`):
 * What no remote has is no failure here: the stage runs, or says what it lacks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from vfs.errors import ConfigError, Unsupported
 from vfs.formats.stage_values import Locked
 from vfs.formats.values import Out
+from vfs.pipeline.absent import NotHere
 from vfs.pipeline.changed import NOT_IN_CACHE, Reason
-from vfs.pipeline.elsewhere import bring, fetch
+from vfs.pipeline.elsewhere import bring, bring_parts, fetch
 from vfs.pipeline.graph import Graph
 from vfs.pipeline.nodes import Node, Source, Stage
 from vfs.pipeline.stages import lock_of
@@ -61,6 +62,13 @@ class Puller:
                 if any(is_inside(claim.out.path, path) or is_inside(path, claim.out.path) for path in paths)
             ]
         )  # fmt: skip
+
+    def rest(self, absent: NotHere, paths: Iterable[bytes]) -> None:
+        """Bring what never was here of directories that are here in part, where commands find nothing else."""
+        for path in paths:
+            for claim, files in absent.pieces(path):
+                if files:
+                    bring_parts(self._project, claim, (name for name, _ in files))
 
     def objects(self, run: Locked) -> None:
         """Bring the contents of outs into the cache."""

@@ -205,8 +205,17 @@ class Walk:
                 self._heard.done(stage, Done(Outcome.PULLED, [], stage.locked))
                 return True
             puller.deps(stage, reasons)
+            self._pull_rest(stage)
             self._runner.measure.forget(stage.dep_paths)
         return False
+
+    def _pull_rest(self, node: Node) -> None:
+        """Bring what lacks in directories that are here in part, if that is wished and no view shows it."""
+        runner = self._runner
+        if runner.puller is not None and not runner.measure.lazy:
+            paths = node.dep_paths if isinstance(node, Stage) else node.out_paths
+            runner.puller.rest(runner.absent, paths)
+            runner.measure.forget(paths)
 
     def _source(self, source: Source) -> None:
         """Commit data that changed and that is the user's own."""
@@ -215,6 +224,9 @@ class Walk:
         if self._options.dry or any(claim.source is not None for claim in claims):
             return
         with self._runner.guard:
+            if self._runner.puller is not None:
+                with self._runner.locked(self._options.wait):
+                    self._pull_rest(source)
             differs = [
                 claim.out.path
                 for claim in claims
@@ -222,9 +234,9 @@ class Walk:
             ]
             if differs:
                 with self._runner.locked(self._options.wait):
-                    self.walked.written += commit(project, differs).written
-                if self._runner.absent is not None:
-                    self._runner.absent.committed(source.file)
+                    keep = self._runner.measure.lazy
+                    self.walked.written += commit(project, differs, keep=keep).written
+                self._runner.absent.committed(source.file)
                 self._runner.measure.forget(differs)
 
     def _check_tracked(self) -> None:

@@ -53,6 +53,7 @@ class Restorer:
             linker = self._linker if out.cached else self._copier
             made = maker.carry_out(Plan(place=place), out.path, self._caches, linker)
             self._made.add(made, place)
+            self._whole(out.path, run.outs[out.written])
 
     def remember(self) -> None:
         """Note what was made. Raises StoreError."""
@@ -103,7 +104,12 @@ class Restorer:
         maker = Materialiser(project.top, os.path.join(project.top, project.root))
         linker = self._linker if out.cached else self._copier
         self._made.add(maker.carry_out(plan, path, self._caches, linker), plan.place)
+        self._whole(path, run.outs[out.written])
         return moved
+
+    def _whole(self, path: bytes, item: LockedItem) -> None:
+        if item.is_tree and item.digest is not None:
+            self._project.state.note_whole(path, item.digest)
 
     def _wishes(self, path: bytes, item: LockedItem) -> dict[bytes, Wish]:
         assert item.digest is not None

@@ -28,7 +28,7 @@ from vfs.pipeline.clearing import clear
 from vfs.pipeline.executor import Executor, Job, Means, Room
 from vfs.pipeline.history import History, Record
 from vfs.pipeline.logs import kept, printed, show
-from vfs.pipeline.measure import Measure
+from vfs.pipeline.measure import Measure, Place
 from vfs.pipeline.nodes import Stage
 from vfs.pipeline.parameters import Parameters
 from vfs.pipeline.restoring import Restorer
@@ -116,7 +116,7 @@ class Runner:
 
     Attributes:
         puller: brings what is recorded and not here; None: nothing is asked of remotes.
-        absent: what commands find although it is not here; None: nothing.
+        absent: what is recorded and not here; in a private view commands find it all the same.
         guard: held by whichever thread judges or records.
     """
 
@@ -124,8 +124,8 @@ class Runner:
         self, project: Project, setting: Setting, attending: Attending, said: Said
     ) -> None:
         self.puller: Puller | None = None
-        self.absent = NotHere(project) if setting.executor.lazy else None
-        self.measure = Measure(project, self.absent)
+        self.absent = NotHere(project)
+        self.measure = Measure(project, self.absent, lazy=setting.executor.lazy)
         self.parameters = Parameters(project, self.measure)
         self.restorer = Restorer(project)
         self._project = project
@@ -246,12 +246,19 @@ class Runner:
 
     def inputs(self, stage: Stage) -> Locked:
         """What a stage depends on, as it is now. Raises DataUnavailable, FormatError: something of it is missing."""
-        wdir = self._project.absolute(stage.definition.wdir)
-        if not os.path.isdir(wdir):
+        wdir = stage.definition.wdir
+        place = Place(wdir, self._project.absolute(wdir))
+        if not os.path.isdir(place.absolute) and not self._is_recorded_directory(place):
             raise DataUnavailable(
-                f"stage {stage.address()!r} works in {os.fsdecode(stage.definition.wdir)}, which is no directory"
+                f"stage {stage.address()!r} works in {os.fsdecode(wdir)}, which is no directory"
             )
+        if not self.measure.lazy:
+            self.absent.check_here(stage)
         return recording.inputs(self._project, stage, self.measure, self.parameters)
+
+    def _is_recorded_directory(self, place: Place) -> bool:
+        found = None if os.path.lexists(place.absolute) else self.measure.recorded(place)
+        return found is not None and found.is_tree
 
     def _known(self, stage: Stage, before: Locked) -> Locked | None:
         """A run with these inputs whose outs the cache has: the last one, or one of the run cache."""
@@ -352,8 +359,7 @@ class Runner:
         written = recording.settle(
             self._project, stage, run, self._locks, cache=cache, here=self._setting.checkout
         )
-        if self.absent is not None:
-            self.absent.made(stage, run)
+        self.absent.made(stage, run)
         return written
 
     def _told(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # `typing` is a third of what the program would import
     from vfs.sandbox.watch import Watch
 
 _OPTIONS = b"userxattr,index=off,volatile"
+_MASK = b"mode=755,nr_inodes=0"
 _HERE = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _FLAGS = {
     os.ST_NOSUID: kernel.NOSUID,
@@ -170,25 +171,39 @@ def _bind(source: int, view: int, path: bytes) -> None:
 
 
 def _mask(layout: Layout) -> int:
-    """The mask, open; only for paths that a layer below has, because its directories would be seen."""
-    kernel.mount(b"vfs-mask", layout["mask"], b"tmpfs", kernel.NOSUID | kernel.NODEV, b"mode=755")
+    """The mask, open; only for paths in directories that a layer below has, because its directories would be seen."""
+    kernel.mount(b"vfs-mask", layout["mask"], b"tmpfs", kernel.NOSUID | kernel.NODEV, _MASK)
     top = os.open(layout["mask"], _HERE)
+    room = {b"": True}  # whether a directory may have whiteouts in it
     for path in sorted(set(layout["hide"])):
-        if any(os.path.lexists(os.path.join(below, path)) for below in layout["below"]):
-            _whiteout(top, path)
+        above = path.rpartition(b"/")[0]
+        if above not in room:
+            room[above] = _make_room(top, above, layout["below"], room)
+        if room[above]:
+            os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(0, 0), dir_fd=top)
+            room[path] = False
     return top
 
 
-def _whiteout(top: int, path: bytes) -> None:
+def _make_room(top: int, path: bytes, below: list[bytes], room: dict[bytes, bool]) -> bool:
+    """Make a directory of the mask with those above it; not where no layer below has it, nor in what is hidden."""
     above = b""
-    for name in path.split(b"/")[:-1]:
+    for name in path.split(b"/"):
         above = os.path.join(above, name)
-        try:
-            os.mkdir(above, 0o755, dir_fd=top)
-        except FileExistsError:
-            if not stat.S_ISDIR(os.stat(above, dir_fd=top, follow_symlinks=False).st_mode):
-                return  # what is above it is hidden
-    os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(0, 0), dir_fd=top)
+        if above not in room:
+            room[above] = any(_has_directory(layer, above) for layer in below)
+            if room[above]:
+                os.mkdir(above, 0o755, dir_fd=top)
+        if not room[above]:
+            return False
+    return True
+
+
+def _has_directory(layer: bytes, path: bytes) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(os.path.join(layer, path)).st_mode)
+    except OSError:
+        return False
 
 
 def _name(number: int) -> bytes:

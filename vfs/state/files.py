@@ -1,7 +1,7 @@
 """Digests of working files that were read before, by path and fingerprint.
 
 Record: key = path relative to the working tree (over 480 bytes: BLAKE3 of it behind a NUL); value = `<QQqq`
-fingerprint, one byte algorithm, digest.
+fingerprint, one byte algorithm, digest. A path that ends in a slash stands for a directory, and the digest for its listing: every file of that has a record.
 
 Rule (as Git's index): a file whose ctime is not older than the moment it was looked at may change again
 without a trace; its record has no fingerprint, and tells only that there was one. (Its mtime may lie in the future for good;
@@ -121,16 +121,15 @@ class FileState:
 
         self._write(self._table.read(read))
 
-    def forget(self, paths: Iterable[bytes]) -> None:
-        """Let go of files that are no longer tracked."""
-        keys = [key_of(path) for path in paths]
-        table = self._table.tables["files"]
+    def is_whole(self, path: bytes, listing: Digest) -> bool:
+        """Whether it was noted of a directory that each file of a listing was seen in it."""
+        value = self._table.get(self._table.tables["files"], key_of(path + b"/"))
+        return value == _PRINT.pack(*NEVER) + listing.key
 
-        def write(transaction: Any) -> None:
-            for key in keys:
-                transaction.delete(key, db=table)
-
-        self._table.write(write)
+    def note_whole(self, path: bytes, listing: Digest) -> None:
+        """Note that of a directory; files that were seen stay so."""
+        if not self.is_whole(path, listing):
+            self.remember([Known(path + b"/", NEVER, listing)])
 
     def _write(self, batch: list[tuple[bytes, bytes]]) -> None:
         table = self._table.tables["files"]

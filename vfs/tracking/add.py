@@ -16,6 +16,7 @@ from vfs.core.paths import check_path
 from vfs.errors import UnknownPath, Unsupported, UsageError, WouldOverwrite
 from vfs.git.here import tracked
 from vfs.tracking.change import Change, apply, change_of
+from vfs.tracking.part import with_unseen
 from vfs.tracking.project import Project, is_inside, told
 from vfs.tracking.record import check_whole, record, record_parts
 from vfs.types import Problem
@@ -47,6 +48,7 @@ def add(
     desc: str = "",
     force: bool = False,
     copy: bool = True,
+    keep: bool = False,
 ) -> Added:
     """Track what lies at some paths.
 
@@ -56,6 +58,7 @@ def add(
         desc: what to say of the outs.
         force: also drop files that were never checked out, and replace a pointer that is no out's.
         copy: put contents into the cache; False lets them stay where they are.
+        keep: files of outs that were never checked out stay listed.
 
     Raises:
         UsageError: a target cannot be an out.
@@ -77,7 +80,9 @@ def add(
     for path, claim in whole.items():
         old = None if claim is None else claim.out.digest
         recorded = record(project, path, old, copy=copy)
-        if claim is not None and not force:
+        if claim is not None and keep:
+            recorded = with_unseen(project, claim, recorded)
+        elif claim is not None and not force:
             check_whole(project, claim, recorded)
         changes.append(change_of(project, path, claim, recorded, desc))
         notes += recorded.notes

@@ -89,6 +89,7 @@ class Checkout:
         self._progress = progress
         self._linkers: dict[tuple[str, ...], Linker] = {}
         self._made = Made(self._files, self._absolute)
+        self._whole: dict[bytes, Digest] = {}  # directories of which all is there
         self._swept: set[bytes] = set()
         self._in_mount: dict[bytes, Digest | None] | None = None
         self.done = Done()
@@ -112,6 +113,8 @@ class Checkout:
                 except VfsError as error:
                     self.done.troubles.append(Trouble(use.out.path, error))
         self._made.remember()
+        for path, listing in self._whole.items():
+            self._files.note_whole(path, listing)
         return self.done
 
     def let_go(self, outs: Iterable[Gone]) -> None:
@@ -145,8 +148,8 @@ class Checkout:
         plan = self._plan(use, caches, wishes, [] if link else self._contents(use, contents))
         if link:
             plan.users = []  # the link is ours
-        if self._how.partial:
-            self.done.absent += plan.leave_missing()
+        left_out = plan.leave_missing() if self._how.partial else []
+        self.done.absent += left_out
         self._refuse(plan)
         if not plan.idle:
             root = os.path.join(self._top, use.root)
@@ -157,6 +160,8 @@ class Checkout:
             self._outs.note(
                 path, Placed(use.out.digest, use.out.is_tree, b"", bool(use.claim.stage))
             )
+            if use.out.is_tree and not left_out:
+                self._whole[path] = use.out.digest
         self.done.files += len(plan.place)
         self.done.removed += len(plan.remove)
         self.done.same += plan.same

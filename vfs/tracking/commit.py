@@ -16,13 +16,16 @@ from vfs.types import Problem, Severity
 from vfs.workspace.outs import Claim
 
 
-def commit(project: Project, targets: Sequence[bytes], *, force: bool = False) -> Added:
+def commit(
+    project: Project, targets: Sequence[bytes], *, force: bool = False, keep: bool = False
+) -> Added:
     """Record what outs hold.
 
     Args:
         project: that they lie in.
         targets: pointers, outs, paths inside them, directories that hold outs; none: all outs.
         force: also drop files that were never checked out.
+        keep: these stay listed.
 
     Raises:
         UnknownPath: a target means no out, or there is nothing where it should be.
@@ -30,7 +33,7 @@ def commit(project: Project, targets: Sequence[bytes], *, force: bool = False) -
     """
     if targets:
         paths = [path for target in targets for path in _meant(project, target)]
-        return add(project, paths, force=force)
+        return add(project, paths, force=force, keep=keep)
     changes: list[Change] = []
     notes: list[Problem] = []
     for claim in project.survey.claims.own:

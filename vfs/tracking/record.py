@@ -212,12 +212,12 @@ def never_seen(project: Project, claim: Claim, new: Entries) -> list[bytes]:
     """
     here = {path for path, _ in new}
     gone = [path for path, _ in listed(project, claim) if path not in here]
-    return _unseen(project, claim, gone)
+    return unseen(project, claim.out.path, gone)
 
 
-def _unseen(project: Project, claim: Claim, paths: Iterable[bytes]) -> list[bytes]:
-    """Those paths of an out at which no file was ever seen."""
-    top = claim.out.path + b"/"
+def unseen(project: Project, out: bytes, paths: Iterable[bytes]) -> list[bytes]:
+    """Those paths, relative to an out, at which no file was ever seen. Raises StoreError."""
+    top = out + b"/"
     left = iter(paths)
     missing: list[bytes] = []
     while batch := list(islice(left, _BATCH)):
@@ -267,7 +267,7 @@ def record_parts(
             )
         gone = left - {path for path, _ in found}
         if not drop:
-            _check_seen(claim, path, _unseen(project, claim, sorted(gone)))
+            _check_seen(claim, path, unseen(project, out.path, sorted(gone)))
         if gone:
             text = f"{told(path)}: gone, and from the list too (files: {len(gone)})"
             notes += (Problem(path, "gone", text, severity=Severity.NOTE),)

@@ -37,8 +37,19 @@ def test_only_the_very_state_is_known(table: StateTable) -> None:
     state.remember([Known(b"x", OLD, B)])
     assert state.digest(b"x", OLD, Algorithm.MD5) is None
     assert state.knows([b"x", b"y"]) == [True, False]
-    state.forget([b"x", b"never"])
-    assert state.knows([b"x"]) == [False]
+
+
+def test_a_directory_is_whole_as_it_was_noted(table: StateTable) -> None:
+    state = FileState(table)
+    assert not state.is_whole(b"d", A)
+    state.note_whole(b"d", A)
+    state.note_whole(b"e" * 600, B)
+    assert [state.is_whole(b"d", digest) for digest in (A, B)] == [True, False]
+    assert state.is_whole(b"e" * 600, B)
+    assert state.knows([b"d", b"d/x"]) == [False, False]
+    assert state.knows_any(b"d")
+    state.note_whole(b"d", B)
+    assert [state.is_whole(b"d", digest) for digest in (A, B)] == [False, True]
 
 
 def test_what_is_too_young_is_not_remembered(table: StateTable, tmp_path: Path) -> None:

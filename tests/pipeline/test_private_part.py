@@ -1,0 +1,217 @@
+"""Runs in private views of directories that are here in part: what never was here is seen, what was deleted is not, and both count."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.clones import clone_of, nothing_is_left, published
+from tests.pipeline.conftest import Work, begun, forbidden
+from vfs.testing.sandbox import Sandbox
+
+FILES = ("x", "y", "sub/one", "sub/two", "sub/deep/z", "other/o")
+SHOW = "cd data; find . -type f | sort | while read f; do echo $f $(cat $f); done"
+STAGES = f"""\
+  all: {{cmd: '({SHOW}) > all', deps: [data], outs: [all]}}
+  part: {{cmd: '(cat data/y data/sub/one; ls data/sub/deep) > part', deps: [data/y, data/sub], outs: [part]}}
+  made: {{cmd: 'mkdir d; cp data/x d/x; echo two > d/y', deps: [data/x], outs: [d]}}
+  after: {{cmd: 'cat d/* > after', deps: [d], outs: [after]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def origin(module_sandbox: Sandbox) -> Work:
+    """What tests clone; nobody changes it, nor its remote."""
+    work = begun(module_sandbox)
+    for path in FILES:
+        work.write(f"data/{path}", f"{path}\n")
+    work.vfs("add", "data")
+    published(work, STAGES)
+    return work
+
+
+@pytest.fixture
+def fresh(origin: Work, request: pytest.FixtureRequest) -> Work:
+    return clone_of(origin, request.node.name)
+
+
+@pytest.fixture
+def clone(fresh: Work) -> Work:
+    fresh.vfs("pull", "data/x", "data/sub/one", "d/x")
+    return fresh
+
+
+def seen(**files: str) -> list[str]:
+    """What `all` holds where the view shows these files."""
+    return [f"./{path} {text}" for path, text in sorted(files.items())]
+
+
+ALL = {path: path for path in FILES}
+
+
+def test_a_part_that_nobody_changed_counts_as_all(clone: Work, dvc3: Path) -> None:
+    lock, pointer = clone.read("dvc.lock"), clone.read("data.dvc")
+    assert "4 stages: nothing to run" in clone.vfs("status")
+    assert set(clone.outcomes("--dry-run").values()) == {"unchanged"}
+    assert set(clone.outcomes().values()) == {"unchanged"}
+    assert set(clone.outcomes("-f", "--no-run-cache").values()) == {"ran"}
+    assert clone.read("all").splitlines() == seen(**ALL)
+    assert clone.read("part") == "y\nsub/one\nz\n"
+    assert clone.read("dvc.lock") == lock
+    assert clone.read("data.dvc") == pointer
+    assert sorted(os.listdir(clone.root / "data")) == ["sub", "x"]
+    (clone.root / "all").unlink()
+    found = clone.outcomes("all")  # its key in the run cache is that of all of it
+    assert found == {"all": "restored"}
+    nothing_is_left(clone)
+    clone.sandbox.run([dvc3, "pull"], cwd=clone.root)
+    assert clone.sandbox.run([dvc3, "status", "--json"], cwd=clone.root).stdout.strip() == b"{}"
+
+
+def test_what_the_user_did_with_a_part_is_seen(clone: Work) -> None:
+    """Deleted, changed, added; a file where a directory was, and the reverse."""
+    clone.vfs("pull", "data/sub", "data/other")
+    shutil.rmtree(clone.root / "data/sub")
+    shutil.rmtree(clone.root / "data/other")
+    clone.write("data/other", "file\n")
+    clone.write("data/y/inner", "inner\n")
+    clone.write("data/x", "changed\n")
+    clone.write("data/added", "added\n")
+    show = f"({SHOW}; find . -type d | sort) > all"
+    clone.pipeline(f"  all: {{cmd: '{show}', deps: [data], outs: [all]}}\n")
+    assert "dep data modified" in clone.vfs("status")
+    assert clone.outcomes("--dry-run") == {"all": "would-run"}
+    assert clone.outcomes() == {"all": "ran"}
+    shown = {"x": "changed", "added": "added", "other": "file", "y/inner": "inner"}
+    assert clone.read("all").splitlines() == [*seen(**shown), ".", "./y"]
+    assert "nothing to run" in clone.vfs("status")
+
+
+def test_what_never_was_here_stays_listed(clone: Work, dvc3: Path) -> None:
+    clone.vfs("pull", "data/y")
+    clone.write("data/x", "changed\n")
+    (clone.root / "data/y").unlink()
+    (clone.root / "data/sub/one").unlink()
+    (clone.root / "data/sub").rmdir()
+    assert clone.outcomes("all") == {"all": "ran"}
+    shown = {path: path for path in FILES if path not in ("y", "sub/one")} | {"x": "changed"}
+    assert clone.read("all").splitlines() == seen(**shown)
+    assert not (clone.root / "data/sub").exists()
+    assert "nothing to run" in clone.vfs("status", "all")
+    listed = clone.vfs("ls", "-R", "--rev", "worktree", "data")
+    assert "sub/two" in listed
+    assert "sub/one" not in listed
+    clone.vfs("push")
+    clone.git("add", "-A")
+    clone.git("commit", "-q", "-m", "changed")
+    other = clone_of(clone, "other")
+    other.sandbox.run([dvc3, "pull", "data", "all"], cwd=other.root)
+    said = other.sandbox.run([dvc3, "status", "all"], cwd=other.root).stdout.decode()
+    assert "up to date" in said
+    assert other.outcomes("all") == {"all": "unchanged"}
+
+
+def test_what_holds_it_and_what_lies_beside_it(work: Work) -> None:
+    work.write("mixed/plain", "plain\n")
+    for name in ("t", "u", "v"):
+        work.write(f"mixed/{name}/1", f"{name}1\n")
+        work.write(f"mixed/{name}/2", f"{name}2\n")
+    work.vfs("add", "mixed/t", "mixed/u", "mixed/v")
+    published(work, "  one: {cmd: 'cat mixed/plain mixed/*/* > b', deps: [mixed], outs: [b]}\n")
+    clone = clone_of(work, "clone")
+    clone.vfs("pull", "mixed/t/1", "mixed/u")
+    lock = clone.read("dvc.lock")
+    assert clone.outcomes("-f") == {"one": "ran"}
+    assert clone.read("b").split() == ["plain", "t1", "t2", "u1", "u2", "v1", "v2"]
+    assert clone.read("dvc.lock") == lock
+    (clone.root / "mixed/u/1").unlink()
+    (clone.root / "mixed/t/1").unlink()
+    assert clone.outcomes() == {"one": "ran"}
+    assert clone.read("b").split() == ["plain", "t2", "u2", "v1", "v2"]
+
+
+def test_in_place_a_part_is_not_taken_for_all(clone: Work) -> None:
+    clone.pipeline(STAGES.replace("  all:", "  link: {cmd: cat data/x > to/f, deps: [data], outs: [to/f]}\n  all:"))  # fmt: skip
+    (clone.root / "real").mkdir()
+    (clone.root / "to").symlink_to("real")
+    lock = clone.read("dvc.lock")
+    said = "needs data, which is not all here: 4 of its files were never checked out, first data/other/o"
+    for words in (("--in-place", "-s", "all"), ("-s", "link")):
+        assert said in clone.vfs("repro", "-f", *words, code=16)
+    assert "needs d, which is" in clone.vfs("repro", "-f", "-s", "--in-place", "after", code=16)
+    assert clone.read("dvc.lock") == lock
+    (clone.root / "data/x").unlink()
+    assert clone.outcomes("--in-place", "--pull", "all") == {"all": "ran"}
+    shown = {path: path for path in FILES if path != "x"}
+    assert clone.read("all").splitlines() == seen(**shown)
+    assert "x" not in os.listdir(clone.root / "data")
+
+
+def test_where_no_view_can_be_made_a_part_is_not_taken_for_all(clone: Work) -> None:
+    lock = clone.read("dvc.lock")
+    done = forbidden(clone, "repro", "-f", "-s", "all")
+    assert done.returncode == 20, done.stderr
+    assert clone.read("dvc.lock") == lock
+
+
+def test_an_out_that_goes_on_gets_what_never_was_here(work: Work) -> None:
+    published(
+        work,
+        "  one: {cmd: 'mkdir -p p; touch p/1 p/2 p/3; cat a >> p/1; ls p > n', deps: [a], outs: [p: {persist: true}, n]}\n",
+    )
+    clone = clone_of(work, "clone")
+    clone.vfs("pull", "p/1", "p/2")
+    (clone.root / "p/2").unlink()
+    clone.pipeline(
+        clone.read("dvc.yaml").removeprefix("stages:\n").replace("touch p/1 p/2 p/3; ", "")
+    )
+    assert "needs p, which is not all here" in clone.vfs("repro", "--in-place", code=16)
+    assert clone.outcomes() == {"one": "ran"}
+    assert clone.read("n").split() == ["1", "3"]
+    assert sorted(os.listdir(clone.root / "p")) == ["1", "3"]
+    assert clone.read("p/1") == "a\na\n"
+
+
+def test_a_parameter_file_in_a_part(work: Work) -> None:
+    work.write("found/p.json", '{"x": 3}\n')
+    work.write("found/q.json", "{}\n")
+    work.vfs("add", "found")
+    published(work, "  one: {cmd: cat found/p.json > b, params: [found/p.json: [x]], outs: [b]}\n")
+    clone = clone_of(work, "clone")
+    clone.vfs("pull", "found/q.json")
+    assert clone.outcomes("-f") == {"one": "ran"}
+    assert clone.read("b") == '{"x": 3}\n'
+    clone.vfs("pull", "found")
+    (clone.root / "found/p.json").unlink()
+    assert "param found/p.json deleted" in clone.vfs("status")
+
+
+def test_no_list_is_read_of_what_is_whole(fresh: Work) -> None:
+    """And a part whose list no place has is no dep."""
+    clone = fresh
+    clone.vfs("pull", "data", "d/x")
+    for path in (clone.root / ".dvc/cache").rglob("*.dir"):
+        path.unlink()
+    (clone.root / ".dvc/nothing").mkdir()
+    clone.vfs("remote", "add", "-f", "store", str(clone.root / ".dvc/nothing"))
+    for stage in ("all", "part"):
+        assert clone.outcomes("-f", "-s", stage) == {stage: "ran"}
+    (clone.root / "d/x").write_text("x\n")
+    clone.pipeline("  file: {cmd: 'cat d/* > f', deps: [d/x], outs: [f]}\n" + STAGES)
+    assert clone.outcomes("-f", "-s", "file") == {"file": "ran"}
+    assert clone.read("f") == "x\n"  # what of d is not here nobody needs
+    assert ".dir was not found" in clone.vfs("repro", "-f", "-s", "after", code=16)
+
+
+def test_a_stage_works_in_a_directory_that_is_not_here(fresh: Work) -> None:
+    clone = fresh
+    for part in ("", "data/sub/one", "data"):
+        if part:
+            clone.vfs("pull", part)
+        clone.pipeline("  one:\n    cmd: cat z ../one > ../../../b\n    wdir: data/sub/deep\n    deps: [z, ../one]\n    outs: [../../../b]\n")  # fmt: skip
+        assert clone.outcomes("-f", "--no-run-cache") == {"one": "ran"}
+        assert clone.read("b") == "sub/deep/z\nsub/one\n"
+        assert (clone.root / "data/sub/deep").exists() is (part == "data")
+    shutil.rmtree(clone.root / "data/sub")
+    assert "works in data/sub/deep, which is no directory" in clone.vfs("repro", "-f", code=16)
