@@ -28,7 +28,13 @@ from vfs.objects.copying import LARGE, STEP, Fill, copy, read_into
 from vfs.objects.filesystem import FICLONE
 from vfs.objects.incoming import Incoming, entries, names_in, trust
 from vfs.objects.leftovers import YOUNG, leftovers, places, removed
-from vfs.objects.source import Fingerprint, open_source, read_stable
+from vfs.objects.source import (
+    Fingerprint,
+    open_source,
+    read_as_seen,
+    read_stable,
+    seen_as,
+)
 from vfs.types import Algorithm, Digest
 
 PIECE: Final = 1 << 20
@@ -163,7 +169,12 @@ class ObjectCache:
     # Writing --------------------------------------------------------------------------------------
 
     def ingest(
-        self, path: str | bytes, algorithm: Algorithm = Algorithm.MD5, *, follow: bool = False
+        self,
+        path: str | bytes,
+        algorithm: Algorithm = Algorithm.MD5,
+        *,
+        follow: bool = False,
+        seen: Fingerprint | None = None,
     ) -> Ingested:
         """Put the content of a file; reads it once, copies nothing where the file system clones.
 
@@ -171,6 +182,7 @@ class ObjectCache:
             path: of the file.
             algorithm: MD5, or MD5_DOS2UNIX for an out that keeps its old form.
             follow: it may be reached through a symlink.
+            seen: what it was like before, if somebody has looked.
 
         Raises:
             DataUnavailable: it cannot be read, or changed twice while it was.
@@ -180,6 +192,11 @@ class ObjectCache:
         def take(descriptor: int, size: int) -> tuple[Digest, bool] | None:
             return self._put_file(descriptor, size, algorithm)
 
+        found = seen or seen_as(path, follow=follow)
+        if found is not None and found.size < (SMALL if self._clones else PIECE):
+            small = self._put_small(path, found, algorithm, follow)
+            if small is not None:
+                return small
         (digest, stored), found = read_stable(path, take, follow=follow)
         return Ingested(digest, found.size, found, stored)
 
@@ -244,37 +261,6 @@ class ObjectCache:
                 self._incoming.publish(made, path)
         return digest
 
-    def rehash(self, old: Digest) -> tuple[Digest, int]:
-        """Give an object of DVC 2 its name of DVC 3 too, as a hard link; the new digest and the size.
-
-        Raises:
-            DataUnavailable: it is not there.
-            ContentMismatch: it is not what its name says.
-            StoreFull, StoreError: the cache cannot be written.
-        """
-        plain = new_hasher(Algorithm.MD5)
-        with open(self.open(old), "rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            hasher = hasher_for(old, size)
-            buffer = self._buffer()
-            while count := file.readinto(buffer):
-                hasher.update(buffer[:count])
-                plain.update(buffer[:count])
-        if not hasher.matches(old.value):
-            raise self._wrong(old, False)
-        digest = Digest(Algorithm.MD5, plain.digest())
-        if not self.trusted(digest, size=size):
-            path = self.path(digest)
-            try:
-                os.chmod(self.path(old), 0o444)
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                with suppress(FileNotFoundError):
-                    os.unlink(path)  # it is there and not verified
-                os.link(self.path(old), path)
-            except OSError as error:
-                raise self._incoming.failed(error) from error
-        return digest, size
-
     def remove(self, digest: Digest, *, is_tree: bool = False) -> int:
         """Remove an object; the bytes that frees, 0 if there was none. Raises StoreError."""
         path = self.path(digest, is_tree=is_tree)
@@ -296,6 +282,10 @@ class ObjectCache:
         """Other processes are about to put objects, which `sync` is to bring to the disk too. Raises StoreError."""
         self._incoming.expect(self._base)
 
+    def begin_sync(self) -> None:
+        """What is to be done before `sync` can be done meanwhile; raises nothing."""
+        self._incoming.begin_sync()
+
     def sync(self) -> None:
         """Bring everything that was put to the disk. Raises StoreError."""
         self._incoming.sync()
@@ -314,9 +304,8 @@ class ObjectCache:
     def _put_file(self, source: int, size: int, algorithm: Algorithm) -> tuple[Digest, bool] | None:
         """Digest of an open file, whose object is there afterwards; None if its size changed."""
         hasher = new_hasher(algorithm)
-        if size <= PIECE:
-            return self._put_small(source, size, hasher, algorithm)
-        with self._incoming.temporary(self._base) as made:
+        beside = self._apart if size < PIECE else None
+        with self._incoming.temporary(beside or self._base) as made:
             if self._clone(source, made.descriptor):
                 count = self._hash(made.descriptor, hasher)
             else:
@@ -332,27 +321,26 @@ class ObjectCache:
         return digest, True
 
     def _put_small(
-        self, source: int, size: int, hasher: Hasher, algorithm: Algorithm
-    ) -> tuple[Digest, bool] | None:
-        """A file that fits the buffer is hashed before anything is written: known contents cost no write."""
-        buffer = self._buffer()[:size]
-        if read_into(lambda view: os.readv(source, [view]), buffer) != size:
+        self, path: str | bytes, seen: Fingerprint, algorithm: Algorithm, follow: bool
+    ) -> Ingested | None:
+        """A file that fits the buffer is hashed before anything is written: known contents cost no write.
+
+        None if it is not any more what it was seen as, or cannot be read. As few calls as that takes: there may be millions.
+        """
+        size, buffer = seen.size, self._buffer()
+        if not read_as_seen(path, seen, buffer, follow=follow):
             return None
-        hasher.update(buffer)
+        hasher, view = new_hasher(algorithm), buffer[:size]
+        hasher.update(view)
         digest = Digest(algorithm, hasher.digest())
-        path = self.path(digest)
-        if trust(path, digest, size):
-            return digest, False
-        # All in one directory: file systems put what was made there side by side, in the order of the working tree.
-        with self._incoming.temporary(self._apart or self._base) as made:
-            if size < SMALL or not self._clone(source, made.descriptor):
-                self._incoming.write(made.descriptor, buffer)
-            elif self._hash(made.descriptor, again := new_hasher(algorithm)) != size or (
-                again.digest() != digest.value
-            ):
-                return None
-            self._incoming.publish(made, path)
-        return digest, True
+        place = self.path(digest)
+        known = bool(trust(place, digest, size))
+        if not known:
+            # All in one directory: file systems put what was made there side by side, in the order of the working tree.
+            with self._incoming.temporary(self._apart or self._base) as made:
+                self._incoming.write(made.descriptor, view)
+                self._incoming.publish(made, place)
+        return Ingested(digest, size, seen, not known)
 
     def _clone(self, source: int, target: int) -> bool:
         """Let an empty file share all blocks of another, where the file system can."""

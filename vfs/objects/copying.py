@@ -10,13 +10,15 @@ Memory: the buffer it is given.
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import cycle
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from vfs.formats.hashing import Hasher
 from vfs.objects.filesystem import start_writing
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 STEP: Final = 1 << 18
 LARGE: Final = 1 << 23  # bytes after which the disk begins to write, and a thread to hash
@@ -58,7 +60,7 @@ def copy(
             if done < LARGE:
                 hasher.update(piece)
             else:
-                pool = pool or stack.enter_context(ThreadPoolExecutor(1, "vfs-hash"))
+                pool = pool or stack.enter_context(_one_thread())
                 waiting.append(pool.submit(hasher.update, piece))
             write(target, piece)
             done += len(piece)
@@ -68,6 +70,12 @@ def copy(
         for one in waiting:
             one.result()
     return done
+
+
+def _one_thread() -> "ThreadPoolExecutor":
+    from concurrent.futures import ThreadPoolExecutor  # who copies nothing large does without
+
+    return ThreadPoolExecutor(1, "vfs-hash")
 
 
 def read_into(fill: Fill, buffer: memoryview) -> int:

@@ -18,18 +18,23 @@ import stat
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from vfs.errors import StoreError, StoreFull
 from vfs.formats.hashing import new_hasher
 from vfs.objects.filesystem import sync_filesystem
 from vfs.types import Algorithm, Digest
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 _PREFIX: Final = ".vfs-"
 _SUFFIX: Final = ".tmp"
 _FEW: Final = 16
+_LOCK: Final = fcntl.LOCK_EX | fcntl.LOCK_NB
 _MODE: Final = 0o444
-_MARK: Final = stat.S_IFREG | _MODE
+MARK: Final = stat.S_IFREG | _MODE
+"""The kind and mode of an object that was verified."""
 _SHARED: Final = 0o2775
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -78,6 +83,7 @@ class Incoming:
         self._new: list[str] = []  # published and not synced; no more than one over `_FEW`
         self._expecting = False  # others publish
         self._large: list[str] = []  # the same, of files that the disk has begun with
+        self._begun: Future[None] | None = None  # what `begin_sync` began
         self._names = map(f"{_PREFIX}{os.urandom(8).hex()}-{{}}{_SUFFIX}".format, itertools.count())
 
     def temporary(self, base: str) -> Temporary:
@@ -92,8 +98,10 @@ class Incoming:
                 descriptor = os.open(path, _CREATE, _MODE)
         except OSError as error:
             raise self.failed(error) from error
-        with suppress(OSError):  # where there are no such locks, nothing is swept either
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:  # noqa: SIM105 - of every file there is
+            fcntl.flock(descriptor, _LOCK)
+        except OSError:  # where there are no such locks, nothing is swept either
+            pass
         return Temporary(descriptor, base, path)
 
     def publish(self, made: Temporary, path: str, *, large: bool = False) -> None:
@@ -167,8 +175,22 @@ class Incoming:
             raise self.failed(error) from error
         self._expecting = True
 
+    def begin_sync(self) -> None:
+        """Let the disk begin with everything that was written, if that is much; `sync` waits for it."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        if self._root is not None and (self._expecting or len(self._new) > _FEW):
+            self._expecting = False
+            self._new, self._large, self._grown = [], [], set()
+            pool = ThreadPoolExecutor(1, "vfs-sync")
+            self._begun = pool.submit(sync_filesystem, self._root, self.directory)
+            pool.shutdown(wait=False)
+
     def sync(self) -> None:
         """Bring everything that was written to the disk. Raises StoreError."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            begun.result()
         expecting, self._expecting = self._expecting, False
         new, self._new = self._new, []
         large, self._large = self._large, []
@@ -228,7 +250,7 @@ def trust(path: str, digest: Digest, size: int | None) -> bool | None:
         found = os.lstat(path)
     except OSError:
         return None
-    if found.st_mode != _MARK:
+    if found.st_mode != MARK:
         return False if stat.S_ISREG(found.st_mode) else None
     if not found.st_size and digest.value != new_hasher(digest.algorithm).digest():
         return False

@@ -1,6 +1,6 @@
 """Which of many objects the caches lack, asking the file system as seldom as it takes.
 
-Rule: existence only, as DVC's own status; whether an object is what its name says is for who reads it.
+Rule of `absent`: existence only, as DVC's own status; whether an object is what its name says is for who reads it.
 """
 
 import os
@@ -9,6 +9,7 @@ from typing import Final
 
 from vfs.formats.layout import object_path
 from vfs.objects.cache import ObjectCache
+from vfs.objects.incoming import MARK, trust
 from vfs.types import Digest
 
 _ENTRY: Final = 48  # bytes that a name of 30 characters takes in a directory, about
@@ -30,6 +31,27 @@ def absent(caches: Sequence[ObjectCache], digests: Iterable[Digest]) -> set[Dige
             left = _absent(cache.directory, left) if left else left
         lacking.update(left)
     return lacking
+
+
+def trusted(
+    cache: ObjectCache, digests: Sequence[Digest | None], sizes: Sequence[int]
+) -> list[Digest | None]:
+    """Contents of known sizes, with None in the place of each that a cache has not, or not to be trusted (`ObjectCache.trusted`)."""
+    top, look = f"{cache.directory}/", os.lstat
+    found: list[Digest | None] = []
+    for digest, size in zip(digests, sizes, strict=True):
+        known = False
+        if digest is not None:
+            path = top + object_path(digest)
+            try:
+                status = look(path)
+            except OSError:
+                pass
+            else:
+                known = status.st_mode == MARK and status.st_size == size > 0
+                known = known or bool(trust(path, digest, size))
+        found.append(digest if known else None)
+    return found
 
 
 def _absent(top: str, digests: list[Digest]) -> list[Digest]:

@@ -42,6 +42,14 @@ def fingerprint(found: os.stat_result) -> Fingerprint:
     return tuple.__new__(Fingerprint, fields)  # called for every file there is
 
 
+def seen_as(path: str | bytes, *, follow: bool = False) -> Fingerprint | None:
+    """What there is at a path now; None if nothing is (`follow`: through a symlink)."""
+    try:
+        return fingerprint(os.stat(path, follow_symlinks=follow))
+    except OSError:
+        return None
+
+
 def open_source(path: str | bytes, *, follow: bool = False) -> tuple[int, os.stat_result]:
     """A descriptor of a regular file, and its state.
 
@@ -67,6 +75,25 @@ def open_source(path: str | bytes, *, follow: bool = False) -> tuple[int, os.sta
         f"{os.fsdecode(path)} is no regular file",
         hint="pipes, sockets and devices have no content to track: remove it, or name it in .dvcignore",
     )
+
+
+def read_as_seen(
+    path: str | bytes, seen: Fingerprint, buffer: memoryview, *, follow: bool = False
+) -> bool:
+    """Read a file that is smaller than a buffer into its front, with as few calls as that takes: there may be millions.
+
+    Returns:
+        Whether it could be read, and was after that what it was seen as before.
+    """
+    try:
+        descriptor = os.open(path, _OPEN & ~os.O_NOFOLLOW if follow else _OPEN)
+        try:
+            count, found = os.readv(descriptor, [buffer]), os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False
+    return count == seen.size and fingerprint(found) == seen and stat.S_ISREG(found.st_mode)
 
 
 def read_stable(

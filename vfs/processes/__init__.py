@@ -126,7 +126,8 @@ class _Child:
         """Raises OSError: it cannot be started."""
         import socket  # a tenth of the start of a command, which may need no child
         import subprocess
-        from multiprocessing.connection import Connection
+
+        from vfs.processes.wire import Wire
 
         ours, theirs = socket.socketpair()
         with theirs:
@@ -144,16 +145,16 @@ class _Child:
                 raise
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        self._connection = Connection(ours.detach())
+        self._wire = Wire(ours.detach())
 
     def call(self, function: object, args: object, kwargs: object) -> tuple[bool, object]:
         """Whether it failed, and how or what came of it. Raises OSError, EOFError: the child is gone."""
-        self._connection.send((function, args, kwargs))
-        return cast("tuple[bool, object]", self._connection.recv())
+        self._wire.send((function, args, kwargs))
+        return cast("tuple[bool, object]", self._wire.receive())
 
     def close(self) -> None:
         """Let it end after what it does."""
-        self._connection.close()
+        self._wire.close()
 
     def wait(self) -> None:
         """Until it has ended; one that hangs is ended."""

@@ -8,14 +8,15 @@ import os
 import select
 import sys
 import threading
-from multiprocessing.connection import Connection
+
+from vfs.processes.wire import Wire
 
 
-def serve(connection: Connection) -> None:
+def serve(wire: Wire) -> None:
     """Answer calls with (whether they failed, how or what came of them)."""
     while True:
         try:
-            function, args, kwargs = connection.recv()
+            function, args, kwargs = wire.receive()
         except (EOFError, OSError):
             return
         try:
@@ -23,7 +24,7 @@ def serve(connection: Connection) -> None:
         except Exception as error:  # noqa: BLE001 - raised by the caller
             answer = True, error
         try:
-            connection.send(answer)
+            wire.send(answer)
         except OSError:
             return
 
@@ -39,4 +40,5 @@ def end_with_caller(descriptor: int) -> None:
 if __name__ == "__main__":
     number = int(sys.argv[1])
     threading.Thread(target=end_with_caller, args=[number], daemon=True).start()
-    serve(Connection(number))
+    serve(Wire(number))
+    os._exit(0)  # there is nothing to flush, and its caller waits

@@ -30,6 +30,7 @@ from vfs.remotes.bandwidth import metered
 from vfs.remotes.base import Writable
 from vfs.remotes.cancel import CURRENT, is_cancelled, is_fresh
 from vfs.remotes.dial import Proxy, connect
+from vfs.remotes.heads import Headers, QuickResponse, request_head
 
 IDLE_SECONDS = 50.0  # below the keep-alive of common servers and load balancers (60 s)
 SLICE_SECONDS = 0.5  # `readinto` returns at least this often once bytes have come
@@ -135,14 +136,10 @@ class HttpPool:
         if self._proxy is not None and not self._tls:
             target = f"http://{self._authority}{target}"
             headers = {**headers, **self._proxy.headers}
-        channel = connection.sock  # `getresponse` takes it away if the server will close
+        channel = connection.sock
         try:
             with self._waiting(channel):
-                connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-                for name, value in headers.items():
-                    connection.putheader(name, value)
-                whole = _send(connection, body)
-                answer = connection.getresponse()
+                whole, answer = _exchanged(connection, method, target, headers, body)
         except BaseException:
             connection.close()
             raise
@@ -213,7 +210,7 @@ class HttpResponse:
 
     Attributes:
         status: HTTP status.
-        headers: names in any case.
+        headers: by name in any case.
         length: bytes of the body, None if the server does not say.
     """
 
@@ -227,7 +224,7 @@ class HttpResponse:
         reusable: bool,
     ) -> None:
         self.status = answer.status
-        self.headers = answer.headers
+        self.headers = Headers.of(answer)
         self.length = answer.length
         self._pool = pool
         self._connection = connection
@@ -315,15 +312,30 @@ class HttpResponse:
         self._pool._finished(self, self._connection, reusable)
 
 
-def _send(connection: http.client.HTTPConnection, body: bytes | BinaryIO | None) -> bool:
-    """Send the head and the body; False if the server stopped listening, which its answer explains."""
+def _exchanged(
+    connection: http.client.HTTPConnection,
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes | BinaryIO | None,
+) -> tuple[bool, http.client.HTTPResponse]:
+    """Send a request and wait for the head of its answer; False with it if the server stopped listening, which its answer explains."""
+    whole = True
     try:
-        connection.endheaders(None if body is None else metered(body))
+        connection.send(request_head(method, target, headers))
+        if body is not None:
+            connection.send(metered(body))
     except (BrokenPipeError, ConnectionResetError):
-        if body is None or connection.sock is None:
+        if body is None:
             raise
-        return False
-    return True
+        whole = False
+    answer = QuickResponse(connection.sock, method=method)
+    try:
+        answer.begin()
+    except BaseException:
+        answer.close()
+        raise
+    return whole, answer
 
 
 def _readable(connection: socket.socket | None) -> bool:

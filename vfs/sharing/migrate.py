@@ -21,6 +21,7 @@ from vfs.formats.pointer_text import Described, modern_pointer
 from vfs.formats.single_stage import single_stage, stage_name, stage_names, with_stages
 from vfs.git.machine import changed_files, commit_files
 from vfs.objects import hash_source
+from vfs.objects.renaming import rehash
 from vfs.sharing.fetch import Fetch
 from vfs.sharing.used import Scope, Used, used
 from vfs.tracking import writes
@@ -160,7 +161,7 @@ class Migration:
             holder = caches.holder(old)
             if holder is None:
                 raise DataUnavailable(f"{old.hex} is not in the cache", hint="vfs fetch")
-            self._new[old] = holder.rehash(old)
+            self._new[old] = rehash(holder, old)
 
         missing = [digest for digest in dict.fromkeys(digests) if digest not in self._new]
         jobs = os.cpu_count() or 1

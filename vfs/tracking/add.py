@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 from vfs.core.paths import check_path
 from vfs.errors import UnknownPath, Unsupported, UsageError, WouldOverwrite
 from vfs.git.here import tracked
-from vfs.tracking.change import Change, apply, change_of
+from vfs.tracking.change import apply, change_of
 from vfs.tracking.part import with_unseen
 from vfs.tracking.project import Project, is_inside, told
-from vfs.tracking.record import check_whole, record, record_parts
+from vfs.tracking.record import Recorded, check_whole, record, record_parts
 from vfs.types import Problem
 from vfs.workspace.outs import Claim
 
@@ -75,22 +75,24 @@ def add(
             parts.setdefault(claim.out.path, (claim, []))[1].append(path)
     check_apart(whole)
     check_untracked(project, [path for path, claim in whole.items() if claim is None])
-    changes: list[Change] = []
-    notes: list[Problem] = []
+    seen: list[tuple[bytes, Claim | None, Recorded]] = []
     for path, claim in whole.items():
         old = None if claim is None else claim.out.digest
-        recorded = record(project, path, old, copy=copy)
+        found = record(project, path, old, copy=copy)
         if claim is not None and keep:
-            recorded = with_unseen(project, claim, recorded)
-        elif claim is not None and not force:
-            check_whole(project, claim, recorded)
-        changes.append(change_of(project, path, claim, recorded, desc))
-        notes += recorded.notes
+            found = with_unseen(project, claim, found)
+        seen.append((path, claim, found))
     for path, (claim, below) in parts.items():
         if path not in whole:
-            recorded = record_parts(project, claim, below, copy=copy, drop=force)
-            changes.append(change_of(project, path, claim, recorded, desc))
-            notes += recorded.notes
+            found = record_parts(project, claim, below, copy=copy, drop=force)
+            seen.append((path, claim, found))
+    if copy:
+        project.cache.begin_sync()  # the disk writes while lists are compared
+    for path, claim, recorded in seen:
+        if path in whole and claim is not None and not (force or keep):
+            check_whole(project, claim, recorded)
+    changes = [change_of(project, path, claim, found, desc) for path, claim, found in seen]
+    notes = [note for _, _, found in seen for note in found.notes]
     written = apply(project, changes)
     changed = [change.out for change in changes if change.text is not None]
     return Added([change.out for change in changes], changed, written, notes)

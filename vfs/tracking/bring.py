@@ -22,8 +22,9 @@ from vfs.errors import (
 from vfs.objects.incoming import FULL
 from vfs.objects.source import open_source
 from vfs.tracking.add import Added, add, check_target, check_untracked
+from vfs.tracking.file import File
 from vfs.tracking.project import Project, told
-from vfs.tracking.scan import File, Scanner
+from vfs.tracking.scan import Scanner
 from vfs.tracking.upload import add_to_remote
 
 _PIECE: Final = 64 << 20

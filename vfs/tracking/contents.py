@@ -8,7 +8,7 @@ Rules:
 
 * A file whose fingerprint is known is not opened; with a cache, only if its object is there and trusted.
 * What is read is remembered, batch by batch, so that an interrupted verb has not worked in vain.
-* Threads read. Where most of a batch is to be read, each lets a process do its small files.
+* Threads read. Where much is to be read, they let processes do it: one if it is a little of each batch, as many as pay if it is most.
 * Results come in the order of the files. Memory: a few batches.
 """
 
@@ -24,21 +24,24 @@ from typing import Final, NamedTuple
 
 from vfs.errors import VfsError
 from vfs.objects import ObjectCache
+from vfs.objects.presence import trusted
 from vfs.processes import Processes
 from vfs.state.files import FileState, Known
+from vfs.tracking.file import File
 from vfs.tracking.reading import Read, read
-from vfs.tracking.scan import File
 from vfs.types import Algorithm, Digest
 
 BATCH: Final = 1024  # files whose fingerprints are looked up at once
 _MOST: Final = BATCH // 2
+_MANY: Final = 128  # files that are worth the start of a process: threads and who looks at all others wait for each other
 _TASK_FILES: Final = 64
 _TASK_BYTES: Final = 4 << 20
+_FEW: Final = 16  # files that are not worth handing over
 _PROCESS_FILES: Final = 256
 _PROCESS_BYTES: Final = (
     16 << 20
 )  # so many files of more than this are large: threads do them as well
-_AHEAD: Final = 4  # batches that are being read
+_AHEAD: Final = 12  # batches that are being read: while a process starts, others are looked at
 
 Progress = Callable[[str, int, int | None], object]
 
@@ -65,7 +68,9 @@ class Contents:
         self._state = state
         self._jobs = jobs or max(2, min(8, os.cpu_count() or 1))
         self._pool = ThreadPoolExecutor(self._jobs, thread_name_prefix="vfs-read")
+        self._single = ThreadPoolExecutor(1, thread_name_prefix="vfs-hand-over")
         self._processes = Processes()
+        self._unknown = 0  # files that were to be read so far
         self._new: list[Known] = []  # read and not remembered yet
         self._began = 0  # when the first of them was
 
@@ -78,7 +83,8 @@ class Contents:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._pool, self._single):
+            pool.shutdown(wait=True, cancel_futures=True)
         self._processes.close()
 
     def of(
@@ -139,25 +145,26 @@ class Contents:
         asked = [(file.path, file.fingerprint) for file in files]
         digests = self._state.digests(asked, algorithm)
         if cache is not None:
-            digests = [
-                d if d is not None and cache.trusted(d, size=file.fingerprint.size) else None
-                for file, d in zip(files, digests, strict=True)
-            ]
+            digests = trusted(cache, digests, [file.fingerprint.size for file in files])
         began = time.time_ns()
         unknown = [file for file, digest in zip(files, digests, strict=True) if digest is None]
+        self._unknown += len(unknown)
         work = partial(read, self._top, algorithm, cache)
-        if len(unknown) < _MOST:
+        if self._unknown < _MANY or len(unknown) < _TASK_FILES:
             tasks = [self._pool.submit(work, t) for t in _tasks(unknown, _TASK_FILES, _TASK_BYTES)]
         else:
+            pool, most = self._single, _TASK_FILES
+            if len(unknown) >= _MOST:
+                pool, most = self._pool, _PROCESS_FILES
             hand_over = partial(self._hand_over, work, cache)
-            portions = _tasks(unknown, _PROCESS_FILES, _PROCESS_BYTES)
-            tasks = [self._pool.submit(hand_over, portion) for portion in portions]
+            portions = _tasks(unknown, most, _PROCESS_BYTES)
+            tasks = [pool.submit(hand_over, portion) for portion in portions]
         return _Batch(files, digests, tasks, began)
 
     def _hand_over(
         self, work: Callable[[Sequence[File]], Read], cache: ObjectCache | None, files: list[File]
     ) -> Read:
-        if len(files) < _TASK_FILES:
+        if len(files) < _FEW:
             return work(files)
         if cache is not None:
             cache.expect()
@@ -180,11 +187,11 @@ class Contents:
             raise failure
         if len(self._new) >= BATCH:
             self._remember()
-        read = iter(results)
-        contents = []
+        read, make = iter(results), tuple.__new__
+        contents: list[Content] = []
         for file, digest in zip(batch.files, batch.digests, strict=True):
             if digest is not None:
-                contents.append(Content(file, digest, read=False))
+                contents.append(make(Content, (file, digest, False)))
             else:
                 new, found = next(read)
                 contents.append(Content(file._replace(fingerprint=found), new, read=True))

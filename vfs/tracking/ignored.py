@@ -35,6 +35,11 @@ class Ignored:
             if patterns := _patterns(os.path.join(top, directory, IGNORE_FILE)):
                 self._files[directory] = patterns
 
+    @property
+    def rules(self) -> bool:
+        """Whether there are any; without, `hides` is about names that begin with a dot alone."""
+        return bool(self._files)
+
     def hides(self, path: bytes, *, is_directory: bool) -> bool:
         """Whether DVC does not see a path whose directory it sees."""
         if not self._files and b"/." not in path and path[:1] != b".":

@@ -9,7 +9,7 @@ from vfs.objects import Fingerprint, hash_source
 from vfs.objects.source import open_source
 from vfs.packed import Item, PackedRemote, Pointer, Pusher, learn_packs
 from vfs.packed.known import list_packs
-from vfs.tracking.scan import File
+from vfs.tracking.file import File
 from vfs.types import Digest
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from vfs.objects import Fingerprint, ObjectCache, hash_source
-from vfs.tracking.scan import File
+from vfs.tracking.file import File
 from vfs.types import Algorithm, Digest
 
 Read = list[tuple[Digest, Fingerprint]]
@@ -25,12 +25,12 @@ def read(
         DataUnavailable: a file cannot be read, or changes while it is.
         StoreFull, StoreError: the cache cannot be written.
     """
-    found = []
+    found: Read = []
     for file in files:
         path = top + b"/" + file.path
         if cache is None:
             found.append(hash_source(path, algorithm, follow=file.link))
         else:
-            put = cache.ingest(path, algorithm, follow=file.link)
+            put = cache.ingest(path, algorithm, follow=file.link, seen=file.fingerprint)
             found.append((put.digest, put.fingerprint))
     return found

@@ -26,8 +26,8 @@ from vfs.formats.hashing import new_hasher
 from vfs.formats.pointer_text import Described
 from vfs.objects import ObjectCache
 from vfs.tracking.caches import Caches
+from vfs.tracking.file import File
 from vfs.tracking.project import Project, is_inside, told
-from vfs.tracking.scan import File
 from vfs.types import Algorithm, Digest, Problem, Severity
 from vfs.workspace.outs import Claim
 

@@ -24,33 +24,19 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Set
-from typing import Final, NamedTuple
+from operator import itemgetter
+from typing import Final
 
 from vfs.core.paths import check_listed, show
 from vfs.errors import DataUnavailable, FormatError, UnsafePath, VfsError
 from vfs.mount_table import is_on, mounts_below
-from vfs.objects import Fingerprint, fingerprint
+from vfs.objects import fingerprint
+from vfs.tracking.file import File
 from vfs.tracking.ignored import IGNORE_FILE, Ignored
 from vfs.types import Problem, Severity
 
 # Names that any listing may hold: ASCII, none begins with a dot.
 _PLAIN: Final = re.compile(rb"(?:[A-Za-z0-9_][\w.+=@,-]{0,199}(?:/(?!\Z)|\Z)){1,16}\Z")
-
-
-class File(NamedTuple):
-    """A file of the working tree.
-
-    Attributes:
-        path: relative to the working tree.
-        fingerprint: by its `stat`, symlinks followed.
-        executable: whether anybody may execute it.
-        link: whether a symlink leads to it.
-    """
-
-    path: bytes
-    fingerprint: Fingerprint
-    executable: bool
-    link: bool
 
 
 class Scanner:
@@ -164,30 +150,33 @@ class Scanner:
         try:
             with os.scandir(self._absolute(directory)) as entries:
                 before = directory + b"/" if directory else b""
-                for entry in entries:
-                    path = before + entry.name
+                rules, mounts = ignored.rules, self._mounts
+                for entry in entries:  # as few calls as it takes: there may be millions
+                    name = entry.name
+                    path = before + name
                     is_directory = entry.is_dir(follow_symlinks=False)
-                    if entry.name == b".dvc" and is_directory:
-                        self._own_repository(directory)
-                        return []
-                    if ignored.hides(path, is_directory=is_directory):
-                        continue
-                    if path in self._mounts:
+                    if rules or name.startswith(b"."):
+                        if is_directory and name == b".dvc":
+                            self._own_repository(directory)
+                            return []
+                        if ignored.hides(path, is_directory=is_directory):
+                            continue
+                    if mounts and path in mounts:
                         self._note(path, "is a mount of vfs; what is in it is not tracked")
                         continue
                     if is_directory:
-                        found.append((entry.name + b"/", path, stat.S_IFDIR, None))
+                        found.append((name + b"/", path, stat.S_IFDIR, None))
                         continue
                     try:
                         status = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue
-                    found.append((entry.name, path, stat.S_IFMT(status.st_mode), status))
+                    found.append((name, path, stat.S_IFMT(status.st_mode), status))
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise _unreadable(self._absolute(directory), error) from error
-        found.sort(key=lambda one: one[0])
+        found.sort(key=itemgetter(0))
         return [(path, kind, status) for _, path, kind, status in found]
 
     def _file(self, path: bytes, found: os.stat_result | None) -> Iterator[File]:

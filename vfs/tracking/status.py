@@ -36,7 +36,8 @@ from vfs.state.clean import look
 from vfs.state.homes import Home
 from vfs.tracking.caches import Caches
 from vfs.tracking.contents import Content, Contents, Progress
-from vfs.tracking.scan import File, Scanner
+from vfs.tracking.file import File
+from vfs.tracking.scan import Scanner
 from vfs.tracking.targets import Selection, Target
 from vfs.tracking.uses import Use, uses
 from vfs.types import Algorithm, Digest, Problem

@@ -27,10 +27,11 @@ from vfs.packed import Pointer
 from vfs.state.files import Known
 from vfs.tracking.add import Added, check_apart, check_target, check_untracked
 from vfs.tracking.change import Change, apply, change_of
+from vfs.tracking.file import File
 from vfs.tracking.packing import Packing
 from vfs.tracking.project import Project, told
 from vfs.tracking.record import Entries, Recorded, check_whole, listing_digest
-from vfs.tracking.scan import File, Scanner
+from vfs.tracking.scan import Scanner
 from vfs.types import Algorithm, Digest, Problem
 from vfs.workspace.condemned import Doomed, Object
 from vfs.workspace.outs import Claim

@@ -1,6 +1,5 @@
 import http.client
 import ssl
-from email.message import Message
 
 import pytest
 from hypothesis import given
@@ -8,6 +7,7 @@ from hypothesis import strategies as st
 
 from vfs.errors import AccessDenied, ObjectMissing, RemoteError, RemoteUnavailable
 from vfs.remotes.answers import parse_retry_after, translate_transport
+from vfs.remotes.heads import Headers
 from vfs.remotes.s3.errors import (
     Refusal,
     parse_refusal,
@@ -16,11 +16,8 @@ from vfs.remotes.s3.errors import (
 from vfs.remotes.s3.listing import BadListing, page_query, parse_page
 
 
-def headers(**values: str) -> Message:
-    message = Message()
-    for name, value in values.items():
-        message[name.replace("_", "-")] = value
-    return message
+def headers(**values: str) -> Headers:
+    return Headers({name.replace("_", "-").lower(): value for name, value in values.items()})
 
 
 @given(st.integers(300, 599), st.binary(max_size=300))

@@ -5,7 +5,6 @@ printable form of the server's message; they never hold headers, URLs with a que
 """
 
 import re
-from email.message import Message
 from typing import NamedTuple
 
 from vfs.errors import (
@@ -18,6 +17,7 @@ from vfs.errors import (
     VfsError,
 )
 from vfs.remotes.answers import element, parse_retry_after, printable, translate_transport
+from vfs.remotes.heads import Headers
 
 _SIGN_IN = "check the credentials: `dvc remote modify --local`, AWS_PROFILE, ~/.aws/credentials"
 _EXPIRED = "sign in again, or correct the helper that gives them; is the clock right?"
@@ -105,7 +105,7 @@ class Refusal(NamedTuple):
         return bool(self.region) and (self.status in (301, 307) or self.code in ELSEWHERE)
 
 
-def parse_refusal(status: int, headers: Message, body: bytes) -> Refusal:
+def parse_refusal(status: int, headers: Headers, body: bytes) -> Refusal:
     """An error answer from its parts; never fails (HEAD answers have no body)."""
     text = body.decode("utf-8", "replace")
     return Refusal(

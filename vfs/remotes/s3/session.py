@@ -28,6 +28,7 @@ from vfs.remotes.dial import Proxy
 from vfs.remotes.http import HttpPool, HttpResponse
 from vfs.remotes.s3.errors import Refusal, translate_botocore
 from vfs.remotes.s3.options import S3Options
+from vfs.remotes.s3.signing import Signer
 
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
 _PROBE = "vfs-probe"
@@ -88,6 +89,7 @@ class S3Session:
         self.client.meta.events.register("before-send.s3", _paced)
         base = self._base_url(options.bucket)
         self._host = base.netloc
+        self._signer = Signer(self.region)
         self._path = base.path
         self.pool = HttpPool(
             f"{base.scheme}://{base.netloc}",
@@ -128,14 +130,16 @@ class S3Session:
     def _signed(self, method: str, target: str, headers: dict[str, str]) -> dict[str, str]:
         if self._credentials is None:
             return headers
-        from botocore.auth import S3SigV4Auth
-        from botocore.awsrequest import AWSRequest
-
-        # http or https makes no difference to the signature; an empty body is always hashed.
-        request = AWSRequest(method, f"http://{self._host}{target}", headers=headers)
-        request.headers["Host"] = self._host
-        S3SigV4Auth(self._signing(), "s3", self.region).add_auth(request)
-        return dict(request.headers.items())
+        credentials = self._signing()
+        return self._signer.signed(
+            method,
+            target,
+            {**headers, "Host": self._host},
+            time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
+            access_key=credentials.access_key,
+            secret_key=credentials.secret_key,
+            token=credentials.token,
+        )
 
     def _signing(self) -> Any:
         """The credentials to sign with now; helpers and roles are asked by one thread at a time."""
