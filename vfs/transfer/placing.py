@@ -14,6 +14,7 @@ Loop only; plain functions except the two tasks.
 """
 
 import contextlib
+import copy
 import logging
 import math
 from collections.abc import Callable, Sequence
@@ -21,7 +22,14 @@ from typing import Final
 
 import trio
 
-from vfs.errors import ContentMismatch, DataUnavailable, ObjectChanged, Offline, VfsError
+from vfs.errors import (
+    ContentMismatch,
+    DataUnavailable,
+    ObjectChanged,
+    ObjectMissing,
+    Offline,
+    VfsError,
+)
 from vfs.threads import Pool, run_within
 from vfs.transfer.failures import (
     Journal,
@@ -130,13 +138,13 @@ class Placing:
     async def _find(self, state: BlobState) -> VfsError | None:
         """Ask for the places of a blob, in a worker thread; why they cannot be found."""
         changed = self._changed
-        places: Sequence[Place] = ()
+        sources: list[Source] = []
         error: VfsError | None = None
         try:
             places = await trio.to_thread.run_sync(
                 state.places_of, abandon_on_cancel=True, limiter=self._threads
             )
-            places = await _by_nearness(places)
+            sources = await _sources(places)
         except VfsError as failure:
             error = failure
         except Exception:
@@ -145,8 +153,8 @@ class Placing:
         if changed.is_set():
             return await self._find(state)
         if error is None:
-            state.sources = [Source(place) for place in places]
-            state.places = tuple(place.where for place in places)
+            state.sources = sources
+            state.places = tuple(source.place.where for source in sources)
             self._found(state)
         return error
 
@@ -250,15 +258,33 @@ class Placing:
             self._journal.write(state.blob, error, source.place.label)
 
 
-async def _by_nearness(places: Sequence[Place]) -> Sequence[Place]:
-    """Those of this machine first, but for what is not there: asking it costs a job, so that is for when all others fail."""
-    ranks = [int(not place.local) for place in places]
-    if len(set(ranks)) > 1:
+async def _sources(places: Sequence[Place]) -> list[Source]:
+    """Places as none of them was asked, those of this machine first; who lacks the blob there is known to have failed, which saves a job."""
+    lacks: Sequence[VfsError | None] = [None] * len(places)
+    if len({place.local for place in places}) > 1:
         with contextlib.suppress(trio.TooSlowError):  # it hangs: who asks it is handed over
-            ranks = await run_within(LOOK_SECONDS, Pool.LOCAL, _ranks, places)
-    return [place for _, place in sorted(zip(ranks, places, strict=True), key=lambda one: one[0])]
+            lacks = await run_within(LOOK_SECONDS, Pool.LOCAL, _lacking, places)
+    found = [Source(place) for place in places]
+    for source, error in zip(found, lacks, strict=True):
+        if error is not None:
+            source.error, source.attempts = error, 1
+            source.until = trio.current_time() + pause_after(source, error)
+    return sorted(found, key=lambda source: not source.place.local)
 
 
-def _ranks(places: Sequence[Place]) -> list[int]:
+def _lacking(places: Sequence[Place]) -> list[VfsError | None]:
     """Blocking."""
-    return [1 if not place.local else 0 if place.is_here() else 2 for place in places]
+    return [_lack_of(place) if place.local else None for place in places]
+
+
+def _lack_of(place: Place) -> ObjectMissing | None:
+    """Why a place of this machine does not have the blob, if that is so."""
+    if place.is_here():
+        return None
+    try:
+        place.get(0, 1).close()
+    except ObjectMissing as error:
+        return copy.copy(error)  # it is kept; the frames it has passed hold drivers
+    except VfsError:
+        pass
+    return None
