@@ -67,6 +67,7 @@ def test_a_reader_may_say_where_it_is(mount: Mount, late: LateServer) -> None:
         coming.advance(100)
         wait_until(lambda: fetched(late) == 20, "the window behind what was passed")
         read(mount, NAMES[150])  # from now on reads are no news
+        wait_until(lambda: fetched(late) >= 21, "the server to write down the one that was read")
         assert fetched(late) == 21
         coming.advance(101)
         wait_until(lambda: fetched(late) == 22, "one file more")
