@@ -119,8 +119,13 @@ def test_who_is_closed_while_it_waits_ends(
 
 
 async def test_reading_in_order_fetches_little_more_than_was_read(
-    remote: Remote, reader: PackReader, asked: Statistics, tmp_path: Path
+    remote: Remote,
+    reader: PackReader,
+    asked: Statistics,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("vfs.packed.edges.PATIENCE", 1000)  # a busy machine is no slow remote
     content = content_of(64)
     place, blob = place_of(remote, reader, content), blob_of(content)
     before = asked.snapshot().received
