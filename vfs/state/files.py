@@ -10,6 +10,7 @@ every write moves the ctime.)
 
 import time
 from collections.abc import Iterable, Sequence, Set
+from functools import partial
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
@@ -106,6 +107,18 @@ class FileState:
                 batch = []
         if batch:
             self._write(batch)
+
+    def forget(self, paths: Iterable[bytes]) -> None:
+        """Count files as never seen, and directories (a slash behind them) as not known to be whole: it was not the user who took something away."""
+        table = self._table.tables["files"]
+
+        def write(some: Sequence[bytes], transaction: Any) -> None:
+            for key in some:
+                transaction.delete(key, db=table)
+
+        keys = sorted(map(key_of, paths))
+        for start in range(0, len(keys), _BATCH):
+            self._table.remember(partial(write, keys[start : start + _BATCH]))
 
     def doubt(self, digests: Set[Digest]) -> None:
         """Files that are remembered to hold some contents are to be read again: the objects they were made from were wrong."""

@@ -156,6 +156,7 @@ class Checkout:
             linker = self._linker(use)
             made = Materialiser(self._top, root).carry_out(plan, path, caches, linker)
             self._made.add(made, plan.place)
+            self._forget(plan, path)
         if use.wanted.inside is None and use.out.digest is not None:
             self._outs.note(
                 path, Placed(use.out.digest, use.out.is_tree, b"", bool(use.claim.stage))
@@ -186,6 +187,7 @@ class Checkout:
                 self._refuse(plan)
             maker = Materialiser(self._top, os.path.join(self._top, use.root))
             maker.link(plan, path, target, caches)
+            self._forget(plan, path)
             self.done.files += 1
             self.done.removed += len(plan.remove)
         if digest is not None:
@@ -315,6 +317,11 @@ class Checkout:
             )
 
     # Remembering ----------------------------------------------------------------------------------
+
+    def _forget(self, plan: Plan, path: bytes) -> None:
+        """What a plan removed from an out was not deleted by the user: a later version may list it, and it never was here then."""
+        if plan.remove:
+            self._files.forget([*(present.path for present in plan.remove), path + b"/"])
 
     # Pieces ---------------------------------------------------------------------------------------
 

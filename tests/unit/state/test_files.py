@@ -52,6 +52,17 @@ def test_a_directory_is_whole_as_it_was_noted(table: StateTable) -> None:
     assert [state.is_whole(b"d", digest) for digest in (A, B)] == [False, True]
 
 
+def test_what_we_took_away_was_never_seen(table: StateTable) -> None:
+    state = FileState(table)
+    paths = [b"d/%d" % number for number in range(12_000)] + [b"d/" + b"x" * 600]
+    state.remember(Known(path, OLD, A) for path in paths)
+    state.note_whole(b"d", A)
+    state.forget([*paths[1:], b"d/", b"unknown"])
+    assert state.knows(paths) == [True] + [False] * 12_000
+    assert not state.is_whole(b"d", A)
+    assert state.digest(b"d/0", OLD, Algorithm.MD5) == A
+
+
 def test_what_is_too_young_is_not_remembered(table: StateTable, tmp_path: Path) -> None:
     state = FileState(table)
     (tmp_path / "file").write_bytes(b"x")
