@@ -201,6 +201,21 @@ def test_an_out_that_went_with_its_pointer_was_never_here(clone: Clone) -> None:
     assert not_here(clone) == [b"data/b", b"data/empty", b"data/sub/c", b"data/sub/gone"]
 
 
+def test_what_remove_took_away_nobody_deleted(clone: Clone) -> None:
+    checkout(clone)
+    clone.vfs("remove", "--outs", "--force", "data")
+    clone.git("checkout", "-q", "HEAD", "data.dvc")
+    checkout(clone, "data/a")
+    assert len(not_here(clone)) == 4
+
+
+def test_what_is_deleted_after_a_move_is_seen(clone: Clone) -> None:
+    checkout(clone)
+    clone.vfs("move", "data", "moved")
+    (clone.root / "moved" / "b").unlink()
+    assert "1 deleted" in clone.vfs("status", "moved")
+
+
 def test_a_missing_object_leaves_the_out_as_it_was(clone: Clone) -> None:
     checkout(clone)
     clone.git("checkout", "-q", "v2")
