@@ -18,7 +18,6 @@ from vfs.errors import DataUnavailable, Unsupported
 from vfs.formats.dirlisting import dump_listing
 from vfs.formats.pointer_text import Described
 from vfs.state.files import NEVER, Known
-from vfs.tracking.former import check_not_former
 from vfs.tracking.project import Project, told
 from vfs.tracking.record import Entries, Recorded, listed, listing_digest, unseen
 from vfs.types import Digest
@@ -116,6 +115,8 @@ def with_unseen(project: Project, claim: Claim, recorded: Recorded) -> Recorded:
     part = part_of(project, path, old, was)
     if part is None or not part.unseen:
         return recorded
+    from vfs.tracking.former import check_not_former  # it reads Git's history
+
     check_not_former(project, claim, was, recorded.entries)
     if old.algorithm is not algorithm:
         raise Unsupported(
