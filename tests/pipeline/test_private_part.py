@@ -112,6 +112,33 @@ def test_what_never_was_here_stays_listed(clone: Work, dvc3: Path) -> None:
     assert other.outcomes("all") == {"all": "unchanged"}
 
 
+def test_a_part_of_another_revision_is_not_mixed_with_this_one(work: Work) -> None:
+    """`git checkout` changed the pointer and nothing else; what the user writes after it is theirs."""
+    for name in ("x", "y"):
+        work.write(f"data/{name}", f"{name}\n")
+    work.vfs("add", "data")
+    published(work, "  all: {cmd: cat data/x data/y > all, deps: [data], outs: [all]}\n")
+    for name in ("x", "y"):
+        work.write(f"data/{name}", f"new {name}\n")
+    work.vfs("add", "data")
+    work.vfs("push")
+    work.git("commit", "-q", "-a", "-m", "new")
+    clone = clone_of(work, "clone")
+    clone.git("checkout", "-q", "HEAD^")
+    clone.vfs("pull", "data/x")
+    clone.git("checkout", "-q", "-")
+    pointer = clone.read("data.dvc")
+    said = clone.vfs("repro", code=16)
+    assert "data/x is of another version than data.dvc says" in said
+    assert clone.read("data.dvc") == pointer
+    clone.write("data/x", "mine\n")
+    assert clone.outcomes() == {"all": "ran"}
+    assert clone.read("all") == "mine\nnew y\n"
+    clone.write("data/x", "x\n")  # by hand, after the pointer was written
+    assert clone.outcomes() == {"all": "ran"}
+    assert clone.read("all") == "x\nnew y\n"
+
+
 def test_what_holds_it_and_what_lies_beside_it(work: Work) -> None:
     work.write("mixed/plain", "plain\n")
     for name in ("t", "u", "v"):

@@ -9,7 +9,10 @@ every write moves the ctime.)
 """
 
 import time
-from collections.abc import Iterable, Sequence, Set
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence, Set
+from functools import partial
+from itertools import islice, takewhile
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
@@ -106,6 +109,53 @@ class FileState:
                 batch = []
         if batch:
             self._write(batch)
+
+    def forget(self, paths: Iterable[bytes]) -> None:
+        """Count files as never seen, and directories (a slash behind them) as not known to be whole: it was not the user who took something away."""
+        table = self._table.tables["files"]
+
+        def write(some: Sequence[bytes], transaction: Any) -> None:
+            for key in some:
+                transaction.delete(key, db=table)
+
+        keys = sorted(map(key_of, paths))
+        for start in range(0, len(keys), _BATCH):
+            self._table.remember(partial(write, keys[start : start + _BATCH]))
+
+    def forget_below(self, path: bytes) -> None:
+        """`forget` whatever was at a path and below it; paths that are too long for a key stay."""
+        self._table.remember(lambda transaction: deque(self._taken(transaction, path), maxlen=0))
+
+    def moved(self, old: bytes, new: bytes) -> None:
+        """What was at a path and below it is at another one, in the place of what was there; paths that are too long for a key stay."""
+        table = self._table.tables["files"]
+
+        def write(transaction: Any) -> None:
+            for number, (key, value) in enumerate(self._taken(transaction, old)):
+                if not number:
+                    deque(self._taken(transaction, new), maxlen=0)
+                transaction.put(key_of(new + key[len(old) :]), value, db=table)
+
+        self._table.remember(write)
+
+    def _taken(self, transaction: Any, path: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Each record of a path and of what is below it, after it was deleted."""
+        table, below = self._table.tables["files"], path + b"/"
+        own = transaction.pop(key_of(path), db=table)
+        if own is not None:
+            yield path, own
+        while some := self._records(transaction, below):
+            for key, value in some:
+                transaction.delete(key, db=table)
+                yield key, value
+
+    def _records(self, transaction: Any, below: bytes) -> list[tuple[bytes, bytes]]:
+        """The first records whose keys begin so."""
+        with transaction.cursor(db=self._table.tables["files"]) as cursor:
+            if not cursor.set_range(below[:_LONGEST]):
+                return []
+            found = ((bytes(key), bytes(value)) for key, value in islice(cursor, _BATCH))
+            return list(takewhile(lambda record: record[0].startswith(below), found))
 
     def doubt(self, digests: Set[Digest]) -> None:
         """Files that are remembered to hold some contents are to be read again: the objects they were made from were wrong."""

@@ -16,6 +16,7 @@ from vfs.state import FileState, OutState, Placed, StateTable
 from vfs.tracking.caches import Caches
 from vfs.tracking.compare import Comparison, Plan, Wish, blocking
 from vfs.tracking.contents import Content, Contents
+from vfs.tracking.former import by_git
 from vfs.tracking.gone import Gone, let_go
 from vfs.tracking.links import Linker
 from vfs.tracking.made import Made
@@ -29,7 +30,6 @@ from vfs.workspace.outs import COMMIT_IT, UNHASHED
 from vfs.workspace.pointers import Progress
 
 MOUNT: Final = "mount"
-_FORMER: Final = ("HEAD", "HEAD@{1}", "ORIG_HEAD")
 _SHOWN: Final = 5
 
 
@@ -156,6 +156,7 @@ class Checkout:
             linker = self._linker(use)
             made = Materialiser(self._top, root).carry_out(plan, path, caches, linker)
             self._made.add(made, plan.place)
+            self._forget(plan, path)
         if use.wanted.inside is None and use.out.digest is not None:
             self._outs.note(
                 path, Placed(use.out.digest, use.out.is_tree, b"", bool(use.claim.stage))
@@ -186,6 +187,7 @@ class Checkout:
                 self._refuse(plan)
             maker = Materialiser(self._top, os.path.join(self._top, use.root))
             maker.link(plan, path, target, caches)
+            self._forget(plan, path)
             self.done.files += 1
             self.done.removed += len(plan.remove)
         if digest is not None:
@@ -272,7 +274,7 @@ class Checkout:
         path = use.out.path
 
         def before() -> Mapping[bytes, Set[Digest]]:
-            placed = [self._outs.get(path), *self._by_git(path)]
+            placed = [self._outs.get(path), *by_git(self._workspace, path)]
             if use.out.digest is not None:
                 placed.append(Placed(use.out.digest, use.out.is_tree))
             found: dict[bytes, set[Digest]] = {}
@@ -285,16 +287,6 @@ class Checkout:
             return found
 
         return before
-
-    def _by_git(self, path: bytes) -> list[Placed]:
-        repository = self._workspace.repository
-        revs = [rev for rev in _FORMER if repository.has(rev)]
-        return [
-            Placed(one.out.digest, one.out.is_tree)
-            for _, surveyed in self._workspace.surveys(revs)
-            for one in uses(surveyed, "", ())[1]
-            if one.out.path == path and one.out.digest is not None
-        ]
 
     def _refuse(self, plan: Plan) -> None:
         blocked = [at for path in plan.users if (at := blocking(self._top, path)) != path]
@@ -315,6 +307,11 @@ class Checkout:
             )
 
     # Remembering ----------------------------------------------------------------------------------
+
+    def _forget(self, plan: Plan, path: bytes) -> None:
+        """What a plan removed from an out was not deleted by the user: a later version may list it, and it never was here then."""
+        if plan.remove:
+            self._files.forget([*(present.path for present in plan.remove), path + b"/"])
 
     # Pieces ---------------------------------------------------------------------------------------
 

@@ -104,6 +104,8 @@ def let_go(top: bytes, table: StateTable, out: Gone) -> tuple[int, bool]:
     if plan is not None:
         maker = Materialiser(top, os.path.join(top, out.root))
         maker.carry_out(plan, out.path, caches, Linker(out.store.links))
+        taken = [present.path for present in plan.remove]
+        FileState(table).forget([*taken, out.path + b"/"])  # not the user deleted them
     outs.forget(out.path)
     return (0, True) if plan is None else (len(plan.remove), os.path.lexists(absolute))
 

@@ -53,7 +53,8 @@ def move(project: Project, source: bytes, target: bytes) -> Added:
 
 
 def _note(project: Project, old: bytes, target: bytes) -> None:
-    """What was put at the old path lies at the new one."""
+    """What was put at the old path and seen there lies at the new one; so does what was deleted there."""
+    project.state.moved(old, target)
     outs = OutState(project.table)
     placed = outs.get(old)
     if placed is not None:

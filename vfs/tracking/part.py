@@ -106,14 +106,18 @@ def part_of(project: Project, path: bytes, listing: Digest, entries: Entries) ->
 
 
 def with_unseen(project: Project, claim: Claim, recorded: Recorded) -> Recorded:
-    """What was recorded of a directory, with the listed files that never were here. Raises as `listed` and `part_of`."""
+    """What was recorded of a directory, with the listed files that never were here. Raises as `listed`, `part_of` and `check_not_former`."""
     path, old = claim.out.path, claim.out.digest
     algorithm = recorded.content.digest.algorithm
     if old is None or not claim.out.is_tree or recorded.listing is None or old == recorded.content.digest:  # fmt: skip
         return recorded
-    part = part_of(project, path, old, listed(project, claim))
+    was = listed(project, claim)
+    part = part_of(project, path, old, was)
     if part is None or not part.unseen:
         return recorded
+    from vfs.tracking.former import check_not_former  # it reads Git's history
+
+    check_not_former(project, claim, was, recorded.entries)
     if old.algorithm is not algorithm:
         raise Unsupported(
             f"{told(path)} is in the form of DVC 2 and not all here, so what changed in it cannot be recorded",

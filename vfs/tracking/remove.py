@@ -135,6 +135,7 @@ def _delete(project: Project, path: bytes) -> None:
                 os.unlink(absolute)
     except OSError as error:
         raise StoreError(f"{told(path)} cannot be deleted: {error.strerror}") from error
+    project.state.forget_below(path)
 
 
 def _drop(project: Project, claim: Claim) -> list[bytes]:

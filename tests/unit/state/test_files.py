@@ -52,6 +52,38 @@ def test_a_directory_is_whole_as_it_was_noted(table: StateTable) -> None:
     assert [state.is_whole(b"d", digest) for digest in (A, B)] == [False, True]
 
 
+def test_what_we_took_away_was_never_seen(table: StateTable) -> None:
+    state = FileState(table)
+    paths = [b"d/%d" % number for number in range(12_000)] + [b"d/" + b"x" * 600]
+    state.remember(Known(path, OLD, A) for path in paths)
+    state.note_whole(b"d", A)
+    state.forget([*paths[1:], b"d/", b"unknown"])
+    assert state.knows(paths) == [True] + [False] * 12_000
+    assert not state.is_whole(b"d", A)
+    assert state.digest(b"d/0", OLD, Algorithm.MD5) == A
+
+
+def test_what_moves_is_known_at_its_new_path_and_what_was_there_is_not(table: StateTable) -> None:
+    state = FileState(table)
+    names = [b"/%d" % number for number in range(12_000)]
+    state.remember([Known(b"d" + name, OLD, A) for name in names])
+    state.remember([Known(path, OLD, B) for path in (b"d", b"d-x", b"d0", b"e/other", b"e-x")])
+    state.note_whole(b"d", A)
+    for _ in range(2):  # a move that was interrupted is done again
+        state.moved(b"d", b"e")
+        assert state.knows([b"e" + name for name in names]) == [True] * 12_000
+        assert state.digest(b"e/7", OLD, Algorithm.MD5) == A
+        assert (state.is_whole(b"d", A), state.is_whole(b"e", A)) == (False, True)
+        assert state.knows([b"e", b"e/other", b"d-x", b"d0", b"e-x"]) == [True, False, True, True, True]  # fmt: skip
+        assert not state.knows_any(b"d")
+    state.moved(b"e/1", b"f" * 600)
+    assert state.knows([b"e/1", b"f" * 600]) == [False, True]
+    state.forget_below(b"e")
+    assert not state.knows_any(b"e")
+    assert not state.is_whole(b"e", A)
+    assert state.knows([b"e-x", b"d0"]) == [True, True]
+
+
 def test_what_is_too_young_is_not_remembered(table: StateTable, tmp_path: Path) -> None:
     state = FileState(table)
     (tmp_path / "file").write_bytes(b"x")

@@ -14,6 +14,7 @@ from vfs.state import StateTable
 from vfs.testing.clones import Clone, handmade_clone, objects
 from vfs.testing.handmade import HandmadeRepository
 from vfs.tracking.checkout import Checkout, Done, How
+from vfs.tracking.status import open_state, status
 from vfs.tracking.targets import Target
 from vfs.tracking.uses import uses
 from vfs.workspace import open_workspace
@@ -49,6 +50,13 @@ def checkout(clone: Clone, *targets: str, rev: str = WORKTREE, how: How | None =
     finally:
         table.close()
         workspace.close()
+
+
+def not_here(clone: Clone) -> list[bytes]:
+    """The files of `data` that count as never checked out."""
+    with open_state(clone.root) as table:
+        report = status(clone.root, table, [Target("data", b"data")])
+    return sorted(path for out in report.outs for path in out.not_here)
 
 
 def tree(clone: Clone, path: str = "data") -> dict[str, bytes]:
@@ -168,6 +176,44 @@ def test_files_of_the_users_stay(clone: Clone) -> None:
     assert tree(clone) == {**SECOND, "mine": b"mine", "copy": b"b1"}
     checkout(clone, how=How(force=True))
     assert tree(clone) == SECOND
+
+
+def test_what_a_checkout_took_away_nobody_deleted(clone: Clone) -> None:
+    """A version that has it again, checked out in part, does not count it as deleted."""
+    checkout(clone)
+    clone.git("checkout", "-q", "v2")
+    assert checkout(clone).removed
+    clone.git("checkout", "-q", "v1")
+    checkout(clone, "data/a")
+    assert not_here(clone) == [b"data/sub/gone"]
+    checkout(clone)
+    (clone.root / "data" / "sub" / "gone").unlink()
+    assert not_here(clone) == []
+
+
+def test_an_out_that_went_with_its_pointer_was_never_here(clone: Clone) -> None:
+    checkout(clone)
+    clone.git("rm", "-q", "data.dvc")
+    clone.vfs("checkout")
+    assert not (clone.root / "data").exists()
+    clone.git("checkout", "-q", "HEAD", "data.dvc")
+    checkout(clone, "data/a")
+    assert not_here(clone) == [b"data/b", b"data/empty", b"data/sub/c", b"data/sub/gone"]
+
+
+def test_what_remove_took_away_nobody_deleted(clone: Clone) -> None:
+    checkout(clone)
+    clone.vfs("remove", "--outs", "--force", "data")
+    clone.git("checkout", "-q", "HEAD", "data.dvc")
+    checkout(clone, "data/a")
+    assert len(not_here(clone)) == 4
+
+
+def test_what_is_deleted_after_a_move_is_seen(clone: Clone) -> None:
+    checkout(clone)
+    clone.vfs("move", "data", "moved")
+    (clone.root / "moved" / "b").unlink()
+    assert "1 deleted" in clone.vfs("status", "moved")
 
 
 def test_a_missing_object_leaves_the_out_as_it_was(clone: Clone) -> None:
