@@ -257,6 +257,7 @@ class Runner:
         return recording.inputs(self._project, stage, self.measure, self.parameters)
 
     def _is_recorded_directory(self, place: Place) -> bool:
+        place = self.measure.led(place)
         found = None if os.path.lexists(place.absolute) else self.measure.recorded(place)
         return found is not None and found.is_tree
 
