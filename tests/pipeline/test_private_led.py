@@ -93,3 +93,17 @@ def test_parameters_behind_a_link_are_those_that_are_recorded(work: Work) -> Non
     assert clone.outcomes("-f") == {"one": "ran"}
     assert clone.read("b") == '{"x": 3}\n'
     assert "nothing to run" in clone.vfs("status")
+
+
+def test_a_stage_that_runs_in_place_does_not_count_what_it_cannot_see(origin: Work) -> None:
+    """A symlink leads to its out, so it runs in place; what it depends on is not here at all."""
+    clone = clone_of(origin, "unseen")
+    (clone.root / "real").mkdir()
+    (clone.root / "to").symlink_to("real")
+    clone.pipeline("  one: {cmd: ls project > to/f, deps: [current], outs: [to/f]}\n")
+    lock = clone.read("dvc.lock")
+    assert "needs project/big, which is not here" in clone.vfs("repro", code=16)
+    assert clone.read("dvc.lock") == lock
+    clone.vfs("pull", "project/big")
+    assert clone.outcomes() == {"one": "ran"}
+    assert clone.read("to/f") == "big\nbig.dvc\ncode\n"
