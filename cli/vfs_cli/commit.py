@@ -37,7 +37,7 @@ def command(targets: tuple[str, ...], force: bool, wait: float, as_json: bool) -
     output = Output(as_json)
     stages, targets = _parted(targets)
     if stages:
-        _commit_stages(output, stages, wait)
+        _commit_stages(output, stages, wait, force=force)
         if not targets:
             return
     with Progress() as progress, working(targets, wait, progress) as work:
@@ -56,7 +56,7 @@ def _parted(targets: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]
     return stages, tuple(text for text in targets if text not in stages)
 
 
-def _commit_stages(output: Output, targets: tuple[str, ...], wait: float) -> None:
+def _commit_stages(output: Output, targets: tuple[str, ...], wait: float, *, force: bool) -> None:
     """Record what stages had and made, by what lies there."""
     from vfs.pipeline.attending import Attending
     from vfs.pipeline.executor import InPlace
@@ -74,7 +74,7 @@ def _commit_stages(output: Output, targets: tuple[str, ...], wait: float) -> Non
         written: list[bytes] = []
         for node in meant(work, targets):
             if isinstance(node, Stage):
-                done = runner.verify(node)
+                done = runner.verify(node, drop=force)
                 written += done.written
                 teller.done(node, done)
         progress.clear()

@@ -242,3 +242,27 @@ def test_a_stage_works_in_a_directory_that_is_not_here(fresh: Work) -> None:
         assert (clone.root / "data/sub/deep").exists() is (part == "data")
     shutil.rmtree(clone.root / "data/sub")
     assert "works in data/sub/deep, which is no directory" in clone.vfs("repro", "-f", code=16)
+
+
+def test_a_frozen_stage_keeps_what_never_was_here(clone: Work) -> None:
+    clone.vfs("freeze", "made")
+    lock = clone.read("dvc.lock")
+    clone.write("dvc.yaml", clone.read("dvc.yaml").replace("mkdir d;", "mkdir -p d;"))
+    for options in ((), ("--in-place",)):
+        assert clone.outcomes("-f", "-s", *options, "made") == {"made": "verified"}
+        assert clone.read("dvc.lock") == lock.replace("mkdir d;", "mkdir -p d;")
+    clone.write("d/x", "changed\n")
+    assert clone.outcomes("-s", "made") == {"made": "verified"}
+    assert clone.outcomes("after") == {"made": "unchanged", "after": "ran"}
+    assert clone.read("after") == "changed\ntwo\n"
+
+
+def test_commit_of_a_stage_drops_nothing_that_never_was_here(clone: Work) -> None:
+    clone.write("d/x", "changed\n")
+    lock = clone.read("dvc.lock")
+    said = clone.vfs("commit", "made", code=16)
+    assert "d is not all here: 1 of its files were never checked out, first d/y" in said
+    assert clone.read("dvc.lock") == lock
+    clone.vfs("commit", "--force", "made")
+    assert clone.outcomes("after") == {"made": "unchanged", "after": "ran"}
+    assert clone.read("after") == "changed\n"

@@ -215,8 +215,12 @@ class NotHere:
         part = self.part(claim)
         return [] if part is None else part.below(below)
 
-    def check_here(self, stage: Stage) -> None:
+    def check_here(self, stage: Stage, *, counted: bool = False) -> None:
         """Refuse a stage whose command would find, in the working tree, a part of what it depends on or goes on with.
+
+        Args:
+            stage: it.
+            counted: what is not here at all counts as if it were, so it is refused as well.
 
         Raises:
             DataUnavailable: files never were here, and others are.
@@ -225,6 +229,11 @@ class NotHere:
         outs = [out.path for out in stage.definition.outs if out.persist and out.path is not None]
         for path in (*stage.dep_paths, *outs):
             for claim, files in self.pieces(path):
+                if files is None and counted and path not in outs:
+                    raise DataUnavailable(
+                        f"stage {stage.address()!r} needs {told(claim.out.path)}, which is not here",
+                        hint=f"vfs pull {told(claim.out.path)} brings it",
+                    )
                 if files:
                     first = told(claim.out.path + b"/" + files[0][0])
                     raise DataUnavailable(

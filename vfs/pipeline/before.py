@@ -24,6 +24,9 @@ def check_deps(project: Project, graph: Graph, nodes: Iterable[Node]) -> None:
             place = place_of(project, node.definition.wdir, written, path)
             if os.path.exists(place.absolute) or (path is not None and _owned(graph, path)):
                 continue
+            led = node.led.get(written)
+            if led is not None and _owned(graph, led):
+                continue
             problem = f"needs {written}, which is not there and which no stage makes"
             raise DataUnavailable(refusal(node, problem).message)
 

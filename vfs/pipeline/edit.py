@@ -19,6 +19,7 @@ from vfs.objects import writing
 from vfs.pipeline.checks import check, refusal
 from vfs.pipeline.clearing import clear
 from vfs.pipeline.graph import Graph
+from vfs.pipeline.leads import Leads
 from vfs.pipeline.measure import Measure
 from vfs.pipeline.nodes import Node, Stage
 from vfs.pipeline.session import Session
@@ -161,7 +162,9 @@ def _checked(session: Session, file: bytes, text: bytes, name: str) -> Stage:
         for node in session.tree.nodes
         if isinstance(node, Stage) and node.file == file
     }
-    made = [Stage(one, others.get(one.name)) for one in definitions(text, file, files)]
+    leads = Leads(os.fsencode(session.root))
+    found = definitions(text, file, files)
+    made = [Stage(one, others.get(one.name), leads.deps(one)) for one in found]
     rest = [node for node in session.tree.nodes if node.file != file]
     for error in session.tree.errors:
         if os.fsencode(error.file) != file:

@@ -4,7 +4,8 @@ Rules:
 
 * A file whose fingerprint is known is not read (`vfs.state`); `warm` looks many up at once.
 * What was measured is taken to stay so until `forget`.
-* A symlink to a directory, and what lies outside of the repository, is followed, and read each time.
+* What leads to another path of the repository (`vfs.pipeline.leads`) is judged as that one if a stage depends on it.
+* A symlink to a directory elsewhere, and what lies outside of the repository, is followed, and read each time.
 """
 
 import os
@@ -12,11 +13,13 @@ import stat
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+from vfs.errors import Unsupported
 from vfs.formats.dirlisting import dump_listing
 from vfs.formats.pointer_text import Described
 from vfs.formats.values import Out
 from vfs.objects import Fingerprint, fingerprint, hash_source
-from vfs.tracking.project import Project
+from vfs.pipeline.leads import Leads, absolute_of
+from vfs.tracking.project import Project, told
 from vfs.tracking.record import listing_digest, record
 from vfs.tracking.scan import Scanner
 from vfs.types import Algorithm, Digest
@@ -47,6 +50,7 @@ class Measure:
         self.lazy = lazy and absent is not None
         self._project = project
         self._known: dict[bytes, Described] = {}
+        self._leads = Leads(project.top)
 
     def warm(self, paths: Iterable[bytes]) -> None:
         """Look the plain files among some paths up in the table of fingerprints."""
@@ -71,6 +75,7 @@ class Measure:
         """Measure again what is one of some paths, lies in one or has one in it; None: everything."""
         if self.absent is not None:
             self.absent.refresh()
+        self._leads.forget()
         if paths is None:
             self._known.clear()
             return
@@ -105,12 +110,27 @@ class Measure:
 
     def dep(self, place: Place, old: Digest | None = None) -> Described | None:
         """What a command finds at a place: as `of`, with what of it is recorded and not here. Raises as that; VfsError: a list that is needed cannot be had."""
+        place = self.led(place)
         recorded = self.recorded(place)
         if recorded is None or place.path is None:
             return self.of(place, old)
         if old is None or old.algorithm is Algorithm.MD5 or self._lacks(place.path):
             return recorded
         return self.of(place, old)
+
+    def led(self, place: Place) -> Place:
+        """Where what a stage depends on is. An out that is declared beyond a symlink and not here is known by that name alone. Raises as `NotHere.pieces`."""
+        path = self._leads.of(place.absolute)
+        if path is None or path == place.path:
+            return place
+        if place.path is not None and self._lacks(place.path):
+            if self._lacks(path):
+                raise Unsupported(
+                    f"of {told(place.path)}, which leads to {told(path)}, some is not here by both names",
+                    hint=f"vfs pull {told(path)} brings it",
+                )
+            return place
+        return Place(path, self._project.absolute(path))
 
     def _lacks(self, path: bytes) -> bool:
         return self.absent is not None and bool(self.absent.pieces(path))
@@ -140,9 +160,7 @@ class Measure:
 
 def place_of(project: Project, wdir: bytes, written: str, path: bytes | None) -> Place:
     """Where a dep or out lies that is at no URL."""
-    if path is not None:
-        return Place(path, project.absolute(path))
-    return Place(None, os.path.join(project.absolute(wdir), os.fsencode(written)))
+    return Place(path, absolute_of(project.top, wdir, written, path))
 
 
 def _outside(absolute: bytes) -> Described:

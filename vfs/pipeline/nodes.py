@@ -4,7 +4,8 @@ Rule: immutable; two nodes are equal only if they are one object.
 """
 
 import posixpath
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from vfs.formats.stage_values import Definition, Locked
 
@@ -18,10 +19,12 @@ class Stage:
     Attributes:
         definition: as the working tree declares it.
         locked: what its last run had and made; None if it never ran.
+        led: paths of the repository that what it uses leads to (`vfs.pipeline.leads`), by how that is written.
     """
 
     definition: Definition
     locked: Locked | None
+    led: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def file(self) -> bytes:
@@ -35,8 +38,9 @@ class Stage:
 
     @property
     def dep_paths(self) -> tuple[bytes, ...]:
-        """What it depends on, files of parameters last; what lies outside of the repository is left out."""
-        return tuple(path for path in paths_used(self.definition) if path is not None)
+        """What it depends on, then files of parameters, then what these lead to; what lies outside of the repository is left out."""
+        used = (path for path in paths_used(self.definition) if path is not None)
+        return tuple(dict.fromkeys((*used, *self.led.values()))) if self.led else tuple(used)
 
     @property
     def cut(self) -> bool:

@@ -33,6 +33,7 @@ class Parameters:
         """
         place = place_of(self._project, definition.wdir, params.written, params.path)
         name = params.path if params.path is not None else os.fsencode(params.written)
+        place = self._measure.led(place)
         found = self._found(place)
         if found is None:
             return None

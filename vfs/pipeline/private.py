@@ -42,7 +42,7 @@ class Private:
         link = next((p for p in stage.out_paths if through_link(project, p)), None)
         if link is not None:
             assert means.measure.absent is not None
-            means.measure.absent.check_here(stage)
+            means.measure.absent.check_here(stage, counted=True)
             with InPlace().room(project, stage, means) as here:
                 here.notes.append(
                     f"stage {stage.address()!r} runs in the working tree: a symlink leads to its out {told(link)}"

@@ -53,7 +53,8 @@ class Puller:
     def deps(self, stage: Stage, reasons: Sequence[Reason]) -> None:
         """Bring deps that are missing, as far as they are recorded."""
         gone = {reason.path for reason in reasons if reason.kind == "dep" and reason.change == "deleted"}  # fmt: skip
-        paths = [dep.path for dep in stage.definition.deps if dep.written in gone and dep.path]
+        deps = [dep for dep in stage.definition.deps if dep.written in gone]
+        paths = [path for dep in deps for path in (dep.path, stage.led.get(dep.written)) if path]
         bring(
             self._project,
             [

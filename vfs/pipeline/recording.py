@@ -4,7 +4,7 @@ Rule: an object is on the disk before the lock names it, so a kill at any moment
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vfs.errors import DataUnavailable, StageFailed, UnknownPath
@@ -14,6 +14,7 @@ from vfs.formats.pointer_text import Described
 from vfs.formats.run_cache import cacheable
 from vfs.formats.single_record import with_record
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked, LockedItem
+from vfs.pipeline.absent import claim_of
 from vfs.pipeline.checks import refusal
 from vfs.pipeline.measure import Measure, place_of
 from vfs.pipeline.nodes import Stage
@@ -24,7 +25,12 @@ from vfs.state import OutState, Placed
 from vfs.tracking import writes
 from vfs.tracking.change import ignore_all, put_listing
 from vfs.tracking.project import Project, told
-from vfs.tracking.record import Recorded, record
+from vfs.tracking.record import Recorded, check_whole, record
+from vfs.types import Digest
+from vfs.workspace.outs import Claim
+
+Seen = Callable[[Claim, Recorded], Recorded]
+"""What is recorded of an out that was recorded before, of which perhaps not all is here."""
 
 
 def inputs(project: Project, stage: Stage, measure: Measure, parameters: Parameters) -> Locked:
@@ -85,13 +91,19 @@ def changed(before: Locked, after: Locked) -> str:
     return ""
 
 
-def outs(project: Project, stage: Stage) -> dict[str, LockedItem]:
+def outs(project: Project, stage: Stage, seen: Seen | None = None) -> dict[str, LockedItem]:
     """Take the outs of a stage from the working tree into the cache, and on the disk.
+
+    Args:
+        project: under DVC's lock.
+        stage: it.
+        seen: asked about each out; None: a command made all of them just now.
 
     Raises:
         StageFailed: one is not there.
         DataUnavailable, UnsafePath: one cannot be read, or not be tracked.
         StoreFull, StoreError: the cache cannot be written.
+        VfsError: as `seen`.
     """
     keep = cacheable(stage.definition)
     found: dict[str, LockedItem] = {}
@@ -104,11 +116,27 @@ def outs(project: Project, stage: Stage) -> dict[str, LockedItem]:
             recorded = record(project, out.path, old.digest if old else None, store=stored)
         except UnknownPath:
             raise not_made(stage, out) from None
+        if seen is not None and old is not None and old.digest is not None:
+            recorded = _sized(seen(claim_of(stage, out, old), recorded), old.digest, old.size)
         if stored:
             listings.append(recorded)
         found[out.written] = item(out.written, recorded.content)
     put_listings(project, listings)
     return found
+
+
+def whole(project: Project, claim: Claim, recorded: Recorded) -> Recorded:
+    """Refuse to drop what never was here. Raises as `check_whole`."""
+    check_whole(project, claim, recorded)
+    return recorded
+
+
+def _sized(recorded: Recorded, digest: Digest, size: int | None) -> Recorded:
+    """What was recorded before has the size that it had; of what is not here nobody knows it."""
+    content = recorded.content
+    if content.size is None and content.digest == digest:
+        return recorded._replace(content=content._replace(size=size))
+    return recorded
 
 
 def put_listings(project: Project, found: Sequence[Recorded]) -> None:

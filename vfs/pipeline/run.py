@@ -35,6 +35,7 @@ from vfs.pipeline.restoring import Restorer
 from vfs.pipeline.runcache import RunCache, have_outs
 from vfs.pipeline.running import claimed
 from vfs.tracking.caches import Caches
+from vfs.tracking.part import with_unseen
 from vfs.tracking.project import Project
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class Runner:
         with claimed(self._project, stage, self._setting.wait) as lock, ExitStack() as stack:
             with self.locked(self._setting.wait):
                 if stage.definition.frozen:
-                    return self._verify(stage)
+                    return self._verify(stage, partial(with_unseen, self._project))
                 # another run was perhaps waited for
                 self.measure.forget([*stage.dep_paths, *stage.out_paths])
                 before = self.inputs(stage)
@@ -237,10 +238,11 @@ class Runner:
             self._said.note(note)
         room.notes.clear()
 
-    def verify(self, stage: Stage) -> Done:
-        """Record what lies there, as if the stage had just made it; raises as `run`."""
+    def verify(self, stage: Stage, *, drop: bool = False) -> Done:
+        """Record what lies there, as if the stage had just made it; raises as `run`, DataUnavailable: files of an out would leave it that never were here (`drop`: they do)."""
+        seen = None if drop else partial(recording.whole, self._project)
         with self.locked(self._setting.wait):
-            return self._verify(stage)
+            return self._verify(stage, seen)
 
     # Steps ----------------------------------------------------------------------------------------
 
@@ -257,6 +259,7 @@ class Runner:
         return recording.inputs(self._project, stage, self.measure, self.parameters)
 
     def _is_recorded_directory(self, place: Place) -> bool:
+        place = self.measure.led(place)
         found = None if os.path.lexists(place.absolute) else self.measure.recorded(place)
         return found is not None and found.is_tree
 
@@ -301,9 +304,9 @@ class Runner:
             out for out in stage.definition.outs if self._setting.checkout or not out.cached
         )
 
-    def _verify(self, stage: Stage) -> Done:
+    def _verify(self, stage: Stage, seen: recording.Seen | None) -> Done:
         before = self.inputs(stage)
-        outs = recording.outs(self._project, stage)
+        outs = recording.outs(self._project, stage, seen)
         run = Locked(before.command, before.deps, before.params, outs)
         self.measure.forget(stage.out_paths)
         written = self._settle(stage, run, cache=True)

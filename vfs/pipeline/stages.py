@@ -20,6 +20,7 @@ from vfs.formats.single_stage import single_definition
 from vfs.formats.stage_values import Locked
 from vfs.formats.variables import OnDemand
 from vfs.pipeline.graph import Graph
+from vfs.pipeline.leads import Leads
 from vfs.pipeline.nodes import PIPELINE, Node, Source, Stage
 from vfs.workspace.here import read_here
 from vfs.workspace.outs import MAX_POINTER
@@ -86,13 +87,14 @@ def tree_of(root: Path, survey: Survey) -> Tree:
     for claim in (*survey.claims.own, *survey.claims.rivals):
         if not claim.stage and claim.pointer not in single:
             sources.setdefault(claim.pointer, []).append(claim.out.path)
-    read = partial(read_here, root)
+    read, leads = partial(read_here, root), Leads(os.fsencode(root))
     for path in sorted((*survey.pipelines, *single, *sources), key=_walked):
         if path in sources:
             tree.nodes.append(Source(path, tuple(sources[path])))
             continue
         try:
-            tree.nodes += _single(path, read) if path in single else _read(path, read)
+            of_file = _single if path in single else _read
+            tree.nodes += of_file(path, read, leads)
         except FormatError as error:
             tree.broken[path] = error
     return tree
@@ -100,7 +102,7 @@ def tree_of(root: Path, survey: Survey) -> Tree:
 
 def read_pipeline(root: Path, path: bytes) -> list[Stage]:
     """The stages of one file; none if there is no such file. Raises FormatError."""
-    return list(_read(path, partial(read_here, root)))
+    return list(_read(path, partial(read_here, root), Leads(os.fsencode(root))))
 
 
 def locked_in(address: str, read: Callable[[bytes, int], bytes]) -> Locked | None:
@@ -131,7 +133,7 @@ def lock_of(pipeline: bytes) -> bytes:
     return pipeline.removesuffix(b"dvc.yaml") + b"dvc.lock"
 
 
-def _read(path: bytes, read: "partial[bytes | None]") -> Iterator[Stage]:
+def _read(path: bytes, read: "partial[bytes | None]", leads: Leads) -> Iterator[Stage]:
     data = read(path, MAX_POINTER)
     if data is None:
         return
@@ -139,14 +141,14 @@ def _read(path: bytes, read: "partial[bytes | None]") -> Iterator[Stage]:
     lock = lock_of(path)
     locked = locked_stages(read(lock, MAX_POINTER), show(lock)[1:-1])
     for definition in definitions(data, path, files):
-        yield Stage(definition, locked.get(definition.name))
+        yield Stage(definition, locked.get(definition.name), leads.deps(definition))
 
 
-def _single(path: bytes, read: "partial[bytes | None]") -> Iterator[Stage]:
+def _single(path: bytes, read: "partial[bytes | None]", leads: Leads) -> Iterator[Stage]:
     """The stage of a `.dvc` file with a command."""
     found = single_definition(read(path, MAX_POINTER) or b"", path)
     if found is not None:
-        yield Stage(*found)
+        yield Stage(*found, leads.deps(found[0]))
 
 
 def _walked(path: bytes) -> tuple[list[bytes], bytes]:

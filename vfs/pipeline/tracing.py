@@ -33,7 +33,7 @@ def differences(
     if not trace.complete:
         why = "; ".join(gap.why for gap in trace.gaps)
         return [f"not all that stage {name!r} read is known: {why}"]
-    deps = [dep.path for dep in stage.definition.deps if dep.path is not None]
+    deps = [stage.led.get(dep.written, dep.path) for dep in stage.definition.deps]
     found = undeclared(trace, changes, [*stage.dep_paths], stage.out_paths, ignored)
     unread = [path for path in found.unread if path in deps]
     told = []
