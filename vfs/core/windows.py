@@ -14,7 +14,8 @@ MOST_AHEAD: Final = 8
 
 
 Reach = Callable[[int], int]
-"""Where in a pack that ends which begins last before an offset, as far as it is read through windows; the offset itself, if that does."""
+"""Where in a pack that ends which begins last before an offset, as far as it is read through windows; the offset itself, if that does.
+Asked under a lock: it looks at nothing but what is in memory."""
 
 
 def alone(offset: int) -> int:

@@ -177,9 +177,10 @@ class Incoming:
 
     def begin_sync(self) -> None:
         """Let the disk begin with everything that was written, if that is much; `sync` waits for it."""
-        from concurrent.futures import ThreadPoolExecutor
+        much = self._expecting or len(self._new) > _FEW
+        if self._root is not None and self._begun is None and much:
+            from concurrent.futures import ThreadPoolExecutor  # who adds little does without
 
-        if self._root is not None and (self._expecting or len(self._new) > _FEW):
             self._expecting = False
             self._new, self._large, self._grown = [], [], set()
             pool = ThreadPoolExecutor(1, "vfs-sync")

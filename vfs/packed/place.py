@@ -227,7 +227,7 @@ class _PackedBody(ClosingBody):
             pack = located.packs[run[0].chunk.pack]
             start, length = extent_of(run)
             if length <= WINDOW:
-                yield from self._from_window(pack, run, (start, length, located.reach))
+                yield from self._from_window(pack, run, located.reach)
             else:
                 yield from self._streamed(pack, run, start, length)
         if last is not None:
@@ -244,16 +244,14 @@ class _PackedBody(ClosingBody):
         if self._closed:
             next(_closed(self._reader.remote.url))
 
-    def _from_window(
-        self, pack: PackRef, run: list[Part], wanted: tuple[int, int, Reach]
-    ) -> Iterator[Buffer]:
-        windows, (start, length, _) = self._reader.windows, wanted
-        data = windows.read(pack, *wanted)
+    def _from_window(self, pack: PackRef, run: list[Part], reach: Reach) -> Iterator[Buffer]:
+        windows, (start, length) = self._reader.windows, extent_of(run)
+        data = windows.read(pack, start, length, reach)
         try:
             pieces = [self._opened(part, data[part.chunk.offset - start :]) for part in run]
         except ContentMismatch:  # the window lay on a disk: once more
             windows.drop(pack, start, length)
-            data = windows.read(pack, *wanted)
+            data = windows.read(pack, start, length, reach)
             pieces = [self._opened(part, data[part.chunk.offset - start :]) for part in run]
         yield from pieces
 

@@ -12,7 +12,7 @@ import time
 from array import array
 from binascii import hexlify
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -38,20 +38,6 @@ _MOST_MISSING = 100_000
 _INDEXED_FILES = 4_000_000
 _LEARN = 16_384
 _POSITION_BITS = 24
-
-
-def _reach(manifest: Manifest, pack: int, path: bytes, offset: int) -> int:
-    """Where the last small file of a pack ends that begins before an offset, at a path or behind it (`vfs.core.windows.Reach`)."""
-    block, at = manifest.around(path)
-    end = offset
-    for one in block[at:][:MOST_COMPANIONS]:
-        if len(one.chunks) == 1 and one.chunks[0].pack == pack:
-            chunk = one.chunks[0]
-            if chunk.offset >= offset:
-                break
-            end = max(end, chunk.offset + chunk.stored)
-    return end
-
 
 Window = tuple[bytes, int]
 """A pack, and which of its windows."""
@@ -93,6 +79,18 @@ def _learned(
     while batch := list(islice(files, _LEARN)):
         catalog.learn((Digest(listing.algorithm, file.value), file.size, seen) for file in batch)
         yield from batch
+
+
+def _reach(files: Sequence[PackedFile], pack: int, offset: int) -> int:
+    """Where the last small file of a pack ends that begins before an offset (`vfs.core.windows.Reach`), of `files`, which are in the order of the pack."""
+    end = offset
+    for one in files:
+        if len(one.chunks) == 1 and one.chunks[0].pack == pack:
+            chunk = one.chunks[0]
+            if chunk.offset >= offset:
+                break
+            end = max(end, chunk.offset + chunk.stored)
+    return end
 
 
 def _prefix(digest: Digest) -> int:
@@ -261,7 +259,8 @@ class PackedSource:
         manifest, file, path = self._find(blob, anew=anew)
         if len(file.chunks) != 1:
             return Located(manifest.root.packs, file.chunks)
-        reach = partial(_reach, manifest, file.chunks[0].pack, path)
+        block, at = manifest.around(path)  # now: windows ask under their lock
+        reach = partial(_reach, block[at : at + MOST_COMPANIONS], file.chunks[0].pack)
         return Located(manifest.root.packs, file.chunks, reach)
 
     def _find(self, blob: Blob, *, anew: bool = False) -> tuple[Manifest, PackedFile, bytes]:

@@ -65,6 +65,13 @@ async def _wrong_at_its_end(bench: Bench, limit: int) -> tuple[bytes, Blob, Faul
     return content, blob_of(content), FaultyPlace(content[:-1] + bytes([content[-1] ^ 1]))
 
 
+async def _found_wrong(bench: Bench, blob: Blob, place: FaultyPlace) -> None:
+    """Read it in order, until that is refused: the last read at the latest."""
+    with pytest.raises(ContentMismatch):  # noqa: PT012 - whichever it is
+        for offset in range(0, blob.size, MIB):
+            await bench.read(blob, [place], offset, MIB)
+
+
 @pytest.mark.parametrize("limit", [0, 12 * MIB, 1 << 30])
 async def test_what_is_read_in_order_is_checked_whatever_the_store_keeps(
     bench: Bench, limit: int
@@ -85,7 +92,7 @@ async def test_who_reads_in_order_does_not_outrun_a_thread_that_stores(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Readers have what has come, stored or not; what comes behind it waits to be hashed, and must not be pushed out by what they ask for."""
-    content, blob, place = await _wrong_at_its_end(bench, 12 * MIB)
+    _, blob, place = await _wrong_at_its_end(bench, 12 * MIB)
     engine, append, begun, go = bench.fetcher._engine, bench.store.append, threading.Event(), threading.Event()  # fmt: skip
     first = (16).to_bytes(4, "big")
 
@@ -97,13 +104,8 @@ async def test_who_reads_in_order_does_not_outrun_a_thread_that_stores(
 
     monkeypatch.setattr(bench.store, "append", held_up)
 
-    async def read() -> None:
-        with pytest.raises(ContentMismatch):  # noqa: PT012 - the last read at the latest
-            for offset in range(0, len(content), MIB):
-                await bench.read(blob, [place], offset, MIB)
-
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(read)
+        nursery.start_soon(_found_wrong, bench, blob, place)
         await bench.until(begun.is_set)
         state = engine.known(blob)
         assert state is not None
@@ -117,7 +119,7 @@ async def test_what_is_hashed_from_the_store_and_lost_there_is_still_in_memory(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The checker may have found blocks in the store before it is told that they came; they may be evicted before it reads them."""
-    content, blob, place = await _wrong_at_its_end(bench, 12 * MIB)
+    _, blob, place = await _wrong_at_its_end(bench, 12 * MIB)
     append, stored, reached, lost = bench.store.append, threading.Event(), threading.Event(), threading.Event()  # fmt: skip
 
     def told_late(chunks: Sequence[tuple[bytes, Data]], **options: Any) -> Taken:
@@ -137,13 +139,8 @@ async def test_what_is_hashed_from_the_store_and_lost_there_is_still_in_memory(
     monkeypatch.setattr(bench.store, "append", told_late)
     monkeypatch.setattr(verification, "prove", hashed_late)
 
-    async def read() -> None:
-        with pytest.raises(ContentMismatch):  # noqa: PT012 - the last read at the latest
-            for offset in range(0, len(content), MIB):
-                await bench.read(blob, [place], offset, MIB)
-
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(read)
+        nursery.start_soon(_found_wrong, bench, blob, place)
         await bench.until(reached.is_set)
         state = bench.fetcher._engine.known(blob)
         assert state is not None
