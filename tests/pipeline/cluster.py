@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from tests.pipeline.conftest import Work
 from vfs.testing.mounts import wait_until
+from vfs.testing.s3_servers import free_port
 from vfs.testing.sandbox import Sandbox
 
 NAMES = ("w0", "w1", "w2")
@@ -24,9 +24,7 @@ class Cluster:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.place = f"127.0.0.1:{free.getsockname()[1]}"
+        self.place = f"127.0.0.1:{free_port()}"
         self.url = f"dask://{self.place}"
         self._start("s", [sys.executable, *SCHEDULER, "--host", "127.0.0.1", "--port", self.place.partition(":")[2]])  # fmt: skip
         self._said("s", "Scheduler at:")

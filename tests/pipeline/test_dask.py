@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from tests.pipeline.cluster import (
 )
 from tests.pipeline.conftest import Work
 from vfs.testing.mounts import wait_until
+from vfs.testing.s3_servers import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.fuse]
 Wait = Callable[[Path], None]
@@ -289,9 +289,7 @@ def test_large_outs_that_no_cache_keeps(shared: Work, cluster: Cluster) -> None:
 
 def test_no_scheduler(work: Work) -> None:
     work.pipeline("  one: {cmd: cp a one, deps: [a], outs: [one]}\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{free.getsockname()[1]}"
+    place = f"127.0.0.1:{free_port()}"
     said = work.vfs("repro", "--executor", f"dask://{place}", code=12)
     assert f"no Dask scheduler answers at {place}" in said
     assert "names a Dask scheduler" in work.vfs("repro", "--executor", "ray://x:1", code=2)

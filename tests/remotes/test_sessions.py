@@ -19,7 +19,7 @@ from vfs.remotes.dial import Proxy
 from vfs.remotes.http import HttpPool
 from vfs.testing import faulty_proxy as faults
 from vfs.testing.faulty_proxy import Answer, Fault, FaultyProxy, Request, Upstream
-from vfs.testing.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server
+from vfs.testing.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server, free_port
 
 QUICK = Backoff(attempts=2, base=0.001, cap=0.001)
 CREDENTIALS = """\
@@ -311,9 +311,7 @@ class TestProxy:
 
 
 def test_refused_connection_is_passing() -> None:
-    with FaultyProxy() as gone:
-        port = gone.port
-    pool = HttpPool(f"http://127.0.0.1:{port}")
+    pool = HttpPool(f"http://127.0.0.1:{free_port()}")
     with pytest.raises(ConnectionRefusedError):
         pool.request("GET", "/", {})
     pool.close()

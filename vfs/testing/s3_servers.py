@@ -5,6 +5,7 @@ the processes that were started, never by name; it does not outlive whoever star
 return when it answers.
 """
 
+import contextlib
 import http.client
 import os
 import secrets
@@ -109,11 +110,12 @@ class S3Server:
 
 
 def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody has right now, nor is given by the kernel to who asks for any, or connects."""
+    while True:
+        port = 10_000 + secrets.randbelow(22_768)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def start_ministack(directory: Path) -> S3Server:

@@ -1,6 +1,10 @@
-"""Snapshots for requests of the kernel: one build each, a deadline, and no result is lost."""
+"""Snapshots for requests of the kernel: one build each, a deadline, and no result is lost.
+
+Threads are real, the clock of the deadline is not: it passes when a test says so, however slow the machine.
+"""
 
 import threading
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -9,6 +13,7 @@ import trio.testing
 
 from vfs.daemon.builds import Builds
 from vfs.errors import RemoteUnavailable, UnknownRevision
+from vfs.testing.mounts import wait_until
 from vfs.threads import THREADS, Pool
 from vfs.workspace import Snapshot
 
@@ -37,7 +42,9 @@ def remote() -> Remote:
 
 
 @pytest.fixture
-async def builds(remote: Remote, nursery: trio.Nursery) -> Builds:
+async def builds(
+    remote: Remote, mock_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> Builds:
     made = Builds(remote.build, deadline=DEADLINE, silent=lambda: ["store"], spoiled=spoiled)
     await nursery.start(made.run)
     return made
@@ -51,9 +58,34 @@ async def got(builds: Builds, revision: str) -> str:
     return cast("str", await builds.get(revision))
 
 
-async def late(builds: Builds, revision: str) -> None:
-    with pytest.raises(RemoteUnavailable, match="owe an answer: store"):
-        await builds.get(revision)
+class Late:
+    """Looks that wait for `building` builds in vain until the deadline."""
+
+    def __init__(self, builds: Builds, remote: Remote, clock: trio.testing.MockClock) -> None:
+        self.builds = builds
+        self.remote = remote
+        self.clock = clock
+
+    async def __call__(self, *revisions: str, building: int = 1) -> None:
+        async with trio.open_nursery() as nursery:
+            for revision in revisions:
+                nursery.start_soon(self._look, revision)
+            await until(lambda: len(self.remote.begun) == building, "builds that have begun")
+            await trio.testing.wait_all_tasks_blocked()
+            self.clock.jump(DEADLINE)
+
+    async def _look(self, revision: str) -> None:
+        with pytest.raises(RemoteUnavailable, match="owe an answer: store"):
+            await self.builds.get(revision)
+
+
+@pytest.fixture
+def late(builds: Builds, remote: Remote, mock_clock: trio.testing.MockClock) -> Late:
+    return Late(builds, remote, mock_clock)
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    await trio.to_thread.run_sync(wait_until, condition, what)
 
 
 async def test_one_build_for_all_who_look(builds: Builds, remote: Remote) -> None:
@@ -64,10 +96,10 @@ async def test_one_build_for_all_who_look(builds: Builds, remote: Remote) -> Non
     assert remote.begun == ["v1"]
 
 
-async def test_what_came_late_is_used_by_the_next_look(builds: Builds, remote: Remote) -> None:
-    async with trio.open_nursery() as nursery:
-        for _ in range(10):
-            nursery.start_soon(late, builds, "v1")
+async def test_what_came_late_is_used_by_the_next_look(
+    builds: Builds, remote: Remote, late: Late
+) -> None:
+    await late(*["v1"] * 10)
     remote.answers.set()
     assert await got(builds, "v1") == "snapshot of v1"
     assert remote.begun == ["v1"]
@@ -76,9 +108,9 @@ async def test_what_came_late_is_used_by_the_next_look(builds: Builds, remote: R
 
 
 async def test_what_an_outage_spoiled_is_not_handed_out_later(
-    builds: Builds, remote: Remote
+    builds: Builds, remote: Remote, late: Late
 ) -> None:
-    await late(builds, "outage")
+    await late("outage")
     remote.answers.set()
     await ended(builds, "outage")
     assert await got(builds, "outage") == "snapshot of outage"
@@ -86,19 +118,16 @@ async def test_what_an_outage_spoiled_is_not_handed_out_later(
 
 
 async def test_what_nobody_fetches_is_not_kept_for_ever(
-    builds: Builds, remote: Remote, monkeypatch: pytest.MonkeyPatch
+    builds: Builds, remote: Remote, late: Late, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vfs.daemon.builds.KEPT_SECONDS", 0.0)
-    await late(builds, "v1")
+    await late("v1")
     remote.answers.set()
     await ended(builds, "v1")
 
 
 async def ended(builds: Builds, revision: str) -> None:
-    """Wait until a build is gone."""
-    with trio.fail_after(PATIENCE):
-        while revision in builds._flights:  # noqa: ASYNC110
-            await trio.sleep(0.01)
+    await until(lambda: revision not in builds._flights, f"the end of the build of {revision}")
 
 
 async def test_a_failure_reaches_all_and_is_not_kept(builds: Builds, remote: Remote) -> None:
@@ -109,11 +138,9 @@ async def test_a_failure_reaches_all_and_is_not_kept(builds: Builds, remote: Rem
     assert remote.begun == ["bad", "bad"]
 
 
-async def test_what_has_not_begun_is_given_up(builds: Builds, remote: Remote) -> None:
+async def test_what_has_not_begun_is_given_up(builds: Builds, remote: Remote, late: Late) -> None:
     threads = int(THREADS[Pool.BUILD])
-    async with trio.open_nursery() as nursery:
-        for number in range(threads + 5):
-            nursery.start_soon(late, builds, f"r{number}")
+    await late(*(f"r{number}" for number in range(threads + 5)), building=threads)
     assert len(remote.begun) == threads
     remote.answers.set()
     assert await got(builds, "other") == "snapshot of other"

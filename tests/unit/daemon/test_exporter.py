@@ -193,11 +193,20 @@ def test_an_address_that_others_can_reach_is_told_of(address: str, open_to_all: 
 
 
 def test_it_listens_where_it_was_asked_to_and_nowhere_else() -> None:
-    with closing(Exporter("127.0.0.2:0")) as exporter:
+    # Another program may have the same port elsewhere, but not all of ten.
+    assert any(_is_alone_at("127.0.0.2", "127.0.0.1") for _ in range(10))
+
+
+def _is_alone_at(asked: str, other: str) -> bool:
+    """Whether one that was asked to listen at an address has nobody at the other with its port."""
+    with closing(Exporter(f"{asked}:0")) as exporter:
         port = exporter._server.listening.getsockname()[1]
-        socket.create_connection(("127.0.0.2", port), 20).close()
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port), 20)
+        socket.create_connection((asked, port), 20).close()
+        try:
+            socket.create_connection((other, port), 20).close()
+        except ConnectionRefusedError:
+            return True
+        return False
 
 
 async def test_one_that_leaves_is_forgotten() -> None:

@@ -24,6 +24,7 @@ from vfs.errors import (
 )
 from vfs.git import Repository, clone_metadata
 from vfs.git.clone import parse_source
+from vfs.testing.s3_servers import free_port
 
 MakeRepo = Callable[[str], GitRepo]
 LARGE = bytes(range(256)) * 8192  # 2 MiB, over the filter's limit
@@ -161,9 +162,7 @@ def test_hooks_of_the_users_template_do_not_run(remote: GitRepo, tmp_path: Path)
 
 @contextlib.contextmanager
 def git_daemon(base: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         ["git", "daemon", "--verbose", "--export-all", "--reuseaddr", "--listen=127.0.0.1",
          f"--port={port}", f"--base-path={base}", str(base)],
