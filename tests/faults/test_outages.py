@@ -123,13 +123,13 @@ def test_the_deadline_counts_once_and_names_its_reason(
 ) -> None:
     """The kernel asks again for a page that its read-ahead did not get; the reader has waited already."""
     mounts.allow("WARNING.*vfs")
-    mount = mounts(repository.root, "v1", "-o", "transfer.deadline=3,transfer.request_timeout=1")
+    mount = mounts(repository.root, "v1", "-o", "transfer.deadline=5,transfer.request_timeout=1")
     proxy.always(stall(0))
     began = time.monotonic()
     with (mount.path / "b").open("rb", buffering=0) as file, refused(errno.EIO):
         file.read(4096)
-    assert 2 < time.monotonic() - began < 5.5, "once, not twice"
-    line = next(line for line in mount.log().splitlines() if "within 3 s" in line)
+    assert 4 < time.monotonic() - began < 9.5, "once, not twice"
+    line = next(line for line in mount.log().splitlines() if "within 5 s" in line)
     digest = md5(FILES["b"])
     assert f"store ({repository.remote_url}): files/md5/{digest[:2]}/{digest[2:]}" in line
     assert "attempt " in line

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.pipeline.conftest import Work
 from vfs.testing.mounts import wait_until
-from vfs.testing.s3_servers import free_port
+from vfs.testing.ports import free_port
 from vfs.testing.sandbox import Sandbox
 
 NAMES = ("w0", "w1", "w2")

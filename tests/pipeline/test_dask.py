@@ -23,7 +23,7 @@ from tests.pipeline.cluster import (
 )
 from tests.pipeline.conftest import Work
 from vfs.testing.mounts import wait_until
-from vfs.testing.s3_servers import free_port
+from vfs.testing.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.fuse]
 Wait = Callable[[Path], None]

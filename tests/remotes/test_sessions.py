@@ -19,7 +19,8 @@ from vfs.remotes.dial import Proxy
 from vfs.remotes.http import HttpPool
 from vfs.testing import faulty_proxy as faults
 from vfs.testing.faulty_proxy import Answer, Fault, FaultyProxy, Request, Upstream
-from vfs.testing.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server, free_port
+from vfs.testing.ports import free_port
+from vfs.testing.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server
 
 QUICK = Backoff(attempts=2, base=0.001, cap=0.001)
 CREDENTIALS = """\

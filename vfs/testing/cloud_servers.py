@@ -14,8 +14,9 @@ from vfs.remotes import RemoteSpec
 from vfs.remotes.azure import AzureRemote
 from vfs.remotes.gs import GoogleRemote
 from vfs.testing.git_servers import start_process
+from vfs.testing.ports import free_port
 from vfs.testing.processes import stop
-from vfs.testing.s3_servers import ServerFailed, free_port
+from vfs.testing.s3_servers import ServerFailed
 
 ROOT = Path(__file__).parent.parent.parent
 _ATTEMPTS = 3

@@ -23,6 +23,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, NamedTuple, Self
 
+from vfs.testing.ports import free_port
+
 
 class Request(NamedTuple):
     """What a client asked."""
@@ -164,8 +166,8 @@ class FaultyProxy:
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
+        self.port = self.port or free_port()
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
-        self.port = self._listener.getsockname()[1]
         self._spawn(self._accept)
         return self
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vfs.testing.ports import free_port
 from vfs.testing.processes import serve, stop
-from vfs.testing.s3_servers import ServerFailed, free_port
+from vfs.testing.s3_servers import ServerFailed
 
 USER, PASSWORD = "ann", "s3cret"
 _SSHD, _LIGHTTPD = Path("/usr/sbin/sshd"), Path("/usr/sbin/lighttpd")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vfs.testing.git_servers import require, start_process
+from vfs.testing.ports import free_port
 from vfs.testing.processes import stop
-from vfs.testing.s3_servers import free_port
 
 _NGINX = Path("/usr/sbin/nginx")
 _MODULES = Path("/usr/lib/nginx/modules")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from vfs.testing.cloud_servers import ROOT
 from vfs.testing.git_servers import start_process
+from vfs.testing.ports import free_port
 from vfs.testing.processes import stop
-from vfs.testing.s3_servers import ServerFailed, free_port
+from vfs.testing.s3_servers import ServerFailed
 
 PYTHON = ROOT / ".tools/giftless/bin/python"
 _KEY = "a key of the tests that is long enough"

@@ -5,12 +5,10 @@ the processes that were started, never by name; it does not outlive whoever star
 return when it answers.
 """
 
-import contextlib
 import http.client
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vfs.testing.ports import free_port
 from vfs.testing.processes import serve, stop
 
 ACCESS_KEY = "AKIDTEST"
@@ -107,15 +106,6 @@ class S3Server:
         """End all processes; those that do not listen are killed."""
         while self.processes:
             stop(self.processes.pop())
-
-
-def free_port() -> int:
-    """A port that nobody has right now, nor is given by the kernel to who asks for any, or connects."""
-    while True:
-        port = 10_000 + secrets.randbelow(22_768)
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def start_ministack(directory: Path) -> S3Server:

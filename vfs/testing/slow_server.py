@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from vfs.testing.git_servers import require, start_process
-from vfs.testing.s3_servers import free_port
+from vfs.testing.ports import free_port
 from vfs.testing.web_servers import StoreServer
 
 _NGINX, _LUA = Path("/usr/sbin/nginx"), Path("/usr/lib/nginx/modules/ngx_http_lua_module.so")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vfs.testing.git_servers import PASSWORD, USER, require, start_process
+from vfs.testing.ports import free_port
 from vfs.testing.processes import stop
-from vfs.testing.s3_servers import free_port
 
 _APACHE, _NGINX = Path("/usr/sbin/apache2"), Path("/usr/sbin/nginx")
 _MODULES = Path("/usr/lib/apache2/modules")

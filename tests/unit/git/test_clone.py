@@ -24,7 +24,7 @@ from vfs.errors import (
 )
 from vfs.git import Repository, clone_metadata
 from vfs.git.clone import parse_source
-from vfs.testing.s3_servers import free_port
+from vfs.testing.ports import free_port
 
 MakeRepo = Callable[[str], GitRepo]
 LARGE = bytes(range(256)) * 8192  # 2 MiB, over the filter's limit
