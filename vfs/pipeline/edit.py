@@ -27,7 +27,7 @@ from vfs.pipeline.stages import lock_of
 from vfs.tracking import writes
 from vfs.tracking.change import ignore_all, unignore
 from vfs.tracking.project import told
-from vfs.workspace.here import read_here
+from vfs.workspace.lying import read_here
 from vfs.workspace.outs import MAX_POINTER
 
 

@@ -6,7 +6,7 @@ of a directory before those below it, then the order of each file.
 
 import os
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +22,8 @@ from vfs.formats.variables import OnDemand
 from vfs.pipeline.graph import Graph
 from vfs.pipeline.leads import Leads
 from vfs.pipeline.nodes import PIPELINE, Node, Source, Stage
-from vfs.workspace.here import read_here
+from vfs.workspace.here import variables_here
+from vfs.workspace.lying import read_here
 from vfs.workspace.outs import MAX_POINTER
 from vfs.workspace.surveyed import Survey
 
@@ -88,13 +89,16 @@ def tree_of(root: Path, survey: Survey) -> Tree:
         if not claim.stage and claim.pointer not in single:
             sources.setdefault(claim.pointer, []).append(claim.out.path)
     read, leads = partial(read_here, root), Leads(os.fsencode(root))
+    variables = variables_here(root, survey)
     for path in sorted((*survey.pipelines, *single, *sources), key=_walked):
         if path in sources:
             tree.nodes.append(Source(path, tuple(sources[path])))
             continue
         try:
-            of_file = _single if path in single else _read
-            tree.nodes += of_file(path, read, leads)
+            if path in single:
+                tree.nodes += _single(path, read, leads)
+            else:
+                tree.nodes += _read(path, read, leads, variables)
         except FormatError as error:
             tree.broken[path] = error
     return tree
@@ -102,7 +106,9 @@ def tree_of(root: Path, survey: Survey) -> Tree:
 
 def read_pipeline(root: Path, path: bytes) -> list[Stage]:
     """The stages of one file; none if there is no such file. Raises FormatError."""
-    return list(_read(path, partial(read_here, root), Leads(os.fsencode(root))))
+    read = partial(read_here, root)
+    files = OnDemand(partial(read, limit=MAX_POINTER))
+    return list(_read(path, read, Leads(os.fsencode(root)), files))
 
 
 def locked_in(address: str, read: Callable[[bytes, int], bytes]) -> Locked | None:
@@ -133,11 +139,15 @@ def lock_of(pipeline: bytes) -> bytes:
     return pipeline.removesuffix(b"dvc.yaml") + b"dvc.lock"
 
 
-def _read(path: bytes, read: "partial[bytes | None]", leads: Leads) -> Iterator[Stage]:
+def _read(
+    path: bytes,
+    read: "partial[bytes | None]",
+    leads: Leads,
+    files: Mapping[bytes, bytes],
+) -> Iterator[Stage]:
     data = read(path, MAX_POINTER)
     if data is None:
         return
-    files = OnDemand(partial(read, limit=MAX_POINTER))
     lock = lock_of(path)
     locked = locked_stages(read(lock, MAX_POINTER), show(lock)[1:-1])
     for definition in definitions(data, path, files):
