@@ -126,7 +126,7 @@ class _Reader:
             return None
         if declaration is None or declaration.outs is None:
             return out
-        flags = declaration.outs.get(out.path)
+        flags = declaration.flags(out.path)
         if flags is None:
             return None  # left over from an earlier version of the stage
         return replace(

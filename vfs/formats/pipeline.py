@@ -47,6 +47,14 @@ class Declaration:
     outs: dict[bytes, OutFlags] | None
     problem: FormatError | None = None
 
+    def flags(self, path: bytes) -> OutFlags | None:
+        """How an out is declared; None if it is not. Where the working tree lies is not known here, so one that is written absolute may be any that ends so."""
+        outs = self.outs or {}
+        if path in outs:
+            return outs[path]
+        absolute = (name for name in outs if name.startswith(b"//") and name.endswith(b"/" + path))
+        return next((outs[name] for name in absolute), None)
+
 
 class Pipeline:
     """A parsed `dvc.yaml`."""

@@ -16,6 +16,7 @@ from vfs.formats.stage_values import Definition
 from vfs.formats.variables import OnDemand
 from vfs.git.here import tracked
 from vfs.objects import writing
+from vfs.pipeline.absolute import Absolute
 from vfs.pipeline.checks import check, refusal
 from vfs.pipeline.clearing import clear
 from vfs.pipeline.graph import Graph
@@ -156,6 +157,7 @@ def _put(session: Session, file: bytes, text: bytes | None) -> list[bytes]:
 
 def _checked(session: Session, file: bytes, text: bytes, name: str) -> Stage:
     """The stage, among all others as they would be then. Raises FormatError."""
+    project = session.project
     files = OnDemand(lambda path: read_here(session.root, path, MAX_POINTER))
     others = {
         node.definition.name: node.locked
@@ -163,7 +165,8 @@ def _checked(session: Session, file: bytes, text: bytes, name: str) -> Stage:
         if isinstance(node, Stage) and node.file == file
     }
     leads = Leads(os.fsencode(session.root))
-    found = definitions(text, file, files)
+    absolute = Absolute(project.top, project.root)
+    found = map(absolute.relative, definitions(text, file, files))
     made = [Stage(one, others.get(one.name), leads.deps(one)) for one in found]
     rest = [node for node in session.tree.nodes if node.file != file]
     for error in session.tree.errors:

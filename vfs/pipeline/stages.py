@@ -19,6 +19,7 @@ from vfs.formats.locked import locked_stages
 from vfs.formats.single_stage import single_definition
 from vfs.formats.stage_values import Locked
 from vfs.formats.variables import OnDemand
+from vfs.pipeline.absolute import Absolute
 from vfs.pipeline.graph import Graph
 from vfs.pipeline.leads import Leads
 from vfs.pipeline.nodes import PIPELINE, Node, Source, Stage
@@ -88,7 +89,7 @@ def tree_of(root: Path, survey: Survey) -> Tree:
     for claim in (*survey.claims.own, *survey.claims.rivals):
         if not claim.stage and claim.pointer not in single:
             sources.setdefault(claim.pointer, []).append(claim.out.path)
-    read, leads = partial(read_here, root), Leads(os.fsencode(root))
+    read, leads, top = partial(read_here, root), Leads(os.fsencode(root)), os.fsencode(root)
     variables = variables_here(root, survey)
     for path in sorted((*survey.pipelines, *single, *sources), key=_walked):
         if path in sources:
@@ -98,7 +99,8 @@ def tree_of(root: Path, survey: Survey) -> Tree:
             if path in single:
                 tree.nodes += _single(path, read, leads)
             else:
-                tree.nodes += _read(path, read, leads, variables)
+                absolute = Absolute(top, survey.roots.root_of(path))
+                tree.nodes += _read(path, read, leads, variables, absolute)
         except FormatError as error:
             tree.broken[path] = error
     return tree
@@ -108,7 +110,8 @@ def read_pipeline(root: Path, path: bytes) -> list[Stage]:
     """The stages of one file; none if there is no such file. Raises FormatError."""
     read = partial(read_here, root)
     files = OnDemand(partial(read, limit=MAX_POINTER))
-    return list(_read(path, read, Leads(os.fsencode(root)), files))
+    top = os.fsencode(root)
+    return list(_read(path, read, Leads(top), files, Absolute(top, b"")))
 
 
 def locked_in(address: str, read: Callable[[bytes, int], bytes]) -> Locked | None:
@@ -144,13 +147,14 @@ def _read(
     read: "partial[bytes | None]",
     leads: Leads,
     files: Mapping[bytes, bytes],
+    absolute: Absolute,
 ) -> Iterator[Stage]:
     data = read(path, MAX_POINTER)
     if data is None:
         return
     lock = lock_of(path)
     locked = locked_stages(read(lock, MAX_POINTER), show(lock)[1:-1])
-    for definition in definitions(data, path, files):
+    for definition in map(absolute.relative, definitions(data, path, files)):
         yield Stage(definition, locked.get(definition.name), leads.deps(definition))
 
 
