@@ -5,18 +5,12 @@ Rule: as text, without following links but those above the top; what lies elsewh
 
 import os
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from vfs.formats.declared import place
-from vfs.formats.stage_values import Definition
+from vfs.formats.stage_values import DeclaredDep, DeclaredOut, DeclaredParams, Definition
 
-
-class _Written(Protocol):
-    @property
-    def written(self) -> str: ...
-
-
-T = TypeVar("T", bound=_Written)
+T = TypeVar("T", DeclaredDep, DeclaredParams, DeclaredOut)
 
 
 class Absolute:
@@ -51,4 +45,4 @@ class Absolute:
         if path != self._root and not path.startswith(self._root + b"/"):
             return one
         written = os.fsdecode(os.path.relpath(path, os.path.join(self._top, wdir)))
-        return replace(one, written=written, path=place(wdir, written))  # type: ignore[type-var]
+        return replace(one, written=written, path=place(wdir, written))

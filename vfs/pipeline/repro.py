@@ -155,7 +155,7 @@ class Walk:
         if isinstance(node, Source):
             self._source(node)
             return
-        with self._runner.guard:
+        with self._runner.guard, self._runner.interruptible():
             reasons = self._reasons(node)
             if not reasons and not self._options.force:
                 self._unchanged(node)
