@@ -27,8 +27,12 @@ class Absolute:
 
     def relative(self, definition: Definition) -> Definition:
         """The same, as if it were written relative."""
-        listed = (*definition.deps, *definition.params, *definition.outs)
-        if not any(one.written.startswith("/") for one in listed):
+        groups: tuple[tuple[DeclaredDep | DeclaredParams | DeclaredOut, ...], ...] = (
+            definition.deps,
+            definition.params,
+            definition.outs,
+        )
+        if not any(one.written.startswith("/") for group in groups for one in group):
             return definition
         wdir = definition.wdir
         return replace(
