@@ -23,6 +23,7 @@ from vfs.workspace.ignore import Rules
 from vfs.workspace.lying import is_link, read_here
 from vfs.workspace.outs import MAX_POINTER, Parser, collect, problem_of
 from vfs.workspace.packed_stores import CONFIG, load_packed, packed_files
+from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.plan import Plan
 from vfs.workspace.pointers import Found, Progress, Summaries
 from vfs.workspace.recorded_file import recorded
@@ -76,6 +77,7 @@ class Surveyor:
         self._progress = progress
         self._tools: dict[Repository, tuple[Summaries, Parser]] = {}
         self._seen: set[bytes] = set()
+        self._patience = Patience(BRIEF)  # over all of the revisions
         self._variables: dict[tuple[bytes, bytes], tuple[bytes, ...]] = {}
 
     def fresh(self, plan: Plan, repository: Repository) -> Survey | None:
@@ -97,7 +99,11 @@ class Surveyor:
         if identity.digest() in self._seen:
             return None
         self._seen.add(identity.digest())
-        return survey(self._session, repository, summaries, self._where, parser, plan)
+        waiting = PATIENCE.set(PATIENCE.get() or self._patience)
+        try:
+            return survey(self._session, repository, summaries, self._where, parser, plan)
+        finally:
+            PATIENCE.reset(waiting)
 
     def _of_variables(
         self, plan: Plan, repository: Repository, path: bytes, pipeline: bytes

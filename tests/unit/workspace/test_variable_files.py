@@ -165,6 +165,7 @@ def test_only_what_may_be_left_out_fails_a_verb(
 def test_verbs_do_what_they_can_and_fail(repository: HandmadeRepository, clone: Clone) -> None:
     lost = object_path(repository.remote, md5(NAMES))
     lost.unlink()
+    assert "hint: `vfs pull conf.yaml` brings it" in clone.vfs("repro", code=9)
     for verb in (["fetch"], ["push"], ["gc", "--workspace"], ["status"]):
         code = {"gc": 9, "status": 9}.get(verb[0], 16)
         assert "stages.up: the variable file 'conf.yaml' is not here" in clone.vfs(*verb, code=code)
