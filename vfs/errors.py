@@ -110,19 +110,30 @@ class ConfigError(VfsError):
 
 
 class FormatError(VfsError):
-    """A file of a known format breaks that format."""
+    """A file of a known format breaks that format.
+
+    Attributes:
+        heals: something that it needs could not be had, and may be another time.
+    """
 
     code = "bad-format"
     exit_code = 9
 
     def __init__(
-        self, message: str, *, file: str = "", line: int | None = None, hint: str | None = None
+        self,
+        message: str,
+        *,
+        file: str = "",
+        line: int | None = None,
+        hint: str | None = None,
+        heals: bool = False,
     ) -> None:
         where = file if line is None else f"{file}:{line}"
         super().__init__(f"{where}: {message}" if where else message, hint=hint)
         self.file = file
         self.line = line
         self.problem = message
+        self.heals = heals
 
 
 class UnsafePath(FormatError):

@@ -10,7 +10,7 @@ from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option, offline_option, wait_option
 from vfs_cli.output import Output
 from vfs_cli.run_cache import fetch_runs, run_cache_option, show_runs
-from vfs_cli.sharing import Options, conclude, sharing_options, show, working
+from vfs_cli.sharing import Options, conclude, hidden, sharing_options, show, working
 
 
 @click.command(
@@ -52,4 +52,4 @@ def command(
     show(output, "fetch", "fetched", report)
     if run_cache:
         show_runs(output, "fetched", entries)
-    conclude(output, "fetched", report.troubles)
+    conclude(output, "fetched", [*hidden(found), *report.troubles])

@@ -15,6 +15,7 @@ from vfs_cli.sharing import (
     allow_missing_option,
     checked_out,
     conclude,
+    hidden,
     sharing_options,
     show,
     show_checkout,
@@ -88,4 +89,4 @@ def command(
         for trouble in done.troubles
         if not any(path == trouble.path or path.startswith(trouble.path + b"/") for path in known)
     ]
-    conclude(output, "pulled", [*report.troubles, *new])
+    conclude(output, "pulled", [*hidden(found), *report.troubles, *new])

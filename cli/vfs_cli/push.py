@@ -10,7 +10,7 @@ from vfs_cli.group import VerbCommand
 from vfs_cli.options import json_option
 from vfs_cli.output import Output
 from vfs_cli.run_cache import run_cache_option, run_share, show_runs
-from vfs_cli.sharing import Options, conclude, sharing_options, show, working
+from vfs_cli.sharing import Options, conclude, hidden, sharing_options, show, working
 
 
 @click.command(
@@ -56,4 +56,4 @@ def command(
     show(output, "push", "pushed", report)
     if run_cache:
         show_runs(output, "pushed", entries)
-    conclude(output, "pushed", report.troubles)
+    conclude(output, "pushed", [*hidden(found), *report.troubles])

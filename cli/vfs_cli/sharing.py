@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from vfs.control.protocol import path_fields
-from vfs.errors import DataUnavailable, Unsupported, VfsError
+from vfs.errors import DataUnavailable, FormatError, Unsupported, VfsError
 from vfs_cli.options import bandwidth_option
 from vfs_cli.output import Output
 from vfs_cli.parameters import NAME, PATH, REV
@@ -89,13 +89,13 @@ class Work(NamedTuple):
     output: Output
 
     def used(self, options: Options) -> "Used":
-        """The outs that are meant; what is wrong with others is a warning."""
+        """The outs that are meant; what is wrong with others is a warning, unless it hides some (`hidden`)."""
         from vfs.sharing.used import Scope, used
 
         scope = Scope(options.revs, options.all_branches, options.all_tags, options.all_commits)
         found = used(self.workspace, scope, self.targets, self.progress.step, glob=options.glob)
         self.progress.clear()
-        for problem in found.problems[:_SHOWN]:
+        for problem in [one for one in found.problems if one not in found.hidden][:_SHOWN]:
             self.output.warning(f"{readable(problem.path)}: {problem.message}")
         return found
 
@@ -144,6 +144,13 @@ def show_checkout(output: Output, done: "Done") -> None:
         output.note(f"left out, as the cache does not have it: {readable(path)}")
     for path in done.kept[:_SHOWN]:
         output.note(f"kept, though it is not recorded: {readable(path)}")
+
+
+def hidden(found: "Used") -> "list[Trouble]":
+    """The failures of a verb that may have left something out: pointers and locks of which nobody knows what they name."""
+    from vfs.tracking.report import Trouble
+
+    return [Trouble(one.path, FormatError(one.message, hint=one.hint)) for one in found.hidden]
 
 
 def show(output: Output, kind: str, verb: str, report: "Report") -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vfs.tracking.status import OutStatus, Report
+    from vfs.types import Problem
 
 _SHOWN = 20
 _MARKS = {"modified": "M ", "deleted": "D ", "new": "A "}
@@ -108,7 +109,16 @@ def command(
         differs |= show_remotes(output, target, targets, remote, glob=glob, quiet=quiet)
     if not targets and not quiet:
         show_mounts(output, root)
+    unknown = next(filter(_is_unknown, report.problems), None)
+    if unknown is not None and not quiet:
+        raise FormatError("not all outs of the pipeline are known (above)", hint=unknown.hint)
     _end(quiet and differs)
+
+
+def _is_unknown(problem: "Problem") -> bool:
+    """Whether a pipeline cannot be resolved for want of something that is recorded: there may be more outs than were looked at."""
+    of_pipeline = problem.path.endswith((b"dvc.yaml", b"dvc.lock"))
+    return of_pipeline and problem.heals and problem.code == FormatError.code
 
 
 def _end(wrong: bool) -> None:

@@ -33,11 +33,11 @@ def show_remotes(
         with spare_table(workspace.repository.git_dir) as table:
             remotes = missing(workspace, table, remote, found)
     for one in () if quiet else remotes:
-        _show(output, target, one)
-    return any(one.outs for one in remotes)
+        _show(output, target, one, all_known=not found.hidden)
+    return any(one.outs for one in remotes) or bool(found.hidden)
 
 
-def _show(output: Output, target: Target, one: "OnRemote") -> None:
+def _show(output: Output, target: Target, one: "OnRemote", *, all_known: bool) -> None:
     for use, lacking in one.outs:
         if output.json:
             fields = {**path_fields(use.out.path), "remote": one.name, "missing": lacking}
@@ -46,4 +46,4 @@ def _show(output: Output, target: Target, one: "OnRemote") -> None:
             output.path(target.typed(use.out.path), f"not on {one.name:<7} ")
             output.line(f"    {count(lacking, 'object')} missing there")
     if not one.outs and not output.json:
-        output.line(f"remote {one.name} has everything")
+        output.line(f"remote {one.name} has everything{'' if all_known else ' that is known'}")

@@ -69,6 +69,20 @@ def test_a_part_that_nobody_changed_counts_as_all(clone: Work, dvc3: Path) -> No
     assert clone.sandbox.run([dvc3, "status", "--json"], cwd=clone.root).stdout.strip() == b"{}"
 
 
+def test_sizes_are_recorded_as_if_all_were_here(clone: Work, dvc3: Path) -> None:
+    clone.write("data/x", "changed\n")
+    clone.write("data/sub/one", "one")
+    assert clone.outcomes("all", "made") == {"all": "ran", "made": "ran"}
+    lock, pointer = clone.read("dvc.lock"), clone.read("data.dvc")
+    for text in (lock, pointer):
+        assert f"size: {sum(len(path) + 1 for path in FILES) + 6 - 5}\n" in text
+    assert lock.count("- path:") == lock.count(" size:")
+    clone.sandbox.run([dvc3, "pull", "-q", "data"], cwd=clone.root, check=False)
+    clone.sandbox.run([dvc3, "add", "-q", "data"], cwd=clone.root)
+    clone.sandbox.run([dvc3, "commit", "-f", "-q", "all"], cwd=clone.root)
+    assert (clone.read("dvc.lock"), clone.read("data.dvc")) == (lock, pointer)
+
+
 def test_what_the_user_did_with_a_part_is_seen(clone: Work) -> None:
     """Deleted, changed, added; a file where a directory was, and the reverse."""
     clone.vfs("pull", "data/sub", "data/other")
@@ -167,12 +181,25 @@ def test_in_place_a_part_is_not_taken_for_all(clone: Work) -> None:
     for words in (("--in-place", "-s", "all"), ("-s", "link")):
         assert said in clone.vfs("repro", "-f", *words, code=16)
     assert "needs d, which is" in clone.vfs("repro", "-f", "-s", "--in-place", "after", code=16)
+    said = clone.vfs("repro", "-f", "--in-place", "all", code=16)
+    assert "hint: vfs pull data brings the rest" in said
+    assert clone.outcomes("-f", "--in-place", "made") == {"made": "ran"}, "data/x is all it needs"
     assert clone.read("dvc.lock") == lock
     (clone.root / "data/x").unlink()
     assert clone.outcomes("--in-place", "--pull", "all") == {"all": "ran"}
     shown = {path: path for path in FILES if path != "x"}
     assert clone.read("all").splitlines() == seen(**shown)
     assert "x" not in os.listdir(clone.root / "data")
+
+
+def test_in_place_the_rest_is_brought_if_that_is_wished(clone: Work) -> None:
+    pointer = clone.read("data.dvc")
+    clone.write("data/x", "changed\n")
+    assert clone.outcomes("-f", "--in-place", "made") == {"made": "ran"}
+    assert clone.read("data.dvc") != pointer
+    assert "nfiles: 6" in clone.read("data.dvc"), "what never was here stays listed"
+    assert clone.outcomes("-f", "--in-place", "--pull", "-s", "all") == {"all": "ran"}
+    assert clone.read("all").splitlines() == seen(**{**ALL, "x": "changed"})
 
 
 def test_where_no_view_can_be_made_a_part_is_not_taken_for_all(clone: Work) -> None:
@@ -194,6 +221,11 @@ def test_an_out_that_goes_on_gets_what_never_was_here(work: Work) -> None:
         clone.read("dvc.yaml").removeprefix("stages:\n").replace("touch p/1 p/2 p/3; ", "")
     )
     assert "needs p, which is not all here" in clone.vfs("repro", "--in-place", code=16)
+    other = clone_of(work, "other")
+    other.vfs("pull", "p/1")
+    assert other.outcomes("-f", "--in-place", "--pull") == {"one": "ran"}
+    assert other.read("n").split() == ["1", "2", "3"]
+    assert other.read("p/1") == "a\na\n"
     assert clone.outcomes() == {"one": "ran"}
     assert clone.read("n").split() == ["1", "3"]
     assert sorted(os.listdir(clone.root / "p")) == ["1", "3"]

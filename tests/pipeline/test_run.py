@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.conftest import Work
+from vfs.testing.mounts import wait_until
 from vfs.testing.variants import soak
 
 
@@ -253,6 +254,30 @@ def test_a_command_that_ends_well_after_ctrl_c_is_recorded(
     assert process.returncode == 130
     assert "one:" in work.read("dvc.lock")
     assert not (work.root / "c").exists()
+
+
+@pytest.mark.parametrize("in_place", [False], ids=["private"], indirect=True)
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_ends_the_reading_of_what_was_made(work: Work, jobs: str) -> None:
+    work.pipeline("  one: {cmd: truncate -s 256G huge, outs: [huge]}\n")
+    process = work.start("repro", "-j", jobs)
+
+    def read() -> bool:
+        links = Path(f"/proc/{process.pid}/fd").glob("*")
+        return any(os.path.realpath(one).endswith("/huge") for one in links)
+
+    try:
+        wait_until(read, "the out to be read")
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=60)[0].decode()  # minutes for all of it
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130, said
+    assert not (work.root / "dvc.lock").exists()
+    (work.root / "dvc.yaml").unlink()
+    work.pipeline("  one: {cmd: echo small > huge, outs: [huge]}\n")
+    assert work.outcomes() == {"one": "ran"}
 
 
 def test_sigterm_is_passed_on(work: Work, waiting: Callable[[Path], None]) -> None:

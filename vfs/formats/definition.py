@@ -214,7 +214,9 @@ class StrictPipeline:
         except FormatError as error:
             if error.file not in ("", self._file):
                 raise
-            raise self._error(keys, error.problem, stage) from None
+            placed = self._error(keys, error.problem, stage)
+            placed.hint, placed.heals = error.hint, error.heals
+            raise placed from None
 
     def _error(self, keys: Keys, problem: str, stage: str | None = None) -> FormatError:
         lines = yaml12.Lines()

@@ -55,13 +55,16 @@ def parse_lock(
     declared = None
     if pipeline is not None:
         beside = path.rpartition(b"/")[0] + b"/dvc.yaml" if b"/" in path else b"dvc.yaml"
-        declared = Pipeline(pipeline, beside, variables or {}, show(beside)[1:-1])
+        declared = Pipeline(
+            pipeline, beside, {} if variables is None else variables, show(beside)[1:-1]
+        )
     reader = _Reader(path, declared)
     found = [reader.stage(name, value, stages) for name, value in stages.children()]
     kept = _apart([stage for stage in found if stage is not None], file, reader.problems)
     hashed = any(_has_hash(value) for _, value in stages.children())
     era = Era.DVC1 if not versioned else Era.DVC3 if hashed else Era.DVC2
-    return Lock(era, kept, tuple(reader.problems))
+    told = tuple(dict.fromkeys(reader.problems))  # stages of one group lack the same
+    return Lock(era, kept, told)
 
 
 def lock_stages(top: Fields) -> tuple[Fields, bool]:
@@ -98,6 +101,8 @@ class _Reader:
         except FormatError as error:
             self.problems.append(problem_of(error, self._path))
             return None
+        if declaration is not None and declaration.problem is not None:
+            self.problems.append(problem_of(declaration.problem, self._path))
         outs = []
         for number, item in enumerate(items):
             where = fields.path(f"outs[{number}]")
@@ -121,7 +126,7 @@ class _Reader:
             return None
         if declaration is None or declaration.outs is None:
             return out
-        flags = declaration.outs.get(out.path)
+        flags = declaration.flags(out.path)
         if flags is None:
             return None  # left over from an earlier version of the stage
         return replace(

@@ -252,7 +252,7 @@ def keep_apart(outs: Iterable[Out], file: str) -> tuple[tuple[Out, ...], tuple[P
 
 def problem_of(error: FormatError, path: bytes) -> Problem:
     """The problem that stands for an out (or file) that could not be read."""
-    return Problem(path, error.code, error.message, error.hint or "", heals=False)
+    return Problem(path, error.code, error.message, error.hint or "", heals=error.heals)
 
 
 def _etag(fields: Fields) -> str:

@@ -40,12 +40,20 @@ class Declaration:
     Attributes:
         wdir: repository directory.
         outs: declared outs by repository path; None if their paths could not be resolved.
-        problem: why not.
+        problem: why not, if that may be mended.
     """
 
     wdir: bytes
     outs: dict[bytes, OutFlags] | None
-    problem: str = ""
+    problem: FormatError | None = None
+
+    def flags(self, path: bytes) -> OutFlags | None:
+        """How an out is declared; None if it is not. Where the working tree lies is not known here, so one that is written absolute may be any that ends so."""
+        outs = self.outs or {}
+        if path in outs:
+            return outs[path]
+        absolute = (name for name in outs if name.startswith(b"//") and name.endswith(b"/" + path))
+        return next((outs[name] for name in absolute), None)
 
 
 class Pipeline:
@@ -88,7 +96,10 @@ class Pipeline:
         if definition is None or not is_group(definition):
             return None
         if group not in self._groups:
-            self._groups[group] = self._generated(definition)
+            try:
+                self._groups[group] = self._generated(definition)
+            except FormatError as error:
+                raise self._in_stage(error, group) from None
         extra = self._groups[group].get(key)
         if extra is None:
             return None
@@ -124,7 +135,7 @@ class Pipeline:
         try:
             outs = self._outs(fields, wdir, extra or {}, local)
         except FormatError as error:
-            return Declaration(wdir, None, error.message)
+            return Declaration(wdir, None, self._in_stage(error, name) if error.heals else None)
         return Declaration(wdir, outs)
 
     def _outs(
@@ -170,6 +181,13 @@ class Pipeline:
         """The variables that each key of a foreach or matrix stage defines."""
         needed = templating.has_expression(definition.get("foreach", definition.get("matrix")))
         return expand(definition, self._variables() if needed else {}, self._file)
+
+    def _in_stage(self, error: FormatError, stage: str) -> FormatError:
+        """An error of this file, with the stage that it keeps from being known."""
+        if error.file not in ("", self._file):
+            return error
+        told = f"stages.{stage}: {error.problem}"
+        return FormatError(told, file=self._file, hint=error.hint, heals=error.heals)
 
 
 def variable_files(data: bytes, path: bytes) -> tuple[bytes, ...]:

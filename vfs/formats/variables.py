@@ -93,7 +93,11 @@ class Scope:
             if before is None or not keys or before & set(keys):
                 raise FormatError(f"vars: loads {clip(item)} a second time", file=self._file)
         if path not in self._files:
-            raise FormatError(f"the variable file {show(path)} is missing", file=self._file)
+            raise FormatError(
+                f"the variable file {show(path)} is missing",
+                file=self._file,
+                hint="put it into Git, or let a pointer record it: `vfs add`",
+            )
         values = parse_document(self._files[path], path)
         if not isinstance(values, dict):
             raise FormatError(

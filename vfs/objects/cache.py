@@ -20,6 +20,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Final, NamedTuple, cast
 
+from vfs.core.interrupting import check
 from vfs.errors import ContentMismatch, DataUnavailable, StoreError
 from vfs.formats.hashing import Hasher, hasher_for, new_hasher
 from vfs.formats.layout import object_path, parse_object_path
@@ -360,6 +361,7 @@ class ObjectCache:
         buffer = self._buffer()[:STEP]
         done = 0
         while count := os.preadv(descriptor, [buffer], done):
+            check()
             hasher.update(buffer[:count])
             done += count
         return done

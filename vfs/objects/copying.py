@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from itertools import cycle
 from typing import TYPE_CHECKING, Final
 
+from vfs.core.interrupting import check
 from vfs.formats.hashing import Hasher
 from vfs.objects.filesystem import start_writing
 
@@ -52,6 +53,7 @@ def copy(
     done = begun = 0
     with ExitStack() as stack:
         for step in cycle(steps):
+            check()
             if len(waiting) == len(steps):
                 waiting.popleft().result()  # it was hashed from this part of the buffer
             piece = step[: read_into(fill, step)]

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeVar
 
+from vfs.core.interrupting import check
 from vfs.errors import DataUnavailable
 from vfs.formats.hashing import new_hasher
 from vfs.types import Algorithm, Digest
@@ -141,6 +142,7 @@ def hash_source(
         buffer = memoryview(bytearray(min(size + 1, _PIECE)))
         done = 0
         while count := os.readv(descriptor, [buffer]):
+            check()
             hasher.update(buffer[:count])
             done += count
         return Digest(algorithm, hasher.digest()) if done == size else None

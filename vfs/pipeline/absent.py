@@ -25,6 +25,7 @@ from vfs.tracking.part import Part, part_of
 from vfs.tracking.project import Project, is_inside, told
 from vfs.tracking.record import Entries, Recorded, listed, listing_digest, read_below, record
 from vfs.tracking.status import never_here
+from vfs.tracking.totals import bytes_of
 from vfs.types import Algorithm, Digest
 from vfs.workspace.outs import Claim
 
@@ -59,6 +60,9 @@ class NotHere:
         self._missing: dict[bytes, Claim] | None = None
         self._parts: dict[bytes, Part | None] = {}
         self._known: dict[bytes, Described | None] = {}
+        self._here: dict[
+            bytes, int
+        ] = {}  # bytes of what is here of a directory that is not all here
         self.version = 0
 
     def made(self, stage: Stage, run: Locked) -> None:
@@ -87,6 +91,7 @@ class NotHere:
         self._missing = None
         self._parts = {}
         self._known = {}
+        self._here = {}
 
     @property
     def missing(self) -> dict[bytes, Claim]:
@@ -195,6 +200,25 @@ class NotHere:
         if path not in known:
             known[path] = self._look(path)
         return known[path]
+
+    def size(self, path: bytes) -> int | None:
+        """Bytes of what a command finds at a path that is not all here (`of`); None if that is not known. Raises as `part`."""
+        total = self._here.get(path, 0)
+        for claim, files in self.pieces(path):
+            out = claim.out
+            if files is None and is_inside(out.path, path):
+                more = out.size
+            else:
+                among = listed(self._project, claim)
+                below = path[len(out.path) + 1 :] if is_inside(path, out.path) else b""
+                found = (
+                    [one for one in among if is_inside(one[0], below)] if files is None else files
+                )
+                more = bytes_of(Caches(self._project.store_of(claim)), found, among, out.size)
+            if more is None:
+                return None
+            total += more
+        return total
 
     def pieces(self, path: bytes) -> list[Piece]:
         """What a command finds at or below a path that is not here. Raises as `part`."""
@@ -312,8 +336,10 @@ class NotHere:
         size: int | None = 0
         if here is not None and here.content.digest.algorithm is algorithm:
             entries += here.entries
+            self._here[path] = here.content.size or 0
         elif os.path.isdir(project.absolute(path)):
             _, size, _ = read_below(project, path, path, algorithm, entries, store=False)
+            self._here[path] = size
         start = len(path) + 1 if path else 0
         for claim, files in pieces:
             out = claim.out

@@ -161,19 +161,20 @@ class Judge:
 
     def _outs(self, stage: Stage) -> Iterator[Reason]:
         for out in stage.definition.outs:
+            if out.path is None:  # what the graph is refused for
+                continue
             item = None if stage.locked is None else stage.locked.outs.get(out.written)
-            change = self._out(stage, out, item)
+            change = self._out(stage, out, out.path, item)
             if change:
                 yield Reason("out", out.written, "", change)
 
-    def _out(self, stage: Stage, out: DeclaredOut, item: LockedItem | None) -> str:
-        assert out.path is not None  # or the graph was refused
-        place = place_of(self._project, stage.definition.wdir, out.written, out.path)
+    def _out(self, stage: Stage, out: DeclaredOut, path: bytes, item: LockedItem | None) -> str:
+        place = place_of(self._project, stage.definition.wdir, out.written, path)
         if item is not None and self._is_absent(out, item):
             return "" if self._can_be_had(stage, out, item) else self._lost(out, item)
         if not out.cached or item is None or item.digest is None:
             return _compared(item, self._measure.of(place, item.digest if item else None))
-        status = self._known.get(out.path)
+        status = self._known.get(path)
         if status is None and not item.is_tree:
             if not self._caches.has(item.digest):
                 return NOT_IN_CACHE
@@ -181,7 +182,7 @@ class Judge:
         if status is None:
             if not os.path.lexists(place.absolute):
                 return self._lost(out, item)  # also what never was here
-            status = self._look(stage, out.path, item)
+            status = self._look(stage, path, item)
         if status.not_here and not self._measure.lazy:
             return self._lost(out, item)
         return NOT_IN_CACHE if status.missing or status.unlisted else status.change or ""

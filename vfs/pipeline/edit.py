@@ -13,9 +13,9 @@ from vfs.formats.definition import definitions
 from vfs.formats.locked import with_entries
 from vfs.formats.pipeline_text import to_entry, valid_name, with_frozen, with_stage, without_stage
 from vfs.formats.stage_values import Definition
-from vfs.formats.variables import OnDemand
 from vfs.git.here import tracked
 from vfs.objects import writing
+from vfs.pipeline.absolute import Absolute
 from vfs.pipeline.checks import check, refusal
 from vfs.pipeline.clearing import clear
 from vfs.pipeline.graph import Graph
@@ -27,8 +27,7 @@ from vfs.pipeline.stages import lock_of
 from vfs.tracking import writes
 from vfs.tracking.change import ignore_all, unignore
 from vfs.tracking.project import told
-from vfs.workspace.here import read_here
-from vfs.workspace.outs import MAX_POINTER
+from vfs.workspace.here import variables_here
 
 
 def add(
@@ -156,14 +155,16 @@ def _put(session: Session, file: bytes, text: bytes | None) -> list[bytes]:
 
 def _checked(session: Session, file: bytes, text: bytes, name: str) -> Stage:
     """The stage, among all others as they would be then. Raises FormatError."""
-    files = OnDemand(lambda path: read_here(session.root, path, MAX_POINTER))
+    project = session.project
+    files = variables_here(session.root, project.survey)
     others = {
         node.definition.name: node.locked
         for node in session.tree.nodes
         if isinstance(node, Stage) and node.file == file
     }
     leads = Leads(os.fsencode(session.root))
-    found = definitions(text, file, files)
+    absolute = Absolute(project.top, project.root)
+    found = map(absolute.relative, definitions(text, file, files))
     made = [Stage(one, others.get(one.name), leads.deps(one)) for one in found]
     rest = [node for node in session.tree.nodes if node.file != file]
     for error in session.tree.errors:

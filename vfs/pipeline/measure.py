@@ -141,6 +141,13 @@ class Measure:
             return self.absent.of(place.path)
         return None
 
+    def size(self, place: Place) -> int | None:
+        """Bytes of what `dep` found and did not know the size of, since not all of it is here; None if nobody knows. Raises as that."""
+        place = self.led(place)
+        if not self.lazy or self.absent is None or place.path is None:
+            return None
+        return self.absent.size(place.path)
+
     def _file(self, path: bytes) -> Described | None:
         """A file; whoever names one means it, also if a `.dvcignore` hides it in its directory."""
         if not os.path.isfile(self._project.absolute(path)):

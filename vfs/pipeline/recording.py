@@ -56,7 +56,9 @@ def inputs(project: Project, stage: Stage, measure: Measure, parameters: Paramet
                 hint="vfs checkout or vfs pull brings it, if it is tracked",
             )
         if found.size is None and old is not None and old.digest == found.digest:
-            found = found._replace(size=old.size)  # of what is not here nobody knows it
+            found = found._replace(size=old.size)
+        if found.size is None:
+            found = found._replace(size=measure.size(place))
         deps[dep.written] = item(dep.written, found)
     values: dict[str, Mapping[str, Any]] = {}
     for params in definition.params:

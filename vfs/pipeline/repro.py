@@ -155,7 +155,7 @@ class Walk:
         if isinstance(node, Source):
             self._source(node)
             return
-        with self._runner.guard:
+        with self._runner.guard, self._runner.interruptible():
             reasons = self._reasons(node)
             if not reasons and not self._options.force:
                 self._unchanged(node)
@@ -197,12 +197,13 @@ class Walk:
     def _pulled(self, stage: Stage, reasons: Sequence[Reason]) -> bool:
         """Bring what is recorded and not here, if that is wished; whether nothing is left to do."""
         puller = self._runner.puller
-        if puller is None or self._options.force:
+        if puller is None:
             return False
         with self._runner.locked(self._options.wait):
-            if stage.locked is not None and puller.outs(stage, reasons):
+            locked = None if self._options.force else stage.locked
+            if locked is not None and puller.outs(stage, reasons):
                 self._runner.measure.forget((*stage.out_paths, *stage.dep_paths))
-                self._heard.done(stage, Done(Outcome.PULLED, [], stage.locked))
+                self._heard.done(stage, Done(Outcome.PULLED, [], locked))
                 return True
             puller.deps(stage, reasons)
             self._pull_rest(stage)
@@ -213,7 +214,10 @@ class Walk:
         """Bring what lacks in directories that are here in part, if that is wished and no view shows it."""
         runner = self._runner
         if runner.puller is not None and not runner.measure.lazy:
-            paths = node.dep_paths if isinstance(node, Stage) else node.out_paths
+            paths = list(node.out_paths)
+            if isinstance(node, Stage):
+                outs = node.definition.outs
+                paths = [*node.dep_paths, *(out.path for out in outs if out.persist and out.path)]
             runner.puller.rest(runner.absent, paths)
             runner.measure.forget(paths)
 
@@ -234,8 +238,8 @@ class Walk:
             ]
             if differs:
                 with self._runner.locked(self._options.wait):
-                    keep = self._runner.measure.lazy
-                    self.walked.written += commit(project, differs, keep=keep).written
+                    # A stage that needs what is not here is refused when it is due.
+                    self.walked.written += commit(project, differs, keep=True).written
                 self._runner.absent.committed(source.file)
                 self._runner.measure.forget(differs)
 

@@ -10,12 +10,13 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from vfs.core.interrupting import interruptible
 from vfs.errors import DataUnavailable, StageFailed, VfsError
 from vfs.formats.run_cache import cacheable
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked
@@ -144,6 +145,10 @@ class Runner:
         with self.guard, writing(root, wait):
             yield
 
+    def interruptible(self) -> AbstractContextManager[None]:
+        """What is read in it ends when a signal comes, in any thread. What came before does not count: a command that ended well all the same is recorded."""
+        return interruptible(None if self._attending.came else self._attending.check)
+
     def run(self, stage: Stage, *, force: bool = False, declare: Declare | None = None) -> Done:
         """Bring a stage up to date that is not.
 
@@ -160,7 +165,7 @@ class Runner:
         began = time.time()
         name = self._history.name(stage, began)
         with claimed(self._project, stage, self._setting.wait) as lock, ExitStack() as stack:
-            with self.locked(self._setting.wait):
+            with self.interruptible(), self.locked(self._setting.wait):
                 if stage.definition.frozen:
                     return self._verify(stage, partial(with_unseen, self._project))
                 # another run was perhaps waited for
@@ -178,7 +183,7 @@ class Runner:
                 self._command(stage, room, name, lock)
                 if declare is not None:
                     stage, before = self._declared(stage, before, room, declare)
-                with self.locked(math.inf):
+                with self.interruptible(), self.locked(math.inf):
                     done = self._record(stage, before, room)
             except VfsError as error:
                 self._history.add(name, self._told(stage, before, began, error.message, room))

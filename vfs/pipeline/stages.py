@@ -6,7 +6,7 @@ of a directory before those below it, then the order of each file.
 
 import os
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,10 +19,12 @@ from vfs.formats.locked import locked_stages
 from vfs.formats.single_stage import single_definition
 from vfs.formats.stage_values import Locked
 from vfs.formats.variables import OnDemand
+from vfs.pipeline.absolute import Absolute
 from vfs.pipeline.graph import Graph
 from vfs.pipeline.leads import Leads
 from vfs.pipeline.nodes import PIPELINE, Node, Source, Stage
-from vfs.workspace.here import read_here
+from vfs.workspace.here import variables_here
+from vfs.workspace.lying import read_here
 from vfs.workspace.outs import MAX_POINTER
 from vfs.workspace.surveyed import Survey
 
@@ -87,14 +89,18 @@ def tree_of(root: Path, survey: Survey) -> Tree:
     for claim in (*survey.claims.own, *survey.claims.rivals):
         if not claim.stage and claim.pointer not in single:
             sources.setdefault(claim.pointer, []).append(claim.out.path)
-    read, leads = partial(read_here, root), Leads(os.fsencode(root))
+    read, leads, top = partial(read_here, root), Leads(os.fsencode(root)), os.fsencode(root)
+    variables = variables_here(root, survey)
     for path in sorted((*survey.pipelines, *single, *sources), key=_walked):
         if path in sources:
             tree.nodes.append(Source(path, tuple(sources[path])))
             continue
         try:
-            of_file = _single if path in single else _read
-            tree.nodes += of_file(path, read, leads)
+            if path in single:
+                tree.nodes += _single(path, read, leads)
+            else:
+                absolute = Absolute(top, survey.roots.root_of(path))
+                tree.nodes += _read(path, read, leads, variables, absolute)
         except FormatError as error:
             tree.broken[path] = error
     return tree
@@ -102,7 +108,10 @@ def tree_of(root: Path, survey: Survey) -> Tree:
 
 def read_pipeline(root: Path, path: bytes) -> list[Stage]:
     """The stages of one file; none if there is no such file. Raises FormatError."""
-    return list(_read(path, partial(read_here, root), Leads(os.fsencode(root))))
+    read = partial(read_here, root)
+    files = OnDemand(partial(read, limit=MAX_POINTER))
+    top = os.fsencode(root)
+    return list(_read(path, read, Leads(top), files, Absolute(top, b"")))
 
 
 def locked_in(address: str, read: Callable[[bytes, int], bytes]) -> Locked | None:
@@ -133,14 +142,19 @@ def lock_of(pipeline: bytes) -> bytes:
     return pipeline.removesuffix(b"dvc.yaml") + b"dvc.lock"
 
 
-def _read(path: bytes, read: "partial[bytes | None]", leads: Leads) -> Iterator[Stage]:
+def _read(
+    path: bytes,
+    read: "partial[bytes | None]",
+    leads: Leads,
+    files: Mapping[bytes, bytes],
+    absolute: Absolute,
+) -> Iterator[Stage]:
     data = read(path, MAX_POINTER)
     if data is None:
         return
-    files = OnDemand(partial(read, limit=MAX_POINTER))
     lock = lock_of(path)
     locked = locked_stages(read(lock, MAX_POINTER), show(lock)[1:-1])
-    for definition in definitions(data, path, files):
+    for definition in map(absolute.relative, definitions(data, path, files)):
         yield Stage(definition, locked.get(definition.name), leads.deps(definition))
 
 

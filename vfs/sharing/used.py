@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from vfs.errors import FormatError
 from vfs.tracking.targets import Selection, Target, refuse
 from vfs.tracking.uses import Use, uses
-from vfs.types import Problem
+from vfs.types import Problem, Severity
 from vfs.workspace import Workspace
 from vfs.workspace.here import survey_here
 from vfs.workspace.packed_stores import with_packed
@@ -46,11 +47,14 @@ class Used(NamedTuple):
     Attributes:
         uses: each once, or of those with the same objects the first.
         problems: pointers that cannot be used.
+        hidden: those of the working tree and of revisions that were named one by one, within the targets: what they name is not among the uses, and
+            who wanted everything has to know.
     """
 
     uses: list[Use]
     problems: list[Problem]
     selections: list[Selection]
+    hidden: tuple[Problem, ...] = ()
 
     def check(self) -> None:
         """After all listings were read: raise UnknownPath for a target that meant nothing in any revision."""
@@ -79,6 +83,7 @@ def used(
     """
     found: dict[object, Use] = {}
     problems: dict[Problem, None] = {}
+    hidden: dict[Problem, None] = {}
     selections = []
     now: Roots | None = None
     for rev, surveyed in workspace.surveys(revisions(workspace, scope), progress):
@@ -93,7 +98,11 @@ def used(
         problems.update(
             dict.fromkeys((*surveyed.problems, *claims.problems, *claims.broken)),
         )
-    result = Used(list(found.values()), list(problems), selections)
+        if rev == WORKTREE or rev in scope.revs:
+            hidden.update(
+                (one, None) for one in claims.problems if _hides(one) and _meant(one.path, targets)
+            )
+    result = Used(list(found.values()), list(problems), selections, tuple(hidden))
     if not any(use.wanted.inside for use in result.uses):
         result.check()
     return result
@@ -102,6 +111,18 @@ def used(
 def roots_now(root: Path) -> Roots:
     """The DVC repositories of a working tree by its configuration as it lies there now; raises as `survey_here`."""
     return survey_here(root).roots.changed(lambda _, store: with_packed(store, root))
+
+
+def _hides(problem: Problem) -> bool:
+    """Whether a pointer or a lock cannot be read, so that nobody knows what it names."""
+    return problem.code == FormatError.code and problem.severity is Severity.BROKEN
+
+
+def _meant(path: bytes, targets: Sequence[Target]) -> bool:
+    """Whether all is meant, or a directory with the path in it."""
+    return not targets or any(
+        not one.path or path == one.path or path.startswith(one.path + b"/") for one in targets
+    )
 
 
 def _also(surveyed: Survey, now: Roots) -> Survey:

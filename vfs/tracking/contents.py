@@ -22,6 +22,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Final, NamedTuple
 
+from vfs.core.interrupting import carried
 from vfs.errors import VfsError
 from vfs.objects import ObjectCache
 from vfs.objects.presence import trusted
@@ -149,14 +150,15 @@ class Contents:
         began = time.time_ns()
         unknown = [file for file, digest in zip(files, digests, strict=True) if digest is None]
         self._unknown += len(unknown)
-        work = partial(read, self._top, algorithm, cache)
+        reading = partial(read, self._top, algorithm, cache)
+        work = carried(reading)
         if self._unknown < _MANY or len(unknown) < _TASK_FILES:
             tasks = [self._pool.submit(work, t) for t in _tasks(unknown, _TASK_FILES, _TASK_BYTES)]
         else:
             pool, most = self._single, _TASK_FILES
             if len(unknown) >= _MOST:
                 pool, most = self._pool, _PROCESS_FILES
-            hand_over = partial(self._hand_over, work, cache)
+            hand_over = carried(partial(self._hand_over, reading, cache))
             portions = _tasks(unknown, most, _PROCESS_BYTES)
             tasks = [pool.submit(hand_over, portion) for portion in portions]
         return _Batch(files, digests, tasks, began)

@@ -18,8 +18,10 @@ from vfs.errors import DataUnavailable, Unsupported
 from vfs.formats.dirlisting import dump_listing
 from vfs.formats.pointer_text import Described
 from vfs.state.files import NEVER, Known
+from vfs.tracking.caches import Caches
 from vfs.tracking.project import Project, told
 from vfs.tracking.record import Entries, Recorded, listed, listing_digest, unseen
+from vfs.tracking.totals import bytes_of
 from vfs.types import Digest
 from vfs.workspace.outs import Claim
 
@@ -125,7 +127,10 @@ def with_unseen(project: Project, claim: Claim, recorded: Recorded) -> Recorded:
         )
     entries = sorted(recorded.entries + part.unseen)
     listing = dump_listing(entries)
-    content = Described(listing_digest(listing, algorithm), True, None, len(entries))
+    caches, size = Caches(project.store_of(claim)), recorded.content.size
+    lacking = bytes_of(caches, part.unseen, was, claim.out.size)
+    size = None if lacking is None or size is None else size + lacking
+    content = Described(listing_digest(listing, algorithm), True, size, len(entries))
     return recorded._replace(content=content, listing=listing, entries=entries)
 
 

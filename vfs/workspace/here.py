@@ -10,13 +10,13 @@ is a mount of vfs (`vfs.mount_table`). `surveys_staged` is about what `git add` 
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from vfs.errors import FormatError, StoreError
-from vfs.formats.pipeline import Pipeline, variable_files
+from vfs.formats.pipeline import Pipeline
 from vfs.formats.values import Out
 from vfs.git.command import GitFailed, run_git
 from vfs.git.here import git_directories
@@ -25,11 +25,13 @@ from vfs.git.objects import MODE_BLOB, TreeItem
 from vfs.mount_table import is_on, mounts_below
 from vfs.types import Problem
 from vfs.workspace.ignore import Rules
+from vfs.workspace.lying import is_link, read_here
 from vfs.workspace.outs import MAX_POINTER, Claim, Claims, Parser, collect
 from vfs.workspace.pointers import Found
 from vfs.workspace.stores import MAX_CONFIG, Roots, Surroundings, load_store
 from vfs.workspace.summary import Mark, mark_of
 from vfs.workspace.surveyed import Survey
+from vfs.workspace.variable_files import ReadPath, VariableFiles, from_caches
 
 Read = Callable[[bytes, int], bytes | None]
 """The bytes of a path, None if there is none; raises FormatError if they are more than a limit, or cannot be read."""
@@ -87,15 +89,33 @@ def _survey(root: Path, listed: tuple[list[Found], list[bytes]], read: Read) -> 
         return data
 
     rules = Rules(found, roots, read_blob)
-    claims = collect(rules.without_ignored(found), Parser(read_blob), read_path)
+
+    files = _variables(root, read_path, roots)
+    claims = collect(rules.without_ignored(found), Parser(read_blob), read_path, files)
     for path in pipelines:
-        claims.uncommitted += _never_run(path, claims, read_path)
+        claims.uncommitted += _never_run(path, claims, read_path, files)
     seen = tuple(path for path in pipelines if not rules.hide(path))
     return Survey(claims, roots, rules, tuple(problems), seen)
 
 
+def variables_here(root: Path, surveyed: Survey) -> Mapping[bytes, bytes]:
+    """The files that `vars` may name, as they lie in a working tree or its caches have them; as `VariableFiles.among`."""
+    files = _variables(root, partial(read_here, root, limit=MAX_POINTER), surveyed.roots)
+    return files.among((claim.pointer, claim.out) for claim in surveyed.claims.own)
+
+
+def _variables(root: Path, read_path: ReadPath, roots: Roots) -> VariableFiles:
+    def read(path: bytes) -> bytes | None:
+        return None if is_link(root, path) else read_path(path)  # into DVC's cache, if it is ours
+
+    return VariableFiles(read, roots.store_of, from_caches)
+
+
 def _never_run(
-    path: bytes, claims: Claims, read_path: Callable[[bytes], bytes | None]
+    path: bytes,
+    claims: Claims,
+    read_path: ReadPath,
+    files: VariableFiles,
 ) -> list[Claim]:
     """The outs that a `dvc.yaml` declares and no lock has."""
     lock = path.removesuffix(b"dvc.yaml") + b"dvc.lock"
@@ -104,8 +124,7 @@ def _never_run(
     made = []
     with suppress(FormatError):  # a pipeline that cannot be read is a problem of its lock
         text = read_path(path) or b""
-        files = {name: read_path(name) for name in variable_files(text, path)}
-        there = {name: data for name, data in files.items() if data is not None}
+        there = files.among((claim.pointer, claim.out) for claim in claims.own)
         for name, stage in Pipeline(text, path, there, os.fsdecode(path)).plain():
             for out, flags in (stage.outs or {}).items():
                 if flags.cached and out not in known:
@@ -161,22 +180,3 @@ def _is_file(root: Path, path: bytes) -> bool:
         return stat.S_ISREG(os.lstat(os.path.join(os.fsencode(root), path)).st_mode)
     except OSError:
         return False
-
-
-def read_here(root: Path, path: bytes, limit: int) -> bytes | None:
-    """The bytes of a file of the tree; None if there is none.
-
-    Raises:
-        FormatError: it is larger than `limit`, or cannot be read.
-    """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        with open(os.open(os.path.join(os.fsencode(root), path), flags), "rb") as file:
-            data = file.read(limit + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror}", file=os.fsdecode(path)) from error
-    if len(data) > limit:
-        raise FormatError(f"is larger than {limit} bytes", file=os.fsdecode(path))
-    return data

@@ -7,7 +7,6 @@ sizes are no part of it, and those of a manifest are believed like a LIST's.
 Memory: one buffer. Limit: `dirlisting.MAX_BYTES`, by what a place says of the size and as counted.
 """
 
-import hashlib
 import os
 import stat
 import tempfile
@@ -29,9 +28,11 @@ from vfs.errors import (
     VfsError,
 )
 from vfs.formats.dirlisting import MAX_BYTES
+from vfs.formats.hashing import Hasher, new_hasher
 from vfs.formats.layout import object_path
 from vfs.own_mount import open_other
-from vfs.types import Digest
+from vfs.types import Algorithm, Digest
+from vfs.workspace.packed import PackedSource
 from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.pointers import Progress
 from vfs.workspace.session import Session
@@ -88,6 +89,10 @@ class _Pieces:
 class ListedObject:
     """One `.dir` object, wherever it may lie. If a manifest has it, the sizes of its files are learned, unless `seen` is None."""
 
+    what = "file list"
+    most = MAX_BYTES
+    is_tree = True
+
     def __init__(
         self, session: Session, digest: Digest, progress: Progress, seen: int | None = None
     ) -> None:
@@ -95,8 +100,8 @@ class ListedObject:
         self._digest = digest
         self._progress = progress
         self._seen = seen
-        self._name = f"{digest.hex}.dir"
-        self._key = object_path(digest, is_tree=True)
+        self._name = f"{digest.hex}.dir" if self.is_tree else digest.hex
+        self._key = object_path(digest, is_tree=self.is_tree)
         self._patience = PATIENCE.get() or Patience(BRIEF)
         self._answers: dict[str | RemoteRef, VfsError] = {}
         self._attempts: Counter[RemoteRef] = Counter()
@@ -169,7 +174,7 @@ class ListedObject:
                 if not isinstance(error, _LOOKED):
                     return self._kept_off(error, said)
             return DataUnavailable(
-                f"the file list {self._name} was not found: "
+                f"the {self.what} {self._name} was not found: "
                 + (said or "there is no cache and no remote that could have it"),
                 hint="run `dvc push` where the data was added, or `dvc remote add` the remote that has it",
             )
@@ -181,7 +186,7 @@ class ListedObject:
         if self._patience.seconds == BRIEF:
             waits = f"it was waited for only {BRIEF:g} s here; mounts and reads wait for `transfer.deadline`"
         return RemoteUnavailable(
-            f"the file list {self._name} did not come within {seconds:.0f} s: {said}{others}",
+            f"the {self.what} {self._name} did not come within {seconds:.0f} s: {said}{others}",
             hint=f"is the remote reachable? `vfs doctor` checks; {waits}",
         )
 
@@ -195,7 +200,7 @@ class ListedObject:
     def _kept_off(self, reason: VfsError, said: str) -> DataUnavailable:
         """There is none, and a place was not even looked at, for a reason whose code the error has."""
         hint = reason.hint or _HINTS.get(type(reason), "`vfs doctor` asks every remote")
-        error = DataUnavailable(f"the file list {self._name} cannot be had: {said}", hint=hint)
+        error = DataUnavailable(f"the {self.what} {self._name} cannot be had: {said}", hint=hint)
         error.code, error.exit_code = reason.code, reason.exit_code
         return error
 
@@ -224,8 +229,7 @@ class ListedObject:
 
     def _remote(self, ref: RemoteRef, keep: Path) -> BinaryIO:
         if ref in self._packed:
-            source = self._session.packed(ref)
-            pieces = source.listing(self._digest, self._session.catalog, self._seen)
+            pieces = self._packed_pieces(self._session.packed(ref))
             moving = _Moving(_Pieces(pieces), lambda: self._patience.alive(ref))
             return self._copied(moving, -1, ref.shown, keep)
         remote = self._session.remote(ref)
@@ -233,9 +237,13 @@ class ListedObject:
             moving = _Moving(body, lambda: self._patience.alive(ref))
             return self._copied(moving, body.size, remote.url, keep)
 
+    def _packed_pieces(self, source: PackedSource) -> Iterator[bytes]:
+        """What a packed remote has. Raises ObjectMissing, FormatError, RemoteError."""
+        return source.listing(self._digest, self._session.catalog, self._seen)
+
     def _copied(self, source: _Source, size: int, where: str, keep: Path) -> BinaryIO:
         """A checked copy in a directory. Raises StoreFull, and FormatError and DataUnavailable as `fetch` says."""
-        if size > MAX_BYTES:
+        if size > self.most:
             raise self._too_large(where, f"{size}")
         try:
             spool = _unnamed(keep)
@@ -252,25 +260,28 @@ class ListedObject:
         return spool
 
     def _copy(self, source: _Source, spool: BinaryIO, size: int, where: str) -> None:
-        hasher = hashlib.md5(usedforsecurity=False)
+        hasher = self._hasher()
         buffer = bytearray(_BUFFER)
         view = memoryview(buffer)
         done = 0
         while count := source.readinto(buffer):
             done += count
-            if done > MAX_BYTES:
-                raise self._too_large(where, f"more than {MAX_BYTES}")
+            if done > self.most:
+                raise self._too_large(where, f"more than {self.most}")
             hasher.update(view[:count])
             data = view[:count]
             while data:
                 data = data[spool.write(data) :]
             self._progress("listing", done, size if size >= 0 else None)
-        if hasher.digest() != self._digest.value:
+        if not hasher.matches(self._digest.value):
             raise DataUnavailable(f"{where} has other bytes under that name (damaged)")
+
+    def _hasher(self) -> Hasher:
+        return new_hasher(Algorithm.MD5)  # of a list as it is, whatever names its files
 
     def _too_large(self, where: str, size: str) -> FormatError:
         return FormatError(
-            f"{self._name} of {where} has {size} bytes; file lists of at most {MAX_BYTES} are read",
+            f"{self._name} of {where} has {size} bytes; {self.what}s of at most {self.most} are read",
             hint="track the parts of that directory as directories of their own",
         )
 

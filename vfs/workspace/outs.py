@@ -13,7 +13,7 @@ Rule: pure but for reading blobs; a pointer that cannot be read is a `Problem` o
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -21,12 +21,13 @@ from vfs.core.lru import Lru
 from vfs.core.paths import show
 from vfs.errors import FormatError, VfsError
 from vfs.formats import yaml12
-from vfs.formats.lock import Lock, parse_lock, variable_files
+from vfs.formats.lock import Lock, parse_lock
 from vfs.formats.pointer import parse_pointer
 from vfs.formats.values import ImportSource, Out, Pointer, UrlSource
 from vfs.types import Problem, Severity
 from vfs.workspace.pointers import Found
 from vfs.workspace.summary import Mark
+from vfs.workspace.variable_files import ReadPath, VariableFiles
 
 OVERLAPPING = "overlapping-output"
 NOT_COMMITTED = "not-committed"
@@ -36,7 +37,6 @@ COMMIT_IT = "run `vfs commit` (or `dvc repro`) and commit the pointer"
 MAX_POINTER = yaml12.MAX_BYTES
 _KEPT = 100_000  # outs of pointers that were parsed, some 30 MiB
 
-ReadPath = Callable[[bytes], bytes | None]
 ReadBlob = Callable[[bytes, int], bytes]
 
 
@@ -107,7 +107,9 @@ class Parser:
                     self._pointers.put((path, oid), known, weight)
         return known
 
-    def lock(self, path: bytes, oid: bytes, read_path: ReadPath) -> Lock | Problem | None:
+    def lock(
+        self, path: bytes, oid: bytes, read_path: ReadPath, variables: Mapping[bytes, bytes]
+    ) -> Lock | Problem | None:
         """The lock at `path`; None if there is no `dvc.yaml` beside it (DVC then ignores it)."""
         directory = path.rpartition(b"/")[0]
         beside = directory + b"/dvc.yaml" if directory else b"dvc.yaml"
@@ -115,11 +117,6 @@ class Parser:
             pipeline = read_path(beside)
             if pipeline is None:
                 return None
-            variables = {}
-            for name in variable_files(pipeline, beside):
-                content = read_path(name)
-                if content is not None:
-                    variables[name] = content
             return parse_lock(self._read(oid, path), path, pipeline, variables)
         except VfsError as error:
             return problem_of(error, path)
@@ -139,8 +136,19 @@ def _weight(pointer: Pointer | Problem) -> int:
     return 1 + len(pointer.outs) + files + len(pointer.problems)
 
 
-def collect(found: Iterable[Found], parser: Parser, read_path: ReadPath) -> Claims:
+def collect(
+    found: Sequence[Found], parser: Parser, read_path: ReadPath, files: VariableFiles
+) -> Claims:
     """Parse pointers and decide which outs are served."""
+    pointers = {
+        path: parser.pointer(path, oid) for mark, path, oid in found if mark is Mark.POINTER
+    }
+    variables = files.among(
+        (path, out)
+        for path, pointer in pointers.items()
+        if isinstance(pointer, Pointer)
+        for out in pointer.outs
+    )
     claims: list[Claim] = []
     problems: list[Problem] = []
     commands: list[bytes] = []
@@ -148,12 +156,12 @@ def collect(found: Iterable[Found], parser: Parser, read_path: ReadPath) -> Clai
         if mark is Mark.BAD_NAME:
             problems.append(_bad_name(path))
         elif mark is Mark.POINTER:
-            pointer = parser.pointer(path, oid)
+            pointer = pointers[path]
             if isinstance(pointer, Pointer) and pointer.command is not None:
                 commands.append(path)
             _add(pointer, path, claims, problems)
         elif mark is Mark.LOCK:
-            _add(parser.lock(path, oid, read_path), path, claims, problems)
+            _add(parser.lock(path, oid, read_path, variables), path, claims, problems)
     return replace(settle(claims, problems), commands=commands)
 
 
@@ -266,6 +274,6 @@ def _bad_name(path: bytes) -> Problem:
 
 def problem_of(error: VfsError, path: bytes) -> Problem:
     """The problem an error stands for, on a path; what cannot be read as it lies in the commit never can."""
-    heals = not isinstance(error, FormatError)
+    heals = not isinstance(error, FormatError) or error.heals
     hint, silent = error.hint or "", error.retryable
     return Problem(path, error.code, error.message, hint, heals=heals, silent=silent)

@@ -4,22 +4,29 @@ Purpose: the first half of a snapshot, and all that tracking verbs need to know:
 where their objects are kept.
 
 Rule: reads Git's objects and the machine's configuration files, never the network (but for blobs that a
-partial clone left out).
+partial clone left out, and files of `vars` that are tracked as data and are neither here nor known).
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 from blake3 import blake3
 
 from vfs.errors import FormatError
+from vfs.formats.pipeline import variable_files
 from vfs.git import Repository
 from vfs.types import Problem
 from vfs.workspace.ignore import Rules
+from vfs.workspace.lying import is_link, read_here
 from vfs.workspace.outs import MAX_POINTER, Parser, collect, problem_of
 from vfs.workspace.packed_stores import CONFIG, load_packed, packed_files
+from vfs.workspace.patience import BRIEF, PATIENCE, Patience
 from vfs.workspace.plan import Plan
 from vfs.workspace.pointers import Found, Progress, Summaries
+from vfs.workspace.recorded_file import recorded
 from vfs.workspace.renewal import stamps
 from vfs.workspace.session import Session
 from vfs.workspace.stores import (
@@ -32,6 +39,7 @@ from vfs.workspace.stores import (
 )
 from vfs.workspace.summary import NO_OID, Mark, is_file
 from vfs.workspace.surveyed import Survey as Survey
+from vfs.workspace.variable_files import VariableFiles
 
 
 def survey(
@@ -55,7 +63,8 @@ def survey(
     reader = _Configurations(session, repository, where, plan)
     roots = reader.roots(found)
     rules = Rules(found, roots, repository.read_blob)
-    claims = collect(rules.without_ignored(found), parser, reader.read_path)
+    files = VariableFiles(reader.read_variables, roots.store_of, partial(recorded, session))
+    claims = collect(rules.without_ignored(found), parser, reader.read_path, files)
     return Survey(claims, roots, rules, tuple(reader.problems))
 
 
@@ -68,6 +77,8 @@ class Surveyor:
         self._progress = progress
         self._tools: dict[Repository, tuple[Summaries, Parser]] = {}
         self._seen: set[bytes] = set()
+        self._patience = Patience(BRIEF)  # over all of the revisions
+        self._variables: dict[tuple[bytes, bytes], tuple[bytes, ...]] = {}
 
     def fresh(self, plan: Plan, repository: Repository) -> Survey | None:
         """The survey of a plan, None if an earlier one was the same; raises as `survey`."""
@@ -82,11 +93,36 @@ class Surveyor:
             if mark is Mark.LOCK:  # which of its stages count, the pipeline beside it says
                 name = beside + b"/dvc.yaml" if beside else b"dvc.yaml"
                 pipeline = repository.find(plan.tree, name)
+                if pipeline is not None:
+                    identity.update(self._of_variables(plan, repository, name, pipeline.oid))
             identity.update(b"%d %b\0%b%b" % (mark, path, oid, pipeline.oid if pipeline else b""))
         if identity.digest() in self._seen:
             return None
         self._seen.add(identity.digest())
-        return survey(self._session, repository, summaries, self._where, parser, plan)
+        waiting = PATIENCE.set(PATIENCE.get() or self._patience)
+        try:
+            return survey(self._session, repository, summaries, self._where, parser, plan)
+        finally:
+            PATIENCE.reset(waiting)
+
+    def _of_variables(
+        self, plan: Plan, repository: Repository, path: bytes, pipeline: bytes
+    ) -> bytes:
+        """What the files of a pipeline's variables are: which of its stages there are hangs on them."""
+        key = path, pipeline
+        if key not in self._variables:
+            names: tuple[bytes, ...] = ()
+            with suppress(FormatError):
+                names = variable_files(repository.read_blob(pipeline, MAX_POINTER), path)
+            self._variables[key] = names
+        found = []
+        for name in self._variables[key]:
+            item = repository.find(plan.tree, name)
+            data = None
+            if item is None and plan.commit is None and self._where.root is not None:
+                data = _ignored(self._where.root, name)
+            found.append(item.oid if item is not None else b"" if data is None else blake3(data).digest())  # fmt: skip
+        return b"\0".join(found)
 
 
 class _Configurations:
@@ -158,3 +194,16 @@ class _Configurations:
         if item is None or not is_file(item.mode):
             return None
         return self._repository.read_blob(item.oid, MAX_POINTER)
+
+    def read_variables(self, path: bytes) -> bytes | None:
+        """A file of the tree, or, of the working tree, one that Git ignores; None if there is none."""
+        found = self.read_path(path)
+        root = self._where.root
+        if found is None and self._plan.commit is None and root is not None:
+            return _ignored(root, path)
+        return found
+
+
+def _ignored(root: Path, path: bytes) -> bytes | None:
+    """A file of the working tree that Git does not see; None if there is none."""
+    return None if is_link(root, path) else read_here(root, path, MAX_POINTER)

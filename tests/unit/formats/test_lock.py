@@ -234,6 +234,12 @@ def test_bad_variable_files(data: bytes, name: bytes) -> None:
     assert len(lock.problems) == 1
 
 
+def test_an_out_that_is_written_absolute_is_known_by_how_it_ends() -> None:
+    pipeline = "stages: {a: {cmd: c, outs: [/top/s/o: {push: false}, /elsewhere/p]}}"
+    (out,) = parse(locked(a=["o", "p"]), pipeline).outs
+    assert (out.path, out.push) == (b"s/o", False)
+
+
 def test_python_variables_are_read_and_not_run() -> None:
     lock = parse(
         locked(a=["p"]),
