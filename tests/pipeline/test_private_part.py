@@ -266,3 +266,30 @@ def test_commit_of_a_stage_drops_nothing_that_never_was_here(clone: Work) -> Non
     clone.vfs("commit", "--force", "made")
     assert clone.outcomes("after") == {"made": "unchanged", "after": "ran"}
     assert clone.read("after") == "changed\n"
+
+
+def test_values_of_what_is_here_in_part(work: Work) -> None:
+    """A directory of metrics or plots stands for what a command finds in it: all but what was deleted."""
+    for name in ("a", "b", "c"):
+        work.write(f"src/{name}.json", f'{{"v": "{name}"}}')
+        work.write(f"src/p/{name}.csv", f"x,y\n1,{ord(name)}\n")
+    command = "mkdir values p; cp src/*.json values; cp src/p/* p"
+    published(work, f"  make: {{cmd: '{command}', deps: [src], metrics: [values], plots: [p]}}\n")
+    clone = clone_of(work, "clone")
+    every = clone.vfs("metrics", "show", "HEAD").splitlines()[1:]
+    clone.vfs("pull", "values/a.json", "values/b.json", "p/a.csv")
+    assert clone.vfs("metrics", "show").splitlines()[1:] == every
+    assert "nothing differs" in clone.vfs("metrics", "diff")
+    assert len(clone.vfs("metrics", "show", "--targets", "values").splitlines()) == 4
+    drawn = clone.documents("plots", "show")[0]
+    assert {"p/a.csv", "p/b.csv", "p/c.csv"} <= set(drawn) | set(drawn.get("data", {}))
+    clone.write("values/a.json", '{"v": "mine"}')
+    (clone.root / "values/b.json").unlink()
+    assert [line.split()[0::2] for line in clone.vfs("metrics", "show").splitlines()[1:]] == [
+        ["values/a.json", "mine"],
+        ["values/c.json", "c"],
+    ]
+    clone.vfs("remote", "remove", "store")
+    shutil.rmtree(clone.root / ".dvc/cache")
+    said = clone.vfs("metrics", "show", code=1)
+    assert "warning: worktree: values: the file list" in said
