@@ -94,7 +94,11 @@ def test_what_never_was_here_stays_listed(clone: Work, dvc3: Path) -> None:
     (clone.root / "data/y").unlink()
     (clone.root / "data/sub/one").unlink()
     (clone.root / "data/sub").rmdir()
-    assert clone.outcomes("all") == {"all": "ran"}
+    said = clone.vfs("repro", "all")
+    assert (
+        "data: 2 of its files were here and are gone, so they leave its list, first data/sub/one"
+        in said
+    )
     shown = {path: path for path in FILES if path not in ("y", "sub/one")} | {"x": "changed"}
     assert clone.read("all").splitlines() == seen(**shown)
     assert not (clone.root / "data/sub").exists()
@@ -293,3 +297,25 @@ def test_values_of_what_is_here_in_part(work: Work) -> None:
     shutil.rmtree(clone.root / ".dvc/cache")
     said = clone.vfs("metrics", "show", code=1)
     assert "warning: worktree: values: the file list" in said
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_what_a_run_took_away_nobody_deleted(work: Work) -> None:
+    """Where the lock of an earlier run comes back, what a later one did not make was never here."""
+    work.write("src/x", "x\n")
+    work.write("src/y", "y\n")
+    published(work, "  made: {cmd: 'mkdir d; cp src/* d', deps: [src], outs: [d]}\n")
+    (work.root / "src/y").unlink()
+    assert work.outcomes() == {"made": "ran"}
+    lock = work.read("dvc.lock")
+    work.git("checkout", "-q", "dvc.lock")
+    assert {one["not_here"] for one in work.documents("status", "d") if "not_here" in one} == {1}
+    work.write("src/y", "y\n")
+    if not work.in_place:
+        assert work.outcomes("--dry-run") == {"made": "unchanged"}
+    assert work.outcomes("-f") == {"made": "ran"}
+    (work.root / "src/y").unlink()
+    assert work.outcomes() == {"made": "restored"}
+    assert work.read("dvc.lock") == lock
+    work.git("checkout", "-q", "dvc.lock")
+    assert {one["not_here"] for one in work.documents("status", "d") if "not_here" in one} == {1}

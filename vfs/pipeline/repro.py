@@ -24,6 +24,7 @@ from vfs.pipeline.graph import Graph
 from vfs.pipeline.nodes import Node, Source, Stage
 from vfs.pipeline.run import Done, Outcome, Runner, Said
 from vfs.tracking.commit import commit
+from vfs.tracking.part import GONE
 from vfs.tracking.project import Project
 
 
@@ -235,7 +236,11 @@ class Walk:
             if differs:
                 with self._runner.locked(self._options.wait):
                     keep = self._runner.measure.lazy
-                    self.walked.written += commit(project, differs, keep=keep).written
+                    added = commit(project, differs, keep=keep)
+                self.walked.written += added.written
+                for note in added.notes:
+                    if note.code == GONE:
+                        self._heard.note(note.message)
                 self._runner.absent.committed(source.file)
                 self._runner.measure.forget(differs)
 

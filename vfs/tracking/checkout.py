@@ -21,6 +21,7 @@ from vfs.tracking.gone import Gone, let_go
 from vfs.tracking.links import Linker
 from vfs.tracking.made import Made
 from vfs.tracking.materialise import Materialiser, check_parents, sweep
+from vfs.tracking.part import forget_gone
 from vfs.tracking.report import Trouble
 from vfs.tracking.scan import Scanner
 from vfs.tracking.uses import Use, uses
@@ -154,6 +155,8 @@ class Checkout:
         if not plan.idle:
             root = os.path.join(self._top, use.root)
             linker = self._linker(use)
+            if use.wanted.inside is not None and not _holds_any(self._absolute(path)):
+                self._files.forget_below(path)  # it went as a whole: no file of it was deleted
             made = Materialiser(self._top, root).carry_out(plan, path, caches, linker)
             self._made.add(made, plan.place)
             self._forget(plan, path)
@@ -162,7 +165,7 @@ class Checkout:
                 path, Placed(use.out.digest, use.out.is_tree, b"", bool(use.claim.stage))
             )
             if use.out.is_tree and not left_out:
-                self._whole[path] = use.out.digest
+                self._settle(path, use.out.digest, wishes)
         self.done.files += len(plan.place)
         self.done.removed += len(plan.remove)
         self.done.same += plan.same
@@ -313,6 +316,15 @@ class Checkout:
         if plan.remove:
             self._files.forget([*(present.path for present in plan.remove), path + b"/"])
 
+    def _settle(self, path: bytes, listing: Digest, wishes: Mapping[bytes, Wish]) -> None:
+        """All of an out is there now."""
+        if not self._files.is_whole(path, listing):
+            start = len(path) + 1
+            forget_gone(
+                self._files, self._absolute(path), path, lambda: {one[start:] for one in wishes}
+            )
+        self._whole[path] = listing
+
     # Pieces ---------------------------------------------------------------------------------------
 
     def _linked(self, path: bytes) -> bytes:
@@ -331,6 +343,13 @@ class Checkout:
 
     def _absolute(self, path: bytes) -> bytes:
         return os.path.join(self._top, path)
+
+
+def _holds_any(absolute: bytes) -> bool:
+    """Whether there is anything but directories."""
+    return os.path.lexists(absolute) and (
+        not os.path.isdir(absolute) or any(names for _, _, names in os.walk(absolute))
+    )
 
 
 def _names(paths: list[bytes]) -> str:
