@@ -8,6 +8,7 @@ as it is and is named; the others are done. `vfs.tracking.compare` has the rules
 import os
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, NamedTuple
 
 from vfs.errors import DataUnavailable, ObjectMissing, StoreFull, VfsError, WouldOverwrite
@@ -32,6 +33,8 @@ from vfs.workspace.pointers import Progress
 
 MOUNT: Final = "mount"
 _SHOWN: Final = 5
+_FORMER: Final = 4
+"""Versions before this one whose lists are read; lists may be long."""
 
 
 @dataclass(slots=True)
@@ -273,11 +276,11 @@ class Checkout:
         return comparison.run(found)
 
     def _former(self, use: Use, caches: Caches) -> Callable[[], Mapping[bytes, Set[Digest]]]:
-        """The files of versions that may be those which lie there: of the last checkout, and of where HEAD is and was."""
+        """The files of versions that may be those which lie there: of the last checkout, and of where HEAD is and was last."""
         path = use.out.path
 
         def before() -> Mapping[bytes, Set[Digest]]:
-            placed = [self._outs.get(path), *by_git(self._workspace, path)]
+            placed = [self._outs.get(path), *islice(by_git(self._workspace, use.claim), _FORMER)]
             if use.out.digest is not None:
                 placed.append(Placed(use.out.digest, use.out.is_tree))
             found: dict[bytes, set[Digest]] = {}

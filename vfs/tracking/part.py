@@ -187,7 +187,9 @@ class _Here:
 
     def has(self, path: bytes) -> bool:
         """Whether something that is no directory lies at a path."""
-        return not self.lacks(path) and self.is_file(path)
+        above, _, name = path.rpartition(b"/")
+        names = self._names[above] if above in self._names else self._within(above)
+        return names is not None and names.get(name) is _FILE
 
     def is_file(self, path: bytes) -> bool:
         """Whether something that is no directory lies at a path that does not lack."""

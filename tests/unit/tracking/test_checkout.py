@@ -310,6 +310,19 @@ def test_a_symlink_inside_is_not_followed(clone: Clone, force: bool) -> None:
     assert not list(outside.iterdir())
 
 
+def test_a_part_of_a_version_that_another_one_followed(clone: Clone) -> None:
+    """Where `git checkout` went on twice before a checkout did, the files are still no user's."""
+    checkout(clone, "data/sub")
+    clone.write("data/mine", b"mine")
+    clone.git("checkout", "-q", "v2")
+    clone.write("data.dvc", (clone.root / "data.dvc").read_bytes() + b"desc: x\n")
+    clone.git("commit", "-q", "-a", "-m", "v3")
+    done = checkout(clone)
+    assert done.removed == 1
+    assert done.kept == [b"data/mine"]
+    assert tree(clone) == SECOND | {"mine": b"mine"}
+
+
 def test_part_of_a_directory(clone: Clone) -> None:
     assert checkout(clone, "data/sub").files == 2
     assert tree(clone) == {"sub/c": b"c", "sub/gone": b"gone"}
