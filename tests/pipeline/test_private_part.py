@@ -325,3 +325,50 @@ def test_what_a_run_took_away_nobody_deleted(work: Work) -> None:
     assert work.read("dvc.lock") == lock
     work.git("checkout", "-q", "dvc.lock")
     assert {one["not_here"] for one in work.documents("status", "d") if "not_here" in one} == {1}
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_part_in_the_form_of_dvc_2_is_not_moved_aside(work: Work, dvc2: Path) -> None:
+    """The cache has it; but the old form does not tell line ends apart, and bytes that nobody else has are the user's."""
+
+    def dvc(*args: str) -> None:
+        work.sandbox.run([dvc2, *args], cwd=work.root)
+
+    (work.sandbox.root / "remote").mkdir()
+    dvc("remote", "add", "-d", "store", str(work.sandbox.root / "remote"))
+    work.pipeline(
+        "  made: {cmd: 'mkdir d; cat a > d/x; cat a > d/y; echo z > d/z', deps: [a], outs: [d]}\n"
+    )
+    dvc("repro", "-q")
+    dvc("push", "-q")
+    assert "hash:" not in work.read("dvc.lock")
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "published")
+    clone = clone_of(work, "clone")
+    clone.in_place = work.in_place
+    clone.vfs("pull", "d/x", "d/z")
+    assert clone.outcomes("-f", "--no-run-cache") == {"made": "ran"}
+    assert not list((clone.root / ".dvc/tmp").glob("vfs-kept-*"))
+    clone.git("checkout", "-q", "dvc.lock")
+    shutil.rmtree(clone.root / "d")
+    shutil.rmtree(clone.root / ".dvc/cache")
+    clone.vfs("pull", "d/x", "d/z")
+    clone.write("d/z", "z\r\n")
+    assert clone.outcomes("-f", "--no-run-cache") == {"made": "ran"}
+    (kept,) = (clone.root / ".dvc/tmp").glob("vfs-kept-*/d/z")
+    assert kept.read_bytes() == b"z\r\n"
+
+
+def test_what_a_dvcignore_hides_is_no_part(clone: Work, dvc3: Path) -> None:
+    """As with dvc: what is listed and hidden leaves the list, here or not."""
+    clone.write(".dvcignore", "data/other\ndata/y\n")
+    assert "modified" in clone.vfs("status", "data")
+    assert "dep data modified" in clone.vfs("status")
+    assert clone.outcomes("all") == {"all": "ran"}
+    pointer = clone.read("data.dvc")
+    clone.git("checkout", "-q", "data.dvc")
+    clone.sandbox.run([dvc3, "pull", "-q", "data"], cwd=clone.root, check=False)
+    clone.sandbox.run([dvc3, "commit", "-q", "-f", "data.dvc"], cwd=clone.root)
+    assert [line for line in clone.read("data.dvc").splitlines() if ".dir" in line] == (
+        [line for line in pointer.splitlines() if ".dir" in line]
+    )

@@ -309,7 +309,7 @@ class Checkout:
         if plan.missing:
             raise DataUnavailable(
                 f"the cache does not have {_names(plan.missing)}",
-                hint="vfs pull (or fetch) brings it",
+                hint="vfs pull (or fetch) brings it; --allow-missing goes on without",
             )
 
     # Remembering ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 Rules:
 
 * What was never seen is not deleted (docs/pipelines.md, "Directories that are here in part").
+* What a `.dvcignore` hides is no data: listed or not, commands do not find it if it does not lie there.
 * What is recorded to be gone is not deleted from any other version (`forget_gone`).
 * What has something else in its place, or in that of a directory above it, is neither.
 * No file is opened; each directory is listed once. A file that lies there was seen, whoever put it there.
@@ -19,6 +20,7 @@ from vfs.errors import DataUnavailable, Unsupported
 from vfs.formats.dirlisting import dump_listing
 from vfs.formats.pointer_text import Described
 from vfs.state.files import NEVER, FileState, Known
+from vfs.tracking.ignored import visible
 from vfs.tracking.project import Project, told
 from vfs.tracking.record import Entries, Recorded, listed, listing_digest, unseen
 from vfs.types import Digest, Problem, Severity
@@ -87,10 +89,11 @@ def part_of(project: Project, path: bytes, listing: Digest, entries: Entries) ->
         DataUnavailable: a directory cannot be read.
         StoreError: the table of fingerprints cannot be.
     """
-    never = set(unseen(project, path, (name for name, _ in entries)))
-    if not never:
+    unknown = unseen(project, path, (name for name, _ in entries))
+    if not unknown:
         project.state.note_whole(path, listing)
         return None
+    never = set(visible(project.top, project.root, path, unknown))
     here = _Here(project.absolute(path))
     part, found = Part([], []), list[Known]()
     for name, digest in entries:
@@ -102,7 +105,7 @@ def part_of(project: Project, path: bytes, listing: Digest, entries: Entries) ->
         elif name in never and here.is_file(name):
             found.append(Known(path + b"/" + name, NEVER, digest))
     project.state.remember(found)
-    if len(found) < len(never):
+    if len(found) < len(unknown):
         return part
     project.state.note_whole(path, listing)
     return None

@@ -60,7 +60,7 @@ def test_what_counts_as_deleted(tmp_path: Path) -> None:
     table = StateTable.open(tmp_path / "state")
     state = FileState(table)
     project = cast(
-        "Project", SimpleNamespace(state=state, absolute=lambda path: os.fsencode(tmp_path) + b"/" + path)
+        "Project", SimpleNamespace(state=state, top=os.fsencode(tmp_path), root=b"", absolute=lambda path: os.fsencode(tmp_path) + b"/" + path)
     )  # fmt: skip
     names = [b"deep/er/x", b"file/x", b"gone", b"here", b"link/x", b"new", b"now/d", b"old/x"]
     state.remember([Known(b"data/" + name, NEVER, A) for name in (b"gone", b"old/x", b"file/x")])
