@@ -164,11 +164,14 @@ def forget_gone(
         listed: what the version lists, relative to the out; asked only if something is gone.
 
     Raises:
-        DataUnavailable: a directory cannot be read.
-        StoreError: the table cannot be.
+        StoreError: the table cannot be read.
     """
-    here, start = _Here(absolute), len(path) + 1
-    gone = [name for one in state.below(path) if not here.has(name := one[start:])]
+    start = len(path) + 1
+    try:
+        here = _Here(absolute)
+        gone = [name for one in state.below(path) if not here.has(name := one[start:])]
+    except DataUnavailable:
+        return  # nobody knows what is gone; it counts as deleted, as before
     names = listed() if gone else ()
     taken = [path + b"/" + name for name in gone if name not in names]
     if taken:
