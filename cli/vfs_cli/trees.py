@@ -1,6 +1,7 @@
 """Revisions as trees of files, for verbs that show values in them (`vfs.values.tree.Tree`).
 
-Rule: in the working tree a file that lies there counts; one that is recorded and not there is read as `vfs cat --rev worktree` does.
+Rule: in the working tree a file that lies there counts; one that is recorded and not there is read as `vfs cat --rev worktree` does. A directory that
+is here in part has the files that a command would find in it (docs/pipelines.md, "Directories that are here in part").
 What is a symlink there may lead into the working tree or DVC's cache, nowhere else: a page of plots may be given away.
 """
 
@@ -8,7 +9,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from vfs_cli.text import format_size, readable
 
 if TYPE_CHECKING:
     from vfs.git.objects import TreeItem
+    from vfs.pipeline.absent import NotHere
     from vfs.workspace import Snapshot, Workspace
     from vfs.workspace.surveyed import Survey
 
@@ -36,12 +38,12 @@ def trees(target: Target, revisions: Sequence[str], *, quiet: bool) -> Iterator[
     Raises:
         VfsError: as `open_workspace`, `Workspace.snapshot`, `survey_here`.
     """
-    with opening(target) as workspace, Progress(quiet=quiet) as progress:
+    with opening(target) as workspace, Progress(quiet=quiet) as progress, ExitStack() as stack:
 
         def tree(rev: str) -> Tree:
             root = Path(target.repo)
             if rev == WORKTREE and (root / ".git").exists():
-                return WorkingTree(root, workspace, progress)
+                return WorkingTree(root, workspace, progress, stack)
             return Revision(rev, workspace(), workspace().snapshot(rev, progress.step))
 
         yield [tree(rev) for rev in revisions]
@@ -109,17 +111,19 @@ class Revision:
 
 
 class WorkingTree:
-    """What lies in the working tree, and what its pointers record."""
+    """What lies in the working tree, and what its pointers record; `stack` ends what it opens."""
 
     name = WORKTREE
 
     def __init__(
-        self, root: Path, workspace: "Callable[[], Workspace]", progress: Progress
+        self, root: Path, workspace: "Callable[[], Workspace]", progress: Progress, stack: ExitStack
     ) -> None:
         self._root = os.path.realpath(os.fsencode(root))
         self._path = root
         self._workspace = workspace
         self._progress = progress
+        self._stack = stack
+        self._absent: dict[bytes, NotHere] = {}  # by the root of the DVC repository
 
     @cached_property
     def _survey(self) -> "Survey":
@@ -157,18 +161,48 @@ class WorkingTree:
             raise DataUnavailable(f"{name}: {error.strerror or 'cannot be read'}") from error
 
     def files(self, path: bytes) -> list[bytes] | None:
-        """The files below a directory."""
+        """The files below a directory. Raises VfsError: what was never here of it is not known."""
         top = os.path.join(self._root, path)
         if os.path.isdir(top):
-            found = [
+            found = {
                 os.path.relpath(os.path.join(directory, name), self._root)
                 for directory, _, names in os.walk(top)
                 for name in names
-            ]
-            return sorted(found)
+            }
+            return sorted(found.union(self._lacking(path)))
         if not os.path.lexists(top) and self._is_recorded(path):
             return self._recorded.files(path)
         return None
+
+    def _lacking(self, path: bytes) -> Iterator[bytes]:
+        """The files at or below a directory that a command would find and that do not lie there."""
+        from vfs.tracking.project import is_inside
+
+        outs = [claim.out.path for claim in self._survey.claims.served]
+        if not any(is_inside(path, out) or is_inside(out, path) for out in outs):
+            return
+        for claim, files in self._not_here(path).pieces(path):
+            out = claim.out.path
+            if files is None:
+                yield from self._recorded.files(out) or [out]
+            else:
+                yield from (out + b"/" + name for name, _ in files)
+
+    def _not_here(self, path: bytes) -> "NotHere":
+        """What is recorded and does not lie there."""
+        from vfs.pipeline.absent import NotHere
+        from vfs.tracking.project import project_of
+        from vfs.tracking.status import open_state
+
+        survey = self._survey
+        inner = survey.roots.root_of(path + b"/x")
+        if inner not in self._absent:
+            table = self._stack.enter_context(open_state(self._path))
+            project = project_of(
+                self._root, inner, survey, table, self._workspace, self._progress.step
+            )
+            self._absent[inner] = NotHere(self._stack.enter_context(project))
+        return self._absent[inner]
 
     def _check(self, place: bytes, path: bytes, name: str) -> None:
         """Refuse what a symlink leads out of the working tree to, unless that is DVC's cache."""

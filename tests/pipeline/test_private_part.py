@@ -108,7 +108,11 @@ def test_what_never_was_here_stays_listed(clone: Work, dvc3: Path) -> None:
     (clone.root / "data/y").unlink()
     (clone.root / "data/sub/one").unlink()
     (clone.root / "data/sub").rmdir()
-    assert clone.outcomes("all") == {"all": "ran"}
+    said = clone.vfs("repro", "all")
+    assert (
+        "data: 2 of its files were here and are gone, so they leave its list, first data/sub/one"
+        in said
+    )
     shown = {path: path for path in FILES if path not in ("y", "sub/one")} | {"x": "changed"}
     assert clone.read("all").splitlines() == seen(**shown)
     assert not (clone.root / "data/sub").exists()
@@ -137,10 +141,16 @@ def test_a_part_of_another_revision_is_not_mixed_with_this_one(work: Work) -> No
     work.vfs("add", "data")
     work.vfs("push")
     work.git("commit", "-q", "-a", "-m", "new")
+    work.git("tag", "new")
+    work.write("data/y", "newest y\n")
+    work.vfs("add", "data")
+    work.vfs("push")
+    work.git("commit", "-q", "-a", "-m", "newest")
     clone = clone_of(work, "clone")
-    clone.git("checkout", "-q", "HEAD^")
+    clone.git("checkout", "-q", "new^")
     clone.vfs("pull", "data/x")
-    clone.git("checkout", "-q", "-")
+    clone.git("checkout", "-q", "origin/HEAD")
+    clone.git("checkout", "-q", "new")
     pointer = clone.read("data.dvc")
     said = clone.vfs("repro", code=16)
     assert "data/x is of another version than data.dvc says" in said
@@ -298,3 +308,99 @@ def test_commit_of_a_stage_drops_nothing_that_never_was_here(clone: Work) -> Non
     clone.vfs("commit", "--force", "made")
     assert clone.outcomes("after") == {"made": "unchanged", "after": "ran"}
     assert clone.read("after") == "changed\n"
+
+
+def test_values_of_what_is_here_in_part(work: Work) -> None:
+    """A directory of metrics or plots stands for what a command finds in it: all but what was deleted."""
+    for name in ("a", "b", "c"):
+        work.write(f"src/{name}.json", f'{{"v": "{name}"}}')
+        work.write(f"src/p/{name}.csv", f"x,y\n1,{ord(name)}\n")
+    command = "mkdir values p; cp src/*.json values; cp src/p/* p"
+    published(work, f"  make: {{cmd: '{command}', deps: [src], metrics: [values], plots: [p]}}\n")
+    clone = clone_of(work, "clone")
+    every = clone.vfs("metrics", "show", "HEAD").splitlines()[1:]
+    clone.vfs("pull", "values/a.json", "values/b.json", "p/a.csv")
+    assert clone.vfs("metrics", "show").splitlines()[1:] == every
+    assert "nothing differs" in clone.vfs("metrics", "diff")
+    assert len(clone.vfs("metrics", "show", "--targets", "values").splitlines()) == 4
+    drawn = clone.documents("plots", "show")[0]
+    assert {"p/a.csv", "p/b.csv", "p/c.csv"} <= set(drawn) | set(drawn.get("data", {}))
+    clone.write("values/a.json", '{"v": "mine"}')
+    (clone.root / "values/b.json").unlink()
+    assert [line.split()[0::2] for line in clone.vfs("metrics", "show").splitlines()[1:]] == [
+        ["values/a.json", "mine"],
+        ["values/c.json", "c"],
+    ]
+    clone.vfs("remote", "remove", "store")
+    shutil.rmtree(clone.root / ".dvc/cache")
+    said = clone.vfs("metrics", "show", code=1)
+    assert "warning: worktree: values: the file list" in said
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_what_a_run_took_away_nobody_deleted(work: Work) -> None:
+    """Where the lock of an earlier run comes back, what a later one did not make was never here."""
+    work.write("src/x", "x\n")
+    work.write("src/y", "y\n")
+    published(work, "  made: {cmd: 'mkdir d; cp src/* d', deps: [src], outs: [d]}\n")
+    (work.root / "src/y").unlink()
+    assert work.outcomes() == {"made": "ran"}
+    lock = work.read("dvc.lock")
+    work.git("checkout", "-q", "dvc.lock")
+    assert {one["not_here"] for one in work.documents("status", "d") if "not_here" in one} == {1}
+    work.write("src/y", "y\n")
+    if not work.in_place:
+        assert work.outcomes("--dry-run") == {"made": "unchanged"}
+    assert work.outcomes("-f") == {"made": "ran"}
+    (work.root / "src/y").unlink()
+    assert work.outcomes() == {"made": "restored"}
+    assert work.read("dvc.lock") == lock
+    work.git("checkout", "-q", "dvc.lock")
+    assert {one["not_here"] for one in work.documents("status", "d") if "not_here" in one} == {1}
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_part_in_the_form_of_dvc_2_is_not_moved_aside(work: Work, dvc2: Path) -> None:
+    """The cache has it; but the old form does not tell line ends apart, and bytes that nobody else has are the user's."""
+
+    def dvc(*args: str) -> None:
+        work.sandbox.run([dvc2, *args], cwd=work.root)
+
+    (work.sandbox.root / "remote").mkdir()
+    dvc("remote", "add", "-d", "store", str(work.sandbox.root / "remote"))
+    work.pipeline(
+        "  made: {cmd: 'mkdir d; cat a > d/x; cat a > d/y; echo z > d/z', deps: [a], outs: [d]}\n"
+    )
+    dvc("repro", "-q")
+    dvc("push", "-q")
+    assert "hash:" not in work.read("dvc.lock")
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "published")
+    clone = clone_of(work, "clone")
+    clone.in_place = work.in_place
+    clone.vfs("pull", "d/x", "d/z")
+    assert clone.outcomes("-f", "--no-run-cache") == {"made": "ran"}
+    assert not list((clone.root / ".dvc/tmp").glob("vfs-kept-*"))
+    clone.git("checkout", "-q", "dvc.lock")
+    shutil.rmtree(clone.root / "d")
+    shutil.rmtree(clone.root / ".dvc/cache")
+    clone.vfs("pull", "d/x", "d/z")
+    clone.write("d/z", "z\r\n")
+    assert clone.outcomes("-f", "--no-run-cache") == {"made": "ran"}
+    (kept,) = (clone.root / ".dvc/tmp").glob("vfs-kept-*/d/z")
+    assert kept.read_bytes() == b"z\r\n"
+
+
+def test_what_a_dvcignore_hides_is_no_part(clone: Work, dvc3: Path) -> None:
+    """As with dvc: what is listed and hidden leaves the list, here or not."""
+    clone.write(".dvcignore", "data/other\ndata/y\n")
+    assert "modified" in clone.vfs("status", "data")
+    assert "dep data modified" in clone.vfs("status")
+    assert clone.outcomes("all") == {"all": "ran"}
+    pointer = clone.read("data.dvc")
+    clone.git("checkout", "-q", "data.dvc")
+    clone.sandbox.run([dvc3, "pull", "-q", "data"], cwd=clone.root, check=False)
+    clone.sandbox.run([dvc3, "commit", "-q", "-f", "data.dvc"], cwd=clone.root)
+    assert [line for line in clone.read("data.dvc").splitlines() if ".dir" in line] == (
+        [line for line in pointer.splitlines() if ".dir" in line]
+    )

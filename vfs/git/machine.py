@@ -21,6 +21,11 @@ def unpushed_commits(git_dir: Path) -> list[str]:
     return _git(git_dir, ["rev-list", "--all", "--reflog", "--not", "--remotes"]).decode().split()
 
 
+def former_heads(git_dir: Path) -> list[str]:
+    """The commits (hex) that HEAD led to, newest first, as far back as its reflog goes. Raises StoreError."""
+    return _git(git_dir, ["log", "--walk-reflogs", "--format=%H", "HEAD", "--"]).decode().split()
+
+
 def working_trees(git_dir: Path) -> list[Path]:
     """The tops of all working trees of a repository that are there. Raises StoreError."""
     listed = _git(git_dir, ["worktree", "list", "--porcelain"])

@@ -22,10 +22,10 @@ from vfs.pipeline.measure import Measure, place_of
 from vfs.pipeline.nodes import Stage
 from vfs.sandbox.removal import remove
 from vfs.tracking.caches import Caches
+from vfs.tracking.compare import Forms
 from vfs.tracking.links import Linker, failed
 from vfs.tracking.project import Project, is_inside, told
 from vfs.tracking.scan import Scanner
-from vfs.types import Digest
 
 
 def clear(project: Project, stage: Stage, measure: Measure, *, uncached: bool = True) -> list[str]:
@@ -120,12 +120,9 @@ def _kept(project: Project, stage: Stage, out: DeclaredOut, measure: Measure) ->
     if item is not None and found.digest == item.digest:
         return True
     caches = Caches(project.store)
-    return all(caches.has(digest) for digest in _digests(project, out.path))
-
-
-def _digests(project: Project, path: bytes) -> Iterator[Digest]:
-    scanner = Scanner(project.top, project.root)
-    yield from (content.digest for content in project.contents.of(scanner.files(path)))
+    forms = Forms(project.top, caches)
+    files = Scanner(project.top, project.root).files(out.path)
+    return all(any(map(caches.has, forms.names(one))) for one in project.contents.of(files))
 
 
 def _delete(absolute: bytes) -> None:

@@ -24,6 +24,7 @@ from vfs.pipeline.stages import lock_of
 from vfs.state import OutState, Placed
 from vfs.tracking import writes
 from vfs.tracking.change import ignore_all, put_listing
+from vfs.tracking.part import forget_gone
 from vfs.tracking.project import Project, told
 from vfs.tracking.record import Recorded, check_whole, record
 from vfs.types import Digest
@@ -206,7 +207,9 @@ def settle(
         known = run.outs[out.written]
         if not here or not out.cached or out.path is None or known.digest is None:
             continue
-        if os.path.lexists(project.absolute(out.path)):  # what a worker made may not have come
+        absolute = project.absolute(out.path)
+        if os.path.lexists(absolute):  # what a worker made may not have come
+            forget_gone(project.state, absolute, out.path, tuple)
             state.note(out.path, Placed(known.digest, known.is_tree, b"", True))
     return written
 

@@ -24,6 +24,7 @@ from vfs.pipeline.graph import Graph
 from vfs.pipeline.nodes import Node, Source, Stage
 from vfs.pipeline.run import Done, Outcome, Runner, Said
 from vfs.tracking.commit import commit
+from vfs.tracking.part import GONE
 from vfs.tracking.project import Project
 
 
@@ -239,7 +240,11 @@ class Walk:
             if differs:
                 with self._runner.locked(self._options.wait):
                     # A stage that needs what is not here is refused when it is due.
-                    self.walked.written += commit(project, differs, keep=True).written
+                    added = commit(project, differs, keep=True)
+                self.walked.written += added.written
+                for note in added.notes:
+                    if note.code == GONE:
+                        self._heard.note(note.message)
                 self._runner.absent.committed(source.file)
                 self._runner.measure.forget(differs)
 

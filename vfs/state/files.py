@@ -122,6 +122,23 @@ class FileState:
         for start in range(0, len(keys), _BATCH):
             self._table.remember(partial(write, keys[start : start + _BATCH]))
 
+    def below(self, path: bytes) -> Iterator[bytes]:
+        """The paths below one where a file was ever seen; not those that are too long for a key."""
+        below = path + b"/"
+        start: bytes | None = below[:_LONGEST]
+        while start is not None:
+            found = self._table.read(partial(self._keys, start, below))
+            yield from (key for key in found if key != below)
+            start = found[-1] + b"\0" if len(found) == _BATCH else None
+
+    def _keys(self, start: bytes, below: bytes, transaction: Any) -> list[bytes]:
+        """The first keys from one on that begin so."""
+        with transaction.cursor(db=self._table.tables["files"]) as cursor:
+            if not cursor.set_range(start):
+                return []
+            keys = map(bytes, cursor.iternext(keys=True, values=False))
+            return list(takewhile(lambda key: key.startswith(below), islice(keys, _BATCH)))
+
     def forget_below(self, path: bytes) -> None:
         """`forget` whatever was at a path and below it; paths that are too long for a key stay."""
         self._table.remember(lambda transaction: deque(self._taken(transaction, path), maxlen=0))

@@ -6,15 +6,18 @@ Rule ("durable before named"): a listing is written when its files are on the di
 import io
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from vfs.errors import StoreError
+from vfs.formats.dirlisting import ListingEntry, iter_listing
 from vfs.formats.gitignore import with_line, without_line
 from vfs.formats.pointer_text import Described, edited_pointer, new_pointer
 from vfs.git.here import ignored
 from vfs.objects import ObjectCache
 from vfs.state import OutState, Placed
 from vfs.tracking import writes
+from vfs.tracking.part import forget_gone
 from vfs.tracking.project import Project, is_inside, told
 from vfs.tracking.record import Recorded
 from vfs.types import Digest
@@ -104,9 +107,20 @@ def apply(project: Project, changes: Sequence[Change], *, store: bool = True) ->
     written += ignore_all(project, [change.out for change in changes])
     outs = OutState(project.table)
     for change in changes:
+        if change.text is not None and change.content is not None:
+            names = partial(_names, change.listing)
+            forget_gone(project.state, project.absolute(change.out), change.out, names)
         if change.content is not None:
             outs.note(change.out, Placed(change.content.digest, change.content.is_tree))
     return list(dict.fromkeys(written))
+
+
+def _names(listing: tuple[Digest, bytes] | None) -> set[bytes]:
+    """The files of a listing; none of a file."""
+    if listing is None:
+        return set()
+    entries = iter_listing(listing[1], file="", algorithm=listing[0].algorithm)
+    return {entry.path for entry in entries if isinstance(entry, ListingEntry)}
 
 
 def ignore(project: Project, out: bytes) -> list[bytes]:

@@ -8,6 +8,7 @@ as it is and is named; the others are done. `vfs.tracking.compare` has the rules
 import os
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, NamedTuple
 
 from vfs.errors import DataUnavailable, ObjectMissing, StoreFull, VfsError, WouldOverwrite
@@ -21,6 +22,7 @@ from vfs.tracking.gone import Gone, let_go
 from vfs.tracking.links import Linker
 from vfs.tracking.made import Made
 from vfs.tracking.materialise import Materialiser, check_parents, sweep
+from vfs.tracking.part import forget_gone
 from vfs.tracking.report import Trouble
 from vfs.tracking.scan import Scanner
 from vfs.tracking.uses import Use, uses
@@ -31,6 +33,8 @@ from vfs.workspace.pointers import Progress
 
 MOUNT: Final = "mount"
 _SHOWN: Final = 5
+_FORMER: Final = 4
+"""Versions before this one whose lists are read; lists may be long."""
 
 
 @dataclass(slots=True)
@@ -154,6 +158,8 @@ class Checkout:
         if not plan.idle:
             root = os.path.join(self._top, use.root)
             linker = self._linker(use)
+            if use.wanted.inside is not None and not _holds_any(self._absolute(path)):
+                self._files.forget_below(path)  # it went as a whole: no file of it was deleted
             made = Materialiser(self._top, root).carry_out(plan, path, caches, linker)
             self._made.add(made, plan.place)
             self._forget(plan, path)
@@ -162,7 +168,7 @@ class Checkout:
                 path, Placed(use.out.digest, use.out.is_tree, b"", bool(use.claim.stage))
             )
             if use.out.is_tree and not left_out:
-                self._whole[path] = use.out.digest
+                self._settle(path, use.out.digest, wishes)
         self.done.files += len(plan.place)
         self.done.removed += len(plan.remove)
         self.done.same += plan.same
@@ -270,11 +276,11 @@ class Checkout:
         return comparison.run(found)
 
     def _former(self, use: Use, caches: Caches) -> Callable[[], Mapping[bytes, Set[Digest]]]:
-        """The files of versions that may be those which lie there: of the last checkout, and of where HEAD is and was."""
+        """The files of versions that may be those which lie there: of the last checkout, and of where HEAD is and was last."""
         path = use.out.path
 
         def before() -> Mapping[bytes, Set[Digest]]:
-            placed = [self._outs.get(path), *by_git(self._workspace, path)]
+            placed = [self._outs.get(path), *islice(by_git(self._workspace, use.claim), _FORMER)]
             if use.out.digest is not None:
                 placed.append(Placed(use.out.digest, use.out.is_tree))
             found: dict[bytes, set[Digest]] = {}
@@ -303,7 +309,7 @@ class Checkout:
         if plan.missing:
             raise DataUnavailable(
                 f"the cache does not have {_names(plan.missing)}",
-                hint="vfs pull (or fetch) brings it",
+                hint="vfs pull (or fetch) brings it; --allow-missing goes on without",
             )
 
     # Remembering ----------------------------------------------------------------------------------
@@ -312,6 +318,15 @@ class Checkout:
         """What a plan removed from an out was not deleted by the user: a later version may list it, and it never was here then."""
         if plan.remove:
             self._files.forget([*(present.path for present in plan.remove), path + b"/"])
+
+    def _settle(self, path: bytes, listing: Digest, wishes: Mapping[bytes, Wish]) -> None:
+        """All of an out is there now."""
+        if not self._files.is_whole(path, listing):
+            start = len(path) + 1
+            forget_gone(
+                self._files, self._absolute(path), path, lambda: {one[start:] for one in wishes}
+            )
+        self._whole[path] = listing
 
     # Pieces ---------------------------------------------------------------------------------------
 
@@ -331,6 +346,13 @@ class Checkout:
 
     def _absolute(self, path: bytes) -> bytes:
         return os.path.join(self._top, path)
+
+
+def _holds_any(absolute: bytes) -> bool:
+    """Whether there is anything but directories."""
+    return os.path.lexists(absolute) and (
+        not os.path.isdir(absolute) or any(names for _, _, names in os.walk(absolute))
+    )
 
 
 def _names(paths: list[bytes]) -> str:

@@ -133,7 +133,7 @@ class Comparison:
         self._force = force
         self._mounts = mounts
         self._former: Mapping[bytes, Set[Digest]] | None = None
-        self._forms: dict[Algorithm, bool] | None = None
+        self._forms = Forms(top, caches)
         self._parents: dict[bytes, tuple[bool, bool]] = {}  # there; nothing is in the way
         self.plan = Plan()
 
@@ -200,32 +200,8 @@ class Comparison:
         size = content.file.fingerprint.size
         return any(
             (former is None or digest in former) and self._caches.elsewhere(digest, size)
-            for digest in self._names(content)
+            for digest in self._forms.names(content)
         )
-
-    def _names(self, content: Content) -> Iterator[Digest]:
-        """The digest of a content, then what the other form of DVC calls the same bytes, if the cache has such objects."""
-        yield content.digest
-        other = _OTHER[content.digest.algorithm]
-        if not self._has_form(other):
-            return
-        file = content.file
-        digest, found = hash_source(os.path.join(self._top, file.path), other, follow=file.link)
-        cache = self._caches.holder(digest)
-        if cache is None or found != file.fingerprint:
-            return
-        # The old form does not tell line ends apart.
-        if other is Algorithm.MD5 or hash_source(cache.path(digest))[0] == content.digest:
-            yield digest
-
-    def _has_form(self, algorithm: Algorithm) -> bool:
-        if self._forms is None:
-            names = {name for cache in self._caches.all for name in names_in(cache.directory)}
-            self._forms = {
-                Algorithm.MD5: "files" in names,
-                Algorithm.MD5_DOS2UNIX: any(len(name) == 2 for name in names),
-            }
-        return self._forms[algorithm]
 
     def _free(self, path: bytes, gone: set[bytes]) -> bool:
         """Whether nothing is at a path, or only what goes before."""
@@ -270,6 +246,44 @@ class Comparison:
             os.stat(cache.path(content.digest)).st_ino == content.file.fingerprint.inode
         )
         return linked != (self._relink == "hardlink")
+
+
+class Forms:
+    """What contents of a working tree are called in the forms of DVC 2 and DVC 3.
+
+    Args:
+        top: the working tree, absolute.
+        caches: of an out.
+    """
+
+    def __init__(self, top: bytes, caches: Caches) -> None:
+        self._top = top
+        self._caches = caches
+        self._has: dict[Algorithm, bool] | None = None
+
+    def names(self, content: Content) -> Iterator[Digest]:
+        """The digest of a content, then what the other form of DVC calls the same bytes, if the cache has such objects."""
+        yield content.digest
+        other = _OTHER[content.digest.algorithm]
+        if not self._has_form(other):
+            return
+        file = content.file
+        digest, found = hash_source(os.path.join(self._top, file.path), other, follow=file.link)
+        cache = self._caches.holder(digest)
+        if cache is None or found != file.fingerprint:
+            return
+        # The old form does not tell line ends apart.
+        if other is Algorithm.MD5 or hash_source(cache.path(digest))[0] == content.digest:
+            yield digest
+
+    def _has_form(self, algorithm: Algorithm) -> bool:
+        if self._has is None:
+            names = {name for cache in self._caches.all for name in names_in(cache.directory)}
+            self._has = {
+                Algorithm.MD5: "files" in names,
+                Algorithm.MD5_DOS2UNIX: any(len(name) == 2 for name in names),
+            }
+        return self._has[algorithm]
 
 
 def blocking(top: bytes, path: bytes) -> bytes:

@@ -6,30 +6,60 @@ pointer (`git checkout`, `git pull`) that no checkout followed.
 
 import math
 import os
-from typing import Final
+from collections.abc import Iterator
+from itertools import chain
 
 from vfs.errors import DataUnavailable
+from vfs.formats.values import Lock, Pointer
+from vfs.formats.variables import OnDemand
+from vfs.git.machine import former_heads
+from vfs.git.repository import Repository
 from vfs.state import OutState, Placed
 from vfs.tracking.caches import Caches
 from vfs.tracking.project import Project, told
 from vfs.tracking.record import Entries
-from vfs.tracking.uses import uses
+from vfs.types import Problem
 from vfs.workspace import Workspace
-from vfs.workspace.outs import Claim
-
-_FORMER: Final = ("HEAD", "HEAD@{1}", "ORIG_HEAD")
+from vfs.workspace.outs import MAX_POINTER, Claim, Parser
 
 
-def by_git(workspace: Workspace, path: bytes) -> list[Placed]:
-    """What the pointers of where HEAD is and was say of an out."""
+def by_git(workspace: Workspace, claim: Claim) -> Iterator[Placed]:
+    """What the pointer of an out says, and said wherever HEAD was, newest first, each once."""
     repository = workspace.repository
-    revs = [rev for rev in _FORMER if repository.has(rev)]
-    return [
-        Placed(one.out.digest, one.out.is_tree)
-        for _, surveyed in workspace.surveys(revs)
-        for one in uses(surveyed, "", ())[1]
-        if one.out.path == path and one.out.digest is not None
-    ]
+    if not repository.has("HEAD"):
+        return
+    seen: set[bytes] = set()
+    heads = ["HEAD", *former_heads(repository.git_dir)]
+    for rev in dict.fromkeys([*heads, "ORIG_HEAD"]):
+        if not repository.has(rev):
+            continue
+        tree = repository.resolve(rev).tree
+        item = repository.find(tree, claim.pointer)
+        if item is None or item.oid in seen:
+            continue
+        seen.add(item.oid)
+        yield from _placed(repository, tree, claim, item.oid)
+
+
+def _placed(repository: Repository, tree: bytes, claim: Claim, oid: bytes) -> Iterator[Placed]:
+    def read(path: bytes) -> bytes | None:
+        item = repository.find(tree, path)
+        return None if item is None else repository.read_blob(item.oid, MAX_POINTER)
+
+    parser, pointer = Parser(repository.read_blob), claim.pointer
+    found: Pointer | Lock | Problem | None
+    if _is_lock(pointer):
+        found = parser.lock(pointer, oid, read, OnDemand(read))
+    else:
+        found = parser.pointer(pointer, oid)
+    if isinstance(found, Pointer | Lock):
+        for out in found.outs:
+            if out.path == claim.out.path and out.digest is not None:
+                yield Placed(out.digest, out.is_tree)
+
+
+def _is_lock(path: bytes) -> bool:
+    return path.rpartition(b"/")[2] == b"dvc.lock"
 
 
 def check_not_former(project: Project, claim: Claim, old: Entries, new: Entries) -> None:
@@ -55,14 +85,14 @@ def check_not_former(project: Project, claim: Claim, old: Entries, new: Entries)
     }
     if not older:
         return
-    placed = [
-        OutState(project.table).get(claim.out.path),
-        *by_git(project.workspace, claim.out.path),
-    ]
+    placed = OutState(project.table).get(claim.out.path)
     caches = Caches(project.store_of(claim))
-    for digest in {one.digest for one in placed if one is not None and one.is_tree}:
-        if digest == claim.out.digest or caches.holder(digest, is_tree=True) is None:
+    former = chain([] if placed is None else [placed], by_git(project.workspace, claim))
+    seen = {claim.out.digest}
+    for digest in (one.digest for one in former if one.is_tree):
+        if digest in seen or caches.holder(digest, is_tree=True) is None:
             continue
+        seen.add(digest)
         for entry in caches.listing(digest):
             if (entry.path, entry.digest) in older:
                 path = told(top + entry.path)

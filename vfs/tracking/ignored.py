@@ -5,6 +5,7 @@ hold no `.dvcignore` itself (DVC refuses it), so the files above it are all that
 """
 
 import os
+from collections.abc import Iterable
 
 from vfs.errors import DataUnavailable
 from vfs.workspace.ignore import Pattern, decided, parse_ignore
@@ -60,6 +61,15 @@ class Ignored:
             if self.hides(above, is_directory=True):
                 return True
         return self.hides(path, is_directory=is_directory)
+
+
+def visible(top: bytes, border: bytes, out: bytes, names: Iterable[bytes]) -> list[bytes]:
+    """Those files of a tracked directory, relative to it, that a walk would find if they lay there. Raises DataUnavailable."""
+    ignored = Ignored(top, border, out)
+    if not ignored.rules:
+        return list(names)
+    above = out + b"/"
+    return [name for name in names if not ignored.hides_whole(above + name, is_directory=False)]
 
 
 def _patterns(file: bytes) -> list[Pattern]:

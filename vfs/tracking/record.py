@@ -27,6 +27,7 @@ from vfs.formats.pointer_text import Described
 from vfs.objects import ObjectCache
 from vfs.tracking.caches import Caches
 from vfs.tracking.file import File
+from vfs.tracking.ignored import visible
 from vfs.tracking.project import Project, is_inside, told
 from vfs.types import Algorithm, Digest, Problem, Severity
 from vfs.workspace.outs import Claim
@@ -212,7 +213,12 @@ def never_seen(project: Project, claim: Claim, new: Entries) -> list[bytes]:
     """
     here = {path for path, _ in new}
     gone = [path for path, _ in listed(project, claim) if path not in here]
-    return unseen(project, claim.out.path, gone)
+    return _unseen(project, claim.out.path, gone)
+
+
+def _unseen(project: Project, out: bytes, paths: Iterable[bytes]) -> list[bytes]:
+    """`unseen`, without what a `.dvcignore` hides: that is no data."""
+    return visible(project.top, project.root, out, unseen(project, out, paths))
 
 
 def unseen(project: Project, out: bytes, paths: Iterable[bytes]) -> list[bytes]:
@@ -267,7 +273,7 @@ def record_parts(
             )
         gone = left - {path for path, _ in found}
         if not drop:
-            _check_seen(claim, path, unseen(project, out.path, sorted(gone)))
+            _check_seen(claim, path, _unseen(project, out.path, sorted(gone)))
         if gone:
             text = f"{told(path)}: gone, and from the list too (files: {len(gone)})"
             notes += (Problem(path, "gone", text, severity=Severity.NOTE),)

@@ -37,6 +37,7 @@ from vfs.state.homes import Home
 from vfs.tracking.caches import Caches
 from vfs.tracking.contents import Content, Contents, Progress
 from vfs.tracking.file import File
+from vfs.tracking.ignored import visible
 from vfs.tracking.scan import Scanner
 from vfs.tracking.targets import Selection, Target
 from vfs.tracking.uses import Use, uses
@@ -225,6 +226,7 @@ class _Look:
         progress: Progress,
         table: StateTable,
     ) -> None:
+        self._top = top
         self._path = top + b"/" + use.out.path
         self._use = use
         self._contents = contents
@@ -333,9 +335,10 @@ class _Look:
             status.change = "modified"
 
     def _unseen(self, paths: list[bytes]) -> list[bytes]:
-        """Those files of the directory that were never here."""
+        """Those files of the directory that were never here; what a `.dvcignore` hides is no data."""
         known = FileState(self._table).knows([self._full(path) for path in paths])
-        return [path for path, seen in zip(paths, known, strict=True) if not seen]
+        unseen = [path for path, seen in zip(paths, known, strict=True) if not seen]
+        return visible(self._top, self._use.root, self._use.out.path, unseen)
 
     def _lacking(self, files: dict[bytes, Digest], above: bytes = b"") -> None:
         """Tell what the caches lack of some files, relative to `above`, and what the working tree has instead."""

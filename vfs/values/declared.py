@@ -151,7 +151,14 @@ class Declared:
         return found
 
     def _expanded(self, paths: Sequence[bytes]) -> list[bytes]:
-        return expanded(self.tree, paths)
+        """`expanded`; a directory of which it is not known what it holds is a problem."""
+        found: list[bytes] = []
+        for path in dict.fromkeys(paths):
+            try:
+                found += expanded(self.tree, [path])
+            except VfsError as error:
+                self.problems[text(path)] = error
+        return list(dict.fromkeys(found))
 
 
 def declared(tree: Tree) -> Declared:

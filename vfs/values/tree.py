@@ -25,4 +25,8 @@ class Tree(Protocol):
         """
 
     def files(self, path: bytes) -> list[bytes] | None:
-        """The files below a directory, by path; None if it is no directory."""
+        """The files below a directory, by path; None if it is no directory.
+
+        Raises:
+            VfsError: it cannot be known which there are.
+        """

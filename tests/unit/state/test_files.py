@@ -63,6 +63,17 @@ def test_what_we_took_away_was_never_seen(table: StateTable) -> None:
     assert state.digest(b"d/0", OLD, Algorithm.MD5) == A
 
 
+def test_what_was_seen_below_a_path(table: StateTable) -> None:
+    state = FileState(table)
+    paths = sorted(b"d/%d" % number for number in range(10_001))
+    state.remember(
+        Known(path, OLD, A) for path in [b"d", *paths, b"d0", b"d-/x", b"d/" + b"x" * 600]
+    )
+    state.note_whole(b"d", A)
+    assert list(state.below(b"d")) == paths
+    assert list(state.below(b"x")) == []
+
+
 def test_what_moves_is_known_at_its_new_path_and_what_was_there_is_not(table: StateTable) -> None:
     state = FileState(table)
     names = [b"/%d" % number for number in range(12_000)]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -209,6 +210,45 @@ def test_what_remove_took_away_nobody_deleted(clone: Clone) -> None:
     assert len(not_here(clone)) == 4
 
 
+def test_a_deletion_that_was_recorded_is_none_elsewhere(clone: Clone) -> None:
+    """Another version that lists the file was never checked out in full; what was not recorded is still deleted."""
+    checkout(clone)
+    for name in ("b", "sub/c"):
+        (clone.root / "data" / name).unlink()
+    clone.vfs("add", "data/b")
+    clone.git("checkout", "-q", "data.dvc")
+    assert not_here(clone) == [b"data/b"]
+    clone.vfs("add", "--force", "data")
+    clone.git("checkout", "-q", "data.dvc")
+    assert not_here(clone) == [b"data/b", b"data/sub/c"]
+
+
+def test_a_deletion_that_a_checkout_made_good_is_none_elsewhere(clone: Clone) -> None:
+    checkout(clone)
+    clone.write("data/mine", b"mine")
+    (clone.root / "data" / "sub" / "gone").unlink()
+    clone.git("checkout", "-q", "v2")
+    assert checkout(clone).kept == [b"data/mine"]
+    clone.git("checkout", "-q", "v1")
+    assert not_here(clone) == [b"data/sub/gone"]
+
+
+@pytest.mark.parametrize("emptied", [False, True])
+def test_a_directory_that_went_as_a_whole_and_comes_back_in_part(
+    clone: Clone, emptied: bool
+) -> None:
+    """Whoever frees a disk deletes nothing from the list; whoever deletes some of it does."""
+    checkout(clone)
+    (clone.root / "data" / "b").unlink()
+    checkout(clone, "data/a")
+    assert not_here(clone) == []
+    shutil.rmtree(clone.root / "data")
+    if emptied:
+        (clone.root / "data" / "sub").mkdir(parents=True)
+    checkout(clone, "data/a")
+    assert not_here(clone) == [b"data/b", b"data/empty", b"data/sub/c", b"data/sub/gone"]
+
+
 def test_what_is_deleted_after_a_move_is_seen(clone: Clone) -> None:
     checkout(clone)
     clone.vfs("move", "data", "moved")
@@ -268,6 +308,19 @@ def test_a_symlink_inside_is_not_followed(clone: Clone, force: bool) -> None:
     done = checkout(clone, "data", how=How(force=force))
     assert refusals(done) == ({} if force else {"data": WouldOverwrite})
     assert not list(outside.iterdir())
+
+
+def test_a_part_of_a_version_that_another_one_followed(clone: Clone) -> None:
+    """Where `git checkout` went on twice before a checkout did, the files are still no user's."""
+    checkout(clone, "data/sub")
+    clone.write("data/mine", b"mine")
+    clone.git("checkout", "-q", "v2")
+    clone.write("data.dvc", (clone.root / "data.dvc").read_bytes() + b"desc: x\n")
+    clone.git("commit", "-q", "-a", "-m", "v3")
+    done = checkout(clone)
+    assert done.removed == 1
+    assert done.kept == [b"data/mine"]
+    assert tree(clone) == SECOND | {"mine": b"mine"}
 
 
 def test_part_of_a_directory(clone: Clone) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vfs.state import FileState, StateTable
 from vfs.state.files import NEVER, Known
-from vfs.tracking.part import Part, part_of
+from vfs.tracking.part import Part, forget_gone, part_of
 from vfs.tracking.project import Project
 from vfs.types import Algorithm, Digest
 
@@ -60,7 +60,7 @@ def test_what_counts_as_deleted(tmp_path: Path) -> None:
     table = StateTable.open(tmp_path / "state")
     state = FileState(table)
     project = cast(
-        "Project", SimpleNamespace(state=state, absolute=lambda path: os.fsencode(tmp_path) + b"/" + path)
+        "Project", SimpleNamespace(state=state, top=os.fsencode(tmp_path), root=b"", absolute=lambda path: os.fsencode(tmp_path) + b"/" + path)
     )  # fmt: skip
     names = [b"deep/er/x", b"file/x", b"gone", b"here", b"link/x", b"new", b"now/d", b"old/x"]
     state.remember([Known(b"data/" + name, NEVER, A) for name in (b"gone", b"old/x", b"file/x")])
@@ -84,4 +84,28 @@ def test_what_counts_as_deleted(tmp_path: Path) -> None:
     (data / "link/x").touch()
     assert part_of(project, b"data", A, entries) is None
     assert state.is_whole(b"data", A)
+    table.close()
+
+
+def test_what_is_gone_and_not_listed_was_never_seen(tmp_path: Path) -> None:
+    table = StateTable.open(tmp_path / "state")
+    state = FileState(table)
+    names = [b"file/x", b"gone", b"here", b"listed", b"sub/gone", b"sub/here"]
+    state.remember(Known(b"data/" + name, NEVER, A) for name in names)
+    state.note_whole(b"data", A)
+    data = tmp_path / "data"
+    (data / "sub").mkdir(parents=True)
+    for name in ("file", "here", "sub/here"):
+        (data / name).touch()
+    forget_gone(state, os.fsencode(data), b"data", lambda: {b"listed"})
+    assert list(state.below(b"data")) == [b"data/here", b"data/listed", b"data/sub/here"]
+    assert not state.is_whole(b"data", A)
+    state.note_whole(b"data", A)
+    forget_gone(state, os.fsencode(data), b"data", lambda: {b"listed"})
+    assert state.is_whole(b"data", A), "nothing went"
+    (data / "sub/here").unlink()
+    (data / "sub").rmdir()
+    (data / "sub").symlink_to(".")
+    forget_gone(state, os.fsencode(data), b"data", set)
+    assert list(state.below(b"data")) == [b"data/here"]
     table.close()
