@@ -51,7 +51,7 @@ ROWS: Final[tuple[tuple[str, Callable[[Data], str]], ...]] = (
     ("asked", _size("asked", "bytes")),
     ("reads", _number("asked", "reads")),
     ("fetched", _size("fetched", "bytes")),
-    ("  ahead of readers", lambda r: format_size(sum(int(group(r, "fetched").get(k) or 0) for k in ("read_ahead", "warm_up")))),
+    ("  ahead of readers, as files", lambda r: format_size(sum(int(group(r, "fetched").get(k) or 0) for k in ("read_ahead", "warm_up", "along")))),
     ("amplification", lambda report: _times(report.get("amplification"))),
     ("requests", _number("fetched", "requests")),
     ("answered at once", lambda report: percent(report.get("hit_rate"))),

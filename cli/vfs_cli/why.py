@@ -192,7 +192,7 @@ def _cost(cost: Data) -> str:
         return "nothing: no read of it had to wait, and nothing was fetched"
     waited = f"{count(int(cost['waits']), 'read')} waited {float(cost['stalled']):.3g} s"
     came = f"{format_size(int(cost['fetched']))} in {count(int(cost['requests']), 'request')}"
-    ahead = int(cost["read_ahead"]) + int(cost["warm_up"])
+    ahead = int(cost["read_ahead"]) + int(cost["warm_up"]) + int(cost["along"])
     return f"{waited}; {came}" + (
         f", {format_size(ahead)} of that ahead of readers" if ahead else ""
     )

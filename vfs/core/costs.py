@@ -34,6 +34,7 @@ class Cost:
         stalled: seconds of waiting.
         requests: GETs asked of remotes; of packed ones each stands for less than a request, since neighbours come along.
         demand, ahead, warm: bytes that came, by the rank of who asked for them.
+        along: of directories, bytes of files that came with others.
     """
 
     reads: int = 0
@@ -44,11 +45,12 @@ class Cost:
     demand: int = 0
     ahead: int = 0
     warm: int = 0
+    along: int = 0
 
     @property
     def fetched(self) -> int:
         """Bytes that came."""
-        return self.demand + self.ahead + self.warm
+        return self.demand + self.ahead + self.warm + self.along
 
     @property
     def weight(self) -> float:
@@ -68,6 +70,7 @@ class Cost:
         self.demand += other.demand
         self.ahead += other.ahead
         self.warm += other.warm
+        self.along += other.along
 
     def since(self, earlier: Self) -> Self:
         """What came after an earlier picture; all of it if that has more (the content was forgotten in between)."""
@@ -118,6 +121,11 @@ class CostTable:
             if blob in self._files:
                 self._places[blob] = place
         return place
+
+    def along(self, blob: Blob, size: int) -> None:
+        """Bytes of others came with a content: its directory is charged with them."""
+        self._gone.setdefault(self.directory(blob), Cost()).along += size
+        fold(self._gone, self._most)
 
     def directories(self) -> Sums:
         """The sums of all directories, of their own files."""

@@ -96,7 +96,8 @@ def report(
     numbers = done.numbers
     asked = int(numbers.get("read_bytes", 0) + numbers.get("pushed_bytes", 0))
     reads = int(numbers.get("reads", 0) + numbers.get("pushed", 0))
-    waits, fetched = int(numbers.get("fetch.waits", 0)), int(numbers.get("fetch.bytes_received", 0))
+    waits, sent = int(numbers.get("fetch.waits", 0)), _sent(done)
+    fetched = sent + sum(size for place, size in done.places.items() if place not in done.remotes)
     busy, gets = float(numbers.get("busy", 0)), int(numbers.get("asked", 0))
     return {
         "version": VERSION,
@@ -111,14 +112,14 @@ def report(
             "lookups": int(numbers.get("lookups", 0)),
             "errors": int(numbers.get("errors", 0)),
         },
-        "fetched": _fetched(done),
+        "fetched": {"bytes": fetched, **_fetched(done)},
         "remotes": {name: dict(one) for name, one in done.remotes.items() if any(one.values())},
         "amplification": ratio(fetched, asked),
         "hit_rate": None if not reads else round(max(0.0, 1 - waits / reads), 4),
         "stalled": _stalled(done, waits, longest),
         "first_byte": None if first is None else round(first, 4),
         "rates": {
-            "bytes_per_second": None if not busy else round(fetched / busy),
+            "bytes_per_second": None if not busy else round(sent / busy),
             "request_seconds": ratio(float(numbers.get("gets", 0)), gets),
             "busy_seconds": round(busy, 3),
         },
@@ -127,13 +128,18 @@ def report(
     }
 
 
+def _sent(done: Picture) -> int:
+    """Bytes that remotes sent, as they lie there."""
+    return sum(one.get("received", 0) for one in done.remotes.values())
+
+
 def _fetched(done: Picture) -> dict[str, Any]:
     numbers = done.numbers
     return {
-        "bytes": int(numbers.get("fetch.bytes_received", 0)),
         "demand": int(numbers.get("fetch.bytes_demand", 0)),
         "read_ahead": int(numbers.get("fetch.bytes_read_ahead", 0)),
         "warm_up": int(numbers.get("fetch.bytes_warm_up", 0)),
+        "along": int(numbers.get("fetch.bytes_along", 0)),
         "requests": sum(one.get("requests", 0) for one in done.remotes.values()),
         "gets": int(numbers.get("asked", 0)),
         "failed_requests": int(numbers.get("fetch.failed_requests", 0)),
@@ -167,6 +173,7 @@ def cost_fields(cost: Cost) -> dict[str, Any]:
         "demand": cost.demand,
         "read_ahead": cost.ahead,
         "warm_up": cost.warm,
+        "along": cost.along,
     }
 
 

@@ -32,7 +32,7 @@ MOST_HOT = 100
 """Files told at once."""
 
 _OPS = {"lookup": "lookups", "getattr": "getattrs", "readdir": "readdirs", "open": "opens", "read": "reads"}  # fmt: skip
-_RANKS = {"demand": "demand", "read_ahead": "read_ahead", "warm_up": "warm_up"}
+_RANKS = ("demand", "read_ahead", "warm_up", "along")
 
 
 class Measures:

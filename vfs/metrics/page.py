@@ -33,7 +33,8 @@ then its connection is cut. Answers are 0.05 seconds apart at least, and of a re
 - A *hit* is a read whose bytes were on this machine when it came: in the cache, in a local file, in memory. Read-ahead makes hits. A read of what is just arriving is a miss.
 - *Waiting* is timed for reads that cannot be answered at once, from a disk or a network; others are only counted. `vfs_reader_stall_seconds_total` grows while a
   reader waits, the histogram when it has waited. Divided by time it is the mean number of readers that wait.
-- `vfs_fetched_bytes_total` has ranks: `demand` (a reader waited), `read_ahead`, `warm_up` (`vfs prefetch` and the like).
+- `vfs_fetched_bytes_total` has ranks: `demand` (a reader waited), `read_ahead`, `warm_up` (`vfs prefetch` and the like), `along` (small files that came with an answer for another). Bytes of files: what packed remotes sent for them
+  is less, and in `vfs_remote_received_bytes_total`.
 - Counters begin at 0 with each mount, those of the cache (`vfs_cache_evicted_chunks_total`) with the cache.
 - A label has at most 32 values; what comes beyond is added up as `other`.
 

@@ -47,7 +47,7 @@ class Windows:
         self._free = list(range(self._slots - 1, -1, -1))
         self._full = self._file is None
         self._pending: set[_Key] = set()
-        self._offered: set[_Key] = set()
+        self._offered: dict[_Key, set[int]] = {}
         self._ahead: Lru[bytes, int] = Lru(1024)
         self._changed = threading.Condition()
 
@@ -87,18 +87,15 @@ class Windows:
         with self._changed:
             return None if self._full else self._look(pack, offset, length)
 
-    def holds(self, pack: PackRef, offset: int, length: int) -> bool:
-        """Whether a range of a pack is here."""
+    def offer(self, pack: PackRef, offset: int, length: int) -> bool | None:
+        """Whether nobody was told before that a range is here; who is told deals with it. None: it is not here."""
         with self._changed:
-            return not self._full and self._extents(pack, offset, length) is not None
-
-    def offer(self, pack: PackRef, number: int) -> bool:
-        """Whether a window is here, and nobody was told so before; who is told deals with all that lies in it."""
-        with self._changed:
-            key = (pack.id, number)
-            if key not in self._held or key in self._offered:
+            if self._full or self._extents(pack, offset, length) is None:
+                return None
+            told = self._offered.setdefault((pack.id, offset // WINDOW), set())
+            if offset in told:
                 return False
-            self._offered.add(key)
+            told.add(offset)
             return True
 
     def drop(self, pack: PackRef, offset: int, length: int) -> None:
@@ -196,7 +193,7 @@ class Windows:
 
     def _let_go(self, key: _Key) -> int:
         """Forget a window; its slot."""
-        self._offered.discard(key)
+        self._offered.pop(key, None)
         return self._held.pop(key)[0]
 
     def _short(self, pack: PackRef, end: int) -> ContentMismatch:

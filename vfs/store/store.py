@@ -189,6 +189,11 @@ class ChunkStore(ChunkJudge):
         return len(placed) == len(items)
 
     @property
+    def limit(self) -> int:
+        """Bytes that all segments of all processes may take together."""
+        return self._room.limit
+
+    @property
     def full(self) -> StoreFull | None:
         """Why caching was last turned off, with what helps."""
         return self._room.full

@@ -37,6 +37,7 @@ class Accounting:
         costs: by content.
         waits: those of reads.
         spells: those of the periods that go on.
+        places: bytes by label of the place they came from.
         busy: seconds in which a GET of a remote was under way, up to when none was.
         gets: seconds that GETs took, all together; asked: how many there were.
     """
@@ -46,9 +47,10 @@ class Accounting:
         self.costs = CostTable()
         self.waits = Waits()
         self.spells: set[Spell] = set()
+        self.places: dict[str, int] = {}
         self.busy = self.gets = 0.0
         self.asked = 0
-        self._running = 0
+        self._began: dict[Job, float] = {}  # of the GETs under way
         self._since = 0.0
 
     def read(self, blob: Blob, size: int) -> None:
@@ -78,29 +80,46 @@ class Accounting:
 
     @contextmanager
     def get(self, job: Job) -> Iterator[None]:
-        """A GET is under way; of a place on this machine it costs nothing worth telling."""
+        """A GET is under way, until it is `answered`; of a place on this machine it costs nothing worth telling."""
         self.counters.requests += 1
         if job.source is None or job.source.place.local:
             yield
             return
         self.asked += 1
         self.costs.of(job.state.blob).requests += 1
-        began = trio.current_time()
-        if not self._running:
-            self._since = began
-        self._running += 1
+        now = trio.current_time()
+        if not self._began:
+            self._since = now
+        self._began[job] = now
         try:
             yield
         finally:
+            self.answered(job)
+
+    def answered(self, job: Job) -> None:
+        """All that a GET is to bring has come, or it has ended; what its thread does from here on is something else."""
+        began = self._began.pop(job, None)
+        if began is not None:
             now = trio.current_time()
             self.gets += now - began
-            self._running -= 1
-            if not self._running:
+            if not self._began:
                 self.busy += now - self._since
+
+    def along(self, job: Job, size: int) -> None:
+        """Bytes that came along with the answer for a job were stored."""
+        self.counters.came_along(size)
+        self.costs.along(job.state.blob, size)
+        self._came_from(job, size)
+
+    def _came_from(self, job: Job, size: int) -> None:
+        assert job.source is not None
+        label = job.source.place.label
+        self.places[label] = self.places.get(label, 0) + size
 
     def received(self, job: Job, size: int) -> None:
         """A block came."""
         self.counters.received(job.level, size)
+        self._came_from(job, size)
         cost = self.costs.of(job.state.blob)
         if not job.level:
             cost.demand += size
@@ -112,11 +131,11 @@ class Accounting:
     def numbers(self) -> dict[str, int | float]:
         """What `vfs.core.periods` calls numbers."""
         counted = {f"fetch.{name}": value for name, value in self.counters.snapshot().items()}
-        going_on = self.waits.waiting or self._running
+        going_on = self.waits.waiting or self._began
         now = trio.current_time() if going_on else 0.0  # before the loop runs nothing does
         own = {
             "stalled": self.waits.seconds(now),
-            "busy": self.busy + (now - self._since if self._running else 0.0),
+            "busy": self.busy + (now - self._since if self._began else 0.0),
             "gets": self.gets,
             "asked": self.asked,
         }

@@ -2,7 +2,8 @@
 
 Rules:
   * In batches, the nearest first. Who wants one of them meanwhile waits for its batch, which costs no job; for `PATIENCE` at most.
-  * What is not what it should be is not stored: whoever wants it asks for it, and meets the error.
+  * An answer brings no more along than `MOST` bytes, nor than a `_SHARE`th of the cache: nobody has asked for it, and what is there has to go for it.
+  * What is not what it should be is not stored: whoever wants it asks for it, and meets the error. A store that takes nothing is not tried again.
 """
 
 import contextlib
@@ -18,10 +19,14 @@ from vfs.store import ChunkStore
 from vfs.transfer.accounting import Accounting
 from vfs.transfer.blocks import WHOLE_SIZE
 from vfs.transfer.place import Buffer, Companion, Generous
+from vfs.transfer.state import Job
 from vfs.types import BLOCK_SIZE, Blob
 
 BATCH: Final = 1 << 20
 """Bytes stored at once."""
+
+MOST: Final = 8 << 20
+_SHARE: Final = 32
 
 PATIENCE: Final = 2.0
 """Seconds that a reader waits; a thread takes some milliseconds for a batch, unless the disk hangs."""
@@ -47,6 +52,11 @@ class Coming:
         for key in keys:
             if (event := self._blobs.pop(key, None)) is not None:
                 event.set()
+
+    def came(self, job: Job, keys: Sequence[bytes], size: int) -> None:
+        """As `end`; `size` bytes of them were stored, which the answer for a job brought."""
+        self.end(keys)
+        self._accounting.along(job, size)
 
     def end_all(self) -> None:
         """Nothing comes any more."""
@@ -75,7 +85,7 @@ def keep_companions(
     place: Generous,
     store: ChunkStore,
     begin: Callable[[Sequence[bytes]], None],
-    end: Callable[[Sequence[bytes]], None],
+    end: Callable[[Sequence[bytes], int], None],
 ) -> None:
     """Store what came along with an answer, as far as it is what it should be; in the thread of the answer.
 
@@ -83,18 +93,21 @@ def keep_companions(
         place: that gave the answer.
         store: takes it.
         begin: told of the keys of all blobs that are about to be stored.
-        end: told of the same, batch by batch, when they are there or are not to be had.
+        end: told of the same, batch by batch, when they are there or are not to be had, and how many bytes were stored.
     """
     with contextlib.suppress(VfsError):  # whoever wants them meets the error
-        left = [one for one in place.companions() if _is_wanted(store, one.blob)]
+        most = min(MOST, store.limit // _SHARE)
+        left = [one for one in place.companions(most) if _is_wanted(store, one.blob)]
         begin([one.blob.key for one in left])
         try:
             for batch in _batches(left):
-                _keep(store, batch)
+                kept = _keep(store, batch)
+                if kept is None:
+                    break
                 left = left[len(batch) :]
-                end([one.blob.key for one in batch])
+                end([one.blob.key for one in batch], kept)
         finally:
-            end([one.blob.key for one in left])
+            end([one.blob.key for one in left], 0)
 
 
 def _is_wanted(store: ChunkStore, blob: Blob) -> bool:
@@ -115,19 +128,20 @@ def _batches(companions: Sequence[Companion]) -> Iterator[list[Companion]]:
         yield batch
 
 
-def _keep(store: ChunkStore, batch: Sequence[Companion]) -> None:
+def _keep(store: ChunkStore, batch: Sequence[Companion]) -> int | None:
+    """Bytes that were stored; None if the store takes nothing."""
     blocks: list[tuple[bytes, Buffer]] = []
-    try:
-        for blob, read in batch:
+    size = 0
+    for blob, read in batch:
+        with contextlib.suppress(VfsError):  # of this one
             data = memoryview(read())
             if len(data) == blob.size and _is(blob, data):
+                size += len(data)
                 blocks += (
                     (blob.key + n.to_bytes(4, "big"), data[n * BLOCK_SIZE :][:BLOCK_SIZE])
                     for n in range(block_count(blob.size))
                 )
-    finally:
-        if blocks:
-            store.append(blocks)
+    return size if not blocks or store.append(blocks) else None
 
 
 def _is(blob: Blob, data: Buffer) -> bool:

@@ -47,8 +47,8 @@ class Announce(Protocol):
     def coming(self, job: Job, keys: Sequence[bytes]) -> None:
         """Other small blobs came along and are about to be stored."""
 
-    def came(self, job: Job, keys: Sequence[bytes]) -> None:
-        """Some of them are in the store, or not to be had."""
+    def came(self, job: Job, keys: Sequence[bytes], size: int) -> None:
+        """Some of them are in the store (`size` bytes), or not to be had."""
 
 
 def download(job: Job, source: Source, store: ChunkStore, announce: Announce) -> None:

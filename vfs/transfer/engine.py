@@ -65,7 +65,6 @@ class Engine:
         self.budget = Budget(memory_limit)
         self.memory = Memory(self.budget)
         self.coming = Coming(self.accounting)
-        self.received: dict[str, int] = {}
         self.running: set[Job] = set()
         self.taking = True
         self.closed = False
@@ -287,12 +286,13 @@ class Engine:
         job.moved = trio.current_time()
         for block, data in blocks:
             self.accounting.received(job, len(data))
-            self.received[label] = self.received.get(label, 0) + len(data)
             job.progress = block + 1
             if not job.void:
                 if mark and job.state.blob.scope:
                     job.state.handed.note(block, mark)
                 job.state.arrive(block, data)
+        if job.progress == job.stop:
+            self.accounting.answered(job)
 
     def _stored(self, job: Job, blocks: list[int], taken: Taken, lasting: bool) -> None:
         state = job.state

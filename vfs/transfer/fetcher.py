@@ -395,5 +395,5 @@ class Fetcher:
             waiting_readers=self.accounting.waits.waiting,
             checking=engine.checking,
             memory_cached=engine.memory.weight,
-            places=dict(engine.received),
+            places=dict(engine.accounting.places),
         )

@@ -57,9 +57,9 @@ class Inbox:
         """In a worker thread: other blobs came along."""
         self._tell(job, lambda: self._companions.begin(keys))
 
-    def came(self, job: Job, keys: Sequence[bytes]) -> None:
-        """In a worker thread: some of them are in the store, or not to be had."""
-        self._tell(job, lambda: self._companions.end(keys))
+    def came(self, job: Job, keys: Sequence[bytes], size: int) -> None:
+        """In a worker thread: some of them are in the store (`size` bytes), or not to be had."""
+        self._tell(job, lambda: self._companions.came(job, keys, size))
 
     def drain(self) -> None:
         """On the loop: handle everything announced so far."""

@@ -109,8 +109,11 @@ class Generous(Protocol):
             VfsError: it cannot be found out.
         """
 
-    def companions(self) -> Sequence[Companion]:
+    def companions(self, most: int) -> Sequence[Companion]:
         """Other small blobs that came with an answer, those next to it first; each for one caller only, however many ask at once.
+
+        Args:
+            most: bytes that they have together at most, as files.
 
         Raises:
             VfsError: what came cannot be used.

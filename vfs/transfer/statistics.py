@@ -22,6 +22,7 @@ class FetchCounters(Counters):
     bytes_demand: int = 0
     bytes_read_ahead: int = 0
     bytes_warm_up: int = 0
+    bytes_along: int = 0
     bytes_stored: int = 0
     bytes_unstored: int = 0
     corrupt: int = 0
@@ -40,6 +41,12 @@ class FetchCounters(Counters):
         else:
             self.bytes_warm_up += size
 
+    def came_along(self, size: int) -> None:
+        """Count bytes that came with an answer for something else, and were stored."""
+        self.bytes_received += size
+        self.bytes_along += size
+        self.bytes_stored += size
+
 
 @dataclass(frozen=True, slots=True)
 class FetchStatistics:
@@ -50,7 +57,7 @@ class FetchStatistics:
         hits_memory: blocks found just arrived. hits_store: found in the store. misses: asked of a place.
         requests: GETs begun. failed_requests: ended by an error. retries: asked again elsewhere (or of a new version).
         cut_off: GETs shortened because a demand needed their end at once.
-        bytes_received: from all places; bytes_demand, bytes_read_ahead, bytes_warm_up: the same by rank.
+        bytes_received: from all places; bytes_demand, bytes_read_ahead, bytes_warm_up: the same by rank; bytes_along: what came with an answer for something else.
         bytes_stored: taken by the store; bytes_unstored: not (cache off, or a local file).
         corrupt: blocks fetched again because the store's copy was damaged. mismatches: objects with wrong bytes.
         verified, bad: large blobs whose whole was checked, and how it ended. timeouts: reads ended by the deadline.
@@ -72,6 +79,7 @@ class FetchStatistics:
     bytes_demand: int
     bytes_read_ahead: int
     bytes_warm_up: int
+    bytes_along: int
     bytes_stored: int
     bytes_unstored: int
     corrupt: int

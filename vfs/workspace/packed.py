@@ -33,6 +33,8 @@ from vfs.types import Blob, Digest
 MISSING_SECONDS = 30.0
 """A manifest that was not there is not asked for again so soon: a directory may have a million files."""
 MOST_COMPANIONS = 1024
+_MOST_PASSED = 16
+"""Small files in a row that others deal with: what lies behind them is theirs as well, or comes with somebody who reads there."""
 _MANIFESTS = 64
 _MOST_MISSING = 100_000
 _INDEXED_FILES = 4_000_000
@@ -200,8 +202,8 @@ class PackedSource:
         chunk = file.chunks[0]
         return manifest.root.packs[chunk.pack].id, chunk.offset // WINDOW
 
-    def companions(self, blob: Blob) -> list[Companion]:
-        """Small files around one that was read, whose chunks came in the same windows; each window's once, as long as it is kept.
+    def companions(self, blob: Blob, most: int) -> list[Companion]:
+        """Small files around one that was read, whose chunks came in the same windows, of `most` bytes together; each once, as long as its window is kept.
 
         Raises:
             ObjectMissing, FormatError, RemoteError: as in `place`.
@@ -210,24 +212,26 @@ class PackedSource:
         if len(file.chunks) != 1:
             return []
         block, at = manifest.around(path)
-        windows, ours, opener = self.reader.windows, set[Window](), Decompressor()
+        own, opener, left = file.chunks[0], Decompressor(), most
+        pack, offer = manifest.root.packs[own.pack], self.reader.windows.offer
+        offer(pack, own.offset, own.stored)  # nobody need bring it again
         found: list[Companion] = []
         for run in (range(at + 1, len(block)), range(at - 1, -1, -1)):
+            passed = 0
             for number in run[:MOST_COMPANIONS]:
                 one = block[number]
-                if len(one.chunks) != 1 or one.chunks[0].pack != file.chunks[0].pack:
+                if len(one.chunks) != 1 or one.chunks[0].pack != own.pack:
                     continue
-                pack, chunk = manifest.root.packs[one.chunks[0].pack], one.chunks[0]
-                window = self._window(manifest, one)
-                if not windows.holds(pack, chunk.offset, chunk.stored):
+                chunk = one.chunks[0]
+                offered = offer(pack, chunk.offset, chunk.stored) if one.size <= left else None
+                if offered is None or passed == _MOST_PASSED:
                     break
-                if window not in ours and not windows.offer(pack, window[1]):
-                    break
-                ours.add(window)
-                read = partial(self._companion, pack, chunk, opener)
-                found.append(
-                    Companion(Blob(Digest(blob.digest.algorithm, one.value), one.size), read)
-                )
+                if not offered:
+                    passed += 1
+                    continue
+                passed, left = 0, left - one.size
+                content = Blob(Digest(blob.digest.algorithm, one.value), one.size)
+                found.append(Companion(content, partial(self._companion, pack, chunk, opener)))
         return found
 
     def _companion(self, pack: PackRef, chunk: ChunkPlace, opener: Decompressor) -> Buffer:

@@ -240,9 +240,9 @@ class PackedRemotePlace(DeferredPlace):
         self._session = session
         self._blob = blob
 
-    def companions(self) -> list[Companion]:
+    def companions(self, most: int) -> list[Companion]:
         """As `Generous.companions`."""
-        return self._session.packed(self.ref).companions(self._blob)
+        return self._session.packed(self.ref).companions(self._blob, most)
 
     def parcel(self) -> Hashable:
         """As `Generous.parcel`."""

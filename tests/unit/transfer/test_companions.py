@@ -1,12 +1,14 @@
 """Blobs that come along with an answer are stored if they are what they should be."""
 
 import threading
+import time
 from functools import partial
 
 import pytest
 import trio
 
 from tests.unit.transfer.bench import Bench, blob_of, content_of
+from vfs.core.costs import UNKNOWN
 from vfs.errors import ContentMismatch
 from vfs.store import VERIFIED
 from vfs.testing.places import FaultyPlace
@@ -23,11 +25,11 @@ class Parcelled(FaultyPlace):
 
 
 class GenerousPlace(Parcelled):
-    def companions(self) -> list[Companion]:
+    def companions(self, most: int) -> list[Companion]:
         return [
-            Companion(blob_of(GOOD), lambda: GOOD),
-            Companion(blob_of(LIE), lambda: LIE[:-1] + b"x"),
             Companion(blob_of(LOST), _damaged),
+            Companion(blob_of(LIE), lambda: LIE[:-1] + b"x"),
+            Companion(blob_of(GOOD), lambda: GOOD),
         ]
 
 
@@ -41,7 +43,7 @@ class GreatPlace(Parcelled):
     SIZES = (BLOCK_SIZE, BLOCK_SIZE + 1, 1 << 20, (4 << 20) + 1)
     FILES = tuple(content_of(size, size) for size in SIZES)
 
-    def companions(self) -> list[Companion]:
+    def companions(self, most: int) -> list[Companion]:
         found = [Companion(Blob(blob_of(c).digest, len(c)), partial(bytes, c)) for c in self.FILES]
         return [*found, Companion(Blob(blob_of(GOOD).digest, len(GOOD) - 1), lambda: GOOD)]
 
@@ -68,6 +70,10 @@ async def test_what_came_along_is_checked_and_stored(bench: Bench) -> None:
     assert await bench.read(blob_of(GOOD), [other], 0, 8000) == GOOD
     assert not other.requests
     assert bench.verdict(blob_of(GOOD)) == VERIFIED
+    told = bench.fetcher.statistics()
+    assert (told.bytes_demand, told.bytes_along) == (8000, 8000)
+    assert told.bytes_received == told.bytes_stored == sum(told.places.values()) == 16_000
+    assert bench.fetcher.accounting.costs.directories()[UNKNOWN].along == 8000
     liar = FaultyPlace(LIE)
     assert await bench.read(blob_of(LIE), [liar], 0, 8000) == LIE
     assert len(liar.requests) == 1
@@ -94,8 +100,11 @@ class SlowPlace(Parcelled):
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
         self.let = threading.Event()
+        self.most = 0
 
-    def companions(self) -> list[Companion]:
+    def companions(self, most: int) -> list[Companion]:
+        self.most = most
+
         def slowly(content: bytes) -> bytes:
             assert self.let.wait(60)
             return content
@@ -137,5 +146,54 @@ async def test_a_thread_that_hangs_is_not_waited_for(
     other = FaultyPlace(GOOD)
     assert await bench.read(blob_of(GOOD), [other], 0, 8000) == GOOD
     assert len(other.requests) == 1
+    place.let.set()
+    await bench.quiet()
+
+
+async def test_no_more_comes_along_than_a_share_of_the_cache(bench: Bench) -> None:
+    bench.limit_store(64 << 20)
+    await bench.start()
+    place = SlowPlace(WANTED)
+    place.let.set()
+    await bench.read(blob_of(WANTED), [place], 0, 8000)
+    await bench.quiet()
+    assert place.most == 2 << 20
+
+
+class CountedPlace(Parcelled):
+    """Tells how many of its companions were read."""
+
+    FILES = tuple(content_of(companions.BATCH, seed) for seed in range(10, 14))
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.taken = 0
+
+    def companions(self, most: int) -> list[Companion]:
+        return [Companion(blob_of(content), partial(self._read, content)) for content in self.FILES]
+
+    def _read(self, content: bytes) -> bytes:
+        self.taken += 1
+        return content
+
+
+async def test_a_store_that_takes_nothing_is_not_tried_again(bench: Bench) -> None:
+    await bench.start()
+    bench.refuse_to_store()
+    place = CountedPlace(WANTED)
+    await bench.read(blob_of(WANTED), [place], 0, 8000)
+    await bench.quiet()
+    assert place.taken == 1
+    assert bench.fetcher.statistics().bytes_along == 0
+
+
+async def test_a_get_is_over_when_its_answer_was_read(bench: Bench) -> None:
+    """What came along is stored then; that is no time of the remote."""
+    fetcher, place = await bench.start(), SlowPlace(WANTED)
+    await bench.read(blob_of(WANTED), [place], 0, 8000)
+    await bench.until(lambda: blob_of(GOOD).key in fetcher.coming)
+    first, began = fetcher.accounting.numbers(), time.monotonic()
+    await bench.until(lambda: time.monotonic() > began + 0.1)
+    assert fetcher.accounting.numbers() == first
     place.let.set()
     await bench.quiet()
