@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,6 +19,7 @@ from tests.hints.conftest import FILES, NAMES, fetched, status
 from vfs.control.client import Talk, call, find_mount
 from vfs.errors import UsageError
 from vfs.hints import Prefetcher, hinted
+from vfs.hints.torch import HintedSampler
 from vfs.testing.latency import LateServer
 from vfs.testing.mounts import Mount, MountFactory, wait_until
 
@@ -208,6 +210,33 @@ def test_a_forked_child_is_silent(mount: Mount, orders: Orders) -> None:
         assert [o["at"] for o in found] == [0]
         coming.advance(1)
         wait_until(lambda: [o["at"] for o in orders()] == [1], "the parent's word")
+
+
+def test_who_is_dropped_has_closed(mount: Mount, orders: Orders) -> None:
+    data, held = mount.path / "data", list[object]()
+    for _ in range(3):
+        for name in Prefetcher(data, NAMES[:5]):
+            read(mount, name)
+        assert list(HintedSampler(range(5), NAMES.__getitem__, mount=data)) == [0, 1, 2, 3, 4]
+        next(iter(Prefetcher(data, NAMES)))  # in mid-epoch
+
+    def forgotten(name: str) -> str:  # in the thread that tells
+        held.clear()
+        return name
+
+    held.append(Prefetcher(data, NAMES, path_of=forgotten).__enter__())
+    kept = Prefetcher(data, NAMES[:5])
+    assert list(kept) + list(kept) == NAMES[:5] * 2
+    wait_until(lambda: [order["run"] for order in orders()] == [2], "the one that is held")
+    wait_until(lambda: hinting() == 1, "the end of the threads of the others")
+    del kept
+    wait_until(lambda: not orders(), "the end of the order")
+    wait_until(lambda: not hinting(), "the end of its thread")
+
+
+def hinting() -> int:
+    """Threads that tell a daemon what comes."""
+    return sum(thread.name == "vfs-hints" for thread in threading.enumerate())
 
 
 def test_half_a_million_paths_cost_one_window(mount: Mount, orders: Orders) -> None:

@@ -2,6 +2,7 @@
 
 Rules:
   * Nobody who trains ever waits for it: it alone talks to the daemon, and ends for good when that does not answer.
+  * It holds nothing that holds it: what nobody wants any more is collected, and lets go of it, in whatever thread that happens, also in this one.
   * It belongs to the process that made it. A child that was forked closes its copy of the connection and says nothing.
   * The source of an order is pulled in this thread only if nobody iterates (`passive`): samplers share random state with their process.
 """
@@ -100,11 +101,16 @@ class Link:
 
     def close(self) -> None:
         """End it; the daemon forgets the order."""
+        if self.let_go() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout=5)
+
+    def let_go(self) -> bool:
+        """It is to end, and nobody waits for that; False if it was to end before, or is that of another process."""
         if self._closed or self.process != os.getpid():
-            return
+            return False
         self._closed = True
         self.wake()
-        self._thread.join(timeout=5)
+        return True
 
     def abandon(self) -> None:
         """In a forked child."""

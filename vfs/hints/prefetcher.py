@@ -2,6 +2,7 @@
 
 Rules:
   * Without a mount, or once its daemon is gone, everything goes on without hints; a warning says so, once per prefetcher.
+  * Who drops one without closing it has closed it: nothing that lives on holds it, neither its link nor the feed.
   * Only the process that made a prefetcher tells the mount anything: its copies in other processes only hand items on.
 """
 
@@ -66,6 +67,7 @@ class Prefetcher(Generic[T]):
         self._process = os.getpid()
         self._found: tuple[MountRecord, Namer] | None = None
         self._link: Link | None = None
+        self._dropped: weakref.finalize[..., Any] | None = None
         self._feed: Feed[T] | None = None
         self._warned = False
         self._astray = ""  # the first path that is not in the mount
@@ -123,7 +125,13 @@ class Prefetcher(Generic[T]):
 
     def _next_feed(self) -> Feed[T]:
         start, self._start = self._start, 0
-        return Feed(iter(self._order), self._names, start)
+        this = weakref.ref(self)
+
+        def names(item: T) -> Sequence[str]:
+            prefetcher = this()
+            return () if prefetcher is None else prefetcher._names(item)
+
+        return Feed(iter(self._order), names, start)
 
     def _names(self, item: T) -> Sequence[str]:
         if self._found is None:
@@ -152,10 +160,11 @@ class Prefetcher(Generic[T]):
 
     def close(self) -> None:
         """The mount need fetch nothing more ahead. Iterating again begins anew."""
-        link, self._link, self._feed = self._link, None, None
+        link = self._link
         if link is not None:
             self._look(link)
             link.close()
+        self._unlink()
 
     @property
     def figures(self) -> Data:
@@ -166,21 +175,27 @@ class Prefetcher(Generic[T]):
         """Have a link, if there can be one, and an epoch on it."""
         if os.getpid() != self._process:
             return None
-        self._feed = feed
         if self._link is not None and not self._link.alive:
             self._look(self._link)
-            self._link = None
+            self._unlink()
+        self._feed = feed
         if self._link is None:
             try:
                 self._found = locate(self._place)
                 step = max(1, int(self._wishes["files"]) // 32)
                 self._link = Link(self._found[0], self._wishes, step)
-                weakref.finalize(self, self._link.close)
+                self._dropped = weakref.finalize(self, self._link.let_go)
             except (VfsError, OSError) as error:
                 self._warn(error)
                 return None
         self._link.begin(feed, passive=passive)
         return self._link
+
+    def _unlink(self) -> None:
+        self._link = self._feed = None
+        if self._dropped is not None:
+            self._dropped.detach()
+            self._dropped = None
 
     def _look(self, link: Link) -> None:
         if link.trouble is not None:
@@ -201,8 +216,8 @@ class Prefetcher(Generic[T]):
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy in another process hands items on, and is silent."""
-        silent = {"_process": -1, "_link": None, "_feed": None, "_found": None}
-        return self.__dict__ | silent
+        mine = dict.fromkeys(("_link", "_dropped", "_feed", "_found"))
+        return self.__dict__ | mine | {"_process": -1}
 
 
 def hinted(
