@@ -130,6 +130,18 @@ def test_who_names_what_is_not_in_the_mount_is_told(mount: Mount) -> None:
         assert list(Prefetcher(mount.path, ["data/1", "/elsewhere/1", "/elsewhere/2"]))
 
 
+def test_who_names_what_is_no_file_is_told(mount: Mount) -> None:
+    for astray in ("data/nothing", "data", "no/such", "data/f000/x", "link"):
+        order = ["git.txt", "data/f001", astray, "data/f002", "data/none"]
+        coming = Prefetcher(mount.path, order)
+        told = pytest.warns(RuntimeWarning, match=f"^not all .*/{astray} is no file there")
+        with told, coming:
+            wait_until(lambda c=coming: c.figures.get("absent"), "the word of the daemon")  # type: ignore[misc]
+            wait_until(lambda: status(mount)["orders"][0]["absent"] == 2, "all of them")
+            assert coming.figures["first_absent"] == astray
+    assert list(Prefetcher(mount.path, ["git.txt", "data/f001"])) == ["git.txt", "data/f001"]
+
+
 def test_what_cannot_be_had_ends_nothing(
     mount: Mount, late: LateServer, mounts: MountFactory
 ) -> None:
@@ -252,7 +264,8 @@ def test_half_a_million_paths_cost_one_window(mount: Mount, orders: Orders) -> N
     daemon = mount.daemon()
     most = 0
     before = process.memory_info().rss + daemon.memory_info().rss
-    with Prefetcher(mount.path, paths(), ahead=1000) as coming:
+    told = pytest.warns(RuntimeWarning, match="no/such/directory/.*/0{60} is no file there")
+    with told, Prefetcher(mount.path, paths(), ahead=1000) as coming:
         for number, _ in enumerate(coming):
             most = max(most, asked - number)
     after = process.memory_info().rss + daemon.memory_info().rss

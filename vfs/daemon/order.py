@@ -2,7 +2,7 @@
 
 Rules (`docs/concurrency.md`, "Known order"):
   * What is told and not passed is bounded by `Window.until`: a client that tells more is refused.
-  * Paths are resolved in the snapshot shown when they come. What is no file there keeps its position and is not fetched.
+  * Paths are resolved in the snapshot shown when they come. What is no file there keeps its position, is not fetched, and is counted; the client is told of the first.
   * A file that fails ends nothing: it is counted, and whoever reads it is told.
   * A new run of the same client forgets what the last one told, and so does what waits: for one of 32 hands, or for the first of a parcel.
   * Of a parcel one file is brought; what did not come along with it is handed on as what comes alone.
@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import trio
 
 from vfs.core.window import RESERVE, Window
-from vfs.daemon.resolving import Item, resolved
+from vfs.daemon.resolving import Item, Resolved, resolved
 from vfs.errors import UsageError, VfsError
 from vfs.threads import Pool, run_in
 from vfs.transfer import Fetcher
@@ -106,7 +106,8 @@ class Order:
         self._changed = _Bell()
         self._parcels: dict[Hashable, deque[Coming]] = {}  # under way, and what comes with each
         self._left: deque[Coming] = deque()  # did not come along with another
-        self._fetched = self._here = self._failed = self._late = 0
+        self._fetched = self._here = self._failed = self._late = self._absent = 0
+        self._first_absent = ""
         self._forget()
 
     def _forget(self) -> None:
@@ -149,6 +150,8 @@ class Order:
             "here": self._here,
             "failed": self._failed,
             "late": self._late,
+            "absent": self._absent,
+            "first_absent": self._first_absent,
         }
 
     # -- what the client tells, and what readers do ------------------------------------------------
@@ -230,14 +233,17 @@ class Order:
             if part == self._part:
                 self._add(found)
 
-    def _add(self, found: list[Item | None]) -> None:
-        for position, item in enumerate(found, self._window.known):
+    def _add(self, found: Resolved) -> None:
+        if found.absent and not self._absent:
+            self._first_absent = found.absent[0].decode("utf-8", "surrogateescape")
+        self._absent += len(found.absent)
+        for position, item in enumerate(found.items, self._window.known):
             if position >= self._window.cursor:
                 self._items.append(item)
                 if item is not None:
                     self._positions[item.inode] = position
                     self._outlooks.come(item.blob.proven_key)
-        self._window.add(0 if item is None else item.blob.size for item in found)
+        self._window.add(0 if item is None else item.blob.size for item in found.items)
         self._changed.ring()
 
     async def _take(self, send: "trio.MemorySendChannel[Coming]") -> None:
@@ -310,12 +316,12 @@ class Order:
                 await trio.sleep(PAUSE)
 
     async def _report(self, progress: Send) -> None:
-        """Ask the client for more, once there is room for a good deal."""
-        asked: tuple[int, int] = (-1, 0)
+        """Ask the client for more, once there is room for a good deal; tell it at once of the first path that is no file."""
+        asked = (-1, 0, False)
         while True:
-            run, until = self._run, self._window.until
-            if run != asked[0] or until >= asked[1] + RESERVE // 8:
-                asked = run, until
+            run, until, strayed = self._run, self._window.until, self._absent > 0
+            if run != asked[0] or until >= asked[1] + RESERVE // 8 or strayed != asked[2]:
+                asked = run, until, strayed
                 await progress({"run": run, "until": until, **self.figures()})
             await self._changed.wait()
 

@@ -44,6 +44,7 @@ class Link:
 
     Attributes:
         trouble: why it has ended, if it was not closed.
+        news: there is something that whoever iterates should look at: trouble, or a path that is no file.
         told: what the daemon said last.
         until: up to which position it wants to be told of the epoch that is on.
         process: to which it belongs.
@@ -65,6 +66,7 @@ class Link:
         self.process = os.getpid()
         self.trouble: VfsError | OSError | None = None
         self.told: Data = {}
+        self.news = False
         self._thread = threading.Thread(target=self._serve, name="vfs-hints", daemon=True)
         _links.add(self)
         self._thread.start()
@@ -128,6 +130,7 @@ class Link:
         except (VfsError, OSError) as error:
             if not self._closed:
                 self.trouble = self._reason(error)
+                self.news = True
         finally:
             self._talk.close()
             self._wake.close()
@@ -167,6 +170,7 @@ class Link:
         with self._guard:
             if told.get("run") != self._run:
                 return
+            self.news |= told.get("absent", 0) != self.told.get("absent", 0)
             self.told = told
             self.until = max(self.until, int(told["until"]))
             feed, passive = self._feed, self._passive

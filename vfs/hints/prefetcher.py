@@ -10,6 +10,7 @@ import os
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from operator import index
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, cast
 
@@ -58,11 +59,14 @@ class Prefetcher(Generic[T]):
             behind: whether what was read may leave the cache before what nobody has named.
             start: how many items of the first epoch are left out.
             trail: by how many files some readers may be behind the item that was handed out last (several workers).
+
+        Raises:
+            TypeError, ValueError: an argument is not what it has to be.
         """
         self._place = mount
         self._order = order
         self._path_of = path_of
-        self._start = start
+        self._start = count("start", start)
         self._wishes = _wishes(ahead, behind, trail)
         self._process = os.getpid()
         self._found: tuple[MountRecord, Namer] | None = None
@@ -88,7 +92,7 @@ class Prefetcher(Generic[T]):
 
     def epoch(self, start: int = 0) -> Iterator[T]:
         """The items of a new epoch, but for the first `start`."""
-        self._start = start
+        self._start = count("start", start)
         feed = self._next_feed()
         link = self._begin(feed, passive=False)
         return iter(feed) if link is None else self._hand_out(feed, link)
@@ -96,7 +100,8 @@ class Prefetcher(Generic[T]):
     def _hand_out(self, feed: Feed[T], link: Link) -> Iterator[T]:
         step = min(PULL_STEP, -(-int(self._wishes["files"]) // 2))
         while True:
-            if link.trouble is not None:
+            if link.news:
+                link.news = False
                 self._look(link)
             elif link.until - feed.pulled >= step:
                 feed.pull(link.until)
@@ -112,7 +117,7 @@ class Prefetcher(Generic[T]):
 
     def renew(self, order: Iterable[T], *, start: int = 0) -> Self:
         """Another order from now on; `start` items of its first epoch are left out."""
-        self._order, self._start = order, start
+        self._order, self._start = order, count("start", start)
         if self._feed is not None and self._link is not None:
             self._begin(self._next_feed(), passive=True)
         return self
@@ -120,6 +125,7 @@ class Prefetcher(Generic[T]):
     def advance(self, number: int) -> None:
         """Inside a block: the reader has come to the item of this number. From then on the mount believes that, rather than what it sees."""
         link, feed = self._link, self._feed
+        number = count("number", number)
         if link is not None and feed is not None and link.alive:
             link.move(feed.pass_items(number))
 
@@ -168,7 +174,7 @@ class Prefetcher(Generic[T]):
 
     @property
     def figures(self) -> Data:
-        """What the mount said last: positions (`at`, `taken`, `known`), files `fetched`, already `here`, `failed`; empty without a mount."""
+        """What the mount said last: positions (`at`, `taken`, `known`), files `fetched`, already `here`, `failed`, `absent`; empty without a mount."""
         return {} if self._link is None else dict(self._link.told)
 
     def _begin(self, feed: Feed[T], *, passive: bool) -> Link | None:
@@ -202,6 +208,9 @@ class Prefetcher(Generic[T]):
             self._warn(link.trouble)
         elif self._astray:
             self._warn(f"{self._astray} is not in it", "not all")
+        elif (absent := link.told.get("first_absent")) and self._found is not None:
+            path = os.path.join(self._found[0].mountpoint, absent)
+            self._warn(f"{path} is no file there (links are not followed)", "not all")
 
     def _warn(self, why: VfsError | OSError | str, which: str = "no") -> None:
         if not self._warned:
@@ -269,14 +278,38 @@ def _chained(first: T, rest: Iterator[T]) -> Iterator[T]:
 
 
 def _wishes(ahead: int | str, behind: str, trail: int) -> Data:
-    """The arguments of the verb `order`. Raises ValueError."""
+    """The arguments of the verb `order`. Raises TypeError, ValueError."""
     if behind not in ("drop", "keep"):
         raise ValueError(f"behind={behind!r}: expected 'drop' or 'keep'")
+    wishes: Data = {"behind": behind, "trail": count("trail", trail)}
+    expected = f"ahead={ahead!r}: expected 1 to {MOST_FILES} files, or bytes ('2GiB')"
     if isinstance(ahead, str):
-        return {"size": parse_size(ahead), "behind": behind, "trail": trail, "files": MOST_FILES}
-    if not 1 <= ahead <= MOST_FILES:
-        raise ValueError(f"ahead={ahead}: expected 1 to {MOST_FILES} files, or bytes ('2GiB')")
-    return {"files": ahead, "behind": behind, "trail": trail}
+        try:
+            size = parse_size(ahead)
+        except ValueError:
+            size = 0
+        if not size:
+            raise ValueError(expected)
+        return wishes | {"size": size, "files": MOST_FILES}
+    try:
+        files = index(ahead)
+    except TypeError:
+        raise TypeError(expected) from None
+    if not 1 <= files <= MOST_FILES:
+        raise ValueError(expected)
+    return wishes | {"files": files}
+
+
+def count(name: str, given: int) -> int:
+    """An argument that is a count. Raises TypeError, ValueError."""
+    expected = f"{name}={given!r}: expected a whole number, 0 or more"
+    try:
+        number = index(given)
+    except TypeError:
+        raise TypeError(expected) from None
+    if number < 0:
+        raise ValueError(expected)
+    return number
 
 
 MOST_FILES = 65_536

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, cast
 
 from vfs.hints.locating import Name
-from vfs.hints.prefetcher import DEFAULT_FILES, Prefetcher
+from vfs.hints.prefetcher import DEFAULT_FILES, Prefetcher, count
 
 PathsOf = Callable[[Any], Name | Sequence[Name]]
 
@@ -82,7 +82,7 @@ class HintedSampler:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """The next epoch begins behind so many items of the sampler, which must give the same order again."""
-        self._skip = state["yielded"]
+        self._skip = count("yielded", state["yielded"])
 
     def close(self) -> None:
         """The mount need fetch nothing more ahead."""

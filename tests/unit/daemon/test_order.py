@@ -11,7 +11,7 @@ import trio.testing
 
 from vfs.daemon import order as module
 from vfs.daemon.order import AT_ONCE, Order, Wishes
-from vfs.daemon.resolving import Item
+from vfs.daemon.resolving import Item, Resolved
 from vfs.store import Taken
 from vfs.transfer.bringing import Missing
 from vfs.types import Algorithm, Blob, Digest
@@ -42,7 +42,7 @@ class Remote:
 async def following(
     remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Order, Tell]]:
-    monkeypatch.setattr(module, "resolved", lambda *given: [item(int(path)) for path in given[2]])
+    monkeypatch.setattr(module, "resolved", numbered)
     monkeypatch.setattr(module, "run_in", at_once)  # the clock does not wait for threads
     outlooks = SimpleNamespace(come=lambda key: None, leave=lambda key, behind: None)
     orders = SimpleNamespace(
@@ -65,6 +65,10 @@ async def following(
 
 async def at_once(_: object, function: Callable[..., object], *args: object) -> object:
     return function(*args)
+
+
+def numbered(_: object, __: object, paths: list[bytes]) -> Resolved:
+    return Resolved([item(int(path)) for path in paths], [])
 
 
 def item(number: int) -> Item:
