@@ -225,7 +225,7 @@ def test_a_forked_child_is_silent(mount: Mount, orders: Orders) -> None:
 
 
 def test_who_is_dropped_has_closed(mount: Mount, orders: Orders) -> None:
-    data, held = mount.path / "data", list[object]()
+    data, held = mount.path / "data", list[Prefetcher[str]]()
     for _ in range(3):
         for name in Prefetcher(data, NAMES[:5]):
             read(mount, name)
@@ -236,7 +236,8 @@ def test_who_is_dropped_has_closed(mount: Mount, orders: Orders) -> None:
         held.clear()
         return name
 
-    held.append(Prefetcher(data, NAMES, path_of=forgotten).__enter__())
+    held.append(Prefetcher(data, NAMES, path_of=forgotten))
+    held[0].__enter__()
     kept = Prefetcher(data, NAMES[:5])
     assert list(kept) + list(kept) == NAMES[:5] * 2
     wait_until(lambda: [order["run"] for order in orders()] == [2], "the one that is held")
