@@ -61,7 +61,7 @@ _PAGE = "dvc_plots/index.html"
     default=_PAGE,
     show_default=True,
     metavar="FILE",
-    help="The page to write.",
+    help="The page to write; directories above it are made.",
 )
 @repo_option
 @mount_option

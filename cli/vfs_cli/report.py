@@ -44,7 +44,10 @@ Report = Mapping[str, Any]
 @click.option("--since", type=NAME, metavar="NAME", help="Only from the period of that name on.")
 @click.option("--last-run", is_flag=True, help="The last run of a stage in this repository.")
 @click.option(
-    "--html", type=FILE, metavar="FILE", help="Write one page that holds all, with plots."
+    "--html",
+    type=FILE,
+    metavar="FILE",
+    help="Write one page that holds all, with plots; directories above it are made.",
 )
 @json_option
 def command(

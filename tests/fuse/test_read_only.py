@@ -75,6 +75,13 @@ def test_writing_is_refused(what: str, mount: Mount) -> None:
         WRITES[what](mount.raw)
 
 
+@pytest.mark.parametrize("flags", [os.O_APPEND, os.O_CREAT, os.O_APPEND | os.O_CREAT])
+def test_flags_that_write_nothing_are_as_on_any_disk(mount: Mount, flags: int) -> None:
+    descriptor = os.open(mount.path / "git.txt", os.O_RDONLY | flags)
+    assert os.read(descriptor, 10) == b"git"
+    os.close(descriptor)
+
+
 @pytest.fixture(scope="module")
 def writable(mount: Mount, module_mounts: MountFactory) -> Mount:
     """A mount that root told the kernel to be writable: now we are asked."""

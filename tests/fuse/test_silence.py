@@ -1,7 +1,10 @@
 """What costs no message on the direct transport, by its own count of them; and when it must cost one again."""
 
+import errno
 import json
 import os
+import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +81,25 @@ def look(path: Path) -> list[tuple[str, int]]:
 
 def test_a_warm_open_read_and_close(mount: Mount, warm: Path) -> None:
     assert least(mount, lambda: read_all(warm)) == 0
+
+
+def test_python_asks_of_each_file_that_it_buffers_whether_it_is_a_terminal(
+    mount: Mount, warm: Path
+) -> None:
+    """Until 3.14. The kernel passes that on each time, whatever it is answered."""
+
+    def read(buffering: int) -> None:
+        with (warm / "data" / "f0001").open("rb", buffering=buffering) as file:
+            assert file.read() == CONTENT
+
+    def ask() -> None:
+        refused = pytest.raises(termios.error, match=str(errno.ENOTTY))
+        with (warm / "data" / "f0001").open("rb", buffering=0) as file, refused:
+            termios.tcgetattr(file.fileno())
+
+    assert least(mount, lambda: read(0)) == 0
+    assert least(mount, lambda: read(-1)) == (sys.version_info < (3, 14))
+    assert least(mount, ask) == 1
 
 
 def test_a_warm_listing(mount: Mount, warm: Path) -> None:

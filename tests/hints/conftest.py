@@ -36,7 +36,7 @@ def late() -> Iterator[LateServer]:
 def repository(sandbox: Sandbox, late: LateServer) -> HandmadeRepository:
     """200 small files in `data`, on that server."""
     made = HandmadeRepository(sandbox, sandbox.root / "repository", remote_url=late.url)
-    made.commit(directories={"data": FILES})
+    made.commit(plain={"git.txt": b"git", "l:link": b"data/f000"}, directories={"data": FILES})
     root = late.log.parent / "root"
     shutil.rmtree(root)
     shutil.copytree(made.remote, root)

@@ -130,6 +130,7 @@ def test_a_walk_that_breaks_off_is_given_up(mount: Mount, late: LateServer) -> N
 def test_what_is_here_is_not_guessed_at(mount: Mount, late: LateServer) -> None:
     for name in NAMES:
         (mount.path / "data" / name).read_bytes()
+    wait_until(lambda: fetched(late) == len(NAMES), "the server to write down the last one")
     before = fetched(late)
     script = mount.sandbox.root / "again.py"
     script.write_text(READ)

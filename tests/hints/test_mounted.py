@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,6 +19,7 @@ from tests.hints.conftest import FILES, NAMES, fetched, status
 from vfs.control.client import Talk, call, find_mount
 from vfs.errors import UsageError
 from vfs.hints import Prefetcher, hinted
+from vfs.hints.torch import HintedSampler
 from vfs.testing.latency import LateServer
 from vfs.testing.mounts import Mount, MountFactory, wait_until
 
@@ -128,6 +130,18 @@ def test_who_names_what_is_not_in_the_mount_is_told(mount: Mount) -> None:
         assert list(Prefetcher(mount.path, ["data/1", "/elsewhere/1", "/elsewhere/2"]))
 
 
+def test_who_names_what_is_no_file_is_told(mount: Mount) -> None:
+    for astray in ("data/nothing", "data", "no/such", "data/f000/x", "link"):
+        order = ["git.txt", "data/f001", astray, "data/f002", "data/none"]
+        coming = Prefetcher(mount.path, order)
+        told = pytest.warns(RuntimeWarning, match=f"^not all .*/{astray} is no file there")
+        with told, coming:
+            wait_until(lambda c=coming: c.figures.get("absent"), "the word of the daemon")  # type: ignore[misc]
+            wait_until(lambda: status(mount)["orders"][0]["absent"] == 2, "all of them")
+            assert coming.figures["first_absent"] == astray
+    assert list(Prefetcher(mount.path, ["git.txt", "data/f001"])) == ["git.txt", "data/f001"]
+
+
 def test_what_cannot_be_had_ends_nothing(
     mount: Mount, late: LateServer, mounts: MountFactory
 ) -> None:
@@ -210,6 +224,34 @@ def test_a_forked_child_is_silent(mount: Mount, orders: Orders) -> None:
         wait_until(lambda: [o["at"] for o in orders()] == [1], "the parent's word")
 
 
+def test_who_is_dropped_has_closed(mount: Mount, orders: Orders) -> None:
+    data, held = mount.path / "data", list[Prefetcher[str]]()
+    for _ in range(3):
+        for name in Prefetcher(data, NAMES[:5]):
+            read(mount, name)
+        assert list(HintedSampler(range(5), NAMES.__getitem__, mount=data)) == [0, 1, 2, 3, 4]
+        next(iter(Prefetcher(data, NAMES)))  # in mid-epoch
+
+    def forgotten(name: str) -> str:  # in the thread that tells
+        held.clear()
+        return name
+
+    held.append(Prefetcher(data, NAMES, path_of=forgotten))
+    held[0].__enter__()
+    kept = Prefetcher(data, NAMES[:5])
+    assert list(kept) + list(kept) == NAMES[:5] * 2
+    wait_until(lambda: [order["run"] for order in orders()] == [2], "the one that is held")
+    wait_until(lambda: hinting() == 1, "the end of the threads of the others")
+    del kept
+    wait_until(lambda: not orders(), "the end of the order")
+    wait_until(lambda: not hinting(), "the end of its thread")
+
+
+def hinting() -> int:
+    """Threads that tell a daemon what comes."""
+    return sum(thread.name == "vfs-hints" for thread in threading.enumerate())
+
+
 def test_half_a_million_paths_cost_one_window(mount: Mount, orders: Orders) -> None:
     asked = 0
 
@@ -223,7 +265,8 @@ def test_half_a_million_paths_cost_one_window(mount: Mount, orders: Orders) -> N
     daemon = mount.daemon()
     most = 0
     before = process.memory_info().rss + daemon.memory_info().rss
-    with Prefetcher(mount.path, paths(), ahead=1000) as coming:
+    told = pytest.warns(RuntimeWarning, match="no/such/directory/.*/0{60} is no file there")
+    with told, Prefetcher(mount.path, paths(), ahead=1000) as coming:
         for number, _ in enumerate(coming):
             most = max(most, asked - number)
     after = process.memory_info().rss + daemon.memory_info().rss

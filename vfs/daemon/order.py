@@ -2,9 +2,10 @@
 
 Rules (`docs/concurrency.md`, "Known order"):
   * What is told and not passed is bounded by `Window.until`: a client that tells more is refused.
-  * Paths are resolved in the snapshot shown when they come. What is no file there keeps its position and is not fetched.
+  * Paths are resolved in the snapshot shown when they come. What is no file there keeps its position, is not fetched, and is counted; the client is told of the first.
   * A file that fails ends nothing: it is counted, and whoever reads it is told.
-  * A new run of the same client forgets what the last one told.
+  * A new run of the same client forgets what the last one told, and so does what waits: for one of 32 hands, or for the first of a parcel.
+  * Of a parcel one file is brought; what did not come along with it is handed on as what comes alone.
 """
 
 from collections import deque
@@ -14,7 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import trio
 
 from vfs.core.window import RESERVE, Window
-from vfs.daemon.resolving import Item, resolved
+from vfs.daemon.resolving import Item, Resolved, resolved
 from vfs.errors import UsageError, VfsError
 from vfs.threads import Pool, run_in
 from vfs.transfer import Fetcher
@@ -75,6 +76,22 @@ class Orders(Protocol):
         """Bytes that one order may have fetched ahead."""
 
 
+class Coming(NamedTuple):
+    """A file that is to be brought.
+
+    Attributes:
+        item: which.
+        part: of what was told.
+        position: in that.
+        parcel: with what it comes; None: alone.
+    """
+
+    item: Item
+    part: int
+    position: int
+    parcel: Hashable
+
+
 class Order:
     """See the module."""
 
@@ -87,8 +104,10 @@ class Order:
         self._run = 0
         self._part = 0  # what is being resolved belongs to this part of what was told
         self._changed = _Bell()
-        self._parcels: dict[Hashable, list[Item]] = {}  # under way, and what comes with each
-        self._fetched = self._here = self._failed = self._late = 0
+        self._parcels: dict[Hashable, deque[Coming]] = {}  # under way, and what comes with each
+        self._left: deque[Coming] = deque()  # did not come along with another
+        self._fetched = self._here = self._failed = self._late = self._absent = 0
+        self._first_absent = ""
         self._forget()
 
     def _forget(self) -> None:
@@ -101,7 +120,7 @@ class Order:
 
     async def run(self, progress: Send, portions: AsyncIterator[dict[str, Any]]) -> None:
         """Until the client has gone (which cancels this)."""
-        send, receive = trio.open_memory_channel[tuple[Item, Hashable]](0)
+        send, receive = trio.open_memory_channel[Coming](0)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._resolve)
             nursery.start_soon(self._take, send)
@@ -131,6 +150,8 @@ class Order:
             "here": self._here,
             "failed": self._failed,
             "late": self._late,
+            "absent": self._absent,
+            "first_absent": self._first_absent,
         }
 
     # -- what the client tells, and what readers do ------------------------------------------------
@@ -212,19 +233,24 @@ class Order:
             if part == self._part:
                 self._add(found)
 
-    def _add(self, found: list[Item | None]) -> None:
-        for position, item in enumerate(found, self._window.known):
+    def _add(self, found: Resolved) -> None:
+        if found.absent and not self._absent:
+            self._first_absent = found.absent[0].decode("utf-8", "surrogateescape")
+        self._absent += len(found.absent)
+        for position, item in enumerate(found.items, self._window.known):
             if position >= self._window.cursor:
                 self._items.append(item)
                 if item is not None:
                     self._positions[item.inode] = position
                     self._outlooks.come(item.blob.proven_key)
-        self._window.add(0 if item is None else item.blob.size for item in found)
+        self._window.add(0 if item is None else item.blob.size for item in found.items)
         self._changed.ring()
 
-    async def _take(self, send: "trio.MemorySendChannel[tuple[Item, Hashable]]") -> None:
+    async def _take(self, send: "trio.MemorySendChannel[Coming]") -> None:
         """Hand on what is to be fetched and is not here."""
         while True:
+            while self._left:
+                await send.send(self._left.popleft())
             share = self._orders.share
             self._window.size = min(self._wishes.size or share, share)
             positions = self._window.take(BATCH)
@@ -238,20 +264,43 @@ class Order:
             for position, item, absent in zip(positions, items, missing, strict=True):
                 if absent is None:
                     self._here += 1
-                elif part != self._part or position < self._window.cursor:
+                    continue
+                coming = Coming(item, part, position, absent.parcel)
+                if self._is_passed(coming):
                     self._late += 1
                 elif absent.parcel in self._parcels:
-                    self._parcels[absent.parcel].append(item)
+                    self._parcels[absent.parcel].append(coming)
                 else:
                     if absent.parcel is not None:
-                        self._parcels[absent.parcel] = []
-                    await send.send((item, absent.parcel))
+                        self._parcels[absent.parcel] = deque()
+                    await send.send(coming)
 
-    async def _bring(self, receive: "trio.MemoryReceiveChannel[tuple[Item, Hashable]]") -> None:
-        async for item, parcel in receive:
-            await self._bring_one(item)
-            for other in self._parcels.pop(parcel, ()):
-                await self._bring_one(other)
+    async def _bring(self, receive: "trio.MemoryReceiveChannel[Coming]") -> None:
+        async for coming in receive:
+            if (first := self._first(coming)) is not None:
+                await self._bring_one(first.item)
+            for other in self._parcels.pop(coming.parcel, ()):
+                if self._is_passed(other):
+                    self._late += 1
+                elif self._bringer.is_small_and_here(other.item.blob):
+                    self._fetched += 1
+                else:
+                    self._left.append(other._replace(parcel=None))
+            if self._left:
+                self._changed.ring()
+
+    def _is_passed(self, coming: Coming) -> bool:
+        return coming.part != self._part or coming.position < self._window.cursor
+
+    def _first(self, coming: Coming) -> Coming | None:
+        """Of it and of what waits for its parcel, the first that is still to be read."""
+        waiting = self._parcels.get(coming.parcel, deque())
+        while self._is_passed(coming):
+            self._late += 1
+            if not waiting:
+                return None
+            coming = waiting.popleft()
+        return coming
 
     async def _bring_one(self, item: Item) -> None:
         if self._bringer.is_small_and_here(item.blob):  # it came along with another
@@ -267,12 +316,12 @@ class Order:
                 await trio.sleep(PAUSE)
 
     async def _report(self, progress: Send) -> None:
-        """Ask the client for more, once there is room for a good deal."""
-        asked: tuple[int, int] = (-1, 0)
+        """Ask the client for more, once there is room for a good deal; tell it at once of the first path that is no file."""
+        asked = (-1, 0, False)
         while True:
-            run, until = self._run, self._window.until
-            if run != asked[0] or until >= asked[1] + RESERVE // 8:
-                asked = run, until
+            run, until, strayed = self._run, self._window.until, self._absent > 0
+            if run != asked[0] or until >= asked[1] + RESERVE // 8 or strayed != asked[2]:
+                asked = run, until, strayed
                 await progress({"run": run, "until": until, **self.figures()})
             await self._changed.wait()
 

@@ -2,6 +2,7 @@
 
 Rules:
   * Nobody who trains ever waits for it: it alone talks to the daemon, and ends for good when that does not answer.
+  * It holds nothing that holds it: what nobody wants any more is collected, and lets go of it, in whatever thread that happens, also in this one.
   * It belongs to the process that made it. A child that was forked closes its copy of the connection and says nothing.
   * The source of an order is pulled in this thread only if nobody iterates (`passive`): samplers share random state with their process.
 """
@@ -43,6 +44,7 @@ class Link:
 
     Attributes:
         trouble: why it has ended, if it was not closed.
+        news: there is something that whoever iterates should look at: trouble, or a path that is no file.
         told: what the daemon said last.
         until: up to which position it wants to be told of the epoch that is on.
         process: to which it belongs.
@@ -64,6 +66,7 @@ class Link:
         self.process = os.getpid()
         self.trouble: VfsError | OSError | None = None
         self.told: Data = {}
+        self.news = False
         self._thread = threading.Thread(target=self._serve, name="vfs-hints", daemon=True)
         _links.add(self)
         self._thread.start()
@@ -100,11 +103,16 @@ class Link:
 
     def close(self) -> None:
         """End it; the daemon forgets the order."""
+        if self.let_go() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout=5)
+
+    def let_go(self) -> bool:
+        """It is to end, and nobody waits for that; False if it was to end before, or is that of another process."""
         if self._closed or self.process != os.getpid():
-            return
+            return False
         self._closed = True
         self.wake()
-        self._thread.join(timeout=5)
+        return True
 
     def abandon(self) -> None:
         """In a forked child."""
@@ -122,6 +130,7 @@ class Link:
         except (VfsError, OSError) as error:
             if not self._closed:
                 self.trouble = self._reason(error)
+                self.news = True
         finally:
             self._talk.close()
             self._wake.close()
@@ -161,6 +170,7 @@ class Link:
         with self._guard:
             if told.get("run") != self._run:
                 return
+            self.news |= told.get("absent", 0) != self.told.get("absent", 0)
             self.told = told
             self.until = max(self.until, int(told["until"]))
             feed, passive = self._feed, self._passive

@@ -2,6 +2,7 @@
 
 Rules:
   * Without a mount, or once its daemon is gone, everything goes on without hints; a warning says so, once per prefetcher.
+  * Who drops one without closing it has closed it: nothing that lives on holds it, neither its link nor the feed.
   * Only the process that made a prefetcher tells the mount anything: its copies in other processes only hand items on.
 """
 
@@ -9,6 +10,7 @@ import os
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from operator import index
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, cast
 
@@ -57,15 +59,19 @@ class Prefetcher(Generic[T]):
             behind: whether what was read may leave the cache before what nobody has named.
             start: how many items of the first epoch are left out.
             trail: by how many files some readers may be behind the item that was handed out last (several workers).
+
+        Raises:
+            TypeError, ValueError: an argument is not what it has to be.
         """
         self._place = mount
         self._order = order
         self._path_of = path_of
-        self._start = start
+        self._start = count("start", start)
         self._wishes = _wishes(ahead, behind, trail)
         self._process = os.getpid()
         self._found: tuple[MountRecord, Namer] | None = None
         self._link: Link | None = None
+        self._dropped: weakref.finalize[..., Any] | None = None
         self._feed: Feed[T] | None = None
         self._warned = False
         self._astray = ""  # the first path that is not in the mount
@@ -86,7 +92,7 @@ class Prefetcher(Generic[T]):
 
     def epoch(self, start: int = 0) -> Iterator[T]:
         """The items of a new epoch, but for the first `start`."""
-        self._start = start
+        self._start = count("start", start)
         feed = self._next_feed()
         link = self._begin(feed, passive=False)
         return iter(feed) if link is None else self._hand_out(feed, link)
@@ -94,7 +100,8 @@ class Prefetcher(Generic[T]):
     def _hand_out(self, feed: Feed[T], link: Link) -> Iterator[T]:
         step = min(PULL_STEP, -(-int(self._wishes["files"]) // 2))
         while True:
-            if link.trouble is not None:
+            if link.news:
+                link.news = False
                 self._look(link)
             elif link.until - feed.pulled >= step:
                 feed.pull(link.until)
@@ -110,7 +117,7 @@ class Prefetcher(Generic[T]):
 
     def renew(self, order: Iterable[T], *, start: int = 0) -> Self:
         """Another order from now on; `start` items of its first epoch are left out."""
-        self._order, self._start = order, start
+        self._order, self._start = order, count("start", start)
         if self._feed is not None and self._link is not None:
             self._begin(self._next_feed(), passive=True)
         return self
@@ -118,12 +125,19 @@ class Prefetcher(Generic[T]):
     def advance(self, number: int) -> None:
         """Inside a block: the reader has come to the item of this number. From then on the mount believes that, rather than what it sees."""
         link, feed = self._link, self._feed
+        number = count("number", number)
         if link is not None and feed is not None and link.alive:
             link.move(feed.pass_items(number))
 
     def _next_feed(self) -> Feed[T]:
         start, self._start = self._start, 0
-        return Feed(iter(self._order), self._names, start)
+        this = weakref.ref(self)
+
+        def names(item: T) -> Sequence[str]:
+            prefetcher = this()
+            return () if prefetcher is None else prefetcher._names(item)
+
+        return Feed(iter(self._order), names, start)
 
     def _names(self, item: T) -> Sequence[str]:
         if self._found is None:
@@ -152,41 +166,51 @@ class Prefetcher(Generic[T]):
 
     def close(self) -> None:
         """The mount need fetch nothing more ahead. Iterating again begins anew."""
-        link, self._link, self._feed = self._link, None, None
+        link = self._link
         if link is not None:
             self._look(link)
             link.close()
+        self._unlink()
 
     @property
     def figures(self) -> Data:
-        """What the mount said last: positions (`at`, `taken`, `known`), files `fetched`, already `here`, `failed`; empty without a mount."""
+        """What the mount said last: positions (`at`, `taken`, `known`), files `fetched`, already `here`, `failed`, `absent`; empty without a mount."""
         return {} if self._link is None else dict(self._link.told)
 
     def _begin(self, feed: Feed[T], *, passive: bool) -> Link | None:
         """Have a link, if there can be one, and an epoch on it."""
         if os.getpid() != self._process:
             return None
-        self._feed = feed
         if self._link is not None and not self._link.alive:
             self._look(self._link)
-            self._link = None
+            self._unlink()
+        self._feed = feed
         if self._link is None:
             try:
                 self._found = locate(self._place)
                 step = max(1, int(self._wishes["files"]) // 32)
                 self._link = Link(self._found[0], self._wishes, step)
-                weakref.finalize(self, self._link.close)
+                self._dropped = weakref.finalize(self, self._link.let_go)
             except (VfsError, OSError) as error:
                 self._warn(error)
                 return None
         self._link.begin(feed, passive=passive)
         return self._link
 
+    def _unlink(self) -> None:
+        self._link = self._feed = None
+        if self._dropped is not None:
+            self._dropped.detach()
+            self._dropped = None
+
     def _look(self, link: Link) -> None:
         if link.trouble is not None:
             self._warn(link.trouble)
         elif self._astray:
             self._warn(f"{self._astray} is not in it", "not all")
+        elif (absent := link.told.get("first_absent")) and self._found is not None:
+            path = os.path.join(self._found[0].mountpoint, absent)
+            self._warn(f"{path} is no file there (links are not followed)", "not all")
 
     def _warn(self, why: VfsError | OSError | str, which: str = "no") -> None:
         if not self._warned:
@@ -201,8 +225,8 @@ class Prefetcher(Generic[T]):
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy in another process hands items on, and is silent."""
-        silent = {"_process": -1, "_link": None, "_feed": None, "_found": None}
-        return self.__dict__ | silent
+        mine = dict.fromkeys(("_link", "_dropped", "_feed", "_found"))
+        return self.__dict__ | mine | {"_process": -1}
 
 
 def hinted(
@@ -254,14 +278,38 @@ def _chained(first: T, rest: Iterator[T]) -> Iterator[T]:
 
 
 def _wishes(ahead: int | str, behind: str, trail: int) -> Data:
-    """The arguments of the verb `order`. Raises ValueError."""
+    """The arguments of the verb `order`. Raises TypeError, ValueError."""
     if behind not in ("drop", "keep"):
         raise ValueError(f"behind={behind!r}: expected 'drop' or 'keep'")
+    wishes: Data = {"behind": behind, "trail": count("trail", trail)}
+    expected = f"ahead={ahead!r}: expected 1 to {MOST_FILES} files, or bytes ('2GiB')"
     if isinstance(ahead, str):
-        return {"size": parse_size(ahead), "behind": behind, "trail": trail, "files": MOST_FILES}
-    if not 1 <= ahead <= MOST_FILES:
-        raise ValueError(f"ahead={ahead}: expected 1 to {MOST_FILES} files, or bytes ('2GiB')")
-    return {"files": ahead, "behind": behind, "trail": trail}
+        try:
+            size = parse_size(ahead)
+        except ValueError:
+            size = 0
+        if not size:
+            raise ValueError(expected)
+        return wishes | {"size": size, "files": MOST_FILES}
+    try:
+        files = index(ahead)
+    except TypeError:
+        raise TypeError(expected) from None
+    if not 1 <= files <= MOST_FILES:
+        raise ValueError(expected)
+    return wishes | {"files": files}
+
+
+def count(name: str, given: int) -> int:
+    """An argument that is a count. Raises TypeError, ValueError."""
+    expected = f"{name}={given!r}: expected a whole number, 0 or more"
+    try:
+        number = index(given)
+    except TypeError:
+        raise TypeError(expected) from None
+    if number < 0:
+        raise ValueError(expected)
+    return number
 
 
 MOST_FILES = 65_536

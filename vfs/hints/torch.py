@@ -11,10 +11,11 @@ Rules:
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from functools import partial
 from typing import Any, cast
 
 from vfs.hints.locating import Name
-from vfs.hints.prefetcher import DEFAULT_FILES, Prefetcher
+from vfs.hints.prefetcher import DEFAULT_FILES, Prefetcher, count
 
 PathsOf = Callable[[Any], Name | Sequence[Name]]
 
@@ -44,12 +45,11 @@ class HintedSampler:
                 quarter of `ahead`.
         """
         self._sampler = sampler
-        self._paths_of = paths_of
         quarter = (ahead if isinstance(ahead, int) else DEFAULT_FILES) // 4
         self._prefetcher: Prefetcher[Any] = Prefetcher(
             mount,
             sampler,
-            path_of=self._paths,
+            path_of=partial(_paths, paths_of),
             ahead=ahead,
             behind=cast("Any", behind),
             trail=quarter if trail is None else trail,
@@ -82,19 +82,21 @@ class HintedSampler:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """The next epoch begins behind so many items of the sampler, which must give the same order again."""
-        self._skip = state["yielded"]
+        self._skip = count("yielded", state["yielded"])
 
     def close(self) -> None:
         """The mount need fetch nothing more ahead."""
         self._prefetcher.close()
 
-    def _paths(self, item: Any) -> Sequence[Name]:
-        indices = item if isinstance(item, list | tuple) else (item,)
-        paths: list[Name] = []
-        for index in indices:
-            found = self._paths_of(index)
-            if isinstance(found, str | bytes) or hasattr(found, "__fspath__"):
-                paths.append(cast("Name", found))
-            else:
-                paths.extend(found)
-        return paths
+
+def _paths(paths_of: PathsOf, item: Any) -> Sequence[Name]:
+    """Those of an index, or of a list of them."""
+    indices = item if isinstance(item, list | tuple) else (item,)
+    paths: list[Name] = []
+    for index in indices:
+        found = paths_of(index)
+        if isinstance(found, str | bytes) or hasattr(found, "__fspath__"):
+            paths.append(cast("Name", found))
+        else:
+            paths.extend(found)
+    return paths

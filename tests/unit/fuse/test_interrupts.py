@@ -37,7 +37,7 @@ async def test_who_cannot_be_looked_at_is_let_go_after_a_while(
         assert not scope.cancel_called
         await trio.sleep(1)
         assert scope.cancel_called
-        waiting.end(5)
+        waiting.end(5, scope)
     assert not waiting.holds(5)
 
 
@@ -51,5 +51,5 @@ async def test_a_caller_without_such_a_signal_is_looked_at_again(
         nursery.start_soon(waiting.interrupt, 6)
         await trio.sleep(10)
         assert not scope.cancel_called
-        waiting.end(6)
+        waiting.end(6, scope)
     await waiting.interrupt(6)  # answered already: nothing to end

@@ -169,7 +169,7 @@ async def test_names_and_attributes(device: Device) -> None:
         (34, errno.ENOSYS),  # ACCESS
         (46, errno.ENOSYS),  # LSEEK
         (52, errno.ENOSYS),  # STATX
-        (39, errno.ENOSYS),  # IOCTL
+        (Opcode.IOCTL, errno.ENOTTY),
         (40, errno.ENOSYS),  # POLL
         (4242, errno.ENOSYS),
         (Opcode.WRITE, errno.EROFS),
@@ -183,8 +183,24 @@ async def test_what_is_not_done(device: Device, opcode: int, number: int) -> Non
     assert await device.ask(opcode, bytes(64)) == (number, b"")
 
 
-async def test_a_first_open_for_writing_is_refused(device: Device) -> None:
-    assert (await device.ask(Opcode.OPEN, struct.pack("=II", os.O_RDWR, 0)))[0] == errno.EROFS
+@pytest.mark.parametrize("flags", [os.O_RDWR, os.O_WRONLY, os.O_TRUNC])
+async def test_a_first_open_for_writing_is_refused(device: Device, flags: int) -> None:
+    assert (await device.ask(Opcode.OPEN, struct.pack("=II", flags, 0)))[0] == errno.EROFS
+
+
+@pytest.mark.parametrize("flags", [os.O_APPEND, os.O_CREAT])
+async def test_a_first_open_that_writes_nothing_is_answered_as_any(
+    device: Device, flags: int
+) -> None:
+    assert (await device.ask(Opcode.OPEN, struct.pack("=II", flags, 0)))[0] == errno.ENOSYS
+
+
+async def test_what_is_not_known_costs_no_exception(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python's own `open` asks each file whether it is a terminal."""
+    monkeypatch.setattr(device.session, "_errno_of", lambda *_: pytest.fail("was raised"))
+    assert (await device.ask(Opcode.IOCTL, bytes(32)))[0] == errno.ENOTTY
 
 
 async def test_a_message_that_has_no_room_is_answered(device: Device) -> None:
@@ -306,6 +322,16 @@ async def test_a_request_of_a_process_that_was_told_to_end_is_answered_once(
     unique, error, _ = await device.answer()
     assert (unique, error) == (other, 0)
     assert device.quiet()
+
+
+async def test_two_that_wait_under_one_number_are_both_answered(device: Device) -> None:
+    node = await device.slow()
+    for _ in range(2):
+        device.send(Opcode.LOOKUP, b"x\0", node, unique=500)
+    assert await device.find(b"file") > 0
+    device.source.built.set()
+    assert [(await device.answer())[:2] for _ in range(2)] == [(500, 0)] * 2
+    assert await device.find(b"file") > 0
 
 
 async def test_a_bug_costs_one_eio(

@@ -87,9 +87,16 @@ def test_what_is_agreed_on_is_what_both_can(
     assert told[8] * 4096 == LARGEST_READ
 
 
-def test_a_kernel_that_cannot_open_without_asking_is_refused() -> None:
-    asked = request(26, struct.pack("=IIII", 7, 45, 0, WANTED & ~REQUIRED))
-    with pytest.raises(DaemonError):
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        (REQUIRED, r"is 7\.45, .* what it does not offer: NO_OPEN_SUPPORT and NO_OPENDIR_SUPPORT"),
+        (1 << 24, "what it does not offer: NO_OPENDIR_SUPPORT"),
+    ],
+)
+def test_a_kernel_that_cannot_open_without_asking_is_refused(lacking: int, said: str) -> None:
+    asked = request(26, struct.pack("=IIII", 7, 45, 0, WANTED & ~lacking))
+    with pytest.raises(DaemonError, match=said + "$"):
         negotiate(asked, len(asked), read_ahead=0, max_background=1)
 
 

@@ -24,7 +24,12 @@ log = logging.getLogger("vfs.fuse")
 Answer = Data | None
 Handler = Callable[[int, int], "Answer | Coroutine[Any, Any, Answer]"]
 
-WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND | os.O_CREAT
+WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
+"""Flags of an open that is refused, as on any disk that is read-only; what is opened for reading with O_APPEND, or O_CREAT where it exists, changes nothing."""
+
+UNSERVED: Final = {Opcode.IOCTL: errno.ENOTTY}
+"""What is answered to operations that no handler is for, but for ENOSYS. Python asks of each file that it opens whether it is a terminal, and the kernel
+passes that on each time: it remembers no answer, and older ones hand ENOSYS on to the caller."""
 
 REFUSED: Final = (
     Opcode.SETATTR,
@@ -56,7 +61,7 @@ class Handlers:
         buffer: bytearray,
         changing: Callable[[int, float], None],
     ) -> None:
-        """Handlers by opcode in `table`; an opcode that is not in it is unknown here.
+        """Handlers by opcode in `table`; an opcode that is not in it is unknown here (`UNSERVED`).
 
         Args:
             filesystem: what is served.

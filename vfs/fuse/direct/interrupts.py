@@ -47,7 +47,10 @@ def _is_to_end(thread: int) -> bool | None:
 
 
 class Waiting:
-    """The requests that wait, each with what ends its waiting."""
+    """The requests that wait, each with what ends its waiting.
+
+    The kernel numbers no two alike. If it did, the later one could be interrupted, and both be answered.
+    """
 
     def __init__(self, *, seen: bool) -> None:
         """`seen`: callers are numbered as in this process's namespace."""
@@ -63,9 +66,10 @@ class Waiting:
         self._scopes[unique] = scope, caller
         return scope
 
-    def end(self, unique: int) -> None:
+    def end(self, unique: int, scope: trio.CancelScope) -> None:
         """It does not wait any more."""
-        del self._scopes[unique]
+        if (found := self._scopes.get(unique)) is not None and found[0] is scope:
+            del self._scopes[unique]
 
     def holds(self, unique: int) -> bool:
         """Whether a request waits; one that does not was answered already."""

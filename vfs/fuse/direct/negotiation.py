@@ -45,8 +45,10 @@ WANTED: Final = (
 """Not among them: AUTO_INVAL_DATA (two paths of one content may have two times, and the pages stay right), EXPORT_SUPPORT (what the kernel forgot
 cannot be found by its number), SPLICE_* (bytes come from a buffer), and all that concerns writing."""
 
-REQUIRED: Final = NO_OPEN_SUPPORT | NO_OPENDIR_SUPPORT
+_REQUIRED: Final = {"NO_OPEN_SUPPORT": NO_OPEN_SUPPORT, "NO_OPENDIR_SUPPORT": NO_OPENDIR_SUPPORT}
 """Every kernel from 7.31 on offers them."""
+
+REQUIRED: Final = NO_OPEN_SUPPORT | NO_OPENDIR_SUPPORT
 
 _IN: Final = Struct("=IIII")
 _OUT: Final = Struct("=IIIIHHIIHHIIH22x")
@@ -67,11 +69,15 @@ class Agreement(NamedTuple):
 
 
 class TooOld(DaemonError):
-    """The kernel speaks a protocol that this transport does not."""
+    """The kernel speaks a protocol that this transport does not, or that without what it needs."""
 
-    def __init__(self, major: int, minor: int) -> None:
+    def __init__(self, major: int, minor: int, offered: int = REQUIRED) -> None:
+        lacking = " and ".join(name for name, flag in _REQUIRED.items() if not offered & flag)
+        needed = f"{MAJOR}.{OLDEST} (Linux 5.4)"
+        if (major, minor) >= (MAJOR, OLDEST) and lacking:
+            needed = f"what it does not offer: {lacking}"
         super().__init__(
-            f"the kernel's FUSE protocol is {major}.{minor}, and the direct transport needs {MAJOR}.{OLDEST} (Linux 5.4)",
+            f"the kernel's FUSE protocol is {major}.{minor}, and the direct transport needs {needed}",
             hint="vfs mount --transport pyfuse3",
         )
 
@@ -95,7 +101,7 @@ def negotiate(data: Buffer, size: int, *, read_ahead: int, max_background: int) 
     if major > MAJOR:
         return Agreement(None, 0, _OUT.pack(MAJOR, NEWEST, *[0] * 11))
     if major < MAJOR or minor < OLDEST or offered & REQUIRED != REQUIRED:
-        raise TooOld(major, minor)
+        raise TooOld(major, minor, offered)
     common, flags = min(minor, NEWEST), offered & WANTED
     background = min(max_background, 0xFFFF)
     return Agreement(

@@ -17,10 +17,9 @@ from typing import Any, Final
 import trio
 import trio.lowlevel
 
-from vfs.fs.errors import FsError
 from vfs.fs.filesystem import FileSystem
 from vfs.fs.reader import Data
-from vfs.fuse.direct.handlers import Answer, Handler, Handlers
+from vfs.fuse.direct.handlers import UNSERVED, Answer, Handler, Handlers
 from vfs.fuse.direct.interrupts import Waiting
 from vfs.fuse.direct.wire import (
     ANSWER,
@@ -176,7 +175,8 @@ class Session:
                 raise Malformed(f"a request of {size} bytes says it has {length}")
             handler = self._table.get(opcode)
             if handler is None:
-                raise FsError(errno.ENOSYS)
+                self._refuse(unique, UNSERVED.get(opcode, errno.ENOSYS))
+                return
             answer: Any = handler(node, size)
         except Exception as error:
             if opcode not in UNANSWERED:
@@ -205,7 +205,7 @@ class Session:
         except Exception as error:  # from around the scope: what is cancelled may fail as well
             self._refuse(unique, self._errno_of(error, opcode))
         finally:
-            self._waiting.end(unique)
+            self._waiting.end(unique, scope)
 
     def _interrupted(self, _: int, size: int) -> None:
         """A signal came to whoever made a request."""

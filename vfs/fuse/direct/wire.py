@@ -82,6 +82,7 @@ class Opcode:
     CREATE: Final = 35
     INTERRUPT: Final = 36
     DESTROY: Final = 38
+    IOCTL: Final = 39
     BATCH_FORGET: Final = 42
     FALLOCATE: Final = 43
     READDIRPLUS: Final = 44

@@ -17,7 +17,7 @@ from vfs.fs.reader import Data
 from vfs.fs.xattrs import Xattrs
 from vfs.fuse.libfuse.boundary import Guarded
 
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC | os.O_APPEND | os.O_CREAT
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC  # as of the direct transport
 
 
 class Operations(Guarded):
