@@ -4,6 +4,7 @@ import importlib.util
 import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,18 @@ def status(mount: Mount) -> dict[str, Any]:
 
 def fetched(late: LateServer) -> int:
     """Files that were asked of the remote."""
-    return sum(line.startswith("GET ") and not line.endswith(".dir") for line in late.requests)
+    return sum(_files(late).values())
+
+
+def repeated(late: LateServer) -> list[str]:
+    """Those that were asked for more than once."""
+    return [name for name, times in _files(late).items() if times > 1]
+
+
+def _files(late: LateServer) -> Counter[str]:
+    return Counter(
+        line for line in late.requests if line.startswith("GET ") and not line.endswith(".dir")
+    )
 
 
 if importlib.util.find_spec("torch") is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hints.conftest import FILES, NAMES, fetched, status
+from tests.hints.conftest import FILES, NAMES, fetched, repeated, status
 from vfs.testing.handmade import HandmadeRepository
 from vfs.testing.latency import LateServer
 from vfs.testing.mounts import Mount, wait_until
@@ -60,7 +60,7 @@ def test_the_second_run_of_a_script_is_foretold_by_the_first(
     run(mount, script, order, "--other-arguments")
     ahead, demanded = shares(mount)
     assert ahead > 2 * demanded, str(status(mount))
-    assert fetched(late) == len(FILES)
+    assert fetched(late) == len(FILES), repeated(late)
     wait_until(lambda: not status(mount)["orders"], "the end of the guess")
 
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import cache
 from typing import NamedTuple
 
 import pytest
@@ -109,8 +110,9 @@ def test_a_validator_as_dvc_records_it(place: Place) -> None:
 
 
 def test_object_replaced_between_two_connections(place: Place) -> None:
-    replace = faults.do_first(lambda: place.direct.put("k", DATA[:-1]))
-    place.proxy.plan(faults.reset(1_000_000), replace)
+    written = cache(lambda: place.direct.put("k", DATA[:-1]))
+    place.proxy.plan(faults.reset(1_000_000))
+    place.proxy.always(faults.do_first(written))  # however often it asks before that is done
     with pytest.raises(ObjectChanged):
         read(place.remote)
 

@@ -150,10 +150,12 @@ def test_a_shorter_range_than_asked_for_is_completed(proxy: FaultyProxy, remote:
 
 
 def test_object_replaced_between_two_connections(
-    proxy: FaultyProxy, remote: Remote, ministack: S3Server, bucket: str, open_s3: OpenS3
+    proxy: FaultyProxy, ministack: S3Server, bucket: str, open_s3: OpenS3
 ) -> None:
     """Never a mixture of two objects: If-Match fails, and the reader is told."""
     direct = open_s3(ministack, bucket=bucket)
+    # It waits as long as the other writes: a second request would have the old object meanwhile.
+    remote = open_s3(ministack, bucket=bucket, backoff=QUICK, endpointurl=proxy.endpoint)
     proxy.plan(faults.reset(1_000_000), faults.do_first(lambda: direct.put("k", DATA[::-1])))
     got = b""
     with contextlib.suppress(ObjectChanged):
