@@ -128,6 +128,7 @@ def command(**asked: Any) -> None:
 def _run(ask: Ask, stack: ExitStack) -> None:
     from vfs.pipeline.attending import Attending
     from vfs.pipeline.changed import Judge
+    from vfs.pipeline.own_tree import check_own
     from vfs.pipeline.repro import Options, Walk
     from vfs.pipeline.run import Runner
 
@@ -142,6 +143,8 @@ def _run(ask: Ask, stack: ExitStack) -> None:
     nodes = _nodes(ask, work, graph)
     _say_if_none(output, nodes)
     again = None if ask.rev is None else Again(output, progress, work, ask.rev, dry=ask.dry)
+    if again is not None:
+        check_own(ours.session.project.top, session.project, nodes)
     place = stack.enter_context(executor(
         target, progress, in_place=ask.in_place, keep=ask.keep, passing=bool(again),
         url=None if ask.dry else ask.url,
@@ -150,7 +153,7 @@ def _run(ask: Ask, stack: ExitStack) -> None:
     checkout = not (ask.no_checkout or again)
     how = setting(
         target, output, place, run_cache=not ask.no_run_cache, wait=ask.wait,
-        alone=jobs == 1, checkout=checkout, history=ours.session.project.top,
+        alone=jobs == 1, checkout=checkout, history=ours.session.project.top, again=bool(again),
     )  # fmt: skip
     teller = again or Teller(output, progress, target, dry=ask.dry)
     runner = Runner(session.project, how, attending, teller)

@@ -54,7 +54,7 @@ class Again(Teller):
     def done(self, stage: "Stage", done: "Done") -> None:
         """A stage was made again."""
         from vfs.formats.locked import entry
-        from vfs.pipeline.passing import differing
+        from vfs.pipeline.recording import differing
 
         differs = differing(stage, done.run)
         same = None if differs is None else not differs

@@ -96,6 +96,7 @@ class Setting(NamedTuple):
         json: standard output is for documents, so commands write to standard error.
         checkout: cached outs are to lie in the working tree.
         history: the working tree that remembers the runs; b"": the one they are in.
+        again: they make a revision again, beside the user's tree: the run cache is not to learn anything from them that is not recorded.
     """
 
     here: bytes
@@ -108,6 +109,7 @@ class Setting(NamedTuple):
     json: bool = False
     checkout: bool = True
     history: bytes = b""
+    again: bool = False
 
 
 Declare = Callable[[Definition], Stage]
@@ -364,11 +366,18 @@ class Runner:
         return Done(Outcome.RAN, written, run)
 
     def _settle(self, stage: Stage, run: Locked, *, cache: bool) -> list[bytes]:
-        written = recording.settle(
-            self._project, stage, run, self._locks, cache=cache, here=self._setting.checkout
-        )
+        cache = cache and (not self._setting.again or self._is_recorded(stage, run))
+        here = self._setting.checkout
+        written = recording.settle(self._project, stage, run, self._locks, cache=cache, here=here)
         self.absent.made(stage, run)
         return written
+
+    def _is_recorded(self, stage: Stage, run: Locked) -> bool:
+        """Whether a run is what its record says, and the run cache knows no other of its inputs."""
+        if stage.locked is None or not _same(stage.locked, run):
+            return False
+        known = RunCache(self._project.cache.directory).has(run)
+        return not known and recording.differing(stage, run) == []
 
     def _told(
         self, stage: Stage, run: Locked, began: float, failure: str, room: Room | None = None
