@@ -176,14 +176,17 @@ def _run(ask: Ask, stack: ExitStack) -> None:
 def _nodes(ask: Ask, work: Work, graph: "Graph") -> "list[Node]":
     """What the walk visits."""
     from vfs.pipeline.targets import nodes_of
+    from vfs.pipeline.variable_sources import with_variables
     from vfs.tracking.targets import Target
 
     session, target = work
     named = [Target(text, target.path(text)) for text in ask.targets]
-    return nodes_of(
+    nodes = nodes_of(
         graph, named, target.here, glob=ask.glob, whole=ask.whole, single=ask.single,
         downstream=ask.downstream, files=session.project.survey.pipelines,
     )  # fmt: skip
+    alone = not ask.whole and (ask.single or ask.downstream)  # without what they need
+    return nodes if alone else with_variables(session.root, graph, nodes)
 
 
 def _say_if_none(output: Output, nodes: "list[Node]") -> None:
