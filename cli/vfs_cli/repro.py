@@ -12,7 +12,7 @@ from vfs_cli.output import Output
 from vfs_cli.parameters import FILE, NAME, REV
 from vfs_cli.pipelines import RUN, Teller, Work, executor, pipelines, setting, view_options
 from vfs_cli.progress import Progress
-from vfs_cli.repro_rev import Again, at_revision
+from vfs_cli.repro_rev import Again, at_revision, graph_at
 from vfs_cli.tracking import show_written
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _run(ask: Ask, stack: ExitStack) -> None:
     if ask.rev is not None:
         work = stack.enter_context(at_revision(ours, ask.rev, output, progress, keep=ask.keep))
     session, target = work
-    graph = session.graph()
+    graph = session.graph() if ask.rev is None else graph_at(work, ask.rev)
     nodes = _nodes(ask, work, graph)
     _say_if_none(output, nodes)
     again = None if ask.rev is None else Again(output, progress, work, ask.rev, dry=ask.dry)

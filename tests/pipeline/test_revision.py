@@ -180,3 +180,22 @@ def test_what_leads_into_the_tree_of_the_user_is_refused_before_anything_runs(wo
     assert "stage 'dep'" in work.vfs("repro", "--rev", "HEAD", "-f", "plain", "dep", code=9)
     assert not (work.signs / "ran").exists()
     assert work.outcomes("--rev", "HEAD", "--dry-run", "plain") == {"plain": "would-run"}
+
+
+def test_variables_of_a_revision_are_brought_by_what_is_told(work: Work) -> None:
+    work.write("v.yaml", "n: 1\n")
+    work.vfs("add", "v.yaml")
+    work.vfs("remote", "add", "-d", "store", "../remote")
+    work.write("dvc.yaml", "vars: [v.yaml]\nstages:\n  one: {cmd: 'echo ${n} > o', outs: [o]}\n")
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "v1")
+    work.git("tag", "v1")
+    work.vfs("push")
+    work.write("v.yaml", "n: 2\n")
+    work.vfs("add", "v.yaml")
+    work.git("commit", "-q", "-am", "v2")
+    clone = Work(work.sandbox, work.sandbox.root / "clone")
+    work.sandbox.git(work.sandbox.root, "clone", "-q", str(work.root), str(clone.root))
+    assert "`vfs fetch --rev v1` brings it" in clone.vfs("repro", "--rev", "v1", code=9)
+    clone.vfs("fetch", "--rev", "v1")
+    assert clone.outcomes("--rev", "v1", "--dry-run") == {"one": "would-run"}

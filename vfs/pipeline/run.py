@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vfs.core.interrupting import interruptible
-from vfs.errors import DataUnavailable, StageFailed, VfsError
+from vfs.errors import StageFailed, VfsError
 from vfs.formats.run_cache import cacheable
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked
 from vfs.objects import writing
 from vfs.pipeline import recording
 from vfs.pipeline.absent import NotHere
 from vfs.pipeline.attending import Attending
+from vfs.pipeline.before import no_directory
 from vfs.pipeline.changed import lines_of
 from vfs.pipeline.clearing import clear
 from vfs.pipeline.executor import Executor, Job, Means, Room
@@ -258,9 +259,7 @@ class Runner:
         wdir = stage.definition.wdir
         place = Place(wdir, self._project.absolute(wdir))
         if not os.path.isdir(place.absolute) and not self._is_recorded_directory(place):
-            raise DataUnavailable(
-                f"stage {stage.address()!r} works in {os.fsdecode(wdir)}, which is no directory"
-            )
+            raise no_directory(stage)
         if not self.measure.lazy:
             self.absent.check_here(stage)
         return recording.inputs(self._project, stage, self.measure, self.parameters)
