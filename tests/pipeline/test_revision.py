@@ -166,9 +166,13 @@ def test_what_leads_into_the_tree_of_the_user_is_refused_before_anything_runs(wo
     top, outside = str(work.root), work.sandbox.root / "outside"
     outside.write_text("outside\n")
     (work.root / "directory").mkdir()
+    work.write("v.yaml", "n: 1\n")
     links = {"link": f"{top}/a", "near": "a", "directory/inner": f"{top}/a", "back": top, "way": str(outside), "around": f"{top}/way"}  # fmt: skip
     for link, target in links.items():
         (work.root / link).symlink_to(target)
+    work.write(
+        "sub/dvc.yaml", "stages:\n  one: {cmd: 'echo ${n}', vars: [../back/v.yaml], outs: [o]}\n"
+    )
     work.pipeline(LEADING.format(top=top, outside=outside, ran=work.signs / "ran"))
     work.git("add", "-A")
     work.git("commit", "-q", "-m", "v1")
@@ -178,6 +182,8 @@ def test_what_leads_into_the_tree_of_the_user_is_refused_before_anything_runs(wo
         said = work.vfs("repro", "--rev", "HEAD", "--dry-run", "-s", name, code=9)
         assert f"dvc.yaml:{line}: stage '{name}': {told[name]} in your own working tree" in said
     assert "stage 'dep'" in work.vfs("repro", "--rev", "HEAD", "-f", "plain", "dep", code=9)
+    said = work.vfs("repro", "--rev", "HEAD", "--dry-run", "sub/dvc.yaml", code=9)
+    assert "sub/dvc.yaml:2: stage 'one': 'back/v.yaml' leads to 'v.yaml'" in said
     assert not (work.signs / "ran").exists()
     assert work.outcomes("--rev", "HEAD", "--dry-run", "plain") == {"plain": "would-run"}
 

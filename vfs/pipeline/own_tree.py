@@ -7,13 +7,16 @@ Rules:
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 from vfs.core.paths import show
 from vfs.pipeline.checks import refusal
 from vfs.pipeline.measure import place_of
 from vfs.pipeline.nodes import Node, Stage
+from vfs.pipeline.variable_sources import variable_files
 from vfs.tracking.project import Project, is_inside
 
 _MOST_LINKS: Final = 40
@@ -32,9 +35,11 @@ def check_own(user: bytes, project: Project, nodes: Iterable[Node]) -> None:
         FormatError: one has such a path.
     """
     user, top = os.path.realpath(user), os.path.realpath(project.top)
-    free = [top, *(os.path.realpath(os.fsencode(cache)) for cache in project.store.caches)]
+    free = [top, *(os.path.realpath(os.fsencode(one)) for one in project.store.caches)]
+    root = Path(os.fsdecode(top))
+    variables = cache(lambda file: tuple(variable_files(root, file)))
     for node in nodes:
-        for written, absolute in _used(project, node):
+        for written, absolute in _used(project, node, variables):
             for step in _steps(os.path.normpath(absolute)):
                 if is_inside(step, user) and not any(is_inside(step, one) for one in free):
                     path = os.path.relpath(step, user)
@@ -45,12 +50,17 @@ def check_own(user: bytes, project: Project, nodes: Iterable[Node]) -> None:
                     )
 
 
-def _used(project: Project, node: Node) -> Iterator[tuple[bytes, bytes]]:
+def _used(
+    project: Project, node: Node, variables: Callable[[bytes], Sequence[bytes]]
+) -> Iterator[tuple[bytes, bytes]]:
     """The paths of a node: as it writes them, and absolute."""
     if not isinstance(node, Stage):
         yield from ((path, project.absolute(path)) for path in node.out_paths)
         return
     definition = node.definition
+    if definition.name:
+        for path in variables(definition.file):
+            yield path, project.absolute(path)
     yield definition.wdir, project.absolute(definition.wdir)
     for out in definition.outs:
         if out.path is not None:

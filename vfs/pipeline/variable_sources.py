@@ -31,12 +31,13 @@ def with_variables(root: Path, graph: Graph, nodes: Sequence[Node]) -> list[Node
         return list(nodes)
     known = set(nodes)
     files = dict.fromkeys(n.file for n in nodes if isinstance(n, Stage) and n.definition.name)
-    owners = (graph.owner(path) for file in files for path in _variable_files(root, file))
+    owners = (graph.owner(path) for file in files for path in variable_files(root, file))
     found = dict.fromkeys(one for one in owners if isinstance(one, Source) and one not in known)
     return [*found, *nodes]
 
 
-def _variable_files(root: Path, file: bytes) -> Iterator[bytes]:
+def variable_files(root: Path, file: bytes) -> Iterator[bytes]:
+    """The files that a `dvc.yaml` may take variables from. Raises FormatError."""
     data = read_here(root, file, MAX_POINTER) or b""
     if b"vars" in data:  # else it need not be read a second time
         yield from Pipeline(data, file, {}, show(file)[1:-1]).variable_files()
