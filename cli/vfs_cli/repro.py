@@ -12,7 +12,7 @@ from vfs_cli.output import Output
 from vfs_cli.parameters import FILE, NAME, REV
 from vfs_cli.pipelines import RUN, Teller, Work, executor, pipelines, setting, view_options
 from vfs_cli.progress import Progress
-from vfs_cli.repro_rev import Again, at_revision
+from vfs_cli.repro_rev import Again, at_revision, graph_at
 from vfs_cli.tracking import show_written
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def command(**asked: Any) -> None:
 def _run(ask: Ask, stack: ExitStack) -> None:
     from vfs.pipeline.attending import Attending
     from vfs.pipeline.changed import Judge
+    from vfs.pipeline.own_tree import check_own
     from vfs.pipeline.repro import Options, Walk
     from vfs.pipeline.run import Runner
 
@@ -138,10 +139,12 @@ def _run(ask: Ask, stack: ExitStack) -> None:
     if ask.rev is not None:
         work = stack.enter_context(at_revision(ours, ask.rev, output, progress, keep=ask.keep))
     session, target = work
-    graph = session.graph()
+    graph = session.graph() if ask.rev is None else graph_at(work, ask.rev)
     nodes = _nodes(ask, work, graph)
     _say_if_none(output, nodes)
     again = None if ask.rev is None else Again(output, progress, work, ask.rev, dry=ask.dry)
+    if again is not None:
+        check_own(ours.session.project.top, session.project, nodes)
     place = stack.enter_context(executor(
         target, progress, in_place=ask.in_place, keep=ask.keep, passing=bool(again),
         url=None if ask.dry else ask.url,
@@ -150,7 +153,7 @@ def _run(ask: Ask, stack: ExitStack) -> None:
     checkout = not (ask.no_checkout or again)
     how = setting(
         target, output, place, run_cache=not ask.no_run_cache, wait=ask.wait,
-        alone=jobs == 1, checkout=checkout, history=ours.session.project.top,
+        alone=jobs == 1, checkout=checkout, history=ours.session.project.top, again=bool(again),
     )  # fmt: skip
     teller = again or Teller(output, progress, target, dry=ask.dry)
     runner = Runner(session.project, how, attending, teller)
@@ -173,14 +176,17 @@ def _run(ask: Ask, stack: ExitStack) -> None:
 def _nodes(ask: Ask, work: Work, graph: "Graph") -> "list[Node]":
     """What the walk visits."""
     from vfs.pipeline.targets import nodes_of
+    from vfs.pipeline.variable_sources import with_variables
     from vfs.tracking.targets import Target
 
     session, target = work
     named = [Target(text, target.path(text)) for text in ask.targets]
-    return nodes_of(
+    nodes = nodes_of(
         graph, named, target.here, glob=ask.glob, whole=ask.whole, single=ask.single,
         downstream=ask.downstream, files=session.project.survey.pipelines,
     )  # fmt: skip
+    alone = not ask.whole and (ask.single or ask.downstream)  # without what they need
+    return nodes if alone else with_variables(session.root, graph, nodes)
 
 
 def _say_if_none(output: Output, nodes: "list[Node]") -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from vfs_cli.pipelines import Teller, Work, pipelines_of
 from vfs_cli.progress import Progress
 
 if TYPE_CHECKING:
+    from vfs.pipeline.graph import Graph
     from vfs.pipeline.nodes import Stage
     from vfs.pipeline.run import Done
 
@@ -42,6 +44,21 @@ def at_revision(
             output.note(f"the tree of {rev} is kept: git worktree remove --force {shown}")
 
 
+def graph_at(work: Work, rev: str) -> "Graph":
+    """The graph of a revision. Raises FormatError: as `Session.graph`; what it lacks is brought with that revision."""
+    from vfs.errors import FormatError
+
+    try:
+        return work.session.graph()
+    except FormatError as error:
+        if not error.heals:
+            raise
+        hint = f"`vfs fetch --rev {shlex.quote(rev)}` brings it, or says why it cannot"
+        raise FormatError(
+            error.problem, file=error.file, line=error.line, hint=hint, heals=True
+        ) from error
+
+
 class Again(Teller):
     """Tells what comes out otherwise than recorded."""
 
@@ -54,7 +71,7 @@ class Again(Teller):
     def done(self, stage: "Stage", done: "Done") -> None:
         """A stage was made again."""
         from vfs.formats.locked import entry
-        from vfs.pipeline.passing import differing
+        from vfs.pipeline.recording import differing
 
         differs = differing(stage, done.run)
         same = None if differs is None else not differs

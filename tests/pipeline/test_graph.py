@@ -115,6 +115,8 @@ def test_a_cycle_is_found_wherever_it_is(length: int, rng: random.Random) -> Non
         ([stage("a", "", "sub"), stage("b", "", "y", file=b"sub/dvc.yaml")], "this file lies inside an out of a"),
         ([Source(b"x.dvc", (b"x",)), stage("a", "", "x")], "one of x.dvc too"),
         ([stage("a", "", "y/dvc.yaml")], "file of DVC's"),
+        ([stage("a", "", ".dvc/x")], "file of DVC's"),
+        ([stage("a", "", "y/.dvc/tmp/x")], "file of DVC's"),
     ],
 )  # fmt: skip
 def test_what_is_refused(nodes: list[Stage | Source], message: str) -> None:

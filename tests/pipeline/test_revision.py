@@ -1,6 +1,7 @@
 """`vfs repro --rev`: a commit's pipeline is made again beside the working tree, and compared with what the commit records."""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -118,3 +119,89 @@ def test_what_a_killed_one_left_goes_with_the_next(
         v1.vfs("repro", "--rev", "v1")
         assert v1.git("worktree", "list") == before
         assert list((v1.root / ".dvc/tmp").glob("vfs-rev-*")) == []
+
+
+def test_what_comes_out_otherwise_is_no_entry_of_the_run_cache(work: Work) -> None:
+    work.write(".gitignore", "secret\n")
+    work.write("secret", "only here\n")
+    work.pipeline("  one: {cmd: cat a > b; cat secret >> b || true, deps: [a], outs: [b]}\n")
+    work.vfs("repro")
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "v1")
+    entries = work.root / ".dvc/cache/runs"
+    before = {path: path.stat().st_mtime_ns for path in entries.rglob("*") if path.is_file()}
+    assert stages(work.documents("repro", "--rev", "HEAD", "-f", code=1))["one"]["differs"] == ["b"]
+    assert before == {p: p.stat().st_mtime_ns for p in entries.rglob("*") if p.is_file()}
+    (work.root / "dvc.lock").unlink()
+    assert work.outcomes() == {"one": "restored"}
+    assert work.read("b") == "a\nonly here\n"
+
+    for path in before:
+        path.unlink()
+    work.documents("repro", "--rev", "HEAD", "-f", code=1)
+    assert [path for path in entries.rglob("*") if path.is_file()] == []
+    work.write("dvc.yaml", work.read("dvc.yaml").replace("; cat secret >> b || true", ""))
+    work.git("commit", "-q", "-am", "not recorded")
+    work.documents("repro", "--rev", "HEAD", "-f", code=1)
+    assert [path for path in entries.rglob("*") if path.is_file()] == []
+    work.vfs("repro", "--no-run-cache")
+    work.git("commit", "-q", "-am", "recorded")
+    shutil.rmtree(entries)
+    work.vfs("repro", "--rev", "HEAD", "-f")
+    assert len([path for path in entries.rglob("*") if path.is_file()]) == 1
+
+
+LEADING = """\
+  plain: {{cmd: 'true', deps: [near, {outside}], outs: [o/plain]}}
+  dep: {{cmd: 'touch {ran}', deps: [near, {top}/a], outs: [o/dep]}}
+  link: {{cmd: 'true', deps: [link], outs: [o/link]}}
+  inner: {{cmd: 'true', deps: [directory], outs: [o/inner]}}
+  params: {{cmd: 'true', params: ['{top}/params.yaml': [lr]], outs: [o/params]}}
+  wdir: {{cmd: 'true', wdir: back, outs: [o]}}
+  around: {{cmd: 'true', deps: [around], outs: [o/around]}}
+"""
+
+
+def test_what_leads_into_the_tree_of_the_user_is_refused_before_anything_runs(work: Work) -> None:
+    top, outside = str(work.root), work.sandbox.root / "outside"
+    outside.write_text("outside\n")
+    (work.root / "directory").mkdir()
+    work.write("v.yaml", "n: 1\n")
+    links = {"link": f"{top}/a", "near": "a", "directory/inner": f"{top}/a", "back": top, "way": str(outside), "around": f"{top}/way"}  # fmt: skip
+    for link, target in links.items():
+        (work.root / link).symlink_to(target)
+    work.write(
+        "sub/dvc.yaml", "stages:\n  one: {cmd: 'echo ${n}', vars: [../back/v.yaml], outs: [o]}\n"
+    )
+    work.pipeline(LEADING.format(top=top, outside=outside, ran=work.signs / "ran"))
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "v1")
+
+    told = {"dep": f"'{top}/a' leads to 'a'", "link": "'link' leads to 'a'", "inner": "'directory/inner' leads to 'a'", "params": f"'{top}/params.yaml' leads to 'params.yaml'", "wdir": "'back' leads to '.'", "around": "'around' leads to 'way'"}  # fmt: skip
+    for line, name in enumerate(told, 3):
+        said = work.vfs("repro", "--rev", "HEAD", "--dry-run", "-s", name, code=9)
+        assert f"dvc.yaml:{line}: stage '{name}': {told[name]} in your own working tree" in said
+    assert "stage 'dep'" in work.vfs("repro", "--rev", "HEAD", "-f", "plain", "dep", code=9)
+    said = work.vfs("repro", "--rev", "HEAD", "--dry-run", "sub/dvc.yaml", code=9)
+    assert "sub/dvc.yaml:2: stage 'one': 'back/v.yaml' leads to 'v.yaml'" in said
+    assert not (work.signs / "ran").exists()
+    assert work.outcomes("--rev", "HEAD", "--dry-run", "plain") == {"plain": "would-run"}
+
+
+def test_variables_of_a_revision_are_brought_by_what_is_told(work: Work) -> None:
+    work.write("v.yaml", "n: 1\n")
+    work.vfs("add", "v.yaml")
+    work.vfs("remote", "add", "-d", "store", "../remote")
+    work.write("dvc.yaml", "vars: [v.yaml]\nstages:\n  one: {cmd: 'echo ${n} > o', outs: [o]}\n")
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "v1")
+    work.git("tag", "v1")
+    work.vfs("push")
+    work.write("v.yaml", "n: 2\n")
+    work.vfs("add", "v.yaml")
+    work.git("commit", "-q", "-am", "v2")
+    clone = Work(work.sandbox, work.sandbox.root / "clone")
+    work.sandbox.git(work.sandbox.root, "clone", "-q", str(work.root), str(clone.root))
+    assert "`vfs fetch --rev v1` brings it" in clone.vfs("repro", "--rev", "v1", code=9)
+    clone.vfs("fetch", "--rev", "v1")
+    assert clone.outcomes("--rev", "v1", "--dry-run") == {"one": "would-run"}

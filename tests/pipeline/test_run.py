@@ -309,3 +309,35 @@ def test_a_frozen_stage_is_recorded_never_run(work: Work) -> None:
     assert work.outcomes("--dry-run") == {"one": "would-record"}
     assert work.outcomes() == {"one": "verified"}
     assert work.outcomes("--dry-run") == {"one": "unchanged"}
+
+
+@private_mostly
+def test_changed_data_that_variables_come_from_is_committed(work: Work) -> None:
+    work.write("v.yaml", "n: 1\n")
+    work.write("inner/w.yaml", "m: 1\n")
+    work.write("other", "1\n")
+    for path in ("v.yaml", "inner", "other"):
+        work.vfs("add", path)
+    work.write("dvc.yaml", "vars: [v.yaml]\nstages:\n  one: {cmd: 'echo ${n} > o', outs: [o]}\n  two: {cmd: 'echo ${m} > p', outs: [p], vars: [inner/w.yaml]}\n")  # fmt: skip
+    work.vfs("repro")
+    before = {path: work.read(f"{path}.dvc") for path in ("v.yaml", "inner", "other")}
+    work.write("v.yaml", "n: 2\n")
+    work.write("inner/w.yaml", "m: 2\n")
+    work.write("other", "2\n")
+    work.outcomes("--dry-run")
+    work.outcomes("-s", "one")
+    assert {path: work.read(f"{path}.dvc") for path in before} == before
+    said = work.vfs("repro", "two")
+    assert "git add inner.dvc v.yaml.dvc" in said
+    assert [path for path in before if work.read(f"{path}.dvc") != before[path]] == ["v.yaml", "inner"]  # fmt: skip
+    assert (work.root / "p").read_text() == "2\n"
+    work.vfs("repro", "-f", "-j", "2")
+    assert "other" in work.vfs("status")
+    assert "v.yaml" not in work.vfs("status")
+
+
+@private_mostly
+def test_a_stage_may_make_the_file_of_its_own_variables(work: Work) -> None:
+    work.write("v.yaml", "n: 1\n")
+    work.write("dvc.yaml", "vars: [v.yaml]\nstages:\n  one: {cmd: 'echo \"n: ${n}\" > v.yaml', outs: [v.yaml]}\n")  # fmt: skip
+    assert work.outcomes() == {"one": "ran"}

@@ -23,6 +23,18 @@ def test_a_dep_that_nothing_makes_is_refused_before_anything_runs(work: Work) ->
     assert "dvc.yaml:2: stage 'one': needs none.yaml" in work.vfs("repro", code=16)
 
 
+def test_a_stage_without_a_directory_is_refused_before_anything_runs(work: Work) -> None:
+    first = "  one: {cmd: 'touch ran; cp a b', deps: [a], outs: [b]}\n"
+    two = "  two: {cmd: cp ../a c, wdir: w, deps: [../a], outs: [c]}\n"
+    work.pipeline(first + two)
+    said = work.vfs("repro", "--in-place", code=16)
+    assert "dvc.yaml:3: stage 'two': works in w, which is no directory" in said
+    assert not (work.root / "ran").exists()
+    assert work.outcomes("--in-place", "-k", code=23) == {"one": "ran", "two": "failed"}
+    work.pipeline("  one: {cmd: mkdir w; cp a w/x, deps: [a], outs: [w/x]}\n" + two)
+    assert work.outcomes("--in-place") == {"one": "ran", "two": "ran"}
+
+
 def test_a_failure_is_a_document_too(work: Work) -> None:
     work.pipeline("  one: {cmd: cp a b, deps: [a], outs: [b]}\n  two: {cmd: exit 3, deps: [b], outs: [c]}\n")  # fmt: skip
     first, second = (one for one in work.documents("repro", code=23) if one["type"] == "stage")

@@ -61,7 +61,7 @@ def _stage(stage: Definition) -> Iterator[FormatError]:
             )  # fmt: skip
         elif not out.path:
             yield _refusal(stage, "an out cannot be the whole repository")
-        elif out.path.endswith((b"/dvc.yaml", b".dvc")) or out.path == b"dvc.yaml":
+        elif out.path.endswith((b"/dvc.yaml", b".dvc")) or out.path == b"dvc.yaml" or b"/.dvc/" in b"/" + out.path:  # fmt: skip
             yield _refusal(stage, f"the out {out.written!r} would be a file of DVC's")
     outs = [out.path for out in stage.outs if out.path is not None]
     for path in (path for path, times in Counter(outs).items() if times > 1):

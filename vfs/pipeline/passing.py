@@ -17,9 +17,7 @@ from vfs.config.writing import read_file, write_file
 from vfs.errors import StoreError
 from vfs.formats.dvcconfig import DvcConfig, parse_dvc_config
 from vfs.formats.ini_edit import set_option
-from vfs.formats.stage_values import Locked
 from vfs.git.linked import add_tree, remove_tree
-from vfs.pipeline.nodes import Stage
 from vfs.pipeline.running import held
 from vfs.sandbox.removal import remove
 from vfs.tracking.dvc_config import flat, in_directory
@@ -59,19 +57,6 @@ def passing_tree(project: Project, commit: str, *, keep: bool) -> Iterator[Path]
         finally:
             if not keep:
                 _remove(root, place)
-
-
-def differing(stage: Stage, run: Locked) -> list[str] | None:
-    """The outs that a run made otherwise than the record of the stage says, as written; None: it has no record of one."""
-    recorded = stage.locked.outs if stage.locked is not None else {}
-    pairs = [(recorded.get(written), made) for written, made in run.outs.items()]
-    if any(old is None or old.digest is None for old, _ in pairs):
-        return None
-    return [
-        made.written
-        for old, made in pairs
-        if old is not None and (old.digest, old.executable) != (made.digest, made.executable)
-    ]
 
 
 def _sweep(root: Path, directory: Path) -> None:

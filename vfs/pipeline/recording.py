@@ -94,6 +94,19 @@ def changed(before: Locked, after: Locked) -> str:
     return ""
 
 
+def differing(stage: Stage, run: Locked) -> list[str] | None:
+    """The outs that a run made otherwise than the record of the stage says, as written; None: it has no record of one."""
+    recorded = stage.locked.outs if stage.locked is not None else {}
+    pairs = [(recorded.get(written), made) for written, made in run.outs.items()]
+    if any(old is None or old.digest is None for old, _ in pairs):
+        return None
+    return [
+        made.written
+        for old, made in pairs
+        if old is not None and (old.digest, old.executable) != (made.digest, made.executable)
+    ]
+
+
 def outs(project: Project, stage: Stage, seen: Seen | None = None) -> dict[str, LockedItem]:
     """Take the outs of a stage from the working tree into the cache, and on the disk.
 

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vfs.core.interrupting import interruptible
-from vfs.errors import DataUnavailable, StageFailed, VfsError
+from vfs.errors import StageFailed, VfsError
 from vfs.formats.run_cache import cacheable
 from vfs.formats.stage_values import DeclaredOut, Definition, Locked
 from vfs.objects import writing
 from vfs.pipeline import recording
 from vfs.pipeline.absent import NotHere
 from vfs.pipeline.attending import Attending
+from vfs.pipeline.before import no_directory
 from vfs.pipeline.changed import lines_of
 from vfs.pipeline.clearing import clear
 from vfs.pipeline.executor import Executor, Job, Means, Room
@@ -96,6 +97,7 @@ class Setting(NamedTuple):
         json: standard output is for documents, so commands write to standard error.
         checkout: cached outs are to lie in the working tree.
         history: the working tree that remembers the runs; b"": the one they are in.
+        again: they make a revision again, beside the user's tree: the run cache is not to learn anything from them that is not recorded.
     """
 
     here: bytes
@@ -108,6 +110,7 @@ class Setting(NamedTuple):
     json: bool = False
     checkout: bool = True
     history: bytes = b""
+    again: bool = False
 
 
 Declare = Callable[[Definition], Stage]
@@ -256,9 +259,7 @@ class Runner:
         wdir = stage.definition.wdir
         place = Place(wdir, self._project.absolute(wdir))
         if not os.path.isdir(place.absolute) and not self._is_recorded_directory(place):
-            raise DataUnavailable(
-                f"stage {stage.address()!r} works in {os.fsdecode(wdir)}, which is no directory"
-            )
+            raise no_directory(stage)
         if not self.measure.lazy:
             self.absent.check_here(stage)
         return recording.inputs(self._project, stage, self.measure, self.parameters)
@@ -364,11 +365,18 @@ class Runner:
         return Done(Outcome.RAN, written, run)
 
     def _settle(self, stage: Stage, run: Locked, *, cache: bool) -> list[bytes]:
-        written = recording.settle(
-            self._project, stage, run, self._locks, cache=cache, here=self._setting.checkout
-        )
+        cache = cache and (not self._setting.again or self._is_recorded(stage, run))
+        here = self._setting.checkout
+        written = recording.settle(self._project, stage, run, self._locks, cache=cache, here=here)
         self.absent.made(stage, run)
         return written
+
+    def _is_recorded(self, stage: Stage, run: Locked) -> bool:
+        """Whether a run is what its record says, and the run cache knows no other of its inputs."""
+        if stage.locked is None or not _same(stage.locked, run):
+            return False
+        known = RunCache(self._project.cache.directory).has(run)
+        return not known and recording.differing(stage, run) == []
 
     def _told(
         self, stage: Stage, run: Locked, began: float, failure: str, room: Room | None = None

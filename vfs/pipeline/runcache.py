@@ -43,6 +43,11 @@ class RunCache:
                 return found if found.outs.keys() == outs.keys() else None
         return None
 
+    def has(self, run: Locked) -> bool:
+        """Whether there is an entry of the inputs of a run, whatever it says."""
+        key = entry_key(run)
+        return key is not None and bool(_newest(os.path.join(self.directory, entry_path(key))))
+
     def save(self, run: Locked) -> None:
         """Put a run; its outs must be in the cache, on the disk. Raises StoreFull, StoreError."""
         key, value = entry_key(run), entry_value(run)
