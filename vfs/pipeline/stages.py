@@ -23,6 +23,7 @@ from vfs.pipeline.absolute import Absolute
 from vfs.pipeline.graph import Graph
 from vfs.pipeline.leads import Leads
 from vfs.pipeline.nodes import PIPELINE, Node, Source, Stage
+from vfs.types import Problem
 from vfs.workspace.here import variables_here
 from vfs.workspace.lying import read_here
 from vfs.workspace.outs import MAX_POINTER
@@ -91,6 +92,8 @@ def tree_of(root: Path, survey: Survey) -> Tree:
             sources.setdefault(claim.pointer, []).append(claim.out.path)
     read, leads, top = partial(read_here, root), Leads(os.fsencode(root)), os.fsencode(root)
     variables = variables_here(root, survey)
+    for path, problem in survey.claims.unreadable.items():
+        tree.broken[path] = _unreadable(path, problem)
     for path in sorted((*survey.pipelines, *single, *sources), key=_walked):
         if path in sources:
             tree.nodes.append(Source(path, tuple(sources[path])))
@@ -163,6 +166,13 @@ def _single(path: bytes, read: "partial[bytes | None]", leads: Leads) -> Iterato
     found = single_definition(read(path, MAX_POINTER) or b"", path)
     if found is not None:
         yield Stage(*found, leads.deps(found[0]))
+
+
+def _unreadable(path: bytes, problem: Problem) -> FormatError:
+    """The error that a problem of a pointer was."""
+    error = FormatError(problem.message, hint=problem.hint or None, heals=problem.heals)
+    error.file = os.fsdecode(path)
+    return error
 
 
 def _walked(path: bytes) -> tuple[list[bytes], bytes]:
