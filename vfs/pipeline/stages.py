@@ -16,6 +16,7 @@ from vfs.core.paths import show
 from vfs.errors import FormatError, UnknownPath, VfsError
 from vfs.formats.definition import definitions
 from vfs.formats.locked import locked_stages
+from vfs.formats.pointer import is_pointer
 from vfs.formats.single_stage import single_definition
 from vfs.formats.stage_values import Locked
 from vfs.formats.variables import OnDemand
@@ -130,11 +131,12 @@ def locked_in(address: str, read: Callable[[bytes, int], bytes]) -> Locked | Non
     """
     file, colon, name = address.rpartition(":")
     path = os.fsencode(file or PIPELINE.decode())
-    with suppress(UnknownPath):
-        if not colon and address.endswith(".dvc"):
-            path = os.fsencode(address)
-            found = single_definition(read(path, MAX_POINTER), path)
+    if not colon and is_pointer(os.fsencode(address)):
+        with suppress(UnknownPath):  # then a stage of `dvc.yaml` is called so
+            pointer = os.fsencode(address)
+            found = single_definition(read(pointer, MAX_POINTER), pointer)
             return found[1] if found is not None else None
+    with suppress(UnknownPath):
         lock = lock_of(path)
         return locked_stages(read(lock, MAX_POINTER), show(lock)[1:-1]).get(name)
     return None
