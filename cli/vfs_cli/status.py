@@ -80,7 +80,7 @@ def command(
 
     In a repository: tracked files and directories whose content is not what their pointer says, or of which DVC's cache lacks
     something (what never was here is counted, and is no difference); stages that `vfs repro` would run, and why, and which files their last runs looked for in vain that are there now; then the mounts of the repository. Elsewhere, all mounts. A target is a pointer, a tracked path, a path inside
-    one, a directory, or a stage; a mount point means that mount. Dead mounts are listed, which is no error; that the daemon of a
+    one, a directory, or a stage; a mount point means that mount. A dvc.yaml, lock or pointer that cannot be read is named, and the verb ends with 9 after it showed the rest. Dead mounts are listed, which is no error; that the daemon of a
     mount that was named is gone, or one that runs does not answer, is one.
     """
     output = Output(as_json)

@@ -196,3 +196,8 @@ def test_looking_needs_no_disk_that_can_be_written(work: Work) -> None:
     script = "mount --bind . . && mount -o remount,bind,ro . && cd \"$PWD\" && " + " && ".join(f"{VFS} {one}" for one in looks)  # fmt: skip
     said = work.sandbox.run(["unshare", "-Urm", "sh", "-c", script], cwd=work.root).stdout.decode()
     assert "'one' would run: dep a modified" in said
+
+
+def test_a_file_that_git_is_to_take_is_named_once(work: Work) -> None:
+    said = work.vfs("stage", "add", "-n", "x", "-o", "one", "-o", "two", "echo")
+    assert said.endswith("    git add dvc.yaml .gitignore\n")
