@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vfs.errors import NoSuchMount, NotARepository, UnknownPath, UsageError, VfsError
+from vfs.formats.pointer import is_pointer
 from vfs_cli.output import Output
 from vfs_cli.target import choose
 from vfs_cli.text import date, format_size
@@ -20,7 +21,7 @@ def stage_of(text: str) -> tuple[Path, str] | None:
     try:
         target = choose(None, None, "worktree")
         file, colon, name = text.rpartition(":")
-        of_file = posixpath.basename(file) == "dvc.yaml" or text.endswith(".dvc")
+        of_file = posixpath.basename(file) == "dvc.yaml" or is_pointer(os.fsencode(text))
         path = target.path((file or text) if of_file else "dvc.yaml")
     except (UsageError, NoSuchMount, NotARepository):
         return None

@@ -80,7 +80,7 @@ def command(
 
     In a repository: tracked files and directories whose content is not what their pointer says, or of which DVC's cache lacks
     something (what never was here is counted, and is no difference); stages that `vfs repro` would run, and why, and which files their last runs looked for in vain that are there now; then the mounts of the repository. Elsewhere, all mounts. A target is a pointer, a tracked path, a path inside
-    one, a directory, or a stage; a mount point means that mount. Dead mounts are listed, which is no error; that the daemon of a
+    one, a directory, or a stage; a mount point means that mount. A dvc.yaml, lock or pointer that cannot be read is named, and the verb ends with 9 after it showed the rest. Dead mounts are listed, which is no error; that the daemon of a
     mount that was named is gone, or one that runs does not answer, is one.
     """
     output = Output(as_json)
@@ -109,10 +109,21 @@ def command(
         differs |= show_remotes(output, target, targets, remote, glob=glob, quiet=quiet)
     if not targets and not quiet:
         show_mounts(output, root)
-    unknown = next(filter(_is_unknown, report.problems), None)
-    if unknown is not None and not quiet:
-        raise FormatError("not all outs of the pipeline are known (above)", hint=unknown.hint)
+    if not quiet:
+        _refuse_unknown(report)
     _end(quiet and differs)
+
+
+def _refuse_unknown(report: "Report") -> None:
+    """Raises FormatError: what was shown may not be all."""
+    unknown = next(filter(_is_unknown, report.problems), None)
+    if unknown is not None:
+        raise FormatError("not all outs of the pipeline are known (above)", hint=unknown.hint)
+    if report.unreadable:
+        raise FormatError(
+            "a file cannot be read (above), so not all that is recorded is known",
+            hint=report.unreadable.hint or None,
+        )
 
 
 def _is_unknown(problem: "Problem") -> bool:
@@ -186,6 +197,7 @@ def _looked(
                 and (one.code != FormatError.code or one.path not in said[0])
             ]  # fmt: skip
             report.problems = among.problems + others
+            report.unreadable = among.problems[0] if among.tree.broken else None
             found = Stages(len(among.stages), changed, aside, hints(root, among.stages))
             return report, found, target
     finally:
@@ -213,7 +225,7 @@ def _show(output: Output, report: "Report", stages: Stages, target: Target, gran
         counts |= {"stages": stages.total, "stages_changed": len(stages.changed)}
         output.document("summary", counts)
         return
-    if outs and not changed:
+    if outs and not changed and not report.unreadable:
         output.line(_in_order(outs))
     elif not outs and not report.problems and not stages.total:
         output.line("no data is tracked here")

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vfs.errors import DataUnavailable, FormatError, UnknownPath
+from vfs.formats.pointer import is_pointer
+from vfs.pipeline.absolute import Absolute
 from vfs.types import Blob, Entry, Kind
 from vfs.values.tree import Tree
 from vfs_cli.progress import Progress
@@ -22,6 +24,7 @@ from vfs_cli.target import WORKTREE, Target, opening
 from vfs_cli.text import format_size, readable
 
 if TYPE_CHECKING:
+    from vfs.formats.stage_values import Definition
     from vfs.git.objects import TreeItem
     from vfs.pipeline.absent import NotHere
     from vfs.workspace import Snapshot, Workspace
@@ -56,6 +59,12 @@ class Revision:
         self.name = name
         self._workspace = workspace
         self._shown = shown
+        top = workspace.root
+        self._absolute = None if top is None else Absolute(os.fsencode(top), b"")
+
+    def relative(self, definition: "Definition") -> "Definition":
+        """As `Tree.relative`, of the working tree that the commit would lie in."""
+        return definition if self._absolute is None else self._absolute.relative(definition)
 
     def pipelines(self) -> Sequence[bytes]:
         """The paths of pipelines that Git has and DVC sees."""
@@ -72,8 +81,8 @@ class Revision:
         return sorted(path for path in found if not self._shown.hides(path))
 
     def _is_pipeline(self, item: "TreeItem") -> bool:
-        """Whether a file is a `dvc.yaml`, or may be a `.dvc` file with a command: few of them are, and all are small."""
-        if not item.name.endswith(b".dvc"):
+        """Whether a file is a `dvc.yaml`, or may be a pointer with a command: few of them are, and all are small."""
+        if not is_pointer(item.name):
             return item.name == _PIPELINE
         with contextlib.suppress(FormatError):
             return b"cmd" in self._workspace.repository.read_blob(item.oid, _MAX_POINTER)
@@ -123,6 +132,7 @@ class WorkingTree:
         self._workspace = workspace
         self._progress = progress
         self._stack = stack
+        self._absolute = Absolute(self._root, b"")
         self._absent: dict[bytes, NotHere] = {}  # by the root of the DVC repository
 
     @cached_property
@@ -136,9 +146,14 @@ class WorkingTree:
         shown = self._workspace().snapshot(WORKTREE, self._progress.step)
         return Revision(WORKTREE, self._workspace(), shown)
 
+    def relative(self, definition: "Definition") -> "Definition":
+        """As `Tree.relative`."""
+        return self._absolute.relative(definition)
+
     def pipelines(self) -> Sequence[bytes]:
-        """The paths of pipelines that Git and DVC see."""
-        return [*self._survey.pipelines, *self._survey.claims.commands]
+        """The paths of pipelines that Git and DVC see, and of pointers that cannot be read, which may be some."""
+        claims = self._survey.claims
+        return list(dict.fromkeys((*self._survey.pipelines, *claims.commands, *claims.unreadable)))
 
     def read(self, path: bytes, limit: int) -> bytes:
         """The bytes of a file. Raises as `Tree.read`."""

@@ -181,6 +181,28 @@ def test_stages_in_files_of_their_own(one: Clone, sandbox: Sandbox, dvc2: Path, 
     assert (one.root / "copy.dvc").exists()
 
 
+def test_a_stage_that_never_ran(one: Clone, sandbox: Sandbox, dvc3: Path) -> None:
+    """DVC 2 names its parameters in a list; what a stage's file may not have is refused, and nothing is written."""
+    one.write("params.yaml", b"rate: 0.1\nnest: {alpha: 2}\n")
+    words = ["run", "--single-stage", "--no-exec", "-p", "rate,nest", "-o", "made", "echo 1 > made"]
+    one.dvc(*words[:3], "--file", "train.dvc", *words[3:])
+    good = (one.root / "train.dvc").read_bytes()
+    assert b"  - rate\n" in good
+    for wrong in (b"  - 1: 2\n", b"  - rate: 3\n"):
+        one.write("train.dvc", good.replace(b"  - rate\n", wrong))
+        one.git("add", "--all")
+        one.git("commit", "-q", "-m", "stage")
+        assert "train.dvc: deps[0].params: expected" in one.vfs("migrate", code=9)
+        assert one.git("status", "--porcelain") == ""
+    one.write("train.dvc", good)
+    one.git("commit", "-q", "-a", "-m", "stage")
+    one.vfs("migrate")
+    modern = Clone(sandbox, one.root, dvc3)
+    modern.dvc("repro", "-q", "train")
+    assert "rate: 0.1" in (one.root / "dvc.lock").read_text()
+    assert "up to date" in modern.dvc("status", "train")
+
+
 def test_a_lock_of_the_first_pipelines(one: Clone, sandbox: Sandbox, dvc3: Path) -> None:
     """DVC 1 had the stages at the top; what is not here keeps its old form, which DVC 3 reads."""
     lines = (one.root / "dvc.lock").read_text().splitlines(keepends=True)

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.pipeline.conftest import VFS, Work
 
 
@@ -79,7 +81,7 @@ def test_a_broken_pipeline_is_named_by_every_verb(work: Work) -> None:
     said = work.vfs("freeze", "sub/dvc.yaml:fit", code=5)
     assert "no stage and no out called 'sub/dvc.yaml:fit'" in said
     assert where in work.vfs("stage", "list", "--all", code=1)
-    said = work.vfs("status")
+    said = work.vfs("status", code=9)
     assert f"warning: {where}" in said
     assert "dvc.lock" not in said
     assert where in work.vfs("status", "fit", code=9)
@@ -87,7 +89,49 @@ def test_a_broken_pipeline_is_named_by_every_verb(work: Work) -> None:
     work.write("dvc.yaml", good)
     work.write("dvc.lock", "schema: [\n")
     assert "error: dvc.lock:2: " in work.vfs("stage", "list", code=9)
-    assert "warning: dvc.lock:2: " in work.vfs("status")
+    assert "warning: dvc.lock:2: " in work.vfs("status", code=9)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("a.dvc", "cmd: a: b\nouts: [path: x]\n", "a.dvc:1: is no valid YAML"),
+        ("a.dvc", "cmd: touch x\nfoo: 1\n", "a.dvc: unknown key 'foo'"),
+        ("sub/Dvcfile", "cmd: touch x\nfoo: 1\n", "sub/Dvcfile: unknown key 'foo'"),
+        ("sub/x.dvc", "outs:\n- path: x\n  dsec: birds\n", "sub/x.dvc: outs[0]: unknown key"),
+        ("x.dvc", "<<<<<<< HEAD\nouts: []\n=======\nouts: []\n>>>>>>> y\n", "unresolved Git merge"),
+        ("x.dvc", "outs:\n- path: /elsewhere/x\n  dsec: birds\n", "x.dvc: outs[0]: unknown key"),
+    ],
+)  # fmt: skip
+def test_a_pointer_that_cannot_be_read_is_refused(
+    work: Work, file: str, text: str, told: str
+) -> None:
+    work.write("same", "same\n")
+    work.vfs("add", "same")
+    work.pipeline("  one: {cmd: 'touch ran; cp a b', deps: [a], outs: [b]}\n")
+    work.write(file, text)
+    for words in (["repro"], ["repro", "one"], ["repro", "-k"], ["run", "-n", "n", "touch ran"]):
+        assert told in work.vfs(*words, code=9)
+    if "cmd" in text:
+        assert told in work.vfs("repro", file, code=9)
+    assert not (work.root / "ran").exists()
+    said = work.vfs("status", code=9)
+    assert said.count(told) == 1
+    assert "all as the pointers say" not in said
+    work.vfs("status", "-q", code=1)
+    (work.root / "dvc.yaml").unlink()
+    assert told in work.vfs("status", code=9)
+    with (work.root / ".gitignore").open("a") as ignored:
+        ignored.write(f"/{file}\n")
+    assert "1 tracked path: all as the pointers say" in work.vfs("status")
+
+
+def test_an_out_elsewhere_is_no_reason_to_refuse_a_pipeline(work: Work) -> None:
+    """DVC reads such a pointer; vfs does not serve it, and says so."""
+    work.pipeline("  one: {cmd: cp a b, deps: [a], outs: [b]}\n")
+    work.write("x.dvc", "outs:\n- path: s3://bucket/x\n")
+    assert work.outcomes() == {"one": "ran"}
+    assert "outside the repository" in work.vfs("status")
 
 
 def test_an_out_that_was_never_made_is_told_once(work: Work) -> None:
@@ -125,7 +169,7 @@ def test_checkout_does_not_pass_a_broken_file_over(work: Work) -> None:
     work.write("dvc.lock", "schema: '2.0'\nstages:\n  one:\n    cmd: cp a b\n    outs: {}\n")
     told = "dvc.lock:3: stages.one.outs: expected a list"
     assert told in work.vfs("checkout", code=9)
-    assert work.vfs("status").count("expected a list") == 1
+    assert work.vfs("status", code=9).count("expected a list") == 1
     assert told in work.vfs("repro", code=9)
 
 
@@ -164,3 +208,8 @@ def test_looking_needs_no_disk_that_can_be_written(work: Work) -> None:
     script = "mount --bind . . && mount -o remount,bind,ro . && cd \"$PWD\" && " + " && ".join(f"{VFS} {one}" for one in looks)  # fmt: skip
     said = work.sandbox.run(["unshare", "-Urm", "sh", "-c", script], cwd=work.root).stdout.decode()
     assert "'one' would run: dep a modified" in said
+
+
+def test_a_file_that_git_is_to_take_is_named_once(work: Work) -> None:
+    said = work.vfs("stage", "add", "-n", "x", "-o", "one", "-o", "two", "echo")
+    assert said.endswith("    git add dvc.yaml .gitignore\n")

@@ -57,6 +57,8 @@ def test_what_is_broken_is_named_and_the_rest_is_shown(clone: Clone) -> None:
     assert "sub/n.yaml  z       1" in text
     assert "warning: worktree: m.json:1" in text
     assert "warning: worktree: other/dvc.yaml:1: stage 'x'" in text
+    clone.write("x.dvc", b"cmd: a: b\n")
+    assert "warning: worktree: x.dvc:1: is no valid YAML" in clone.vfs("metrics", "show", code=1)
 
 
 def test_a_symlink_leads_nowhere_else(clone: Clone) -> None:
@@ -105,3 +107,47 @@ def test_pictures_of_the_graph(clone: Clone) -> None:
     assert clone.vfs("dag", "--collapse-foreach-matrix").count("┌") == 3
     clone.write("dvc.yaml", PIPELINE.replace(b"outs: [one]", b"deps: [two], outs: [one]"))
     assert "depend on each other" in clone.vfs("dag", code=9)
+
+
+def test_a_stage_in_a_dvcfile_has_metrics_parameters_and_plots(clone: Clone) -> None:
+    for value in (b"1", b"2"):
+        clone.write(
+            "sub/Dvcfile",
+            b"cmd: x\ndeps:\n- path: q.yaml\n  params: {k: " + value + b"}\nouts:\n"
+            b"- {path: acc.json, cache: false, metric: true}\n"
+            b"- {path: curve.csv, cache: false, plot: true}\n",
+        )
+        _values(clone, value)
+    _check_values(clone)
+
+
+def test_paths_that_are_written_absolute_are_shown(clone: Clone) -> None:
+    top = f"{clone.root}/sub/"
+    clone.write(
+        "sub/dvc.yaml",
+        f"stages:\n  s:\n    cmd: x\n    params: [{top}q.yaml: [k]]\n"
+        f"    metrics: [{top}acc.json: {{cache: false}}]\n"
+        f"    plots: [{top}curve.csv: {{cache: false}}]\n".encode(),
+    )
+    for value in (b"1", b"2"):
+        _values(clone, value)
+    _check_values(clone)
+
+
+def _values(clone: Clone, value: bytes) -> None:
+    """A commit of what a stage in `sub` declares."""
+    clone.write("sub/q.yaml", b"k: " + value + b"\n")
+    clone.write("sub/acc.json", b'{"acc": ' + value + b"}")
+    clone.write("sub/curve.csv", b"u,v\n1," + value + b"\n")
+    clone.git("add", "-A", ".")
+    clone.git("commit", "-q", "-m", value.decode())
+
+
+def _check_values(clone: Clone) -> None:
+    for tail in (["HEAD~1", "HEAD"], ["HEAD~1"]):
+        found = json.loads(clone.vfs("metrics", "diff", *tail, "--json"))
+        assert found["sub/acc.json"]["acc"] == {"old": 1, "new": 2, "diff": 1}
+        assert "sub/q.yaml" in json.loads(clone.vfs("params", "diff", *tail, "--json"))
+    page = clone.root.parent / "page.html"
+    clone.vfs("plots", "diff", "HEAD~1", "HEAD", "-o", str(page))
+    assert "sub/curve.csv" in page.read_text()

@@ -16,6 +16,7 @@ from vfs.errors import FormatError
 from vfs.formats import yaml12
 from vfs.formats.fields import Fields
 from vfs.formats.outputs import (
+    OUT_KEYS,
     TEXT_KEYS,
     covers,
     external,
@@ -44,6 +45,7 @@ __all__ = [
     "Place",
     "Pointer",
     "UrlSource",
+    "is_pointer",
     "parse_pointer",
 ]
 
@@ -51,6 +53,12 @@ _KEYS = frozenset(
     {"md5", "cmd", "wdir", "deps", "outs", "frozen", "locked", "meta", "always_changed", "desc"}
     | {"params", "metrics", "plots"}
 )
+
+
+def is_pointer(path: bytes) -> bool:
+    """Whether a file is a `.dvc` file or `Dvcfile`, by its name."""
+    name = path.rpartition(b"/")[2]
+    return name == b"Dvcfile" or (name.endswith(b".dvc") and name != b".dvc")
 
 
 def parse_pointer(data: bytes, path: bytes) -> Pointer:
@@ -68,31 +76,42 @@ def parse_pointer(data: bytes, path: bytes) -> Pointer:
     fields = Fields({} if document is None else document, file)
     fields.allow(_KEYS)
     wdir = resolve_wdir(path.rpartition(b"/")[0], fields.text("wdir"), fields)
-    outs, problems = _outs(fields, wdir, path)
+    outs, problems, elsewhere = _outs(fields, wdir, path)
     apart, overlaps = keep_apart(outs, file)
-    problems.extend(overlaps)
     source, problem = parse_source(fields, path)
-    if problem is not None:
-        problems.append(problem)
+    wrong = [*problems, *([] if problem is None else [problem])]
     return Pointer(
         era=_era(fields, path),
         outs=apart,
         source=source,
         command=_command(fields),
         frozen=fields.flag("frozen") or fields.flag("locked"),
-        problems=tuple(problems),
+        problems=(*elsewhere, *wrong, *overlaps),
+        unreadable=next((one for one in wrong if one.code == FormatError.code), None),
     )
 
 
-def _outs(fields: Fields, wdir: bytes, path: bytes) -> tuple[list[Out], list[Problem]]:
+def _outs(
+    fields: Fields, wdir: bytes, path: bytes
+) -> tuple[list[Out], list[Problem], list[Problem]]:
+    """The outs, what is wrong with others, and those outside of the repository, which DVC knows and vfs does not serve."""
     outs: list[Out] = []
     problems: list[Problem] = []
+    elsewhere: list[Problem] = []
     for number, value in enumerate(fields.items("outs")):
         try:
             outs.append(parse_out(Fields(value, fields.file, f"outs[{number}]"), wdir, path))
         except FormatError as error:
-            problems.append(problem_of(error, _blamed(value, wdir, path)))
-    return outs, problems
+            found = elsewhere if _is_elsewhere(value) else problems
+            found.append(problem_of(error, _blamed(value, wdir, path)))
+    return outs, problems, elsewhere
+
+
+def _is_elsewhere(value: object) -> bool:
+    if not isinstance(value, dict) or value.keys() - OUT_KEYS:
+        return False
+    written = value.get("path")
+    return isinstance(written, str) and external(written)
 
 
 def _blamed(value: object, wdir: bytes, path: bytes) -> bytes:

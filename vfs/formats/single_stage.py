@@ -14,7 +14,7 @@ from vfs.core.paths import show
 from vfs.errors import FormatError
 from vfs.formats import yaml12
 from vfs.formats.declared import declared
-from vfs.formats.fields import Fields
+from vfs.formats.fields import Fields, describe
 from vfs.formats.locked import locked
 from vfs.formats.outputs import OUT_KEYS, TEXT_KEYS, resolve_wdir
 from vfs.formats.pipeline_schema import NOT_IN_NAMES, Keys
@@ -80,7 +80,7 @@ def single_definition(data: bytes, path: bytes) -> tuple[Definition, Locked | No
             one.allow(OUT_KEYS if key == "outs" else OUT_KEYS | {"params"})
             one.required_text("path")
             if "params" in one:
-                one.child("params")
+                _check_params(one)
     for key in ("frozen", "locked", "always_changed"):
         fields.flag(key)
     fields.text("desc")
@@ -96,6 +96,15 @@ def single_definition(data: bytes, path: bytes) -> tuple[Definition, Locked | No
     return definition, None if record is None else locked(record, file)
 
 
+def _check_params(item: Fields) -> None:
+    """Values by key, or a list of keys of a stage that never ran. Raises FormatError."""
+    params = item.raw("params")
+    keys = params if isinstance(params, list) else dict(item.child("params").children())
+    for key in keys:
+        if not isinstance(key, str) or not key:
+            raise item.error("params", f"expected a parameter, found {describe(key)}")
+
+
 def taken_apart(
     document: Mapping[str, Any], new_hash: NewHash, escaped: Callable[[Any], Any]
 ) -> Single:
@@ -106,17 +115,18 @@ def taken_apart(
     if wdir != ".":
         declaration["wdir"] = escaped(wdir)
     plain = [item for item in document.get("deps") or () if not item.get("params")]
-    values = {
-        str(item["path"]): dict(item["params"])
+    params = {
+        str(item["path"]): item["params"]
         for item in document.get("deps") or ()
         if item.get("params")
     }
+    values = {name: dict(one) for name, one in params.items() if not isinstance(one, list)}
     if plain:
         declaration["deps"] = [escaped(item["path"]) for item in plain]
         record["deps"] = [_item(item, wdir, new_hash) for item in plain]
-    if values:
+    if params:
         declaration["params"] = [
-            one for name, known in values.items() for one in _parameters(name, list(known))
+            one for name, known in params.items() for one in _parameters(name, list(known))
         ]
         record["params"] = values
     outs = list(document.get("outs") or ())
@@ -131,7 +141,9 @@ def taken_apart(
     for key in ("desc", "meta"):
         if document.get(key):
             declaration[key] = document[key]
-    ran = all(item.keys() & set(_HASHES) for item in (*plain, *outs))
+    ran = values.keys() == params.keys() and all(
+        item.keys() & set(_HASHES) for item in (*plain, *outs)
+    )
     return Single(declaration, record if ran else None, wdir)
 
 

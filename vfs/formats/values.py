@@ -141,6 +141,7 @@ class Pointer:
         command: of an old single-stage file, else None.
         frozen: `frozen` (or its old name `locked`).
         problems: outs (or a source) that are not usable, each on its own path.
+        unreadable: the first of them that is about what is written, for which no command may rely on the file.
     """
 
     era: Era
@@ -149,6 +150,7 @@ class Pointer:
     command: str | None = None
     frozen: bool = False
     problems: tuple[Problem, ...] = ()
+    unreadable: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)

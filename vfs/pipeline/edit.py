@@ -74,7 +74,7 @@ def add(
         accept(stage)
         project.write(file, text)
         there = [out for out in cached if os.path.isdir(os.path.dirname(project.absolute(out)))]
-        return stage, [file, *ignore_all(project, there)]
+        return stage, list(dict.fromkeys((file, *ignore_all(project, there))))
 
 
 def remove(

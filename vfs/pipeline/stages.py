@@ -16,6 +16,7 @@ from vfs.core.paths import show
 from vfs.errors import FormatError, UnknownPath, VfsError
 from vfs.formats.definition import definitions
 from vfs.formats.locked import locked_stages
+from vfs.formats.pointer import is_pointer
 from vfs.formats.single_stage import single_definition
 from vfs.formats.stage_values import Locked
 from vfs.formats.variables import OnDemand
@@ -23,6 +24,7 @@ from vfs.pipeline.absolute import Absolute
 from vfs.pipeline.graph import Graph
 from vfs.pipeline.leads import Leads
 from vfs.pipeline.nodes import PIPELINE, Node, Source, Stage
+from vfs.types import Problem
 from vfs.workspace.here import variables_here
 from vfs.workspace.lying import read_here
 from vfs.workspace.outs import MAX_POINTER
@@ -91,6 +93,8 @@ def tree_of(root: Path, survey: Survey) -> Tree:
             sources.setdefault(claim.pointer, []).append(claim.out.path)
     read, leads, top = partial(read_here, root), Leads(os.fsencode(root)), os.fsencode(root)
     variables = variables_here(root, survey)
+    for path, problem in survey.claims.unreadable.items():
+        tree.broken[path] = _unreadable(path, problem)
     for path in sorted((*survey.pipelines, *single, *sources), key=_walked):
         if path in sources:
             tree.nodes.append(Source(path, tuple(sources[path])))
@@ -127,11 +131,12 @@ def locked_in(address: str, read: Callable[[bytes, int], bytes]) -> Locked | Non
     """
     file, colon, name = address.rpartition(":")
     path = os.fsencode(file or PIPELINE.decode())
-    with suppress(UnknownPath):
-        if not colon and address.endswith(".dvc"):
-            path = os.fsencode(address)
-            found = single_definition(read(path, MAX_POINTER), path)
+    if not colon and is_pointer(os.fsencode(address)):
+        with suppress(UnknownPath):  # then a stage of `dvc.yaml` is called so
+            pointer = os.fsencode(address)
+            found = single_definition(read(pointer, MAX_POINTER), pointer)
             return found[1] if found is not None else None
+    with suppress(UnknownPath):
         lock = lock_of(path)
         return locked_stages(read(lock, MAX_POINTER), show(lock)[1:-1]).get(name)
     return None
@@ -163,6 +168,13 @@ def _single(path: bytes, read: "partial[bytes | None]", leads: Leads) -> Iterato
     found = single_definition(read(path, MAX_POINTER) or b"", path)
     if found is not None:
         yield Stage(*found, leads.deps(found[0]))
+
+
+def _unreadable(path: bytes, problem: Problem) -> FormatError:
+    """The error that a problem of a pointer was."""
+    error = FormatError(problem.message, hint=problem.hint or None, heals=problem.heals)
+    error.file = os.fsdecode(path)
+    return error
 
 
 def _walked(path: bytes) -> tuple[list[bytes], bytes]:

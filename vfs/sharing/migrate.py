@@ -18,7 +18,13 @@ from vfs.formats.dirlisting import dump_listing
 from vfs.formats.lock_text import NewHash, modern_lock
 from vfs.formats.pointer import parse_pointer
 from vfs.formats.pointer_text import Described, modern_pointer
-from vfs.formats.single_stage import single_stage, stage_name, stage_names, with_stages
+from vfs.formats.single_stage import (
+    single_definition,
+    single_stage,
+    stage_name,
+    stage_names,
+    with_stages,
+)
 from vfs.git.machine import changed_files, commit_files
 from vfs.objects import hash_source
 from vfs.objects.renaming import rehash
@@ -77,10 +83,12 @@ class Migration:
         self.done = Migrated()
 
     def uses(self) -> list[Use]:
-        """The outs of the working tree that are in the form of DVC 2."""
+        """The outs of the working tree that are in the form of DVC 2. Raises FormatError: a stage has what its file may not."""
         found = used(self._workspace, Scope(), [], self._progress, apart=True)
         self.done.notes += [problem.message for problem in found.problems]
         self._singles = [path for path in pointers_here(self._root) if self._has_command(path)]
+        for path in self._singles:
+            single_definition(writes.read(os.path.join(self._top, path)) or b"", path)
         return [use for use in found.uses if _legacy(use)]
 
     def run(self, uses: list[Use], *, dry: bool, message: str = MESSAGE) -> Migrated:

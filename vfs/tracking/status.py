@@ -114,11 +114,13 @@ class Report:
         outs: all that were meant.
         problems: pointers that cannot be used, and files that cannot be tracked.
         notes: what lies there and is left out.
+        unreadable: the first of the problems of files that record something, so that there may be more outs.
     """
 
     outs: list[OutStatus]
     problems: list[Problem]
     notes: list[Problem]
+    unreadable: Problem | None = None
 
 
 @contextmanager
@@ -165,7 +167,7 @@ def status(
     selection.met(met)
     broken = [one for one in surveyed.claims.broken if one.code != NOT_COMMITTED]
     problems = [*surveyed.problems, *surveyed.claims.problems, *broken]
-    report = Report([], problems, [])
+    report = Report([], problems, [], next(iter(surveyed.claims.unreadable.values()), None))
     mounts = mounts_below(top)
     with Contents(top, FileState(table)) as contents:
         for use in found:

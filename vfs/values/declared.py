@@ -13,6 +13,7 @@ from vfs.core.paths import resolve_relative
 from vfs.errors import FormatError, UnknownPath, VfsError
 from vfs.formats.definition import Sections, StrictPipeline
 from vfs.formats.pipeline_schema import PLOT_KEYS
+from vfs.formats.pointer import is_pointer
 from vfs.formats.single_stage import single_definition
 from vfs.formats.stage_values import Definition, OutKind
 from vfs.formats.variables import OnDemand
@@ -26,7 +27,7 @@ MAX_PIPELINE = 8 * 1024 * 1024
 
 @dataclass(slots=True)
 class Pipeline:
-    """A `dvc.yaml` that could be read; `variables` are those of its files that its stages use."""
+    """A `dvc.yaml`, or a stage of DVC 0.x, that could be read; `variables` are those of its files that its stages use."""
 
     path: bytes
     stages: Sequence[Definition]
@@ -174,16 +175,15 @@ def declared(tree: Tree) -> Declared:
     for path in tree.pipelines():
         try:
             data = tree.read(path, MAX_PIPELINE)
-            if path.endswith(b".dvc"):
+            if is_pointer(path):
                 single = single_definition(data, path)
-                stages = [] if single is None else [single[0]]
+                stages = [] if single is None else [tree.relative(single[0])]
                 found.pipelines.append(Pipeline(path, stages, Sections([], [], [], {})))
                 continue
             files = OnDemand(read)
             pipeline = StrictPipeline(data, path, files)
-            made = Pipeline(
-                path, pipeline.definitions(), pipeline.sections(), used(data, path, files)
-            )
+            stages = [tree.relative(one) for one in pipeline.definitions()]
+            made = Pipeline(path, stages, pipeline.sections(), used(data, path, files))
             found.pipelines.append(made)
         except VfsError as error:
             found.problems[text(path)] = error

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from vfs.formats.stage_values import Definition
+
 
 class Tree(Protocol):
     """The files of one revision, tracked data included.
@@ -14,7 +16,10 @@ class Tree(Protocol):
     name: str
 
     def pipelines(self) -> Sequence[bytes]:
-        """The paths of all `dvc.yaml`, and of the `.dvc` files that have a command (stages of DVC 0.x)."""
+        """The paths of all `dvc.yaml`, and of the pointers that have a command (stages of DVC 0.x)."""
+
+    def relative(self, definition: Definition) -> Definition:
+        """A stage, with what it writes absolute and lies in the working tree as if it were written relative."""
 
     def read(self, path: bytes, limit: int) -> bytes:
         """The bytes of a file.

@@ -69,6 +69,7 @@ class Claims:
         problems: everything else that is wrong.
         uncommitted: outs of which nobody said yet what they hold: of pointers without a hash, which are among the broken, and of stages that never ran.
         commands: paths of pointers that have one (stages of DVC 0.x).
+        unreadable: why a pointer cannot be read, or not all of it, by its path; these are among the problems.
     """
 
     served: list[Claim]
@@ -77,6 +78,7 @@ class Claims:
     rivals: list[Claim] = field(default_factory=list)
     uncommitted: list[Claim] = field(default_factory=list)
     commands: list[bytes] = field(default_factory=list)
+    unreadable: dict[bytes, Problem] = field(default_factory=dict)
 
     @property
     def own(self) -> list[Claim]:
@@ -152,6 +154,7 @@ def collect(
     claims: list[Claim] = []
     problems: list[Problem] = []
     commands: list[bytes] = []
+    unreadable: dict[bytes, Problem] = {}
     for mark, path, oid in found:
         if mark is Mark.BAD_NAME:
             problems.append(_bad_name(path))
@@ -159,10 +162,13 @@ def collect(
             pointer = pointers[path]
             if isinstance(pointer, Pointer) and pointer.command is not None:
                 commands.append(path)
+            wrong = pointer if isinstance(pointer, Problem) else pointer.unreadable
+            if wrong is not None:
+                unreadable[path] = wrong
             _add(pointer, path, claims, problems)
         elif mark is Mark.LOCK:
             _add(parser.lock(path, oid, read_path, variables), path, claims, problems)
-    return replace(settle(claims, problems), commands=commands)
+    return replace(settle(claims, problems), commands=commands, unreadable=unreadable)
 
 
 def _add(

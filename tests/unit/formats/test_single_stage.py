@@ -134,3 +134,27 @@ def test_what_is_no_stage() -> None:
     never_ran = single_definition(b"cmd: x\nouts: [{path: o}]", b"a.dvc")
     assert never_ran is not None
     assert never_ran[1] is None
+
+
+def test_parameters_of_a_stage_that_never_ran() -> None:
+    """`dvc run --single-stage --no-exec -p lr` of DVC 2 writes a list of keys, which has no values yet."""
+    data = b"""cmd: x
+deps:
+- path: params.yaml
+  params: [lr, nest.alpha]
+- path: other.json
+  params: [k]
+outs:
+- path: o
+  md5: 00000000000000000000000000000001
+"""
+    found = single_definition(data, b"x.dvc")
+    assert found is not None
+    assert [one.keys for one in found[0].params] == [("lr", "nest.alpha"), ("k",)]
+    assert found[1] is None
+    stage = single_stage(data, "x.dvc", lambda *_: None)
+    assert stage.declared["params"] == ["lr", "nest.alpha", {"other.json": ["k"]}]
+    assert stage.locked is None
+    for wrong in (b"[1]", b"['']", b"lr", b"{1: 2}"):
+        with pytest.raises(FormatError, match=r"deps\[0\].params"):
+            single_definition(data.replace(b"[lr, nest.alpha]", wrong), b"x.dvc")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from vfs.errors import FormatError, UnknownPath
+from vfs.formats.pointer import is_pointer
+from vfs.formats.stage_values import Definition
 
 
 class Memory:
@@ -16,7 +18,10 @@ class Memory:
         }
 
     def pipelines(self) -> Sequence[bytes]:
-        return sorted(p for p in self._files if p.endswith((b"dvc.yaml", b".dvc")))
+        return sorted(p for p in self._files if p.endswith(b"dvc.yaml") or is_pointer(p))
+
+    def relative(self, definition: Definition) -> Definition:
+        return definition
 
     def read(self, path: bytes, limit: int) -> bytes:
         if path not in self._files:
