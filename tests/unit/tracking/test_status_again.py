@@ -120,6 +120,6 @@ def test_a_pointer_that_cannot_be_read_is_not_nothing(clone: Clone) -> None:
     """As in a merge conflict."""
     pointer = clone.root / "data.dvc"
     pointer.write_text(f"<<<<<<< HEAD\n{pointer.read_text()}=======\n>>>>>>> other\n")
-    said = clone.vfs("status")
+    said = clone.vfs("status", code=9)
     assert "data.dvc:2: " in said
     assert "no data is tracked here" not in said
