@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vfs.errors import NoSuchMount, NotARepository, UnknownPath, UsageError, VfsError
-from vfs.formats.pointer import is_pointer
+from vfs.formats.file_names import is_pointer
 from vfs_cli.output import Output
 from vfs_cli.target import choose
 from vfs_cli.text import date, format_size

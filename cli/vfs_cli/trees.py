@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vfs.errors import DataUnavailable, FormatError, UnknownPath
-from vfs.formats.pointer import is_pointer
+from vfs.formats.file_names import is_pointer
 from vfs.pipeline.absolute import Absolute
 from vfs.types import Blob, Entry, Kind
 from vfs.values.tree import Tree

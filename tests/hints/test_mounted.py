@@ -132,14 +132,17 @@ def test_who_names_what_is_not_in_the_mount_is_told(mount: Mount) -> None:
 
 def test_who_names_what_is_no_file_is_told(mount: Mount) -> None:
     for astray in ("data/nothing", "data", "no/such", "data/f000/x", "link"):
-        order = ["git.txt", "data/f001", astray, "data/f002", "data/none"]
-        coming = Prefetcher(mount.path, order)
-        told = pytest.warns(RuntimeWarning, match=f"^not all .*/{astray} is no file there")
-        with told, coming:
-            wait_until(lambda c=coming: c.figures.get("absent"), "the word of the daemon")  # type: ignore[misc]
-            wait_until(lambda: status(mount)["orders"][0]["absent"] == 2, "all of them")
-            assert coming.figures["first_absent"] == astray
+        name_astray(mount, astray)
     assert list(Prefetcher(mount.path, ["git.txt", "data/f001"])) == ["git.txt", "data/f001"]
+
+
+def name_astray(mount: Mount, astray: str) -> None:
+    order = ["git.txt", "data/f001", astray, "data/f002", "data/none"]
+    told = pytest.warns(RuntimeWarning, match=f"^not all .*/{astray} is no file there")
+    with told, Prefetcher(mount.path, order) as coming:
+        wait_until(lambda: coming.figures.get("absent"), "the word of the daemon")
+        wait_until(lambda: status(mount)["orders"][0]["absent"] == 2, "all of them")
+        assert coming.figures["first_absent"] == astray
 
 
 def test_what_cannot_be_had_ends_nothing(

@@ -45,7 +45,6 @@ __all__ = [
     "Place",
     "Pointer",
     "UrlSource",
-    "is_pointer",
     "parse_pointer",
 ]
 
@@ -53,12 +52,6 @@ _KEYS = frozenset(
     {"md5", "cmd", "wdir", "deps", "outs", "frozen", "locked", "meta", "always_changed", "desc"}
     | {"params", "metrics", "plots"}
 )
-
-
-def is_pointer(path: bytes) -> bool:
-    """Whether a file is a `.dvc` file or `Dvcfile`, by its name."""
-    name = path.rpartition(b"/")[2]
-    return name == b"Dvcfile" or (name.endswith(b".dvc") and name != b".dvc")
 
 
 def parse_pointer(data: bytes, path: bytes) -> Pointer:

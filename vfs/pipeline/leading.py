@@ -13,11 +13,10 @@ import stat
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
+from vfs.pipeline.way import links_below, way
 from vfs.sandbox.changes import is_opaque
 from vfs.tracking.links import failed
 from vfs.tracking.project import is_inside
-
-_MOST_LINKS = 40
 
 
 class Layers(NamedTuple):
@@ -70,37 +69,15 @@ def above(path: bytes) -> Iterator[bytes]:
 def _links(path: bytes) -> Iterator[bytes]:
     if os.path.islink(path):  # what lies behind it is not ours
         yield path
-        return
-    for parent, directories, names in os.walk(path):
-        for name in (*directories, *names):
-            if os.path.islink(os.path.join(parent, name)):
-                yield os.path.join(parent, name)
+    else:
+        yield from links_below(path)
 
 
 def _led_to(top: bytes, path: bytes, layers: Layers) -> bytes | None:
     """The file that a path of the view leads to, where it lies; None if to none, or to a directory."""
     top = os.path.realpath(top)
-    at, left, links = top, path.split(b"/"), 0  # `at` goes through no symlink
-    while left:
-        name = left.pop(0)
-        if name in (b"", b"."):
-            continue
-        if name == b"..":
-            at = os.path.dirname(at)
-            continue
-        here = _lies(os.path.join(at, name), top, layers)
-        if here is None:
-            return None
-        if not os.path.islink(here):
-            at = os.path.join(at, name)
-            continue
-        leads, links = os.readlink(here), links + 1
-        if links > _MOST_LINKS:
-            return None
-        if leads.startswith(b"/"):
-            at = b"/"
-        left[:0] = leads.split(b"/")
-    found = _lies(at, top, layers)
+    _, end = way(os.path.join(top, path), lambda place: _lies(place, top, layers))
+    found = None if end is None else _lies(end, top, layers)
     return found if found is not None and os.path.isfile(found) else None
 
 

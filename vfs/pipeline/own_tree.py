@@ -10,17 +10,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final
 
 from vfs.core.paths import show
 from vfs.pipeline.checks import refusal
 from vfs.pipeline.measure import place_of
 from vfs.pipeline.nodes import Node, Stage
 from vfs.pipeline.variable_sources import variable_files
+from vfs.pipeline.way import links_below, way
 from vfs.tracking.project import Project, is_inside
-
-_MOST_LINKS: Final = 40
-"""In a row, as the kernel has it."""
 
 
 def check_own(user: bytes, project: Project, nodes: Iterable[Node]) -> None:
@@ -40,7 +37,8 @@ def check_own(user: bytes, project: Project, nodes: Iterable[Node]) -> None:
     variables = cache(lambda file: tuple(variable_files(root, file)))
     for node in nodes:
         for written, absolute in _used(project, node, variables):
-            for step in _steps(os.path.normpath(absolute)):
+            links, end = way(os.path.normpath(absolute))
+            for step in links if end is None else [*links, end]:
                 if is_inside(step, user) and not any(is_inside(step, one) for one in free):
                     path = os.path.relpath(step, user)
                     raise refusal(
@@ -74,39 +72,5 @@ def _used(
         absolute = place_of(project, definition.wdir, name, inner).absolute
         yield written, absolute
         if inner is not None:
-            for link in _links(absolute):
+            for link in links_below(absolute):
                 yield os.path.join(written, os.path.relpath(link, absolute)), link
-
-
-def _links(directory: bytes) -> Iterator[bytes]:
-    """The symlinks in a directory; none if it is none."""
-    for parent, directories, names in os.walk(directory):
-        for name in (*directories, *names):
-            if os.path.islink(path := os.path.join(parent, name)):
-                yield path
-
-
-def _steps(path: bytes) -> Iterator[bytes]:
-    """The symlinks on the way of an absolute path, and where it ends."""
-    at, left, links = b"/", path.split(b"/"), 0
-    while left:
-        name = left.pop(0)
-        if name in (b"", b"."):
-            continue
-        if name == b"..":
-            at = os.path.dirname(at)
-            continue
-        place = os.path.join(at, name)
-        try:
-            target = os.readlink(place)
-        except OSError:
-            at = place
-            continue
-        yield place
-        links += 1
-        if links > _MOST_LINKS:
-            return
-        if target.startswith(b"/"):
-            at = b"/"
-        left[:0] = target.split(b"/")
-    yield at

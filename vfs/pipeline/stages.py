@@ -15,8 +15,8 @@ from pathlib import Path
 from vfs.core.paths import show
 from vfs.errors import FormatError, UnknownPath, VfsError
 from vfs.formats.definition import definitions
+from vfs.formats.file_names import is_pointer
 from vfs.formats.locked import locked_stages
-from vfs.formats.pointer import is_pointer
 from vfs.formats.single_stage import single_definition
 from vfs.formats.stage_values import Locked
 from vfs.formats.variables import OnDemand

@@ -12,8 +12,8 @@ from typing import Any
 from vfs.core.paths import resolve_relative
 from vfs.errors import FormatError, UnknownPath, VfsError
 from vfs.formats.definition import Sections, StrictPipeline
+from vfs.formats.file_names import is_pointer
 from vfs.formats.pipeline_schema import PLOT_KEYS
-from vfs.formats.pointer import is_pointer
 from vfs.formats.single_stage import single_definition
 from vfs.formats.stage_values import Definition, OutKind
 from vfs.formats.variables import OnDemand

@@ -223,8 +223,10 @@ class PackedSource:
                 if len(one.chunks) != 1 or one.chunks[0].pack != own.pack:
                     continue
                 chunk = one.chunks[0]
-                offered = offer(pack, chunk.offset, chunk.stored) if one.size <= left else None
-                if offered is None or passed == _MOST_PASSED:
+                if one.size > left or passed == _MOST_PASSED:
+                    break  # before it is offered: it is not dealt with here
+                offered = offer(pack, chunk.offset, chunk.stored)
+                if offered is None:
                     break
                 if not offered:
                     passed += 1

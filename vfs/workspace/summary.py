@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from vfs.core.paths import check_component
 from vfs.errors import StoreError, UnsafePath
+from vfs.formats.file_names import is_pointer
 from vfs.git import MODE_COMMIT, MODE_SYMLINK, MODE_TREE, TreeItem
 
 NAMES_KEY = b"tree-names-1\0"
@@ -101,10 +102,7 @@ def mark_of(item: TreeItem) -> Mark | None:
         return Mark.LOCK
     if name == b".dvcignore":
         return Mark.DVCIGNORE
-    # DVC takes `.dvc` itself for no pointer: it is a suffix, not a name.
-    return (
-        Mark.POINTER if name == b"Dvcfile" or (name[-4:] == b".dvc" and name != b".dvc") else None
-    )
+    return Mark.POINTER if is_pointer(name) else None
 
 
 def served_items(items: Iterable[TreeItem]) -> list[TreeItem]:

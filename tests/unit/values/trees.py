@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from vfs.errors import FormatError, UnknownPath
-from vfs.formats.pointer import is_pointer
+from vfs.formats.file_names import is_pointer
 from vfs.formats.stage_values import Definition
 
 

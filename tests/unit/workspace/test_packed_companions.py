@@ -134,3 +134,14 @@ def test_no_more_than_was_asked_for_comes_along_and_the_rest_with_the_next(packe
             given += [entry.digest.value, *digests(came)]
     assert len(given) == len(set(given))
     assert asked <= len(given) // 4, "most of six at a time"
+
+
+def test_what_is_left_to_others_is_still_given(packed: Packed) -> None:
+    """Who walks past what others deal with takes nothing that lies behind it without having it."""
+    first = digests(packed.read(packed.names[0], 16 * SIZE))
+    assert len(first) == 16
+    assert not packed.read(packed.names[0])
+    after = packed.snapshot.resolve(packed.names[17])
+    assert isinstance(after, Entry)
+    assert after.digest is not None
+    assert digests(packed.read(packed.names[16], SIZE)) == [after.digest.value]
